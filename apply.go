@@ -1,0 +1,162 @@
+package muc
+
+import (
+	"fmt"
+	"slices"
+)
+
+// apply is the one place where a room changes. Live calls and Restore go
+// through it alike, so a replayed room is the live room by construction. It
+// judges nothing and renders nothing; an error means that the event cannot
+// have been written by a room in this state.
+func (s *state) apply(ev Event, lim *Limits) error {
+	if err := s.follows(ev); err != nil {
+		return err
+	}
+	err := s.applyBody(ev, lim)
+	if err != nil {
+		return fmt.Errorf("%w: event %d.%d %s: %s", ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
+	}
+	s.seq, s.sub, s.at = ev.Seq, ev.Sub, ev.Time
+	if ev.Sub == 0 {
+		s.durableAt = ev.Time
+	}
+	return nil
+}
+
+// follows checks that an event is the next one, so that a lost or repeated one
+// is always noticed.
+func (s *state) follows(ev Event) error {
+	if ev.Body == nil {
+		return fmt.Errorf("%w: event without body", ErrCorrupt)
+	}
+	next := ev.Sub == s.sub+1 && ev.Seq == s.seq
+	if ev.Durable() {
+		next = ev.Seq == s.seq+1 && ev.Sub == 0
+	}
+	if !next {
+		return fmt.Errorf("%w: %d.%d after %d.%d", ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
+	}
+	if ev.Time.Before(s.at) {
+		return fmt.Errorf("%w: event %d.%d goes back in time", ErrCorrupt, ev.Seq, ev.Sub)
+	}
+	return nil
+}
+
+type badEvent string
+
+func (e badEvent) Error() string { return string(e) }
+
+func (s *state) applyBody(ev Event, lim *Limits) error {
+	if _, birth := ev.Body.(*Created); birth != (s.life == Unborn) {
+		return badEvent("out of place in the room's life")
+	}
+	if s.life == Destroyed {
+		return badEvent("after the end of the room")
+	}
+	switch b := ev.Body.(type) {
+	case *Created:
+		return s.applyCreated(b)
+	case *Unlocked:
+		s.life = Open
+	case *Configured:
+		return s.applyConfigured(b)
+	case *AffiliationChanged:
+		return s.applyAffiliation(b)
+	case *Registered:
+		return s.applyRegistered(b)
+	case *Deregistered:
+		return s.applyDeregistered(b)
+	case *VoiceStored:
+		return s.applyVoice(b)
+	case *SubjectChanged:
+		s.subject = &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}
+	case *MessageArchived:
+		s.archived = remember(s.archived, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
+	case *MessageKept:
+		s.kept = remember(s.kept, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
+	case *RoomDestroyed:
+		s.applyDestroyed(b)
+	case *Joined:
+		return s.applyJoined(b)
+	case *PresenceChanged:
+		return s.applyPresence(b)
+	case *Renamed:
+		return s.applyRenamed(b)
+	case *RoleChanged:
+		return s.applyRole(b)
+	case *Left:
+		return s.applyLeft(b)
+	case *Removed:
+		return s.applyRemoved(b)
+	case *Asked:
+		s.asks = append(s.asks, b)
+	case *Answered:
+		return s.applyAnswered(b)
+	default:
+		return badEvent("unknown body")
+	}
+	return nil
+}
+
+func (s *state) applyCreated(b *Created) error {
+	s.life = Open
+	if !b.LockedUntil.IsZero() {
+		s.life = Locked
+	}
+	s.creator, s.keyPrint, s.lockedUntil, s.conf = b.Creator, b.KeyPrint, b.LockedUntil, b.Config
+	return nil
+}
+
+func (s *state) applyConfigured(b *Configured) error {
+	conf := s.conf
+	for _, c := range b.Changes {
+		f := configFieldNamed(c.Var)
+		if f == nil || f.set(&conf, c.New) != nil {
+			return badEvent("unknown configuration field or value: " + c.Var)
+		}
+	}
+	s.conf = conf
+	return nil
+}
+
+// applyDestroyed forgets everything but the tombstone: a room of the same name
+// owes nothing to this one (XEP-0045 §10.9).
+func (s *state) applyDestroyed(b *RoomDestroyed) {
+	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
+		creator: s.creator, keyPrint: s.keyPrint, end: b, shape: s.shape + 1}
+}
+
+func (s *state) applyAnswered(b *Answered) error {
+	for i, a := range s.asks {
+		if a.ID == b.ID {
+			s.asks = slices.Delete(s.asks, i, i+1)
+			return nil
+		}
+	}
+	return badEvent("nothing was asked")
+}
+
+// remember appends to a history and drops what exceeds its bounds.
+func remember(list []*entry, e *entry, lim *Limits) []*entry {
+	list = append(list, e)
+	bytes := 0
+	first := len(list)
+	for first > 0 && len(list)-first < lim.History {
+		bytes += list[first-1].msg.size()
+		if bytes > lim.HistoryBytes {
+			break
+		}
+		first--
+	}
+	if first == 0 {
+		return list
+	}
+	// Moving down in place keeps the array at its bounded size.
+	return slices.Delete(list, 0, first)
+}
+
+// size is what a message counts for in the history's bounds.
+func (m *Message) size() int {
+	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
+}

@@ -1,0 +1,244 @@
+package muc
+
+import "slices"
+
+// person returns the record of a bare JID or domain, made if need be. Whoever
+// makes one puts something into it.
+func (s *state) person(bare JID) *person {
+	if p, ok := s.persons.get(bare); ok {
+		return p
+	}
+	p := &person{real: bare}
+	s.persons.put(bare, p)
+	return p
+}
+
+func (s *state) forgetIfEmpty(p *person) {
+	if p.forgettable() {
+		s.persons.drop(p.real)
+	}
+}
+
+func (s *state) applyAffiliation(b *AffiliationChanged) error {
+	if b.JID.IsZero() || !b.JID.IsBare() {
+		return badEvent("affiliation of a JID that is not bare")
+	}
+	p := s.person(b.JID)
+	if p.aff == Owner {
+		s.owners--
+	}
+	p.aff, p.reason = b.New, b.Reason
+	if p.aff == None {
+		p.reason = ""
+	}
+	if p.aff == Owner {
+		s.owners++
+	}
+	// Everybody's presence shows the affiliation that counts, also through a domain.
+	if b.JID.Local() == "" {
+		for _, o := range s.occupants {
+			o.presence.drop()
+		}
+	}
+	for _, o := range p.occupants {
+		o.presence.drop()
+	}
+	s.forgetIfEmpty(p)
+	return nil
+}
+
+func (s *state) applyRegistered(b *Registered) error {
+	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" {
+		return badEvent("registration without JID or nick")
+	}
+	if holder, taken := s.reserved.get(b.Key); taken && holder.real != b.JID {
+		return badEvent("nick is reserved already")
+	}
+	p := s.person(b.JID)
+	if p.nick != "" {
+		s.reserved.drop(p.key)
+	}
+	p.nick, p.key = b.Nick, b.Key
+	s.reserved.put(b.Key, p)
+	return nil
+}
+
+func (s *state) applyDeregistered(b *Deregistered) error {
+	p, ok := s.persons.get(b.JID)
+	if !ok || p.nick == "" {
+		return badEvent("no such registration")
+	}
+	s.reserved.drop(p.key)
+	p.nick, p.key = "", ""
+	s.forgetIfEmpty(p)
+	return nil
+}
+
+func (s *state) applyVoice(b *VoiceStored) error {
+	if b.JID.IsZero() || !b.JID.IsBare() {
+		return badEvent("voice of a JID that is not bare")
+	}
+	p := s.person(b.JID)
+	p.voice = b.Role
+	s.forgetIfEmpty(p)
+	return nil
+}
+
+func (s *state) applyJoined(b *Joined) error {
+	if _, inside := s.sessions.get(b.JID); inside {
+		return badEvent("session is inside already")
+	}
+	if b.Session <= s.lastSession {
+		return badEvent("session number was used before")
+	}
+	o := s.occupantByNumber(b.Occupant)
+	if o == nil {
+		var err error
+		if o, err = s.addOccupant(b.Occupant, b.JID.Bare(), b.Nick, b.Key); err != nil {
+			return err
+		}
+		o.role, o.id = b.Role, b.OccupantID
+	} else {
+		if o.person.real != b.JID.Bare() {
+			return badEvent("occupant belongs to somebody else")
+		}
+		s.shape++
+	}
+	s.lastSession = b.Session
+	ses := &session{num: b.Session, real: b.JID, occ: o, payload: b.Payload}
+	o.sessions = append(o.sessions, ses)
+	s.sessions.put(b.JID, ses)
+	o.front = ses
+	o.presence.drop()
+	return nil
+}
+
+// addOccupant appends to the list: the one change of who is inside that
+// recipient lists can follow without being made anew.
+func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, error) {
+	if _, taken := s.nicks.get(key); taken || num <= s.lastOccupant {
+		return nil, badEvent("nick or occupant number is taken")
+	}
+	p := s.person(bare)
+	o := &occupant{num: num, nick: nick, key: key, person: p}
+	s.lastOccupant = num
+	p.occupants = append(p.occupants, o)
+	s.occupants = append(s.occupants, o)
+	s.nicks.put(key, o)
+	return o, nil
+}
+
+func (s *state) dropOccupant(o *occupant) {
+	s.shape++
+	s.nicks.drop(o.key)
+	for i, other := range s.occupants {
+		if other == o {
+			s.occupants = slices.Delete(s.occupants, i, i+1)
+			break
+		}
+	}
+	if i := slices.Index(o.person.occupants, o); i >= 0 {
+		o.person.occupants = slices.Delete(o.person.occupants, i, i+1)
+	}
+	s.forgetIfEmpty(o.person)
+}
+
+// dropSession takes a session out of its occupant. The front passes to the
+// session that joined last.
+func (s *state) dropSession(ses *session) {
+	s.shape++
+	o := ses.occ
+	o.sessions = slices.DeleteFunc(o.sessions, func(x *session) bool { return x == ses })
+	if o.front == ses {
+		o.front = nil
+		if n := len(o.sessions); n > 0 {
+			o.front = o.sessions[n-1]
+		}
+		o.presence.drop()
+	}
+}
+
+func (s *state) applyPresence(b *PresenceChanged) error {
+	ses, ok := s.sessions.get(b.JID)
+	if !ok {
+		return badEvent("no such session")
+	}
+	ses.payload = b.Payload
+	ses.occ.front = ses
+	ses.occ.presence.drop()
+	return nil
+}
+
+func (s *state) applyRenamed(b *Renamed) error {
+	ses, ok := s.sessions.get(b.JID)
+	if !ok {
+		return badEvent("no such session")
+	}
+	old := ses.occ
+	s.shape++
+	if b.Occupant == old.num {
+		if holder, taken := s.nicks.get(b.Key); taken && holder != old {
+			return badEvent("nick is taken")
+		}
+		s.nicks.drop(old.key)
+		old.nick, old.key = b.Nick, b.Key
+		s.nicks.put(b.Key, old)
+	} else {
+		to := s.occupantByNumber(b.Occupant)
+		if to == nil {
+			var err error
+			if to, err = s.addOccupant(b.Occupant, old.person.real, b.Nick, b.Key); err != nil {
+				return err
+			}
+			to.role, to.id = old.role, old.id
+		} else if to.person != old.person {
+			return badEvent("occupant belongs to somebody else")
+		}
+		s.dropSession(ses)
+		ses.occ = to
+		to.sessions = append(to.sessions, ses)
+		if len(old.sessions) == 0 {
+			s.dropOccupant(old)
+		}
+	}
+	ses.payload = b.Payload
+	ses.occ.front = ses
+	ses.occ.presence.drop()
+	return nil
+}
+
+func (s *state) applyRole(b *RoleChanged) error {
+	o := s.occupantByNumber(b.Occupant)
+	if o == nil || b.New == NoRole {
+		return badEvent("no such occupant or role")
+	}
+	o.role = b.New
+	o.presence.drop()
+	s.shape++
+	return nil
+}
+
+func (s *state) applyLeft(b *Left) error {
+	ses, ok := s.sessions.get(b.JID)
+	if !ok {
+		return badEvent("no such session")
+	}
+	s.sessions.drop(b.JID)
+	s.dropSession(ses)
+	if len(ses.occ.sessions) == 0 {
+		s.dropOccupant(ses.occ)
+	}
+	return nil
+}
+
+func (s *state) applyRemoved(b *Removed) error {
+	o := s.occupantByNumber(b.Occupant)
+	if o == nil {
+		return badEvent("no such occupant")
+	}
+	for _, ses := range o.sessions {
+		s.sessions.drop(ses.real)
+	}
+	s.dropOccupant(o)
+	return nil
+}

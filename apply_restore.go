@@ -1,0 +1,113 @@
+package muc
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// load replaces the state of a fresh room by a snapshot's. What no room can have
+// written is an ErrCorrupt.
+func (r *Room) load(b []byte) error {
+	var shot snapshot
+	if err := json.Unmarshal(b, &shot); err != nil {
+		return fmt.Errorf("%w: snapshot: %v", ErrCorrupt, err)
+	}
+	switch {
+	case shot.Version != snapshotVersion:
+		return &UnknownEventError{Type: "snapshot", Version: shot.Version}
+	case shot.Room != r.cfg.Room:
+		return ErrOtherRoom
+	case shot.KeyPrint != "" && shot.KeyPrint != r.keyPrint():
+		return ErrKey
+	}
+	life := slices.Index(stateNames[:], shot.Life)
+	if life < 0 || (State(life) == Destroyed) != (shot.End != nil) || shot.Kind != kindDurable && shot.Kind != kindLive {
+		return fmt.Errorf("%w: snapshot: life", ErrCorrupt)
+	}
+	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At, durableAt: shot.DurableAt,
+		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil, conf: shot.Config, end: shot.End,
+		archived: loadEntries(shot.Archived), kept: loadEntries(shot.Kept), asks: shot.Asks}
+	if shot.Subject != nil {
+		s.subject = loadEntries([]entryShot{*shot.Subject})[0]
+	}
+	for i := range shot.Persons {
+		if err := s.loadPerson(&shot.Persons[i]); err != nil {
+			return fmt.Errorf("%w: snapshot: person: %s", ErrCorrupt, err)
+		}
+	}
+	for i := range shot.Occupants {
+		if err := s.loadOccupant(&shot.Occupants[i]); err != nil {
+			return fmt.Errorf("%w: snapshot: occupant: %s", ErrCorrupt, err)
+		}
+	}
+	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
+		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
+	}
+	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
+	if slices.Contains(s.asks, nil) || !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0) {
+		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
+	}
+	r.st = s
+	return nil
+}
+
+func (s *state) loadPerson(shot *personShot) error {
+	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Affiliation < Outcast || shot.Affiliation > Owner || (shot.Nick == "") != (shot.Key == "") {
+		return badEvent("no person")
+	}
+	p := s.person(shot.JID)
+	if !p.forgettable() {
+		return badEvent("twice")
+	}
+	p.aff, p.reason, p.voice, p.nick, p.key = shot.Affiliation, shot.Reason, shot.Voice, shot.Nick, shot.Key
+	if p.forgettable() {
+		return badEvent("nothing to remember")
+	}
+	if p.aff == Owner {
+		s.owners++
+	}
+	if p.key != "" {
+		if _, taken := s.reserved.get(p.key); taken {
+			return badEvent("nick reserved twice")
+		}
+		s.reserved.put(p.key, p)
+	}
+	return nil
+}
+
+func (s *state) loadOccupant(shot *occupantShot) error {
+	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Key == "" || shot.Role == NoRole {
+		return badEvent("nobody")
+	}
+	o, err := s.addOccupant(shot.Number, shot.JID, shot.Nick, shot.Key)
+	if err != nil {
+		return err
+	}
+	o.id, o.role = shot.OccupantID, shot.Role
+	for _, x := range shot.Sessions {
+		if _, inside := s.sessions.get(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
+			return badEvent("a session that cannot be")
+		}
+		ses := &session{num: x.Number, real: x.JID, occ: o, payload: x.Payload}
+		o.sessions = append(o.sessions, ses)
+		s.sessions.put(x.JID, ses)
+		s.lastSession = max(s.lastSession, x.Number)
+		if x.Number == shot.Front {
+			o.front = ses
+		}
+	}
+	if o.front == nil && len(o.sessions) > 0 {
+		return badEvent("no session in front")
+	}
+	return nil
+}
+
+func loadEntries(shots []entryShot) []*entry {
+	var list []*entry
+	for i := range shots {
+		x := &shots[i]
+		list = append(list, &entry{seq: x.Seq, sub: x.Sub, at: x.Time, msg: &x.Message})
+	}
+	return list
+}

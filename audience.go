@@ -1,0 +1,93 @@
+package muc
+
+// audience is the room's recipient lists: sessions of moderators and sessions
+// of everybody else, because those two may see different things. They are
+// caches of the state, rebuilt when it has changed.
+//
+// A list handed out is never written again: a newcomer is appended behind its
+// end, any other change makes new arrays.
+type audience struct {
+	moderators, others roster
+	shape              uint64
+	count              int // occupants taken in
+	built              bool
+}
+
+// roster is a recipient list in the order of joining.
+type roster struct {
+	to    []JID
+	owner []uint32 // the occupant of each session, ascending
+}
+
+// refresh brings the lists up to date with the state.
+func (a *audience) refresh(s *state) {
+	if a.built && a.shape == s.shape && a.count <= len(s.occupants) {
+		for _, o := range s.occupants[a.count:] {
+			a.add(o)
+		}
+		a.count = len(s.occupants)
+		return
+	}
+	*a = audience{shape: s.shape, count: len(s.occupants), built: true}
+	for _, o := range s.occupants {
+		a.add(o)
+	}
+}
+
+func (a *audience) add(o *occupant) {
+	list := &a.others
+	if o.role == Moderator {
+		list = &a.moderators
+	}
+	for _, ses := range o.sessions {
+		list.to = append(list.to, ses.address())
+		list.owner = append(list.owner, o.num)
+	}
+}
+
+// sessionsOf hands out the sessions of one occupant.
+func (a *audience) sessionsOf(o *occupant) []JID {
+	list := &a.others
+	if o.role == Moderator {
+		list = &a.moderators
+	}
+	from, to := list.span(o.num)
+	return list.to[from:to:to]
+}
+
+// audience is the recipient lists as they are now.
+func (r *Room) audience() *audience {
+	r.aud.refresh(&r.st)
+	return &r.aud
+}
+
+// all hands out the whole list.
+func (l *roster) all() []JID { return l.to[:len(l.to):len(l.to)] }
+
+// span is where the sessions of an occupant stand; equal bounds for nowhere.
+func (l *roster) span(num uint32) (from, to int) {
+	from, hi := 0, len(l.owner)
+	for from < hi {
+		mid := (from + hi) / 2
+		if l.owner[mid] < num {
+			from = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	to = from
+	for to < len(l.owner) && l.owner[to] == num {
+		to++
+	}
+	return from, to
+}
+
+// around hands out the list without an occupant, as the part before and the
+// part behind: nothing is copied.
+func (l *roster) around(num uint32) (before, behind []JID) {
+	from, to := l.span(num)
+	if from == to {
+		return l.all(), nil
+	}
+	return l.to[:from:from], l.to[to:len(l.to):len(l.to)]
+}

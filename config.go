@@ -1,0 +1,175 @@
+package muc
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is what the host decides about a room: its address, its secret, its
+// limits and its policy. Functions in it must be pure: they are called in the
+// middle of a step and may only look at their arguments. Replaying events never
+// calls them.
+type Config struct {
+	// Room is the room's address, a bare JID. Required.
+	Room JID
+	// Secret is the key of all ids that the room makes up: at least 16 random
+	// bytes that never change for this room and never leave the host. Rooms may
+	// share one. Required.
+	Secret []byte
+	// NewID makes the ids of messages and of archived stanzas. It must never
+	// repeat itself nor be guessed. Nil means an HMAC of the Secret over the
+	// room, its sequence and the time.
+	NewID func() string
+	// NormalizeDomain brings a domain to its one form; nil means the function
+	// [NormalizeDomain].
+	NormalizeDomain func(domain string) (string, error)
+	// Nick is the rule for nicks; nil means [NormalizeNick].
+	Nick NickRule
+	// NickLockdown says what happens to somebody with a reserved nick who comes
+	// with another one (XEP-0045 §7.2.17).
+	NickLockdown Lockdown
+	// OpenRegistration lets people without affiliation register with the room,
+	// which makes them members (XEP-0045 §7.10). The default refuses them with
+	// registration-required.
+	OpenRegistration bool
+	// Instant opens a new room at once, instead of locking it until its owner has
+	// configured it (XEP-0045 §10.1.2).
+	Instant bool
+	// LockTimeout is how long a new room waits for its configuration before it
+	// opens with the default one (XEP-0045 §10.1.1). 0 means one hour, negative
+	// for ever.
+	LockTimeout time.Duration
+	// Defaults is the configuration of a new room; the zero value is that of
+	// XEP-0045: public, open, temporary, semi-anonymous, unmoderated.
+	Defaults RoomConfig
+	// Limits bound what people can make the room hold. Zero fields get defaults.
+	Limits Limits
+
+	// AnswersIQ tells which requests to the room the host answers: it gets them as
+	// an [Ask]. Space and local name are those of the payload. Nil means none, and
+	// all that the room does not know is refused with service-unavailable.
+	AnswersIQ func(space, local string) bool
+	// AskTimeout is how long the host has to answer an Ask: 0 means one minute.
+	AskTimeout time.Duration
+
+	// MayCreate judges who brings the room to life; nil lets everybody.
+	MayCreate func(creator JID) *StanzaError
+	// MayJoin judges a join that all rules of the room admit; nil lets everybody.
+	MayJoin func(JoinRequest) *StanzaError
+	// MaySpeak judges a message to everybody that all rules of the room admit; nil
+	// lets everybody.
+	MaySpeak func(SpeakRequest) *StanzaError
+}
+
+// JoinRequest is what Config.MayJoin judges.
+type JoinRequest struct {
+	JID         JID // full
+	Nick        string
+	Affiliation Affiliation
+}
+
+// SpeakRequest is what Config.MaySpeak judges. Payload is the message's child
+// elements as canonical XML.
+type SpeakRequest struct {
+	JID     JID // full
+	Nick    string
+	Role    Role
+	Payload string
+}
+
+// Lockdown is a policy for people with a reserved nick.
+type Lockdown uint8
+
+// The policies of Config.NickLockdown.
+const (
+	LockdownOff    Lockdown = iota // they may use other nicks too
+	LockdownRefuse                 // another nick is refused: not-acceptable
+	LockdownAssign                 // on entering they are given their own: status 210
+)
+
+// Limits bound what people can make a room hold or do. Sizes are bytes of
+// canonical XML or UTF-8. A zero field has the default that its comment names.
+type Limits struct {
+	StanzaBytes     int // of the children of one stanza: 65536
+	StanzaDepth     int // of elements in a stanza: 32
+	StanzaElements  int // in one stanza: 1000
+	StanzaAttrs     int // on one element: 32
+	NickBytes       int // 64
+	StatusBytes     int // of a presence status: 1024
+	SubjectBytes    int // 4096
+	ReasonBytes     int // of a reason for a kick, ban or destruction: 1024
+	FieldBytes      int // of one value in a form: 4096
+	Occupants       int // 20000; a room's own maxusers can only lower it
+	AdminReserve    int // places beyond the maximum for admins and owners: 5
+	SessionsPerNick int // 20
+	History         int // messages remembered for newcomers: 100
+	HistoryBytes    int // of all of them: 262144
+	Affiliations    int // people and domains remembered: 50000
+	ItemsPerSet     int // in one admin request: 100
+	Asks            int // questions to the host that are open at once: 100
+}
+
+var defaultLimits = Limits{
+	StanzaBytes: 65536, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32,
+	NickBytes: 64, StatusBytes: 1024, SubjectBytes: 4096, ReasonBytes: 1024, FieldBytes: 4096,
+	Occupants: 20000, AdminReserve: 5, SessionsPerNick: 20,
+	History: 100, HistoryBytes: 262144, Affiliations: 50000, ItemsPerSet: 100, Asks: 100,
+}
+
+// withDefaults fills in the limits that are zero.
+func (l Limits) withDefaults() Limits {
+	d := &defaultLimits
+	for _, f := range [...]struct {
+		have *int
+		want int
+	}{
+		{&l.StanzaBytes, d.StanzaBytes}, {&l.StanzaDepth, d.StanzaDepth}, {&l.StanzaElements, d.StanzaElements},
+		{&l.StanzaAttrs, d.StanzaAttrs}, {&l.NickBytes, d.NickBytes}, {&l.StatusBytes, d.StatusBytes},
+		{&l.SubjectBytes, d.SubjectBytes}, {&l.ReasonBytes, d.ReasonBytes}, {&l.FieldBytes, d.FieldBytes},
+		{&l.Occupants, d.Occupants}, {&l.AdminReserve, d.AdminReserve}, {&l.SessionsPerNick, d.SessionsPerNick},
+		{&l.History, d.History}, {&l.HistoryBytes, d.HistoryBytes}, {&l.Affiliations, d.Affiliations},
+		{&l.ItemsPerSet, d.ItemsPerSet}, {&l.Asks, d.Asks},
+	} {
+		if *f.have == 0 {
+			*f.have = f.want
+		}
+	}
+	return l
+}
+
+const (
+	minSecret          = 16
+	defaultLockTimeout = time.Hour
+	defaultAskTimeout  = time.Minute
+)
+
+// complete checks a configuration and fills in its defaults.
+func (c Config) complete() (Config, error) {
+	if c.Room.IsZero() || !c.Room.IsBare() || c.Room.Local() == "" {
+		return c, fmt.Errorf("%w: Room must be a bare JID with a localpart", ErrConfig)
+	}
+	if len(c.Secret) < minSecret {
+		return c, fmt.Errorf("%w: Secret has fewer than %d bytes", ErrConfig, minSecret)
+	}
+	if c.NormalizeDomain == nil {
+		c.NormalizeDomain = NormalizeDomain
+	}
+	if c.Nick == nil {
+		c.Nick = NormalizeNick
+	}
+	if c.LockTimeout == 0 {
+		c.LockTimeout = defaultLockTimeout
+	}
+	if c.AskTimeout <= 0 {
+		c.AskTimeout = defaultAskTimeout
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c, nil
+}
+
+func (c *Config) mayCreate(creator JID) *StanzaError {
+	if c.MayCreate == nil {
+		return nil
+	}
+	return c.MayCreate(creator)
+}

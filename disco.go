@@ -1,0 +1,129 @@
+package muc
+
+import "strconv"
+
+// discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
+// address and at the nodes that belong to it.
+func (t *turn) discoInfo() *StanzaError {
+	node, _ := t.query().attr("node")
+	switch node {
+	case "":
+		t.answer = t.r.writeRoomInfo
+	case nodeReservedNick:
+		return t.reservedNickInfo()
+	case nsTraffic:
+		return refuse(ServiceUnavailable, "18.1.1", "this room filters no traffic")
+	default:
+		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
+	}
+	return nil
+}
+
+// feature pairs: what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
+var featurePairs = []struct {
+	is      func(c *RoomConfig) bool
+	yes, no string
+}{
+	{func(c *RoomConfig) bool { return c.Hidden }, "muc_hidden", "muc_public"},
+	{func(c *RoomConfig) bool { return c.MembersOnly }, "muc_membersonly", "muc_open"},
+	{func(c *RoomConfig) bool { return c.Moderated }, "muc_moderated", "muc_unmoderated"},
+	{func(c *RoomConfig) bool { return c.Whois == WhoisAnyone }, "muc_nonanonymous", "muc_semianonymous"},
+	{func(c *RoomConfig) bool { return c.Password != "" }, "muc_passwordprotected", "muc_unsecured"},
+	{func(c *RoomConfig) bool { return c.Persistent }, "muc_persistent", "muc_temporary"},
+}
+
+// features are what every room can do.
+var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing}
+
+func (r *Room) writeRoomInfo(w *xmlWriter) {
+	c := &r.st.conf
+	w.start("query", nsDiscoInfo)
+	w.start("identity", "")
+	w.attr("category", "conference")
+	w.attr("type", "text")
+	w.attrIf("name", c.Name)
+	w.end()
+	for _, f := range features {
+		w.feature(f)
+	}
+	for _, pair := range featurePairs {
+		if pair.is(c) {
+			w.feature(pair.yes)
+		} else {
+			w.feature(pair.no)
+		}
+	}
+	w.form("result", nsRoomInfo, "", r.roomInfo())
+	w.end()
+}
+
+func (w *xmlWriter) feature(name string) {
+	w.start("feature", "")
+	w.attr("var", name)
+	w.end()
+}
+
+// roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
+func (r *Room) roomInfo() []formField {
+	c := &r.st.conf
+	fields := []formField{
+		{name: "muc#roominfo_description", typ: "text-single", label: "Description", values: []string{c.Description}},
+		{name: "muc#roominfo_occupants", typ: "text-single", label: "Number of occupants",
+			values: []string{strconv.Itoa(len(r.st.occupants))}},
+	}
+	if c.Lang != "" {
+		fields = append(fields, formField{name: "muc#roominfo_lang", typ: "text-single", label: "Natural language",
+			values: []string{c.Lang}})
+	}
+	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm"} {
+		f := configFieldNamed(name)
+		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
+	}
+	return fields
+}
+
+// reservedNickInfo tells somebody his reserved nick (XEP-0045 §7.12): as the name
+// of an identity, or nothing.
+func (t *turn) reservedNickInfo() *StanzaError {
+	p, _ := t.r.st.persons.get(t.in.from.Bare())
+	t.answer = func(w *xmlWriter) {
+		w.start("query", nsDiscoInfo)
+		w.attr("node", nodeReservedNick)
+		if p != nil && p.nick != "" {
+			w.start("identity", "")
+			w.attr("category", "conference")
+			w.attr("name", p.nick)
+			w.attr("type", "text")
+			w.end()
+		}
+		w.end()
+	}
+	return nil
+}
+
+// discoItems lists who is inside (XEP-0045 §6.5): to those who are, and to
+// strangers where the room is configured so.
+func (t *turn) discoItems() *StanzaError {
+	if node, _ := t.query().attr("node"); node != "" {
+		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
+	}
+	r, s := t.r, &t.r.st
+	ses, inside := s.sessions.get(t.in.from)
+	t.answer = func(w *xmlWriter) {
+		w.start("query", nsDiscoItems)
+		for _, o := range s.occupants {
+			shown := s.conf.ListOccupants && s.conf.broadcasts(o.role)
+			if inside {
+				shown = o == ses.occ || s.shows(o.role, ses.occ)
+			}
+			if shown {
+				w.start("item", "")
+				w.address("jid", r.at(o.nick))
+				w.attr("name", o.nick)
+				w.end()
+			}
+		}
+		w.end()
+	}
+	return nil
+}

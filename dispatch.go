@@ -1,0 +1,147 @@
+package muc
+
+// route is one row of the dispatch table: the stanzas it is for, and the
+// chapter of the house that handles them. The first row that fits is taken.
+type route struct {
+	kind kind
+	typ  string // "*" for any
+	// to is whether the stanza is addressed to an occupant, to the room or to
+	// either.
+	to addressee
+	// space and name are those of the first child for an iq, of any child
+	// otherwise; an empty space fits whatever is there, "*" any name.
+	space, name string
+	handle      func(*turn) *StanzaError
+}
+
+type addressee uint8
+
+const (
+	toEither addressee = iota
+	toRoom
+	toOccupant
+)
+
+// routes is filled in by init because handlers lead back to it.
+var routes []route
+
+func init() {
+	routes = []route{
+		{kindMessage, "error", toEither, "", "", (*turn).bounced},
+		{kindMessage, "groupchat", toRoom, "", "", (*turn).groupchat},
+		{kindMessage, "groupchat", toOccupant, "", "", (*turn).groupchatToOccupant},
+		{kindMessage, "*", toRoom, "", "", (*turn).messageToRoom},
+		{kindMessage, "*", toOccupant, "", "", (*turn).privateMessage},
+
+		{kindPresence, "", toEither, nsMUC, "x", (*turn).join},
+		{kindPresence, "", toEither, "", "", (*turn).available},
+		{kindPresence, "unavailable", toEither, "", "", (*turn).leave},
+		{kindPresence, "error", toEither, "", "", (*turn).bounced},
+		{kindPresence, "probe", toEither, "", "", (*turn).probe},
+		{kindPresence, "subscribe", toEither, "", "", ignored},
+		{kindPresence, "subscribed", toEither, "", "", ignored},
+		{kindPresence, "unsubscribe", toEither, "", "", ignored},
+		{kindPresence, "unsubscribed", toEither, "", "", ignored},
+
+		{kindIQ, "get", toRoom, nsAdmin, "query", (*turn).adminGet},
+		{kindIQ, "set", toRoom, nsAdmin, "query", (*turn).adminSet},
+		{kindIQ, "get", toRoom, nsOwner, "query", (*turn).ownerGet},
+		{kindIQ, "set", toRoom, nsOwner, "query", (*turn).ownerSet},
+		{kindIQ, "get", toRoom, nsRegister, "query", (*turn).registerGet},
+		{kindIQ, "set", toRoom, nsRegister, "query", (*turn).registerSet},
+		{kindIQ, "get", toRoom, nsDiscoInfo, "query", (*turn).discoInfo},
+		{kindIQ, "get", toRoom, nsDiscoItems, "query", (*turn).discoItems},
+		{kindIQ, "get", toRoom, nsPing, "ping", (*turn).pingRoom},
+		{kindIQ, "get", toOccupant, nsPing, "ping", (*turn).pingOccupant},
+		{kindIQ, "get", toOccupant, "", "*", (*turn).relayIQ},
+		{kindIQ, "set", toOccupant, "", "*", (*turn).relayIQ},
+		{kindIQ, "result", toOccupant, "", "*", (*turn).relayAnswer},
+		{kindIQ, "error", toOccupant, "", "*", (*turn).relayAnswer},
+		{kindIQ, "result", toRoom, "", "*", ignored},
+		{kindIQ, "error", toRoom, "", "*", ignored},
+		{kindIQ, "get", toRoom, "", "*", (*turn).unknownIQ},
+		{kindIQ, "set", toRoom, "", "*", (*turn).unknownIQ},
+	}
+}
+
+// ignored handles what RFC 6121 and XEP-0045 §17.3 let a room be silent about.
+func ignored(*turn) *StanzaError { return nil }
+
+// fits reports whether a row is for this stanza.
+func (row *route) fits(in *stanza) bool {
+	switch {
+	case row.kind != in.kind,
+		row.typ != "*" && row.typ != in.typ,
+		row.to == toRoom && in.toNick,
+		row.to == toOccupant && !in.toNick:
+		return false
+	case row.space == "":
+		return true
+	case in.kind == kindIQ:
+		return len(in.kids) > 0 && in.kids[0].ns == row.space && in.kids[0].name == row.name
+	}
+	return in.find(row.space, row.name) != nil
+}
+
+// dispatch finds the handler of a stanza and lets it decide.
+func (t *turn) dispatch() *StanzaError {
+	in := t.in
+	if in.kind == kindIQ {
+		if refused := t.checkIQ(); refused != nil {
+			return refused
+		}
+	}
+	if !t.r.st.alive() {
+		return t.lifeless()
+	}
+	for i := range routes {
+		if routes[i].fits(in) {
+			return routes[i].handle(t)
+		}
+	}
+	// Unknown types of presence and iq; those of messages are "normal" (RFC 6121
+	// §5.2.2) and have found their row.
+	return refuse(BadRequest, "RFC 6120 §8.3.3.1", "unknown stanza type")
+}
+
+// checkIQ holds an iq to RFC 6120 §8.2.3: an id, a known type, one child in a
+// request.
+func (t *turn) checkIQ() *StanzaError {
+	in := t.in
+	switch in.typ {
+	case "get", "set":
+		if in.id == "" {
+			return refuse(BadRequest, "RFC 6120 §8.2.3", "iq without id")
+		}
+		if len(in.kids) != 1 {
+			return refuse(BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
+		}
+	case "result", "error":
+	default:
+		return refuse(BadRequest, "RFC 6120 §8.2.3", "unknown type of iq")
+	}
+	return nil
+}
+
+// lifeless answers for a room that is not there: unborn or destroyed.
+func (t *turn) lifeless() *StanzaError {
+	in, s := t.in, &t.r.st
+	joins := in.kind == kindPresence && in.typ == "" && in.find(nsMUC, "x") != nil
+	switch {
+	case in.isAnswer():
+		return nil
+	case s.life == Destroyed && s.end.Tombstone && (in.kind != kindPresence || joins):
+		e := refuse(Gone, "10.9", s.end.Reason)
+		if !s.end.Alternate.IsZero() {
+			e.URI = "xmpp:" + s.end.Alternate.String() + "?join"
+		}
+		return e
+	case joins && s.life == Unborn:
+		return t.join()
+	case in.kind == kindPresence && in.typ == "" && !joins:
+		return t.available()
+	case in.kind == kindPresence && !joins:
+		return nil
+	}
+	return refuse(ItemNotFound, "7.2.11", "there is no such room")
+}

@@ -1,0 +1,168 @@
+package muc
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The host's faults. A call that returns one of them has changed nothing.
+var (
+	// ErrConfig: a Config that cannot make a room.
+	ErrConfig = errors.New("muc: bad config")
+	// ErrJID: a text that is no XMPP address.
+	ErrJID = errors.New("muc: malformed JID")
+	// ErrNilStanza: Handle was given no element.
+	ErrNilStanza = errors.New("muc: nil stanza")
+	// ErrNotStanza: an element that is not a message, presence or iq.
+	ErrNotStanza = errors.New("muc: not a stanza")
+	// ErrNotForRoom: a stanza addressed to somebody else.
+	ErrNotForRoom = errors.New("muc: stanza is not for this room")
+	// ErrNotOpen: a command for a room that is not alive.
+	ErrNotOpen = errors.New("muc: room is not alive")
+	// ErrNotFound: a command names an occupant, session or ask that is not there.
+	ErrNotFound = errors.New("muc: not found")
+	// ErrCorrupt: a log or snapshot that no room can have written.
+	ErrCorrupt = errors.New("muc: corrupt log")
+	// ErrGap: events are missing, repeated or out of order. It is an ErrCorrupt.
+	ErrGap = fmt.Errorf("%w: sequence has a gap", ErrCorrupt)
+	// ErrKey: the log was written with another Config.Secret.
+	ErrKey = errors.New("muc: log belongs to another secret")
+	// ErrOtherRoom: the log belongs to a room with another address.
+	ErrOtherRoom = errors.New("muc: log belongs to another room")
+)
+
+// UnknownEventError reports an event of a type or version that this version of
+// the library does not know. Nothing was applied.
+type UnknownEventError struct {
+	Type    string
+	Version int
+}
+
+func (e *UnknownEventError) Error() string {
+	return fmt.Sprintf("muc: unknown event %q version %d", e.Type, e.Version)
+}
+
+// ErrorType says what the sender may do about an error (RFC 6120 §8.3.2).
+type ErrorType string
+
+// The error types of RFC 6120 §8.3.2 that a room uses.
+const (
+	TypeAuth   ErrorType = "auth"
+	TypeCancel ErrorType = "cancel"
+	TypeModify ErrorType = "modify"
+	TypeWait   ErrorType = "wait"
+)
+
+// Condition is a defined stanza error condition (RFC 6120 §8.3.3).
+type Condition string
+
+// The conditions that a room uses.
+const (
+	BadRequest            Condition = "bad-request"
+	Conflict              Condition = "conflict"
+	FeatureNotImplemented Condition = "feature-not-implemented"
+	Forbidden             Condition = "forbidden"
+	Gone                  Condition = "gone"
+	ItemNotFound          Condition = "item-not-found"
+	JIDMalformed          Condition = "jid-malformed"
+	NotAcceptable         Condition = "not-acceptable"
+	NotAllowed            Condition = "not-allowed"
+	NotAuthorized         Condition = "not-authorized"
+	PolicyViolation       Condition = "policy-violation"
+	RegistrationRequired  Condition = "registration-required"
+	RemoteServerTimeout   Condition = "remote-server-timeout"
+	ResourceConstraint    Condition = "resource-constraint"
+	ServiceUnavailable    Condition = "service-unavailable"
+	UnexpectedRequest     Condition = "unexpected-request"
+)
+
+// defaultTypes gives each condition the type that RFC 6120 §8.3.3 and the
+// tables of XEP-0045 give it.
+var defaultTypes = map[Condition]ErrorType{
+	BadRequest:            TypeModify,
+	Conflict:              TypeCancel,
+	FeatureNotImplemented: TypeCancel,
+	Forbidden:             TypeAuth,
+	Gone:                  TypeCancel,
+	ItemNotFound:          TypeCancel,
+	JIDMalformed:          TypeModify,
+	NotAcceptable:         TypeCancel,
+	NotAllowed:            TypeCancel,
+	NotAuthorized:         TypeAuth,
+	PolicyViolation:       TypeModify,
+	RegistrationRequired:  TypeAuth,
+	RemoteServerTimeout:   TypeWait,
+	ResourceConstraint:    TypeWait,
+	ServiceUnavailable:    TypeCancel,
+	UnexpectedRequest:     TypeWait,
+}
+
+// StanzaError is a rule that the sender of a stanza broke. The room answers the
+// stanza with it and reports it in Effects.Refused; [Room.Do] returns it as an
+// error instead. Policy hooks in [Config] return one to refuse.
+type StanzaError struct {
+	// Type is filled in from Condition when empty.
+	Type ErrorType
+	// Condition is the defined condition, an element name of RFC 6120 §8.3.3.
+	Condition Condition
+	// Text is for people, in English; it may be empty.
+	Text string
+	// Section names the rule, as "XEP-0045 §7.2.5". It is not sent.
+	Section string
+	// App is an application-specific condition; the zero value is none.
+	App AppCondition
+	// URI is where to go instead; only sent with the condition Gone.
+	URI string
+}
+
+// AppCondition is the name of an application-specific condition element
+// (RFC 6120 §8.3.4).
+type AppCondition struct{ Space, Local string }
+
+func (e *StanzaError) Error() string {
+	s := "muc: " + string(e.Condition)
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	if e.Section != "" {
+		s += " (" + e.Section + ")"
+	}
+	return s
+}
+
+// Is makes errors.Is match on the condition alone, so that a host can write
+// errors.Is(err, &muc.StanzaError{Condition: muc.Conflict}).
+func (e *StanzaError) Is(target error) bool {
+	t, ok := target.(*StanzaError)
+	return ok && t.Condition == e.Condition
+}
+
+func (e *StanzaError) typeOrDefault() ErrorType {
+	if e.Type != "" {
+		return e.Type
+	}
+	if t, ok := defaultTypes[e.Condition]; ok {
+		return t
+	}
+	return TypeCancel
+}
+
+// refuse makes the refusal for a broken rule. The section is the XEP-0045 one
+// unless it names another document.
+func refuse(c Condition, section, text string) *StanzaError {
+	return &StanzaError{Type: defaultTypes[c], Condition: c, Section: sectionName(section), Text: text}
+}
+
+func sectionName(section string) string {
+	if section != "" && section[0] >= '0' && section[0] <= '9' {
+		return "XEP-0045 §" + section
+	}
+	return section
+}
+
+// as changes the type of a fresh refusal where XEP-0045 departs from the
+// condition's usual one.
+func (e *StanzaError) as(t ErrorType) *StanzaError {
+	e.Type = t
+	return e
+}

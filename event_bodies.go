@@ -1,0 +1,225 @@
+package muc
+
+import "time"
+
+// The durable events.
+type (
+	// Created: the room came to life (XEP-0045 §10.1.1). KeyPrint tells whether
+	// a log belongs to a Config.Secret without giving the secret away.
+	Created struct {
+		Room        JID        `json:"room"`
+		Creator     JID        `json:"creator"`
+		KeyPrint    string     `json:"keyprint"`
+		LockedUntil time.Time  `json:"locked_until,omitzero"`
+		Config      RoomConfig `json:"config"`
+	}
+	// Unlocked: the owner accepted a configuration (XEP-0045 §10.1.2, §10.1.3).
+	Unlocked struct{}
+	// Configured: the owner changed the room's configuration (XEP-0045 §10.2).
+	// Only fields that changed are listed, in the order of the form.
+	Configured struct {
+		Changes []ConfigChange `json:"changes"`
+		Actor   Actor          `json:"actor,omitzero"`
+	}
+	// AffiliationChanged: a person's affiliation is now New (XEP-0045 §5.2.2).
+	// Old equals New where only the reserved nick was set.
+	AffiliationChanged struct {
+		JID    JID         `json:"jid"`
+		Old    Affiliation `json:"old"`
+		New    Affiliation `json:"new"`
+		Reason string      `json:"reason,omitempty"`
+		Actor  Actor       `json:"actor,omitzero"`
+	}
+	// Registered: a nick is reserved for a person (XEP-0045 §7.10). Key is the
+	// form of the nick that conflicts are decided on.
+	Registered struct {
+		JID  JID    `json:"jid"`
+		Nick string `json:"nick"`
+		Key  string `json:"key"`
+	}
+	// Deregistered: the person's reserved nick is free again.
+	Deregistered struct {
+		JID JID `json:"jid"`
+	}
+	// VoiceStored: the role in which somebody without affiliation re-enters a
+	// moderated room (XEP-0045 §5.1); NoRole forgets it.
+	VoiceStored struct {
+		JID  JID  `json:"jid"`
+		Role Role `json:"role"`
+	}
+	// SubjectChanged: the room has a new subject (XEP-0045 §8.1). Its Payload is
+	// the subject elements, one for each language.
+	SubjectChanged struct{ Message }
+	// MessageArchived: somebody spoke to the room and the host should archive it
+	// (XEP-0313).
+	MessageArchived struct{ Message }
+	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
+	RoomDestroyed struct {
+		Reason    string `json:"reason,omitempty"`
+		Alternate JID    `json:"alternate,omitzero"`
+		Password  string `json:"password,omitempty"`
+		// Tombstone: the address answers "gone" from now on.
+		Tombstone bool  `json:"tombstone,omitempty"`
+		Actor     Actor `json:"actor,omitzero"`
+	}
+)
+
+// The volatile events.
+type (
+	// Joined: a session entered, as a new occupant or beside the other sessions
+	// of one. Payload is what the client said in its presence.
+	Joined struct {
+		Occupant   uint32 `json:"occupant"`
+		Session    uint32 `json:"session"`
+		JID        JID    `json:"jid"`
+		Nick       string `json:"nick"`
+		Key        string `json:"key"`
+		OccupantID string `json:"occupant_id"`
+		Role       Role   `json:"role"`
+		Payload    string `json:"payload,omitempty"`
+	}
+	// PresenceChanged: a session said something new about its availability.
+	PresenceChanged struct {
+		JID     JID    `json:"jid"`
+		Payload string `json:"payload,omitempty"`
+	}
+	// Renamed: a session goes by another nick. Occupant is whom it belongs to
+	// now: the same as before (From), a new one when other sessions stay behind under
+	// the old nick, or another of the same person (XEP-0045 §7.6, §7.2.8).
+	Renamed struct {
+		JID      JID    `json:"jid"`
+		From     uint32 `json:"from"`
+		Occupant uint32 `json:"occupant"`
+		Old      string `json:"old"`
+		Nick     string `json:"nick"`
+		Key      string `json:"key"`
+		Payload  string `json:"payload,omitempty"`
+	}
+	// RoleChanged: an occupant has another role (XEP-0045 §5.1.3).
+	RoleChanged struct {
+		Occupant uint32 `json:"occupant"`
+		Old      Role   `json:"old"`
+		New      Role   `json:"new"`
+		Reason   string `json:"reason,omitempty"`
+		Actor    Actor  `json:"actor,omitzero"`
+	}
+	// Left: one session is gone, by its own will or lost. Last says that its
+	// occupant went with it, Front that its presence was the occupant's.
+	Left struct {
+		Occupant    uint32      `json:"occupant"`
+		JID         JID         `json:"jid"`
+		Nick        string      `json:"nick"`
+		OccupantID  string      `json:"occupant_id"`
+		Affiliation Affiliation `json:"affiliation"`
+		Role        Role        `json:"role"`
+		How         Departure   `json:"how,omitempty"`
+		Last        bool        `json:"last"`
+		Front       bool        `json:"front"`
+		Payload     string      `json:"payload,omitempty"`
+	}
+	// Removed: an occupant was put out with all of its sessions. Role and
+	// Affiliation are those before and after.
+	Removed struct {
+		Occupant    uint32      `json:"occupant"`
+		JIDs        []JID       `json:"jids"`
+		Nick        string      `json:"nick"`
+		OccupantID  string      `json:"occupant_id"`
+		Affiliation Affiliation `json:"affiliation"`
+		Role        Role        `json:"role"`
+		Cause       Cause       `json:"cause"`
+		Reason      string      `json:"reason,omitempty"`
+		Actor       Actor       `json:"actor,omitzero"`
+	}
+	// MessageKept: somebody spoke, and newcomers are shown it, but it is not to
+	// be archived.
+	MessageKept struct{ Message }
+	// Asked: the room put a request to the host, which is to be answered before
+	// the deadline. ID names it in Do(Answer{…}); IQ is the asker's id.
+	Asked struct {
+		ID       string    `json:"id"`
+		JID      JID       `json:"jid"`
+		IQ       string    `json:"iq"`
+		Deadline time.Time `json:"deadline"`
+	}
+	// Answered: a request was answered, or refused when Condition is not empty.
+	Answered struct {
+		ID        string    `json:"id"`
+		JID       JID       `json:"jid"`
+		IQ        string    `json:"iq"`
+		Payload   string    `json:"payload,omitempty"`
+		Condition Condition `json:"condition,omitempty"`
+		Text      string    `json:"text,omitempty"`
+	}
+)
+
+// Message is what somebody said to the room, or the room's subject. From is
+// the occupant JID of Nick, or the room itself when Nick is empty. Payload is
+// the child elements as canonical XML, without the ids that the room adds.
+type Message struct {
+	Nick       string `json:"nick,omitempty"`
+	Key        string `json:"key,omitempty"`
+	OccupantID string `json:"occupant_id,omitempty"`
+	JID        JID    `json:"jid,omitzero"`
+	StanzaID   string `json:"stanza_id"`
+	ID         string `json:"id,omitempty"`
+	Lang       string `json:"lang,omitempty"`
+	Payload    string `json:"payload,omitempty"`
+}
+
+// Actor is who did something to somebody; zero for the service itself.
+type Actor struct {
+	JID  JID    `json:"jid,omitzero"`
+	Nick string `json:"nick,omitempty"`
+}
+
+// ConfigChange is one field of the room configuration and its values, as text,
+// before and after.
+type ConfigChange struct {
+	Var string   `json:"var"`
+	Old []string `json:"old"`
+	New []string `json:"new"`
+}
+
+// Departure is how a session went.
+type Departure string
+
+// The ways to go.
+const (
+	DepartureWill     Departure = ""         // §7.14
+	DepartureError    Departure = "error"    // its stanzas bounced: 333, §11.1
+	DepartureVanished Departure = "vanished" // the host knows that it is gone: 333, and nothing is sent to it
+)
+
+// Cause is why an occupant was removed; each has a status code of XEP-0045 §16.6.
+type Cause string
+
+// The causes of removal.
+const (
+	CauseKicked      Cause = "kicked"       // 307, §8.2
+	CauseReserved    Cause = "reserved"     // 307: somebody else's reserved nick
+	CauseBanned      Cause = "banned"       // 301, §9.1
+	CauseUnmembered  Cause = "unmembered"   // 321, §9.4
+	CauseMembersOnly Cause = "members-only" // 322, §10.2
+	CauseShutdown    Cause = "shutdown"     // 332, §11.2
+	CauseDestroyed   Cause = "destroyed"    // no code, §10.9
+)
+
+func (*Created) eventType() eventType            { return eventType{"created", 1, true} }
+func (*Unlocked) eventType() eventType           { return eventType{"unlocked", 1, true} }
+func (*Configured) eventType() eventType         { return eventType{"configured", 1, true} }
+func (*AffiliationChanged) eventType() eventType { return eventType{"affiliation-changed", 1, true} }
+func (*Registered) eventType() eventType         { return eventType{"registered", 1, true} }
+func (*Deregistered) eventType() eventType       { return eventType{"deregistered", 1, true} }
+func (*VoiceStored) eventType() eventType        { return eventType{"voice-stored", 1, true} }
+func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
+func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
+func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
+func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
+func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }
+func (*Renamed) eventType() eventType            { return eventType{"renamed", 1, false} }
+func (*RoleChanged) eventType() eventType        { return eventType{"role-changed", 1, false} }
+func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
+func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
+func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
+func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
+func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }

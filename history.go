@@ -1,0 +1,110 @@
+package muc
+
+import (
+	"strconv"
+	"time"
+)
+
+// messageCache holds a remembered message as bytes, shared with the Outbound
+// that it was first sent by. It is no state.
+type messageCache struct{ doc *rendered }
+
+// docOf renders a message that was just said, and leaves the bytes with the
+// entry that remembers it.
+func (r *Room) docOf(m *Message) *rendered {
+	for _, list := range [...][]*entry{r.st.archived, r.st.kept} {
+		if n := len(list); n > 0 && list[n-1].msg == m {
+			return r.entryDoc(list[n-1])
+		}
+	}
+	return r.renderMessage(m)
+}
+
+func (r *Room) entryDoc(e *entry) *rendered {
+	if e.doc.doc == nil {
+		e.doc.doc = r.renderMessage(e.msg)
+	}
+	return e.doc.doc
+}
+
+// historyRequest is how much of the past a client wants (XEP-0045 §7.2.14).
+// Negative means that it did not say.
+type historyRequest struct {
+	maxchars, maxstanzas, seconds int
+	since                         time.Time
+}
+
+// parseHistoryRequest reads <history/>. A value that makes no sense is as good
+// as none.
+func parseHistoryRequest(x *node) historyRequest {
+	q := historyRequest{maxchars: -1, maxstanzas: -1, seconds: -1}
+	h := x.child(nsMUC, "history")
+	if h == nil {
+		return q
+	}
+	number := func(name string) int {
+		n, err := strconv.Atoi(h.attrOr(name, ""))
+		if err != nil || n < 0 {
+			return -1
+		}
+		return n
+	}
+	q.maxchars, q.maxstanzas, q.seconds = number("maxchars"), number("maxstanzas"), number("seconds")
+	if at, err := time.Parse(time.RFC3339Nano, h.attrOr("since", "")); err == nil {
+		q.since = at
+	}
+	return q
+}
+
+// past selects the messages that a newcomer is shown, oldest first: the smallest
+// set that the room's length and all of his limits allow.
+func (r *Room) past(q historyRequest, now time.Time) []*entry {
+	limit := r.st.conf.historyLength()
+	if q.maxstanzas >= 0 {
+		limit = min(limit, q.maxstanzas)
+	}
+	a, k := r.st.archived, r.st.kept
+	var picked []*entry
+	chars := 0
+	for len(picked) < limit && len(a)+len(k) > 0 {
+		var e *entry
+		if len(k) == 0 || len(a) > 0 && k[len(k)-1].before(a[len(a)-1]) {
+			e, a = a[len(a)-1], a[:len(a)-1]
+		} else {
+			e, k = k[len(k)-1], k[:len(k)-1]
+		}
+		if q.seconds >= 0 && e.at.Before(now.Add(-time.Duration(min(q.seconds, 1<<31))*time.Second)) ||
+			!q.since.IsZero() && e.at.Before(q.since) {
+			break
+		}
+		if q.maxchars >= 0 {
+			chars += len(r.entryDoc(e).b) + len(r.delayTail(e))
+			if chars > q.maxchars {
+				break
+			}
+		}
+		picked = append(picked, e)
+	}
+	for i, j := 0, len(picked)-1; i < j; i, j = i+1, j-1 {
+		picked[i], picked[j] = picked[j], picked[i]
+	}
+	return picked
+}
+
+// delayTail says when a remembered message was said, as the room saw it
+// (XEP-0203; XEP-0045 §7.2.13: from the room, always).
+func (r *Room) delayTail(e *entry) string {
+	w := xmlWriter{}
+	w.start("delay", nsDelay)
+	w.address("from", r.cfg.Room)
+	w.attr("stamp", e.at.Format(eventTime))
+	w.end()
+	return string(w.b)
+}
+
+// renderHistory sends the past to somebody who enters.
+func (t *turn) renderHistory(to []JID, q historyRequest) {
+	for _, e := range t.r.past(q, t.now) {
+		t.send(to, t.r.entryDoc(e), viewNone, &extra{tail: t.r.delayTail(e)})
+	}
+}

@@ -1,0 +1,250 @@
+package muc
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+	"golang.org/x/text/unicode/norm"
+)
+
+// JID is an XMPP address (RFC 7622), normalised. It is a small comparable
+// value: two addresses are the same exactly when == says so, and [JID.Bare]
+// costs nothing.
+type JID struct {
+	s string
+	// at is the length of the localpart: the index of '@', or 0 for none.
+	at uint32
+	// bare is the length of the bare JID. Its top bit says that the resource
+	// holds characters which XML attributes must escape; the other parts cannot.
+	bare uint32
+}
+
+const (
+	escapeBit   = 1 << 31
+	maxPartSize = 1023 // RFC 7622 §3: octets in each part
+)
+
+// ParseJID reads an address and normalises it: localpart and resource by PRECIS
+// (RFC 7622 §3.3 and §3.4), the domain by [NormalizeDomain]. The error wraps
+// [ErrJID].
+func ParseJID(s string) (JID, error) { return parseJID(s, NormalizeDomain) }
+
+// MustParseJID is [ParseJID] for addresses known to be good; it panics on
+// others.
+func MustParseJID(s string) JID {
+	j, err := ParseJID(s)
+	if err != nil {
+		panic(err)
+	}
+	return j
+}
+
+// NormalizeDomain is the default rule for domains: lower case, Unicode
+// normalisation form C, no trailing dot. A host that needs all of IDNA sets
+// Config.NormalizeDomain.
+func NormalizeDomain(domain string) (string, error) {
+	domain = strings.TrimSuffix(domain, ".")
+	if !plainDomain(domain) {
+		domain = norm.NFC.String(strings.ToLower(domain))
+		domain = strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(domain)
+		domain = strings.TrimSuffix(domain, ".")
+	}
+	if domain == "" || !utf8.ValidString(domain) || strings.ContainsFunc(domain, notInDomain) {
+		return "", fmt.Errorf("%w: bad domain", ErrJID)
+	}
+	return domain, nil
+}
+
+func notInDomain(r rune) bool {
+	return r <= ' ' || r == 0x7f || strings.ContainsRune(`"&'/<>@\`, r) || r == utf8.RuneError
+}
+
+// plainDomain reports whether a domain needs no change: the fast path.
+func plainDomain(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
+	rest, resource, hasResource := strings.Cut(s, "/")
+	local, domain, hasLocal := strings.Cut(rest, "@")
+	if !hasLocal {
+		local, domain = "", rest
+	}
+	if hasLocal && local == "" || hasResource && resource == "" {
+		return JID{}, fmt.Errorf("%w: empty part in %q", ErrJID, s)
+	}
+	d, err := normalize(domain)
+	if err != nil {
+		return JID{}, err
+	}
+	l, err := normalizeLocal(local)
+	if err != nil {
+		return JID{}, err
+	}
+	r, err := normalizeResource(resource)
+	if err != nil {
+		return JID{}, err
+	}
+	if len(d) > maxPartSize || len(l) > maxPartSize || len(r) > maxPartSize {
+		return JID{}, fmt.Errorf("%w: a part is longer than %d bytes", ErrJID, maxPartSize)
+	}
+	if l == local && d == domain && r == resource {
+		return makeJID(s, l, d, r), nil
+	}
+	return joinJID(l, d, r), nil
+}
+
+// joinJID builds an address of parts that are already normal.
+func joinJID(local, domain, resource string) JID {
+	s := domain
+	if local != "" {
+		s = local + "@" + s
+	}
+	if resource != "" {
+		s += "/" + resource
+	}
+	return makeJID(s, local, domain, resource)
+}
+
+func makeJID(s, local, domain, resource string) JID {
+	j := JID{s: s, at: uint32(len(local)), bare: uint32(len(domain))}
+	if local != "" {
+		j.bare += uint32(len(local)) + 1
+	}
+	if strings.ContainsAny(resource, escapedInAttr) {
+		j.bare |= escapeBit
+	}
+	return j
+}
+
+func normalizeLocal(s string) (string, error) {
+	if plainLocal(s) {
+		return s, nil
+	}
+	out, err := precis.UsernameCaseMapped.String(s)
+	if err != nil || out == "" || strings.ContainsAny(out, "\"&'/:<>@") {
+		return "", fmt.Errorf("%w: bad localpart %q", ErrJID, s)
+	}
+	return out, nil
+}
+
+func plainLocal(s string) bool {
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || c >= 'A' && c <= 'Z' || strings.IndexByte("\"&'/:<>@", c) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func normalizeResource(s string) (string, error) {
+	if plainText(s) {
+		return s, nil
+	}
+	out, err := precis.OpaqueString.String(s)
+	if err != nil || out == "" {
+		return "", fmt.Errorf("%w: bad resource %q", ErrJID, s)
+	}
+	return out, nil
+}
+
+// plainText reports whether s is printable ASCII, which no PRECIS freeform
+// profile changes.
+func plainText(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// String is the whole address.
+func (j JID) String() string { return j.s }
+
+// IsZero reports whether j is the zero JID, which is no address.
+func (j JID) IsZero() bool { return j.s == "" }
+
+func (j JID) bareLen() int { return int(j.bare &^ escapeBit) }
+
+// IsBare reports whether the address has no resource.
+func (j JID) IsBare() bool { return j.bareLen() == len(j.s) }
+
+// Bare is the address without its resource.
+func (j JID) Bare() JID {
+	n := j.bareLen()
+	return JID{s: j.s[:n], at: j.at, bare: uint32(n)}
+}
+
+// Local is the part before '@', empty for a domain.
+func (j JID) Local() string { return j.s[:j.at] }
+
+// Domain is the part between '@' and '/'.
+func (j JID) Domain() string {
+	if j.at == 0 {
+		return j.s[:j.bareLen()]
+	}
+	return j.s[j.at+1 : j.bareLen()]
+}
+
+// Resource is the part after '/', empty for a bare JID.
+func (j JID) Resource() string {
+	if j.IsBare() {
+		return ""
+	}
+	return j.s[j.bareLen()+1:]
+}
+
+// domainJID is the address of the domain alone, as affiliations of a whole
+// domain are keyed (XEP-0045 §9.2).
+func (j JID) domainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }
+
+// withResource is the occupant JID of a nick that is already normal.
+func (j JID) withResource(resource string) JID {
+	bare := j.Bare()
+	out := JID{s: bare.s + "/" + resource, at: bare.at, bare: bare.bare}
+	if strings.ContainsAny(resource, escapedInAttr) {
+		out.bare |= escapeBit
+	}
+	return out
+}
+
+// MarshalText makes a JID a string in JSON.
+func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
+
+// UnmarshalText reads back what [JID.MarshalText] wrote. It takes the text as
+// normal already: events are replayed as they were, by the rules of their day.
+func (j *JID) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*j = JID{}
+		return nil
+	}
+	s := string(text)
+	rest, resource, hasResource := strings.Cut(s, "/")
+	local, domain, hasLocal := strings.Cut(rest, "@")
+	if !hasLocal {
+		local, domain = "", rest
+	}
+	if domain == "" || hasLocal && local == "" || hasResource && resource == "" || !utf8.ValidString(s) || len(s) > 3*maxPartSize+2 {
+		return fmt.Errorf("%w: %q", ErrJID, s)
+	}
+	*j = makeJID(s, local, domain, resource)
+	return nil
+}
+
+// appendTo writes the address as an attribute value.
+func (j JID) appendTo(dst []byte) []byte {
+	if j.bare&escapeBit == 0 {
+		return append(dst, j.s...)
+	}
+	return appendEscaped(dst, j.s, escapedInAttr)
+}

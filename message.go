@@ -1,0 +1,202 @@
+package muc
+
+// groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
+// new subject instead (§8.1).
+func (t *turn) groupchat() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside {
+		return refuse(NotAcceptable, "7.4", "you are not in the room")
+	}
+	o := ses.occ
+	if in.isSubject() {
+		return t.changeSubject(o)
+	}
+	if o.role < Participant {
+		return refuse(Forbidden, "7.4", "you have no voice in this room")
+	}
+	payload, refused := t.messagePayload()
+	if refused != nil {
+		return refused
+	}
+	if r.cfg.MaySpeak != nil {
+		if e := r.cfg.MaySpeak(SpeakRequest{JID: in.from, Nick: o.nick, Role: o.role, Payload: payload}); e != nil {
+			return e
+		}
+	}
+	m := Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang, Payload: payload}
+	t.speak(m, in)
+	return nil
+}
+
+// speak proposes that a message is said: archived, only kept for newcomers, or
+// passing by. A message without id gets one (§7.4).
+func (t *turn) speak(m Message, in *stanza) {
+	if m.ID == "" {
+		m.ID = t.newID()
+	}
+	keep, archive := retention(in)
+	switch {
+	case archive && !t.r.st.conf.NoArchive:
+		m.StanzaID = t.newID()
+		t.propose(&MessageArchived{m})
+	case keep:
+		t.propose(&MessageKept{m})
+	default:
+		t.passing = &m
+	}
+}
+
+// retention says what becomes of a message: whether newcomers are shown it, and
+// whether it may be archived (XEP-0334 §3, XEP-0313 §5.1.1). Without a body it
+// is worth keeping only when it is encrypted (XEP-0380) or asks for it.
+func retention(in *stanza) (keep, archive bool) {
+	for i := range in.kids {
+		switch c := &in.kids[i]; c.ns {
+		case "":
+			keep = keep || c.name == "body"
+		case nsEME:
+			keep = keep || c.name == "encryption"
+		case nsHints:
+			switch c.name {
+			case "no-store", "no-permanent-store":
+				return false, false
+			case "store":
+				keep = true
+			}
+		}
+	}
+	return keep, keep
+}
+
+// groupchatToOccupant refuses a private message of the wrong type (§7.5).
+func (t *turn) groupchatToOccupant() *StanzaError {
+	if _, inside := t.r.st.sessions.get(t.in.from); !inside {
+		return refuse(NotAcceptable, "7.5", "you are not in the room")
+	}
+	return refuse(BadRequest, "7.5", "a private message is not of type groupchat")
+}
+
+// renderMessages tells what was said.
+func (t *turn) renderMessages(events []Event) {
+	for _, ev := range events {
+		switch b := ev.Body.(type) {
+		case *MessageArchived:
+			t.broadcast(t.r.docOf(&b.Message))
+		case *MessageKept:
+			t.broadcast(t.r.docOf(&b.Message))
+		case *SubjectChanged:
+			t.broadcast(t.r.renderMessage(&b.Message))
+		}
+	}
+	if t.passing != nil {
+		t.broadcast(t.r.renderMessage(t.passing))
+	}
+	if t.private != nil {
+		t.renderPrivate(t.private)
+	}
+}
+
+// broadcast sends one stanza to every session, in two lists at most.
+func (t *turn) broadcast(doc *rendered) {
+	a := t.r.audience()
+	t.send(a.moderators.all(), doc, viewNone, nil)
+	t.send(a.others.all(), doc, viewNone, nil)
+}
+
+// renderMessage writes a message from an occupant or from the room, with the ids
+// that only the room may give (XEP-0421, XEP-0359).
+func (r *Room) renderMessage(m *Message) *rendered {
+	d := &rendered{head: len("<message")}
+	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload)+len(m.Nick)+len(m.ID))}
+	w.start("message", "")
+	w.address("from", r.at(m.Nick))
+	w.attr("type", "groupchat")
+	w.attrIf("id", m.ID)
+	w.attrIf("xml:lang", m.Lang)
+	w.raw(m.Payload)
+	w.occupantID(m.OccupantID)
+	if m.StanzaID != "" {
+		w.start("stanza-id", nsSID)
+		w.address("by", r.cfg.Room)
+		w.attr("id", m.StanzaID)
+		w.end()
+	}
+	d.tail = w.openTag()
+	w.end()
+	d.b = w.b
+	return d
+}
+
+// messageToRoom decides on a message to the room that is not groupchat: an
+// invitation, a decline, a request for voice, or something a room has no use for.
+func (t *turn) messageToRoom() *StanzaError {
+	return refuse(BadRequest, "7.4", "a room takes messages of type groupchat")
+}
+
+// privateMessage decides on a message to one occupant (XEP-0045 §7.5).
+func (t *turn) privateMessage() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside {
+		return refuse(NotAcceptable, "7.5", "you are not in the room")
+	}
+	to := r.addressee(in)
+	if to == nil || len(to.sessions) == 0 {
+		return refuse(ItemNotFound, "7.5", "there is no such occupant")
+	}
+	if to.person != ses.occ.person && !r.st.conf.AllowPM.allows(ses.occ.role, to.role) {
+		return refuse(Forbidden, "7.5", "private messages are not allowed here")
+	}
+	payload, refused := t.messagePayload()
+	if refused != nil {
+		return refused
+	}
+	t.private = &privateRender{to: to, message: Message{
+		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
+	return nil
+}
+
+// privateRender is a message that goes to one occupant and is kept nowhere.
+type privateRender struct {
+	to      *occupant
+	message Message
+}
+
+// renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
+func (t *turn) renderPrivate(p *privateRender) {
+	m := &p.message
+	d := &rendered{head: len("<message")}
+	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload))}
+	w.start("message", "")
+	w.address("from", t.r.at(m.Nick))
+	w.attrIf("type", t.in.typ)
+	w.attrIf("id", m.ID)
+	w.attrIf("xml:lang", m.Lang)
+	w.raw(m.Payload)
+	w.occupantID(m.OccupantID)
+	w.element("x", nsUser, "")
+	w.end()
+	d.b = w.b
+	t.sendTo(p.to, d, viewNone)
+}
+
+// relayBounce decides on an error that is no farewell: it is passed on only as
+// the answer to a private message.
+func (t *turn) relayBounce(ses *session) *StanzaError {
+	in := t.in
+	if in.kind != kindMessage || !in.toNick {
+		return nil
+	}
+	to := t.r.addressee(in)
+	if to == nil || len(to.sessions) == 0 {
+		return nil
+	}
+	payload, refused := t.messagePayload()
+	if refused != nil {
+		return nil
+	}
+	t.private = &privateRender{to: to, message: Message{
+		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
+	return nil
+}

@@ -1,0 +1,153 @@
+package muc
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/secure/precis"
+)
+
+// NickResult is what a nick becomes.
+type NickResult struct {
+	// Nick is how it is shown and addressed.
+	Nick string
+	// Key decides conflicts: nicks with the same key are the same nick.
+	Key string
+	// Changed tells that Nick is not what was asked for; the occupant is told with
+	// status 210.
+	Changed bool
+}
+
+// NickRule turns the resource that somebody wants to join as into a nick, or
+// refuses it. It must be pure, and stable: a nick that it returned must come
+// back unchanged.
+type NickRule func(wanted string) (NickResult, *StanzaError)
+
+const (
+	emojiPresentation = '\uFE0F' // asks for the colourful form of a symbol
+	zeroWidthJoiner   = '\u200D' // joins symbols into one
+)
+
+// NormalizeNick is the default [NickRule]. A nick is a resource by PRECIS
+// OpaqueString (RFC 7622 §3.4) that also has a comparison key by PRECIS Nickname
+// (RFC 8266), under which case, width and spacing make no difference.
+//
+// PRECIS refuses the invisible code points of many emoji. NormalizeNick leaves
+// out U+FE0F after a symbol and U+200D between symbols, so that somebody called
+// 👩‍💻 comes in as 👩💻 and is told so. Nicks that are empty, invisible or blank
+// to the eye, start or end with a space, or hold control or bidirectional
+// override characters are refused with not-acceptable.
+func NormalizeNick(wanted string) (NickResult, *StanzaError) {
+	nick, changed := withoutEmojiGlue(wanted)
+	res, e := StrictNick(nick)
+	res.Changed = res.Changed || changed
+	return res, e
+}
+
+// StrictNick is [NormalizeNick] without its kindness to emoji: what PRECIS
+// refuses is refused.
+func StrictNick(wanted string) (NickResult, *StanzaError) {
+	if plainText(wanted) {
+		return asciiNick(wanted)
+	}
+	nick, err := precis.OpaqueString.String(wanted)
+	if err != nil || nick == "" {
+		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick holds characters that no address may have")
+	}
+	key, err := precis.Nickname.CompareKey(nick)
+	if err != nil || key == "" || strings.TrimSpace(nick) != nick || strings.ContainsFunc(nick, unreadable) ||
+		!strings.ContainsFunc(nick, visible) {
+		return NickResult{}, refuse(NotAcceptable, "17.1", "the nick cannot be read")
+	}
+	return NickResult{Nick: nick, Key: key, Changed: nick != wanted}, nil
+}
+
+// asciiNick does for printable ASCII what PRECIS would, without its tables.
+func asciiNick(wanted string) (NickResult, *StanzaError) {
+	if wanted == "" || wanted[0] == ' ' || wanted[len(wanted)-1] == ' ' {
+		return NickResult{}, refuse(NotAcceptable, "17.1", "the nick is blank or starts or ends with a space")
+	}
+	key := strings.ToLower(wanted)
+	for strings.Contains(key, "  ") {
+		key = strings.ReplaceAll(key, "  ", " ")
+	}
+	return NickResult{Nick: wanted, Key: key}, nil
+}
+
+// withoutEmojiGlue leaves out the code points that PRECIS refuses and that only
+// tell how symbols are drawn.
+func withoutEmojiGlue(s string) (string, bool) {
+	if !strings.ContainsRune(s, emojiPresentation) && !strings.ContainsRune(s, zeroWidthJoiner) {
+		return s, false
+	}
+	var b strings.Builder
+	before := rune(0)
+	for i, r := range s {
+		switch {
+		case r == emojiPresentation && drawn(before):
+			continue
+		case r == zeroWidthJoiner && drawn(before):
+			next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+			if drawn(next) {
+				continue
+			}
+		}
+		b.WriteRune(r)
+		before = r
+	}
+	return b.String(), b.Len() != len(s)
+}
+
+// drawn tells symbols and the modifiers of emoji from letters. Keycaps are made
+// of digits, '#' and '*'.
+func drawn(r rune) bool {
+	return unicode.Is(unicode.So, r) || unicode.Is(unicode.Sk, r) || unicode.Is(unicode.Sm, r) ||
+		r == '#' || r == '*' || r >= '0' && r <= '9'
+}
+
+// unreadable are the characters that hide or turn around what stands beside
+// them.
+func unreadable(r rune) bool {
+	switch {
+	case unicode.IsControl(r), r == utf8.RuneError:
+		return true
+	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0x061C:
+		return true
+	}
+	return false
+}
+
+// visible are characters that leave a mark on the screen.
+func visible(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r)
+}
+
+// admitNick judges the nick in the address of the turn's stanza.
+func (t *turn) admitNick() (NickResult, *StanzaError) { return t.r.judgeNick(t.in.nick) }
+
+func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
+	if !utf8.ValidString(wanted) {
+		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick is not UTF-8")
+	}
+	if len(wanted) > r.cfg.Limits.NickBytes {
+		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
+	}
+	res, e := r.cfg.Nick(wanted)
+	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize) {
+		e = refuse(JIDMalformed, "17.1", "the nick is empty")
+	}
+	return res, e
+}
+
+// addressee finds the occupant that a stanza is addressed to, or nil.
+func (r *Room) addressee(in *stanza) *occupant {
+	if !in.toNick || len(in.nick) > r.cfg.Limits.NickBytes {
+		return nil
+	}
+	nick, e := r.judgeNick(in.nick)
+	if e != nil {
+		return nil
+	}
+	return r.st.occupantByNick(nick.Nick, nick.Key)
+}

@@ -1,0 +1,360 @@
+package muc
+
+import "crypto/subtle"
+
+// joinRender is what a join or a resync owes to the session that asked for it.
+type joinRender struct {
+	session JID
+	history historyRequest
+	codes   []int // of the self-presence, ascending
+	id      string
+	// fresh is false for a resync, of which the others hear nothing.
+	fresh bool
+}
+
+// join decides on a presence with <x xmlns='…/muc'/>: entering the room
+// (XEP-0045 §7.2), asking for everything again (§17.3), or another nick (§7.6).
+func (t *turn) join() *StanzaError {
+	r, in := t.r, t.in
+	if !in.toNick {
+		return refuse(JIDMalformed, "7.2.1", "a nick is missing from the address")
+	}
+	if in.from.IsBare() {
+		return refuse(JIDMalformed, "7.2.1", "only a session, a full JID, can join")
+	}
+	nick, refused := t.admitNick()
+	if refused != nil {
+		return refused
+	}
+	payload, refused := t.presencePayload()
+	if refused != nil {
+		return refused
+	}
+	x := readNode(in.xml(in.find(nsMUC, "x")))
+	if ses, inside := r.st.sessions.get(in.from); inside {
+		if ses.occ.nick == nick.Nick {
+			return t.resync(ses, &x, payload)
+		}
+		return t.rename(ses, nick, payload)
+	}
+	return t.enter(nick, &x, payload)
+}
+
+// enter decides on a session that is not inside yet. The order of the rules
+// lets nobody learn of a later one what an earlier one hides (XEP-0045 §7.2,
+// amended by the table of limits: affiliation, members, password, room, nick).
+func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
+	r, in, s := t.r, t.in, &t.r.st
+	bare := in.from.Bare()
+	birth := s.life == Unborn
+	aff := s.affiliationOf(bare)
+	conf := s.conf
+	if birth {
+		if e := r.cfg.mayCreate(bare); e != nil {
+			return e
+		}
+		conf, aff = r.birthConfig(x), Owner
+	}
+	if e := t.admission(aff, &conf, x, birth); e != nil {
+		return e
+	}
+	assigned, e := t.lockdown(bare, &nick)
+	if e != nil {
+		return e
+	}
+	at, e := t.freeNick(bare, nick)
+	if e != nil {
+		return e
+	}
+	if e := t.space(at, aff, &conf); e != nil {
+		return e
+	}
+	if r.cfg.MayJoin != nil {
+		if e := r.cfg.MayJoin(JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}); e != nil {
+			return e
+		}
+	}
+	if birth {
+		t.proposeBirth(bare, conf)
+	}
+	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Payload: payload}
+	if at != nil {
+		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role
+	} else {
+		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, &conf)
+	}
+	t.propose(b)
+	t.owe(x, true, &conf, nick.Changed || assigned, birth)
+	return nil
+}
+
+// owe notes what the asker of a join or resync is owed.
+func (t *turn) owe(x *node, fresh bool, conf *RoomConfig, nickChanged, birth bool) {
+	j := &joinRender{session: t.in.from, fresh: fresh, id: t.in.id, history: parseHistoryRequest(x)}
+	if conf.Whois == WhoisAnyone {
+		j.codes = append(j.codes, statusNonAnonymous)
+	}
+	j.codes = append(j.codes, statusSelf)
+	if conf.Logging {
+		j.codes = append(j.codes, statusLogged)
+	}
+	if birth {
+		j.codes = append(j.codes, statusCreated)
+	}
+	if nickChanged {
+		j.codes = append(j.codes, statusNickChanged)
+	}
+	t.entry = j
+}
+
+// admission is everything about a join but the nick, in the order in which it
+// is judged.
+func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool) *StanzaError {
+	switch s := &t.r.st; {
+	case s.life == Locked && aff != Owner:
+		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+	case aff == Outcast:
+		return refuse(Forbidden, "7.2.7", "you are banned from this room")
+	case !mayEnter(aff, conf):
+		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
+	case conf.Password != "" && aff < Admin && !birth:
+		given := ""
+		if p := x.child(nsMUC, "password"); p != nil {
+			given = p.text
+		}
+		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
+			return refuse(NotAuthorized, "7.2.5", "this room needs a password")
+		}
+	}
+	return nil
+}
+
+// freeNick judges who else goes by a nick. It returns the occupant of the same
+// person whom the session will share (XEP-0045 §7.2.8), if any.
+func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
+	s := &t.r.st
+	if o, taken := s.nicks.get(nick.Key); taken {
+		if o.person.jid() != bare {
+			return nil, refuse(Conflict, "7.2.8", "the nick is in use")
+		}
+		return o, nil
+	}
+	if p, taken := s.reserved.get(nick.Key); taken && p.jid() != bare {
+		return nil, refuse(Conflict, "7.2.8", "the nick is reserved")
+	}
+	return nil, nil
+}
+
+// space judges whether there is space for one more: an occupant, or a session of
+// the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
+func (t *turn) space(at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
+	s, lim := &t.r.st, &t.r.cfg.Limits
+	if at != nil {
+		if len(at.sessions) >= lim.SessionsPerNick {
+			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")
+		}
+		return nil
+	}
+	users := lim.Occupants
+	if conf.MaxUsers > 0 && conf.MaxUsers < users {
+		users = conf.MaxUsers
+	}
+	if aff >= Admin {
+		users += lim.AdminReserve
+	}
+	if len(s.occupants) >= users {
+		return refuse(ServiceUnavailable, "7.2.9", "the room is full").as(TypeWait)
+	}
+	return nil
+}
+
+// lockdown applies Config.NickLockdown: who has reserved a nick must use it, or
+// is given it (XEP-0045 §7.2.17, §7.10).
+func (t *turn) lockdown(bare JID, nick *NickResult) (assigned bool, refused *StanzaError) {
+	p, ok := t.r.st.persons.get(bare)
+	if t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick == "" || p.nick == nick.Nick {
+		return false, nil
+	}
+	if t.r.cfg.NickLockdown == LockdownRefuse {
+		return false, refuse(NotAcceptable, "7.2.17", "you must use your reserved nick")
+	}
+	nick.Nick, nick.Key = p.nick, p.key
+	return true, nil
+}
+
+// entryRole is the role in which a person enters: by the table, or the voice
+// that was given to somebody without affiliation on an earlier visit (§5.1).
+func (t *turn) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
+	if p, ok := t.r.st.persons.get(bare); ok && aff == None && conf.Moderated && p.voice != NoRole {
+		return p.voice
+	}
+	return defaultRole(aff, conf)
+}
+
+// resync sends everything again to the asker, and to the others only what is
+// new about him (XEP-0045 §17.3).
+func (t *turn) resync(ses *session, x *node, payload string) *StanzaError {
+	if payload != ses.payload {
+		t.propose(&PresenceChanged{JID: t.in.from, Payload: payload})
+	}
+	t.owe(x, false, &t.r.st.conf, false, false)
+	return nil
+}
+
+// available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
+// new nick (§7.6), or a sign that somebody believes to be inside and is not
+// (§7.2.18).
+func (t *turn) available() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside {
+		t.renderLostTouch()
+		return nil
+	}
+	payload, refused := t.presencePayload()
+	if refused != nil {
+		return refused
+	}
+	if in.toNick {
+		nick, refused := t.admitNick()
+		if refused != nil {
+			return refused
+		}
+		if nick.Nick != ses.occ.nick {
+			return t.rename(ses, nick, payload)
+		}
+	}
+	t.propose(&PresenceChanged{JID: in.from, Payload: payload})
+	return nil
+}
+
+// rename decides on a new nick for a session. Its occupant takes the nick, or
+// the session leaves the others of its occupant behind, or joins another
+// occupant of the same person (XEP-0045 §7.6, §7.2.8).
+func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaError {
+	r, s, o := t.r, &t.r.st, ses.occ
+	bare := t.in.from.Bare()
+	if o.role == Visitor && s.conf.NoVisitorNickChange {
+		return refuse(NotAllowed, "5.1.1", "visitors keep their nick in this room")
+	}
+	if p, ok := s.persons.get(bare); ok && p.nick != "" && p.nick != nick.Nick && r.cfg.NickLockdown != LockdownOff {
+		return refuse(NotAcceptable, "7.6", "you must use your reserved nick")
+	}
+	at, e := t.freeNick(bare, nick)
+	if e != nil {
+		e.Section = sectionName("7.6")
+		return e
+	}
+	b := &Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Nick: nick.Nick, Key: nick.Key, Payload: payload}
+	switch {
+	case at != nil && at != o:
+		if len(at.sessions) >= r.cfg.Limits.SessionsPerNick {
+			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")
+		}
+		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
+	case len(o.sessions) > 1:
+		if e := t.space(nil, s.affiliationOf(bare), &s.conf); e != nil {
+			return e
+		}
+		if at == o {
+			// Another spelling of the nick the others keep: all of them take it.
+			break
+		}
+		b.Occupant = s.lastOccupant + 1
+	}
+	t.propose(b)
+	return nil
+}
+
+// leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
+// has, the session leaves; from strangers it means nothing (§17.3).
+func (t *turn) leave() *StanzaError {
+	ses, inside := t.r.st.sessions.get(t.in.from)
+	if !inside {
+		return nil
+	}
+	payload, refused := t.presencePayload()
+	if refused != nil {
+		payload = "" // a reason for going that is too long keeps nobody inside
+	}
+	t.part(ses, payload, DepartureWill)
+	return nil
+}
+
+// part proposes that one session goes, and what that means for the room.
+func (t *turn) part(ses *session, payload string, how Departure) {
+	last := len(ses.occ.sessions) == 1
+	t.proposeLeft(ses, payload, how, last)
+	if last {
+		t.endIfEmpty(1)
+	}
+}
+
+func (t *turn) proposeLeft(ses *session, payload string, how Departure, last bool) {
+	o := ses.occ
+	t.propose(&Left{Occupant: o.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses, Payload: payload})
+}
+
+// endIfEmpty proposes the end of a room that nobody is left in: a
+// temporary one (XEP-0045 §7.14), or one that its creator never configured
+// (§10.1.3).
+func (t *turn) endIfEmpty(going int) {
+	s := &t.r.st
+	if going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent) {
+		t.end(&RoomDestroyed{})
+	}
+}
+
+// probe answers an occupant who asks how another is (XEP-0045 §17.3).
+func (t *turn) probe() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside || !in.toNick {
+		return nil
+	}
+	target := r.addressee(in)
+	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
+		return refuse(ItemNotFound, "17.3", "no such occupant")
+	}
+	if target == ses.occ {
+		t.toSender(r.recipe(target), viewSelf, &extra{tail: statuses(statusSelf)})
+		return nil
+	}
+	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), nil)
+	return nil
+}
+
+// ghostConditions are the errors that say that a session is not there any more
+// (XEP-0045 §18.1.2). Any other condition is an answer, not a farewell.
+var ghostConditions = []string{"gone", "item-not-found", "recipient-unavailable", "redirect",
+	"remote-server-not-found", "remote-server-timeout"}
+
+// isGhost reports whether an error stanza tells that its sender is gone.
+func (in *stanza) isGhost() bool {
+	c := in.find("", "error")
+	if c == nil {
+		return false
+	}
+	n := readNode(in.xml(c))
+	for _, condition := range ghostConditions {
+		if n.child(nsStanzas, condition) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// bounced decides on a message or presence of type error: a session that cannot
+// be reached any more is put out (XEP-0045 §11.1), whatever the address.
+func (t *turn) bounced() *StanzaError {
+	ses, inside := t.r.st.sessions.get(t.in.from)
+	if !inside {
+		return nil
+	}
+	if t.in.isGhost() {
+		t.part(ses, "", DepartureError)
+		return nil
+	}
+	return t.relayBounce(ses)
+}

@@ -1,0 +1,86 @@
+package muc
+
+import "iter"
+
+// Occupant is somebody inside, as the host may see him.
+type Occupant struct {
+	Nick        string
+	Role        Role
+	Affiliation Affiliation
+	// ID is the occupant's stable id (XEP-0421).
+	ID string
+	// JID is the person, Sessions his clients in the order of joining.
+	JID      JID
+	Sessions []JID
+}
+
+// Occupants yields everybody inside, in the order of joining.
+func (r *Room) Occupants() iter.Seq[Occupant] {
+	return func(yield func(Occupant) bool) {
+		for _, o := range r.st.occupants {
+			x := Occupant{Nick: o.nick, Role: o.role, ID: o.id, JID: o.person.jid(),
+				Affiliation: r.st.affiliationOf(o.person.jid())}
+			for _, ses := range o.sessions {
+				x.Sessions = append(x.Sessions, ses.jid())
+			}
+			if !yield(x) {
+				return
+			}
+		}
+	}
+}
+
+// Affiliations yields everybody, people and domains, who has an affiliation,
+// sorted by JID.
+func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
+	return func(yield func(JID, Affiliation) bool) {
+		for _, j := range sortedKeys(&r.st.persons, compareJIDs) {
+			if p, _ := r.st.persons.get(j); p.aff != None && !yield(j, p.aff) {
+				return
+			}
+		}
+	}
+}
+
+// Registrations yields the reserved nicks and whose they are, sorted by JID.
+func (r *Room) Registrations() iter.Seq2[JID, string] {
+	return func(yield func(JID, string) bool) {
+		for _, j := range sortedKeys(&r.st.persons, compareJIDs) {
+			if p, _ := r.st.persons.get(j); p.nick != "" && !yield(j, p.nick) {
+				return
+			}
+		}
+	}
+}
+
+// Subject is the subject and the nick of whoever set it; both are empty where
+// there is none. Of a subject in several languages it is the first.
+func (r *Room) Subject() (subject, nick string) {
+	e := r.st.subject
+	if e == nil {
+		return "", ""
+	}
+	for x := (xmlReader{s: e.msg.Payload}); !x.done(); {
+		if n := x.node(""); n.ns == "" && n.name == "subject" {
+			return n.text, e.msg.Nick
+		}
+	}
+	return "", e.msg.Nick
+}
+
+// RoomConfig is the configuration that the owners chose.
+func (r *Room) RoomConfig() RoomConfig { return r.st.conf }
+
+// Summary is what a list of rooms shows of one.
+type Summary struct {
+	Name        string
+	Public      bool
+	MembersOnly bool
+	Occupants   int
+}
+
+// Summary describes the room in constant time.
+func (r *Room) Summary() Summary {
+	c := &r.st.conf
+	return Summary{Name: c.Name, Public: !c.Hidden, MembersOnly: c.MembersOnly, Occupants: len(r.st.occupants)}
+}

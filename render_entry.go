@@ -1,0 +1,63 @@
+package muc
+
+// renderArrival tells everybody else of a session that came in; its own share is
+// renderEntry's.
+func (t *turn) renderArrival(b *Joined) {
+	r, s := t.r, &t.r.st
+	o := s.occupantByNumber(b.Occupant)
+	if o == nil {
+		return // came and went in one step
+	}
+	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), "")
+	for _, to := range r.audience().sessionsOf(o) {
+		if to != b.JID {
+			t.send([]JID{to}, r.recipe(o), viewSelf, &extra{tail: statuses(statusSelf)})
+		}
+	}
+}
+
+// renderEntry sends to a session all that entering entitles it to, in the order
+// of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
+func (t *turn) renderEntry(j *joinRender) {
+	r, s := t.r, &t.r.st
+	ses, inside := s.sessions.get(j.session)
+	if !inside {
+		return
+	}
+	to := []JID{j.session}
+	own, v := ses.occ, s.viewOf(ses.occ.role)
+	for _, o := range s.occupants {
+		if o != own && s.shows(o.role, own) {
+			t.send(to, r.recipe(o), v, nil)
+		}
+	}
+	if s.conf.ShowAbsent {
+		t.renderAbsentMembers(to)
+	}
+	t.send(to, r.recipe(own), viewSelf, &extra{id: j.id, tail: statuses(j.codes...)})
+	t.renderHistory(to, j.history)
+	t.renderSubject(to)
+}
+
+// renderAbsentMembers tells of those who have a reserved nick and are not here
+// (muc#roomconfig_presencebroadcast with "none"): their item alone names the
+// nick.
+func (t *turn) renderAbsentMembers(to []JID) {
+	for _, p := range t.r.st.absentMembers() {
+		doc := t.r.renderPresence(&presence{nick: p.nick, kind: "unavailable", id: t.r.occupantID(p.jid()),
+			item: item{affiliation: p.aff, nick: p.nick}})
+		t.send(to, doc, viewNone, nil)
+	}
+}
+
+// absentMembers lists, by JID, the affiliated with a reserved nick who are not
+// inside.
+func (s *state) absentMembers() []*person {
+	var list []*person
+	for _, j := range sortedKeys(&s.persons, compareJIDs) {
+		if p, _ := s.persons.get(j); p.nick != "" && p.aff >= Member && len(p.occupants) == 0 {
+			list = append(list, p)
+		}
+	}
+	return list
+}

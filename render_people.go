@@ -1,0 +1,266 @@
+package muc
+
+// tell sends a presence about one occupant, named by number, to everybody else
+// inside: moderators always, the others if the room shows the role to them.
+func (t *turn) tell(num uint32, shown bool, doc *rendered, tail string) {
+	a := t.r.audience()
+	var x *extra
+	if tail != "" {
+		x = &extra{tail: tail}
+	}
+	before, behind := a.moderators.around(num)
+	t.send(before, doc, viewAll, x)
+	t.send(behind, doc, viewAll, x)
+	if shown {
+		t.tellOthers(num, doc, x)
+	}
+}
+
+// tellOthers sends to everybody but moderators and one occupant.
+func (t *turn) tellOthers(num uint32, doc *rendered, x *extra) {
+	v := t.r.st.viewOf(Participant)
+	before, behind := t.r.audience().others.around(num)
+	t.send(before, doc, v, x)
+	t.send(behind, doc, v, x)
+}
+
+// tellSelf sends a presence to each session that it is about, which sees its
+// own JID in it.
+func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
+	x := &extra{tail: tail}
+	own := t.r.audience().sessionsOf(o)
+	for i := range own {
+		t.send(own[i:i+1:i+1], doc, viewSelf, x)
+	}
+}
+
+// renderDepartures tells who is gone: the one concerned first, then the others.
+func (t *turn) renderDepartures(events []Event) {
+	for _, ev := range events {
+		switch b := ev.Body.(type) {
+		case *Left:
+			t.renderLeft(b)
+		case *Removed:
+			t.renderRemoved(b, events)
+		}
+	}
+}
+
+func (t *turn) renderLeft(b *Left) {
+	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", payload: b.Payload,
+		item: item{affiliation: b.Affiliation, real: b.JID}})
+	code := 0
+	if b.How != DepartureWill {
+		code = statusError
+	}
+	if b.How != DepartureVanished {
+		t.send([]JID{b.JID}, doc, viewSelf, &extra{tail: statuses(statusSelf, code)})
+	}
+	if b.Last {
+		t.tell(0, t.r.st.conf.broadcasts(b.Role), doc, statuses(code))
+	}
+}
+
+func (t *turn) renderRemoved(b *Removed, events []Event) {
+	p := presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable",
+		item: item{affiliation: b.Affiliation, reason: b.Reason, actor: b.Actor}}
+	if len(b.JIDs) > 0 {
+		p.item.real = b.JIDs[len(b.JIDs)-1]
+	}
+	ends := b.Cause == CauseDestroyed || b.Cause == CauseShutdown
+	if b.Cause == CauseDestroyed {
+		p.destroy, _ = events[len(events)-1].Body.(*RoomDestroyed)
+	}
+	doc := t.r.renderPresence(&p)
+	code := removalCodes[b.Cause]
+	x := &extra{tail: statuses(statusSelf, code)}
+	for i := range b.JIDs {
+		t.send(b.JIDs[i:i+1:i+1], doc, viewSelf, x)
+	}
+	// When everybody goes, each learns of himself alone.
+	if !ends {
+		t.tell(0, t.r.st.conf.broadcasts(b.Role), doc, statuses(code))
+	}
+}
+
+// touched is an occupant whose presence has to be sent again, and what is to be
+// said about it.
+type touched struct {
+	occ     *occupant
+	oldRole Role
+	reason  string
+	actor   Actor
+}
+
+// renderPresences tells how everybody is now. Several events about one
+// occupant make one presence.
+func (t *turn) renderPresences(events []Event) {
+	s := &t.r.st
+	var list []touched
+	for _, ev := range events {
+		switch b := ev.Body.(type) {
+		case *Joined:
+			t.renderArrival(b)
+		case *PresenceChanged:
+			if ses, ok := s.sessions.get(b.JID); ok {
+				list = touch(list, touched{occ: ses.occ, oldRole: ses.occ.role})
+			}
+		case *Renamed:
+			t.renderRenamed(b)
+		case *Left:
+			if o := s.occupantByNumber(b.Occupant); o != nil && b.Front {
+				list = touch(list, touched{occ: o, oldRole: o.role})
+			}
+		case *RoleChanged:
+			if o := s.occupantByNumber(b.Occupant); o != nil {
+				list = touch(list, touched{o, b.Old, b.Reason, b.Actor})
+			}
+		case *AffiliationChanged:
+			for _, o := range s.concerned(b.JID) {
+				if p := o.person; p.jid() == b.JID || p.aff == None {
+					list = touch(list, touched{o, o.role, b.Reason, b.Actor})
+				}
+			}
+		case *Registered:
+			for _, o := range s.concerned(b.JID) {
+				list = touch(list, touched{occ: o, oldRole: o.role})
+			}
+		}
+	}
+	for i := range list {
+		t.renderTouched(&list[i])
+	}
+}
+
+// touch adds to the list, or completes what it says about the same occupant.
+func touch(list []touched, x touched) []touched {
+	for i := range list {
+		if l := &list[i]; l.occ == x.occ {
+			if x.oldRole != x.occ.role {
+				l.oldRole = x.oldRole
+			}
+			if l.reason == "" && l.actor == (Actor{}) {
+				l.reason, l.actor = x.reason, x.actor
+			}
+			return list
+		}
+	}
+	return append(list, x)
+}
+
+// concerned lists the occupants whom the affiliation of a JID may concern: a
+// person's, or all of a domain.
+func (s *state) concerned(j JID) []*occupant {
+	if p, ok := s.persons.get(j); ok && j.Local() != "" {
+		return p.occupants
+	}
+	var list []*occupant
+	for _, o := range s.occupants {
+		if bare := o.person.jid(); bare == j || j.Local() == "" && bare.domainJID() == j {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
+// renderTouched sends an occupant's presence to all who see him, and treats a
+// change of role that hides or shows him as leaving or joining (XEP-0045 §5.1.3,
+// muc#roomconfig_presencebroadcast).
+func (t *turn) renderTouched(x *touched) {
+	r, o := t.r, x.occ
+	doc := r.recipe(o)
+	if x.reason != "" || x.actor != (Actor{}) {
+		p := r.presenceOf(o)
+		p.item.reason, p.item.actor = x.reason, x.actor
+		doc = r.renderPresence(&p)
+	}
+	was, is := r.st.conf.broadcasts(x.oldRole), r.st.conf.broadcasts(o.role)
+	t.tell(o.num, is, doc, "")
+	if was && !is {
+		t.tellOthers(o.num, r.absence(o), nil)
+	}
+	t.tellSelf(o, doc, statuses(statusSelf))
+	if x.oldRole != o.role {
+		t.renderSight(o, x.oldRole)
+	}
+}
+
+// absence is the presence by which an occupant disappears from the sight of
+// somebody without going anywhere.
+func (r *Room) absence(o *occupant) *rendered {
+	p := r.presenceOf(o)
+	p.kind, p.payload, p.item.role = "unavailable", "", NoRole
+	return r.renderPresence(&p)
+}
+
+// renderSight sends to an occupant what he sees of the others only since, or no
+// more since, his role changed: real JIDs when he gains the sight of them, and
+// those whom the room shows to moderators alone.
+func (t *turn) renderSight(reader *occupant, oldRole Role) {
+	s := &t.r.st
+	gains := reader.role == Moderator && oldRole != Moderator
+	loses := reader.role != Moderator && oldRole == Moderator
+	if !gains && !loses {
+		return
+	}
+	jids := s.viewOf(reader.role) != s.viewOf(oldRole)
+	for _, o := range s.occupants {
+		hidden := !s.conf.broadcasts(o.role)
+		switch {
+		case o == reader:
+		case gains && (jids || hidden):
+			t.sendTo(reader, t.r.recipe(o), s.viewOf(reader.role))
+		case loses && hidden:
+			t.sendTo(reader, t.r.absence(o), s.viewOf(reader.role))
+		}
+	}
+}
+
+// sendTo sends one stanza to all sessions of an occupant.
+func (t *turn) sendTo(o *occupant, doc *rendered, v view) {
+	t.send(t.r.audience().sessionsOf(o), doc, v, nil)
+}
+
+// renderRenamed tells of a new nick: the old one goes with 303 and the new one
+// comes (XEP-0045 §7.6). Where other sessions stay behind under the old nick,
+// only the mover sees it go, and is told that it is still there.
+func (t *turn) renderRenamed(b *Renamed) {
+	r, s := t.r, &t.r.st
+	ses, ok := s.sessions.get(b.JID)
+	if !ok {
+		return
+	}
+	o := ses.occ
+	p := r.presenceOf(o)
+	p.nick, p.kind, p.payload, p.item.nick, p.item.role = b.Old, "unavailable", "", b.Nick, o.role
+	p.item.real = b.JID
+	gone, shown := r.renderPresence(&p), s.conf.broadcasts(o.role)
+	self := statuses(statusSelf, statusRenamed)
+	stays := s.occupantByNumber(b.From)
+	switch {
+	case b.From == b.Occupant:
+		t.tellSelf(o, gone, self)
+		t.tell(o.num, shown, gone, statuses(statusRenamed))
+	case stays != nil:
+		t.send([]JID{b.JID}, gone, viewSelf, &extra{tail: self})
+		t.tell(stays.num, shown, r.recipe(stays), "")
+		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
+	default:
+		t.send([]JID{b.JID}, gone, viewSelf, &extra{tail: self})
+		for _, to := range r.audience().sessionsOf(o) {
+			if to != b.JID {
+				t.send([]JID{to}, gone, s.viewOf(o.role), &extra{tail: statuses(statusRenamed)})
+			}
+		}
+		t.tell(o.num, shown, gone, statuses(statusRenamed))
+	}
+	t.tell(o.num, shown, r.recipe(o), "")
+	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
+}
+
+// renderLostTouch tells somebody who believes to be inside that he is not
+// (XEP-0045 §7.2.18).
+func (t *turn) renderLostTouch() {
+	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource()})
+	t.toSender(doc, viewNone, &extra{tail: statuses(statusSelf, statusKicked, statusError)})
+}

@@ -1,0 +1,159 @@
+package muc
+
+import "strconv"
+
+// presenceCache holds an occupant's presence as bytes, made when it is first
+// sent and dropped when anything in it changes. It is no state: it can always
+// be made again.
+type presenceCache struct{ doc *rendered }
+
+func (c *presenceCache) drop() { c.doc = nil }
+
+// item is what `<item/>` says of an occupant in one presence.
+type item struct {
+	affiliation Affiliation
+	role        Role
+	real        JID
+	nick        string // only where the protocol asks for it
+	reason      string
+	actor       Actor
+}
+
+// presence is a presence stanza about one occupant, before it is bytes.
+type presence struct {
+	nick    string
+	id      string // occupant-id
+	kind    string // "", or "unavailable"
+	payload string
+	item    item
+	destroy *RoomDestroyed
+}
+
+// recipe is the presence that an occupant has now: one immutable record for
+// everybody who is told of it.
+func (r *Room) recipe(o *occupant) *rendered {
+	if o.presence.doc == nil {
+		p := r.presenceOf(o)
+		o.presence.doc = r.renderPresence(&p)
+	}
+	return o.presence.doc
+}
+
+func (r *Room) presenceOf(o *occupant) presence {
+	p := presence{nick: o.nick, id: o.id, item: item{
+		affiliation: r.st.affiliationOf(o.person.jid()), role: o.role, real: o.frontJID()}}
+	if o.front != nil {
+		p.payload = o.front.payload
+	}
+	return p
+}
+
+// renderPresence writes a presence with every real JID it could show, and marks
+// where they stand.
+func (r *Room) renderPresence(p *presence) *rendered {
+	d := &rendered{head: len("<presence")}
+	w := xmlWriter{b: make([]byte, 0, 256+len(p.payload))}
+	w.start("presence", "")
+	w.address("from", r.at(p.nick))
+	w.attrIf("type", p.kind)
+	w.raw(p.payload)
+	w.occupantID(p.id)
+	w.start("x", nsUser)
+	w.start("item", "")
+	w.attr("affiliation", p.item.affiliation.String())
+	w.attr("role", p.item.role.String())
+	w.attrIf("nick", p.item.nick)
+	w.markJID(d, p.item.real)
+	w.actorAndReason(d, &p.item)
+	w.end()
+	if p.destroy != nil {
+		w.destroy(p.destroy)
+	}
+	d.tail = len(w.b)
+	w.end()
+	w.end()
+	d.b = w.b
+	return d
+}
+
+// actorAndReason writes what an item holds: who did it, and why.
+func (w *xmlWriter) actorAndReason(d *rendered, it *item) {
+	if it.actor != (Actor{}) {
+		w.start("actor", "")
+		w.attrIf("nick", it.actor.Nick)
+		w.markActor(d, it.actor.JID)
+		w.end()
+	}
+	if it.reason != "" {
+		w.element("reason", "", it.reason)
+	}
+}
+
+func (w *xmlWriter) occupantID(id string) {
+	if id != "" {
+		w.start("occupant-id", nsOccupantID)
+		w.attr("id", id)
+		w.end()
+	}
+}
+
+func (w *xmlWriter) destroy(b *RoomDestroyed) {
+	w.start("destroy", "")
+	if !b.Alternate.IsZero() {
+		w.address("jid", b.Alternate)
+	}
+	if b.Reason != "" {
+		w.element("reason", "", b.Reason)
+	}
+	if b.Password != "" {
+		w.element("password", "", b.Password)
+	}
+	w.end()
+}
+
+// The status codes of XEP-0045 §16.6 that a room sends.
+const (
+	statusNonAnonymous     = 100
+	statusShowsAbsent      = 102
+	statusHidesAbsent      = 103
+	statusConfigured       = 104
+	statusSelf             = 110
+	statusLogged           = 170
+	statusNotLogged        = 171
+	statusNowNonAnonymous  = 172
+	statusNowSemiAnonymous = 173
+	statusCreated          = 201
+	statusNickChanged      = 210
+	statusBanned           = 301
+	statusRenamed          = 303
+	statusKicked           = 307
+	statusUnmembered       = 321
+	statusMembersOnly      = 322
+	statusShutdown         = 332
+	statusError            = 333
+)
+
+// removalCodes gives each cause of removal its status code.
+var removalCodes = map[Cause]int{
+	CauseKicked:      statusKicked,
+	CauseReserved:    statusKicked,
+	CauseBanned:      statusBanned,
+	CauseUnmembered:  statusUnmembered,
+	CauseMembersOnly: statusMembersOnly,
+	CauseShutdown:    statusShutdown,
+}
+
+// statuses writes status codes as the tail of a presence or message; the caller
+// lists them in ascending order.
+func statuses(codes ...int) string {
+	w := xmlWriter{}
+	w.space[0], w.depth = nsUser, 1
+	for _, c := range codes {
+		if c != 0 {
+			w.start("status", "")
+			w.attr("code", strconv.Itoa(c))
+			w.end()
+		}
+	}
+	return string(w.b)
+}

@@ -1,0 +1,154 @@
+package muc
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/beevik/etree"
+)
+
+// Room is one chat room. It has one owner at a time: calls must not overlap.
+// What it returned may be read by anybody, for ever.
+type Room struct {
+	cfg Config
+	st  state
+	aud audience
+}
+
+// Effects is what one step of a room asks of its host.
+type Effects struct {
+	// Events happened, in this order. Make the durable ones durable before
+	// anything of Outbound leaves; see [Event.Durable].
+	Events []Event
+	// Outbound is to be delivered, in this order.
+	Outbound []Outbound
+	// Asks are what the room needs to know from the host; each is answered with
+	// Do(Answer{…}) or expires.
+	Asks []Ask
+	// Refused is the rule that the sender of the stanza broke, nil for none. If
+	// there was somebody to tell, Outbound tells him.
+	Refused *StanzaError
+}
+
+func (fx *Effects) reset() {
+	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0]}
+}
+
+// New makes an unborn room: it comes to life with the first acceptable join or
+// with Do(Create{…}). The error wraps [ErrConfig].
+func New(cfg Config) (*Room, error) {
+	full, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	return &Room{cfg: full}, nil
+}
+
+// Handle takes one stanza from the wire, with a `from` that the host vouches
+// for. It neither keeps nor changes the element. Errors: [ErrNilStanza],
+// [ErrNotStanza], [ErrNotForRoom]; whatever else is wrong with a stanza is
+// answered to its sender.
+func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
+	var fx Effects
+	err := r.HandleInto(&fx, now, el)
+	return fx, err
+}
+
+// HandleInto is [Room.Handle] with the caller's Effects, whose slices are used
+// again: what an earlier call put there must have been released.
+func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
+	fx.reset()
+	in, refused, err := r.admit(el)
+	if err != nil {
+		return err
+	}
+	t := turn{r: r, now: r.clock(now), fx: fx, in: in}
+	if refused == nil {
+		refused = t.dispatch()
+	}
+	if refused != nil {
+		t.refuse(refused)
+		return nil
+	}
+	t.commit()
+	return nil
+}
+
+// refuse answers a stanza that broke a rule. Nothing that was decided before
+// the refusal happens.
+func (t *turn) refuse(e *StanzaError) {
+	*t.fx = Effects{Events: t.fx.Events[:0], Outbound: t.fx.Outbound[:0], Asks: t.fx.Asks[:0], Refused: e}
+	t.renderError(e)
+}
+
+// clock makes a time of the host's the room's: UTC, whole milliseconds, never
+// before the last event.
+func (r *Room) clock(now time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	if now.Before(r.st.at) {
+		return r.st.at
+	}
+	return now
+}
+
+// Apply replays one recorded event, as [Restore] does: for a copy of a room that
+// follows its events. An error leaves the room unfit for use; errors wrap
+// [ErrCorrupt], or are [ErrKey] or [ErrOtherRoom].
+func (r *Room) Apply(ev Event) error {
+	if c, ok := ev.Body.(*Created); ok {
+		if c.Room != r.cfg.Room {
+			return ErrOtherRoom
+		}
+		if c.KeyPrint != r.keyPrint() {
+			return ErrKey
+		}
+	}
+	return r.st.apply(ev, &r.cfg.Limits)
+}
+
+// Restore rebuilds a room of a snapshot, of events, or of a snapshot and the
+// events after it; either may be nil. From durable events alone, or a Durable
+// snapshot, it is the room after a restart of its host: nobody is inside. From
+// all events, or a Live snapshot, it is the room itself, in mid-conversation.
+func Restore(cfg Config, snapshot []byte, events []Event) (*Room, error) {
+	r, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if snapshot != nil {
+		if err := r.load(snapshot); err != nil {
+			return nil, err
+		}
+	}
+	for i, ev := range events {
+		if err := r.Apply(ev); err != nil {
+			return nil, fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	return r, nil
+}
+
+// at is the occupant JID of a nick, or the room's own address for none.
+func (r *Room) at(nick string) JID {
+	if nick == "" {
+		return r.cfg.Room
+	}
+	return r.cfg.Room.withResource(nick)
+}
+
+// addressedAs is the address that a stanza was sent to: who answers it.
+func (r *Room) addressedAs(in *stanza) JID {
+	if !in.toNick || len(in.nick) > maxPartSize || !validText(in.nick) {
+		return r.cfg.Room
+	}
+	return r.at(in.nick)
+}
+
+// State is where the room is in its life: whether it is worth keeping.
+func (r *Room) State() State { return r.st.life }
+
+// Seq is the number of the last durable event.
+func (r *Room) Seq() uint64 { return r.st.seq }
+
+// Idle reports whether nobody is inside: the host may put the room aside.
+func (r *Room) Idle() bool { return len(r.st.occupants) == 0 }

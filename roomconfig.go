@@ -1,0 +1,293 @@
+package muc
+
+import (
+	"slices"
+	"strconv"
+)
+
+// RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
+// §16.5.3). The zero value is the default room.
+type RoomConfig struct {
+	Name        string `json:"name,omitempty"`
+	Description string `json:"description,omitempty"`
+	// Lang is the room's natural language, as in xml:lang.
+	Lang string `json:"lang,omitempty"`
+	// Persistent keeps the room when the last occupant leaves.
+	Persistent bool `json:"persistent,omitempty"`
+	// Hidden keeps the room out of lists.
+	Hidden bool `json:"hidden,omitempty"`
+	// ListOccupants shows who is inside to strangers who ask (§6.5).
+	ListOccupants bool `json:"list_occupants,omitempty"`
+	MembersOnly   bool `json:"members_only,omitempty"`
+	Moderated     bool `json:"moderated,omitempty"`
+	// Password protects the room when it is not empty.
+	Password string `json:"password,omitempty"`
+	// MaxUsers is how many occupants the room takes; 0 means Limits.Occupants.
+	MaxUsers int   `json:"max_users,omitempty"`
+	Whois    Whois `json:"whois,omitempty"`
+	// OpenSubject lets participants change the subject.
+	OpenSubject bool `json:"open_subject,omitempty"`
+	// AllowInvites lets members of a members-only room invite.
+	AllowInvites bool    `json:"allow_invites,omitempty"`
+	AllowPM      AllowPM `json:"allow_pm,omitempty"`
+	// HiddenRoles are the roles whose presence only moderators see.
+	HiddenRoles RoleSet `json:"hidden_roles,omitempty"`
+	// ShowAbsent tells newcomers of affiliated people who are not inside.
+	ShowAbsent bool `json:"show_absent,omitempty"`
+	// MemberList are the roles that may read the list of members.
+	MemberList RoleSet `json:"member_list,omitempty"`
+	// History is how many messages a newcomer is shown: 0 means 20, negative none.
+	History int `json:"history,omitempty"`
+	// Logging says that the conversation is logged publicly (§14.3).
+	Logging bool `json:"logging,omitempty"`
+	// NoArchive keeps messages out of the archive.
+	NoArchive bool `json:"no_archive,omitempty"`
+	// NoVisitorNickChange makes visitors keep the nick they came with.
+	NoVisitorNickChange bool `json:"no_visitor_nick_change,omitempty"`
+}
+
+const (
+	defaultHistory = 20
+	maxHistory     = 1000
+	maxUsers       = 1000000
+)
+
+func (c *RoomConfig) historyLength() int {
+	switch {
+	case c.History < 0:
+		return 0
+	case c.History == 0:
+		return defaultHistory
+	}
+	return c.History
+}
+
+// Whois is who sees real JIDs (XEP-0045 §4.2).
+type Whois uint8
+
+// The values of muc#roomconfig_whois.
+const (
+	WhoisModerators Whois = iota // semi-anonymous
+	WhoisAnyone                  // non-anonymous
+)
+
+// AllowPM is who may send private messages (muc#roomconfig_allowpm).
+type AllowPM uint8
+
+// The values of muc#roomconfig_allowpm.
+const (
+	PMAnyone AllowPM = iota
+	PMParticipants
+	PMModerators
+	PMNone
+)
+
+// allows judges a private message by the roles of both sides.
+func (a AllowPM) allows(from, _ Role) bool {
+	switch a {
+	case PMParticipants:
+		return from >= Participant
+	case PMModerators:
+		return from >= Moderator
+	case PMNone:
+		return false
+	}
+	return true
+}
+
+// RoleSet is a set of roles.
+type RoleSet uint8
+
+// Roles makes a set of roles.
+func Roles(roles ...Role) RoleSet {
+	var s RoleSet
+	for _, r := range roles {
+		s |= 1 << r
+	}
+	return s
+}
+
+// Has reports whether a role is in the set.
+func (s RoleSet) Has(r Role) bool { return s&(1<<r) != 0 }
+
+// broadcasts reports whether everybody sees the presence of occupants of a role.
+func (c *RoomConfig) broadcasts(r Role) bool { return !c.HiddenRoles.Has(r) }
+
+// configField is a row of the table of the room configuration: one field of the
+// form that owners fill in (XEP-0045 §10.1.3, §16.5.3). The table makes the form,
+// judges what is submitted, tells what changed, replays it, and feeds disco.
+type configField struct {
+	name    string
+	aliases []string
+	typ     string // of XEP-0004
+	label   string
+	options []string
+	lo, hi  int // range of a number, if hi > lo
+	// code is the status that tells everybody of a change (§10.2.1); 0 is 104.
+	code func(c *RoomConfig) int
+	get  func(c *RoomConfig) []string
+	// set judges and applies values that have the right type; an error text is for
+	// the owner.
+	set func(c *RoomConfig, values []string) error
+}
+
+type fieldError string
+
+func (e fieldError) Error() string { return string(e) }
+
+var presenceRoles = []Role{Moderator, Participant, Visitor}
+
+// configFields is the table, in the order of the form.
+var configFields = []*configField{
+	text("muc#roomconfig_roomname", "Name of the room", func(c *RoomConfig) *string { return &c.Name }),
+	text("muc#roomconfig_roomdesc", "Description of the room", func(c *RoomConfig) *string { return &c.Description }),
+	text("muc#roomconfig_lang", "Natural language of the room", func(c *RoomConfig) *string { return &c.Lang }),
+	boolean("muc#roomconfig_persistentroom", "Keep the room when nobody is inside", false,
+		func(c *RoomConfig) *bool { return &c.Persistent }),
+	boolean("muc#roomconfig_publicroom", "List the room publicly", true,
+		func(c *RoomConfig) *bool { return &c.Hidden }),
+	boolean("public_list", "Show strangers who is inside", false,
+		func(c *RoomConfig) *bool { return &c.ListOccupants }),
+	boolean("muc#roomconfig_membersonly", "Only members may enter", false,
+		func(c *RoomConfig) *bool { return &c.MembersOnly }),
+	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
+		func(c *RoomConfig) *bool { return &c.Moderated }),
+	passwordFlag,
+	secret,
+	number("muc#roomconfig_maxusers", "Maximum number of occupants (0: no limit of its own)", 0, maxUsers,
+		func(c *RoomConfig) int { return c.MaxUsers }, func(c *RoomConfig, n int) { c.MaxUsers = n }, "none"),
+	choice("muc#roomconfig_whois", "Who may see real addresses", []string{"moderators", "anyone"},
+		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).
+		coded(func(c *RoomConfig) int {
+			if c.Whois == WhoisAnyone {
+				return statusNowNonAnonymous
+			}
+			return statusNowSemiAnonymous
+		}),
+	boolean("muc#roomconfig_changesubject", "Participants may change the subject", false,
+		func(c *RoomConfig) *bool { return &c.OpenSubject }),
+	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
+		func(c *RoomConfig) *bool { return &c.AllowInvites }).
+		also("{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites"),
+	allowPM,
+	presenceBroadcast,
+	memberList,
+	number("muc#roomconfig_historylength", "Messages shown to newcomers", 0, maxHistory,
+		func(c *RoomConfig) int { return c.historyLength() },
+		func(c *RoomConfig, n int) {
+			if n == 0 {
+				n = -1
+			}
+			c.History = n
+		}, "").also("muc#maxhistoryfetch", "muc#roomconfig_maxhistoryfetch"),
+	boolean("muc#roomconfig_enablelogging", "The conversation is logged publicly", false,
+		func(c *RoomConfig) *bool { return &c.Logging }).
+		coded(func(c *RoomConfig) int {
+			if c.Logging {
+				return statusLogged
+			}
+			return statusNotLogged
+		}),
+	boolean("muc#roomconfig_enablearchiving", "Messages are archived", true,
+		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
+	boolean("muc#roomconfig_allowvisitornickchange", "Visitors may change their nick", true,
+		func(c *RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange"),
+}
+
+// configFieldNamed finds a row by its name or an alias.
+func configFieldNamed(name string) *configField {
+	for _, f := range configFields {
+		if f.name == name || slices.Contains(f.aliases, name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// changes lists what differs between two configurations, in the order of the
+// form: how a configuration becomes an event.
+func changes(old, new *RoomConfig) []ConfigChange {
+	var list []ConfigChange
+	for _, f := range configFields {
+		if f == passwordFlag {
+			continue // it follows from the secret
+		}
+		was, is := f.get(old), f.get(new)
+		if !slices.Equal(was, is) {
+			list = append(list, ConfigChange{Var: f.name, Old: was, New: is})
+		}
+	}
+	return list
+}
+
+func (f *configField) also(aliases ...string) *configField {
+	f.aliases = aliases
+	return f
+}
+
+func (f *configField) coded(code func(c *RoomConfig) int) *configField {
+	f.code = code
+	return f
+}
+
+// The kinds of rows.
+
+func text(name, label string, at func(c *RoomConfig) *string) *configField {
+	return &configField{name: name, typ: "text-single", label: label,
+		get: func(c *RoomConfig) []string { return []string{*at(c)} },
+		set: func(c *RoomConfig, v []string) error {
+			*at(c) = first(v)
+			return nil
+		}}
+}
+
+// boolean makes a row for a flag; inverted when the field is on where the flag
+// is off.
+func boolean(name, label string, inverted bool, at func(c *RoomConfig) *bool) *configField {
+	return &configField{name: name, typ: "boolean", label: label,
+		get: func(c *RoomConfig) []string { return []string{formBool(*at(c) != inverted)} },
+		set: func(c *RoomConfig, v []string) error {
+			on, ok := parseFormBool(first(v))
+			if !ok {
+				return fieldError("is not a boolean")
+			}
+			*at(c) = on != inverted
+			return nil
+		}}
+}
+
+func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set func(c *RoomConfig, n int), zero string) *configField {
+	return &configField{name: name, typ: "text-single", label: label, lo: lo, hi: hi,
+		get: func(c *RoomConfig) []string { return []string{strconv.Itoa(get(c))} },
+		set: func(c *RoomConfig, v []string) error {
+			n, err := strconv.Atoi(first(v))
+			if zero != "" && first(v) == zero {
+				n, err = 0, nil
+			}
+			if err != nil || n < lo || n > hi {
+				return fieldError("is not a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
+			}
+			set(c, n)
+			return nil
+		}}
+}
+
+func choice(name, label string, options []string, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
+	return &configField{name: name, typ: "list-single", label: label, options: options,
+		get: func(c *RoomConfig) []string { return []string{options[get(c)]} },
+		set: func(c *RoomConfig, v []string) error {
+			i := slices.Index(options, first(v))
+			if i < 0 {
+				return fieldError("is not one of the options")
+			}
+			set(c, i)
+			return nil
+		}}
+}
+
+func first(v []string) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return v[0]
+}

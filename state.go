@@ -1,0 +1,158 @@
+package muc
+
+import "time"
+
+// State is where a room is in its life.
+type State uint8
+
+// The life of a room: it only moves forward.
+const (
+	Unborn    State = iota // nobody has created it: worth nothing to a store
+	Locked                 // created, but its owner has not configured it yet (XEP-0045 §10.1.1)
+	Open                   // in use
+	Destroyed              // over; kept only for its tombstone
+)
+
+var stateNames = [...]string{"unborn", "locked", "open", "destroyed"}
+
+// String names the state.
+func (s State) String() string {
+	if int(s) >= len(stateNames) {
+		return "unknown"
+	}
+	return stateNames[s]
+}
+
+// state is all that a room remembers. Only apply*.go changes it.
+type state struct {
+	life      State
+	seq, sub  uint64
+	at        time.Time // of the last event: the clock never runs backwards past it
+	durableAt time.Time // of the last durable event
+
+	creator     JID
+	keyPrint    string
+	lockedUntil time.Time
+	conf        RoomConfig
+	end         *RoomDestroyed
+
+	persons  index[JID, *person]    // by bare JID, or by domain
+	reserved index[string, *person] // by comparison key of the nick
+	owners   int                    // persons who are Owner
+
+	occupants                 []*occupant              // in the order of joining
+	nicks                     index[string, *occupant] // by comparison key
+	sessions                  index[JID, *session]     // by full JID
+	lastOccupant, lastSession uint32
+
+	subject  *entry
+	archived []*entry // in the order of speaking, bounded by Config.Limits
+	kept     []*entry // the same for what is not archived
+
+	asks []*Asked // open questions to the host, in the order of asking
+
+	// shape counts the changes that recipient lists cannot follow by appending.
+	shape uint64
+}
+
+// person is somebody whom the room remembers or who is inside, or a whole
+// domain. Who has nothing to remember and is not inside is not kept.
+type person struct {
+	real JID // bare; read in visibility.go only
+	aff  Affiliation
+	// voice is the stored role of somebody without affiliation (§5.1).
+	voice     Role
+	nick, key string // reserved
+	reason    string // of the affiliation
+	occupants []*occupant
+}
+
+func (p *person) forgettable() bool {
+	return p.aff == None && p.voice == NoRole && p.nick == "" && len(p.occupants) == 0
+}
+
+// occupant is a nick with a role.
+type occupant struct {
+	num       uint32
+	nick, key string
+	id        string // XEP-0421
+	role      Role
+	person    *person
+	sessions  []*session // in the order of joining; none for a puppet of the host
+	// front is the session whose presence is the occupant's: the one that spoke
+	// of its presence last.
+	front    *session
+	presence presenceCache
+}
+
+// session is one connected client of an occupant.
+type session struct {
+	num     uint32 // never used again: it names the session in relayed ids
+	real    JID    // full; read in visibility.go only
+	occ     *occupant
+	payload string // what the client says in its presence, canonical
+}
+
+// entry is a message that newcomers are shown.
+type entry struct {
+	seq, sub uint64
+	at       time.Time
+	msg      *Message
+	doc      messageCache
+}
+
+// before tells which of two entries was said first.
+func (e *entry) before(o *entry) bool {
+	return e.seq < o.seq || e.seq == o.seq && e.sub < o.sub
+}
+
+func (s *state) alive() bool { return s.life == Locked || s.life == Open }
+
+// affiliationOf is the affiliation that counts: the person's own, else that of
+// the domain (XEP-0045 §9.2), else none. An own entry overrides the domain's.
+func (s *state) affiliationOf(bare JID) Affiliation {
+	if p, ok := s.persons.get(bare); ok && p.aff != None {
+		return p.aff
+	}
+	if p, ok := s.persons.get(bare.domainJID()); ok {
+		return p.aff
+	}
+	return None
+}
+
+// occupantByNick finds who is addressed by a nick. It is the exact display form
+// that addresses, though the comparison key decides conflicts.
+func (s *state) occupantByNick(nick, key string) *occupant {
+	if o, ok := s.nicks.get(key); ok && o.nick == nick {
+		return o
+	}
+	return nil
+}
+
+func (s *state) occupantByNumber(num uint32) *occupant {
+	lo, hi := 0, len(s.occupants)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		if s.occupants[mid].num < num {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(s.occupants) && s.occupants[lo].num == num {
+		return s.occupants[lo]
+	}
+	return nil
+}
+
+// sessionByNumber finds a session by the number that relayed ids know it by.
+func (s *state) sessionByNumber(num uint32) *session {
+	for _, o := range s.occupants {
+		for _, ses := range o.sessions {
+			if ses.num == num {
+				return ses
+			}
+		}
+	}
+	return nil
+}

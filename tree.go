@@ -1,0 +1,185 @@
+package muc
+
+import (
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// node is an element read back from canonical bytes: the form in which handlers
+// look into a payload. Its namespace is resolved; content elements have none.
+type node struct {
+	ns, name string
+	attrs    []nodeAttr
+	text     string // of this element alone, concatenated
+	kids     []node
+}
+
+type nodeAttr struct{ name, value string }
+
+func (n *node) attr(name string) (string, bool) {
+	for i := range n.attrs {
+		if n.attrs[i].name == name {
+			return n.attrs[i].value, true
+		}
+	}
+	return "", false
+}
+
+func (n *node) attrOr(name, otherwise string) string {
+	if v, ok := n.attr(name); ok {
+		return v
+	}
+	return otherwise
+}
+
+// child is the first child of that name, or nil.
+func (n *node) child(ns, name string) *node {
+	for i := range n.kids {
+		if n.kids[i].name == name && n.kids[i].ns == ns {
+			return &n.kids[i]
+		}
+	}
+	return nil
+}
+
+// xmlReader walks canonical bytes: what the door or the room itself wrote. It
+// knows no more of XML than they write.
+type xmlReader struct {
+	s   string
+	pos int
+}
+
+// tag reads the start tag at the position and reports whether it is also the
+// end of the element. Attributes are handed to attr as they come.
+func (r *xmlReader) tag(attr func(name, value string)) (name string, empty bool) {
+	r.pos++ // '<'
+	start := r.pos
+	for c := r.s[r.pos]; c != ' ' && c != '>' && c != '/'; c = r.s[r.pos] {
+		r.pos++
+	}
+	name = r.s[start:r.pos]
+	for {
+		switch r.s[r.pos] {
+		case '>':
+			r.pos++
+			return name, false
+		case '/':
+			r.pos += 2
+			return name, true
+		}
+		r.pos++ // ' '
+		eq := strings.IndexByte(r.s[r.pos:], '=')
+		key := r.s[r.pos : r.pos+eq]
+		r.pos += eq + 2
+		quote := strings.IndexByte(r.s[r.pos:], '\'')
+		attr(key, unescape(r.s[r.pos:r.pos+quote]))
+		r.pos += quote + 1
+	}
+}
+
+// text reads up to the next tag.
+func (r *xmlReader) text() string {
+	end := strings.IndexByte(r.s[r.pos:], '<')
+	if end < 0 {
+		end = len(r.s) - r.pos
+	}
+	s := r.s[r.pos : r.pos+end]
+	r.pos += end
+	return unescape(s)
+}
+
+func (r *xmlReader) done() bool    { return r.pos >= len(r.s) }
+func (r *xmlReader) atTag() bool   { return r.s[r.pos] == '<' }
+func (r *xmlReader) atClose() bool { return r.s[r.pos] == '<' && r.s[r.pos+1] == '/' }
+func (r *xmlReader) skipClose()    { r.pos += strings.IndexByte(r.s[r.pos:], '>') + 1 }
+
+var unescaper = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
+	"&#x9;", "\t", "&#xA;", "\n", "&#xD;", "\r")
+
+func unescape(s string) string {
+	if strings.IndexByte(s, '&') < 0 {
+		return s
+	}
+	return unescaper.Replace(s)
+}
+
+// readNode reads the one element that canonical bytes hold. The door has
+// bounded its depth, so recursion is safe here.
+func readNode(canonical string) node {
+	r := xmlReader{s: canonical}
+	return r.node("")
+}
+
+func (r *xmlReader) node(parent string) node {
+	n := node{ns: parent}
+	name, empty := r.tag(func(key, value string) {
+		if key == "xmlns" {
+			n.ns = value
+			return
+		}
+		n.attrs = append(n.attrs, nodeAttr{key, value})
+	})
+	n.name = name
+	if empty {
+		return n
+	}
+	for !r.atClose() {
+		if r.atTag() {
+			n.kids = append(n.kids, r.node(n.ns))
+		} else {
+			n.text += r.text()
+		}
+	}
+	r.skipClose()
+	return n
+}
+
+// buildElement makes an etree element of the room's own bytes, for hosts that
+// work on trees. Iterative: etree needs no recursion to be built.
+func buildElement(canonical string) *etree.Element {
+	r := xmlReader{s: canonical}
+	var root, at *etree.Element
+	for !r.done() {
+		switch {
+		case r.atClose():
+			r.skipClose()
+			at = at.Parent()
+		case r.atTag():
+			el := etree.NewElement("")
+			name, empty := r.tag(func(key, value string) { el.CreateAttr(key, value) })
+			el.Tag = name
+			if at == nil {
+				root = el
+			} else {
+				at.AddChild(el)
+			}
+			if !empty {
+				at = el
+			}
+		default:
+			at.CreateText(r.text())
+		}
+	}
+	return root
+}
+
+// node writes an element back as canonical bytes. It is for what the door has
+// let in, whose depth is bounded by Limits.StanzaDepth; deeper elements than the
+// writer's own stack are not written by it.
+func (w *xmlWriter) node(n *node) {
+	if w.depth == maxWriterDepth {
+		return
+	}
+	w.start(n.name, n.ns)
+	for i := range n.attrs {
+		w.attr(n.attrs[i].name, n.attrs[i].value)
+	}
+	if n.text != "" {
+		w.text(n.text)
+	}
+	for i := range n.kids {
+		w.node(&n.kids[i])
+	}
+	w.end()
+}

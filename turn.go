@@ -1,0 +1,139 @@
+package muc
+
+import "time"
+
+// turn is one step of a room: a stanza, a command or a tick on its way through
+// the house. Handlers decide by reading the state and proposing event bodies;
+// then the bodies are applied, and what everybody gets is rendered from them
+// and from the state after them.
+type turn struct {
+	r   *Room
+	now time.Time
+	fx  *Effects
+	in  *stanza // nil for a command or a tick
+
+	// bodies are what the handler has decided.
+	bodies []EventBody
+	// entry is set for a join or resync, whose asker gets everything.
+	entry *joinRender
+	// passing and private are messages that leave no trace in the state.
+	passing *Message
+	private *privateRender
+	relay   *relayRender
+	// answer writes the payload of an IQ result, when everything else is said.
+	answer func(w *xmlWriter)
+	// ids counts the ids made in this step.
+	ids uint64
+	// echo is what of the request an error repeats, canonical.
+	echo string
+}
+
+// propose adds one event to what is decided. The handler does not see it in the
+// state yet.
+func (t *turn) propose(body EventBody) { t.bodies = append(t.bodies, body) }
+
+// commit applies what was decided, and renders it.
+func (t *turn) commit() {
+	s := &t.r.st
+	first := len(t.fx.Events)
+	for _, body := range t.bodies {
+		ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: t.now, Body: body}
+		if body.eventType().durable {
+			ev.Seq, ev.Sub = s.seq+1, 0
+		}
+		if err := s.apply(ev, &t.r.cfg.Limits); err != nil {
+			panic(err) // a handler proposed what it should have refused
+		}
+		t.fx.Events = append(t.fx.Events, ev)
+	}
+	t.render(t.fx.Events[first:])
+}
+
+// send adds a stanza for one or more addresses; for none it does nothing.
+func (t *turn) send(to []JID, doc *rendered, v view, x *extra) {
+	if len(to) > 0 {
+		t.fx.Outbound = append(t.fx.Outbound, Outbound{to: to, doc: doc, view: v, extra: x})
+	}
+}
+
+// toSender adds a stanza for whoever sent the stanza of this turn.
+func (t *turn) toSender(doc *rendered, v view, x *extra) {
+	t.send([]JID{t.in.from}, doc, v, x)
+}
+
+// render says what happened, in the order that XEP-0045 and the rows of the
+// conformance table ask for: who is gone, who is how, what absent people became,
+// what was said, the answer to the request, and what follows from a new
+// configuration.
+func (t *turn) render(events []Event) {
+	t.renderDepartures(events)
+	t.renderPresences(events)
+	t.renderAbsent(events)
+	t.renderMessages(events)
+	if t.entry != nil {
+		t.renderEntry(t.entry)
+	}
+	if t.relay != nil {
+		t.renderRelay(t.relay)
+	}
+	if t.answer != nil {
+		t.renderResult(t.answer)
+	}
+	t.renderAnswers(events)
+	t.renderConfigured(events)
+}
+
+// renderResult answers the IQ of this turn.
+func (t *turn) renderResult(payload func(w *xmlWriter)) {
+	d := &rendered{head: len("<iq")}
+	w := xmlWriter{b: make([]byte, 0, 128)}
+	w.start("iq", "")
+	w.address("from", t.r.addressedAs(t.in))
+	w.attr("id", t.in.id)
+	w.attr("type", "result")
+	payload(&w)
+	w.end()
+	d.b = w.b
+	t.toSender(d, viewNone, nil)
+}
+
+// emptyResult is the answer that says only that something is done.
+func emptyResult(*xmlWriter) {}
+
+// renderError answers the stanza of this turn with a refusal, unless the stanza
+// is one that must not be answered or has nobody to answer.
+func (t *turn) renderError(e *StanzaError) {
+	in := t.in
+	if in.isAnswer() || in.from.IsZero() {
+		return
+	}
+	d := &rendered{head: 1 + len(kindNames[in.kind])}
+	w := xmlWriter{b: make([]byte, 0, 320)}
+	w.start(kindNames[in.kind], "")
+	w.address("from", t.r.addressedAs(in))
+	w.attrIf("id", in.id)
+	w.attr("type", "error")
+	if in.kind == kindPresence && in.find(nsMUC, "x") != nil {
+		// Never what it held: that may be a password.
+		w.element("x", nsMUC, "")
+	}
+	w.raw(t.echo)
+	w.start("error", "")
+	w.attr("type", string(e.typeOrDefault()))
+	w.address("by", t.r.cfg.Room)
+	w.start(string(e.Condition), nsStanzas)
+	if e.Condition == Gone && e.URI != "" {
+		w.text(e.URI)
+	}
+	w.end()
+	if e.Text != "" {
+		w.element("text", nsStanzas, e.Text)
+	}
+	if e.App.Local != "" {
+		w.element(e.App.Local, e.App.Space, "")
+	}
+	w.end()
+	w.end()
+	d.b = w.b
+	t.toSender(d, viewNone, nil)
+}

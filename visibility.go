@@ -1,0 +1,162 @@
+package muc
+
+// Who sees whose real JID is decided in this file and nowhere else. No other
+// file reads the field `real` of a person or session (apply*.go keeps the
+// indices by it), and no other file writes a real JID into a stanza.
+
+// view is what one reader of a stanza sees of the real JIDs in it.
+type view uint8
+
+const (
+	viewNone view = iota // no real JID
+	viewAll              // the item's and the actor's
+	viewSelf             // the item's is the reader's own; the actor's is none of his business
+)
+
+// viewOf is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
+// only moderators see real JIDs.
+func (s *state) viewOf(reader Role) view {
+	if s.conf.Whois == WhoisAnyone || reader == Moderator {
+		return viewAll
+	}
+	return viewNone
+}
+
+// seesJIDs is the same rule for whom has no presence in the room now: an admin
+// or owner who looks at it from outside counts as a moderator.
+func (s *state) seesJIDs(role Role, aff Affiliation) bool {
+	return s.viewOf(role) == viewAll || aff >= Admin
+}
+
+// shows reports whether an occupant sees occupants of a role at all: the room may
+// keep the presence of some roles to moderators (muc#roomconfig_presencebroadcast,
+// XEP-0045 §7.2.2).
+func (s *state) shows(role Role, reader *occupant) bool {
+	return reader.role == Moderator || s.conf.broadcasts(role)
+}
+
+// address is where a session's stanzas are delivered: for Outbound.To only.
+func (ses *session) address() JID { return ses.real }
+
+// jid is who a person is, for events, hooks and decisions, which stay with the
+// host.
+func (p *person) jid() JID { return p.real }
+
+// jid is who a session is, for the same places.
+func (ses *session) jid() JID { return ses.real }
+
+// markJID writes the real JID of an item where it can be left out or exchanged
+// for each reader; a zero JID is written for nobody but oneself.
+func (w *xmlWriter) markJID(d *rendered, j JID) {
+	d.jid = len(w.b)
+	w.realJID(j)
+	d.jidEnd = len(w.b)
+}
+
+// markActor does the same for the actor of an item.
+func (w *xmlWriter) markActor(d *rendered, j JID) {
+	d.actor = len(w.b)
+	w.realJID(j)
+	d.actorEnd = len(w.b)
+}
+
+// realJID writes a real JID for readers who are known to see it.
+func (w *xmlWriter) realJID(j JID) {
+	if !j.IsZero() {
+		w.b = append(j.appendTo(append(w.b, " jid='"...)), '\'')
+	}
+}
+
+func appendOwnJID(dst []byte, self JID) []byte {
+	if self.IsZero() {
+		return dst
+	}
+	return append(self.appendTo(append(dst, " jid='"...)), '\'')
+}
+
+// frontJID is the real JID that an occupant's presence shows: that of the
+// session in front, none for a puppet.
+func (o *occupant) frontJID() JID {
+	if o.front == nil {
+		return JID{}
+	}
+	return o.front.real
+}
+
+// listedPerson writes a line of an affiliation list. Who may read the list may
+// see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
+func (w *xmlWriter) listedPerson(p *person) {
+	w.start("item", "")
+	w.attr("affiliation", p.aff.String())
+	w.realJID(p.real)
+	w.attrIf("nick", p.nick)
+	if p.reason != "" {
+		w.element("reason", "", p.reason)
+	}
+	w.end()
+}
+
+// listedOccupant writes a line of a role list (XEP-0045 §8.5).
+func (w *xmlWriter) listedOccupant(s *state, o *occupant, reader actor) {
+	w.start("item", "")
+	w.attr("affiliation", s.affiliationOf(o.person.real).String())
+	if s.seesJIDs(reader.role, reader.aff) {
+		w.realJID(o.frontJID())
+	}
+	w.attr("nick", o.nick)
+	w.attr("role", o.role.String())
+	w.end()
+}
+
+// renderAbsent tells those who see real JIDs of an affiliation that somebody who
+// is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4).
+func (t *turn) renderAbsent(events []Event) {
+	s := &t.r.st
+	for _, ev := range events {
+		b, ok := ev.Body.(*AffiliationChanged)
+		if !ok || b.Old == b.New || t.concernsPresent(b, events) {
+			continue
+		}
+		d := &rendered{head: len("<message")}
+		w := xmlWriter{b: make([]byte, 0, 256)}
+		w.start("message", "")
+		w.address("from", t.r.cfg.Room)
+		w.start("x", nsUser)
+		w.start("item", "")
+		w.attr("affiliation", b.New.String())
+		w.realJID(b.JID)
+		if b.Reason != "" {
+			w.element("reason", "", b.Reason)
+		}
+		w.end()
+		w.end()
+		w.end()
+		d.b = w.b
+		a := t.r.audience()
+		t.send(a.moderators.all(), d, viewNone, nil)
+		if s.viewOf(Participant) == viewAll {
+			t.send(a.others.all(), d, viewNone, nil)
+		}
+	}
+}
+
+// concernsPresent reports whether a change of affiliation was told by a presence
+// already: that of an occupant, or of one who was put out in the same step.
+func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
+	if p, ok := t.r.st.persons.get(b.JID); ok && len(p.occupants) > 0 {
+		return true
+	}
+	for _, ev := range events {
+		switch o := ev.Body.(type) {
+		case *Removed:
+			if len(o.JIDs) > 0 && o.JIDs[0].Bare() == b.JID {
+				return true
+			}
+		case *Joined:
+			if o.JID.Bare() == b.JID {
+				return true
+			}
+		}
+	}
+	return false
+}

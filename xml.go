@@ -1,0 +1,184 @@
+package muc
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// What must be escaped, by place. Attribute values stand in single quotes.
+const (
+	escapedInAttr = "&<>'\"\t\n\r"
+	escapedInText = "&<>\r"
+)
+
+// appendEscaped writes s with every character of set replaced by a reference.
+func appendEscaped(dst []byte, s, set string) []byte {
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c > '>' || strings.IndexByte(set, c) < 0 {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '&':
+			dst = append(dst, "&amp;"...)
+		case '<':
+			dst = append(dst, "&lt;"...)
+		case '>':
+			dst = append(dst, "&gt;"...)
+		case '\'':
+			dst = append(dst, "&apos;"...)
+		case '"':
+			dst = append(dst, "&quot;"...)
+		case '\t':
+			dst = append(dst, "&#x9;"...)
+		case '\n':
+			dst = append(dst, "&#xA;"...)
+		case '\r':
+			dst = append(dst, "&#xD;"...)
+		}
+		start = i + 1
+	}
+	return append(dst, s[start:]...)
+}
+
+// validText reports whether s may stand in XML 1.0 at all.
+func validText(s string) bool {
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c < utf8.RuneSelf {
+			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
+				return false
+			}
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+		i += n
+	}
+	return true
+}
+
+// validName reports whether s may name an element or attribute (an NCName).
+func validName(s string) bool {
+	for i, r := range s {
+		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf && unicode.IsLetter(r)
+		if letter {
+			continue
+		}
+		if i == 0 || r != '-' && r != '.' && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// maxWriterDepth is deeper than any stanza that a room composes.
+const maxWriterDepth = 10
+
+// xmlWriter composes the stanzas of the room. It only appends: what it has
+// written can be pointed at by offset, which is how the places where a stanza
+// differs from reader to reader are found again (see rendered).
+type xmlWriter struct {
+	b     []byte
+	names [maxWriterDepth]string
+	space [maxWriterDepth]string
+	depth int
+	inTag bool
+}
+
+// start opens an element. An empty ns means the parent's.
+func (w *xmlWriter) start(name, ns string) {
+	w.closeTag()
+	w.b = append(append(w.b, '<'), name...)
+	parent := ""
+	if w.depth > 0 {
+		parent = w.space[w.depth-1]
+	}
+	if ns == "" {
+		ns = parent
+	}
+	if ns != parent {
+		w.b = append(append(append(w.b, " xmlns='"...), ns...), '\'')
+	}
+	w.names[w.depth], w.space[w.depth] = name, ns
+	w.depth++
+	w.inTag = true
+}
+
+func (w *xmlWriter) attr(name, value string) {
+	w.b = append(append(append(w.b, ' '), name...), "='"...)
+	w.b = append(appendEscaped(w.b, value, escapedInAttr), '\'')
+}
+
+// attrIf writes an attribute that is left out when empty.
+func (w *xmlWriter) attrIf(name, value string) {
+	if value != "" {
+		w.attr(name, value)
+	}
+}
+
+// address writes a JID that is nobody's secret: the room's, an occupant's, or
+// one that the reader named himself. Real JIDs are written by visibility.go.
+func (w *xmlWriter) address(name string, j JID) {
+	w.b = append(append(append(w.b, ' '), name...), "='"...)
+	w.b = append(j.appendTo(w.b), '\'')
+}
+
+func (w *xmlWriter) text(s string) {
+	w.closeTag()
+	w.b = appendEscaped(w.b, s, escapedInText)
+}
+
+// raw writes children that the door has made canonical.
+func (w *xmlWriter) raw(canonical string) {
+	if canonical != "" {
+		w.closeTag()
+		w.b = append(w.b, canonical...)
+	}
+}
+
+func (w *xmlWriter) closeTag() {
+	if w.inTag {
+		w.b = append(w.b, '>')
+		w.inTag = false
+	}
+}
+
+func (w *xmlWriter) end() {
+	w.depth--
+	if w.inTag {
+		w.b = append(w.b, "/>"...)
+		w.inTag = false
+		return
+	}
+	w.b = append(append(append(w.b, "</"...), w.names[w.depth]...), '>')
+}
+
+// element writes one element that holds only text, or nothing.
+func (w *xmlWriter) element(name, ns, text string) {
+	w.start(name, ns)
+	if text != "" {
+		w.text(text)
+	}
+	w.end()
+}
+
+// openTag closes the current start tag, so that something can be spliced in before
+// the element's end tag even when it has no children.
+func (w *xmlWriter) openTag() int {
+	w.closeTag()
+	return len(w.b)
+}
+
+// emptyElement is an element of the content namespace without anything in it.
+func emptyElement(name string) string {
+	w := xmlWriter{}
+	w.element(name, "", "")
+	return string(w.b)
+}
