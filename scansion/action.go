@@ -1,0 +1,225 @@
+package scansion
+
+import (
+	"encoding/xml"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// action reads the action that begins with the current line.
+func (p *parser) action(a *action) error {
+	if rest, ok := strings.CutPrefix(a.text, "time passes:"); ok {
+		return p.timePasses(a, strings.TrimSpace(rest))
+	}
+	if head, rest, ok := strings.Cut(a.text, ":"); ok {
+		address, hasAddress := strings.CutPrefix(head, "host at ")
+		if head == "host" || hasAddress {
+			return p.host(a, address, hasAddress, strings.TrimSpace(rest))
+		}
+	}
+	for _, v := range [...]struct {
+		suffix string
+		verb   verb
+		read   func(*action) error
+	}{
+		{" receives: nothing", verbReceivesNothing, nil},
+		{" disconnects", verbDisconnects, nil},
+		{" connects", verbConnects, nil},
+		{" sends:", verbSends, p.sends},
+		{" receives:", verbReceives, p.receives},
+	} {
+		name, ok := strings.CutSuffix(a.text, v.suffix)
+		if !ok {
+			continue
+		}
+		a.verb = v.verb
+		a.client = slices.IndexFunc(p.script.Clients, func(c Client) bool { return c.Name == name })
+		if a.client < 0 {
+			return p.fail(a.line, "no client is called %q", name)
+		}
+		if v.read == nil {
+			return nil
+		}
+		return v.read(a)
+	}
+	return p.fail(a.line, "not an action: %q", a.text)
+}
+
+func (p *parser) timePasses(a *action, duration string) error {
+	d, err := time.ParseDuration(duration)
+	if err != nil || d < 0 {
+		return p.fail(a.line, "%q is no duration such as 90s, 5m or 24h", duration)
+	}
+	a.verb, a.pause = verbTimePasses, d
+	return nil
+}
+
+func (p *parser) host(a *action, address string, hasAddress bool, rest string) error {
+	a.verb = verbHost
+	if hasAddress {
+		jid, err := muc.ParseJID(strings.TrimSpace(address))
+		if err != nil || !jid.IsBare() || jid.Local() == "" {
+			return p.fail(a.line, "%q is not the address of a room", strings.TrimSpace(address))
+		}
+		a.room = jid.String()
+	}
+	a.command, a.args, _ = strings.Cut(rest, " ")
+	a.args = strings.TrimSpace(a.args)
+	if a.command == "" {
+		return p.fail(a.line, "host: needs a command")
+	}
+	return p.sendable(a.line, a.args)
+}
+
+func (p *parser) sends(a *action) error {
+	src, n, first, err := p.stanza()
+	if err != nil {
+		return err
+	}
+	err = n.walk(func(n *node) error {
+		line := first + n.line - 1
+		for _, attr := range n.attrs {
+			if attr.Name.Space == nsScansion {
+				return p.fail(line, "scansion:%s is for what is received", attr.Name.Local)
+			}
+			if err := p.sendable(line, attr.Value); err != nil {
+				return err
+			}
+		}
+		return p.sendable(line, n.text())
+	})
+	if err != nil {
+		return err
+	}
+	// What is sent keeps its prefixes as they are written: how the room reads
+	// them is for the room to show.
+	doc := etree.NewDocument()
+	err = doc.ReadFromString(src)
+	root := doc.Root()
+	if err != nil || root == nil {
+		return p.fail(first, "XML that cannot be sent: %v", err)
+	}
+	a.send = root.Copy()
+	stripLayout(a.send)
+	return nil
+}
+
+// stripLayout is what dropLayout is for a node.
+func stripLayout(el *etree.Element) {
+	children := el.ChildElements()
+	var text strings.Builder
+	for _, token := range el.Child {
+		if data, ok := token.(*etree.CharData); ok {
+			text.WriteString(data.Data)
+		}
+	}
+	if isLayout(text.String(), len(children) > 0) {
+		el.Child = slices.DeleteFunc(el.Child, func(token etree.Token) bool {
+			_, isText := token.(*etree.CharData)
+			return isText
+		})
+		el.ReindexChildren()
+	}
+	for _, child := range children {
+		stripLayout(child)
+	}
+}
+
+// sendable checks a value that the script itself gives: there is nothing to
+// match, and what it refers to must be known.
+func (p *parser) sendable(line int, value string) error {
+	t, err := p.template(line, value)
+	if err != nil {
+		return err
+	}
+	for _, piece := range t {
+		if piece.kind == pieceAny || piece.kind == pieceCapture {
+			return p.fail(line, "a wildcard is for what is received")
+		}
+	}
+	return nil
+}
+
+func (p *parser) receives(a *action) error {
+	_, n, first, err := p.stanza()
+	if err != nil {
+		return err
+	}
+	n.dropLayout()
+	captured := map[string]bool{}
+	expected := func(line int, value string) error {
+		t, err := p.template(line, value)
+		if err != nil {
+			return err
+		}
+		for _, piece := range t {
+			if piece.kind != pieceCapture {
+				continue
+			}
+			if captured[piece.text] {
+				return p.fail(line, "a second capture %s in one stanza", piece.text)
+			}
+			captured[piece.text] = true
+		}
+		return nil
+	}
+	err = n.walk(func(n *node) error {
+		line := first + n.line - 1
+		for _, attr := range n.attrs {
+			if err := p.instruction(line, attr); err != nil {
+				return err
+			}
+			if err := expected(line, attr.Value); err != nil {
+				return err
+			}
+		}
+		for _, text := range n.texts {
+			if err := expected(line, text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	// Known only from here on: within its own stanza a name still means what it
+	// meant before.
+	for name := range captured {
+		p.known[name] = true
+	}
+	a.expect = n
+	return nil
+}
+
+// instruction checks an attribute that tells how to match.
+func (p *parser) instruction(line int, attr xml.Attr) error {
+	switch {
+	case attr.Name.Space != nsScansion:
+		return nil
+	case attr.Name != strictName:
+		return p.fail(line, "no instruction scansion:%s, only scansion:strict", attr.Name.Local)
+	case attr.Value != "true" && attr.Value != "false":
+		return p.fail(line, "scansion:strict is 'true' or 'false', not %q", attr.Value)
+	}
+	return nil
+}
+
+// template reads a value and checks what it refers to.
+func (p *parser) template(line int, value string) (template, error) {
+	t, err := parseTemplate(value)
+	if err != nil {
+		return nil, p.fail(line, "%v", err)
+	}
+	for _, piece := range t {
+		if piece.kind == pieceReference && !p.known[piece.text] {
+			return nil, p.fail(line, "${%s} is not known: neither a client's JID or full JID nor captured above", piece.text)
+		}
+	}
+	return t, nil
+}

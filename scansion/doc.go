@@ -1,0 +1,139 @@
+// Package scansion plays .scs scripts against rooms of package muc, in process:
+// no network, no server, no waiting. A script says what clients send and what
+// they receive. It is the shortest way to test the rules of a room, one line of
+// Go for a directory of scripts:
+//
+//	func TestRules(t *testing.T) { scansion.Run(t, muc.Config{}, "testdata") }
+//
+// # A script
+//
+//	# MUC: a room greets its creator
+//	# match: exact
+//
+//	[Client] Romeo
+//		jid: romeo@example.org
+//
+//	-----
+//
+//	Romeo connects
+//
+//	Romeo sends:
+//		<presence to='cellar@chat.example.org/Romeo'>
+//			<x xmlns='http://jabber.org/protocol/muc'/>
+//		</presence>
+//
+//	Romeo receives:
+//		<presence from='cellar@chat.example.org/Romeo'>
+//			<x xmlns='http://jabber.org/protocol/muc#user'>
+//				<item jid="${Romeo's full JID}" affiliation='owner' role='moderator'/>
+//				<status code='110'/>
+//				<status code='201'/>
+//			</x>
+//		</presence>
+//
+// Lines that begin with # are comments, blank lines mean nothing. Before the
+// line of dashes stand the clients, each a block with `jid:` and, if you like,
+// `password:`; other settings are ignored. A jid without a resource gets the
+// client's name in lower case as its resource. After the dashes stand the
+// actions:
+//
+//	X connects                   X can send and be reached from here on
+//	X disconnects                X's session vanished, without a word from X
+//	X sends:                     and the stanza below it, indented
+//	X receives:                  and the stanza below it, indented
+//	X receives: nothing          X got nothing that was not asked for yet
+//	time passes: 5m              a duration as Go writes it: 90s, 24h
+//	host: COMMAND …              the host's own act, in every room
+//	host at ROOM: COMMAND …      the same in one room
+//
+// An action has one stanza. Its indentation is taken off, and where an element
+// has no text but blanks that lay it out (beside elements, or with a line
+// break), they are not part of it. A stanza without xmlns is in jabber:client; other
+// prefixes and defaults mean what XML namespaces say.
+//
+// The host's commands are `vanish JID`, which says that a session is gone, and
+// those of [Options.Commands].
+//
+// # References and wildcards
+//
+// In attribute values and in text, of what is sent as well as received:
+//
+//	${X's JID}                   the bare JID of client X
+//	${X's full JID}              the full JID of client X
+//	${NAME}                      what was captured as NAME
+//
+// In what is received only:
+//
+//	{scansion:any}               any characters, also none
+//	{scansion:capture:NAME}      the same, and later ${NAME} stands for them
+//
+// They may be a part of a value, as in from='cellar@chat/{scansion:any}'; each
+// then takes as little as it can. A capture holds from the next action on, once
+// its stanza has been received; in what is received, ${NAME} must be equal to
+// it. Capturing a name again replaces its value; twice in one stanza is an
+// error. A reference to what is not known is an error of syntax.
+//
+// # Matching
+//
+// There are three modes. A file chooses its own with a header line, `# match:
+// exact`; all others are played in the mode of [Options].
+//
+// Subset: what the script names must be there (element, attribute, text, each
+// named child with a partner of its own, in any order); other things may be.
+//
+// Scansion: an element in the namespace of the stream, jabber:client, matches
+// as in subset; any other strictly: no attribute, text or child beyond those
+// named, the children in any order.
+//
+// In both, `receives` looks through what came for the first stanza that
+// matches, and discards what stands before it.
+//
+// Exact: each client gets exactly the stanzas that the script expects, in that
+// order, and no other until the end of the script. Each is exactly as written,
+// children in their order and text to the character, save what is marked with a
+// wildcard. The order of attributes and the choice of prefixes are no part of
+// what is written.
+//
+// In any mode the attribute `to` of a stanza may be left out: that the client
+// gets it says as much. If it is written, it has to match.
+//
+// scansion:strict='true' on an element makes it and all below it match
+// strictly, in exact mode exactly; 'false' makes them match as a subset. It
+// holds in every mode, until an element below has its own. The prefix scansion:
+// needs no declaration.
+//
+// # The world of a script
+//
+// Each script starts from nothing. Domains on which clients have their JIDs are
+// user domains; on every other there are rooms, which come to life when they
+// are joined. A client's stanza gets the client's full JID as `from`. Mail to a
+// bare JID goes to all connected clients with that bare JID, mail to a full JID
+// to the one connected client; stanzas from client to client are delivered just
+// so. A stanza without `to`, such as initial presence, is for the sender's
+// server, which is not played: nothing comes of it.
+//
+// The clock starts at [Epoch]. Each action takes a second, but for `receives`,
+// so that a further expectation does not change any time stamp. Whenever a
+// room's deadline comes, the room is called.
+//
+// The runner also holds the library to its word: all copies of a stanza must be
+// well-formed and alike in every framing, and, with [Options.CheckReplay], at
+// each step each room must be restorable from its events.
+//
+// # Header lines
+//
+// Comments `# name: value` before the first [Client] are header lines. These
+// mean something to the runner:
+//
+//	# match: exact               the file's matching mode
+//	# config: name=value         a setting of the rooms, as often as needed
+//	# title: …                   what the script shows
+//
+// The settings are nick-lockdown (off, refuse or assign), open-registration and
+// instant (true or false), lock-timeout (a duration), a limit for each field of
+// muc.Limits, such as limit-occupants or limit-nick-bytes, and those of
+// [Options.Settings].
+//
+// The title is otherwise the comment in the file's first line. Other header
+// lines are for those who read scripts with [Script.Header].
+package scansion

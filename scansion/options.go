@@ -1,0 +1,42 @@
+package scansion
+
+import (
+	"io"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Epoch is what the clock shows when a script starts.
+var Epoch = time.Date(2030, time.January, 1, 0, 0, 0, 0, time.UTC)
+
+// testSecret keys the rooms of a host that does not care which key it is.
+const testSecret = "scansion: a key for tests, known to everybody"
+
+// Options says how scripts are played. The zero value will do.
+type Options struct {
+	// Config is the template for each room: Room is filled in, and so is Secret
+	// when it is empty.
+	Config muc.Config
+	// Mode is for scripts that do not choose their own.
+	Mode Mode
+	// CheckReplay makes each step check that a room restored from its recorded
+	// events is the live one: from all of them with its live snapshot, from the
+	// durable ones alone with its durable snapshot.
+	CheckReplay bool
+	// Trace, when set, gets the whole conversation for people to read.
+	Trace io.Writer
+	// Commands are what `host:` lines can say beyond the built-in commands, by
+	// name.
+	Commands map[string]Command
+	// Settings are what `# config:` lines can set beyond the built-in settings,
+	// by name.
+	Settings map[string]Setting
+}
+
+// Command makes the command of a `host:` line. What follows its name is args,
+// with references put in.
+type Command func(args string) (muc.Command, error)
+
+// Setting carries out a header line `# config: name=value`.
+type Setting func(cfg *muc.Config, value string) error

@@ -1,0 +1,111 @@
+package scansion
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// Script is a parsed .scs file. It is not changed by playing it, so it may be
+// played many times.
+type Script struct {
+	// Name is the file's name as it was given to [Parse].
+	Name string
+	// Title is the header line `title`, or else the comment in the first line.
+	Title string
+	// Headers are the header lines in the order of the file.
+	Headers []Header
+	// Clients are those of the [Client] blocks, in the order of the file.
+	Clients []Client
+
+	// mode is what the header line `match` asks for; nil without one.
+	mode    *Mode
+	actions []action
+}
+
+// Header is a comment `# name: value` at the top of a file.
+type Header struct {
+	Name, Value string
+	Line        int
+}
+
+// Client is somebody who takes part in a script.
+type Client struct {
+	Name string
+	// JID is the full JID; a script that gives only a bare one gets the name in
+	// lower case as the resource.
+	JID      muc.JID
+	Password string
+}
+
+// Header is the value of the first header line of that name, or "".
+func (s *Script) Header(name string) string {
+	for _, h := range s.Headers {
+		if h.Name == name {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// HeaderAll is the values of all header lines of that name, in order.
+func (s *Script) HeaderAll(name string) []string {
+	var values []string
+	for _, h := range s.Headers {
+		if h.Name == name {
+			values = append(values, h.Value)
+		}
+	}
+	return values
+}
+
+// Mode is the mode that the file itself asks for, if it does.
+func (s *Script) Mode() (mode Mode, ok bool) {
+	if s.mode == nil {
+		return Subset, false
+	}
+	return *s.mode, true
+}
+
+// SyntaxError is a script that cannot be played, and the line that is to blame.
+type SyntaxError struct {
+	File string
+	Line int
+	Msg  string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg) }
+
+type verb int
+
+const (
+	verbConnects verb = iota
+	verbDisconnects
+	verbSends
+	verbReceives
+	verbReceivesNothing
+	verbTimePasses
+	verbHost
+)
+
+// action is one step of a script. Which fields are set depends on the verb.
+type action struct {
+	line int
+	// text is the action's own line.
+	text string
+	// comment is what stands above it.
+	comment []string
+	verb    verb
+	// client is an index into Script.Clients.
+	client int
+	// send is what is sent; its attributes and texts may hold references.
+	send *etree.Element
+	// expect is what shall be received; its attributes and texts are templates.
+	expect *node
+	pause  time.Duration
+	// command and args are the host's; room is empty for all rooms.
+	command, args, room string
+}

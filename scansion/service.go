@@ -1,0 +1,201 @@
+package scansion
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// service is the host of a script: a clock and the rooms on all the domains
+// where there are no clients.
+type service struct {
+	cfg         muc.Config
+	checkReplay bool
+	now         time.Time
+	rooms       map[muc.JID]*room
+	player      *player
+}
+
+// room is a room and all it ever told the host to store.
+type room struct {
+	cfg    muc.Config
+	live   machine
+	events []muc.Event
+}
+
+// machine is what the runner needs of a [muc.Room]; tests put others in its
+// place.
+type machine interface {
+	Handle(now time.Time, stanza *etree.Element) (muc.Effects, error)
+	Do(now time.Time, command muc.Command) (muc.Effects, error)
+	Tick(now time.Time) (muc.Effects, error)
+	Deadline() time.Time
+	State() muc.State
+	Snapshot(kind muc.SnapshotKind) []byte
+}
+
+func newService(cfg muc.Config, checkReplay bool, p *player) *service {
+	return &service{cfg: cfg, checkReplay: checkReplay, now: Epoch, rooms: map[muc.JID]*room{}, player: p}
+}
+
+// room is the room of an address, a new one if there is none.
+func (s *service) room(address muc.JID) (*room, error) {
+	if r := s.rooms[address]; r != nil {
+		return r, nil
+	}
+	if address.Local() == "" {
+		return nil, fmt.Errorf("%s is the service itself, and there are only rooms here", address)
+	}
+	cfg := s.cfg
+	cfg.Room = address
+	live, err := muc.New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	r := &room{cfg: cfg, live: live}
+	s.rooms[address] = r
+	return r, nil
+}
+
+// all is the rooms in the order of their addresses.
+func (s *service) all() []*room {
+	var rooms []*room
+	for _, r := range s.rooms {
+		rooms = append(rooms, r)
+	}
+	slices.SortFunc(rooms, func(a, b *room) int { return cmp.Compare(a.cfg.Room.String(), b.cfg.Room.String()) })
+	return rooms
+}
+
+func (s *service) handle(to muc.JID, stanza *etree.Element) error {
+	r, err := s.room(to.Bare())
+	if err != nil {
+		return err
+	}
+	return s.step(r, func() (muc.Effects, error) { return r.live.Handle(s.now, stanza) })
+}
+
+func (s *service) do(address muc.JID, command muc.Command) error {
+	r, err := s.room(address)
+	if err != nil {
+		return err
+	}
+	return s.step(r, func() (muc.Effects, error) { return r.live.Do(s.now, command) })
+}
+
+func (s *service) doEverywhere(command muc.Command) error {
+	for _, r := range s.all() {
+		if err := s.do(r.cfg.Room, command); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// vanish tells each room that a session is gone. Where it never was, that is
+// nothing to complain about.
+func (s *service) vanish(session muc.JID) error {
+	for _, r := range s.all() {
+		err := s.do(r.cfg.Room, muc.Vanished{JID: session})
+		if err != nil && !errors.Is(err, muc.ErrNotFound) && !errors.Is(err, muc.ErrNotOpen) {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxTicks bounds the deadlines of one pause, so that a room which always has
+// another cannot hold up a script for good.
+const maxTicks = 100_000
+
+// advance moves the clock. On the way each room is called at each of its
+// deadlines, the earliest first, as a host would call it.
+func (s *service) advance(pause time.Duration) error {
+	until := s.now.Add(pause)
+	for range maxTicks {
+		r := s.firstDue(until)
+		if r == nil {
+			s.now = until
+			return nil
+		}
+		if due := r.live.Deadline(); due.After(s.now) {
+			s.now = due
+		}
+		s.player.trace.tick(s.now, r.cfg.Room)
+		if err := s.step(r, func() (muc.Effects, error) { return r.live.Tick(s.now) }); err != nil {
+			return err
+		}
+		if next := r.live.Deadline(); !next.IsZero() && !next.After(s.now) {
+			return fmt.Errorf("room %s is still due after its Tick", r.cfg.Room)
+		}
+	}
+	return fmt.Errorf("more than %d deadlines in %v", maxTicks, pause)
+}
+
+func (s *service) firstDue(until time.Time) *room {
+	var first *room
+	for _, r := range s.all() {
+		due := r.live.Deadline()
+		if due.IsZero() || due.After(until) {
+			continue
+		}
+		if first == nil || due.Before(first.live.Deadline()) {
+			first = r
+		}
+	}
+	return first
+}
+
+// step calls a room and carries out what it returns, as the contract of
+// package muc asks: events first, then what goes out.
+func (s *service) step(r *room, call func() (muc.Effects, error)) error {
+	before := r.live.State()
+	fx, err := call()
+	if err != nil {
+		return fmt.Errorf("room %s: %w", r.cfg.Room, err)
+	}
+	r.events = append(r.events, fx.Events...)
+	s.player.trace.effects(fx)
+	if s.checkReplay {
+		if err := r.replay(); err != nil {
+			return err
+		}
+	}
+	for _, out := range fx.Outbound {
+		if err := s.player.post(r.cfg.Room, out); err != nil {
+			return err
+		}
+	}
+	if after := r.live.State(); after != before {
+		s.player.trace.state(r.cfg.Room, after)
+	}
+	s.forget(r)
+	return nil
+}
+
+// forget drops a room that is as good as one that never was. A destroyed one
+// stays if it left a tombstone, which only the room itself can show.
+func (s *service) forget(r *room) {
+	switch r.live.State() {
+	case muc.Unborn:
+		delete(s.rooms, r.cfg.Room)
+	case muc.Destroyed:
+		if !r.hasTombstone() {
+			delete(s.rooms, r.cfg.Room)
+		}
+	}
+}
+
+func (r *room) hasTombstone() bool {
+	if len(r.events) == 0 {
+		return false
+	}
+	end, ok := r.events[len(r.events)-1].Body.(*muc.RoomDestroyed)
+	return ok && end.Tombstone
+}
