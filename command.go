@@ -159,7 +159,9 @@ func (c Configure) do(t *turn) error {
 			return refuse(BadRequest, "10.1.3", "the field "+f.name+" "+err.Error())
 		}
 	}
-	t.configure(&c.Config, a)
+	if e := t.configure(&c.Config, t.newAdminSet(a, a.event())); e != nil {
+		return e
+	}
 	return nil
 }
 

@@ -42,6 +42,18 @@ type Config struct {
 	// Defaults is the configuration of a new room; the zero value is that of
 	// XEP-0045: public, open, temporary, semi-anonymous, unmoderated.
 	Defaults RoomConfig
+	// CreateByForm lets somebody create a room by asking for its configuration form,
+	// without being inside (§10.1.3). A temporary room made so ends at the next
+	// Tick unless somebody has joined.
+	CreateByForm bool
+	// Tombstones makes the address of a room that its owner destroyed answer "gone"
+	// for ever (§10.9). The host must keep the room for that.
+	Tombstones bool
+	// Label puts the label of a form field into the language of whoever asked, as in
+	// xml:lang; nil leaves it in English.
+	Label func(lang, field, label string) string
+	// Info is told to whoever asks what the room is (§6.4).
+	Info []InfoField
 	// Limits bound what people can make the room hold. Zero fields get defaults.
 	Limits Limits
 
@@ -54,11 +66,38 @@ type Config struct {
 
 	// MayCreate judges who brings the room to life; nil lets everybody.
 	MayCreate func(creator JID) *StanzaError
+	// MayConfigure judges a configuration that all rules of the room admit; nil
+	// accepts it. XEP-0045 §10.1.3 wants not-acceptable for a matter of policy.
+	MayConfigure func(ConfigRequest) *StanzaError
+	// MayDiscover judges who may ask what the room is and who is in it (§6.4, §6.5);
+	// nil lets everybody.
+	MayDiscover func(DiscoRequest) *StanzaError
 	// MayJoin judges a join that all rules of the room admit; nil lets everybody.
 	MayJoin func(JoinRequest) *StanzaError
 	// MaySpeak judges a message to everybody that all rules of the room admit; nil
 	// lets everybody.
 	MaySpeak func(SpeakRequest) *StanzaError
+}
+
+// ConfigRequest is what Config.MayConfigure judges. JID is the owner's, zero for
+// the host.
+type ConfigRequest struct {
+	JID      JID
+	Old, New RoomConfig
+}
+
+// DiscoRequest is what Config.MayDiscover judges.
+type DiscoRequest struct {
+	JID         JID // full, or bare for another server
+	Affiliation Affiliation
+	Room        RoomConfig
+}
+
+// InfoField is a field that the host adds to what a room tells about itself, as
+// muc#roominfo_contactjid or muc#roominfo_logs (§16.5.4).
+type InfoField struct {
+	Var, Label string
+	Values     []string
 }
 
 // JoinRequest is what Config.MayJoin judges.

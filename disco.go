@@ -5,6 +5,9 @@ import "strconv"
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
 // address and at the nodes that belong to it.
 func (t *turn) discoInfo() *StanzaError {
+	if e := t.mayDiscover(); e != nil {
+		return e
+	}
 	node, _ := t.query().attr("node")
 	switch node {
 	case "":
@@ -19,7 +22,16 @@ func (t *turn) discoInfo() *StanzaError {
 	return nil
 }
 
-// feature pairs: what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
+// mayDiscover asks the host whether somebody outside may look at the room.
+func (t *turn) mayDiscover() *StanzaError {
+	r := t.r
+	if _, inside := r.st.sessions.get(t.in.from); inside || r.cfg.MayDiscover == nil {
+		return nil
+	}
+	return r.cfg.MayDiscover(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Room: r.st.conf})
+}
+
+// featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
 var featurePairs = []struct {
 	is      func(c *RoomConfig) bool
 	yes, no string
@@ -75,9 +87,14 @@ func (r *Room) roomInfo() []formField {
 		fields = append(fields, formField{name: "muc#roominfo_lang", typ: "text-single", label: "Natural language",
 			values: []string{c.Lang}})
 	}
+	fields = append(fields, formField{name: "muc#maxhistoryfetch", typ: "text-single",
+		label: "Most messages shown to newcomers", values: []string{strconv.Itoa(c.historyLength())}})
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm"} {
 		f := configFieldNamed(name)
 		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
+	}
+	for _, f := range r.cfg.Info {
+		fields = append(fields, formField{name: f.Var, typ: "text-multi", label: f.Label, values: f.Values})
 	}
 	return fields
 }
@@ -104,6 +121,9 @@ func (t *turn) reservedNickInfo() *StanzaError {
 // discoItems lists who is inside (XEP-0045 §6.5): to those who are, and to
 // strangers where the room is configured so.
 func (t *turn) discoItems() *StanzaError {
+	if e := t.mayDiscover(); e != nil {
+		return e
+	}
 	if node, _ := t.query().attr("node"); node != "" {
 		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}

@@ -138,6 +138,8 @@ func (t *turn) lifeless() *StanzaError {
 		return e
 	case joins && s.life == Unborn:
 		return t.join()
+	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.find(nsOwner, "query") != nil:
+		return t.createByForm()
 	case in.kind == kindPresence && in.typ == "" && !joins:
 		return t.available()
 	case in.kind == kindPresence && !joins:

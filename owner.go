@@ -1,6 +1,9 @@
 package muc
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *turn) ownerGet() *StanzaError {
@@ -10,22 +13,43 @@ func (t *turn) ownerGet() *StanzaError {
 	if q := t.query(); len(q.kids) > 0 {
 		return refuse(BadRequest, "10.2", "the query must be empty")
 	}
+	return t.answerForm(&t.r.st.conf)
+}
+
+// answerForm answers with the configuration form, filled in.
+func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
+	fields := t.r.configForm(conf)
+	t.r.localize(t.in.lang, fields)
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsOwner)
-		w.form("form", nsConfig, "Configuration of "+t.r.cfg.Room.String(), t.r.configForm())
+		w.form("form", nsConfig, "Configuration of "+t.r.cfg.Room.String(), fields)
 		w.end()
 	}
 	return nil
 }
 
-// configForm is the configuration as a form: the table with its present values.
-func (r *Room) configForm() []formField {
-	fields := make([]formField, 0, len(configFields))
+// configForm is the configuration as a form: the table with its values, and the
+// lists of admins and owners.
+func (r *Room) configForm(conf *RoomConfig) []formField {
+	fields := make([]formField, 0, len(configFields)+len(rankFields))
 	for _, f := range configFields {
 		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, options: f.options,
-			lo: f.lo, hi: f.hi, values: f.get(&r.st.conf)})
+			lo: f.lo, hi: f.hi, values: f.get(conf)})
+	}
+	for _, f := range rankFields {
+		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: r.st.ranked(f.affiliation)})
 	}
 	return fields
+}
+
+// localize lets the host put labels into the language of whoever asked.
+func (r *Room) localize(lang string, fields []formField) {
+	if r.cfg.Label == nil {
+		return
+	}
+	for i := range fields {
+		fields[i].label = r.cfg.Label(lang, fields[i].name, fields[i].label)
+	}
 }
 
 // ownerSet decides on what an owner asks: a configuration (XEP-0045 §10.1, §10.2)
@@ -33,6 +57,7 @@ func (r *Room) configForm() []formField {
 func (t *turn) ownerSet() *StanzaError {
 	a := t.actor()
 	if a.aff < Owner {
+		t.echo = t.in.body
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	q := t.query()
@@ -50,19 +75,21 @@ func (t *turn) ownerSet() *StanzaError {
 		}
 		return nil
 	}
-	conf, refused := t.r.configured(sub)
+	conf, refused := t.r.configured(t.r.st.conf, sub)
 	if refused != nil {
 		return refused
 	}
-	t.configure(&conf, a)
-	return nil
+	set := t.newAdminSet(a, a.event())
+	if refused := set.submitRanks(sub); refused != nil {
+		return refused
+	}
+	return t.configure(&conf, set)
 }
 
-// configured judges a submission: the configuration that it leads to, or what
-// is wrong with it. Fields that are not there keep their value, fields that the
-// room does not know are left alone.
-func (r *Room) configured(sub *submission) (RoomConfig, *StanzaError) {
-	conf := r.st.conf
+// configured judges a submission: the configuration that it makes of another, or
+// what is wrong with it. Fields that are not there keep their value, fields that
+// the room does not know are left alone.
+func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *StanzaError) {
 	var flag *formField
 	seen := make([]*configField, 0, len(sub.fields))
 	for i := range sub.fields {
@@ -71,10 +98,8 @@ func (r *Room) configured(sub *submission) (RoomConfig, *StanzaError) {
 		if f == nil {
 			continue
 		}
-		for _, other := range seen {
-			if other == f {
-				return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" is there twice")
-			}
+		if slices.Contains(seen, f) {
+			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" is there twice")
 		}
 		seen = append(seen, f)
 		if len(got.values) > 1 && f.typ != "list-multi" {
@@ -87,22 +112,34 @@ func (r *Room) configured(sub *submission) (RoomConfig, *StanzaError) {
 			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" "+err.Error())
 		}
 	}
-	if flag != nil {
-		if err := passwordFlag.set(&conf, flag.values); err != nil {
-			return conf, refuse(BadRequest, "10.1.3", "the field "+passwordFlag.name+" "+err.Error())
-		}
-		if on, _ := parseFormBool(first(flag.values)); on && conf.Password == "" {
-			return conf, refuse(NotAcceptable, "10.1.3", "a password-protected room needs a password").as(TypeModify)
-		}
+	if flag == nil {
+		return conf, nil
+	}
+	// A flag that says off clears a secret that came after it.
+	on, _ := parseFormBool(first(flag.values))
+	switch {
+	case !on:
+		conf.Password = ""
+	case conf.Password == "":
+		return conf, refuse(NotAcceptable, "10.1.3", "a password-protected room needs a password").as(TypeModify)
 	}
 	return conf, nil
 }
 
-// configure proposes a configuration and what follows from it.
-func (t *turn) configure(conf *RoomConfig, a actor) {
-	s := &t.r.st
+// configure proposes a configuration, after the affiliations that came with it,
+// and what follows from both.
+func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
+	r, s := t.r, &t.r.st
+	if r.cfg.MayConfigure != nil {
+		if e := r.cfg.MayConfigure(ConfigRequest{JID: set.actor.jid, Old: s.conf, New: *conf}); e != nil {
+			return e
+		}
+	}
+	if set.owners == 0 {
+		return refuse(Conflict, "10.2", "a room must have an owner")
+	}
 	if list := changes(&s.conf, conf); len(list) > 0 {
-		t.propose(&Configured{Changes: list, Actor: a.event()})
+		t.propose(&Configured{Changes: list, Actor: set.by})
 	}
 	if s.life == Locked {
 		t.propose(&Unlocked{})
@@ -110,7 +147,7 @@ func (t *turn) configure(conf *RoomConfig, a actor) {
 	going := 0
 	if conf.MembersOnly && !s.conf.MembersOnly {
 		for _, o := range s.occupants {
-			if aff := s.affiliationOf(o.person.jid()); !mayEnter(aff, conf) {
+			if aff := set.effective(o.person.jid()); !mayEnter(aff, conf) {
 				t.remove(o, CauseMembersOnly, aff, "", Actor{})
 				going++
 			}
@@ -119,6 +156,7 @@ func (t *turn) configure(conf *RoomConfig, a actor) {
 	if going == len(s.occupants) && !conf.Persistent {
 		t.end(&RoomDestroyed{})
 	}
+	return nil
 }
 
 // remove proposes that an occupant is put out.
@@ -133,7 +171,7 @@ func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, 
 
 // destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
 func (t *turn) destroyByForm(d *node, a actor) *StanzaError {
-	b := &RoomDestroyed{Actor: a.event()}
+	b := &RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
 	if alternate := d.attrOr("jid", ""); alternate != "" {
 		j, err := parseJID(alternate, t.r.cfg.NormalizeDomain)
 		if err != nil {
@@ -164,14 +202,46 @@ func (t *turn) destroy(b *RoomDestroyed) {
 }
 
 // proposeBirth proposes a new room, owned by its creator (XEP-0045 §10.1.1).
-func (t *turn) proposeBirth(creator JID, conf RoomConfig) {
+func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 	c := &t.r.cfg
 	b := &Created{Room: c.Room, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
-	if !c.Instant {
+	if locked {
 		b.LockedUntil = t.lockEnd()
 	}
 	t.propose(b)
 	t.propose(&AffiliationChanged{JID: creator, New: Owner})
+}
+
+// createByForm decides on a room that is configured before anybody is inside
+// (XEP-0045 §10.1.3): asking for the form makes nothing, submitting it does.
+func (t *turn) createByForm() *StanzaError {
+	r, in := t.r, t.in
+	creator := in.from.Bare()
+	if e := r.cfg.mayCreate(creator); e != nil {
+		return e
+	}
+	if in.typ == "get" {
+		return t.answerForm(&r.cfg.Defaults)
+	}
+	sub, refused := r.readForm(t.query(), nsConfig, "10.1.3")
+	if refused != nil {
+		return refused
+	}
+	t.answer = emptyResult
+	if sub.cancelled {
+		return nil
+	}
+	conf, refused := r.configured(r.cfg.Defaults, sub)
+	if refused != nil {
+		return refused
+	}
+	if r.cfg.MayConfigure != nil {
+		if e := r.cfg.MayConfigure(ConfigRequest{JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
+			return e
+		}
+	}
+	t.proposeBirth(creator, conf, false)
+	return nil
 }
 
 // birthConfig is the configuration that a room is born with: the host's
@@ -182,77 +252,4 @@ func (r *Room) birthConfig(x *node) RoomConfig {
 		conf.Password = strings.TrimSpace(p.text)
 	}
 	return conf
-}
-
-// renderConfigured tells everybody inside what kind of change was made
-// (XEP-0045 §10.2.1), and what they see differently now.
-func (t *turn) renderConfigured(events []Event) {
-	for _, ev := range events {
-		switch b := ev.Body.(type) {
-		case *Unlocked:
-			return // the first configuration is no change of one
-		case *Configured:
-			if !t.r.st.alive() {
-				return
-			}
-			t.renderStatus(b)
-			t.renderNewSights(b)
-		}
-	}
-}
-
-// renderStatus sends the status codes of a changed configuration, in one
-// message.
-func (t *turn) renderStatus(b *Configured) {
-	conf := &t.r.st.conf
-	var codes [len(statusOrder)]int
-	for _, c := range b.Changes {
-		code := statusConfigured
-		if f := configFieldNamed(c.Var); f != nil && f.code != nil {
-			code = f.code(conf)
-		}
-		for i, known := range statusOrder {
-			if known == code {
-				codes[i] = code
-			}
-		}
-	}
-	d := &rendered{head: len("<message")}
-	w := xmlWriter{b: make([]byte, 0, 192)}
-	w.start("message", "")
-	w.address("from", t.r.cfg.Room)
-	w.attr("type", "groupchat")
-	w.start("x", nsUser)
-	w.raw(statuses(codes[:]...))
-	w.end()
-	w.end()
-	d.b = w.b
-	t.broadcast(d)
-}
-
-// statusOrder is the codes that tell of a configuration, ascending.
-var statusOrder = [...]int{statusShowsAbsent, statusHidesAbsent, statusConfigured, statusLogged, statusNotLogged,
-	statusNowNonAnonymous, statusNowSemiAnonymous}
-
-// renderNewSights sends again the presences that show more than before: real
-// JIDs in a room that became non-anonymous, occupants whose role is no longer
-// hidden. Occupants whose role became hidden disappear.
-func (t *turn) renderNewSights(b *Configured) {
-	s := &t.r.st
-	old := s.conf
-	for _, c := range b.Changes {
-		if f := configFieldNamed(c.Var); f != nil && f.set(&old, c.Old) != nil {
-			return
-		}
-	}
-	opened := old.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
-	for _, o := range s.occupants {
-		was, is := old.broadcasts(o.role), s.conf.broadcasts(o.role)
-		switch {
-		case is && (!was || opened):
-			t.tellOthers(o.num, t.r.recipe(o), nil)
-		case was && !is:
-			t.tellOthers(o.num, t.r.absence(o), nil)
-		}
-	}
 }

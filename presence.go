@@ -75,7 +75,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		}
 	}
 	if birth {
-		t.proposeBirth(bare, conf)
+		t.proposeBirth(bare, conf, !r.cfg.Instant)
 	}
 	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Payload: payload}
 	if at != nil {
@@ -284,6 +284,10 @@ func (t *turn) leave() *StanzaError {
 // part proposes that one session goes, and what that means for the room.
 func (t *turn) part(ses *session, payload string, how Departure) {
 	last := len(ses.occ.sessions) == 1
+	if s := &t.r.st; last && s.life == Locked && len(s.occupants) == 1 && how != DepartureVanished {
+		t.destroy(&RoomDestroyed{}) // the creator goes without a configuration (§10.1.3)
+		return
+	}
 	t.proposeLeft(ses, payload, how, last)
 	if last {
 		t.endIfEmpty(1)

@@ -123,9 +123,9 @@ type configField struct {
 	label   string
 	options []string
 	lo, hi  int // range of a number, if hi > lo
-	// code is the status that tells everybody of a change (§10.2.1); 0 is 104.
-	code func(c *RoomConfig) int
-	get  func(c *RoomConfig) []string
+	// codes are the statuses that tell everybody of a change (§10.2.1); nil is 104.
+	codes func(old, new *RoomConfig) []int
+	get   func(c *RoomConfig) []string
 	// set judges and applies values that have the right type; an error text is for
 	// the owner.
 	set func(c *RoomConfig, values []string) error
@@ -158,11 +158,11 @@ var configFields = []*configField{
 		func(c *RoomConfig) int { return c.MaxUsers }, func(c *RoomConfig, n int) { c.MaxUsers = n }, "none"),
 	choice("muc#roomconfig_whois", "Who may see real addresses", []string{"moderators", "anyone"},
 		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).
-		coded(func(c *RoomConfig) int {
+		coded(func(_, c *RoomConfig) []int {
 			if c.Whois == WhoisAnyone {
-				return statusNowNonAnonymous
+				return []int{statusNowNonAnonymous}
 			}
-			return statusNowSemiAnonymous
+			return []int{statusNowSemiAnonymous}
 		}),
 	boolean("muc#roomconfig_changesubject", "Participants may change the subject", false,
 		func(c *RoomConfig) *bool { return &c.OpenSubject }),
@@ -182,11 +182,11 @@ var configFields = []*configField{
 		}, "").also("muc#maxhistoryfetch", "muc#roomconfig_maxhistoryfetch"),
 	boolean("muc#roomconfig_enablelogging", "The conversation is logged publicly", false,
 		func(c *RoomConfig) *bool { return &c.Logging }).
-		coded(func(c *RoomConfig) int {
+		coded(func(_, c *RoomConfig) []int {
 			if c.Logging {
-				return statusLogged
+				return []int{statusLogged}
 			}
-			return statusNotLogged
+			return []int{statusNotLogged}
 		}),
 	boolean("muc#roomconfig_enablearchiving", "Messages are archived", true,
 		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
@@ -225,8 +225,8 @@ func (f *configField) also(aliases ...string) *configField {
 	return f
 }
 
-func (f *configField) coded(code func(c *RoomConfig) int) *configField {
-	f.code = code
+func (f *configField) coded(codes func(old, new *RoomConfig) []int) *configField {
+	f.codes = codes
 	return f
 }
 

@@ -79,7 +79,19 @@ var presenceBroadcast = &configField{
 		c.HiddenRoles = Roles(presenceRoles...) &^ shown
 		return nil
 	},
-	code: func(c *RoomConfig) int { return statusConfigured },
+	codes: func(old, new *RoomConfig) []int {
+		var list []int
+		if old.ShowAbsent != new.ShowAbsent {
+			list = append(list, statusHidesAbsent)
+			if new.ShowAbsent {
+				list[0] = statusShowsAbsent
+			}
+		}
+		if old.HiddenRoles != new.HiddenRoles {
+			list = append(list, statusConfigured)
+		}
+		return list
+	},
 }
 
 var memberList = &configField{

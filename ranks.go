@@ -1,0 +1,85 @@
+package muc
+
+import "slices"
+
+// rankFields are the two fields of the configuration form that are lists of
+// people: full lists, whose submission changes affiliations (XEP-0045 §10.2,
+// §16.5.3). Whoever is taken off a list falls one step.
+var rankFields = []struct {
+	name, label string
+	affiliation Affiliation
+	falls       Affiliation
+}{
+	{"muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
+	{"muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
+}
+
+// ranked lists the people of an affiliation, sorted.
+func (s *state) ranked(aff Affiliation) []string {
+	list := []string{}
+	for _, j := range sortedKeys(&s.persons, compareJIDs) {
+		if p, _ := s.persons.get(j); p.aff == aff {
+			list = append(list, j.String())
+		}
+	}
+	return list
+}
+
+// submitRanks judges and proposes what the submitted lists change. Gains come
+// before losses, so that an owner can hand the room on in one submission.
+func (x *adminSet) submitRanks(sub *submission) *StanzaError {
+	var gains, losses []adminItem
+	for _, f := range rankFields {
+		got := sub.field(f.name)
+		if got == nil {
+			continue
+		}
+		wanted, refused := x.t.r.readJIDs(got)
+		if refused != nil {
+			return refused
+		}
+		for _, j := range wanted {
+			if x.own(j) != f.affiliation && !(f.affiliation == Admin && x.own(j) == Owner) {
+				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
+			}
+		}
+		for _, s := range x.t.r.st.ranked(f.affiliation) {
+			if j, err := parseJID(s, x.t.r.cfg.NormalizeDomain); err == nil && !slices.Contains(wanted, j) {
+				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
+			}
+		}
+	}
+	for _, list := range [...][]adminItem{gains, losses} {
+		for i := range list {
+			it := &list[i]
+			if it.affiliation == x.own(it.jid.Bare()) {
+				continue
+			}
+			if refused := x.changeAffiliation(it); refused != nil {
+				return refused
+			}
+		}
+	}
+	return nil
+}
+
+// readJIDs reads the bare addresses of a jid-multi field.
+func (r *Room) readJIDs(f *formField) ([]JID, *StanzaError) {
+	if len(f.values) > r.cfg.Limits.ItemsPerSet {
+		return nil, refuse(PolicyViolation, "14.6", "too many people in the field "+f.name)
+	}
+	var list []JID
+	for _, v := range f.values {
+		if v == "" {
+			continue // how some clients write an empty list
+		}
+		j, err := parseJID(v, r.cfg.NormalizeDomain)
+		if err != nil {
+			return nil, refuse(BadRequest, "10.1.3", "the field "+f.name+" holds something that is no address")
+		}
+		if j = j.Bare(); !slices.Contains(list, j) {
+			list = append(list, j)
+		}
+	}
+	return list, nil
+}

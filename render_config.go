@@ -1,0 +1,74 @@
+package muc
+
+import "slices"
+
+// renderConfigured tells everybody inside what kind of change was made
+// (XEP-0045 §10.2.1), and what they see differently now.
+func (t *turn) renderConfigured(events []Event) {
+	for _, ev := range events {
+		switch b := ev.Body.(type) {
+		case *Unlocked:
+			return // the first configuration is no change of one
+		case *Configured:
+			if !t.r.st.alive() {
+				return
+			}
+			old := b.before(t.r.st.conf)
+			t.renderStatus(b, &old)
+			t.renderNewSights(&old)
+		}
+	}
+}
+
+// renderStatus sends the status codes of a changed configuration, in one
+// message.
+func (t *turn) renderStatus(b *Configured, old *RoomConfig) {
+	var codes []int
+	for _, c := range b.Changes {
+		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
+			codes = append(codes, f.codes(old, &t.r.st.conf)...)
+		} else {
+			codes = append(codes, statusConfigured)
+		}
+	}
+	slices.Sort(codes)
+	codes = slices.Compact(codes)
+	d := &rendered{head: len("<message")}
+	w := xmlWriter{b: make([]byte, 0, 192)}
+	w.start("message", "")
+	w.address("from", t.r.cfg.Room)
+	w.attr("type", "groupchat")
+	w.start("x", nsUser)
+	w.raw(statuses(codes...))
+	w.end()
+	w.end()
+	d.b = w.b
+	t.broadcast(d)
+}
+
+// renderNewSights sends again the presences that show more than before: real
+// JIDs in a room that became non-anonymous, occupants whose role is no longer
+// hidden. Occupants whose role became hidden disappear.
+func (t *turn) renderNewSights(old *RoomConfig) {
+	s := &t.r.st
+	opened := old.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
+	for _, o := range s.occupants {
+		was, is := old.broadcasts(o.role), s.conf.broadcasts(o.role)
+		switch {
+		case is && (!was || opened):
+			t.tellOthers(o.num, t.r.recipe(o), nil)
+		case was && !is:
+			t.tellOthers(o.num, t.r.absence(o), nil)
+		}
+	}
+}
+
+// before is the configuration that an event changed.
+func (b *Configured) before(conf RoomConfig) RoomConfig {
+	for _, c := range b.Changes {
+		if f := configFieldNamed(c.Var); f == nil || f.set(&conf, c.Old) != nil {
+			panic("muc: a configuration event that was never decided")
+		}
+	}
+	return conf
+}
