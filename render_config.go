@@ -6,13 +6,12 @@ import "slices"
 // (XEP-0045 §10.2.1), and what they see differently now.
 func (t *turn) renderConfigured(events []Event) {
 	for _, ev := range events {
-		switch b := ev.Body.(type) {
-		case *Unlocked:
+		if _, first := ev.Body.(*Unlocked); first || !t.r.st.alive() {
 			return // the first configuration is no change of one
-		case *Configured:
-			if !t.r.st.alive() {
-				return
-			}
+		}
+	}
+	for _, ev := range events {
+		if b, ok := ev.Body.(*Configured); ok {
 			old := b.before(t.r.st.conf)
 			t.renderStatus(b, &old)
 			t.renderNewSights(&old)

@@ -128,8 +128,21 @@ func (t *turn) renderPresences(events []Event) {
 		}
 	}
 	for i := range list {
-		t.renderTouched(&list[i])
+		if !arrived(list[i].occ, events) {
+			t.renderTouched(&list[i])
+		}
 	}
+}
+
+// arrived reports whether an occupant came in with this step, so that everybody
+// has just been told of him.
+func arrived(o *occupant, events []Event) bool {
+	for _, ev := range events {
+		if b, ok := ev.Body.(*Joined); ok && b.Occupant == o.num {
+			return true
+		}
+	}
+	return false
 }
 
 // touch adds to the list, or completes what it says about the same occupant.
