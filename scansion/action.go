@@ -16,11 +16,8 @@ func (p *parser) action(a *action) error {
 	if rest, ok := strings.CutPrefix(a.text, "time passes:"); ok {
 		return p.timePasses(a, strings.TrimSpace(rest))
 	}
-	if head, rest, ok := strings.Cut(a.text, ":"); ok {
-		address, hasAddress := strings.CutPrefix(head, "host at ")
-		if head == "host" || hasAddress {
-			return p.host(a, address, hasAddress, strings.TrimSpace(rest))
-		}
+	if head, rest, ok := strings.Cut(a.text, ":"); ok && (head == "host" || strings.HasPrefix(head, "host ")) {
+		return p.host(a, strings.TrimSpace(strings.TrimPrefix(head, "host")), strings.TrimSpace(rest))
 	}
 	for _, v := range [...]struct {
 		suffix string
@@ -59,21 +56,49 @@ func (p *parser) timePasses(a *action, duration string) error {
 	return nil
 }
 
-func (p *parser) host(a *action, address string, hasAddress bool, rest string) error {
+// host reads what the host does: `host: …`, `host at ROOM: …`, `host answers:`
+// or `host refuses: …`.
+func (p *parser) host(a *action, how, rest string) error {
+	address, atRoom := strings.CutPrefix(how, "at ")
+	switch {
+	case how == "answers" && rest == "nothing":
+		a.verb = verbAnswers
+		return nil
+	case how == "answers" && rest == "":
+		a.verb = verbAnswers
+		return p.sends(a)
+	case how == "refuses":
+		a.verb, a.condition = verbRefuses, muc.Condition(rest)
+		if rest == "" {
+			return p.fail(a.line, "host refuses: needs a condition such as forbidden")
+		}
+		return nil
+	case how != "" && !atRoom:
+		return p.fail(a.line, "not an action: %q", a.text)
+	}
 	a.verb = verbHost
-	if hasAddress {
-		jid, err := muc.ParseJID(strings.TrimSpace(address))
-		if err != nil || !jid.IsBare() || jid.Local() == "" {
+	if atRoom {
+		var err error
+		a.room, err = muc.ParseJID(strings.TrimSpace(address))
+		if err != nil || !a.room.IsBare() || a.room.Local() == "" {
 			return p.fail(a.line, "%q is not the address of a room", strings.TrimSpace(address))
 		}
-		a.room = jid.String()
 	}
-	a.command, a.args, _ = strings.Cut(rest, " ")
-	a.args = strings.TrimSpace(a.args)
-	if a.command == "" {
-		return p.fail(a.line, "host: needs a command")
+	// A command is written as the inside of a tag, and so it can be read as one.
+	n, err := parseXML([]byte("<"+rest+"/>"), "", written)
+	if err != nil || !n.isEmpty() {
+		return p.fail(a.line, "%q is no command: that is a name, and arguments like attributes", rest)
 	}
-	return p.sendable(a.line, a.args)
+	a.command, a.args = n.name.Local, n.attrs
+	for _, arg := range n.attrs {
+		if arg.Name.Space != "" {
+			return p.fail(a.line, "no argument is called %q", lexical(arg.Name))
+		}
+		if err := p.sendable(a.line, arg.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *parser) sends(a *action) error {

@@ -8,13 +8,13 @@
 // # A script
 //
 //	# MUC: a room greets its creator
-//	# match: exact
 //
 //	[Client] Romeo
 //		jid: romeo@example.org
 //
 //	-----
 //
+//	# Who comes first owns the room.
 //	Romeo connects
 //
 //	Romeo sends:
@@ -44,15 +44,37 @@
 //	X receives: nothing          X got nothing that was not asked for yet
 //	time passes: 5m              a duration as Go writes it: 90s, 24h
 //	host: COMMAND …              the host's own act, in every room
-//	host at ROOM: COMMAND …      the same in one room
+//	host at ROOM: COMMAND …      the same in one room, which may not exist yet
 //
 // An action has one stanza. Its indentation is taken off, and where an element
 // has no text but blanks that lay it out (beside elements, or with a line
 // break), they are not part of it. A stanza without xmlns is in jabber:client; other
 // prefixes and defaults mean what XML namespaces say.
 //
-// The host's commands are `vanish JID`, which says that a session is gone, and
-// those of [Options.Commands].
+// # The host
+//
+// Commands are written like the inside of a tag, and are those of package muc,
+// by the names of their types and fields:
+//
+//	host: kick nick='Tybalt' reason='duel'
+//	host: set-role nick='Tybalt' role='visitor' as="${Romeo's JID}"
+//	host: set-affiliation jid="${Juliet's JID}" affiliation='member' nick='Juliet'
+//	host: set-subject subject='Feud'
+//	host: say body='Closing time'
+//	host: vanished jid="${Romeo's full JID}"
+//	host: configure persistent='true' max_users='5'
+//	host: destroy reason='plague' alternate='mantua@chat.example.org' tombstone='true'
+//	host: shutdown reason='maintenance'
+//	host at cellar@chat.example.org: create owner="${Romeo's JID}" persistent='true'
+//
+// create and configure take the fields of a room configuration as events write
+// them in JSON. [Options.Commands] adds others. What a room asks the host (see
+// the setting answers-iq) the host answers, the oldest question first, or lets
+// it expire:
+//
+//	host answers:                and the payload of the result below it
+//	host answers: nothing        an empty result
+//	host refuses: CONDITION      an error, such as forbidden
 //
 // # References and wildcards
 //
@@ -130,10 +152,11 @@
 //	# title: …                   what the script shows
 //
 // The settings are nick-lockdown (off, refuse or assign), open-registration and
-// instant (true or false), lock-timeout (a duration), a limit for each field of
-// muc.Limits, such as limit-occupants or limit-nick-bytes, and those of
-// [Options.Settings].
+// instant (true or false), lock-timeout and ask-timeout (durations), may-create
+// (the bare JID of the only one who may), answers-iq (a namespace of requests
+// that the host can answer), a limit for each field of muc.Limits, such as
+// limit-occupants or limit-nick-bytes, and those of [Options.Settings].
 //
-// The title is otherwise the comment in the file's first line. Other header
+// The title is otherwise the first line, if that is a comment. Other header
 // lines are for those who read scripts with [Script.Header].
 package scansion

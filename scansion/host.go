@@ -1,21 +1,162 @@
 package scansion
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/gomuc/muc"
 )
 
-// builtinCommands are the commands of `host:` lines.
+// builtinCommands are the commands of `host:` lines. They and their arguments
+// bear the names of the commands of package muc and of their fields.
 var builtinCommands = map[string]Command{
-	"vanish": func(args string) (muc.Command, error) {
-		jid, err := muc.ParseJID(args)
-		return muc.Vanished{JID: jid}, err
-	},
+	"create": build(func(a *arguments) muc.Command {
+		return muc.Create{Owner: a.jid("owner"), Config: a.roomConfig()}
+	}),
+	"vanished": build(func(a *arguments) muc.Command { return muc.Vanished{JID: a.jid("jid")} }),
+	"kick": build(func(a *arguments) muc.Command {
+		return muc.Kick{Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+	}),
+	"set-role": build(func(a *arguments) muc.Command {
+		c := muc.SetRole{Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+		a.note(c.Role.UnmarshalText([]byte(a.text("role"))))
+		return c
+	}),
+	"set-affiliation": build(func(a *arguments) muc.Command {
+		c := muc.SetAffiliation{JID: a.jid("jid"), Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+		a.note(c.Affiliation.UnmarshalText([]byte(a.text("affiliation"))))
+		return c
+	}),
+	"configure": build(func(a *arguments) muc.Command {
+		return muc.Configure{As: a.jid("as"), Config: a.roomConfig()}
+	}),
+	"set-subject": build(func(a *arguments) muc.Command { return muc.SetSubject{Subject: a.text("subject")} }),
+	"say":         build(func(a *arguments) muc.Command { return muc.Say{Body: a.text("body")} }),
+	"destroy": build(func(a *arguments) muc.Command {
+		return muc.Destroy{
+			Reason: a.text("reason"), Alternate: a.jid("alternate"), Password: a.text("password"),
+			Tombstone: a.text("tombstone") == "true",
+		}
+	}),
+	"shutdown": build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
 }
 
 func commands(o Options) map[string]Command {
 	all := maps.Clone(builtinCommands)
 	maps.Copy(all, o.Commands)
 	return all
+}
+
+// hostActs carries out a `host:` line.
+func (p *player) hostActs(a *action) error {
+	makeCommand, ok := p.host[a.command]
+	if !ok {
+		return fmt.Errorf("the host knows no command %q", a.command)
+	}
+	args := make(map[string]string, len(a.args))
+	for _, arg := range a.args {
+		args[arg.Name.Local] = mustTemplate(arg.Value).expand(p.vars)
+	}
+	command, err := makeCommand(args)
+	if err != nil {
+		return err
+	}
+	if a.room.IsZero() {
+		return p.service.doEverywhere(command)
+	}
+	return p.service.do(a.room, command)
+}
+
+// hostReplies answers or refuses the question that has waited longest.
+func (p *player) hostReplies(a *action) error {
+	if len(p.service.asks) == 0 {
+		return errors.New("no room has asked the host anything")
+	}
+	asked := p.service.asks[0]
+	answer := muc.Answer{ID: asked.id}
+	switch {
+	case a.verb == verbRefuses:
+		answer.Refuse = &muc.StanzaError{Condition: a.condition}
+	case a.send != nil:
+		answer.Payload = a.send.Copy()
+		p.fillIn(answer.Payload)
+		p.trace.sent(answer.Payload)
+	}
+	return p.service.do(asked.room, answer)
+}
+
+// build makes a Command of a function that takes the arguments it knows. One
+// that it does not take is an error.
+func build(f func(*arguments) muc.Command) Command {
+	return func(args map[string]string) (muc.Command, error) {
+		a := &arguments{left: maps.Clone(args)}
+		command := f(a)
+		if len(a.left) > 0 {
+			a.note(fmt.Errorf("no argument is called %q", slices.Min(slices.Collect(maps.Keys(a.left)))))
+		}
+		return command, errors.Join(a.errs...)
+	}
+}
+
+// arguments are what is left of the arguments of a command.
+type arguments struct {
+	left map[string]string
+	errs []error
+}
+
+func (a *arguments) note(err error) {
+	if err != nil {
+		a.errs = append(a.errs, err)
+	}
+}
+
+func (a *arguments) text(name string) string {
+	value := a.left[name]
+	delete(a.left, name)
+	return value
+}
+
+// jid takes an address; none is the zero JID.
+func (a *arguments) jid(name string) muc.JID {
+	value := a.text(name)
+	if value == "" {
+		return muc.JID{}
+	}
+	jid, err := muc.ParseJID(value)
+	a.note(err)
+	return jid
+}
+
+// roomConfig takes all arguments that are left as fields of a room
+// configuration, by the names that they have in events. A value is tried as text
+// first and then as a number or truth value.
+func (a *arguments) roomConfig() muc.RoomConfig {
+	var config muc.RoomConfig
+	for _, name := range slices.Sorted(maps.Keys(a.left)) {
+		value := a.text(name)
+		if setField(&config, name, value) != nil && setField(&config, name, json.RawMessage(value)) != nil {
+			a.note(fmt.Errorf("no room can be configured with %s='%s'", name, value))
+		}
+	}
+	return config
+}
+
+// setField sets the field of that name, if there is one for such a value.
+func setField(config *muc.RoomConfig, name string, value any) error {
+	src, err := json.Marshal(map[string]any{name: value})
+	if err != nil {
+		return err
+	}
+	changed := *config
+	dec := json.NewDecoder(bytes.NewReader(src))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&changed); err != nil {
+		return err
+	}
+	*config = changed
+	return nil
 }

@@ -111,6 +111,8 @@ func TestFormat(t *testing.T) {
 		{`<a xml:lang='en' scansion:strict='true' xmlns:p='u' p:b='1'/>`, `  <a xml:lang='en' scansion:strict='true' xmlns:ns2='u' ns2:b='1'/>`},
 		{`<presence from='a-rather-long-room-name@conference.example.org/Nickname' to='someone@example.org/resource' id='7'><x/></presence>`,
 			"  <presence from='a-rather-long-room-name@conference.example.org/Nickname'\n      to='someone@example.org/resource' id='7'>\n    <x/>\n  </presence>"},
+		{`<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>only those who are members can register with this room</text>`,
+			"  <text\n      xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>only those who are members can register with this room</text>"},
 	}
 	for _, tt := range tests {
 		n, err := parseXML([]byte(tt.src), nsClient, written)
@@ -132,4 +134,9 @@ func TestWrap(t *testing.T) {
 		assert.True(t, strings.HasPrefix(line, "    "))
 	}
 	assert.Equal(t, long, strings.ReplaceAll(strings.TrimPrefix(wrapped, "    "), "\n    ", ""))
+}
+
+func TestAsJSON(t *testing.T) {
+	assert.Equal(t, `"<a>&\\u003c"`, asJSON(`<a>&\u003c`))
+	assert.Equal(t, "json: unsupported type: func()", asJSON(func() {}))
 }

@@ -34,9 +34,9 @@ type Options struct {
 	Settings map[string]Setting
 }
 
-// Command makes the command of a `host:` line. What follows its name is args,
-// with references put in.
-type Command func(args string) (muc.Command, error)
+// Command makes the command of a `host:` line of its arguments, in which
+// references have been put in.
+type Command func(args map[string]string) (muc.Command, error)
 
 // Setting carries out a header line `# config: name=value`.
 type Setting func(cfg *muc.Config, value string) error

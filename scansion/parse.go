@@ -78,7 +78,7 @@ var headerLine = regexp.MustCompile(`^([a-z][a-z0-9-]*):(?:[ \t]+(.*))?$`)
 // headers reads the comments before anything else.
 func (p *parser) headers() error {
 	s := p.script
-	for {
+	for first := true; ; first = false {
 		line, ok := p.next()
 		text, isComment := comment(line)
 		if !ok {
@@ -90,7 +90,7 @@ func (p *parser) headers() error {
 		}
 		if m := headerLine.FindStringSubmatch(text); m != nil {
 			s.Headers = append(s.Headers, Header{m[1], strings.TrimSpace(m[2]), p.at})
-		} else if p.at == 1 {
+		} else if first {
 			s.Title = text
 		}
 	}

@@ -1,6 +1,7 @@
 package scansion
 
 import (
+	"encoding/xml"
 	"os"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ Juliet receives:  ` + "\r" + `
 
 Juliet receives: nothing
 time passes: 1h30m
-host: dance with "Romeo"
+host: dance partner="${Juliet's JID}" times='2'
 host at cellar@rooms.example: stop
 Romeo Montague disconnects`
 
@@ -83,8 +84,13 @@ func TestParse(t *testing.T) {
 	assert.Equal(t, "One\n\ttwo", s.actions[1].expect.kids[0].text())
 	assert.Equal(t, []string{"Three"}, s.actions[2].comment)
 	assert.Equal(t, 90*time.Minute, s.actions[3].pause)
-	assert.Equal(t, []string{"dance", `with "Romeo"`, ""}, []string{s.actions[4].command, s.actions[4].args, s.actions[4].room})
-	assert.Equal(t, []string{"stop", "", "cellar@rooms.example"}, []string{s.actions[5].command, s.actions[5].args, s.actions[5].room})
+	assert.Equal(t, "dance", s.actions[4].command)
+	assert.Equal(t, []xml.Attr{
+		{Name: xml.Name{Local: "partner"}, Value: "${Juliet's JID}"}, {Name: xml.Name{Local: "times"}, Value: "2"},
+	}, s.actions[4].args)
+	assert.True(t, s.actions[4].room.IsZero())
+	assert.Equal(t, "stop", s.actions[5].command)
+	assert.Equal(t, "cellar@rooms.example", s.actions[5].room.String())
 }
 
 func TestTitle(t *testing.T) {
@@ -93,7 +99,7 @@ func TestTitle(t *testing.T) {
 		"# MUC: first line\n":                  "MUC: first line",
 		"# first line\n# title: the header\n":  "the header",
 		"# match: exact\n# not the first\n":    "",
-		"\n# not the first line\n":             "",
+		"\n# after a blank line\n":             "after a blank line",
 		"# rows: C1\n# title: after another\n": "after another",
 	} {
 		s, err := Parse("", []byte(src+rest))

@@ -109,8 +109,10 @@ func (p *player) perform(a *action) error {
 		err := p.service.advance(a.pause)
 		p.trace.note("it is now " + p.service.now.Format(time.DateTime))
 		return err
+	case verbHost:
+		return p.hostActs(a)
 	default:
-		return p.commands(a)
+		return p.hostReplies(a)
 	}
 }
 
@@ -128,7 +130,7 @@ func (p *player) disconnects(u *user) error {
 		return fmt.Errorf("%s is not connected", u.Name)
 	}
 	u.connected = false
-	return p.service.vanish(u.JID)
+	return p.service.doEverywhere(muc.Vanished{JID: u.JID})
 }
 
 func (p *player) sends(u *user, a *action) error {
@@ -209,25 +211,6 @@ func (p *player) deliver(to muc.JID, n *node) {
 	for _, u := range p.recipients(to) {
 		u.inbox = append(u.inbox, mail{stanza: n, cause: p.current.line})
 	}
-}
-
-func (p *player) commands(a *action) error {
-	makeCommand, ok := p.host[a.command]
-	if !ok {
-		return fmt.Errorf("the host knows no command %q", a.command)
-	}
-	command, err := makeCommand(mustTemplate(a.args).expand(p.vars))
-	if err != nil {
-		return err
-	}
-	if a.room == "" {
-		return p.service.doEverywhere(command)
-	}
-	room, err := muc.ParseJID(a.room)
-	if err != nil {
-		return err
-	}
-	return p.service.do(room, command)
 }
 
 func (p *player) receives(u *user, a *action) error {

@@ -3,6 +3,7 @@ package scansion
 import (
 	"bytes"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
@@ -74,24 +75,25 @@ func TestOwnCommandsAndSettings(t *testing.T) {
 	jid: romeo@example.org
 -----
 Romeo connects
-host: greet ${Romeo's JID} twice
+host: greet whom="${Romeo's JID}" times='2'
 `))
 	require.NoError(t, err)
-	var colour, args string
+	var colour string
+	var args map[string]string
 	options := Options{
 		Settings: map[string]Setting{"colour": func(_ *muc.Config, value string) error {
 			colour = value
 			return nil
 		}},
-		Commands: map[string]Command{"greet": func(a string) (muc.Command, error) {
+		Commands: map[string]Command{"greet": func(a map[string]string) (muc.Command, error) {
 			args = a
 			return nil, errors.New("nobody is there")
 		}},
 	}
 	err = Play(script, options)
-	assert.EqualError(t, err, "own.scs:6: host: greet ${Romeo's JID} twice: nobody is there")
+	assert.EqualError(t, err, `own.scs:6: host: greet whom="${Romeo's JID}" times='2': nobody is there`)
 	assert.Equal(t, "red", colour)
-	assert.Equal(t, "romeo@example.org twice", args)
+	assert.Equal(t, map[string]string{"whom": "romeo@example.org", "times": "2"}, args)
 }
 
 // A script can be played again and again, and each time the trace is the same.
@@ -106,6 +108,24 @@ func TestPlayAgain(t *testing.T) {
 	assert.Contains(t, first.String(), "\n# Captured again, a name means the new value")
 	assert.Contains(t, first.String(), "\n00:00:03 Romeo sends:\n    <message to='juliet@example.org/balcony' id='a1'>\n")
 	assert.Contains(t, first.String(), "\n  -> Juliet\n")
+}
+
+// The script in the package documentation passes.
+func TestDocumentation(t *testing.T) {
+	src, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	_, doc, _ := strings.Cut(string(src), "// # A script\n")
+	doc, _, found := strings.Cut(doc, "\n// Lines that begin")
+	require.True(t, found)
+	var lines []string
+	for line := range strings.Lines(doc) {
+		line, _ = strings.CutPrefix(line, "//")
+		lines = append(lines, strings.TrimPrefix(line, "\t"))
+	}
+	script, err := Parse("doc.go", []byte(strings.Join(lines, "")))
+	require.NoError(t, err)
+	assert.Equal(t, "MUC: a room greets its creator", script.Title)
+	assert.NoError(t, Play(script, Options{CheckReplay: true}))
 }
 
 func TestFiles(t *testing.T) {

@@ -25,30 +25,30 @@ func (n *node) format(margin string) string {
 func (n *node) print(b *strings.Builder, margin, inherited string) {
 	tag := n.startTag(inherited)
 	if n.text() != "" && len(n.kids) > 0 || len(n.kids) == 0 {
-		// White space would add to mixed content, so it stays on one line.
-		b.WriteString(breakTag(margin, tag, n.isEmpty()))
-		b.WriteString(n.inline() + "\n")
+		// A line break would add to the text, so all else stays on one line.
+		b.WriteString(breakTag(margin, tag, n.inline()) + "\n")
 		return
 	}
-	b.WriteString(breakTag(margin, tag, false) + "\n")
+	b.WriteString(breakTag(margin, tag, ">") + "\n")
 	for _, kid := range n.kids {
 		kid.print(b, margin+"  ", n.name.Space)
 	}
 	fmt.Fprintf(b, "%s</%s>\n", margin, n.name.Local)
 }
 
-// inline is what follows the start tag, without any line break of its own.
+// inline is the end of the start tag and all that follows it, without any line
+// break of its own.
 func (n *node) inline() string {
 	if n.isEmpty() {
-		return ""
+		return "/>"
 	}
 	var b strings.Builder
+	b.WriteString(">")
 	for i, text := range n.texts {
 		b.WriteString(textEscaper.Replace(text))
 		if i < len(n.kids) {
 			kid := n.kids[i]
-			b.WriteString(breakTag("", kid.startTag(n.name.Space), kid.isEmpty()))
-			b.WriteString(kid.inline())
+			b.WriteString(strings.Join(kid.startTag(n.name.Space), " ") + kid.inline())
 		}
 	}
 	return b.String() + "</" + n.name.Local + ">"
@@ -67,7 +67,11 @@ func (n *node) size() int {
 
 // title is the start tag in one line, to speak of the element.
 func (n *node) title(inherited string) string {
-	return breakTag("", n.startTag(inherited), n.isEmpty())
+	end := ">"
+	if n.isEmpty() {
+		end = "/>"
+	}
+	return strings.Join(n.startTag(inherited), " ") + end
 }
 
 // startTag is the name and the attributes as they are written, so that the
@@ -94,24 +98,21 @@ func (n *node) startTag(inherited string) []string {
 	return parts
 }
 
-// breakTag joins a start tag, on several lines if one would be too long. A tag
-// without a margin is part of a sentence and stays on one.
-func breakTag(margin string, parts []string, empty bool) string {
-	end := ">"
-	if empty {
-		end = "/>"
-	}
+// breakTag joins a start tag and what follows it, on several lines if one would
+// be too long.
+func breakTag(margin string, parts []string, end string) string {
 	line := margin + strings.Join(parts, " ") + end
-	if len(line) <= width || margin == "" {
+	if len(line) <= width {
 		return line
 	}
-	lines, current := []string{}, margin+parts[0]
+	var lines []string
+	current := margin + parts[0]
 	for i, part := range parts[1:] {
-		room := width - len(current) - 1
+		length := len(current) + 1 + len(part)
 		if i == len(parts)-2 {
-			room -= len(end)
+			length += len(end)
 		}
-		if len(part) > room && i > 0 {
+		if length > width {
 			lines = append(lines, current)
 			current = margin + "   "
 		}

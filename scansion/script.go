@@ -1,6 +1,7 @@
 package scansion
 
 import (
+	"encoding/xml"
 	"fmt"
 	"time"
 
@@ -14,7 +15,8 @@ import (
 type Script struct {
 	// Name is the file's name as it was given to [Parse].
 	Name string
-	// Title is the header line `title`, or else the comment in the first line.
+	// Title is the header line `title`, or else the first line, if that is a plain
+	// comment.
 	Title string
 	// Headers are the header lines in the order of the file.
 	Headers []Header
@@ -89,6 +91,8 @@ const (
 	verbReceivesNothing
 	verbTimePasses
 	verbHost
+	verbAnswers
+	verbRefuses
 )
 
 // action is one step of a script. Which fields are set depends on the verb.
@@ -101,11 +105,17 @@ type action struct {
 	verb    verb
 	// client is an index into Script.Clients.
 	client int
-	// send is what is sent; its attributes and texts may hold references.
+	// send is what is sent or answered; its attributes and texts may hold
+	// references.
 	send *etree.Element
 	// expect is what shall be received; its attributes and texts are templates.
 	expect *node
 	pause  time.Duration
-	// command and args are the host's; room is empty for all rooms.
-	command, args, room string
+	// command and args are what the host does, in one room or, if that is
+	// zero, in all.
+	command string
+	args    []xml.Attr
+	room    muc.JID
+	// condition is with what the host refuses.
+	condition muc.Condition
 }

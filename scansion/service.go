@@ -2,7 +2,6 @@ package scansion
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,7 +18,15 @@ type service struct {
 	checkReplay bool
 	now         time.Time
 	rooms       map[muc.JID]*room
-	player      *player
+	// asks are the open questions of all rooms, the oldest first.
+	asks   []question
+	player *player
+}
+
+// question is what a room asked the host.
+type question struct {
+	room muc.JID
+	id   string
 }
 
 // room is a room and all it ever told the host to store.
@@ -89,21 +96,13 @@ func (s *service) do(address muc.JID, command muc.Command) error {
 	return s.step(r, func() (muc.Effects, error) { return r.live.Do(s.now, command) })
 }
 
+// doEverywhere carries out a command in each room that is alive.
 func (s *service) doEverywhere(command muc.Command) error {
 	for _, r := range s.all() {
-		if err := s.do(r.cfg.Room, command); err != nil {
-			return err
+		if r.live.State() == muc.Destroyed {
+			continue
 		}
-	}
-	return nil
-}
-
-// vanish tells each room that a session is gone. Where it never was, that is
-// nothing to complain about.
-func (s *service) vanish(session muc.JID) error {
-	for _, r := range s.all() {
-		err := s.do(r.cfg.Room, muc.Vanished{JID: session})
-		if err != nil && !errors.Is(err, muc.ErrNotFound) && !errors.Is(err, muc.ErrNotOpen) {
+		if err := s.do(r.cfg.Room, command); err != nil {
 			return err
 		}
 	}
@@ -161,6 +160,7 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 		return fmt.Errorf("room %s: %w", r.cfg.Room, err)
 	}
 	r.events = append(r.events, fx.Events...)
+	s.keepAsks(r.cfg.Room, fx)
 	s.player.trace.effects(fx)
 	if s.checkReplay {
 		if err := r.replay(); err != nil {
@@ -177,6 +177,18 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 	}
 	s.forget(r)
 	return nil
+}
+
+// keepAsks notes what is asked, and what is answered or has expired.
+func (s *service) keepAsks(room muc.JID, fx muc.Effects) {
+	for _, ask := range fx.Asks {
+		s.asks = append(s.asks, question{room, ask.ID})
+	}
+	for _, e := range fx.Events {
+		if answered, ok := e.Body.(*muc.Answered); ok {
+			s.asks = slices.DeleteFunc(s.asks, func(q question) bool { return q == question{room, answered.ID} })
+		}
+	}
 }
 
 // forget drops a room that is as good as one that never was. A destroyed one

@@ -3,6 +3,8 @@ package scansion
 import (
 	"fmt"
 	"maps"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -27,38 +29,46 @@ var builtinSettings = map[string]Setting{
 	"open-registration": setBool(func(cfg *muc.Config) *bool { return &cfg.OpenRegistration }),
 	"instant":           setBool(func(cfg *muc.Config) *bool { return &cfg.Instant }),
 	"lock-timeout":      setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.LockTimeout }),
+	"ask-timeout":       setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.AskTimeout }),
+	"may-create": func(cfg *muc.Config, value string) error {
+		only, err := muc.ParseJID(value)
+		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {
+			if creator.Bare() == only {
+				return nil
+			}
+			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "others create rooms here"}
+		}
+		return err
+	},
+	"answers-iq": func(cfg *muc.Config, value string) error {
+		before := cfg.AnswersIQ
+		cfg.AnswersIQ = func(space, local string) bool {
+			return space == value || before != nil && before(space, local)
+		}
+		return nil
+	},
 }
 
-// limits are the settings that bound what people can make a room hold.
-var limits = map[string]func(*muc.Limits) *int{
-	"limit-stanza-bytes":      func(l *muc.Limits) *int { return &l.StanzaBytes },
-	"limit-stanza-depth":      func(l *muc.Limits) *int { return &l.StanzaDepth },
-	"limit-stanza-elements":   func(l *muc.Limits) *int { return &l.StanzaElements },
-	"limit-stanza-attrs":      func(l *muc.Limits) *int { return &l.StanzaAttrs },
-	"limit-nick-bytes":        func(l *muc.Limits) *int { return &l.NickBytes },
-	"limit-status-bytes":      func(l *muc.Limits) *int { return &l.StatusBytes },
-	"limit-subject-bytes":     func(l *muc.Limits) *int { return &l.SubjectBytes },
-	"limit-reason-bytes":      func(l *muc.Limits) *int { return &l.ReasonBytes },
-	"limit-field-bytes":       func(l *muc.Limits) *int { return &l.FieldBytes },
-	"limit-occupants":         func(l *muc.Limits) *int { return &l.Occupants },
-	"limit-admin-reserve":     func(l *muc.Limits) *int { return &l.AdminReserve },
-	"limit-sessions-per-nick": func(l *muc.Limits) *int { return &l.SessionsPerNick },
-	"limit-history":           func(l *muc.Limits) *int { return &l.History },
-	"limit-history-bytes":     func(l *muc.Limits) *int { return &l.HistoryBytes },
-	"limit-affiliations":      func(l *muc.Limits) *int { return &l.Affiliations },
-	"limit-items-per-set":     func(l *muc.Limits) *int { return &l.ItemsPerSet },
+// addLimits adds a setting for each field of muc.Limits: limit-nick-bytes for
+// NickBytes.
+func addLimits(settings map[string]Setting) {
+	words := regexp.MustCompile(`[A-Z]`)
+	for i, field := range reflect.VisibleFields(reflect.TypeFor[muc.Limits]()) {
+		if field.Type.Kind() != reflect.Int {
+			continue
+		}
+		settings["limit"+strings.ToLower(words.ReplaceAllString(field.Name, "-$0"))] =
+			func(cfg *muc.Config, value string) error {
+				n, err := strconv.Atoi(value)
+				reflect.ValueOf(&cfg.Limits).Elem().Field(i).SetInt(int64(n))
+				return err
+			}
+	}
 }
 
 func setBool(field func(*muc.Config) *bool) Setting {
 	return func(cfg *muc.Config, value string) (err error) {
 		*field(cfg), err = strconv.ParseBool(value)
-		return err
-	}
-}
-
-func setLimit(field func(*muc.Limits) *int) Setting {
-	return func(cfg *muc.Config, value string) (err error) {
-		*field(&cfg.Limits), err = strconv.Atoi(value)
 		return err
 	}
 }
@@ -77,9 +87,7 @@ func configure(s *Script, o Options) (muc.Config, error) {
 		cfg.Secret = []byte(testSecret)
 	}
 	settings := maps.Clone(builtinSettings)
-	for name, field := range limits {
-		settings[name] = setLimit(field)
-	}
+	addLimits(settings)
 	maps.Copy(settings, o.Settings)
 	for _, h := range s.Headers {
 		if h.Name != "config" {

@@ -96,15 +96,17 @@ func (t *tracer) effects(fx muc.Effects) {
 	}
 }
 
-// asJSON is a value on one line, with the characters of XML left readable.
+// unescaped makes the characters of XML readable again that encoding/json
+// escapes. An escaped backslash comes first, so that what follows it stays.
+var unescaped = strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
+
+// asJSON is a value on one line, for people.
 func asJSON(v any) string {
-	var b strings.Builder
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	src, err := json.Marshal(v)
+	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSuffix(b.String(), "\n")
+	return unescaped.Replace(string(src))
 }
 
 // posted prints a stanza once, however many get it.
