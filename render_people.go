@@ -25,12 +25,15 @@ func (t *turn) tellOthers(num uint32, doc *rendered, x *extra) {
 }
 
 // tellSelf sends a presence to each session that it is about, which sees its
-// own JID in it.
+// own JID in it. A session that enters in this step gets its own in its place
+// there (renderEntry).
 func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
 	x := &extra{tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
-		t.send(own[i:i+1:i+1], doc, viewSelf, x)
+		if t.entry == nil || own[i] != t.entry.session {
+			t.send(own[i:i+1:i+1], doc, viewSelf, x)
+		}
 	}
 }
 

@@ -1,0 +1,50 @@
+package muc_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/scansion"
+)
+
+// TestScripts plays the scripts of testdata, each exactly: what a client gets is
+// written down to the last stanza.
+func TestScripts(t *testing.T) { scansion.Run(t, muc.Config{}, "testdata") }
+
+// TestScriptHeaders holds the scripts of testdata to saying what they show.
+func TestScriptHeaders(t *testing.T) {
+	for _, script := range ownScripts(t) {
+		mode, chosen := script.Mode()
+		assert.True(t, chosen && mode == scansion.Exact, "%s: needs the header line `# match: exact`", script.Name)
+		for _, name := range []string{"title", "section", "rows"} {
+			assert.NotEmpty(t, script.Header(name), "%s: needs a header line `# %s: …`", script.Name, name)
+		}
+	}
+}
+
+// TestForeignScripts plays the scripts of others, in the directory that
+// MUC_SCRIPTS names; what they do not mention may happen too.
+func TestForeignScripts(t *testing.T) {
+	dir := os.Getenv("MUC_SCRIPTS")
+	if dir == "" {
+		t.Skip("MUC_SCRIPTS names no directory of scripts")
+	}
+	scansion.Run(t, muc.Config{}, dir)
+}
+
+func ownScripts(t *testing.T) []*scansion.Script {
+	t.Helper()
+	names, err := scansion.Files("testdata")
+	require.NoError(t, err)
+	var scripts []*scansion.Script
+	for _, name := range names {
+		script, err := scansion.ParseFile(name)
+		require.NoError(t, err)
+		scripts = append(scripts, script)
+	}
+	return scripts
+}
