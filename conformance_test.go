@@ -2,7 +2,6 @@ package muc_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -17,9 +16,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-)
 
-var update = flag.Bool("update", false, "rewrite generated files")
+	"github.com/gomuc/muc"
+)
 
 const (
 	rowsFile        = "docs/rows.tsv"
@@ -95,7 +94,7 @@ func TestConformance(t *testing.T) {
 	claimsOfTests(t, claim)
 
 	doc := conformance(rows)
-	if *update {
+	if *muc.Update {
 		require.NoError(t, os.WriteFile(conformanceFile, doc, 0o644))
 		return
 	}
