@@ -151,8 +151,8 @@
 //	# config: name=value         a setting of the rooms, as often as needed
 //	# title: …                   what the script shows
 //
-// The settings are nick-lockdown (off, refuse or assign), open-registration and
-// instant (true or false), lock-timeout and ask-timeout (durations), may-create
+// The settings are nick-lockdown (off, refuse or assign), open-registration,
+// create-by-form, tombstones and instant (true or false), lock-timeout and ask-timeout (durations), may-create
 // (the bare JID of the only one who may), answers-iq (a namespace of requests
 // that the host can answer), a limit for each field of muc.Limits, such as
 // limit-occupants or limit-nick-bytes, and those of [Options.Settings].

@@ -27,6 +27,8 @@ var builtinSettings = map[string]Setting{
 		return nil
 	},
 	"open-registration": setBool(func(cfg *muc.Config) *bool { return &cfg.OpenRegistration }),
+	"create-by-form":    setBool(func(cfg *muc.Config) *bool { return &cfg.CreateByForm }),
+	"tombstones":        setBool(func(cfg *muc.Config) *bool { return &cfg.Tombstones }),
 	"instant":           setBool(func(cfg *muc.Config) *bool { return &cfg.Instant }),
 	"lock-timeout":      setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.LockTimeout }),
 	"ask-timeout":       setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.AskTimeout }),

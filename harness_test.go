@@ -1,0 +1,112 @@
+package muc_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// harness drives one room from a test: coven@chat.shakespeare.lit, whose clock
+// goes on by a second with each step.
+type harness struct {
+	t    *testing.T
+	cfg  muc.Config
+	room *muc.Room
+	now  time.Time
+	// log is every event so far.
+	log []muc.Event
+}
+
+// unborn makes a room that nobody has entered.
+func unborn(t *testing.T, cfg muc.Config) *harness {
+	t.Helper()
+	cfg.Room = muc.MustParseJID("coven@chat.shakespeare.lit")
+	if cfg.Secret == nil {
+		cfg.Secret = []byte("a secret of sixteen bytes or more")
+	}
+	room, err := muc.New(cfg)
+	require.NoError(t, err)
+	return &harness{t: t, cfg: cfg, room: room, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+}
+
+// open makes an instant room in which its owner crone@shakespeare.lit/desktop is
+// firstwitch.
+func open(t *testing.T, cfg muc.Config) *harness {
+	t.Helper()
+	h := unborn(t, cfg)
+	fx := h.join("crone@shakespeare.lit/desktop", "firstwitch")
+	require.Nil(t, fx.Refused)
+	if h.room.State() == muc.Locked {
+		require.Nil(t, h.send(configSubmit("open")).Refused)
+	}
+	return h
+}
+
+func (h *harness) tick() time.Time {
+	h.now = h.now.Add(time.Second)
+	return h.now
+}
+
+// send hands a stanza, as text, to the room.
+func (h *harness) send(xml string) muc.Effects {
+	h.t.Helper()
+	doc := etree.NewDocument()
+	require.NoError(h.t, doc.ReadFromString(xml))
+	fx, err := h.room.Handle(h.tick(), doc.Root())
+	require.NoError(h.t, err)
+	h.log = append(h.log, fx.Events...)
+	return fx
+}
+
+func (h *harness) join(from, nick string) muc.Effects {
+	h.t.Helper()
+	return h.send(fmt.Sprintf(`<presence from='%s' to='coven@chat.shakespeare.lit/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, from, nick))
+}
+
+func (h *harness) say(from, body string) muc.Effects {
+	h.t.Helper()
+	return h.send(fmt.Sprintf(`<message type='groupchat' id='m' from='%s' to='coven@chat.shakespeare.lit'><body>%s</body></message>`, from, body))
+}
+
+// do carries out a command that must succeed.
+func (h *harness) do(cmd muc.Command) muc.Effects {
+	h.t.Helper()
+	fx, err := h.room.Do(h.tick(), cmd)
+	require.NoError(h.t, err)
+	h.log = append(h.log, fx.Events...)
+	return fx
+}
+
+// configSubmit is the owner's submission of the configuration form: names and
+// values in turn.
+func configSubmit(id string, fields ...string) string {
+	s := `<iq type='set' id='` + id + `' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+		`<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>`
+	for i := 0; i+1 < len(fields); i += 2 {
+		s += `<field var='` + fields[i] + `'><value>` + fields[i+1] + `</value></field>`
+	}
+	return s + `</x></query></iq>`
+}
+
+// xmlOf is a stanza as its first recipient gets it.
+func xmlOf(out muc.Outbound) string {
+	return string(out.AppendXML(nil, out.To()[0], ""))
+}
+
+// sentTo is what one address gets of some effects, in order.
+func sentTo(fx muc.Effects, to string) []string {
+	var list []string
+	for _, out := range fx.Outbound {
+		for _, j := range out.To() {
+			if j.String() == to {
+				list = append(list, string(out.AppendXML(nil, j, "")))
+			}
+		}
+	}
+	return list
+}

@@ -1,0 +1,173 @@
+package muc_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// The host's policy is asked about each configuration that the rules admit; what
+// it refuses is refused whole.
+//
+// rows: I25
+func TestMayConfigure(t *testing.T) {
+	asked := 0
+	h := open(t, muc.Config{MayConfigure: func(q muc.ConfigRequest) *muc.StanzaError {
+		asked++
+		assert.Equal(t, "crone@shakespeare.lit/desktop", q.JID.String())
+		if q.New.Persistent && !q.Old.Persistent {
+			return &muc.StanzaError{Condition: muc.NotAcceptable, Type: muc.TypeModify, Text: "no room stays here"}
+		}
+		return nil
+	}})
+	before := h.room.Snapshot(muc.Live)
+
+	fx := h.send(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
+
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.NotAcceptable, fx.Refused.Condition)
+	assert.Empty(t, fx.Events)
+	assert.Equal(t, before, h.room.Snapshot(muc.Live))
+	assert.Equal(t, 2, asked, "once for the instant room, once now")
+
+	fx = h.send(configSubmit("c2", "muc#roomconfig_roomname", "Ours"))
+	assert.Nil(t, fx.Refused)
+	assert.Equal(t, "Ours", h.room.RoomConfig().Name)
+}
+
+// Who may create a room, and by which name, is the host's to say.
+//
+// rows: I5, C31, K4
+func TestMayCreate(t *testing.T) {
+	h := unborn(t, muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
+		return &muc.StanzaError{Condition: muc.NotAllowed, Text: "no room may bear this name"}
+	}})
+
+	fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.NotAllowed, fx.Refused.Condition)
+	assert.Equal(t, muc.Unborn, h.room.State())
+	require.Len(t, fx.Outbound, 1)
+	assert.Contains(t, xmlOf(fx.Outbound[0]), `type='cancel'`)
+}
+
+// A change of configuration is one durable event that names what changed, with
+// the values before and after.
+//
+// rows: I37
+func TestConfiguredEvent(t *testing.T) {
+	h := open(t, muc.Config{})
+
+	fx := h.send(configSubmit("c1", "muc#roomconfig_roomname", "A Dark Cave", "muc#roomconfig_moderatedroom", "0"))
+
+	require.Len(t, fx.Events, 1)
+	assert.True(t, fx.Events[0].Durable())
+	b, ok := fx.Events[0].Body.(*muc.Configured)
+	require.True(t, ok)
+	assert.Equal(t, []muc.ConfigChange{{Var: "muc#roomconfig_roomname", Old: []string{""}, New: []string{"A Dark Cave"}}}, b.Changes)
+}
+
+// The room's password reaches nobody but owners who ask for the form.
+//
+// rows: I24, K13
+func TestPasswordStaysInside(t *testing.T) {
+	const password = "cauldron-burn-4711"
+	h := open(t, muc.Config{})
+	h.send(configSubmit("c1", "muc#roomconfig_roomsecret", password))
+
+	for _, stanza := range []string{
+		`<presence from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'><password>wrong</password></x></presence>`,
+		`<presence from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'><password>` + password + `</password></x></presence>`,
+		`<presence from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'><password>` + password + `</password></x></presence>`,
+		`<iq type='get' id='1' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
+		`<iq type='get' id='2' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`,
+	} {
+		fx := h.send(stanza)
+		for _, out := range fx.Outbound {
+			assert.NotContains(t, xmlOf(out), password)
+		}
+		if fx.Refused != nil {
+			assert.NotContains(t, fx.Refused.Error(), password)
+		}
+	}
+	fx := h.send(`<iq type='get' id='3' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
+	require.Len(t, fx.Outbound, 1)
+	assert.Contains(t, xmlOf(fx.Outbound[0]), password)
+}
+
+// What a room tells strangers about itself is the host's to add to and to
+// withhold.
+//
+// rows: B11, B12
+func TestDiscoPolicy(t *testing.T) {
+	h := open(t, muc.Config{
+		Info: []muc.InfoField{{Var: "muc#roominfo_contactjid", Label: "Contact", Values: []string{"help@shakespeare.lit"}}},
+		MayDiscover: func(q muc.DiscoRequest) *muc.StanzaError {
+			if q.Room.Hidden && q.Affiliation < muc.Member {
+				return &muc.StanzaError{Condition: muc.ItemNotFound}
+			}
+			return nil
+		},
+	})
+	ask := func(who, ns string) muc.Effects {
+		return h.send(`<iq type='get' id='d' from='` + who + `' to='coven@chat.shakespeare.lit'><query xmlns='` + ns + `'/></iq>`)
+	}
+	const info, items = "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"
+
+	fx := ask("hag@shakespeare.lit/pda", info)
+	assert.Contains(t, xmlOf(fx.Outbound[0]), "help@shakespeare.lit")
+
+	h.send(configSubmit("c1", "muc#roomconfig_publicroom", "0"))
+	for _, ns := range []string{info, items} {
+		fx = ask("hag@shakespeare.lit/pda", ns)
+		require.NotNil(t, fx.Refused)
+		assert.Equal(t, muc.ItemNotFound, fx.Refused.Condition)
+		assert.Nil(t, ask("crone@shakespeare.lit/desktop", ns).Refused, "who is inside may ask")
+	}
+}
+
+// The labels of a form come in the language of whoever asks for it.
+//
+// rows: M6
+func TestLabels(t *testing.T) {
+	h := open(t, muc.Config{Label: func(lang, field, label string) string {
+		if lang == "de" && field == "muc#roomconfig_roomname" {
+			return "Name des Raums"
+		}
+		return label
+	}})
+	ask := func(lang string) string {
+		fx := h.send(`<iq type='get' id='f' xml:lang='` + lang + `' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
+		require.Len(t, fx.Outbound, 1)
+		return xmlOf(fx.Outbound[0])
+	}
+	assert.Contains(t, ask("de"), "Name des Raums")
+	assert.NotContains(t, ask("en"), "Name des Raums")
+	assert.Contains(t, ask("de"), "Description of the room", "what the host does not translate stays")
+}
+
+// The host ends a room as an owner does, with a tombstone if it likes.
+//
+// rows: I57, I58
+func TestHostDestroys(t *testing.T) {
+	h := open(t, muc.Config{})
+	fx, err := h.room.Do(h.tick(), muc.Destroy{Reason: "Macbeth doth come.", Tombstone: true})
+	require.NoError(t, err)
+
+	require.Len(t, fx.Outbound, 1)
+	assert.Contains(t, xmlOf(fx.Outbound[0]), "<destroy><reason>Macbeth doth come.</reason></destroy>")
+	assert.Equal(t, muc.Destroyed, h.room.State())
+	last := fx.Events[len(fx.Events)-1]
+	assert.Equal(t, "destroyed", last.Type())
+	text, err := json.Marshal(last)
+	require.NoError(t, err)
+	assert.True(t, strings.Contains(string(text), `"tombstone":true`))
+	_, err = h.room.Do(h.tick(), muc.Say{Body: "anybody?"})
+	assert.ErrorIs(t, err, muc.ErrNotOpen)
+}
