@@ -42,7 +42,7 @@ func TestMayConfigure(t *testing.T) {
 
 // Who may create a room, and by which name, is the host's to say.
 //
-// rows: I5, C31, K4
+// rows: C31, K4
 func TestMayCreate(t *testing.T) {
 	h := unborn(t, muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
 		return &muc.StanzaError{Condition: muc.NotAllowed, Text: "no room may bear this name"}
