@@ -44,6 +44,8 @@ type RoomConfig struct {
 	NoArchive bool `json:"no_archive,omitempty"`
 	// NoVisitorNickChange makes visitors keep the nick they came with.
 	NoVisitorNickChange bool `json:"no_visitor_nick_change,omitempty"`
+	// NoQueries keeps occupants from sending each other requests (§17.4).
+	NoQueries bool `json:"no_queries,omitempty"`
 }
 
 const (
@@ -192,6 +194,8 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
 	boolean("muc#roomconfig_allowvisitornickchange", "Visitors may change their nick", true,
 		func(c *RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange"),
+	boolean("allow_query_users", "Occupants may send each other requests", true,
+		func(c *RoomConfig) *bool { return &c.NoQueries }).also("muc#roomconfig_allow_query_users"),
 }
 
 // configFieldNamed finds a row by its name or an alias.

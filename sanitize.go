@@ -1,6 +1,9 @@
 package muc
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // What only the room may say is taken out of everything that occupants send,
 // every occurrence of it (XEP-0045 §17.3, XEP-0359 §6, XEP-0421 §5). All that the
@@ -52,6 +55,8 @@ func (r *Room) sanitized(in *stanza) string {
 				continue
 			}
 			replacement = kept
+		case in.typ == "error" && c.ns == "" && c.name == "error":
+			replacement = withoutDetector(in.xml(c))
 		default:
 			continue
 		}
@@ -83,6 +88,21 @@ func withoutOrigin(n *node) (canonical string, changed bool) {
 	n.kids = kept
 	w.node(n)
 	return string(w.b), true
+}
+
+// withoutDetector takes out of an error who detected it and where its sender is to
+// be found now: that may be a real address.
+func withoutDetector(canonical string) string {
+	n := readNode(canonical)
+	n.attrs = slices.DeleteFunc(n.attrs, func(a nodeAttr) bool { return a.name == "by" })
+	for i := range n.kids {
+		if k := &n.kids[i]; k.ns == nsStanzas && k.name != "text" {
+			k.text = ""
+		}
+	}
+	w := xmlWriter{}
+	w.node(&n)
+	return string(w.b)
 }
 
 // messagePayload is the sanitized payload of a message, within the limits.

@@ -135,6 +135,35 @@ func (r *xmlReader) node(parent string) node {
 	return n
 }
 
+// replaceValues writes canonical bytes anew, with every attribute value and every
+// text handed to a function.
+func replaceValues(canonical string, replace func(value string) string) string {
+	b := make([]byte, 0, len(canonical))
+	for r := (xmlReader{s: canonical}); !r.done(); {
+		start := r.pos
+		switch {
+		case r.atClose():
+			r.skipClose()
+			b = append(b, canonical[start:r.pos]...)
+		case r.atTag():
+			var attrs []nodeAttr
+			name, empty := r.tag(func(key, value string) { attrs = append(attrs, nodeAttr{key, value}) })
+			b = append(append(b, '<'), name...)
+			for _, a := range attrs {
+				b = append(append(append(b, ' '), a.name...), "='"...)
+				b = append(appendEscaped(b, replace(a.value), escapedInAttr), '\'')
+			}
+			if empty {
+				b = append(b, '/')
+			}
+			b = append(b, '>')
+		default:
+			b = appendEscaped(b, replace(r.text()), escapedInText)
+		}
+	}
+	return string(b)
+}
+
 // buildElement makes an etree element of the room's own bytes, for hosts that
 // work on trees. Iterative: etree needs no recursion to be built.
 func buildElement(canonical string) *etree.Element {

@@ -1,5 +1,7 @@
 package muc
 
+import "strings"
+
 // Who sees whose real JID is decided in this file and nowhere else. No other
 // file reads the field `real` of a person or session (apply*.go keeps the
 // indices by it), and no other file writes a real JID into a stanza.
@@ -159,4 +161,24 @@ func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
 		}
 	}
 	return false
+}
+
+// veil takes somebody's real JID out of what he, or his server, says to a reader
+// who does not see it (XEP-0045 §17.4): where it is a whole value or text, as the
+// publisher of an item is, it becomes his occupant JID.
+func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
+	bare := who.Bare().String()
+	if r.st.viewOf(reader) == viewAll || !strings.Contains(payload, bare) {
+		return payload
+	}
+	return replaceValues(payload, func(value string) string {
+		address, isURI := strings.CutPrefix(value, "xmpp:")
+		if address != bare && !strings.HasPrefix(address, bare+"/") {
+			return value
+		}
+		if isURI {
+			return "xmpp:" + r.at(nick).String()
+		}
+		return r.at(nick).String()
+	})
 }
