@@ -1,11 +1,9 @@
 package muc
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"strings"
 )
 
 // All ids that a room makes up are HMACs of its secret, so they can be neither
@@ -14,12 +12,40 @@ import (
 // idBytes is how much of an HMAC stands in an id: 128 bits do not collide.
 const idBytes = 16
 
-// mac signs a text for one purpose. Parts are told apart by a separator that
+// mac signs texts for one purpose. They are told apart by a separator that
 // stands in no JID.
 func (r *Room) mac(purpose string, parts ...string) string {
-	h := hmac.New(sha256.New, r.cfg.Secret)
-	h.Write([]byte(purpose + "\x00" + r.cfg.Room.s + "\x00" + strings.Join(parts, "\x00")))
-	return hex.EncodeToString(h.Sum(nil)[:idBytes])
+	var space [256]byte
+	msg := append(append(append(space[:0], purpose...), 0), r.cfg.Room.s...)
+	for _, p := range parts {
+		msg = append(append(msg, 0), p...)
+	}
+	sum := hmacSHA256(r.cfg.Secret, msg)
+	var text [2 * idBytes]byte
+	hex.Encode(text[:], sum[:idBytes])
+	return string(text[:])
+}
+
+// hmacSHA256 is RFC 2104 over SHA-256 without an allocation: a room keeps no
+// hash state, of which crypto/hmac would cost each room more than all else
+// that it remembers.
+func hmacSHA256(key, msg []byte) [sha256.Size]byte {
+	if len(key) > sha256.BlockSize {
+		short := sha256.Sum256(key)
+		key = short[:]
+	}
+	var space [sha256.BlockSize + 256 + 64]byte
+	inner := space[:sha256.BlockSize]
+	var outer [sha256.BlockSize + sha256.Size]byte
+	copy(inner, key)
+	copy(outer[:], key)
+	for i := range sha256.BlockSize {
+		inner[i] ^= 0x36
+		outer[i] ^= 0x5c
+	}
+	sum := sha256.Sum256(append(inner, msg...))
+	copy(outer[sha256.BlockSize:], sum[:])
+	return sha256.Sum256(outer[:])
 }
 
 // occupantID is the stable id of a person in this room (XEP-0421).
