@@ -89,6 +89,8 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 		return s.applyLeft(b)
 	case *Removed:
 		return s.applyRemoved(b)
+	case *VoiceRequested:
+		return s.applyVoiceRequested(b, ev.Time)
 	case *Asked:
 		s.asks = append(s.asks, b)
 	case *Answered:

@@ -1,6 +1,9 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // person returns the record of a bare JID or domain, made if need be. Whoever
 // makes one puts something into it.
@@ -81,6 +84,17 @@ func (s *state) applyVoice(b *VoiceStored) error {
 	p := s.person(b.JID)
 	p.voice = b.Role
 	s.forgetIfEmpty(p)
+	return nil
+}
+
+// applyVoiceRequested remembers that somebody asked, for as long as he may not ask
+// again, and forgets who may.
+func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
+	if b.JID.IsZero() || s.occupantByNumber(b.Occupant) == nil {
+		return badEvent("no such occupant")
+	}
+	s.voiceAsked = slices.DeleteFunc(s.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
+	s.voiceAsked = append(s.voiceAsked, voiceAsked{real: b.JID.Bare(), at: at})
 	return nil
 }
 

@@ -41,6 +41,9 @@ func (r *Room) load(b []byte) error {
 			return fmt.Errorf("%w: snapshot: occupant: %s", ErrCorrupt, err)
 		}
 	}
+	for _, v := range shot.VoiceAsked {
+		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time})
+	}
 	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}

@@ -145,6 +145,7 @@ type Limits struct {
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
 	ItemsPerSet     int // in one admin request: 100
+	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
 }
 
@@ -152,7 +153,7 @@ var defaultLimits = Limits{
 	StanzaBytes: 65536, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32,
 	NickBytes: 64, StatusBytes: 1024, SubjectBytes: 4096, ReasonBytes: 1024, FieldBytes: 4096,
 	Occupants: 20000, AdminReserve: 5, SessionsPerNick: 20,
-	History: 100, HistoryBytes: 262144, Affiliations: 50000, ItemsPerSet: 100, Asks: 100,
+	History: 100, HistoryBytes: 262144, Affiliations: 50000, ItemsPerSet: 100, VoiceRequests: 100, Asks: 100,
 }
 
 // withDefaults fills in the limits that are zero.
@@ -167,7 +168,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.SubjectBytes, d.SubjectBytes}, {&l.ReasonBytes, d.ReasonBytes}, {&l.FieldBytes, d.FieldBytes},
 		{&l.Occupants, d.Occupants}, {&l.AdminReserve, d.AdminReserve}, {&l.SessionsPerNick, d.SessionsPerNick},
 		{&l.History, d.History}, {&l.HistoryBytes, d.HistoryBytes}, {&l.Affiliations, d.Affiliations},
-		{&l.ItemsPerSet, d.ItemsPerSet}, {&l.Asks, d.Asks},
+		{&l.ItemsPerSet, d.ItemsPerSet}, {&l.VoiceRequests, d.VoiceRequests}, {&l.Asks, d.Asks},
 	} {
 		if *f.have == 0 {
 			*f.have = f.want

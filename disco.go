@@ -44,7 +44,7 @@ var featurePairs = []struct {
 	{func(c *RoomConfig) bool { return c.Persistent }, "muc_persistent", "muc_temporary"},
 }
 
-// features are what every room can do.
+// features are what rooms can do; offers says which of them this one does.
 var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing}
 
 func (r *Room) writeRoomInfo(w *xmlWriter) {
@@ -56,7 +56,9 @@ func (r *Room) writeRoomInfo(w *xmlWriter) {
 	w.attrIf("name", c.Name)
 	w.end()
 	for _, f := range features {
-		w.feature(f)
+		if r.offers(f) {
+			w.feature(f)
+		}
 	}
 	for _, pair := range featurePairs {
 		if pair.is(c) {
@@ -67,6 +69,11 @@ func (r *Room) writeRoomInfo(w *xmlWriter) {
 	}
 	w.form("result", nsRoomInfo, "", r.roomInfo())
 	w.end()
+}
+
+// offers reports whether the room can do what it may be configured not to.
+func (r *Room) offers(feature string) bool {
+	return feature != nsRequest || !r.st.conf.NoVoiceRequests
 }
 
 func (w *xmlWriter) feature(name string) {

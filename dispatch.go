@@ -30,6 +30,7 @@ func init() {
 		{kindMessage, "error", toEither, "", "", (*turn).bounced},
 		{kindMessage, "groupchat", toRoom, "", "", (*turn).groupchat},
 		{kindMessage, "groupchat", toOccupant, "", "", (*turn).groupchatToOccupant},
+		{kindMessage, "", toRoom, nsData, "x", (*turn).formToRoom},
 		{kindMessage, "*", toRoom, "", "", (*turn).messageToRoom},
 		{kindMessage, "*", toOccupant, "", "", (*turn).privateMessage},
 

@@ -69,6 +69,7 @@ const (
 	NotAllowed            Condition = "not-allowed"
 	NotAuthorized         Condition = "not-authorized"
 	PolicyViolation       Condition = "policy-violation"
+	RecipientUnavailable  Condition = "recipient-unavailable"
 	RegistrationRequired  Condition = "registration-required"
 	RemoteServerTimeout   Condition = "remote-server-timeout"
 	ResourceConstraint    Condition = "resource-constraint"
@@ -90,6 +91,7 @@ var defaultTypes = map[Condition]ErrorType{
 	NotAllowed:            TypeCancel,
 	NotAuthorized:         TypeAuth,
 	PolicyViolation:       TypeModify,
+	RecipientUnavailable:  TypeWait,
 	RegistrationRequired:  TypeAuth,
 	RemoteServerTimeout:   TypeWait,
 	ResourceConstraint:    TypeWait,

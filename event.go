@@ -17,7 +17,7 @@ import (
 // [*AffiliationChanged], [*Registered], [*Deregistered], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*RoomDestroyed]; volatile: [*Joined],
 // [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
-// [*MessageKept], [*Asked], [*Answered].
+// [*MessageKept], [*VoiceRequested], [*Asked], [*Answered].
 //
 // A body must not be changed: the room shares it.
 type Event struct {
@@ -69,6 +69,7 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(Left) },
 	func() EventBody { return new(Removed) },
 	func() EventBody { return new(MessageKept) },
+	func() EventBody { return new(VoiceRequested) },
 	func() EventBody { return new(Asked) },
 	func() EventBody { return new(Answered) },
 }

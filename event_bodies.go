@@ -133,6 +133,14 @@ type (
 	// MessageKept: somebody spoke, and newcomers are shown it, but it is not to
 	// be archived.
 	MessageKept struct{ Message }
+	// VoiceRequested: a visitor asked the moderators for voice (XEP-0045 §7.13). ID
+	// is that of the form they got, JID the session that asked.
+	VoiceRequested struct {
+		ID       string `json:"id"`
+		Occupant uint32 `json:"occupant"`
+		JID      JID    `json:"jid"`
+		Nick     string `json:"nick"`
+	}
 	// Asked: the room put a request to the host, which is to be answered before
 	// the deadline. ID names it in Do(Answer{…}); IQ is the asker's id.
 	Asked struct {
@@ -221,5 +229,6 @@ func (*RoleChanged) eventType() eventType        { return eventType{"role-change
 func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
 func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
 func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
+func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
 func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
 func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }

@@ -15,10 +15,18 @@ type formField struct {
 
 // form writes a form or, with the kind "result", what a form said.
 func (w *xmlWriter) form(kind, formType, title string, fields []formField) {
+	w.instructedForm(kind, formType, title, "", fields)
+}
+
+// instructedForm writes a form that says what to do with it.
+func (w *xmlWriter) instructedForm(kind, formType, title, instructions string, fields []formField) {
 	w.start("x", nsData)
 	w.attr("type", kind)
 	if title != "" {
 		w.element("title", "", title)
+	}
+	if instructions != "" {
+		w.element("instructions", "", instructions)
 	}
 	w.field(&formField{name: "FORM_TYPE", typ: "hidden", values: []string{formType}})
 	for i := range fields {
@@ -61,13 +69,18 @@ type submission struct {
 	fields    []formField
 }
 
-// readForm reads the form in a query. A missing FORM_TYPE is forgiven, a wrong
-// one is not; so is a field given twice.
+// readForm reads the form in a query.
 func (r *Room) readForm(query *node, formType, section string) (*submission, *StanzaError) {
 	x := query.child(nsData, "x")
 	if x == nil {
 		return nil, refuse(BadRequest, section, "a data form is missing")
 	}
+	return r.readSubmission(x, formType, section)
+}
+
+// readSubmission reads a form. A missing FORM_TYPE is forgiven, a wrong one is
+// not; nor is a field given twice.
+func (r *Room) readSubmission(x *node, formType, section string) (*submission, *StanzaError) {
 	sub := &submission{}
 	switch x.attrOr("type", "") {
 	case "cancel":
@@ -109,6 +122,18 @@ func (s *submission) field(name string) *formField {
 		}
 	}
 	return nil
+}
+
+// formType is what kind of form an <x/> says it is; "" for nothing.
+func (n *node) formType() string {
+	for i := range n.kids {
+		if k := &n.kids[i]; k.name == "field" && k.attrOr("var", "") == "FORM_TYPE" {
+			if v := k.child(nsData, "value"); v != nil {
+				return v.text
+			}
+		}
+	}
+	return ""
 }
 
 // parseFormBool reads an xs:boolean, and nothing looser (XEP-0004 §3.3).

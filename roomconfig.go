@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 	"strconv"
+	"time"
 )
 
 // RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
@@ -46,12 +47,20 @@ type RoomConfig struct {
 	NoVisitorNickChange bool `json:"no_visitor_nick_change,omitempty"`
 	// NoQueries keeps occupants from sending each other requests (§17.4).
 	NoQueries bool `json:"no_queries,omitempty"`
+	// NoVoiceRequests keeps visitors from asking for voice (§7.13).
+	NoVoiceRequests bool `json:"no_voice_requests,omitempty"`
+	// VoiceInterval is how many seconds a visitor has to wait before he may ask for
+	// voice again: 0 means 1800, negative none.
+	VoiceInterval int `json:"voice_interval,omitempty"`
 }
 
 const (
 	defaultHistory = 20
 	maxHistory     = 1000
 	maxUsers       = 1000000
+
+	defaultVoiceInterval = 1800
+	maxVoiceInterval     = 7 * 24 * 3600
 )
 
 func (c *RoomConfig) historyLength() int {
@@ -62,6 +71,17 @@ func (c *RoomConfig) historyLength() int {
 		return defaultHistory
 	}
 	return c.History
+}
+
+// voiceInterval is how long a visitor waits between two requests for voice.
+func (c *RoomConfig) voiceInterval() time.Duration {
+	switch {
+	case c.VoiceInterval < 0:
+		return 0
+	case c.VoiceInterval == 0:
+		return defaultVoiceInterval * time.Second
+	}
+	return time.Duration(c.VoiceInterval) * time.Second
 }
 
 // Whois is who sees real JIDs (XEP-0045 §4.2).
@@ -196,6 +216,16 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange"),
 	boolean("allow_query_users", "Occupants may send each other requests", true,
 		func(c *RoomConfig) *bool { return &c.NoQueries }).also("muc#roomconfig_allow_query_users"),
+	boolean("allow_voice_requests", "Visitors may ask for voice", true,
+		func(c *RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
+	number("voice_request_min_interval", "Seconds between two requests for voice", 0, maxVoiceInterval,
+		func(c *RoomConfig) int { return int(c.voiceInterval() / time.Second) },
+		func(c *RoomConfig, n int) {
+			if n == 0 {
+				n = -1
+			}
+			c.VoiceInterval = n
+		}, "").also("muc#roomconfig_voicerequestmininterval"),
 }
 
 // configFieldNamed finds a row by its name or an alias.

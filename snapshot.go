@@ -41,6 +41,7 @@ type snapshot struct {
 	Occupants    []occupantShot `json:"occupants,omitempty"`
 	LastOccupant uint32         `json:"last_occupant,omitempty"`
 	LastSession  uint32         `json:"last_session,omitempty"`
+	VoiceAsked   []voiceShot    `json:"voice_asked,omitempty"`
 	Asks         []*Asked       `json:"asks,omitempty"`
 }
 
@@ -51,6 +52,11 @@ type personShot struct {
 	Voice       Role        `json:"voice,omitempty"`
 	Nick        string      `json:"nick,omitempty"`
 	Key         string      `json:"key,omitempty"`
+}
+
+type voiceShot struct {
+	JID  JID       `json:"jid"`
+	Time time.Time `json:"time"`
 }
 
 type entryShot struct {
@@ -100,6 +106,9 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, s.at
 		shot.Kept, shot.Asks = shootEntries(s.kept), s.asks
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
+		for i := range s.voiceAsked {
+			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), s.voiceAsked[i].at})
+		}
 		for _, o := range s.occupants {
 			shot.Occupants = append(shot.Occupants, o.shoot())
 		}

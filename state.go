@@ -49,6 +49,8 @@ type state struct {
 	archived []*entry // in the order of speaking, bounded by Config.Limits
 	kept     []*entry // the same for what is not archived
 
+	voiceAsked []voiceAsked // in the order of asking
+
 	asks []*Asked // open questions to the host, in the order of asking
 
 	// shape counts the changes that recipient lists cannot follow by appending.
@@ -99,6 +101,13 @@ type entry struct {
 	at       time.Time
 	msg      *Message
 	doc      messageCache
+}
+
+// voiceAsked is somebody who asked for voice and when, so that he does not ask
+// again too soon (XEP-0045 §7.13), not even after leaving and coming back.
+type voiceAsked struct {
+	real JID // bare; read in visibility.go only
+	at   time.Time
 }
 
 // before tells which of two entries was said first.

@@ -70,6 +70,7 @@ func (t *turn) render(events []Event) {
 	t.renderPresences(events)
 	t.renderAbsent(events)
 	t.renderMessages(events)
+	t.renderForms(events)
 	if t.entry != nil {
 		t.renderEntry(t.entry)
 	}

@@ -44,6 +44,15 @@ func (ses *session) address() JID { return ses.real }
 // host.
 func (p *person) jid() JID { return p.real }
 
+// jid is who asked for voice, for the same places.
+func (v *voiceAsked) jid() JID { return v.real }
+
+// jidField is the field of an approval form that names who asks: such forms go
+// to moderators and admins only (XEP-0045 §8.6).
+func jidField(name string, j JID) formField {
+	return formField{name: name, typ: "jid-single", label: "User ID", values: []string{j.String()}}
+}
+
 // jid is who a session is, for the same places.
 func (ses *session) jid() JID { return ses.real }
 

@@ -1,0 +1,167 @@
+package muc
+
+import "time"
+
+// Visitors ask for voice with a form, and moderators answer with another
+// (XEP-0045 §7.13, §8.6).
+
+// The fields of muc#request (XEP-0045 §16.5.2).
+const (
+	fieldRole         = "muc#role"
+	fieldJID          = "muc#jid"
+	fieldNick         = "muc#roomnick"
+	fieldRequestAllow = "muc#request_allow"
+)
+
+// formToRoom decides on a form that somebody sends to the room in a message. One
+// that was cancelled asks for nothing: that is how a moderator passes over a
+// request.
+func (t *turn) formToRoom() *StanzaError {
+	x := readNode(t.in.xml(t.in.find(nsData, "x")))
+	if x.attrOr("type", "") == "cancel" {
+		return nil
+	}
+	if x.formType() == nsRequest {
+		return t.voiceForm(&x)
+	}
+	return t.messageToRoom()
+}
+
+// voiceForm decides on a request for voice, or on a moderator's verdict on one.
+func (t *turn) voiceForm(x *node) *StanzaError {
+	a := t.actor()
+	ses, inside := t.r.st.sessions.get(t.in.from)
+	if !inside && a.role < Moderator {
+		return refuse(NotAcceptable, "7.13", "you are not in the room")
+	}
+	sub, refused := t.r.readSubmission(x, nsRequest, "7.13")
+	if refused != nil {
+		return refused
+	}
+	role := sub.field(fieldRole)
+	if role != nil && (len(role.values) != 1 || role.values[0] != Participant.String()) {
+		return refuse(BadRequest, "7.13", "voice is the role of a participant")
+	}
+	switch {
+	case sub.field(fieldRequestAllow) != nil:
+		return t.judgeVoice(a, sub)
+	case role == nil:
+		return refuse(BadRequest, "7.13", "which role?")
+	case !inside:
+		return refuse(NotAcceptable, "7.13", "you are not in the room")
+	}
+	return t.requestVoice(ses)
+}
+
+// requestVoice decides on a visitor's request (XEP-0045 §7.13).
+func (t *turn) requestVoice(ses *session) *StanzaError {
+	s, o := &t.r.st, ses.occ
+	switch {
+	case s.conf.NoVoiceRequests:
+		return refuse(Forbidden, "7.13", "visitors do not ask for voice in this room")
+	case o.role != Visitor:
+		return refuse(UnexpectedRequest, "7.13", "you have voice already").as(TypeModify)
+	case len(t.r.audience().moderators.to) == 0:
+		return refuse(RecipientUnavailable, "8.6", "no moderator is in the room")
+	}
+	waiting := 0
+	for i := range s.voiceAsked {
+		v := &s.voiceAsked[i]
+		if !s.waitsForVoice(v, t.now) {
+			continue
+		}
+		if v.jid() == o.person.jid() {
+			return refuse(ResourceConstraint, "7.13", "you have asked for voice already")
+		}
+		waiting++
+	}
+	if waiting >= t.r.cfg.Limits.VoiceRequests {
+		return refuse(ResourceConstraint, "14.6", "too many visitors have asked for voice")
+	}
+	t.propose(&VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick})
+	return nil
+}
+
+// waitsForVoice reports whether somebody who asked for voice may not yet ask
+// again.
+func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
+	return v.at.Add(s.conf.voiceInterval()).After(now)
+}
+
+// judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045
+// §8.6). The form came back from a client, so nothing in it is believed: the
+// address and the nick must be those of one visitor. Somebody who has voice by
+// now needs no other.
+func (t *turn) judgeVoice(a actor, sub *submission) *StanzaError {
+	if a.role < Moderator {
+		return refuse(Forbidden, "8.6", "only moderators grant voice")
+	}
+	allow := sub.field(fieldRequestAllow)
+	granted, ok := parseFormBool(first(allow.values))
+	if !ok || len(allow.values) != 1 {
+		return refuse(BadRequest, "8.6", "the field "+allow.name+" is not a boolean")
+	}
+	if !granted {
+		return nil
+	}
+	jid, nick := sub.field(fieldJID), sub.field(fieldNick)
+	if jid == nil || nick == nil || len(jid.values) != 1 || len(nick.values) != 1 {
+		return refuse(BadRequest, "8.6", "to whom? address and nick are needed")
+	}
+	j, err := parseJID(jid.values[0], t.r.cfg.NormalizeDomain)
+	if err != nil {
+		return refuse(JIDMalformed, "8.6", "the address is malformed")
+	}
+	var o *occupant
+	if n, e := t.r.judgeNick(nick.values[0]); e == nil {
+		o = t.r.st.occupantByNick(n.Nick, n.Key)
+	}
+	if o == nil || o.person.jid() != j.Bare() {
+		return refuse(ItemNotFound, "8.6", "there is no such visitor any more")
+	}
+	if o.role != Visitor {
+		return nil
+	}
+	return t.administer(a, []adminItem{{byRole: true, role: Participant, nick: o.nick, hasNick: true}})
+}
+
+const voiceInstructions = `To approve this request for voice, select the "Grant voice to this person?" ` +
+	`checkbox and submit the form. To skip this request, cancel the form.`
+
+// renderForms sends out the forms by which people decide on the requests of
+// others.
+func (t *turn) renderForms(events []Event) {
+	for _, ev := range events {
+		if b, ok := ev.Body.(*VoiceRequested); ok {
+			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), viewNone, nil)
+		}
+	}
+}
+
+// voiceApproval is the form by which a moderator grants voice. It names the real
+// JID of whoever asks.
+func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
+	fields := []formField{
+		{name: fieldRole, typ: "list-single", label: "Requested role",
+			values: []string{Participant.String()}, options: []string{Participant.String()}},
+		jidField(fieldJID, b.JID),
+		{name: fieldNick, typ: "text-single", label: "Room Nickname", values: []string{b.Nick}},
+		{name: fieldRequestAllow, typ: "boolean", label: "Grant voice to this person?", values: []string{"false"}},
+	}
+	return r.approvalForm(b.ID, nsRequest, "Voice request", voiceInstructions, fields)
+}
+
+// approvalForm is a message with a form for somebody to decide by. Nobody asked
+// for it, so its labels are in the room's language.
+func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *rendered {
+	r.localize(r.st.conf.Lang, fields)
+	d := &rendered{head: len("<message")}
+	w := xmlWriter{b: make([]byte, 0, 1024)}
+	w.start("message", "")
+	w.address("from", r.cfg.Room)
+	w.attr("id", id)
+	w.instructedForm("form", formType, title, instructions, fields)
+	w.end()
+	d.b = w.b
+	return d
+}
