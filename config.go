@@ -39,6 +39,9 @@ type Config struct {
 	// opens with the default one (XEP-0045 §10.1.1). 0 means one hour, negative
 	// for ever.
 	LockTimeout time.Duration
+	// EndUnconfigured takes a creator who let LockTimeout pass for one who cancelled:
+	// the room ends instead of opening.
+	EndUnconfigured bool
 	// Defaults is the configuration of a new room; the zero value is that of
 	// XEP-0045: public, open, temporary, semi-anonymous, unmoderated.
 	Defaults RoomConfig
@@ -141,6 +144,7 @@ type Limits struct {
 	Occupants       int // 20000; a room's own maxusers can only lower it
 	AdminReserve    int // places beyond the maximum for admins and owners: 5
 	SessionsPerNick int // 20
+	NicksPerPerson  int // nicks that one person may have in the room at once: 10
 	History         int // messages remembered for newcomers: 100
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
@@ -149,29 +153,34 @@ type Limits struct {
 	Asks            int // questions to the host that are open at once: 100
 }
 
-var defaultLimits = Limits{
-	StanzaBytes: 65536, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32,
-	NickBytes: 64, StatusBytes: 1024, SubjectBytes: 4096, ReasonBytes: 1024, FieldBytes: 4096,
-	Occupants: 20000, AdminReserve: 5, SessionsPerNick: 20,
-	History: 100, HistoryBytes: 262144, Affiliations: 50000, ItemsPerSet: 100, VoiceRequests: 100, Asks: 100,
-}
-
 // withDefaults fills in the limits that are zero.
 func (l Limits) withDefaults() Limits {
-	d := &defaultLimits
 	for _, f := range [...]struct {
-		have *int
-		want int
+		limit     *int
+		otherwise int
 	}{
-		{&l.StanzaBytes, d.StanzaBytes}, {&l.StanzaDepth, d.StanzaDepth}, {&l.StanzaElements, d.StanzaElements},
-		{&l.StanzaAttrs, d.StanzaAttrs}, {&l.NickBytes, d.NickBytes}, {&l.StatusBytes, d.StatusBytes},
-		{&l.SubjectBytes, d.SubjectBytes}, {&l.ReasonBytes, d.ReasonBytes}, {&l.FieldBytes, d.FieldBytes},
-		{&l.Occupants, d.Occupants}, {&l.AdminReserve, d.AdminReserve}, {&l.SessionsPerNick, d.SessionsPerNick},
-		{&l.History, d.History}, {&l.HistoryBytes, d.HistoryBytes}, {&l.Affiliations, d.Affiliations},
-		{&l.ItemsPerSet, d.ItemsPerSet}, {&l.VoiceRequests, d.VoiceRequests}, {&l.Asks, d.Asks},
+		{&l.StanzaBytes, 65536},
+		{&l.StanzaDepth, 32},
+		{&l.StanzaElements, 1000},
+		{&l.StanzaAttrs, 32},
+		{&l.NickBytes, 64},
+		{&l.StatusBytes, 1024},
+		{&l.SubjectBytes, 4096},
+		{&l.ReasonBytes, 1024},
+		{&l.FieldBytes, 4096},
+		{&l.Occupants, 20000},
+		{&l.AdminReserve, 5},
+		{&l.SessionsPerNick, 20},
+		{&l.NicksPerPerson, 10},
+		{&l.History, 100},
+		{&l.HistoryBytes, 262144},
+		{&l.Affiliations, 50000},
+		{&l.ItemsPerSet, 100},
+		{&l.VoiceRequests, 100},
+		{&l.Asks, 100},
 	} {
-		if *f.have == 0 {
-			*f.have = f.want
+		if *f.limit == 0 {
+			*f.limit = f.otherwise
 		}
 	}
 	return l

@@ -1,13 +1,19 @@
 package muc
 
 import (
+	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // messageCache holds a remembered message as bytes, shared with the Outbound
-// that it was first sent by. It is no state.
-type messageCache struct{ doc *rendered }
+// that it was first sent by, and what a newcomer's copy has beyond those. It is
+// no state.
+type messageCache struct {
+	doc  *rendered
+	late *extra
+}
 
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
@@ -58,7 +64,7 @@ func parseHistoryRequest(x *node) historyRequest {
 
 // past selects the messages that a newcomer is shown, oldest first: the smallest
 // set that the room's length and all of his limits allow.
-func (r *Room) past(q historyRequest, now time.Time) []*entry {
+func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 	limit := r.st.conf.historyLength()
 	if q.maxstanzas >= 0 {
 		limit = min(limit, q.maxstanzas)
@@ -78,33 +84,35 @@ func (r *Room) past(q historyRequest, now time.Time) []*entry {
 			break
 		}
 		if q.maxchars >= 0 {
-			chars += len(r.entryDoc(e).b) + len(r.delayTail(e))
-			if chars > q.maxchars {
+			// The whole stanza counts, as the newcomer would get it.
+			copied := Outbound{doc: r.entryDoc(e), extra: r.late(e)}
+			if chars += utf8.RuneCount(copied.AppendXML(nil, reader, "")); chars > q.maxchars {
 				break
 			}
 		}
 		picked = append(picked, e)
 	}
-	for i, j := 0, len(picked)-1; i < j; i, j = i+1, j-1 {
-		picked[i], picked[j] = picked[j], picked[i]
-	}
+	slices.Reverse(picked)
 	return picked
 }
 
-// delayTail says when a remembered message was said, as the room saw it
-// (XEP-0203; XEP-0045 §7.2.13: from the room, always).
-func (r *Room) delayTail(e *entry) string {
-	w := xmlWriter{}
-	w.start("delay", nsDelay)
-	w.address("from", r.cfg.Room)
-	w.attr("stamp", e.at.Format(eventTime))
-	w.end()
-	return string(w.b)
+// late says when a remembered message was said, as the room saw it (XEP-0203;
+// XEP-0045 §7.2.13: from the room, always).
+func (r *Room) late(e *entry) *extra {
+	if e.doc.late == nil {
+		w := xmlWriter{}
+		w.start("delay", nsDelay)
+		w.address("from", r.cfg.Room)
+		w.attr("stamp", e.at.Format(eventTime))
+		w.end()
+		e.doc.late = &extra{tail: string(w.b)}
+	}
+	return e.doc.late
 }
 
 // renderHistory sends the past to somebody who enters.
 func (t *turn) renderHistory(to []JID, q historyRequest) {
-	for _, e := range t.r.past(q, t.now) {
-		t.send(to, t.r.entryDoc(e), viewNone, &extra{tail: t.r.delayTail(e)})
+	for _, e := range t.r.past(q, t.now, to[0]) {
+		t.send(to, t.r.entryDoc(e), viewNone, t.r.late(e))
 	}
 }

@@ -118,9 +118,10 @@ func unreadable(r rune) bool {
 	return false
 }
 
-// visible are characters that leave a mark on the screen.
+// visible are characters that leave a mark on the screen. The blank pattern of
+// Braille is a symbol that does not.
 func visible(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r)
+	return r != 0x2800 && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r))
 }
 
 // admitNick judges the nick in the address of the turn's stanza.

@@ -2,7 +2,6 @@ package muc
 
 import (
 	"slices"
-	"strings"
 )
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
@@ -248,8 +247,8 @@ func (t *turn) createByForm() *StanzaError {
 // defaults, and the password that its creator came with.
 func (r *Room) birthConfig(x *node) RoomConfig {
 	conf := r.cfg.Defaults
-	if p := x.child(nsMUC, "password"); p != nil && len(p.text) <= r.cfg.Limits.FieldBytes {
-		conf.Password = strings.TrimSpace(p.text)
+	if p := x.child(nsMUC, "password"); p != nil {
+		conf.Password = p.text
 	}
 	return conf
 }

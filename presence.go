@@ -8,8 +8,6 @@ type joinRender struct {
 	history historyRequest
 	codes   []int // of the self-presence, ascending
 	id      string
-	// fresh is false for a resync, of which the others hear nothing.
-	fresh bool
 }
 
 // join decides on a presence with <x xmlns='…/muc'/>: entering the room
@@ -32,17 +30,14 @@ func (t *turn) join() *StanzaError {
 	}
 	x := readNode(in.xml(in.find(nsMUC, "x")))
 	if ses, inside := r.st.sessions.get(in.from); inside {
-		if ses.occ.nick == nick.Nick {
-			return t.resync(ses, &x, payload)
-		}
-		return t.rename(ses, nick, payload)
+		return t.resync(ses, nick, &x, payload)
 	}
 	return t.enter(nick, &x, payload)
 }
 
-// enter decides on a session that is not inside yet. The order of the rules
-// lets nobody learn of a later one what an earlier one hides (XEP-0045 §7.2,
-// amended by the table of limits: affiliation, members, password, room, nick).
+// enter decides on a session that is not inside yet. The order of the rules lets
+// nobody learn what an earlier one keeps from him: affiliation, members-only,
+// password, limits, nick, and the host's own policy last (XEP-0045 §7.2).
 func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	r, in, s := t.r, t.in, &t.r.st
 	bare := in.from.Bare()
@@ -54,19 +49,15 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 			return e
 		}
 		conf, aff = r.birthConfig(x), Owner
+		if len(conf.Password) > r.cfg.Limits.FieldBytes {
+			return refuse(PolicyViolation, "14.6", "the password is too long")
+		}
 	}
 	if e := t.admission(aff, &conf, x, birth); e != nil {
 		return e
 	}
-	assigned, e := t.lockdown(bare, &nick)
+	at, e := t.place(bare, &nick, aff, &conf)
 	if e != nil {
-		return e
-	}
-	at, e := t.freeNick(bare, nick)
-	if e != nil {
-		return e
-	}
-	if e := t.space(at, aff, &conf); e != nil {
 		return e
 	}
 	if r.cfg.MayJoin != nil {
@@ -84,13 +75,13 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, &conf)
 	}
 	t.propose(b)
-	t.owe(x, true, &conf, nick.Changed || assigned, birth)
+	t.owe(x, &conf, nick.Changed, birth)
 	return nil
 }
 
 // owe notes what the asker of a join or resync is owed.
-func (t *turn) owe(x *node, fresh bool, conf *RoomConfig, nickChanged, birth bool) {
-	j := &joinRender{session: t.in.from, fresh: fresh, id: t.in.id, history: parseHistoryRequest(x)}
+func (t *turn) owe(x *node, conf *RoomConfig, nickChanged, birth bool) {
+	j := &joinRender{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
 	if conf.Whois == WhoisAnyone {
 		j.codes = append(j.codes, statusNonAnonymous)
 	}
@@ -129,6 +120,22 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool)
 	return nil
 }
 
+// place finds where a newcomer's session belongs: beside the other sessions of
+// the occupant that it returns, or, for nil, under a nick of its own. Whether
+// there is space is judged first, so that a full room does not tell which nicks
+// are taken.
+func (t *turn) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*occupant, *StanzaError) {
+	unfit := t.lockdown(bare, nick)
+	at, taken := t.freeNick(bare, *nick)
+	if e := t.space(bare, at, aff, conf); e != nil {
+		return nil, e
+	}
+	if unfit != nil {
+		return nil, unfit
+	}
+	return at, taken
+}
+
 // freeNick judges who else goes by a nick. It returns the occupant of the same
 // person whom the session will share (XEP-0045 §7.2.8), if any.
 func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
@@ -147,7 +154,7 @@ func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 
 // space judges whether there is space for one more: an occupant, or a session of
 // the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
-func (t *turn) space(at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
+func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
 	if at != nil {
 		if len(at.sessions) >= lim.SessionsPerNick {
@@ -165,21 +172,24 @@ func (t *turn) space(at *occupant, aff Affiliation, conf *RoomConfig) *StanzaErr
 	if len(s.occupants) >= users {
 		return refuse(ServiceUnavailable, "7.2.9", "the room is full").as(TypeWait)
 	}
+	if p, ok := s.persons.get(bare); ok && len(p.occupants) >= lim.NicksPerPerson {
+		return refuse(ResourceConstraint, "14.6", "you have too many nicks in the room")
+	}
 	return nil
 }
 
 // lockdown applies Config.NickLockdown: who has reserved a nick must use it, or
 // is given it (XEP-0045 §7.2.17, §7.10).
-func (t *turn) lockdown(bare JID, nick *NickResult) (assigned bool, refused *StanzaError) {
+func (t *turn) lockdown(bare JID, nick *NickResult) *StanzaError {
 	p, ok := t.r.st.persons.get(bare)
-	if t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick == "" || p.nick == nick.Nick {
-		return false, nil
+	switch {
+	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick == "" || p.nick == nick.Nick:
+	case t.r.cfg.NickLockdown == LockdownRefuse:
+		return refuse(NotAcceptable, "7.2.17", "you must use your reserved nick")
+	default:
+		*nick = NickResult{Nick: p.nick, Key: p.key, Changed: true}
 	}
-	if t.r.cfg.NickLockdown == LockdownRefuse {
-		return false, refuse(NotAcceptable, "7.2.17", "you must use your reserved nick")
-	}
-	nick.Nick, nick.Key = p.nick, p.key
-	return true, nil
+	return nil
 }
 
 // entryRole is the role in which a person enters: by the table, or the voice
@@ -191,13 +201,21 @@ func (t *turn) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 	return defaultRole(aff, conf)
 }
 
-// resync sends everything again to the asker, and to the others only what is
-// new about him (XEP-0045 §17.3).
-func (t *turn) resync(ses *session, x *node, payload string) *StanzaError {
-	if payload != ses.payload {
+// resync decides on a join by somebody who is inside and seems to have lost touch:
+// he gets everything again, and the others only what is new about him (XEP-0045
+// §17.3), which may be his nick (§7.6).
+func (t *turn) resync(ses *session, nick NickResult, x *node, payload string) *StanzaError {
+	if t.r.cfg.NickLockdown == LockdownAssign {
+		_ = t.lockdown(t.in.from.Bare(), &nick)
+	}
+	if nick.Nick != ses.occ.nick {
+		if e := t.rename(ses, nick, payload); e != nil {
+			return e
+		}
+	} else if payload != ses.payload {
 		t.propose(&PresenceChanged{JID: t.in.from, Payload: payload})
 	}
-	t.owe(x, false, &t.r.st.conf, false, false)
+	t.owe(x, &t.r.st.conf, nick.Changed, false)
 	return nil
 }
 
@@ -253,7 +271,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 		}
 		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
 	case len(o.sessions) > 1:
-		if e := t.space(nil, s.affiliationOf(bare), &s.conf); e != nil {
+		if e := t.space(bare, nil, s.affiliationOf(bare), &s.conf); e != nil {
 			return e
 		}
 		if at == o {

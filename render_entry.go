@@ -1,5 +1,7 @@
 package muc
 
+import "slices"
+
 // renderArrival tells everybody else of a session that came in; its own share is
 // renderEntry's.
 func (t *turn) renderArrival(b *Joined) {
@@ -9,11 +11,7 @@ func (t *turn) renderArrival(b *Joined) {
 		return // came and went in one step
 	}
 	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), "")
-	for _, to := range r.audience().sessionsOf(o) {
-		if to != b.JID {
-			t.send([]JID{to}, r.recipe(o), viewSelf, &extra{tail: statuses(statusSelf)})
-		}
-	}
+	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
 }
 
 // renderEntry sends to a session all that entering entitles it to, in the order
@@ -26,6 +24,7 @@ func (t *turn) renderEntry(j *joinRender) {
 	}
 	to := []JID{j.session}
 	own, v := ses.occ, s.viewOf(ses.occ.role)
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.occupants)+s.conf.historyLength()+1)
 	for _, o := range s.occupants {
 		if o != own && s.shows(o.role, own) {
 			t.send(to, r.recipe(o), v, nil)

@@ -37,6 +37,14 @@ func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
 	}
 }
 
+// tellEach sends a presence to sessions that it is about, whatever else they get.
+func (t *turn) tellEach(own []JID, doc *rendered, tail string) {
+	x := &extra{tail: tail}
+	for i := range own {
+		t.send(own[i:i+1:i+1], doc, viewSelf, x)
+	}
+}
+
 // renderDepartures tells who is gone: the one concerned first, then the others.
 func (t *turn) renderDepartures(events []Event) {
 	for _, ev := range events {
@@ -255,7 +263,7 @@ func (t *turn) renderRenamed(b *Renamed) {
 	stays := s.occupantByNumber(b.From)
 	switch {
 	case b.From == b.Occupant:
-		t.tellSelf(o, gone, self)
+		t.tellEach(r.audience().sessionsOf(o), gone, self)
 		t.tell(o.num, shown, gone, statuses(statusRenamed))
 	case stays != nil:
 		t.send([]JID{b.JID}, gone, viewSelf, &extra{tail: self})
@@ -277,6 +285,7 @@ func (t *turn) renderRenamed(b *Renamed) {
 // renderLostTouch tells somebody who believes to be inside that he is not
 // (XEP-0045 §7.2.18).
 func (t *turn) renderLostTouch() {
-	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource()})
+	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource(),
+		item: item{reason: "You are not in the room."}})
 	t.toSender(doc, viewNone, &extra{tail: statuses(statusSelf, statusKicked, statusError)})
 }

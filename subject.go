@@ -35,14 +35,16 @@ func (t *turn) changeSubject(o *occupant) *StanzaError {
 // there is none, because it ends the entry (XEP-0045 §7.2.15).
 func (t *turn) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.subject
-	m := Message{Payload: emptyElement("subject")}
-	var x *extra
-	if e != nil {
-		m.Nick, m.ID, m.Lang, m.OccupantID, m.StanzaID = e.msg.Nick, e.msg.ID, e.msg.Lang, e.msg.OccupantID, e.msg.StanzaID
-		m.Payload = subjectOnly(e.msg.Payload)
-		x = &extra{tail: r.delayTail(e)}
+	if e == nil {
+		t.send(to, r.renderMessage(&Message{Payload: emptyElement("subject")}), viewNone, nil)
+		return
 	}
-	t.send(to, r.renderMessage(&m), viewNone, x)
+	if e.doc.doc == nil {
+		m := *e.msg
+		m.Payload = subjectOnly(m.Payload)
+		e.doc.doc = r.renderMessage(&m)
+	}
+	t.send(to, e.doc.doc, viewNone, r.late(e))
 }
 
 // subjectOnly keeps the subject elements of a payload, in all languages.

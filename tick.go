@@ -46,8 +46,9 @@ func (s *state) deserted() bool {
 }
 
 // Tick does what is due: it opens a room whose creator has not configured it in
-// time with the default configuration (XEP-0045 §10.1.1), ends a deserted one,
-// and refuses what the host was asked and did not answer.
+// time with the default configuration (XEP-0045 §10.1.1), or ends it, if
+// Config.EndUnconfigured says so; it ends a deserted one, and refuses what the
+// host was asked and did not answer.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
 	t := turn{r: r, now: r.clock(now), fx: &fx}
@@ -55,13 +56,14 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	if !s.alive() {
 		return fx, nil
 	}
-	if s.deserted() {
-		t.end(&RoomDestroyed{})
+	unconfigured := s.life == Locked && !s.lockedUntil.After(t.now)
+	if s.deserted() || unconfigured && r.cfg.EndUnconfigured {
+		t.destroy(&RoomDestroyed{})
 		t.commit()
 		return fx, nil
 	}
 	t.expireAsks()
-	if s.life == Locked && !s.lockedUntil.After(t.now) {
+	if unconfigured {
 		t.propose(&Unlocked{})
 	}
 	t.commit()
