@@ -3,6 +3,7 @@ package muc
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // apply is the one place where a room changes. Live calls and Restore go
@@ -91,6 +92,15 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 		return s.applyRemoved(b)
 	case *VoiceRequested:
 		return s.applyVoiceRequested(b, ev.Time)
+	case *PrivateSent:
+		s.privates = append(s.privates, private{b.Session, b.Occupant, b.ID})
+		if over := len(s.privates) - lim.Privates; over > 0 {
+			s.privates = slices.Delete(s.privates, 0, over)
+		}
+	case *PrivateBounced:
+		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
+	case *RateSpent:
+		s.applySpent(rateKey{b.JID, b.Kind}, b.Until, ev.Time)
 	case *Asked:
 		s.asks = append(s.asks, b)
 	case *Answered:
@@ -127,6 +137,33 @@ func (s *state) applyConfigured(b *Configured) error {
 func (s *state) applyDestroyed(b *RoomDestroyed) {
 	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
 		creator: s.creator, keyPrint: s.keyPrint, end: b, shape: s.shape + 1}
+}
+
+func (s *state) applyBounced(p private) error {
+	i := slices.Index(s.privates, p)
+	if i < 0 {
+		return badEvent("no such private message")
+	}
+	s.privates = slices.Delete(s.privates, i, i+1)
+	return nil
+}
+
+// leastSweep is how many entries of spent rates are not worth a look.
+const leastSweep = 64
+
+// applySpent notes how much of a rate is used up. Now and then it looks for what
+// has become meaningless, so that no more than half of the entries ever are.
+func (s *state) applySpent(k rateKey, until, now time.Time) {
+	s.spent.put(k, until)
+	if s.spent.len() < max(s.spentSweep, leastSweep) {
+		return
+	}
+	for _, old := range sortedKeys(&s.spent, compareRateKeys) {
+		if at, _ := s.spent.get(old); !at.After(now) {
+			s.spent.drop(old)
+		}
+	}
+	s.spentSweep = 2 * s.spent.len()
 }
 
 func (s *state) applyAnswered(b *Answered) error {

@@ -119,11 +119,10 @@ func (s *state) applyJoined(b *Joined) error {
 		s.shape++
 	}
 	s.lastSession = b.Session
-	ses := &session{num: b.Session, real: b.JID, occ: o, payload: b.Payload}
+	ses := &session{num: b.Session, real: b.JID, occ: o}
 	o.sessions = append(o.sessions, ses)
 	s.sessions.put(b.JID, ses)
-	o.front = ses
-	o.presence.drop()
+	ses.says(b.Lang, b.Payload)
 	return nil
 }
 
@@ -157,19 +156,39 @@ func (s *state) dropOccupant(o *occupant) {
 	s.forgetIfEmpty(o.person)
 }
 
-// dropSession takes a session out of its occupant. The front passes to the
-// session that joined last.
+// says notes what a session says in its presence, which is its occupant's from
+// now on.
+func (ses *session) says(lang, payload string) {
+	o := ses.occ
+	if f := o.front; f != nil && f != ses {
+		ses.spoke = f.spoke + 1
+	}
+	ses.lang, ses.payload = lang, payload
+	o.front = ses
+	o.presence.drop()
+}
+
+// dropSession takes a session out of its occupant. The front passes to whoever
+// of the others spoke last.
 func (s *state) dropSession(ses *session) {
 	s.shape++
 	o := ses.occ
 	o.sessions = slices.DeleteFunc(o.sessions, func(x *session) bool { return x == ses })
 	if o.front == ses {
-		o.front = nil
-		if n := len(o.sessions); n > 0 {
-			o.front = o.sessions[n-1]
-		}
+		o.front = lastSpoken(o.sessions)
 		o.presence.drop()
 	}
+}
+
+// lastSpoken finds the session that spoke of its presence last, nil among none.
+func lastSpoken(list []*session) *session {
+	var last *session
+	for _, ses := range list {
+		if last == nil || ses.spoke > last.spoke {
+			last = ses
+		}
+	}
+	return last
 }
 
 func (s *state) applyPresence(b *PresenceChanged) error {
@@ -177,9 +196,7 @@ func (s *state) applyPresence(b *PresenceChanged) error {
 	if !ok {
 		return badEvent("no such session")
 	}
-	ses.payload = b.Payload
-	ses.occ.front = ses
-	ses.occ.presence.drop()
+	ses.says(b.Lang, b.Payload)
 	return nil
 }
 
@@ -209,15 +226,13 @@ func (s *state) applyRenamed(b *Renamed) error {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.dropSession(ses)
-		ses.occ = to
+		ses.occ, ses.spoke = to, 0
 		to.sessions = append(to.sessions, ses)
 		if len(old.sessions) == 0 {
 			s.dropOccupant(old)
 		}
 	}
-	ses.payload = b.Payload
-	ses.occ.front = ses
-	ses.occ.presence.drop()
+	ses.says(b.Lang, b.Payload)
 	return nil
 }
 

@@ -44,6 +44,12 @@ func (r *Room) load(b []byte) error {
 	for _, v := range shot.VoiceAsked {
 		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time})
 	}
+	for _, p := range shot.Privates {
+		s.privates = append(s.privates, private{p.Session, p.Occupant, p.ID})
+	}
+	for _, x := range shot.Spent {
+		s.spent.put(rateKey{x.JID, x.Kind}, x.Until)
+	}
 	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
@@ -92,17 +98,12 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 		if _, inside := s.sessions.get(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
 			return badEvent("a session that cannot be")
 		}
-		ses := &session{num: x.Number, real: x.JID, occ: o, payload: x.Payload}
+		ses := &session{num: x.Number, spoke: x.Spoke, real: x.JID, occ: o, lang: x.Lang, payload: x.Payload}
 		o.sessions = append(o.sessions, ses)
 		s.sessions.put(x.JID, ses)
 		s.lastSession = max(s.lastSession, x.Number)
-		if x.Number == shot.Front {
-			o.front = ses
-		}
 	}
-	if o.front == nil && len(o.sessions) > 0 {
-		return badEvent("no session in front")
-	}
+	o.front = lastSpoken(o.sessions)
 	return nil
 }
 

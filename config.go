@@ -59,6 +59,11 @@ type Config struct {
 	Info []InfoField
 	// Limits bound what people can make the room hold. Zero fields get defaults.
 	Limits Limits
+	// Rates bound how fast people may send. Zero fields bound nothing.
+	Rates Rates
+	// SpeakFromOutside lets admins and owners speak to the room, and set its subject,
+	// without being inside. They are heard as the room itself (§7.4).
+	SpeakFromOutside bool
 
 	// AnswersIQ tells which requests to the room the host answers: it gets them as
 	// an [Ask]. Space and local name are those of the payload. Nil means none, and
@@ -138,7 +143,9 @@ type Limits struct {
 	StanzaAttrs     int // on one element: 32
 	NickBytes       int // 64
 	StatusBytes     int // of a presence status: 1024
+	PresenceBytes   int // of all that a session says in its presence: 8192
 	SubjectBytes    int // 4096
+	BodyBytes       int // of a message body in one language: 16384
 	ReasonBytes     int // of a reason for a kick, ban or destruction: 1024
 	FieldBytes      int // of one value in a form: 4096
 	Occupants       int // 20000; a room's own maxusers can only lower it
@@ -151,6 +158,7 @@ type Limits struct {
 	ItemsPerSet     int // in one admin request: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
+	Privates        int // private messages whose errors still find their way back: 200
 }
 
 // withDefaults fills in the limits that are zero.
@@ -165,7 +173,9 @@ func (l Limits) withDefaults() Limits {
 		{&l.StanzaAttrs, 32},
 		{&l.NickBytes, 64},
 		{&l.StatusBytes, 1024},
+		{&l.PresenceBytes, 8192},
 		{&l.SubjectBytes, 4096},
+		{&l.BodyBytes, 16384},
 		{&l.ReasonBytes, 1024},
 		{&l.FieldBytes, 4096},
 		{&l.Occupants, 20000},
@@ -178,6 +188,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.ItemsPerSet, 100},
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},
+		{&l.Privates, 200},
 	} {
 		if *f.limit == 0 {
 			*f.limit = f.otherwise
@@ -213,7 +224,9 @@ func (c Config) complete() (Config, error) {
 		c.AskTimeout = defaultAskTimeout
 	}
 	c.Limits = c.Limits.withDefaults()
-	return c, nil
+	var err error
+	c.Rates, err = c.Rates.complete()
+	return c, err
 }
 
 func (c *Config) mayCreate(creator JID) *StanzaError {

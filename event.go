@@ -17,7 +17,8 @@ import (
 // [*AffiliationChanged], [*Registered], [*Deregistered], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*RoomDestroyed]; volatile: [*Joined],
 // [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
-// [*MessageKept], [*VoiceRequested], [*Asked], [*Answered].
+// [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
+// [*RateSpent], [*Asked], [*Answered].
 //
 // A body must not be changed: the room shares it.
 type Event struct {
@@ -70,6 +71,9 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(Removed) },
 	func() EventBody { return new(MessageKept) },
 	func() EventBody { return new(VoiceRequested) },
+	func() EventBody { return new(PrivateSent) },
+	func() EventBody { return new(PrivateBounced) },
+	func() EventBody { return new(RateSpent) },
 	func() EventBody { return new(Asked) },
 	func() EventBody { return new(Answered) },
 }

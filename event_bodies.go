@@ -76,23 +76,30 @@ type (
 		Key        string `json:"key"`
 		OccupantID string `json:"occupant_id"`
 		Role       Role   `json:"role"`
+		Lang       string `json:"lang,omitempty"`
 		Payload    string `json:"payload,omitempty"`
 	}
 	// PresenceChanged: a session said something new about its availability.
 	PresenceChanged struct {
 		JID     JID    `json:"jid"`
+		Lang    string `json:"lang,omitempty"`
 		Payload string `json:"payload,omitempty"`
 	}
 	// Renamed: a session goes by another nick. Occupant is whom it belongs to
 	// now: the same as before (From), a new one when other sessions stay behind under
-	// the old nick, or another of the same person (XEP-0045 §7.6, §7.2.8).
+	// the old nick, or another of the same person (XEP-0045 §7.6, §7.2.8). Old and
+	// Role are those of the occupant before; Front says that the session's presence
+	// was the occupant's.
 	Renamed struct {
 		JID      JID    `json:"jid"`
 		From     uint32 `json:"from"`
 		Occupant uint32 `json:"occupant"`
 		Old      string `json:"old"`
+		Role     Role   `json:"role"`
+		Front    bool   `json:"front"`
 		Nick     string `json:"nick"`
 		Key      string `json:"key"`
+		Lang     string `json:"lang,omitempty"`
 		Payload  string `json:"payload,omitempty"`
 	}
 	// RoleChanged: an occupant has another role (XEP-0045 §5.1.3).
@@ -115,6 +122,7 @@ type (
 		How         Departure   `json:"how,omitempty"`
 		Last        bool        `json:"last"`
 		Front       bool        `json:"front"`
+		Lang        string      `json:"lang,omitempty"`
 		Payload     string      `json:"payload,omitempty"`
 	}
 	// Removed: an occupant was put out with all of its sessions. Role and
@@ -140,6 +148,28 @@ type (
 		Occupant uint32 `json:"occupant"`
 		JID      JID    `json:"jid"`
 		Nick     string `json:"nick"`
+	}
+	// PrivateSent: a session sent a private message to an occupant (XEP-0045 §7.5).
+	// What it said is nobody's business; that it was sent is remembered for a while,
+	// so that an error can find its way back.
+	PrivateSent struct {
+		Session  uint32 `json:"session"`
+		Occupant uint32 `json:"occupant"`
+		ID       string `json:"id,omitempty"`
+	}
+	// PrivateBounced: a private message came back as an error, and its sender was
+	// told.
+	PrivateBounced struct {
+		Session  uint32 `json:"session"`
+		Occupant uint32 `json:"occupant"`
+		ID       string `json:"id,omitempty"`
+	}
+	// RateSpent: a person used up a part of what Config.Rates allows. Until is when
+	// all of it will be there again.
+	RateSpent struct {
+		JID   JID       `json:"jid"`
+		Kind  RateKind  `json:"kind"`
+		Until time.Time `json:"until"`
 	}
 	// Asked: the room put a request to the host, which is to be answered before
 	// the deadline. ID names it in Do(Answer{…}); IQ is the asker's id.
@@ -230,5 +260,8 @@ func (*Left) eventType() eventType               { return eventType{"left", 1, f
 func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
 func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
 func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
+func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
+func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
+func (*RateSpent) eventType() eventType          { return eventType{"rate-spent", 1, false} }
 func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
 func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }

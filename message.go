@@ -145,7 +145,7 @@ func (t *turn) privateMessage() *StanzaError {
 	if to == nil || len(to.sessions) == 0 {
 		return refuse(ItemNotFound, "7.5", "there is no such occupant")
 	}
-	if to.person != ses.occ.person && !r.st.conf.AllowPM.allows(ses.occ.role, to.role) {
+	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.st.affiliationOf(in.from.Bare()), to.role) {
 		return refuse(Forbidden, "7.5", "private messages are not allowed here")
 	}
 	payload, refused := t.messagePayload()

@@ -31,6 +31,9 @@ type RoomConfig struct {
 	// AllowInvites lets members of a members-only room invite.
 	AllowInvites bool    `json:"allow_invites,omitempty"`
 	AllowPM      AllowPM `json:"allow_pm,omitempty"`
+	// ModeratorPM lets everybody write to moderators privately, whatever AllowPM
+	// says.
+	ModeratorPM bool `json:"moderator_pm,omitempty"`
 	// HiddenRoles are the roles whose presence only moderators see.
 	HiddenRoles RoleSet `json:"hidden_roles,omitempty"`
 	// ShowAbsent tells newcomers of affiliated people who are not inside.
@@ -52,6 +55,8 @@ type RoomConfig struct {
 	// VoiceInterval is how many seconds a visitor has to wait before he may ask for
 	// voice again: 0 means 1800, negative none.
 	VoiceInterval int `json:"voice_interval,omitempty"`
+	// NoVisitorStatus takes the status texts out of the presence of visitors.
+	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
 }
 
 const (
@@ -102,15 +107,21 @@ const (
 	PMParticipants
 	PMModerators
 	PMNone
+	PMAffiliated // members, admins and owners
 )
 
-// allows judges a private message by the roles of both sides.
-func (a AllowPM) allows(from, _ Role) bool {
-	switch a {
+// allowsPM judges a private message by who sends it, and to what role.
+func (c *RoomConfig) allowsPM(from Role, aff Affiliation, to Role) bool {
+	if c.ModeratorPM && to == Moderator {
+		return true
+	}
+	switch c.AllowPM {
 	case PMParticipants:
 		return from >= Participant
 	case PMModerators:
 		return from >= Moderator
+	case PMAffiliated:
+		return aff >= Member
 	case PMNone:
 		return false
 	}
@@ -192,6 +203,8 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.AllowInvites }).
 		also("{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites"),
 	allowPM,
+	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
+		func(c *RoomConfig) *bool { return &c.ModeratorPM }),
 	presenceBroadcast,
 	memberList,
 	number("muc#roomconfig_historylength", "Messages shown to newcomers", 0, maxHistory,
@@ -226,6 +239,8 @@ var configFields = []*configField{
 			}
 			c.VoiceInterval = n
 		}, "").also("muc#roomconfig_voicerequestmininterval"),
+	boolean("muc#roomconfig_allowvisitorstatus", "Visitors may show a status text", true,
+		func(c *RoomConfig) *bool { return &c.NoVisitorStatus }).also("allow_visitor_status"),
 }
 
 // configFieldNamed finds a row by its name or an alias.

@@ -30,14 +30,16 @@ var secret = &configField{
 	},
 }
 
-var pmNames = []string{"anyone", "participants", "moderators", "none"}
+var pmNames = []string{"anyone", "participants", "moderators", "none", "affiliated"}
 
 // pmAliases are other servers' words for the same.
 var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "participant": "participants",
-	"moderator": "moderators", "nobody": "none"}
+	"moderator": "moderators", "nobody": "none", "members": "affiliated",
+	// A server whose field is a boolean; it comes under the alias.
+	"1": "anyone", "true": "anyone", "0": "none", "false": "none"}
 
 var allowPM = &configField{
-	name: "muc#roomconfig_allowpm", typ: "list-single", label: "Who may send private messages", options: pmNames,
+	name: "muc#roomconfig_allowpm", aliases: []string{"allow_private_messages"}, typ: "list-single", label: "Who may send private messages", options: pmNames,
 	get: func(c *RoomConfig) []string { return []string{pmNames[c.AllowPM]} },
 	set: func(c *RoomConfig, v []string) error {
 		name := first(v)

@@ -43,6 +43,8 @@ type snapshot struct {
 	LastSession  uint32         `json:"last_session,omitempty"`
 	VoiceAsked   []voiceShot    `json:"voice_asked,omitempty"`
 	Asks         []*Asked       `json:"asks,omitempty"`
+	Privates     []privateShot  `json:"privates,omitempty"`
+	Spent        []spentShot    `json:"spent,omitempty"`
 }
 
 type personShot struct {
@@ -73,14 +75,27 @@ type occupantShot struct {
 	Key        string        `json:"key"`
 	OccupantID string        `json:"occupant_id"`
 	Role       Role          `json:"role"`
-	Front      uint32        `json:"front,omitempty"`
 	Sessions   []sessionShot `json:"sessions,omitempty"`
 }
 
 type sessionShot struct {
 	Number  uint32 `json:"number"`
+	Spoke   uint32 `json:"spoke,omitempty"`
 	JID     JID    `json:"jid"`
+	Lang    string `json:"lang,omitempty"`
 	Payload string `json:"payload,omitempty"`
+}
+
+type privateShot struct {
+	Session  uint32 `json:"session"`
+	Occupant uint32 `json:"occupant"`
+	ID       string `json:"id,omitempty"`
+}
+
+type spentShot struct {
+	JID   JID       `json:"jid"`
+	Kind  RateKind  `json:"kind"`
+	Until time.Time `json:"until"`
 }
 
 const kindDurable, kindLive = "durable", "live"
@@ -109,6 +124,14 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		for i := range s.voiceAsked {
 			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), s.voiceAsked[i].at})
 		}
+		for _, p := range s.privates {
+			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
+		}
+		for _, k := range sortedKeys(&s.spent, compareRateKeys) {
+			if until, _ := s.spent.get(k); until.After(s.at) {
+				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, until})
+			}
+		}
 		for _, o := range s.occupants {
 			shot.Occupants = append(shot.Occupants, o.shoot())
 		}
@@ -122,11 +145,8 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 
 func (o *occupant) shoot() occupantShot {
 	shot := occupantShot{Number: o.num, JID: o.person.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id, Role: o.role}
-	if o.front != nil {
-		shot.Front = o.front.num
-	}
 	for _, ses := range o.sessions {
-		shot.Sessions = append(shot.Sessions, sessionShot{ses.num, ses.jid(), ses.payload})
+		shot.Sessions = append(shot.Sessions, sessionShot{ses.num, ses.spoke, ses.jid(), ses.lang, ses.payload})
 	}
 	return shot
 }

@@ -53,6 +53,12 @@ type state struct {
 
 	asks []*Asked // open questions to the host, in the order of asking
 
+	privates []private // the last private messages, bounded by Config.Limits
+	// spent is until when a person's share of Config.Rates is used up. What lies in
+	// the past means nothing; it is swept out when there are spentSweep entries.
+	spent      index[rateKey, time.Time]
+	spentSweep int
+
 	// shape counts the changes that recipient lists cannot follow by appending.
 	shape uint64
 }
@@ -90,9 +96,18 @@ type occupant struct {
 // session is one connected client of an occupant.
 type session struct {
 	num     uint32 // never used again: it names the session in relayed ids
+	spoke   uint32 // higher than that of the occupant's sessions who spoke earlier
 	real    JID    // full; read in visibility.go only
 	occ     *occupant
-	payload string // what the client says in its presence, canonical
+	lang    string // of what the client says in its presence, and
+	payload string // what it says, canonical
+}
+
+// private is a private message that may still come back as an error: who sent
+// it, to whom, under which id.
+type private struct {
+	session, occupant uint32
+	id                string
 }
 
 // entry is a message that newcomers are shown.

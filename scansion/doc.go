@@ -152,7 +152,9 @@
 //	# title: …                   what the script shows
 //
 // The settings are nick-lockdown (off, refuse or assign), open-registration,
-// create-by-form, tombstones and instant (true or false), lock-timeout and ask-timeout (durations), may-create
+// create-by-form, tombstones, instant and speak-from-outside (true or false),
+// rate-messages and rate-presence (a burst and an interval, as in 5/10s),
+// lock-timeout and ask-timeout (durations), may-create
 // (the bare JID of the only one who may), answers-iq (a namespace of requests
 // that the host can answer), a limit for each field of muc.Limits, such as
 // limit-occupants or limit-nick-bytes, and those of [Options.Settings].

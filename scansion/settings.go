@@ -26,12 +26,15 @@ var builtinSettings = map[string]Setting{
 		cfg.NickLockdown = policy
 		return nil
 	},
-	"open-registration": setBool(func(cfg *muc.Config) *bool { return &cfg.OpenRegistration }),
-	"create-by-form":    setBool(func(cfg *muc.Config) *bool { return &cfg.CreateByForm }),
-	"tombstones":        setBool(func(cfg *muc.Config) *bool { return &cfg.Tombstones }),
-	"instant":           setBool(func(cfg *muc.Config) *bool { return &cfg.Instant }),
-	"lock-timeout":      setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.LockTimeout }),
-	"ask-timeout":       setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.AskTimeout }),
+	"open-registration":  setBool(func(cfg *muc.Config) *bool { return &cfg.OpenRegistration }),
+	"create-by-form":     setBool(func(cfg *muc.Config) *bool { return &cfg.CreateByForm }),
+	"tombstones":         setBool(func(cfg *muc.Config) *bool { return &cfg.Tombstones }),
+	"instant":            setBool(func(cfg *muc.Config) *bool { return &cfg.Instant }),
+	"lock-timeout":       setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.LockTimeout }),
+	"ask-timeout":        setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.AskTimeout }),
+	"speak-from-outside": setBool(func(cfg *muc.Config) *bool { return &cfg.SpeakFromOutside }),
+	"rate-messages":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Messages }),
+	"rate-presence":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Presence }),
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
 		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {
@@ -78,6 +81,21 @@ func setBool(field func(*muc.Config) *bool) Setting {
 func setDuration(field func(*muc.Config) *time.Duration) Setting {
 	return func(cfg *muc.Config, value string) (err error) {
 		*field(cfg), err = time.ParseDuration(value)
+		return err
+	}
+}
+
+// setRate reads a rate as its burst and its interval: 5/10s.
+func setRate(field func(*muc.Config) *muc.Rate) Setting {
+	return func(cfg *muc.Config, value string) (err error) {
+		burst, every, ok := strings.Cut(value, "/")
+		if !ok {
+			return fmt.Errorf("a rate is a number and a duration, as in 5/10s, not %q", value)
+		}
+		rate := field(cfg)
+		if rate.Burst, err = strconv.Atoi(burst); err == nil {
+			rate.Every, err = time.ParseDuration(every)
+		}
 		return err
 	}
 }
