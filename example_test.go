@@ -1,0 +1,349 @@
+package muc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// The room is called by its host and says what to store and what to send.
+func Example() {
+	room, err := muc.New(muc.Config{Room: muc.MustParseJID("cellar@chat.example"), Secret: secret})
+	if err != nil {
+		log.Fatal(err)
+	}
+	step := func(fx muc.Effects, err error) {
+		if err != nil {
+			log.Fatal(err) // the host's fault: the room has not changed
+		}
+		if err := store.Append(fx.Events); err != nil {
+			log.Fatal(err) // drop the room; muc.Restore makes it again
+		}
+		for _, out := range fx.Outbound { // nothing goes out before it is stored
+			for _, to := range out.To() {
+				send(to, out.AppendXML(nil, to, ""))
+			}
+		}
+	}
+
+	step(room.Handle(time.Now(), parse(`<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'>
+		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))) // a stanza off the wire
+	step(room.Do(time.Now(), muc.Kick{Nick: "Romeo", Reason: "closing time"})) // the host's own hand
+	step(room.Tick(time.Now()))                                                // what room.Deadline said is due
+
+	// Output:
+	// to romeo@example.org/pda: presence from cellar@chat.example/Romeo
+	// to romeo@example.org/pda: message from cellar@chat.example
+	// to romeo@example.org/pda: presence from cellar@chat.example/Romeo, unavailable
+}
+
+// Somebody enters a room where others are. Moderators see his address, the
+// others do not; he gets everybody's presence, his own, the past and the
+// subject.
+func ExampleRoom_Handle() {
+	room := roomWith("Romeo")
+	fx, err := room.Handle(evening, parse(`<presence from='juliet@example.org/pad' to='cellar@chat.example/Juliet'>
+		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, out := range fx.Outbound {
+		stanza := out.Stanza()
+		fmt.Println(stanza.SelectAttrValue("from", ""), "to", out.To())
+		if item := stanza.FindElement("x/item"); item != nil {
+			fmt.Println("  role", item.SelectAttrValue("role", ""), "jid", item.SelectAttrValue("jid", "-"))
+		}
+	}
+	for _, ev := range fx.Events {
+		fmt.Println("event", ev.Type(), "durable:", ev.Durable())
+	}
+	// Output:
+	// cellar@chat.example/Juliet to [romeo@example.org/pda]
+	//   role participant jid juliet@example.org/pad
+	// cellar@chat.example/Romeo to [juliet@example.org/pad]
+	//   role moderator jid -
+	// cellar@chat.example/Juliet to [juliet@example.org/pad]
+	//   role participant jid juliet@example.org/pad
+	// cellar@chat.example to [juliet@example.org/pad]
+	// event joined durable: false
+}
+
+// A broken rule is no Go error: the sender gets an error stanza, the host reads
+// in Effects.Refused which rule it was, and the room has not changed.
+func ExampleEffects_refused() {
+	room := roomWith("Romeo")
+	fx, err := room.Handle(evening, parse(`<presence from='tybalt@example.org/pc' to='cellar@chat.example/ROMEO'>
+		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(fx.Refused)
+	fmt.Println(len(fx.Events), "events")
+	for _, out := range fx.Outbound {
+		fmt.Println(string(out.AppendXML(nil, out.To()[0], "")))
+	}
+	// Output:
+	// muc: conflict: the nick is in use (XEP-0045 §7.2.8)
+	// 0 events
+	// <presence to='tybalt@example.org/pc' from='cellar@chat.example/ROMEO' type='error'><x xmlns='http://jabber.org/protocol/muc'/><error type='cancel' by='cellar@chat.example'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>the nick is in use</text></error></presence>
+}
+
+// The host's own hand needs no privilege. With As it acts in somebody's name and
+// under his privileges; a refusal is an error then, and nobody is told.
+func ExampleKick() {
+	room := roomWith("Romeo", "Juliet", "Tybalt")
+
+	_, err := room.Do(evening, muc.Kick{Nick: "Romeo", As: muc.MustParseJID("juliet@example.org/pda")})
+	fmt.Println(errors.Is(err, &muc.StanzaError{Condition: muc.Forbidden}), err)
+
+	fx, err := room.Do(evening, muc.Kick{Nick: "Tybalt", Reason: "duel"})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, out := range fx.Outbound {
+		var codes []string
+		for _, status := range out.Stanza().FindElements("x/status") {
+			codes = append(codes, status.SelectAttrValue("code", ""))
+		}
+		fmt.Println("to", out.To(), "status", strings.Join(codes, " "))
+	}
+	// Output:
+	// true muc: forbidden: only moderators change roles (XEP-0045 §8)
+	// to [tybalt@example.org/pda] status 110 307
+	// to [romeo@example.org/pda] status 307
+	// to [juliet@example.org/pda] status 307
+}
+
+// A host configures a room with a value; owners do the same with a form. What
+// follows from it happens at once: here, somebody is no member.
+func ExampleConfigure() {
+	room := roomWith("Romeo", "Juliet")
+	conf := room.RoomConfig()
+	conf.Name, conf.MembersOnly = "The wine cellar", true
+	fx, err := room.Do(evening, muc.Configure{Config: conf})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, ev := range fx.Events {
+		switch b := ev.Body.(type) {
+		case *muc.Configured:
+			for _, c := range b.Changes {
+				fmt.Println(c.Var, c.Old, "->", c.New)
+			}
+		case *muc.Removed:
+			fmt.Println(b.Nick, "is put out:", b.Cause)
+		}
+	}
+	// Output:
+	// muc#roomconfig_roomname [] -> [The wine cellar]
+	// muc#roomconfig_membersonly [0] -> [1]
+	// Juliet is put out: members-only
+}
+
+// A room is rebuilt from its durable events alone: nobody is inside, all that
+// matters is remembered.
+func ExampleRestore() {
+	config := muc.Config{Room: muc.MustParseJID("cellar@chat.example"), Secret: secret, Instant: true}
+	room, err := muc.New(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var stored bytes.Buffer // a line of JSON for each durable event
+	keep := func(fx muc.Effects, err error) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, ev := range fx.Events {
+			if !ev.Durable() {
+				continue
+			}
+			if err := json.NewEncoder(&stored).Encode(ev); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	keep(room.Do(evening, muc.Create{
+		Owner: muc.MustParseJID("romeo@example.org"), Config: muc.RoomConfig{Name: "The wine cellar", Persistent: true},
+	}))
+	keep(room.Do(evening, muc.SetSubject{Subject: "Wherefore?"}))
+	keep(room.Do(evening, muc.SetAffiliation{JID: muc.MustParseJID("tybalt@example.org"), Affiliation: muc.Outcast}))
+
+	var events []muc.Event
+	for lines := json.NewDecoder(&stored); lines.More(); {
+		var ev muc.Event
+		if err := lines.Decode(&ev); err != nil {
+			log.Fatal(err)
+		}
+		events = append(events, ev)
+	}
+	again, err := muc.Restore(config, nil, events)
+	if err != nil {
+		log.Fatal(err)
+	}
+	subject, _ := again.Subject()
+	fmt.Println(again.RoomConfig().Name, "/", subject, "/ last event", again.Seq())
+	for jid, affiliation := range again.Affiliations() {
+		fmt.Println(jid, affiliation)
+	}
+	fmt.Println(bytes.Equal(room.Snapshot(muc.Durable), again.Snapshot(muc.Durable)))
+	// Output:
+	// The wine cellar / Wherefore? / last event 4
+	// romeo@example.org owner
+	// tybalt@example.org outcast
+	// true
+}
+
+// A live snapshot moves a room to another process in mid-conversation: nobody
+// inside notices.
+func ExampleRoom_Snapshot() {
+	room := roomWith("Romeo", "Juliet")
+	config := muc.Config{Room: muc.MustParseJID("cellar@chat.example"), Secret: secret}
+	moved, err := muc.Restore(config, room.Snapshot(muc.Live), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for o := range moved.Occupants() {
+		fmt.Println(o.Nick, o.Role, o.Affiliation, o.Sessions)
+	}
+	// Output:
+	// Romeo moderator owner [romeo@example.org/pda]
+	// Juliet participant none [juliet@example.org/pda]
+}
+
+// A message to everybody is one payload and two lists of addresses, whatever the
+// size of the room. AppendXML writes it for one reader, into the caller's buffer;
+// with a namespace for transports that frame each stanza on its own.
+func ExampleOutbound_AppendXML() {
+	room := roomWith("Romeo", "Juliet", "Tybalt")
+	fx, err := room.Handle(evening, parse(`<message from='juliet@example.org/pda' to='cellar@chat.example' type='groupchat' id='m1'>
+		<body>O Romeo!</body></message>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	var buffer []byte
+	for _, out := range fx.Outbound {
+		fmt.Println("one stanza to", len(out.To()))
+		for _, to := range out.To() {
+			buffer = out.AppendXML(buffer[:0], to, "jabber:client")
+			fmt.Println(string(buffer[:bytes.IndexByte(buffer, '>')+1]))
+		}
+	}
+	// Output:
+	// one stanza to 1
+	// <message xmlns='jabber:client' to='romeo@example.org/pda' from='cellar@chat.example/Juliet' type='groupchat' id='m1'>
+	// one stanza to 2
+	// <message xmlns='jabber:client' to='juliet@example.org/pda' from='cellar@chat.example/Juliet' type='groupchat' id='m1'>
+	// <message xmlns='jabber:client' to='tybalt@example.org/pda' from='cellar@chat.example/Juliet' type='groupchat' id='m1'>
+}
+
+// A bot reads the room's events instead of stanzas, and speaks with Do.
+func Example_bot() {
+	room := roomWith("Romeo")
+	fx, err := room.Handle(evening, parse(`<message from='romeo@example.org/pda' to='cellar@chat.example' type='groupchat' id='m1'>
+		<body>!time</body></message>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, ev := range fx.Events {
+		said, ok := ev.Body.(*muc.MessageArchived)
+		if !ok || !strings.Contains(said.Payload, "<body>!time</body>") {
+			continue
+		}
+		answer, err := room.Do(evening, muc.Say{Body: said.Nick + ": it is " + ev.Time.Format(time.TimeOnly)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, out := range answer.Outbound {
+			stanza := out.Stanza()
+			fmt.Println(stanza.SelectAttrValue("from", ""), "to", out.To(), stanza.FindElement("body").Text())
+		}
+	}
+	// Output:
+	// cellar@chat.example to [romeo@example.org/pda] Romeo: it is 20:00:00
+}
+
+// Policy is a pure function of the host's that returns nil or a refusal. It is
+// asked only about what all rules of the room admit.
+func ExampleConfig() {
+	config := muc.Config{
+		Room:   muc.MustParseJID("cellar@chat.example"),
+		Secret: secret,
+		MayCreate: func(creator muc.JID) *muc.StanzaError {
+			if creator.Domain() != "example.org" {
+				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "rooms are for our own people", Section: "house rule 1"}
+			}
+			return nil
+		},
+	}
+	room, err := muc.New(config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fx, err := room.Handle(evening, parse(`<presence from='iago@elsewhere.example/x' to='cellar@chat.example/Iago'>
+		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+	fmt.Println(fx.Refused, err)
+	fmt.Println(room.State())
+	// Output:
+	// muc: not-allowed: rooms are for our own people (house rule 1) <nil>
+	// unborn
+}
+
+// What the examples need and a host has.
+
+var (
+	secret  = []byte("at least sixteen random bytes, kept")
+	evening = time.Date(2026, time.May, 1, 20, 0, 0, 0, time.UTC)
+	store   memory
+)
+
+// memory is a store that forgets when the process ends.
+type memory struct{ events []muc.Event }
+
+func (m *memory) Append(events []muc.Event) error {
+	m.events = append(m.events, events...)
+	return nil
+}
+
+func send(to muc.JID, stanza []byte) {
+	el := parse(string(stanza))
+	kind := ""
+	if t := el.SelectAttrValue("type", ""); el.Tag == "presence" && t != "" {
+		kind = ", " + t
+	}
+	fmt.Printf("to %s: %s from %s%s\n", to, el.Tag, el.SelectAttrValue("from", ""), kind)
+}
+
+func parse(text string) *etree.Element {
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(text); err != nil {
+		log.Fatal(err)
+	}
+	return doc.Root()
+}
+
+// roomWith makes a room that Romeo owns, with these people inside.
+func roomWith(nicks ...string) *muc.Room {
+	room, err := muc.New(muc.Config{Room: muc.MustParseJID("cellar@chat.example"), Secret: secret, Instant: true})
+	if err != nil {
+		log.Fatal(err)
+	}
+	enter(room, nicks...)
+	return room
+}
+
+func enter(room *muc.Room, nicks ...string) {
+	for _, nick := range nicks {
+		if _, err := room.Handle(evening, parse(`<presence from='`+strings.ToLower(nick)+`@example.org/pda' to='cellar@chat.example/`+nick+`'>
+			<x xmlns='http://jabber.org/protocol/muc'/></presence>`)); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
