@@ -182,5 +182,9 @@ func (t *turn) administer(a actor, items []adminItem) *StanzaError {
 			return refused
 		}
 	}
-	return set.finish()
+	if refused := set.finish(); refused != nil {
+		return refused
+	}
+	t.welcome(a)
+	return nil
 }

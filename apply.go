@@ -101,6 +101,12 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *RateSpent:
 		s.applySpent(rateKey{b.JID, b.Kind}, b.Until, ev.Time)
+	case *InviteSent:
+		return s.applyInvite(b)
+	case *InviteUsed:
+		return s.applyInviteOver(b.Invitee, b.Inviter)
+	case *InviteExpired:
+		return s.applyInviteOver(b.Invitee, b.Inviter)
 	case *Asked:
 		s.asks = append(s.asks, b)
 	case *Answered:

@@ -271,3 +271,34 @@ func (s *state) applyRemoved(b *Removed) error {
 	s.dropOccupant(o)
 	return nil
 }
+
+// applyInvite keeps an open invitation in the order of their time. A later one of
+// the same inviter to the same person takes the place of the earlier.
+func (s *state) applyInvite(b *InviteSent) error {
+	if b.Invitee.IsZero() || b.From.IsZero() {
+		return badEvent("invitation of or from nobody")
+	}
+	s.invites = slices.DeleteFunc(s.invites, sameInvite(b.Invitee, b.Inviter))
+	at := len(s.invites)
+	for at > 0 && s.invites[at-1].Expires.After(b.Expires) {
+		at--
+	}
+	s.invites = slices.Insert(s.invites, at, b)
+	return nil
+}
+
+func (s *state) applyInviteOver(invitee, inviter JID) error {
+	n := len(s.invites)
+	s.invites = slices.DeleteFunc(s.invites, sameInvite(invitee, inviter))
+	if len(s.invites) == n {
+		return badEvent("no such invitation")
+	}
+	return nil
+}
+
+// sameInvite tells invitations by who invited whom.
+func sameInvite(invitee, inviter JID) func(*InviteSent) bool {
+	return func(b *InviteSent) bool {
+		return b.Invitee.Bare() == invitee.Bare() && b.Inviter.Bare() == inviter.Bare()
+	}
+}

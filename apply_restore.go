@@ -28,6 +28,11 @@ func (r *Room) load(b []byte) error {
 	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At, durableAt: shot.DurableAt,
 		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil, conf: shot.Config, end: shot.End,
 		archived: loadEntries(shot.Archived), kept: loadEntries(shot.Kept), asks: shot.Asks}
+	for _, b := range shot.Invites {
+		if b == nil || s.applyInvite(b) != nil {
+			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
+		}
+	}
 	if shot.Subject != nil {
 		s.subject = loadEntries([]entryShot{*shot.Subject})[0]
 	}

@@ -7,7 +7,7 @@ import (
 
 // Command is something that the host itself wants done. The set is sealed:
 // [Create], [Vanished], [Kick], [SetRole], [SetAffiliation], [Configure],
-// [SetSubject], [Say], [Destroy], [Shutdown], [Answer].
+// [Invite], [SetSubject], [Say], [Destroy], [Shutdown], [Answer].
 //
 // A command may do whatever the room's invariants allow: an owner stays, limits
 // hold. Where it has a field As, a JID there makes it subject to that person's
@@ -160,6 +160,29 @@ func (c Configure) do(t *turn) error {
 		}
 	}
 	if e := t.configure(&c.Config, t.newAdminSet(a, a.event())); e != nil {
+		return e
+	}
+	return nil
+}
+
+// Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or in
+// somebody's. To a members-only room it makes him a member.
+type Invite struct {
+	To     JID
+	Reason string
+	As     JID
+}
+
+func (c Invite) do(t *turn) error {
+	a := hostActor
+	if !c.As.IsZero() {
+		a = t.r.actorOf(c.As)
+	}
+	e := t.mayInvite(a)
+	if e == nil {
+		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), Invitation{To: c.To, Reason: c.Reason})
+	}
+	if e != nil {
 		return e
 	}
 	return nil

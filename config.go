@@ -57,6 +57,17 @@ type Config struct {
 	Label func(lang, field, label string) string
 	// Info is told to whoever asks what the room is (§6.4).
 	Info []InfoField
+	// InviteTimeout is how long an invitation through the room may be declined: 0
+	// means one day.
+	InviteTimeout time.Duration
+	// VisitorsInvite lets visitors invite others (§5.1.1).
+	VisitorsInvite bool
+	// LegacyInvites adds to invitations the payload that clients older than XEP-0045
+	// look for (§7.8.2, implementation note).
+	LegacyInvites bool
+	// InviteBody puts an invitation into words, for clients that do not know what it
+	// is; nil sends none.
+	InviteBody func(Invitation) string
 	// Limits bound what people can make the room hold. Zero fields get defaults.
 	Limits Limits
 	// Rates bound how fast people may send. Zero fields bound nothing.
@@ -82,6 +93,10 @@ type Config struct {
 	MayDiscover func(DiscoRequest) *StanzaError
 	// MayJoin judges a join that all rules of the room admit; nil lets everybody.
 	MayJoin func(JoinRequest) *StanzaError
+	// MayInvite judges an invitation that all rules of the room admit; nil lets
+	// everybody. XEP-0045 §7.8.2 wants item-not-found for an invitee who does not
+	// exist.
+	MayInvite func(InviteRequest) *StanzaError
 	// MaySpeak judges a message to everybody that all rules of the room admit; nil
 	// lets everybody.
 	MaySpeak func(SpeakRequest) *StanzaError
@@ -113,6 +128,17 @@ type JoinRequest struct {
 	JID         JID // full
 	Nick        string
 	Affiliation Affiliation
+}
+
+// InviteRequest is what Config.MayInvite judges. JID is zero for the host itself,
+// Nick is empty for somebody who is not inside.
+type InviteRequest struct {
+	JID         JID // full
+	Nick        string
+	Role        Role
+	Affiliation Affiliation
+	Invitee     JID
+	Reason      string
 }
 
 // SpeakRequest is what Config.MaySpeak judges. Payload is the message's child
@@ -159,6 +185,8 @@ type Limits struct {
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
 	Privates        int // private messages whose errors still find their way back: 200
+	Invites         int // invitations that are open at once: 1000
+	PersonInvites   int // of these, by one person: 50
 }
 
 // withDefaults fills in the limits that are zero.
@@ -189,6 +217,8 @@ func (l Limits) withDefaults() Limits {
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},
 		{&l.Privates, 200},
+		{&l.Invites, 1000},
+		{&l.PersonInvites, 50},
 	} {
 		if *f.limit == 0 {
 			*f.limit = f.otherwise
@@ -198,9 +228,10 @@ func (l Limits) withDefaults() Limits {
 }
 
 const (
-	minSecret          = 16
-	defaultLockTimeout = time.Hour
-	defaultAskTimeout  = time.Minute
+	minSecret            = 16
+	defaultLockTimeout   = time.Hour
+	defaultAskTimeout    = time.Minute
+	defaultInviteTimeout = 24 * time.Hour
 )
 
 // complete checks a configuration and fills in its defaults.
@@ -222,6 +253,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.AskTimeout <= 0 {
 		c.AskTimeout = defaultAskTimeout
+	}
+	if c.InviteTimeout <= 0 {
+		c.InviteTimeout = defaultInviteTimeout
 	}
 	c.Limits = c.Limits.withDefaults()
 	var err error

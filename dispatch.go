@@ -31,6 +31,7 @@ func init() {
 		{kindMessage, "groupchat", toRoom, "", "", (*turn).groupchat},
 		{kindMessage, "groupchat", toOccupant, "", "", (*turn).groupchatToOccupant},
 		{kindMessage, "", toRoom, nsData, "x", (*turn).formToRoom},
+		{kindMessage, "", toRoom, nsUser, "x", (*turn).mediated},
 		{kindMessage, "*", toRoom, "", "", (*turn).messageToRoom},
 		{kindMessage, "*", toOccupant, "", "", (*turn).privateMessage},
 

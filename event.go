@@ -18,7 +18,8 @@ import (
 // [*SubjectChanged], [*MessageArchived], [*RoomDestroyed]; volatile: [*Joined],
 // [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
-// [*RateSpent], [*Asked], [*Answered].
+// [*RateSpent], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
+// [*Answered].
 //
 // A body must not be changed: the room shares it.
 type Event struct {
@@ -74,6 +75,9 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(PrivateSent) },
 	func() EventBody { return new(PrivateBounced) },
 	func() EventBody { return new(RateSpent) },
+	func() EventBody { return new(InviteSent) },
+	func() EventBody { return new(InviteUsed) },
+	func() EventBody { return new(InviteExpired) },
 	func() EventBody { return new(Asked) },
 	func() EventBody { return new(Answered) },
 }

@@ -171,6 +171,26 @@ type (
 		Kind  RateKind  `json:"kind"`
 		Until time.Time `json:"until"`
 	}
+	// InviteSent: somebody was invited through the room and may decline until the
+	// invitation expires (XEP-0045 §7.8.2). From is whom it names as the inviter;
+	// Inviter is zero for the host.
+	InviteSent struct {
+		Invitee JID       `json:"invitee"`
+		Inviter JID       `json:"inviter,omitzero"`
+		From    JID       `json:"from"`
+		Expires time.Time `json:"expires"`
+	}
+	// InviteUsed: an invitee entered, or declined.
+	InviteUsed struct {
+		Invitee  JID  `json:"invitee"`
+		Inviter  JID  `json:"inviter,omitzero"`
+		Declined bool `json:"declined,omitempty"`
+	}
+	// InviteExpired: the time of an invitation is up.
+	InviteExpired struct {
+		Invitee JID `json:"invitee"`
+		Inviter JID `json:"inviter,omitzero"`
+	}
 	// Asked: the room put a request to the host, which is to be answered before
 	// the deadline. ID names it in Do(Answer{…}); IQ is the asker's id.
 	Asked struct {
@@ -263,5 +283,8 @@ func (*VoiceRequested) eventType() eventType     { return eventType{"voice-reque
 func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
 func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
 func (*RateSpent) eventType() eventType          { return eventType{"rate-spent", 1, false} }
+func (*InviteSent) eventType() eventType         { return eventType{"invite-sent", 1, false} }
+func (*InviteUsed) eventType() eventType         { return eventType{"invite-used", 1, false} }
+func (*InviteExpired) eventType() eventType      { return eventType{"invite-expired", 1, false} }
 func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
 func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }

@@ -75,6 +75,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, &conf)
 	}
 	t.propose(b)
+	t.useInvites(bare)
 	t.owe(x, &conf, nick.Changed, birth)
 	return nil
 }

@@ -42,6 +42,7 @@ type snapshot struct {
 	LastOccupant uint32         `json:"last_occupant,omitempty"`
 	LastSession  uint32         `json:"last_session,omitempty"`
 	VoiceAsked   []voiceShot    `json:"voice_asked,omitempty"`
+	Invites      []*InviteSent  `json:"invites,omitempty"`
 	Asks         []*Asked       `json:"asks,omitempty"`
 	Privates     []privateShot  `json:"privates,omitempty"`
 	Spent        []spentShot    `json:"spent,omitempty"`
@@ -119,7 +120,7 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	}
 	if kind == Live {
 		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, s.at
-		shot.Kept, shot.Asks = shootEntries(s.kept), s.asks
+		shot.Kept, shot.Invites, shot.Asks = shootEntries(s.kept), s.invites, s.asks
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
 		for i := range s.voiceAsked {
 			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), s.voiceAsked[i].at})

@@ -49,7 +49,8 @@ type state struct {
 	archived []*entry // in the order of speaking, bounded by Config.Limits
 	kept     []*entry // the same for what is not archived
 
-	voiceAsked []voiceAsked // in the order of asking
+	voiceAsked []voiceAsked  // in the order of asking
+	invites    []*InviteSent // open invitations, the one that expires first in front
 
 	asks []*Asked // open questions to the host, in the order of asking
 

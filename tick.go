@@ -33,6 +33,9 @@ func (r *Room) Deadline() time.Time {
 	if s.life == Locked && s.lockedUntil != never {
 		soonest(s.lockedUntil)
 	}
+	if len(s.invites) > 0 {
+		soonest(s.invites[0].Expires)
+	}
 	for _, a := range s.asks {
 		soonest(a.Deadline)
 	}
@@ -47,8 +50,8 @@ func (s *state) deserted() bool {
 
 // Tick does what is due: it opens a room whose creator has not configured it in
 // time with the default configuration (XEP-0045 §10.1.1), or ends it, if
-// Config.EndUnconfigured says so; it ends a deserted one, and refuses what the
-// host was asked and did not answer.
+// Config.EndUnconfigured says so; it ends a deserted one, forgets invitations
+// whose time is up, and refuses what the host was asked and did not answer.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
 	t := turn{r: r, now: r.clock(now), fx: &fx}
@@ -62,6 +65,7 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 		t.commit()
 		return fx, nil
 	}
+	t.expireInvites()
 	t.expireAsks()
 	if unconfigured {
 		t.propose(&Unlocked{})

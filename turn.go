@@ -20,6 +20,9 @@ type turn struct {
 	passing *Message
 	private *privateRender
 	relay   *relayRender
+	// invites go to people outside, declined is one that comes back.
+	invites  []Invitation
+	declined *declineRender
 	// answer writes the payload of an IQ result, when everything else is said.
 	answer func(w *xmlWriter)
 	// ids counts the ids made in this step.
@@ -71,6 +74,7 @@ func (t *turn) render(events []Event) {
 	t.renderAbsent(events)
 	t.renderMessages(events)
 	t.renderForms(events)
+	t.renderInvites()
 	if t.entry != nil {
 		t.renderEntry(t.entry)
 	}

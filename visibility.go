@@ -191,3 +191,15 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 		return r.at(nick).String()
 	})
 }
+
+// inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
+// real JID where everybody sees it, else as an occupant, else not at all.
+func (r *Room) inviterSeen(a actor) JID {
+	switch {
+	case r.st.conf.Whois == WhoisAnyone && !a.jid.IsZero():
+		return a.jid.Bare()
+	case a.nick != "":
+		return r.at(a.nick)
+	}
+	return r.cfg.Room
+}

@@ -169,6 +169,13 @@ func (w *xmlWriter) element(name, ns, text string) {
 	w.end()
 }
 
+// elementIf writes an element that is left out when its text is empty.
+func (w *xmlWriter) elementIf(name, text string) {
+	if text != "" {
+		w.element(name, "", text)
+	}
+}
+
 // openTag closes the current start tag, so that something can be spliced in before
 // the element's end tag even when it has no children.
 func (w *xmlWriter) openTag() int {

@@ -34,6 +34,9 @@ var builtinCommands = map[string]Command{
 	"configure": build(func(a *arguments) muc.Command {
 		return muc.Configure{As: a.jid("as"), Config: a.roomConfig()}
 	}),
+	"invite": build(func(a *arguments) muc.Command {
+		return muc.Invite{To: a.jid("to"), Reason: a.text("reason"), As: a.jid("as")}
+	}),
 	"set-subject": build(func(a *arguments) muc.Command { return muc.SetSubject{Subject: a.text("subject")} }),
 	"say":         build(func(a *arguments) muc.Command { return muc.Say{Body: a.text("body")} }),
 	"destroy": build(func(a *arguments) muc.Command {

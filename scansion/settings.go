@@ -35,6 +35,25 @@ var builtinSettings = map[string]Setting{
 	"speak-from-outside": setBool(func(cfg *muc.Config) *bool { return &cfg.SpeakFromOutside }),
 	"rate-messages":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Messages }),
 	"rate-presence":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Presence }),
+	"invite-timeout":     setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.InviteTimeout }),
+	"visitors-invite":    setBool(func(cfg *muc.Config) *bool { return &cfg.VisitorsInvite }),
+	"legacy-invites":     setBool(func(cfg *muc.Config) *bool { return &cfg.LegacyInvites }),
+	"invite-body": func(cfg *muc.Config, value string) error {
+		cfg.InviteBody = func(inv muc.Invitation) string {
+			return strings.NewReplacer("{from}", inv.From.String(), "{room}", inv.Room.String()).Replace(value)
+		}
+		return nil
+	},
+	"no-such-user": func(cfg *muc.Config, value string) error {
+		nobody, err := muc.ParseJID(value)
+		cfg.MayInvite = func(q muc.InviteRequest) *muc.StanzaError {
+			if q.Invitee.Bare() == nobody {
+				return &muc.StanzaError{Condition: muc.ItemNotFound}
+			}
+			return nil
+		}
+		return err
+	},
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
 		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {

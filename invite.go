@@ -1,0 +1,364 @@
+package muc
+
+import "slices"
+
+// Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
+// used or declined or its time is up, so that nobody can send word to strangers
+// through the room by declining what was never offered.
+
+// Invitation is what Config.InviteBody puts into words.
+type Invitation struct {
+	Room JID
+	Name string // of the room, as configured
+	// From is how the invitee sees the inviter: his occupant JID in a semi-anonymous
+	// room, his bare JID in a non-anonymous one, the room for nobody in particular.
+	From                   JID
+	To                     JID
+	Reason, Password, Lang string
+	// Continues says that the room goes on with a one-to-one chat, Thread which
+	// (§7.9).
+	Continues bool
+	Thread    string
+}
+
+// declineRender is a decline on its way to the inviter.
+type declineRender struct {
+	to     []JID
+	from   JID // the invitee as the inviter named him
+	reason string
+}
+
+// mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
+// invitations, or a decline.
+func (t *turn) mediated() *StanzaError {
+	x := readNode(t.in.xml(t.in.find(nsUser, "x")))
+	var invites []*node
+	for i := range x.kids {
+		if k := &x.kids[i]; k.ns == nsUser && k.name == "invite" {
+			invites = append(invites, k)
+		}
+	}
+	decline := x.child(nsUser, "decline")
+	switch {
+	case len(invites) > 0 && decline == nil:
+		return t.invite(invites)
+	case len(invites) == 0 && decline != nil:
+		return t.decline(decline)
+	}
+	return t.messageToRoom()
+}
+
+// invite decides on the invitations of one message: all of them or none.
+func (t *turn) invite(list []*node) *StanzaError {
+	a := t.actor()
+	if e := t.mayInvite(a); e != nil {
+		return e
+	}
+	set := t.newAdminSet(hostActor, a.event())
+	for _, n := range list {
+		inv, e := t.readInvite(n)
+		if e == nil {
+			e = t.inviteOne(a, set, inv)
+		}
+		if e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
+// mayInvite judges who invites: occupants with a voice, and in a members-only
+// room its admins, or its members where it is configured so (§5.1.1, §9.5).
+func (t *turn) mayInvite(a actor) *StanzaError {
+	s := &t.r.st
+	least := Participant
+	if t.r.cfg.VisitorsInvite {
+		least = Visitor
+	}
+	switch {
+	case a.host:
+	case a.nick == "" && s.life == Locked && a.aff < Owner:
+		return refuse(ItemNotFound, "17.2", "the room is not open yet")
+	case a.nick == "" && a.aff < Admin:
+		return refuse(NotAcceptable, "7.8.2", "you are not in the room")
+	case a.role < least:
+		return refuse(Forbidden, "5.1.1", "visitors do not invite")
+	case s.conf.MembersOnly && a.aff < Admin && (!s.conf.AllowInvites || a.aff < Member):
+		return refuse(Forbidden, "9.5", "only admins invite to this room")
+	}
+	return nil
+}
+
+// readInvite reads an <invite/>: what it may hold, and nothing else.
+func (t *turn) readInvite(n *node) (Invitation, *StanzaError) {
+	inv := Invitation{Lang: t.in.lang}
+	to, given := n.attr("to")
+	if !given {
+		return inv, refuse(BadRequest, "7.8.2", "who is invited?")
+	}
+	var err error
+	if inv.To, err = parseJID(to, t.r.cfg.NormalizeDomain); err != nil {
+		return inv, refuse(JIDMalformed, "7.8.2", "the invitee's address is malformed")
+	}
+	if c := n.child(nsUser, "reason"); c != nil {
+		inv.Reason = c.text
+	}
+	if c := n.child(nsUser, "continue"); c != nil {
+		inv.Continues, inv.Thread = true, c.attrOr("thread", "")
+	}
+	return inv, nil
+}
+
+// inviteOne judges and proposes one invitation. To a members-only room it makes
+// the invitee a member (§7.8.2, §9.5); to an open one it never does.
+func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
+	r, s := t.r, &t.r.st
+	lim := &r.cfg.Limits
+	bare := inv.To.Bare()
+	aff := set.effective(bare)
+	switch {
+	case inv.To.Local() == "":
+		return refuse(JIDMalformed, "7.8.2", "one invites a person")
+	case bare == r.cfg.Room:
+		return refuse(BadRequest, "7.8.2", "a room cannot be invited to itself")
+	case len(inv.Reason) > lim.ReasonBytes || len(inv.Thread) > lim.ReasonBytes || !validText(inv.Reason):
+		return refuse(PolicyViolation, "14.6", "the reason is too long or no text")
+	case aff == Outcast && a.aff >= Admin:
+		// Others do not learn who is banned.
+		return refuse(NotAllowed, "9.1", "the invitee is banned")
+	case !t.mayRemember(a, bare):
+		return refuse(ResourceConstraint, "14.6", "too many invitations are open")
+	}
+	if e := r.hostOnInvite(a, &inv); e != nil {
+		return e
+	}
+	if s.conf.MembersOnly && aff == None {
+		if e := set.changeAffiliation(&adminItem{affiliation: Member, jid: bare}); e != nil {
+			return e
+		}
+	}
+	t.sendInvite(a, inv)
+	return nil
+}
+
+// hostOnInvite is what the host says to an invitation.
+func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
+	if r.cfg.MayInvite == nil {
+		return nil
+	}
+	return r.cfg.MayInvite(InviteRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
+		Invitee: inv.To, Reason: inv.Reason})
+}
+
+// welcome invites those who were just made members of a members-only room and
+// had no affiliation before (§9.5). It is a courtesy: where no more invitations
+// can be remembered, they are sent all the same.
+func (t *turn) welcome(a actor) {
+	s := &t.r.st
+	if !s.conf.MembersOnly {
+		return
+	}
+	for _, body := range t.bodies {
+		b, ok := body.(*AffiliationChanged)
+		if !ok || b.Old != None || b.New != Member || b.JID.Local() == "" {
+			continue
+		}
+		inv := Invitation{To: b.JID, Reason: b.Reason}
+		if p, known := s.persons.get(b.JID); known && len(p.occupants) > 0 || t.r.hostOnInvite(a, &inv) != nil {
+			continue
+		}
+		t.sendInvite(a, inv)
+	}
+}
+
+// mayRemember reports whether one more open invitation fits, for the room and for
+// the inviter. One of the same person by the same inviter takes the other's place.
+func (t *turn) mayRemember(a actor, invitee JID) bool {
+	lim, inviter := &t.r.cfg.Limits, a.jid.Bare()
+	all, own := 0, 0
+	count := func(b *InviteSent) {
+		if b.Inviter.Bare() == inviter {
+			if b.Invitee.Bare() == invitee {
+				return
+			}
+			own++
+		}
+		all++
+	}
+	for _, b := range t.r.st.invites {
+		count(b)
+	}
+	for _, body := range t.bodies {
+		if b, ok := body.(*InviteSent); ok {
+			count(b)
+		}
+	}
+	return all < lim.Invites && (own < lim.PersonInvites || a.host)
+}
+
+// sendInvite proposes and renders an invitation that was judged.
+func (t *turn) sendInvite(a actor, inv Invitation) {
+	conf := &t.r.st.conf
+	inv.Room, inv.Name, inv.Password, inv.From = t.r.cfg.Room, conf.Name, conf.Password, t.r.inviterSeen(a)
+	if t.mayRemember(a, inv.To.Bare()) {
+		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: t.now.Add(t.r.cfg.InviteTimeout)})
+	}
+	t.invites = append(t.invites, inv)
+}
+
+// decline decides on a decline, which must be that of an open invitation.
+func (t *turn) decline(n *node) *StanzaError {
+	r, in := t.r, t.in
+	d := &declineRender{}
+	if c := n.child(nsUser, "reason"); c != nil {
+		d.reason = c.text
+	}
+	if len(d.reason) > r.cfg.Limits.ReasonBytes {
+		return refuse(PolicyViolation, "14.6", "the reason is too long")
+	}
+	var to JID
+	if s, given := n.attr("to"); given {
+		var err error
+		if to, err = parseJID(s, r.cfg.NormalizeDomain); err != nil {
+			return refuse(JIDMalformed, "7.8.2", "the inviter's address is malformed")
+		}
+	}
+	b := r.st.invitation(in.from.Bare(), to)
+	if b == nil {
+		return refuse(Forbidden, "7.8.2", "you have no such invitation")
+	}
+	d.from, d.to = b.Invitee, r.reach(b.Inviter.Bare())
+	t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
+	t.declined = d
+	return nil
+}
+
+// invitation finds the latest open invitation of somebody: by whom it says it is
+// from, or any.
+func (s *state) invitation(invitee, from JID) *InviteSent {
+	for _, b := range slices.Backward(s.invites) {
+		if b.Invitee.Bare() == invitee && (from.IsZero() || from == b.From || from.Bare() == b.From) {
+			return b
+		}
+	}
+	return nil
+}
+
+// reach lists where somebody gets word: his sessions inside, or his account.
+func (r *Room) reach(bare JID) []JID {
+	if bare.IsZero() {
+		return nil
+	}
+	p, known := r.st.persons.get(bare)
+	if !known || len(p.occupants) == 0 {
+		return []JID{bare}
+	}
+	var list []JID
+	for _, o := range p.occupants {
+		list = append(list, r.audience().sessionsOf(o)...)
+	}
+	return list
+}
+
+// useInvites proposes that somebody who enters has used his invitations.
+func (t *turn) useInvites(bare JID) {
+	for _, b := range t.r.st.invites {
+		if b.Invitee.Bare() == bare {
+			t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
+		}
+	}
+}
+
+// expireInvites proposes that the time of invitations is up.
+func (t *turn) expireInvites() {
+	for _, b := range t.r.st.invites {
+		if b.Expires.After(t.now) {
+			return // they stand in the order of their time
+		}
+		t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+	}
+}
+
+// renderInvites sends invitations, and what came back of them.
+func (t *turn) renderInvites() {
+	for i := range t.invites {
+		t.renderInvite(&t.invites[i])
+	}
+	if d := t.declined; d != nil {
+		t.aboutInvite(d.to, t.in.lang, func(w *xmlWriter) {
+			w.start("x", nsUser)
+			w.start("decline", "")
+			w.address("from", d.from)
+			w.elementIf("reason", d.reason)
+			w.end()
+			w.end()
+		})
+	}
+}
+
+// renderInvite writes an invitation anew: nothing of the inviter's own stands in
+// it but the reason and what it continues.
+func (t *turn) renderInvite(inv *Invitation) {
+	cfg := &t.r.cfg
+	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlWriter) {
+		if cfg.InviteBody != nil {
+			if body := cfg.InviteBody(*inv); validText(body) {
+				w.elementIf("body", body)
+			}
+		}
+		w.start("x", nsUser)
+		w.start("invite", "")
+		w.address("from", inv.From)
+		w.elementIf("reason", inv.Reason)
+		if inv.Continues {
+			w.start("continue", "")
+			w.attrIf("thread", inv.Thread)
+			w.end()
+		}
+		w.end()
+		w.elementIf("password", inv.Password)
+		w.end()
+		if cfg.LegacyInvites {
+			w.directInvite(inv)
+		}
+	})
+}
+
+// aboutInvite sends a message from the room with the given content, under the id
+// of the message that it answers to.
+func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
+	id := ""
+	if t.in != nil && t.in.kind == kindMessage {
+		id = t.in.id
+	}
+	if id == "" {
+		id = t.newID()
+	}
+	d := &rendered{head: len("<message")}
+	w := xmlWriter{b: make([]byte, 0, 384)}
+	w.start("message", "")
+	w.address("from", t.r.cfg.Room)
+	w.attr("id", id)
+	w.attrIf("xml:lang", lang)
+	content(&w)
+	w.end()
+	d.b = w.b
+	t.send(to, d, viewNone, nil)
+}
+
+// directInvite writes what older clients look for: the payload of a direct
+// invitation (XEP-0249), with the reason as text too (XEP-0045 §7.8.2).
+func (w *xmlWriter) directInvite(inv *Invitation) {
+	w.start("x", nsConference)
+	w.address("jid", inv.Room)
+	w.attrIf("password", inv.Password)
+	w.attrIf("reason", inv.Reason)
+	if inv.Continues {
+		w.attr("continue", "true")
+		w.attrIf("thread", inv.Thread)
+	}
+	if inv.Reason != "" {
+		w.text(inv.Reason)
+	}
+	w.end()
+}
