@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -46,11 +45,7 @@ func printed(t *testing.T, name string) string {
 	if code, ok := strings.CutPrefix(name, "code "); ok {
 		return "```go\n" + exampleCode(t, code) + "```\n"
 	}
-	table, ok := map[string]func() string{
-		"roles on entering":       printEntryRoles,
-		"changes of affiliations": printAffiliationRules,
-		"changes of roles":        printRoleRules,
-	}[name]
+	table, ok := printedTables[name]
 	require.True(t, ok, "nothing prints %q", name)
 	return table()
 }
@@ -93,84 +88,6 @@ func exampleBody(body string) string {
 	body, _, _ = strings.Cut(body, "\t// Output:")
 	body, _, _ = strings.Cut(body, "\t// Unordered output:")
 	return strings.ReplaceAll(strings.TrimSpace(body), "\n\t", "\n") + "\n"
-}
-
-func markdownTable(rows ...[]string) string {
-	var b strings.Builder
-	for i, row := range rows {
-		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
-		if i == 0 {
-			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
-		}
-	}
-	return b.String()
-}
-
-func printEntryRoles() string {
-	rows := [][]string{{"Affiliation", "open room", "moderated room", "members-only room"}}
-	for _, row := range defaultRoles {
-		enters := func(c *RoomConfig) string {
-			if !mayEnter(row.affiliation, c) {
-				return "may not enter"
-			}
-			return defaultRole(row.affiliation, c).String()
-		}
-		rows = append(rows, []string{row.affiliation.String(), enters(&RoomConfig{}),
-			enters(&RoomConfig{Moderated: true}), enters(&RoomConfig{MembersOnly: true})})
-	}
-	return markdownTable(rows...)
-}
-
-// affiliations are all of them, by rank.
-var affiliations = []Affiliation{Outcast, None, Member, Admin, Owner}
-
-func printAffiliationRules() string {
-	rows := [][]string{{"Who asks"}}
-	for _, target := range affiliations {
-		rows[0] = append(rows[0], "makes of "+target.String())
-	}
-	for _, actor := range affiliations {
-		row := []string{actor.String()}
-		for _, old := range affiliations {
-			row = append(row, among(func(new Affiliation) bool {
-				return new != old && mayAffiliate(actor, old, new) == nil
-			}))
-		}
-		rows = append(rows, row)
-	}
-	return markdownTable(rows...)
-}
-
-// among lists the affiliations for which something holds.
-func among(holds func(Affiliation) bool) string {
-	var list []string
-	for _, a := range affiliations {
-		if holds(a) {
-			list = append(list, a.String())
-		}
-	}
-	if len(list) == 0 {
-		return "–"
-	}
-	return strings.Join(list, ", ")
-}
-
-func printRoleRules() string {
-	rows := [][]string{{"Change", "§"}}
-	actors := affiliations[1:]
-	for _, actor := range actors {
-		rows[0] = append(rows[0], fmt.Sprintf("moderator, %s", actor))
-	}
-	for _, rule := range roleRules {
-		row := []string{fmt.Sprintf("%s → %s", rule.from, rule.to), rule.section}
-		for _, actor := range actors {
-			row = append(row, among(func(target Affiliation) bool {
-				return target != Outcast && mayChangeRole(Moderator, actor, target, rule.from, rule.to) == nil
-			}))
-		}
-		rows = append(rows, row)
-	}
-	return markdownTable(rows...)
 }
 
 var (

@@ -1,0 +1,170 @@
+package muc
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// printedTables are the tables that documents show.
+var printedTables = map[string]func() string{
+	"roles on entering":       printEntryRoles,
+	"changes of affiliations": printAffiliationRules,
+	"changes of roles":        printRoleRules,
+	"dispatch":                printRoutes,
+	"events":                  printEvents,
+	"room configuration":      printConfigFields,
+}
+
+func markdownTable(rows ...[]string) string {
+	var b strings.Builder
+	for i, row := range rows {
+		b.WriteString("| " + strings.Join(row, " | ") + " |\n")
+		if i == 0 {
+			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
+	}
+	return b.String()
+}
+
+func printEntryRoles() string {
+	rows := [][]string{{"Affiliation", "open room", "moderated room", "members-only room"}}
+	for _, row := range defaultRoles {
+		enters := func(c *RoomConfig) string {
+			if !mayEnter(row.affiliation, c) {
+				return "may not enter"
+			}
+			return defaultRole(row.affiliation, c).String()
+		}
+		rows = append(rows, []string{row.affiliation.String(), enters(&RoomConfig{}),
+			enters(&RoomConfig{Moderated: true}), enters(&RoomConfig{MembersOnly: true})})
+	}
+	return markdownTable(rows...)
+}
+
+// affiliations are all of them, by rank.
+var affiliations = []Affiliation{Outcast, None, Member, Admin, Owner}
+
+func printAffiliationRules() string {
+	rows := [][]string{{"Who asks"}}
+	for _, target := range affiliations {
+		rows[0] = append(rows[0], "makes of "+target.String())
+	}
+	for _, actor := range affiliations {
+		row := []string{actor.String()}
+		for _, old := range affiliations {
+			row = append(row, among(func(new Affiliation) bool {
+				return new != old && mayAffiliate(actor, old, new) == nil
+			}))
+		}
+		rows = append(rows, row)
+	}
+	return markdownTable(rows...)
+}
+
+// among lists the affiliations for which something holds.
+func among(holds func(Affiliation) bool) string {
+	var list []string
+	for _, a := range affiliations {
+		if holds(a) {
+			list = append(list, a.String())
+		}
+	}
+	if len(list) == 0 {
+		return "–"
+	}
+	return strings.Join(list, ", ")
+}
+
+func printRoleRules() string {
+	rows := [][]string{{"Change", "§"}}
+	actors := affiliations[1:]
+	for _, actor := range actors {
+		rows[0] = append(rows[0], fmt.Sprintf("moderator, %s", actor))
+	}
+	for _, rule := range roleRules {
+		row := []string{fmt.Sprintf("%s → %s", rule.from, rule.to), rule.section}
+		for _, actor := range actors {
+			row = append(row, among(func(target Affiliation) bool {
+				return target != Outcast && mayChangeRole(Moderator, actor, target, rule.from, rule.to) == nil
+			}))
+		}
+		rows = append(rows, row)
+	}
+	return markdownTable(rows...)
+}
+
+// printRoutes prints the table of dispatch with the file of each handler.
+func printRoutes() string {
+	to := [...]string{toEither: "either", toRoom: "room", toOccupant: "occupant"}
+	rows := [][]string{{"Stanza", "Type", "To", "Payload", "Handler", "File"}}
+	for _, r := range routes {
+		f := runtime.FuncForPC(reflect.ValueOf(r.handle).Pointer())
+		file, _ := f.FileLine(f.Entry())
+		name := f.Name()[strings.LastIndexByte(f.Name(), '.')+1:]
+		typ, payload := r.typ, ""
+		switch typ {
+		case "":
+			typ = "none"
+		case "*":
+			typ = "any"
+		}
+		if r.space != "" {
+			payload = fmt.Sprintf("`%s` in `%s`", r.name, r.space)
+		}
+		rows = append(rows, []string{kindNames[r.kind], typ, to[r.to], payload, "`" + name + "`", "`" + filepath.Base(file) + "`"})
+	}
+	return markdownTable(rows...)
+}
+
+// printEvents prints the types of events, with the first sentence of what their
+// bodies' comments say.
+func printEvents() string {
+	said := map[string]string{}
+	file, err := parser.ParseFile(token.NewFileSet(), "event_bodies.go", nil, parser.ParseComments)
+	if err != nil {
+		panic(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if spec, ok := n.(*ast.TypeSpec); ok && spec.Doc != nil {
+			text := strings.Join(strings.Fields(spec.Doc.Text()), " ")
+			text = strings.TrimPrefix(text, spec.Name.Name+": ")
+			sentence, _, _ := strings.Cut(text, ". ")
+			said[spec.Name.Name] = strings.TrimSuffix(sentence, ".")
+		}
+		return true
+	})
+	rows := [][]string{{"Type", "Body", "Durable", "What happened"}}
+	for _, fresh := range newBodies {
+		body := fresh()
+		name := reflect.TypeOf(body).Elem().Name()
+		durable := ""
+		if body.eventType().durable {
+			durable = "yes"
+		}
+		rows = append(rows, []string{"`" + body.eventType().name + "`", "`" + name + "`", durable, said[name]})
+	}
+	return markdownTable(rows...)
+}
+
+// printConfigFields prints the table of the room configuration.
+func printConfigFields() string {
+	rows := [][]string{{"Field", "Type", "Default", "Values", "Label"}}
+	for _, f := range configFields {
+		values := strings.Join(f.options, ", ")
+		if f.hi > f.lo {
+			values = fmt.Sprintf("%d to %d", f.lo, f.hi)
+		}
+		names := "`" + f.name + "`"
+		for _, alias := range f.aliases {
+			names += ", `" + alias + "`"
+		}
+		rows = append(rows, []string{names, f.typ, strings.Join(f.get(&RoomConfig{}), ", "), values, f.label})
+	}
+	return markdownTable(rows...)
+}
