@@ -151,13 +151,13 @@
 //	# config: name=value         a setting of the rooms, as often as needed
 //	# title: …                   what the script shows
 //
-// The settings are nick-lockdown (off, refuse or assign), open-registration,
-// create-by-form, tombstones, instant and speak-from-outside (true or false),
-// rate-messages and rate-presence (a burst and an interval, as in 5/10s),
-// lock-timeout and ask-timeout (durations), may-create
-// (the bare JID of the only one who may), answers-iq (a namespace of requests
-// that the host can answer), a limit for each field of muc.Limits, such as
-// limit-occupants or limit-nick-bytes, and those of [Options.Settings].
+// Each field of muc.Config that is a truth value or a duration is a setting, by its
+// name in lower case: instant=true, lock-timeout=5m. So is each limit, as in
+// limit-nick-bytes=16, and each rate, as in rate-messages=5/10s, a burst and an
+// interval. There are also nick-lockdown (off, refuse or assign), may-create (the
+// bare JID of the only one who may), answers-iq (a namespace of requests that the
+// host can answer), no-such-user (the bare JID of somebody who cannot be invited),
+// invite-body (a text with {from} and {room}), and those of [Options.Settings].
 //
 // The title is otherwise the first line, if that is a comment. Other header
 // lines are for those who read scripts with [Script.Header].

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,8 +13,9 @@ import (
 	"github.com/gomuc/muc"
 )
 
-// builtinSettings are the settings of `# config:` lines besides the limits.
-// All bear the names of the fields that they set.
+// builtinSettings are the settings of `# config:` lines that are more than a value
+// for a field; addFields adds the others. All bear the names of the fields that
+// they set.
 var builtinSettings = map[string]Setting{
 	"nick-lockdown": func(cfg *muc.Config, value string) error {
 		policies := map[string]muc.Lockdown{
@@ -26,18 +28,6 @@ var builtinSettings = map[string]Setting{
 		cfg.NickLockdown = policy
 		return nil
 	},
-	"open-registration":  setBool(func(cfg *muc.Config) *bool { return &cfg.OpenRegistration }),
-	"create-by-form":     setBool(func(cfg *muc.Config) *bool { return &cfg.CreateByForm }),
-	"tombstones":         setBool(func(cfg *muc.Config) *bool { return &cfg.Tombstones }),
-	"instant":            setBool(func(cfg *muc.Config) *bool { return &cfg.Instant }),
-	"lock-timeout":       setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.LockTimeout }),
-	"ask-timeout":        setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.AskTimeout }),
-	"speak-from-outside": setBool(func(cfg *muc.Config) *bool { return &cfg.SpeakFromOutside }),
-	"rate-messages":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Messages }),
-	"rate-presence":      setRate(func(cfg *muc.Config) *muc.Rate { return &cfg.Rates.Presence }),
-	"invite-timeout":     setDuration(func(cfg *muc.Config) *time.Duration { return &cfg.InviteTimeout }),
-	"visitors-invite":    setBool(func(cfg *muc.Config) *bool { return &cfg.VisitorsInvite }),
-	"legacy-invites":     setBool(func(cfg *muc.Config) *bool { return &cfg.LegacyInvites }),
 	"invite-body": func(cfg *muc.Config, value string) error {
 		cfg.InviteBody = func(inv muc.Invitation) string {
 			return strings.NewReplacer("{from}", inv.From.String(), "{room}", inv.Room.String()).Replace(value)
@@ -73,50 +63,62 @@ var builtinSettings = map[string]Setting{
 	},
 }
 
-// addLimits adds a setting for each field of muc.Limits: limit-nick-bytes for
-// NickBytes.
-func addLimits(settings map[string]Setting) {
-	words := regexp.MustCompile(`[A-Z]`)
-	for i, field := range reflect.VisibleFields(reflect.TypeFor[muc.Limits]()) {
-		if field.Type.Kind() != reflect.Int {
-			continue
-		}
-		settings["limit"+strings.ToLower(words.ReplaceAllString(field.Name, "-$0"))] =
-			func(cfg *muc.Config, value string) error {
-				n, err := strconv.Atoi(value)
-				reflect.ValueOf(&cfg.Limits).Elem().Field(i).SetInt(int64(n))
-				return err
+// addFields adds a setting for each field that is a truth value, a duration or a
+// rate, and for each limit: open-registration for OpenRegistration, limit-nick-bytes
+// for Limits.NickBytes, rate-messages for Rates.Messages.
+func addFields(settings map[string]Setting) {
+	var fields func(t reflect.Type, prefix string, index []int)
+	fields = func(t reflect.Type, prefix string, index []int) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			at := append(slices.Clone(index), i)
+			name := prefix + settingName(f.Name)
+			switch {
+			case f.Type == reflect.TypeFor[muc.Limits]():
+				fields(f.Type, "limit-", at)
+			case f.Type == reflect.TypeFor[muc.Rates]():
+				fields(f.Type, "rate-", at)
+			case readers[f.Type] != nil && settings[name] == nil:
+				settings[name] = func(cfg *muc.Config, value string) error {
+					v, err := readers[f.Type](value)
+					if err == nil {
+						reflect.ValueOf(cfg).Elem().FieldByIndex(at).Set(reflect.ValueOf(v))
+					}
+					return err
+				}
 			}
-	}
-}
-
-func setBool(field func(*muc.Config) *bool) Setting {
-	return func(cfg *muc.Config, value string) (err error) {
-		*field(cfg), err = strconv.ParseBool(value)
-		return err
-	}
-}
-
-func setDuration(field func(*muc.Config) *time.Duration) Setting {
-	return func(cfg *muc.Config, value string) (err error) {
-		*field(cfg), err = time.ParseDuration(value)
-		return err
-	}
-}
-
-// setRate reads a rate as its burst and its interval: 5/10s.
-func setRate(field func(*muc.Config) *muc.Rate) Setting {
-	return func(cfg *muc.Config, value string) (err error) {
-		burst, every, ok := strings.Cut(value, "/")
-		if !ok {
-			return fmt.Errorf("a rate is a number and a duration, as in 5/10s, not %q", value)
 		}
-		rate := field(cfg)
-		if rate.Burst, err = strconv.Atoi(burst); err == nil {
-			rate.Every, err = time.ParseDuration(every)
-		}
-		return err
 	}
+	fields(reflect.TypeFor[muc.Config](), "", nil)
+}
+
+var capital = regexp.MustCompile(`[A-Z]`)
+
+// settingName is a field's name as a setting: nick-bytes for NickBytes.
+func settingName(field string) string {
+	return strings.ToLower(capital.ReplaceAllString(field, "-$0"))[1:]
+}
+
+// readers are how the values of fields are written.
+var readers = map[reflect.Type]func(string) (any, error){
+	reflect.TypeFor[bool]():          func(s string) (any, error) { return strconv.ParseBool(s) },
+	reflect.TypeFor[int]():           func(s string) (any, error) { return strconv.Atoi(s) },
+	reflect.TypeFor[time.Duration](): func(s string) (any, error) { return time.ParseDuration(s) },
+	reflect.TypeFor[muc.Rate]():      readRate,
+}
+
+// readRate reads a rate as its burst and its interval: 5/10s.
+func readRate(value string) (any, error) {
+	burst, every, ok := strings.Cut(value, "/")
+	if !ok {
+		return nil, fmt.Errorf("a rate is a number and a duration, as in 5/10s, not %q", value)
+	}
+	n, err := strconv.Atoi(burst)
+	if err != nil {
+		return nil, err
+	}
+	d, err := time.ParseDuration(every)
+	return muc.Rate{Burst: n, Every: d}, err
 }
 
 // configure makes the template for the rooms of one script.
@@ -126,7 +128,7 @@ func configure(s *Script, o Options) (muc.Config, error) {
 		cfg.Secret = []byte(testSecret)
 	}
 	settings := maps.Clone(builtinSettings)
-	addLimits(settings)
+	addFields(settings)
 	maps.Copy(settings, o.Settings)
 	for _, h := range s.Headers {
 		if h.Name != "config" {
