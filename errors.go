@@ -38,6 +38,7 @@ type UnknownEventError struct {
 	Version int
 }
 
+// Error names the type and version.
 func (e *UnknownEventError) Error() string {
 	return fmt.Sprintf("muc: unknown event %q version %d", e.Type, e.Version)
 }
@@ -121,6 +122,7 @@ type StanzaError struct {
 // (RFC 6120 §8.3.4).
 type AppCondition struct{ Space, Local string }
 
+// Error is the refusal in one line: condition, text, section.
 func (e *StanzaError) Error() string {
 	s := "muc: " + string(e.Condition)
 	if e.Text != "" {

@@ -107,7 +107,7 @@ func (t *turn) broadcast(doc *rendered) {
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
 func (r *Room) renderMessage(m *Message) *rendered {
-	d := &rendered{head: len("<message")}
+	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload)+len(m.Nick)+len(m.ID))}
 	w.start("message", "")
 	w.address("from", r.at(m.Nick))
@@ -166,7 +166,7 @@ type privateRender struct {
 // renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
 func (t *turn) renderPrivate(p *privateRender) {
 	m := &p.message
-	d := &rendered{head: len("<message")}
+	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload))}
 	w.start("message", "")
 	w.address("from", t.r.at(m.Nick))

@@ -35,6 +35,7 @@ const (
 	nsOccupantID = "urn:xmpp:occupant-id:0"
 	nsHats       = "urn:xmpp:hats:0"
 	nsModerate   = "urn:xmpp:message-moderate:1"
+	nsProsodyMUC = "http://prosody.im/protocol/muc"
 	nsOldHats    = "xmpp:prosody.im/protocol/hats:1"
 	nsNick       = "http://jabber.org/protocol/nick"
 	nsEME        = "urn:xmpp:eme:0"

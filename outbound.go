@@ -25,6 +25,9 @@ type rendered struct {
 	tail int
 }
 
+// headOf is the head of a stanza, by its name.
+func headOf(name string) int { return len("<") + len(name) }
+
 // extra is what one copy of a shared stanza has beyond the others.
 type extra struct {
 	id   string

@@ -112,7 +112,7 @@ func (t *turn) relayAnswer() *StanzaError {
 }
 
 func (t *turn) renderRelay(x *relayRender) {
-	d := &rendered{head: len("<iq")}
+	d := &rendered{head: headOf("iq")}
 	w := xmlWriter{b: make([]byte, 0, 192+len(x.payload))}
 	w.start("iq", "")
 	w.address("from", x.from)

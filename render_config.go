@@ -32,7 +32,7 @@ func (t *turn) renderStatus(b *Configured, old *RoomConfig) {
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
-	d := &rendered{head: len("<message")}
+	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 192)}
 	w.start("message", "")
 	w.address("from", t.r.cfg.Room)

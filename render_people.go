@@ -9,8 +9,9 @@ func (t *turn) tell(num uint32, shown bool, doc *rendered, tail string) {
 		x = &extra{tail: tail}
 	}
 	before, behind := a.moderators.around(num)
-	t.send(before, doc, viewAll, x)
-	t.send(behind, doc, viewAll, x)
+	v := t.r.st.viewOf(Moderator)
+	t.send(before, doc, v, x)
+	t.send(behind, doc, v, x)
 	if shown {
 		t.tellOthers(num, doc, x)
 	}

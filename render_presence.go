@@ -51,7 +51,7 @@ func (r *Room) presenceOf(o *occupant) presence {
 // renderPresence writes a presence with every real JID it could show, and marks
 // where they stand.
 func (r *Room) renderPresence(p *presence) *rendered {
-	d := &rendered{head: len("<presence")}
+	d := &rendered{head: headOf("presence")}
 	w := xmlWriter{b: make([]byte, 0, 256+len(p.payload))}
 	w.start("presence", "")
 	w.address("from", r.at(p.nick))
@@ -146,8 +146,7 @@ var removalCodes = map[Cause]int{
 // statuses writes status codes as the tail of a presence or message; the caller
 // lists them in ascending order.
 func statuses(codes ...int) string {
-	w := xmlWriter{}
-	w.space[0], w.depth = nsUser, 1
+	w := writerWithin(nsUser)
 	for _, c := range codes {
 		if c != 0 {
 			w.start("status", "")

@@ -201,7 +201,7 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.OpenSubject }),
 	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
 		func(c *RoomConfig) *bool { return &c.AllowInvites }).
-		also("{http://prosody.im/protocol/muc}roomconfig_allowmemberinvites"),
+		also("{" + nsProsodyMUC + "}roomconfig_allowmemberinvites"),
 	allowPM,
 	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
 		func(c *RoomConfig) *bool { return &c.ModeratorPM }),

@@ -90,7 +90,7 @@ func (t *turn) render(events []Event) {
 
 // renderResult answers the IQ of this turn.
 func (t *turn) renderResult(payload func(w *xmlWriter)) {
-	d := &rendered{head: len("<iq")}
+	d := &rendered{head: headOf("iq")}
 	w := xmlWriter{b: make([]byte, 0, 128)}
 	w.start("iq", "")
 	w.address("from", t.r.addressedAs(t.in))
@@ -112,7 +112,7 @@ func (t *turn) renderError(e *StanzaError) {
 	if in.isAnswer() || in.from.IsZero() {
 		return
 	}
-	d := &rendered{head: 1 + len(kindNames[in.kind])}
+	d := &rendered{head: headOf(kindNames[in.kind])}
 	w := xmlWriter{b: make([]byte, 0, 320)}
 	w.start(kindNames[in.kind], "")
 	w.address("from", t.r.addressedAs(in))

@@ -128,7 +128,7 @@ func (t *turn) renderAbsent(events []Event) {
 		if !ok || b.Old == b.New || t.concernsPresent(b, events) {
 			continue
 		}
-		d := &rendered{head: len("<message")}
+		d := &rendered{head: headOf("message")}
 		w := xmlWriter{b: make([]byte, 0, 256)}
 		w.start("message", "")
 		w.address("from", t.r.cfg.Room)

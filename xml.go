@@ -92,6 +92,13 @@ type xmlWriter struct {
 	inTag bool
 }
 
+// writerWithin makes a writer of what stands inside an element of a namespace.
+func writerWithin(ns string) xmlWriter {
+	w := xmlWriter{depth: 1}
+	w.space[0] = ns
+	return w
+}
+
 // start opens an element. An empty ns means the parent's.
 func (w *xmlWriter) start(name, ns string) {
 	w.closeTag()
