@@ -15,11 +15,11 @@ var rankFields = []struct {
 }
 
 // ranked lists the people of an affiliation, sorted.
-func (s *state) ranked(aff Affiliation) []string {
-	list := []string{}
+func (s *state) ranked(aff Affiliation) []JID {
+	var list []JID
 	for _, j := range sortedKeys(&s.persons, compareJIDs) {
 		if p, _ := s.persons.get(j); p.aff == aff {
-			list = append(list, j.String())
+			list = append(list, j)
 		}
 	}
 	return list
@@ -43,8 +43,8 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
 			}
 		}
-		for _, s := range x.t.r.st.ranked(f.affiliation) {
-			if j, err := parseJID(s, x.t.r.cfg.NormalizeDomain); err == nil && !slices.Contains(wanted, j) {
+		for _, j := range x.t.r.st.ranked(f.affiliation) {
+			if !slices.Contains(wanted, j) {
 				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
 			}
 		}

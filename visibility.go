@@ -107,6 +107,15 @@ func (w *xmlWriter) listedPerson(p *person) {
 	w.end()
 }
 
+// listedJIDs are the same people as values of a field of the owners' form.
+func listedJIDs(list []JID) []string {
+	values := make([]string, 0, len(list))
+	for _, j := range list {
+		values = append(values, j.String())
+	}
+	return values
+}
+
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
 func (w *xmlWriter) listedOccupant(s *state, o *occupant, reader actor) {
 	w.start("item", "")
