@@ -240,6 +240,7 @@ func checkGlobals(h *house) []breach {
 
 const globalSample = `
 var sampleCount int
+var sampleLimits Limits
 var sampleMemo = map[string]int{}
 
 func init() { sampleCount = 1 }
@@ -249,8 +250,8 @@ func _() {
 	sampleMemo["x"] = 1 // breach
 	delete(sampleMemo, "x") // breach
 	routes[0].typ = "" // breach
-	defaultLimits.Asks = 0 // breach
-	local := defaultLimits
+	sampleLimits.Asks = 0 // breach
+	local := sampleLimits
 	local.Asks = 0
 }
 `

@@ -64,13 +64,14 @@ func (h *house) publicJID(e ast.Expr) bool {
 		if s == nil || s.Kind() != types.FieldVal {
 			return false
 		}
-		switch h.named(s.Recv()) + "." + e.Sel.Name {
-		case "Config.Room", "RoomDestroyed.Alternate":
-			return true
-		}
+		name := h.named(s.Recv()) + "." + e.Sel.Name
+		return name == "Config.Room" || name == "RoomDestroyed.Alternate" || slices.Contains(publicFields, name)
 	}
 	return false
 }
+
+// publicFields hold only JIDs that are nobody's secret.
+var publicFields = []string{"relayRender.from"}
 
 func (h *house) isJID(e ast.Expr) bool { return h.named(h.typeOf(e)) == "JID" }
 
@@ -185,13 +186,29 @@ func _(r *Room, w *xmlWriter, p *person, ses *session, ev Event, in *stanza) {
 
 func checkAddresses(h *house) []breach {
 	var list []breach
-	h.each([]string{"visibility.go"}, func(n ast.Node, _ []ast.Node) {
-		call, ok := n.(*ast.CallExpr)
-		if !ok || !h.isMethod(h.callee(call), "xmlWriter", "address") {
-			return
-		}
-		if !h.publicJID(call.Args[1]) {
+	judge := func(n ast.Node, j ast.Expr) {
+		if !h.publicJID(j) {
 			list = append(list, h.breach(n, "this address may be somebody's real JID: write it in visibility.go"))
+		}
+	}
+	h.each([]string{"visibility.go"}, func(n ast.Node, stack []ast.Node) {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if h.isMethod(h.callee(n), "xmlWriter", "address") {
+				judge(n, n.Args[1])
+			}
+		case *ast.KeyValueExpr:
+			lit, ok := stack[len(stack)-1].(*ast.CompositeLit)
+			if id, named := n.Key.(*ast.Ident); ok && named && slices.Contains(publicFields, h.named(h.typeOf(lit))+"."+id.Name) {
+				judge(n, n.Value)
+			}
+		case *ast.AssignStmt:
+			for i, to := range n.Lhs {
+				sel, ok := to.(*ast.SelectorExpr)
+				if ok && slices.Contains(publicFields, h.named(h.typeOf(sel.X))+"."+sel.Sel.Name) {
+					judge(n, n.Rhs[min(i, len(n.Rhs)-1)])
+				}
+			}
 		}
 	})
 	return list
@@ -208,6 +225,11 @@ func _(r *Room, w *xmlWriter, ses *session, in *stanza, b *Joined, d *RoomDestro
 	w.address("jid", ses.occ.frontJID()) // breach
 	j := in.from.Bare()
 	w.address("jid", j) // breach
+	x := &relayRender{from: ses.jid()} // breach
+	x = &relayRender{to: ses.jid(), from: r.at("nick")}
+	x.from = j // breach
+	x.from = r.cfg.Room
+	w.address("from", x.from)
 }
 `
 
