@@ -70,11 +70,10 @@ func (g *guard) reach(t types.Type) {
 	case *types.Array:
 		g.reach(t.Elem())
 	case *types.Map:
-		g.reach(t.Key())
 		g.reach(t.Elem())
 	case *types.Named:
-		for a := range t.TypeArgs().Types() {
-			g.reach(a)
+		if n := t.TypeArgs().Len(); n > 0 {
+			g.reach(t.TypeArgs().At(n - 1)) // of an index: its values, not its keys
 		}
 		name := g.h.named(t)
 		fields, ok := t.Underlying().(*types.Struct)

@@ -251,6 +251,9 @@ func TestWallsFall(t *testing.T) {
 			}
 			require.NotEmpty(t, want, "a sample marks no breach")
 			for _, b := range w.check(h) {
+				if _, sample := w.samples[b.file]; !sample {
+					continue // TestWalls tells of it
+				}
 				got = append(got, fmt.Sprintf("%s:%d", b.file, b.line))
 			}
 			slices.Sort(want)
