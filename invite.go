@@ -227,7 +227,7 @@ func (t *turn) decline(n *node) *StanzaError {
 	if b == nil {
 		return refuse(Forbidden, "7.8.2", "you have no such invitation")
 	}
-	d.from, d.to = b.Invitee, r.reach(b.Inviter.Bare())
+	d.from, d.to = declinerSeen(b), r.reach(b.Inviter.Bare())
 	t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
 	t.declined = d
 	return nil
@@ -334,7 +334,7 @@ func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
 	if id == "" {
 		id = t.newID()
 	}
-	d := &rendered{head: len("<message")}
+	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 384)}
 	w.start("message", "")
 	w.address("from", t.r.cfg.Room)

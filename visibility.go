@@ -212,3 +212,7 @@ func (r *Room) inviterSeen(a actor) JID {
 	}
 	return r.cfg.Room
 }
+
+// declinerSeen is how an inviter sees who declines: by the address that he
+// invited himself.
+func declinerSeen(b *InviteSent) JID { return b.Invitee }

@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"go/types"
 	"slices"
+	"strings"
 )
 
 // Real JIDs are read, turned into text and written into stanzas in visibility.go
@@ -53,12 +54,14 @@ func _(p *person) JID { return p.real }
 `
 
 // publicJID reports whether an expression is a JID that is nobody's secret: the
-// room's own, an occupant's, or one that is meant to be published.
+// room's own, an occupant's, one that is meant to be published, or one that a
+// function of visibility.go called …Seen has judged.
 func (h *house) publicJID(e ast.Expr) bool {
 	switch e := ast.Unparen(e).(type) {
 	case *ast.CallExpr:
 		fn := h.callee(e)
-		return h.isMethod(fn, "Room", "at") || h.isMethod(fn, "Room", "addressedAs")
+		return h.isMethod(fn, "Room", "at") || h.isMethod(fn, "Room", "addressedAs") ||
+			h.homes[fn] == "visibility.go" && strings.HasSuffix(fn.Name(), "Seen")
 	case *ast.SelectorExpr:
 		s := h.info.Selections[e]
 		if s == nil || s.Kind() != types.FieldVal {
@@ -71,7 +74,7 @@ func (h *house) publicJID(e ast.Expr) bool {
 }
 
 // publicFields hold only JIDs that are nobody's secret.
-var publicFields = []string{"relayRender.from"}
+var publicFields = []string{"relayRender.from", "Invitation.From", "Invitation.Room", "declineRender.from"}
 
 func (h *house) isJID(e ast.Expr) bool { return h.named(h.typeOf(e)) == "JID" }
 
