@@ -47,17 +47,22 @@ func (t *turn) renderStatus(b *Configured, old *RoomConfig) {
 
 // renderNewSights sends again the presences that show more than before: real
 // JIDs in a room that became non-anonymous, occupants whose role is no longer
-// hidden. Occupants whose role became hidden disappear.
+// hidden, visitors whose status text is seen or not seen now. Occupants whose role became hidden disappear.
 func (t *turn) renderNewSights(old *RoomConfig) {
 	s := &t.r.st
 	opened := old.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
 	for _, o := range s.occupants {
 		was, is := old.broadcasts(o.role), s.conf.broadcasts(o.role)
+		retold := o.front != nil && old.shown(o.role, o.front.payload) != s.conf.shown(o.role, o.front.payload)
 		switch {
-		case is && (!was || opened):
+		case is && (!was || opened || retold):
 			t.tellOthers(o.num, t.r.recipe(o), nil)
 		case was && !is:
 			t.tellOthers(o.num, t.r.absence(o), nil)
+		}
+		if retold {
+			t.tell(o.num, false, t.r.recipe(o), "")
+			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
 		}
 	}
 }
