@@ -59,6 +59,7 @@
 //	host: kick nick='Tybalt' reason='duel'
 //	host: set-role nick='Tybalt' role='visitor' as="${Romeo's JID}"
 //	host: set-affiliation jid="${Juliet's JID}" affiliation='member' nick='Juliet'
+//	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
 //	host: set-subject subject='Feud'
 //	host: say body='Closing time'
 //	host: vanished jid="${Romeo's full JID}"
