@@ -19,6 +19,7 @@ var printedTables = map[string]func() string{
 	"dispatch":                printRoutes,
 	"events":                  printEvents,
 	"room configuration":      printConfigFields,
+	"walls":                   printWalls,
 }
 
 func markdownTable(rows ...[]string) string {
@@ -167,4 +168,13 @@ func printConfigFields() string {
 		rows = append(rows, []string{names, f.typ, strings.Join(f.get(&RoomConfig{}), ", "), values, f.label})
 	}
 	return markdownTable(rows...)
+}
+
+// printWalls lists the rules that the source is held to.
+func printWalls() string {
+	var b strings.Builder
+	for _, w := range walls() {
+		b.WriteString("- " + w.name + "\n")
+	}
+	return b.String()
 }
