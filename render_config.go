@@ -12,20 +12,19 @@ func (t *turn) renderConfigured(events []Event) {
 	}
 	for _, ev := range events {
 		if b, ok := ev.Body.(*Configured); ok {
-			old := b.before(t.r.st.conf)
-			t.renderStatus(b, &old)
-			t.renderNewSights(&old)
+			t.renderStatus(b)
+			t.renderNewSights()
 		}
 	}
 }
 
 // renderStatus sends the status codes of a changed configuration, in one
 // message.
-func (t *turn) renderStatus(b *Configured, old *RoomConfig) {
+func (t *turn) renderStatus(b *Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
-			codes = append(codes, f.codes(old, &t.r.st.conf)...)
+			codes = append(codes, f.codes(t.was, &t.r.st.conf)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}
@@ -47,24 +46,34 @@ func (t *turn) renderStatus(b *Configured, old *RoomConfig) {
 
 // renderNewSights sends again the presences that show more than before: real
 // JIDs in a room that became non-anonymous, occupants whose role is no longer
-// hidden, visitors whose status text is seen or not seen now. Occupants whose role became hidden disappear.
-func (t *turn) renderNewSights(old *RoomConfig) {
+// hidden. Occupants whose role became hidden disappear. Of occupants who changed
+// themselves in this step everybody knows already.
+func (t *turn) renderNewSights() {
 	s := &t.r.st
-	opened := old.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
+	opened := t.was.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
 	for _, o := range s.occupants {
-		was, is := old.broadcasts(o.role), s.conf.broadcasts(o.role)
-		retold := o.front != nil && old.shown(o.role, o.front.payload) != s.conf.shown(o.role, o.front.payload)
+		if _, told := t.roleBefore(o); told {
+			continue
+		}
+		was, is := t.was.broadcasts(o.role), s.conf.broadcasts(o.role)
 		switch {
-		case is && (!was || opened || retold):
+		case is && (!was || opened):
 			t.tellOthers(o.num, t.r.recipe(o), nil)
 		case was && !is:
 			t.tellOthers(o.num, t.r.absence(o), nil)
 		}
-		if retold {
-			t.tell(o.num, false, t.r.recipe(o), "")
-			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
+	}
+}
+
+// confBefore is the configuration before this step.
+func (t *turn) confBefore(events []Event) *RoomConfig {
+	for _, ev := range events {
+		if b, ok := ev.Body.(*Configured); ok {
+			old := b.before(t.r.st.conf)
+			return &old
 		}
 	}
+	return &t.r.st.conf
 }
 
 // before is the configuration that an event changed.

@@ -16,10 +16,7 @@ type turn struct {
 	bodies []EventBody
 	// entry is set for a join or resync, whose asker gets everything.
 	entry *joinRender
-	// own is for the session that asks for a new presence of itself, instead of what
-	// its occupant's other sessions are told.
-	own *extra
-	// passing and private are messages of which nothing is kept.
+	// passing and private are messages that leave no trace in the state.
 	passing *Message
 	private *privateRender
 	relay   *relayRender
@@ -30,6 +27,10 @@ type turn struct {
 	answer func(w *xmlWriter)
 	// ids counts the ids made in this step.
 	ids uint64
+	// was is the configuration before the step, and touched the occupants of whom
+	// everybody was told in it: what rendering has to know of the past.
+	was     *RoomConfig
+	touched []touched
 	// echo is what of the request an error repeats, canonical.
 	echo string
 }
@@ -72,6 +73,7 @@ func (t *turn) toSender(doc *rendered, v view, x *extra) {
 // what was said, the answer to the request, and what follows from a new
 // configuration.
 func (t *turn) render(events []Event) {
+	t.was = t.confBefore(events)
 	t.renderDepartures(events)
 	t.renderPresences(events)
 	t.renderAbsent(events)

@@ -17,12 +17,15 @@ const (
 
 // viewOf is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
 // only moderators see real JIDs.
-func (s *state) viewOf(reader Role) view {
-	if s.conf.Whois == WhoisAnyone || reader == Moderator {
+func (c *RoomConfig) viewOf(reader Role) view {
+	if c.Whois == WhoisAnyone || reader == Moderator {
 		return viewAll
 	}
 	return viewNone
 }
+
+// viewOf is what the room's present configuration lets a reader see.
+func (s *state) viewOf(reader Role) view { return s.conf.viewOf(reader) }
 
 // seesJIDs is the same rule for whom has no presence in the room now: an admin
 // or owner who looks at it from outside counts as a moderator.

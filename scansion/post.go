@@ -3,7 +3,6 @@ package scansion
 import (
 	"encoding/xml"
 	"fmt"
-	"strings"
 
 	"github.com/beevik/etree"
 
@@ -30,9 +29,7 @@ func (p *player) post(room muc.JID, out outbound) error {
 		return fmt.Errorf("room %s: Outbound.Stanza has an attribute to:\n%s", room, stanza.format("    "))
 	}
 	from, _ := stanza.attr(xml.Name{Local: "from"})
-	// A refused nick comes back as it was, which may be no part of an address.
-	bare, _, _ := strings.Cut(from, "/")
-	if jid, err := muc.ParseJID(bare); err != nil || jid != room {
+	if jid, err := muc.ParseJID(from); err != nil || jid.Bare() != room {
 		return fmt.Errorf("room %s sends from '%s':\n%s", room, from, stanza.format("    "))
 	}
 	var readers []string

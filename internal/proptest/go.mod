@@ -1,0 +1,13 @@
+module github.com/gomuc/muc/internal/proptest
+
+go 1.25.0
+
+require (
+	github.com/beevik/etree v1.8.1
+	github.com/gomuc/muc v0.0.0
+	pgregory.net/rapid v1.3.0
+)
+
+require golang.org/x/text v0.41.0 // indirect
+
+replace github.com/gomuc/muc => ../..
