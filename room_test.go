@@ -1,0 +1,274 @@
+package muc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/scansion"
+)
+
+// A room that cannot be is refused at once.
+func TestConfigIsChecked(t *testing.T) {
+	good := muc.Config{Room: muc.MustParseJID("coven@chat.shakespeare.lit"), Secret: []byte("a secret of sixteen bytes or more")}
+	for name, spoil := range map[string]func(*muc.Config){
+		"no room":          func(c *muc.Config) { c.Room = muc.JID{} },
+		"a full JID":       func(c *muc.Config) { c.Room = muc.MustParseJID("coven@chat.shakespeare.lit/x") },
+		"a domain":         func(c *muc.Config) { c.Room = muc.MustParseJID("chat.shakespeare.lit") },
+		"no secret":        func(c *muc.Config) { c.Secret = nil },
+		"too short secret": func(c *muc.Config) { c.Secret = []byte("fifteen letters") },
+	} {
+		bad := good
+		spoil(&bad)
+		_, err := muc.New(bad)
+		assert.ErrorIs(t, err, muc.ErrConfig, name)
+	}
+	_, err := muc.New(good)
+	assert.NoError(t, err)
+}
+
+// The host's fault is a Go error, and the room has not changed.
+func TestHostsFaults(t *testing.T) {
+	h := open(t, muc.Config{})
+	was := h.room.Snapshot(muc.Live)
+	for _, c := range []struct {
+		name, stanza string
+		want         error
+	}{
+		{"nil", "", muc.ErrNilStanza},
+		{"no stanza", `<stream to='coven@chat.shakespeare.lit'/>`, muc.ErrNotStanza},
+		{"a message of another protocol", `<message xmlns='urn:example' to='coven@chat.shakespeare.lit'/>`, muc.ErrNotStanza},
+		{"a prefix that stands for nothing", `<x:message to='coven@chat.shakespeare.lit'/>`, muc.ErrNotStanza},
+		{"another room", `<message to='cave@chat.shakespeare.lit' from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
+		{"no address", `<message from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
+		{"no address at all", `<message to='@' from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
+	} {
+		var el *etree.Element
+		if c.stanza != "" {
+			el = parse(c.stanza)
+		}
+		fx, err := h.room.Handle(h.tick(), el)
+		assert.ErrorIs(t, err, c.want, c.name)
+		assert.Empty(t, fx.Outbound, c.name)
+	}
+	_, err := h.room.Do(h.tick(), muc.Answer{ID: "never asked"})
+	assert.ErrorIs(t, err, muc.ErrNotFound)
+	assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+}
+
+// A stanza of any shape is answered or passed over; an element of any depth is
+// safe to look at.
+func TestShapelessStanzas(t *testing.T) {
+	const head = `from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'`
+	deep := parse(`<message type='groupchat' ` + head + `/>`)
+	for i, el := 0, deep; i < 1_000_000; i++ {
+		el = el.CreateElement("x")
+	}
+	wide := parse(`<message type='groupchat' ` + head + `/>`)
+	for range 100_000 {
+		wide.CreateElement("x")
+	}
+	for _, c := range []struct {
+		name   string
+		stanza *etree.Element
+		want   muc.Condition // empty for silence
+	}{
+		{"too deep", deep, muc.PolicyViolation},
+		{"too wide", wide, muc.PolicyViolation},
+		{"too large", parse(`<message type='groupchat' ` + head + `><body>` + strings.Repeat("x", 70_000) + `</body></message>`), muc.PolicyViolation},
+		{"bad from", parse(`<message type='groupchat' from='@' to='coven@chat.shakespeare.lit'/>`), ""},
+		{"no from", parse(`<message type='groupchat' to='coven@chat.shakespeare.lit'/>`), ""},
+		{"unknown presence", parse(`<presence type='perhaps' ` + head + `/>`), muc.BadRequest},
+		{"unknown iq", parse(`<iq type='perhaps' id='1' ` + head + `/>`), muc.BadRequest},
+		{"iq without id", parse(`<iq type='get' ` + head + `><ping xmlns='urn:xmpp:ping'/></iq>`), muc.BadRequest},
+		{"iq without child", parse(`<iq type='get' id='1' ` + head + `/>`), muc.BadRequest},
+		{"iq with two children", parse(`<iq type='get' id='1' ` + head + `><a/><b/></iq>`), muc.BadRequest},
+		{"unknown payload", parse(`<iq type='set' id='1' ` + head + `><a xmlns='urn:example'/></iq>`), muc.ServiceUnavailable},
+		{"an error to nobody", parse(`<iq type='error' id='1' ` + head + `/>`), ""},
+		{"a result to nobody", parse(`<iq type='result' id='1' ` + head + `/>`), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := open(t, muc.Config{})
+			was := h.room.Snapshot(muc.Live)
+			fx, err := h.room.Handle(h.tick(), c.stanza)
+			require.NoError(t, err)
+			assert.Empty(t, fx.Events)
+			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+			if c.want == "" {
+				assert.Empty(t, fx.Outbound)
+				return
+			}
+			require.Len(t, fx.Outbound, 1)
+			assert.Equal(t, c.want, fx.Refused.Condition)
+			answer := fx.Outbound[0].Stanza()
+			assert.Equal(t, "error", answer.SelectAttrValue("type", ""))
+			assert.NotNil(t, answer.FindElement("error/"+string(c.want)))
+		})
+	}
+}
+
+// A room neither changes the element that it was given nor looks at it later.
+func TestElementIsTheHosts(t *testing.T) {
+	h := open(t, muc.Config{})
+	el := parse(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>
+		<body>Double, double</body><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)
+	doc := etree.NewDocumentWithRoot(el)
+	was, err := doc.WriteToString()
+	require.NoError(t, err)
+	fx, err := h.room.Handle(h.tick(), el)
+	require.NoError(t, err)
+	is, err := doc.WriteToString()
+	require.NoError(t, err)
+	assert.Equal(t, was, is)
+
+	said := xmlOf(fx.Outbound[0])
+	el.SelectElement("body").SetText("toil and trouble")
+	assert.Equal(t, said, xmlOf(fx.Outbound[0]))
+}
+
+// What a call returned never changes, whatever happens in the room afterwards.
+func TestEffectsMayBeKept(t *testing.T) {
+	h := open(t, muc.Config{})
+	for i := range 12 {
+		h.join(fmt.Sprintf("witch%d@shakespeare.lit/x", i), fmt.Sprintf("Witch %d", i))
+	}
+	var kept []muc.Effects
+	var was [][]byte
+	keep := func(fx muc.Effects) {
+		kept, was = append(kept, fx), append(was, allBytes(t, fx))
+	}
+	keep(h.say("crone@shakespeare.lit/desktop", "Double, double"))
+	keep(h.join("witch5@shakespeare.lit/y", "Witch 5"))
+	keep(h.do(muc.SetRole{Nick: "Witch 3", Role: muc.Moderator}))
+	keep(h.do(muc.Kick{Nick: "Witch 0"}))
+	keep(h.send(`<presence from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Seven'/>`))
+	keep(h.send(`<presence from='witch8@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 8'><show>away</show></presence>`))
+	keep(h.send(`<presence type='unavailable' from='witch9@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 9'/>`))
+	for i := range 12 {
+		h.join(fmt.Sprintf("late%d@shakespeare.lit/x", i), fmt.Sprintf("Late %d", i))
+	}
+	h.do(muc.Destroy{})
+	for i, fx := range kept {
+		assert.Equal(t, string(was[i]), string(allBytes(t, fx)), "step %d", i)
+	}
+}
+
+// allBytes is all that some effects say, to everybody.
+func allBytes(t *testing.T, fx muc.Effects) []byte {
+	t.Helper()
+	b, err := json.Marshal(fx.Events)
+	require.NoError(t, err)
+	for _, out := range fx.Outbound {
+		for _, to := range out.To() {
+			b = append(out.AppendXML(append(b, '\n'), to, ""), to.String()...)
+		}
+	}
+	return b
+}
+
+// Time is the host's, but never runs backwards inside, and is UTC to the
+// millisecond.
+func TestTimeRunsForward(t *testing.T) {
+	h := open(t, muc.Config{})
+	late := time.Date(2031, 5, 1, 12, 0, 0, 123_456_789, time.FixedZone("", 7200))
+	h.now = late
+	fx := h.say("crone@shakespeare.lit/desktop", "late")
+	assert.Equal(t, late.Add(time.Second).UTC().Truncate(time.Millisecond), fx.Events[0].Time)
+	h.now = late.Add(-time.Hour)
+	again := h.say("crone@shakespeare.lit/desktop", "early")
+	assert.Equal(t, fx.Events[0].Time, again.Events[0].Time)
+}
+
+// A message to ten thousand people is one payload and two lists, and writing it
+// for one of them copies nothing but its bytes.
+func TestFanOut(t *testing.T) {
+	const people = 10_000
+	h := open(t, muc.Config{})
+	var fx muc.Effects
+	for i := 1; i < people; i++ {
+		stanza := parse(fmt.Sprintf(`<presence from='witch%d@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch %d'>
+			<x xmlns='http://jabber.org/protocol/muc'/></presence>`, i, i))
+		require.NoError(t, h.room.HandleInto(&fx, h.now, stanza))
+		require.Nil(t, fx.Refused)
+	}
+	message := parse(`<message type='groupchat' id='m' from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit'>
+		<body>When shall we three meet again?</body></message>`)
+	require.NoError(t, h.room.HandleInto(&fx, h.now, message))
+	require.LessOrEqual(t, len(fx.Outbound), 3)
+	recipients := 0
+	for _, out := range fx.Outbound {
+		recipients += len(out.To())
+	}
+	assert.Equal(t, people, recipients)
+
+	var spoken muc.Effects
+	handle := testing.AllocsPerRun(20, func() { _ = h.room.HandleInto(&spoken, h.now, message) })
+	assert.Less(t, handle, 100.0, "allocations of a message to everybody")
+	buffer := make([]byte, 0, 4096)
+	write := testing.AllocsPerRun(1, func() {
+		for _, out := range fx.Outbound {
+			for _, to := range out.To() {
+				buffer = out.AppendXML(buffer[:0], to, "")
+			}
+		}
+	})
+	assert.Zero(t, write, "allocations of writing it for everybody")
+}
+
+// The same calls give the same bytes: stanzas, events, snapshots.
+// rows: L15
+func TestSameCallsSameBytes(t *testing.T) {
+	chapters, err := filepath.Glob("testdata/*")
+	require.NoError(t, err)
+	for _, chapter := range chapters {
+		names, err := scansion.Files(chapter)
+		require.NoError(t, err)
+		if len(names) == 0 {
+			continue
+		}
+		script, err := scansion.ParseFile(names[0])
+		require.NoError(t, err)
+		var first bytes.Buffer
+		require.NoError(t, scansion.Play(script, scansion.Options{Trace: &first}))
+		for range 49 {
+			var again bytes.Buffer
+			require.NoError(t, scansion.Play(script, scansion.Options{Trace: &again}))
+			require.Equal(t, first.String(), again.String(), script.Name)
+		}
+	}
+}
+
+// A room only moves forward in its life: unborn, locked, open, destroyed.
+func TestLife(t *testing.T) {
+	h := unborn(t, muc.Config{})
+	assert.Equal(t, muc.Unborn, h.room.State())
+	_, err := h.room.Do(h.tick(), muc.Kick{Nick: "nobody"})
+	assert.ErrorIs(t, err, muc.ErrNotOpen)
+	assert.Zero(t, h.room.Deadline())
+
+	h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	assert.Equal(t, muc.Unborn, h.room.State(), "a refused creator leaves nothing behind")
+	h.join("crone@shakespeare.lit/desktop", "firstwitch")
+	assert.Equal(t, muc.Locked, h.room.State())
+	assert.False(t, h.room.Idle())
+	h.send(configSubmit("c"))
+	assert.Equal(t, muc.Open, h.room.State())
+	h.send(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+	assert.Equal(t, muc.Destroyed, h.room.State(), "it was temporary")
+	assert.True(t, h.room.Idle())
+	assert.Zero(t, h.room.Deadline())
+	_, err = h.room.Do(h.tick(), muc.Say{Body: "anybody there?"})
+	assert.ErrorIs(t, err, muc.ErrNotOpen)
+	fx, err := h.room.Tick(h.tick())
+	assert.NoError(t, err)
+	assert.Empty(t, fx.Events)
+}
