@@ -134,6 +134,11 @@ func (s *state) applyConfigured(b *Configured) error {
 			return badEvent("unknown configuration field or value: " + c.Var)
 		}
 	}
+	if s.conf.NoVisitorStatus != conf.NoVisitorStatus {
+		for _, o := range s.occupants {
+			o.presence.drop()
+		}
+	}
 	s.conf = conf
 	return nil
 }

@@ -47,8 +47,8 @@ type (
 		JID  JID  `json:"jid"`
 		Role Role `json:"role"`
 	}
-	// SubjectChanged: the room has a new subject (XEP-0045 §8.1). Its Payload is
-	// the subject elements, one for each language.
+	// SubjectChanged: the room has a new subject (XEP-0045 §8.1). Its Payload has a
+	// subject element for each language.
 	SubjectChanged struct{ Message }
 	// MessageArchived: somebody spoke to the room and the host should archive it
 	// (XEP-0313).

@@ -40,9 +40,11 @@ func (t *turn) mediated() *StanzaError {
 	}
 	decline := x.child(nsUser, "decline")
 	switch {
-	case len(invites) > 0 && decline == nil:
+	case len(invites) > 0 && decline != nil:
+		return refuse(BadRequest, "7.8.2", "one invites or declines, but not both")
+	case len(invites) > 0:
 		return t.invite(invites)
-	case len(invites) == 0 && decline != nil:
+	case decline != nil:
 		return t.decline(decline)
 	}
 	return t.messageToRoom()

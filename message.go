@@ -4,29 +4,58 @@ package muc
 // new subject instead (§8.1).
 func (t *turn) groupchat() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
-	if !inside {
-		return refuse(NotAcceptable, "7.4", "you are not in the room")
-	}
-	o := ses.occ
-	if in.isSubject() {
-		return t.changeSubject(o)
-	}
-	if o.role < Participant {
-		return refuse(Forbidden, "7.4", "you have no voice in this room")
-	}
-	payload, refused := t.messagePayload()
+	m, role, refused := t.speaker()
 	if refused != nil {
 		return refused
 	}
+	subject := in.isSubject()
+	switch {
+	case subject && !r.st.conf.maySetSubject(role):
+		return refuse(Forbidden, "8.1", "you may not change the subject")
+	case role < Participant:
+		return refuse(Forbidden, "7.4", "you have no voice in this room")
+	}
+	if m.Payload, refused = t.messagePayload(); refused != nil {
+		return refused
+	}
+	if refused := t.spend(RateMessages); refused != nil {
+		return refused
+	}
 	if r.cfg.MaySpeak != nil {
-		if e := r.cfg.MaySpeak(SpeakRequest{JID: in.from, Nick: o.nick, Role: o.role, Payload: payload}); e != nil {
+		if e := r.cfg.MaySpeak(SpeakRequest{JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
 			return e
 		}
 	}
-	m := Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang, Payload: payload}
-	t.speak(m, in)
+	if subject {
+		t.changeSubject(m)
+	} else {
+		t.speak(m, in)
+	}
 	return nil
+}
+
+// speaker is who sends a message to everybody, as a message without words:
+// somebody inside, or somebody outside who may speak in the room's own name
+// (§7.4).
+func (t *turn) speaker() (Message, Role, *StanzaError) {
+	r, in := t.r, t.in
+	if ses, inside := r.st.sessions.get(in.from); inside {
+		o := ses.occ
+		return Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}, o.role, nil
+	}
+	if r.cfg.SpeakFromOutside && r.st.affiliationOf(in.from.Bare()) >= Admin {
+		return Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
+	}
+	return Message{}, NoRole, t.outsider("7.4")
+}
+
+// outsider refuses what only occupants may do. A room that is not open yet is not
+// there for anybody else (§17.2).
+func (t *turn) outsider(section string) *StanzaError {
+	if t.r.st.life == Locked {
+		return refuse(ItemNotFound, "17.2", "the room is not open yet")
+	}
+	return refuse(NotAcceptable, section, "you are not in the room")
 }
 
 // speak proposes that a message is said: archived, only kept for newcomers, or
@@ -72,7 +101,7 @@ func retention(in *stanza) (keep, archive bool) {
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
 func (t *turn) groupchatToOccupant() *StanzaError {
 	if _, inside := t.r.st.sessions.get(t.in.from); !inside {
-		return refuse(NotAcceptable, "7.5", "you are not in the room")
+		return t.outsider("7.5")
 	}
 	return refuse(BadRequest, "7.5", "a private message is not of type groupchat")
 }
@@ -139,7 +168,7 @@ func (t *turn) privateMessage() *StanzaError {
 	r, in := t.r, t.in
 	ses, inside := r.st.sessions.get(in.from)
 	if !inside {
-		return refuse(NotAcceptable, "7.5", "you are not in the room")
+		return t.outsider("7.5")
 	}
 	to := r.addressee(in)
 	if to == nil || len(to.sessions) == 0 {
@@ -152,14 +181,23 @@ func (t *turn) privateMessage() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.private = &privateRender{to: to, message: Message{
+	if refused := t.spend(RateMessages); refused != nil {
+		return refused
+	}
+	typ := in.typ
+	if typ != "chat" && typ != "headline" {
+		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
+	}
+	t.propose(&PrivateSent{Session: ses.num, Occupant: to.num, ID: in.id})
+	t.private = &privateRender{to: r.audience().sessionsOf(to), typ: typ, message: Message{
 		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
 	return nil
 }
 
 // privateRender is a message that goes to one occupant and is kept nowhere.
 type privateRender struct {
-	to      *occupant
+	to      []JID
+	typ     string
 	message Message
 }
 
@@ -170,7 +208,7 @@ func (t *turn) renderPrivate(p *privateRender) {
 	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload))}
 	w.start("message", "")
 	w.address("from", t.r.at(m.Nick))
-	w.attrIf("type", t.in.typ)
+	w.attrIf("type", p.typ)
 	w.attrIf("id", m.ID)
 	w.attrIf("xml:lang", m.Lang)
 	w.raw(m.Payload)
@@ -178,25 +216,39 @@ func (t *turn) renderPrivate(p *privateRender) {
 	w.element("x", nsUser, "")
 	w.end()
 	d.b = w.b
-	t.sendTo(p.to, d, viewNone)
+	t.send(p.to, d, viewNone, nil)
 }
 
 // relayBounce decides on an error that is no farewell: it is passed on only as
-// the answer to a private message.
+// the answer to a private message, to the session that sent it. Anything else is
+// a reflected message that somebody's client could not bear, or made up.
 func (t *turn) relayBounce(ses *session) *StanzaError {
-	in := t.in
-	if in.kind != kindMessage || !in.toNick {
+	r, in := t.r, t.in
+	if in.kind != kindMessage {
 		return nil
 	}
-	to := t.r.addressee(in)
-	if to == nil || len(to.sessions) == 0 {
+	sender := r.addressee(in)
+	if sender == nil {
 		return nil
 	}
-	payload, refused := t.messagePayload()
-	if refused != nil {
-		return nil
+	for _, p := range r.st.privates {
+		if p.occupant != ses.occ.num || p.id != in.id {
+			continue
+		}
+		for _, to := range sender.sessions {
+			if to.num != p.session {
+				continue
+			}
+			payload, refused := t.messagePayload()
+			if refused != nil {
+				return nil
+			}
+			t.propose(&PrivateBounced{Session: p.session, Occupant: p.occupant, ID: p.id})
+			t.private = &privateRender{to: []JID{to.address()}, typ: in.typ, message: Message{
+				Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang,
+				Payload: r.veil(payload, in.from, ses.occ.nick, sender.role)}}
+			return nil
+		}
 	}
-	t.private = &privateRender{to: to, message: Message{
-		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
 	return nil
 }

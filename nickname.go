@@ -55,18 +55,22 @@ func StrictNick(wanted string) (NickResult, *StanzaError) {
 	if err != nil || nick == "" {
 		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick holds characters that no address may have")
 	}
+	if strings.TrimSpace(nick) != nick {
+		return NickResult{}, refuse(NotAcceptable, "17.1", blankNick)
+	}
 	key, err := precis.Nickname.CompareKey(nick)
-	if err != nil || key == "" || strings.TrimSpace(nick) != nick || strings.ContainsFunc(nick, unreadable) ||
-		!strings.ContainsFunc(nick, visible) {
+	if err != nil || key == "" || strings.ContainsFunc(nick, unreadable) || !strings.ContainsFunc(nick, visible) {
 		return NickResult{}, refuse(NotAcceptable, "17.1", "the nick cannot be read")
 	}
 	return NickResult{Nick: nick, Key: key, Changed: nick != wanted}, nil
 }
 
+const blankNick = "the nick is blank or starts or ends with a space"
+
 // asciiNick does for printable ASCII what PRECIS would, without its tables.
 func asciiNick(wanted string) (NickResult, *StanzaError) {
 	if wanted == "" || wanted[0] == ' ' || wanted[len(wanted)-1] == ' ' {
-		return NickResult{}, refuse(NotAcceptable, "17.1", "the nick is blank or starts or ends with a space")
+		return NickResult{}, refuse(NotAcceptable, "17.1", blankNick)
 	}
 	key := strings.ToLower(wanted)
 	for strings.Contains(key, "  ") {

@@ -60,6 +60,9 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	if e != nil {
 		return e
 	}
+	if e := t.spend(RatePresence); e != nil {
+		return e
+	}
 	if r.cfg.MayJoin != nil {
 		if e := r.cfg.MayJoin(JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}); e != nil {
 			return e
@@ -68,7 +71,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	if birth {
 		t.proposeBirth(bare, conf, !r.cfg.Instant)
 	}
-	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Payload: payload}
+	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload}
 	if at != nil {
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role
 	} else {
@@ -76,7 +79,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	}
 	t.propose(b)
 	t.useInvites(bare)
-	t.owe(x, &conf, nick.Changed, birth)
+	t.owe(x, &conf, nick.Changed || b.Nick != nick.Nick, birth)
 	return nil
 }
 
@@ -209,79 +212,21 @@ func (t *turn) resync(ses *session, nick NickResult, x *node, payload string) *S
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(t.in.from.Bare(), &nick)
 	}
-	if nick.Nick != ses.occ.nick {
+	switch {
+	case nick.Nick != ses.occ.nick:
 		if e := t.rename(ses, nick, payload); e != nil {
 			return e
 		}
-	} else if payload != ses.payload {
-		t.propose(&PresenceChanged{JID: t.in.from, Payload: payload})
-	}
-	t.owe(x, &t.r.st.conf, nick.Changed, false)
-	return nil
-}
-
-// available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
-// new nick (§7.6), or a sign that somebody believes to be inside and is not
-// (§7.2.18).
-func (t *turn) available() *StanzaError {
-	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
-	if !inside {
-		t.renderLostTouch()
-		return nil
-	}
-	payload, refused := t.presencePayload()
-	if refused != nil {
-		return refused
-	}
-	if in.toNick {
-		nick, refused := t.admitNick()
-		if refused != nil {
-			return refused
-		}
-		if nick.Nick != ses.occ.nick {
-			return t.rename(ses, nick, payload)
-		}
-	}
-	t.propose(&PresenceChanged{JID: in.from, Payload: payload})
-	return nil
-}
-
-// rename decides on a new nick for a session. Its occupant takes the nick, or
-// the session leaves the others of its occupant behind, or joins another
-// occupant of the same person (XEP-0045 §7.6, §7.2.8).
-func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaError {
-	r, s, o := t.r, &t.r.st, ses.occ
-	bare := t.in.from.Bare()
-	if o.role == Visitor && s.conf.NoVisitorNickChange {
-		return refuse(NotAllowed, "5.1.1", "visitors keep their nick in this room")
-	}
-	if p, ok := s.persons.get(bare); ok && p.nick != "" && p.nick != nick.Nick && r.cfg.NickLockdown != LockdownOff {
-		return refuse(NotAcceptable, "7.6", "you must use your reserved nick")
-	}
-	at, e := t.freeNick(bare, nick)
-	if e != nil {
-		e.Section = sectionName("7.6")
-		return e
-	}
-	b := &Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Nick: nick.Nick, Key: nick.Key, Payload: payload}
-	switch {
-	case at != nil && at != o:
-		if len(at.sessions) >= r.cfg.Limits.SessionsPerNick {
-			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")
-		}
-		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
-	case len(o.sessions) > 1:
-		if e := t.space(bare, nil, s.affiliationOf(bare), &s.conf); e != nil {
+	case payload != ses.payload || t.in.lang != ses.lang:
+		if e := t.update(ses, payload); e != nil {
 			return e
 		}
-		if at == o {
-			// Another spelling of the nick the others keep: all of them take it.
-			break
+	default:
+		if e := t.spend(RatePresence); e != nil {
+			return e
 		}
-		b.Occupant = s.lastOccupant + 1
 	}
-	t.propose(b)
+	t.owe(x, &t.r.st.conf, nick.Changed, false)
 	return nil
 }
 
@@ -316,7 +261,17 @@ func (t *turn) part(ses *session, payload string, how Departure) {
 func (t *turn) proposeLeft(ses *session, payload string, how Departure, last bool) {
 	o := ses.occ
 	t.propose(&Left{Occupant: o.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
-		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses, Payload: payload})
+		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses,
+		Lang: t.langOf(payload), Payload: payload})
+}
+
+// langOf is the language of what the turn's stanza says in its presence, if it is
+// passed on at all.
+func (t *turn) langOf(payload string) string {
+	if payload == "" {
+		return ""
+	}
+	return t.in.lang
 }
 
 // endIfEmpty proposes the end of a room that nobody is left in: a
@@ -327,25 +282,6 @@ func (t *turn) endIfEmpty(going int) {
 	if going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent) {
 		t.end(&RoomDestroyed{})
 	}
-}
-
-// probe answers an occupant who asks how another is (XEP-0045 §17.3).
-func (t *turn) probe() *StanzaError {
-	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
-	if !inside || !in.toNick {
-		return nil
-	}
-	target := r.addressee(in)
-	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
-		return refuse(ItemNotFound, "17.3", "no such occupant")
-	}
-	if target == ses.occ {
-		t.toSender(r.recipe(target), viewSelf, &extra{tail: statuses(statusSelf)})
-		return nil
-	}
-	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), nil)
-	return nil
 }
 
 // ghostConditions are the errors that say that a session is not there any more

@@ -46,8 +46,9 @@ func (t *turn) renderStatus(b *Configured) {
 
 // renderNewSights sends again the presences that show more than before: real
 // JIDs in a room that became non-anonymous, occupants whose role is no longer
-// hidden. Occupants whose role became hidden disappear. Of occupants who changed
-// themselves in this step everybody knows already.
+// hidden, visitors whose status text is seen or not seen now. Occupants whose role
+// became hidden disappear. Of occupants who changed themselves in this step
+// everybody knows already.
 func (t *turn) renderNewSights() {
 	s := &t.r.st
 	opened := t.was.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
@@ -56,11 +57,16 @@ func (t *turn) renderNewSights() {
 			continue
 		}
 		was, is := t.was.broadcasts(o.role), s.conf.broadcasts(o.role)
+		retold := o.front != nil && t.was.shown(o.role, o.front.payload) != s.conf.shown(o.role, o.front.payload)
 		switch {
-		case is && (!was || opened):
+		case is && (!was || opened || retold):
 			t.tellOthers(o.num, t.r.recipe(o), nil)
 		case was && !is:
 			t.tellOthers(o.num, t.r.absence(o), nil)
+		}
+		if retold {
+			t.tell(o.num, false, t.r.recipe(o), "")
+			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
 		}
 	}
 }

@@ -27,12 +27,16 @@ func (t *turn) tellOthers(num uint32, doc *rendered, x *extra) {
 
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
-// there (renderEntry).
+// there (renderEntry); one that asked for something else knows it by the id.
 func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
 	x := &extra{tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
-		if t.entry == nil || own[i] != t.entry.session {
+		switch {
+		case t.entry != nil && own[i] == t.entry.session:
+		case t.own != nil && own[i] == t.in.from:
+			t.send(own[i:i+1:i+1], doc, viewSelf, t.own)
+		default:
 			t.send(own[i:i+1:i+1], doc, viewSelf, x)
 		}
 	}
@@ -59,7 +63,7 @@ func (t *turn) renderDepartures(events []Event) {
 }
 
 func (t *turn) renderLeft(b *Left) {
-	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", payload: b.Payload,
+	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: t.r.st.conf.shown(b.Role, b.Payload),
 		item: item{affiliation: b.Affiliation, real: b.JID}})
 	code := 0
 	if b.How != DepartureWill {
@@ -147,7 +151,7 @@ func (t *turn) renderPresences(events []Event) {
 	t.touched = list
 	for i := range list {
 		if x := &list[i]; x.oldRole != x.occ.role {
-			t.renderSight(x.occ, x.oldRole)
+			t.renderSight(t.r.audience().sessionsOf(x.occ), x.occ, x.oldRole)
 		}
 	}
 }
@@ -217,15 +221,15 @@ func (t *turn) renderTouched(x *touched) {
 // somebody without going anywhere.
 func (r *Room) absence(o *occupant) *rendered {
 	p := r.presenceOf(o)
-	p.kind, p.payload, p.item.role = "unavailable", "", NoRole
+	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", NoRole
 	return r.renderPresence(&p)
 }
 
-// renderSight sends to an occupant what he sees of the others only since, or no
-// more since, his role changed: real JIDs when he gains the sight of them, and
+// renderSight sends to sessions of an occupant what he sees of the others only
+// since, or no more since, his role changed: real JIDs when he gains the sight of them, and
 // those whom the room shows to moderators alone. What everybody is told in this
 // step, he is told with them.
-func (t *turn) renderSight(reader *occupant, oldRole Role) {
+func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role) {
 	s := &t.r.st
 	gains := reader.role == Moderator && oldRole != Moderator
 	loses := reader.role != Moderator && oldRole == Moderator
@@ -236,9 +240,9 @@ func (t *turn) renderSight(reader *occupant, oldRole Role) {
 		switch {
 		case o == reader:
 		case gains && !told && (jids || !shown):
-			t.sendTo(reader, t.r.recipe(o), s.viewOf(reader.role))
+			t.send(to, t.r.recipe(o), s.viewOf(reader.role), nil)
 		case loses && !shown && !s.conf.broadcasts(o.role):
-			t.sendTo(reader, t.r.absence(o), s.viewOf(reader.role))
+			t.send(to, t.r.absence(o), s.viewOf(reader.role), nil)
 		}
 	}
 }
@@ -252,48 +256,6 @@ func (t *turn) roleBefore(o *occupant) (role Role, told bool) {
 		}
 	}
 	return o.role, false
-}
-
-// sendTo sends one stanza to all sessions of an occupant.
-func (t *turn) sendTo(o *occupant, doc *rendered, v view) {
-	t.send(t.r.audience().sessionsOf(o), doc, v, nil)
-}
-
-// renderRenamed tells of a new nick: the old one goes with 303 and the new one
-// comes (XEP-0045 §7.6). Where other sessions stay behind under the old nick,
-// only the mover sees it go, and is told that it is still there.
-func (t *turn) renderRenamed(b *Renamed) {
-	r, s := t.r, &t.r.st
-	ses, ok := s.sessions.get(b.JID)
-	if !ok {
-		return
-	}
-	o := ses.occ
-	p := r.presenceOf(o)
-	p.nick, p.kind, p.payload, p.item.nick, p.item.role = b.Old, "unavailable", "", b.Nick, o.role
-	p.item.real = b.JID
-	gone, shown := r.renderPresence(&p), s.conf.broadcasts(o.role)
-	self := statuses(statusSelf, statusRenamed)
-	stays := s.occupantByNumber(b.From)
-	switch {
-	case b.From == b.Occupant:
-		t.tellEach(r.audience().sessionsOf(o), gone, self)
-		t.tell(o.num, shown, gone, statuses(statusRenamed))
-	case stays != nil:
-		t.send([]JID{b.JID}, gone, viewSelf, &extra{tail: self})
-		t.tell(stays.num, shown, r.recipe(stays), "")
-		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
-	default:
-		t.send([]JID{b.JID}, gone, viewSelf, &extra{tail: self})
-		for _, to := range r.audience().sessionsOf(o) {
-			if to != b.JID {
-				t.send([]JID{to}, gone, s.viewOf(o.role), &extra{tail: statuses(statusRenamed)})
-			}
-		}
-		t.tell(o.num, shown, gone, statuses(statusRenamed))
-	}
-	t.tell(o.num, shown, r.recipe(o), "")
-	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
 }
 
 // renderLostTouch tells somebody who believes to be inside that he is not

@@ -24,6 +24,7 @@ type presence struct {
 	nick    string
 	id      string // occupant-id
 	kind    string // "", or "unavailable"
+	lang    string // of the payload
 	payload string
 	item    item
 	destroy *RoomDestroyed
@@ -43,9 +44,19 @@ func (r *Room) presenceOf(o *occupant) presence {
 	p := presence{nick: o.nick, id: o.id, item: item{
 		affiliation: r.st.affiliationOf(o.person.jid()), role: o.role, real: o.frontJID()}}
 	if o.front != nil {
-		p.payload = o.front.payload
+		p.lang, p.payload = o.front.lang, r.st.conf.shown(o.role, o.front.payload)
 	}
 	return p
+}
+
+// shown is what everybody sees of what somebody says in his presence: the room may
+// keep visitors from showing a status text (XEP-0045 §5.1.1, "Change Availability
+// Status").
+func (c *RoomConfig) shown(role Role, payload string) string {
+	if role != Visitor || !c.NoVisitorStatus || payload == "" {
+		return payload
+	}
+	return filtered(payload, func(n *node) bool { return n.ns != "" || n.name != "status" })
 }
 
 // renderPresence writes a presence with every real JID it could show, and marks
@@ -56,6 +67,7 @@ func (r *Room) renderPresence(p *presence) *rendered {
 	w.start("presence", "")
 	w.address("from", r.at(p.nick))
 	w.attrIf("type", p.kind)
+	w.attrIf("xml:lang", p.lang)
 	w.raw(p.payload)
 	w.occupantID(p.id)
 	w.start("x", nsUser)

@@ -12,7 +12,7 @@ import (
 // reserved reports whether a whole child element is the room's to say.
 func (r *Room) reserved(in *stanza, c *child) bool {
 	switch c.ns {
-	case nsMUC, nsUser, nsAdmin, nsOwner, nsOccupantID, nsHats, nsOldHats, nsModerate, nsNick:
+	case nsMUC, nsUser, nsAdmin, nsOwner, nsOccupantID, nsHats, nsOldHats, nsModerate, nsOldModer, nsNick:
 		return true
 	case nsSID:
 		return c.name == "stanza-id" && r.claimsRoom(in.childAttr(c, "by"))
@@ -46,19 +46,10 @@ func (r *Room) sanitized(in *stanza) string {
 	for i := range in.kids {
 		c := &in.kids[i]
 		replacement := ""
-		switch {
-		case r.reserved(in, c):
-		case c.ns == nsAddress:
-			n := readNode(in.xml(c))
-			kept, changed := withoutOrigin(&n)
-			if !changed {
+		if !r.reserved(in, c) {
+			if replacement = in.cleared(c); replacement == in.xml(c) {
 				continue
 			}
-			replacement = kept
-		case in.typ == "error" && c.ns == "" && c.name == "error":
-			replacement = withoutDetector(in.xml(c))
-		default:
-			continue
 		}
 		clean = false
 		b = append(append(b, in.body[copied:c.from]...), replacement...)
@@ -70,24 +61,30 @@ func (r *Room) sanitized(in *stanza) string {
 	return string(append(b, in.body[copied:]...))
 }
 
-// withoutOrigin takes the addresses of type ofrom out of an <addresses/>: they
-// are how a room names an author in its history (XEP-0045 §7.2.13, XEP-0033).
-func withoutOrigin(n *node) (canonical string, changed bool) {
-	kept := n.kids[:0:0]
-	for i := range n.kids {
-		if k := &n.kids[i]; k.ns == nsAddress && k.attrOr("type", "") == "ofrom" {
-			changed = true
-			continue
+// cleared is a child element without what only the room may say inside it: who a
+// message came from (addresses of type ofrom, XEP-0033, by which a room names an
+// author in its history, XEP-0045 §7.2.13), and that a retraction is a
+// moderator's (XEP-0425 §4).
+func (in *stanza) cleared(c *child) string {
+	canonical := in.xml(c)
+	switch c.ns {
+	case nsAddress:
+		kept, left := withoutKids(canonical, func(n *node) bool {
+			return n.ns == nsAddress && n.attrOr("type", "") == "ofrom"
+		})
+		if left == 0 {
+			return ""
 		}
-		kept = append(kept, n.kids[i])
+		return kept
+	case nsRetract, nsOldRetract, nsFasten:
+		kept, _ := withoutKids(canonical, func(n *node) bool { return n.ns == nsModerate || n.ns == nsOldModer })
+		return kept
+	case "":
+		if in.typ == "error" && c.name == "error" {
+			return withoutDetector(canonical)
+		}
 	}
-	if !changed || len(kept) == 0 {
-		return "", changed
-	}
-	w := xmlWriter{}
-	n.kids = kept
-	w.node(n)
-	return string(w.b), true
+	return canonical
 }
 
 // withoutDetector takes out of an error who detected it and where its sender is to
@@ -107,13 +104,63 @@ func withoutDetector(canonical string) string {
 
 // messagePayload is the sanitized payload of a message, within the limits.
 func (t *turn) messagePayload() (string, *StanzaError) {
+	lim := &t.r.cfg.Limits
+	if refused := t.in.checkTexts("body", lim.BodyBytes); refused != nil {
+		return "", refused
+	}
+	if refused := t.in.checkTexts("subject", lim.SubjectBytes); refused != nil {
+		return "", refused
+	}
 	return t.r.sanitized(t.in), nil
+}
+
+// checkTexts holds the bodies or subjects of a message to a limit and to RFC 6121
+// §5.2.3, §5.2.4: they hold nothing but text, and there is one for each language.
+func (in *stanza) checkTexts(name string, limit int) *StanzaError {
+	var first *child
+	var langs []string
+	for i := range in.kids {
+		c := &in.kids[i]
+		if c.ns != "" || c.name != name {
+			continue
+		}
+		switch {
+		case c.to-c.from > limit:
+			return refuse(PolicyViolation, "14.6", "the "+name+" is too long")
+		case !onlyText(in.xml(c)):
+			return refuse(PolicyViolation, "14.6", "there are elements in the "+name)
+		case first == nil:
+			first = c
+			continue
+		case langs == nil:
+			langs = append(langs, in.childLang(first))
+		}
+		lang := in.childLang(c)
+		if slices.Contains(langs, lang) {
+			return refuse(PolicyViolation, "14.6", "there is more than one "+name+" in the same language")
+		}
+		langs = append(langs, lang)
+	}
+	return nil
+}
+
+// childLang is the language of a child: its own, or that of the stanza.
+func (in *stanza) childLang(c *child) string {
+	n := readNode(in.xml(c))
+	return strings.ToLower(n.attrOr("xml:lang", in.lang))
 }
 
 // presencePayload is the sanitized payload of a presence, within the limits.
 func (t *turn) presencePayload() (string, *StanzaError) {
-	if c := t.in.find("", "status"); c != nil && c.to-c.from > t.r.cfg.Limits.StatusBytes {
-		return "", refuse(PolicyViolation, "14.6", "the status is too long")
+	in, lim := t.in, &t.r.cfg.Limits
+	for i := range in.kids {
+		if c := &in.kids[i]; c.ns == "" && c.name == "status" && c.to-c.from > lim.StatusBytes {
+			return "", refuse(PolicyViolation, "14.6", "the status is too long")
+		}
 	}
-	return t.r.sanitized(t.in), nil
+	payload := t.r.sanitized(in)
+	if len(payload) > lim.PresenceBytes {
+		return "", refuse(PolicyViolation, "14.6", "the presence says too much")
+	}
+	return payload, nil
 }

@@ -6,29 +6,20 @@ func (in *stanza) isSubject() bool {
 	return in.find("", "subject") != nil && in.find("", "body") == nil && in.find("", "thread") == nil
 }
 
-// changeSubject decides on a new subject: for moderators, and for participants
-// where the room is configured so.
-func (t *turn) changeSubject(o *occupant) *StanzaError {
-	r, in := t.r, t.in
-	if o.role < Moderator && !(r.st.conf.OpenSubject && o.role == Participant) {
-		return refuse(Forbidden, "8.1", "you may not change the subject")
-	}
-	for i := range in.kids {
-		if c := &in.kids[i]; c.ns == "" && c.name == "subject" && c.to-c.from > r.cfg.Limits.SubjectBytes {
-			return refuse(PolicyViolation, "14.6", "the subject is too long")
-		}
-	}
-	payload, refused := t.messagePayload()
-	if refused != nil {
-		return refused
-	}
-	m := Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang,
-		StanzaID: t.newID(), Payload: payload}
+// maySetSubject judges by the role: moderators may, and participants where the room
+// is configured so.
+func (c *RoomConfig) maySetSubject(role Role) bool {
+	return role == Moderator || role == Participant && c.OpenSubject
+}
+
+// changeSubject proposes a new subject. It is reflected like any message, with its
+// id and all that its sender said.
+func (t *turn) changeSubject(m Message) {
+	m.StanzaID = t.newID()
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
 	t.propose(&SubjectChanged{m})
-	return nil
 }
 
 // renderSubject sends the subject to somebody who enters: always, even when
@@ -49,12 +40,5 @@ func (t *turn) renderSubject(to []JID) {
 
 // subjectOnly keeps the subject elements of a payload, in all languages.
 func subjectOnly(payload string) string {
-	var b []byte
-	for r := (xmlReader{s: payload}); !r.done(); {
-		start := r.pos
-		if n := r.node(""); n.ns == "" && n.name == "subject" {
-			b = append(b, payload[start:r.pos]...)
-		}
-	}
-	return string(b)
+	return filtered(payload, func(n *node) bool { return n.ns == "" && n.name == "subject" })
 }

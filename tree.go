@@ -135,6 +135,57 @@ func (r *xmlReader) node(parent string) node {
 	return n
 }
 
+// filtered keeps some of the elements in canonical bytes; what it keeps stays as it
+// is to the byte.
+func filtered(canonical string, keep func(*node) bool) string {
+	var b []byte
+	for r := (xmlReader{s: canonical}); !r.done(); {
+		start := r.pos
+		if n := r.node(""); keep(&n) {
+			b = append(b, canonical[start:r.pos]...)
+		}
+	}
+	return string(b)
+}
+
+// withoutKids cuts child elements out of one element and counts those that are
+// left; all else stays as it is to the byte.
+func withoutKids(canonical string, cut func(*node) bool) (kept string, left int) {
+	r := xmlReader{s: canonical}
+	ns := ""
+	_, empty := r.tag(func(key, value string) {
+		if key == "xmlns" {
+			ns = value
+		}
+	})
+	if empty {
+		return canonical, 0
+	}
+	var b []byte
+	copied := 0
+	for !r.atClose() {
+		start := r.pos
+		if !r.atTag() {
+			r.text()
+			continue
+		}
+		if n := r.node(ns); !cut(&n) {
+			left++
+			continue
+		}
+		b = append(b, canonical[copied:start]...)
+		copied = r.pos
+	}
+	return string(append(b, canonical[copied:]...)), left
+}
+
+// onlyText reports whether an element has no elements in it.
+func onlyText(canonical string) bool {
+	_, inside, _ := strings.Cut(canonical, ">")
+	tag := strings.IndexByte(inside, '<')
+	return tag < 0 || inside[tag+1] == '/'
+}
+
 // replaceValues writes canonical bytes anew, with every attribute value and every
 // text handed to a function.
 func replaceValues(canonical string, replace func(value string) string) string {

@@ -16,7 +16,10 @@ type turn struct {
 	bodies []EventBody
 	// entry is set for a join or resync, whose asker gets everything.
 	entry *joinRender
-	// passing and private are messages that leave no trace in the state.
+	// own is for the session that asks for a new presence of itself, instead of what
+	// its occupant's other sessions are told.
+	own *extra
+	// passing and private are messages of which nothing is kept.
 	passing *Message
 	private *privateRender
 	relay   *relayRender

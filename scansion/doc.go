@@ -59,6 +59,7 @@
 //	host: kick nick='Tybalt' reason='duel'
 //	host: set-role nick='Tybalt' role='visitor' as="${Romeo's JID}"
 //	host: set-affiliation jid="${Juliet's JID}" affiliation='member' nick='Juliet'
+//	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
 //	host: set-subject subject='Feud'
 //	host: say body='Closing time'
 //	host: vanished jid="${Romeo's full JID}"
@@ -154,7 +155,7 @@
 // Each field of muc.Config that is a truth value or a duration is a setting, by its
 // name in lower case: instant=true, lock-timeout=5m. So is each limit, as in
 // limit-nick-bytes=16, and each rate, as in rate-messages=5/10s, a burst and an
-// interval. There are also nick-lockdown (off, refuse or assign), may-create (the
+// interval. There are also nick (strict), nick-lockdown (off, refuse or assign), may-create (the
 // bare JID of the only one who may), answers-iq (a namespace of requests that the
 // host can answer), no-such-user (the bare JID of somebody who cannot be invited),
 // invite-body (a text with {from} and {room}), and those of [Options.Settings].

@@ -147,7 +147,12 @@ func (p *player) sends(u *user, a *action) error {
 		p.trace.note("for the sender's own server, which is not played")
 		return nil
 	}
-	to, err := muc.ParseJID(address)
+	// What stands behind the slash of a room's address is for the room to judge.
+	bare, _, _ := strings.Cut(address, "/")
+	to, err := muc.ParseJID(bare)
+	if err == nil && p.isUserDomain(to.Domain()) {
+		to, err = muc.ParseJID(address)
+	}
 	if err != nil {
 		return fmt.Errorf("the host would not route this: %w", err)
 	}

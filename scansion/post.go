@@ -3,6 +3,7 @@ package scansion
 import (
 	"encoding/xml"
 	"fmt"
+	"strings"
 
 	"github.com/beevik/etree"
 
@@ -29,7 +30,9 @@ func (p *player) post(room muc.JID, out outbound) error {
 		return fmt.Errorf("room %s: Outbound.Stanza has an attribute to:\n%s", room, stanza.format("    "))
 	}
 	from, _ := stanza.attr(xml.Name{Local: "from"})
-	if jid, err := muc.ParseJID(from); err != nil || jid.Bare() != room {
+	// A refused nick comes back as it was, which may be no part of an address.
+	bare, _, _ := strings.Cut(from, "/")
+	if jid, err := muc.ParseJID(bare); err != nil || jid != room {
 		return fmt.Errorf("room %s sends from '%s':\n%s", room, from, stanza.format("    "))
 	}
 	var readers []string

@@ -44,6 +44,13 @@ var builtinSettings = map[string]Setting{
 		}
 		return err
 	},
+	"nick": func(cfg *muc.Config, value string) error {
+		if value != "strict" {
+			return fmt.Errorf("the rule for nicks is strict, not %q", value)
+		}
+		cfg.Nick = muc.StrictNick
+		return nil
+	},
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
 		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {

@@ -1,0 +1,107 @@
+package muc
+
+// available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
+// new nick (§7.6), or a sign that somebody believes to be inside and is not
+// (§7.2.18).
+func (t *turn) available() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside {
+		t.renderLostTouch()
+		return nil
+	}
+	payload, refused := t.presencePayload()
+	if refused != nil {
+		return refused
+	}
+	nick := NickResult{Nick: ses.occ.nick} // the room's own address stands for it
+	if in.toNick {
+		if nick, refused = t.admitNick(); refused != nil {
+			return refused
+		}
+	}
+	t.own = &extra{id: in.id, tail: statuses(statusSelf)}
+	if nick.Changed {
+		t.own.tail = statuses(statusSelf, statusNickChanged)
+	}
+	if nick.Nick != ses.occ.nick {
+		return t.rename(ses, nick, payload)
+	}
+	return t.update(ses, payload)
+}
+
+// update proposes what a session says of its presence now.
+func (t *turn) update(ses *session, payload string) *StanzaError {
+	if refused := t.spend(RatePresence); refused != nil {
+		return refused
+	}
+	t.propose(&PresenceChanged{JID: ses.jid(), Lang: t.in.lang, Payload: payload})
+	return nil
+}
+
+// rename decides on a new nick for a session. Its occupant takes the nick, or
+// the session leaves the others of its occupant behind, or joins another
+// occupant of the same person (XEP-0045 §7.6, §7.2.8).
+func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaError {
+	r, s, o := t.r, &t.r.st, ses.occ
+	bare := t.in.from.Bare()
+	if o.role == Visitor && s.conf.NoVisitorNickChange {
+		return refuse(NotAllowed, "5.1.1", "visitors keep their nick in this room")
+	}
+	if p, ok := s.persons.get(bare); ok && p.nick != "" && p.nick != nick.Nick && r.cfg.NickLockdown != LockdownOff {
+		return refuse(NotAcceptable, "7.6", "you must use your reserved nick")
+	}
+	at, e := t.freeNick(bare, nick)
+	if e != nil {
+		e.Section = sectionName("7.6")
+		return e
+	}
+	b := &Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: o.front == ses,
+		Nick: nick.Nick, Key: nick.Key, Lang: t.in.lang, Payload: payload}
+	switch {
+	case at == o:
+		// Another spelling of the same nick: all of its sessions take it.
+	case at != nil:
+		if e := t.space(bare, at, s.affiliationOf(bare), &s.conf); e != nil {
+			return e
+		}
+		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
+		t.own = &extra{id: t.in.id, tail: statuses(statusSelf)}
+		if at.nick != nick.Nick {
+			t.own.tail = statuses(statusSelf, statusNickChanged)
+		}
+	case len(o.sessions) > 1:
+		if e := t.space(bare, nil, s.affiliationOf(bare), &s.conf); e != nil {
+			return e
+		}
+		b.Occupant = s.lastOccupant + 1
+	}
+	if refused := t.spend(RatePresence); refused != nil {
+		return refused
+	}
+	t.propose(b)
+	return nil
+}
+
+// probe answers an occupant who asks how another is, or, of the room itself, how
+// he himself is (XEP-0045 §17.3). Nobody else learns anything.
+func (t *turn) probe() *StanzaError {
+	r, in := t.r, t.in
+	ses, inside := r.st.sessions.get(in.from)
+	if !inside {
+		return nil
+	}
+	target := ses.occ
+	if in.toNick {
+		target = r.addressee(in)
+	}
+	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
+		return refuse(ItemNotFound, "17.3", "no such occupant")
+	}
+	if target == ses.occ {
+		t.toSender(r.recipe(target), viewSelf, &extra{id: in.id, tail: statuses(statusSelf)})
+		return nil
+	}
+	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), &extra{id: in.id})
+	return nil
+}

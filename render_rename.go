@@ -1,0 +1,55 @@
+package muc
+
+// renderRenamed tells of a new nick: the old one goes with 303 and the new one
+// comes (XEP-0045 §7.6). Where other sessions stay under the old nick, only the
+// mover sees it go, and is told that it is still there. Where a session joins
+// others under another nick of its person, everybody sees the old one go and the
+// presence of the other change.
+func (t *turn) renderRenamed(b *Renamed) {
+	r, s := t.r, &t.r.st
+	ses, ok := s.sessions.get(b.JID)
+	if !ok {
+		return
+	}
+	o, mover := ses.occ, []JID{b.JID}
+	gone := r.renderPresence(&presence{nick: b.Old, id: o.id, kind: "unavailable", item: item{
+		affiliation: s.affiliationOf(o.person.jid()), role: b.Role, nick: b.Nick, real: b.JID}})
+	self, others := statuses(statusSelf, statusRenamed), statuses(statusRenamed)
+	stays := s.occupantByNumber(b.From)
+	switch {
+	case stays == o:
+		t.tellEach(r.audience().sessionsOf(o), gone, self)
+		t.tell(o.num, s.conf.broadcasts(b.Role), gone, others)
+	case stays == nil:
+		t.tellEach(mover, gone, self)
+		t.tell(o.num, s.conf.broadcasts(b.Role), gone, others)
+		if s.shows(b.Role, o) {
+			for _, to := range r.audience().sessionsOf(o) {
+				if to != b.JID {
+					t.send([]JID{to}, gone, s.viewOf(o.role), &extra{tail: others})
+				}
+			}
+		}
+	default:
+		t.tellEach(mover, gone, self)
+		t.renderStaying(stays, b, o)
+	}
+	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), "")
+	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
+	if b.Role != o.role {
+		t.renderSight(mover, o, b.Role)
+	}
+}
+
+// renderStaying tells of an occupant whom one of its sessions has left for
+// another nick: the mover, who just saw it go, and everybody else if another
+// session speaks for it now.
+func (t *turn) renderStaying(stays *occupant, b *Renamed, mover *occupant) {
+	r, s := t.r, &t.r.st
+	if b.Front {
+		t.tell(stays.num, s.conf.broadcasts(stays.role), r.recipe(stays), "")
+		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
+	} else if s.shows(stays.role, mover) {
+		t.send([]JID{b.JID}, r.recipe(stays), s.viewOf(mover.role), nil)
+	}
+}
