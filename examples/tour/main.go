@@ -47,9 +47,18 @@ type host struct {
 }
 
 func tour(w io.Writer) error {
-	room, err := muc.New(config)
+	h, err := play(w)
 	if err != nil {
 		return err
+	}
+	return h.rebuild()
+}
+
+// play plays the story.
+func play(w io.Writer) (*host, error) {
+	room, err := muc.New(config)
+	if err != nil {
+		return nil, err
 	}
 	h := &host{room: room, now: evening, out: &printer{w: w}}
 	h.out.prologue(config.Room)
@@ -57,10 +66,10 @@ func tour(w io.Writer) error {
 		h.now = h.now.Add(time.Minute)
 		h.out.scene(i+1, scene.title, scene.remark)
 		if err := h.receive(scene.from, scene.sends); err != nil {
-			return fmt.Errorf("scene %d: %w", i+1, err)
+			return nil, fmt.Errorf("scene %d: %w", i+1, err)
 		}
 	}
-	return h.rebuild()
+	return h, nil
 }
 
 // receive is the contract in one place: call the room, store its events, then

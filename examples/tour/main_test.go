@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"flag"
+	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -31,4 +33,15 @@ func TestTour(t *testing.T) {
 		assert.NotContains(t, line, "\x1b", "colour")
 	}
 	assert.Regexp(t, `\nsnapshots equal: [0-9a-f]+\n$`, got.String())
+}
+
+// A room that is another one is noticed, whichever event is lost.
+func TestTourNoticesALoss(t *testing.T) {
+	h, err := play(io.Discard)
+	require.NoError(t, err)
+	whole := h.log
+	for i := range whole {
+		h.log = slices.Delete(slices.Clone(whole), i, i+1)
+		assert.Error(t, h.rebuild(), "without event %d", i)
+	}
 }
