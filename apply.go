@@ -68,6 +68,12 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 		return s.applyRegistered(b)
 	case *Deregistered:
 		return s.applyDeregistered(b)
+	case *RegistrationRequested:
+		return s.applyRegistrationRequested(b)
+	case *RegistrationClosed:
+		if !s.dropRequest(b.JID) {
+			return badEvent("no such request")
+		}
 	case *VoiceStored:
 		return s.applyVoice(b)
 	case *SubjectChanged:

@@ -26,6 +26,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("affiliation of a JID that is not bare")
 	}
+	s.dropRequest(b.JID)
 	p := s.person(b.JID)
 	if p.aff == Owner {
 		s.owners--
@@ -57,6 +58,7 @@ func (s *state) applyRegistered(b *Registered) error {
 	if holder, taken := s.reserved.get(b.Key); taken && holder.real != b.JID {
 		return badEvent("nick is reserved already")
 	}
+	s.dropRequest(b.JID)
 	p := s.person(b.JID)
 	if p.nick != "" {
 		s.reserved.drop(p.key)
@@ -75,6 +77,25 @@ func (s *state) applyDeregistered(b *Deregistered) error {
 	p.nick, p.key = "", ""
 	s.forgetIfEmpty(p)
 	return nil
+}
+
+func (s *state) applyRegistrationRequested(b *RegistrationRequested) error {
+	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.requestOf(b.JID) != nil {
+		return badEvent("no request to register")
+	}
+	s.requests = append(s.requests, b)
+	return nil
+}
+
+// dropRequest forgets somebody's request to register, if there is one.
+func (s *state) dropRequest(bare JID) bool {
+	for i, b := range s.requests {
+		if b.JID == bare {
+			s.requests = slices.Delete(s.requests, i, i+1)
+			return true
+		}
+	}
+	return false
 }
 
 func (s *state) applyVoice(b *VoiceStored) error {

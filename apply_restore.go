@@ -41,6 +41,11 @@ func (r *Room) load(b []byte) error {
 			return fmt.Errorf("%w: snapshot: person: %s", ErrCorrupt, err)
 		}
 	}
+	for _, b := range shot.Requests {
+		if b == nil || s.applyRegistrationRequested(b) != nil {
+			return fmt.Errorf("%w: snapshot: request to register", ErrCorrupt)
+		}
+	}
 	for i := range shot.Occupants {
 		if err := s.loadOccupant(&shot.Occupants[i]); err != nil {
 			return fmt.Errorf("%w: snapshot: occupant: %s", ErrCorrupt, err)
@@ -59,7 +64,7 @@ func (r *Room) load(b []byte) error {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	if slices.Contains(s.asks, nil) || !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0) {
+	if slices.Contains(s.asks, nil) || !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(s.requests) > 0) {
 		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
 	}
 	r.st = s

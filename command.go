@@ -7,7 +7,8 @@ import (
 
 // Command is something that the host itself wants done. The set is sealed:
 // [Create], [Vanished], [Kick], [SetRole], [SetAffiliation], [Configure],
-// [Invite], [SetSubject], [Say], [Destroy], [Shutdown], [Answer].
+// [Invite], [SetSubject], [Say], [Destroy], [Shutdown], [Forget],
+// [DecideRegistration], [Answer].
 //
 // A command may do whatever the room's invariants allow: an owner stays, limits
 // hold. Where it has a field As, a JID there makes it subject to that person's
@@ -57,12 +58,17 @@ func (c Create) do(t *turn) error {
 type Vanished struct{ JID JID }
 
 func (c Vanished) do(t *turn) error {
-	s := &t.r.st
-	going := 0
-	for _, o := range s.occupants {
+	t.endIfEmpty(t.vanish(c.JID))
+	return nil
+}
+
+// vanish proposes that the sessions of a JID are gone, and counts the occupants
+// who go with them.
+func (t *turn) vanish(who JID) (going int) {
+	for _, o := range t.r.st.occupants {
 		left := len(o.sessions)
 		for _, ses := range o.sessions {
-			if j := ses.jid(); j == c.JID || j.Bare() == c.JID || j.domainJID() == c.JID {
+			if j := ses.jid(); j == who || j.Bare() == who || j.domainJID() == who {
 				left--
 				t.proposeLeft(ses, "", DepartureVanished, left == 0)
 			}
@@ -71,8 +77,7 @@ func (c Vanished) do(t *turn) error {
 			going++
 		}
 	}
-	t.endIfEmpty(going)
-	return nil
+	return going
 }
 
 // Kick puts an occupant out (XEP-0045 §8.2).

@@ -28,10 +28,14 @@ type Config struct {
 	// NickLockdown says what happens to somebody with a reserved nick who comes
 	// with another one (XEP-0045 §7.2.17).
 	NickLockdown Lockdown
-	// OpenRegistration lets people without affiliation register with the room,
-	// which makes them members (XEP-0045 §7.10). The default refuses them with
-	// registration-required.
-	OpenRegistration bool
+	// Registration says who may register with the room: reserve a nick, and become a
+	// member (XEP-0045 §7.10).
+	Registration Registration
+	// RegistrationFields are what the registration form asks for besides the nick.
+	RegistrationFields []RegistrationField
+	// RegistrationTimeout is how long a request to register waits for an admin
+	// (§9.9): 0 means a week, negative for ever.
+	RegistrationTimeout time.Duration
 	// Instant opens a new room at once, instead of locking it until its owner has
 	// configured it (XEP-0045 §10.1.2).
 	Instant bool
@@ -97,6 +101,9 @@ type Config struct {
 	// everybody. XEP-0045 §7.8.2 wants item-not-found for an invitee who does not
 	// exist.
 	MayInvite func(InviteRequest) *StanzaError
+	// MayRegister judges who may register with the room, where all its rules admit it;
+	// nil lets everybody. XEP-0045 §7.10 wants not-allowed for a matter of policy.
+	MayRegister func(RegisterRequest) *StanzaError
 	// MaySpeak judges a message to everybody that all rules of the room admit; nil
 	// lets everybody.
 	MaySpeak func(SpeakRequest) *StanzaError
@@ -153,11 +160,12 @@ type SpeakRequest struct {
 // Lockdown is a policy for people with a reserved nick.
 type Lockdown uint8
 
-// The policies of Config.NickLockdown.
+// The policies of Config.NickLockdown. Nobody inside under a reserved nick takes
+// another one (§7.6).
 const (
 	LockdownOff    Lockdown = iota // they may use other nicks too
 	LockdownRefuse                 // another nick is refused: not-acceptable
-	LockdownAssign                 // on entering they are given their own: status 210
+	LockdownAssign                 // on entering or registering they are given their own: status 210
 )
 
 // Limits bound what people can make a room hold or do. Sizes are bytes of
@@ -182,6 +190,7 @@ type Limits struct {
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
 	ItemsPerSet     int // in one admin request: 100
+	Registrations   int // requests to register that wait for an admin: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
 	Privates        int // private messages whose errors still find their way back: 200
@@ -214,6 +223,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.HistoryBytes, 262144},
 		{&l.Affiliations, 50000},
 		{&l.ItemsPerSet, 100},
+		{&l.Registrations, 100},
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},
 		{&l.Privates, 200},
@@ -232,6 +242,8 @@ const (
 	defaultLockTimeout   = time.Hour
 	defaultAskTimeout    = time.Minute
 	defaultInviteTimeout = 24 * time.Hour
+
+	defaultRegistrationTimeout = 7 * 24 * time.Hour
 )
 
 // complete checks a configuration and fills in its defaults.
@@ -256,6 +268,12 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.InviteTimeout <= 0 {
 		c.InviteTimeout = defaultInviteTimeout
+	}
+	if c.RegistrationTimeout == 0 {
+		c.RegistrationTimeout = defaultRegistrationTimeout
+	}
+	if err := checkRegistrationFields(c.RegistrationFields); err != nil {
+		return c, err
 	}
 	c.Limits = c.Limits.withDefaults()
 	var err error

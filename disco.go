@@ -73,7 +73,13 @@ func (r *Room) writeRoomInfo(w *xmlWriter) {
 
 // offers reports whether the room can do what it may be configured not to.
 func (r *Room) offers(feature string) bool {
-	return feature != nsRequest || !r.st.conf.NoVoiceRequests
+	switch feature {
+	case nsRequest:
+		return !r.st.conf.NoVoiceRequests
+	case nsRegister:
+		return r.cfg.Registration != RegistrationNone
+	}
+	return true
 }
 
 func (w *xmlWriter) feature(name string) {
@@ -109,6 +115,9 @@ func (r *Room) roomInfo() []formField {
 // reservedNickInfo tells somebody his reserved nick (XEP-0045 §7.12): as the name
 // of an identity, or nothing.
 func (t *turn) reservedNickInfo() *StanzaError {
+	if c := &t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
+		return refuse(FeatureNotImplemented, "7.12", "this room reserves no nicks")
+	}
 	p, _ := t.r.st.persons.get(t.in.from.Bare())
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsDiscoInfo)

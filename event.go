@@ -14,7 +14,8 @@ import (
 // the Seq of the last durable event and is numbered 1, 2, 3… by Sub after it.
 //
 // The bodies are, durable: [*Created], [*Unlocked], [*Configured],
-// [*AffiliationChanged], [*Registered], [*Deregistered], [*VoiceStored],
+// [*AffiliationChanged], [*Registered], [*Deregistered],
+// [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*RoomDestroyed]; volatile: [*Joined],
 // [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
@@ -60,6 +61,8 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(AffiliationChanged) },
 	func() EventBody { return new(Registered) },
 	func() EventBody { return new(Deregistered) },
+	func() EventBody { return new(RegistrationRequested) },
+	func() EventBody { return new(RegistrationClosed) },
 	func() EventBody { return new(VoiceStored) },
 	func() EventBody { return new(SubjectChanged) },
 	func() EventBody { return new(MessageArchived) },

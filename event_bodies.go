@@ -31,15 +31,32 @@ type (
 		Actor  Actor       `json:"actor,omitzero"`
 	}
 	// Registered: a nick is reserved for a person (XEP-0045 §7.10). Key is the
-	// form of the nick that conflicts are decided on.
+	// form of the nick that conflicts are decided on, Answers what the person filled
+	// in beside it (Config.RegistrationFields).
 	Registered struct {
-		JID  JID    `json:"jid"`
-		Nick string `json:"nick"`
-		Key  string `json:"key"`
+		JID     JID          `json:"jid"`
+		Nick    string       `json:"nick"`
+		Key     string       `json:"key"`
+		Answers []FieldValue `json:"answers,omitempty"`
 	}
 	// Deregistered: the person's reserved nick is free again.
 	Deregistered struct {
 		JID JID `json:"jid"`
+	}
+	// RegistrationRequested: somebody wants to register and waits for an admin to
+	// approve it (XEP-0045 §9.9). An affiliation or a registration ends the wait.
+	RegistrationRequested struct {
+		JID      JID          `json:"jid"`
+		Nick     string       `json:"nick"`
+		Key      string       `json:"key"`
+		Answers  []FieldValue `json:"answers,omitempty"`
+		Deadline time.Time    `json:"deadline,omitzero"`
+	}
+	// RegistrationClosed: a request to register came to nothing.
+	RegistrationClosed struct {
+		JID   JID          `json:"jid"`
+		How   RequestClose `json:"how"`
+		Actor Actor        `json:"actor,omitzero"`
 	}
 	// VoiceStored: the role in which somebody without affiliation re-enters a
 	// moderated room (XEP-0045 §5.1); NoRole forgets it.
@@ -101,6 +118,8 @@ type (
 		Key      string `json:"key"`
 		Lang     string `json:"lang,omitempty"`
 		Payload  string `json:"payload,omitempty"`
+		// Assigned: it was not the session's wish, but its registered nick (§7.10).
+		Assigned bool `json:"assigned,omitempty"`
 	}
 	// RoleChanged: an occupant has another role (XEP-0045 §5.1.3).
 	RoleChanged struct {
@@ -238,6 +257,22 @@ type ConfigChange struct {
 	New []string `json:"new"`
 }
 
+// FieldValue is one field of a form that somebody filled in.
+type FieldValue struct {
+	Var    string   `json:"var"`
+	Values []string `json:"values"`
+}
+
+// RequestClose is how a request to register came to nothing.
+type RequestClose string
+
+// The ends of a request to register that was not granted.
+const (
+	RequestRefused   RequestClose = "refused"   // by an admin
+	RequestWithdrawn RequestClose = "withdrawn" // by whoever asked
+	RequestExpired   RequestClose = "expired"   // nobody decided
+)
+
 // Departure is how a session went.
 type Departure string
 
@@ -268,6 +303,10 @@ func (*Configured) eventType() eventType         { return eventType{"configured"
 func (*AffiliationChanged) eventType() eventType { return eventType{"affiliation-changed", 1, true} }
 func (*Registered) eventType() eventType         { return eventType{"registered", 1, true} }
 func (*Deregistered) eventType() eventType       { return eventType{"deregistered", 1, true} }
+func (*RegistrationRequested) eventType() eventType {
+	return eventType{"registration-requested", 1, true}
+}
+func (*RegistrationClosed) eventType() eventType { return eventType{"registration-closed", 1, true} }
 func (*VoiceStored) eventType() eventType        { return eventType{"voice-stored", 1, true} }
 func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
 func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }

@@ -276,12 +276,14 @@ func (t *turn) langOf(payload string) string {
 
 // endIfEmpty proposes the end of a room that nobody is left in: a
 // temporary one (XEP-0045 §7.14), or one that its creator never configured
-// (§10.1.3).
-func (t *turn) endIfEmpty(going int) {
+// (§10.1.3). It reports whether it did.
+func (t *turn) endIfEmpty(going int) bool {
 	s := &t.r.st
-	if going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent) {
+	ends := going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent)
+	if ends {
 		t.end(&RoomDestroyed{})
 	}
+	return ends
 }
 
 // ghostConditions are the errors that say that a session is not there any more

@@ -53,6 +53,18 @@ func (r *Room) Registrations() iter.Seq2[JID, string] {
 	}
 }
 
+// RegistrationRequests yields the requests to register that wait for an admin, in
+// the order of asking; [DecideRegistration] decides on them.
+func (r *Room) RegistrationRequests() iter.Seq[RegistrationRequested] {
+	return func(yield func(RegistrationRequested) bool) {
+		for _, b := range r.st.requests {
+			if !yield(*b) {
+				return
+			}
+		}
+	}
+}
+
 // Subject is the subject and the nick of whoever set it; both are empty where
 // there is none. Of a subject in several languages it is the first.
 func (r *Room) Subject() (subject, nick string) {

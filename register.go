@@ -1,52 +1,100 @@
 package muc
 
-// registerGet answers somebody who asks how to register (XEP-0045 §7.10): with
-// his registration, or with the form.
+// Registration is who may register with a room (XEP-0045 §7.10).
+type Registration uint8
+
+// The values of Config.Registration.
+const (
+	// RegistrationMembers: people with an affiliation reserve a nick; the others are
+	// refused with registration-required.
+	RegistrationMembers Registration = iota
+	// RegistrationOpen: everybody who is not banned; it makes them members.
+	RegistrationOpen
+	// RegistrationApproved: the same, but an admin decides on each who has no
+	// affiliation (§9.9).
+	RegistrationApproved
+	// RegistrationNone: the room knows no registration: service-unavailable.
+	RegistrationNone
+)
+
+// RegisterRequest is what Config.MayRegister judges.
+type RegisterRequest struct {
+	JID         JID // bare
+	Affiliation Affiliation
+	// Nick is the nick wanted, empty for somebody who only asks for the form.
+	Nick string
+	// Answers are the fields of Config.RegistrationFields that were filled in.
+	Answers []FieldValue
+}
+
+// application is a registration form that was filled in.
+type application struct {
+	nick    NickResult
+	answers []FieldValue
+}
+
+// registerGet answers somebody who asks how to register: with his registration,
+// or with the form (XEP-0045 §7.10).
 func (t *turn) registerGet() *StanzaError {
-	p, refused := t.registrant()
+	aff, refused := t.registrant()
 	if refused != nil {
 		return refused
 	}
+	bare := t.in.from.Bare()
+	if p, ok := t.r.st.persons.get(bare); ok && p.nick != "" {
+		nick := p.nick
+		t.answer = func(w *xmlWriter) {
+			w.start("query", nsRegister)
+			w.element("registered", "", "")
+			w.element("username", "", nick)
+			w.end()
+		}
+		return nil
+	}
+	if e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: aff}); e != nil {
+		return e
+	}
+	fields := t.r.registrationForm()
+	t.r.localize(t.in.lang, fields)
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsRegister)
-		if p != nil && p.nick != "" {
-			w.element("registered", "", "")
-			w.element("username", "", p.nick)
-		} else {
-			w.form("form", nsRegForm, "", registrationForm)
-		}
+		w.form("form", nsRegForm, "", fields)
 		w.end()
 	}
 	return nil
 }
 
-const fieldRoomNick = "muc#register_roomnick"
-
-var registrationForm = []formField{{name: fieldRoomNick, typ: "text-single", label: "Nickname", required: true}}
-
-// registrant judges whether the sender may register at all, and finds what the
-// room knows of him: nil for nothing.
-func (t *turn) registrant() (*person, *StanzaError) {
-	s, bare := &t.r.st, t.in.from.Bare()
-	switch aff := s.affiliationOf(bare); {
+// registrant judges whether the sender may register at all, by his affiliation.
+func (t *turn) registrant() (Affiliation, *StanzaError) {
+	s, mode := &t.r.st, t.r.cfg.Registration
+	aff := s.affiliationOf(t.in.from.Bare())
+	switch {
+	case mode == RegistrationNone:
+		return aff, refuse(ServiceUnavailable, "7.10", "this room knows no registration")
+	case s.life == Locked && aff != Owner:
+		return aff, refuse(ItemNotFound, "7.2.10", "the room is not open yet")
 	case aff == Outcast:
-		return nil, refuse(Forbidden, "7.10", "you are banned from this room")
-	case aff == None && !t.r.cfg.OpenRegistration:
-		return nil, refuse(RegistrationRequired, "7.10", "only members register with this room")
+		return aff, refuse(Forbidden, "7.10", "you are banned from this room")
+	case aff == None && mode == RegistrationMembers:
+		return aff, refuse(RegistrationRequired, "7.10", "only members register with this room")
 	}
-	p, _ := s.persons.get(bare)
-	return p, nil
+	return aff, nil
+}
+
+func (r *Room) mayRegister(req RegisterRequest) *StanzaError {
+	if r.cfg.MayRegister == nil {
+		return nil
+	}
+	return r.cfg.MayRegister(req)
 }
 
 // registerSet decides on a registration or its end.
 func (t *turn) registerSet() *StanzaError {
 	q := t.query()
 	if q.child(nsRegister, "remove") != nil {
-		t.deregister()
-		t.answer = emptyResult
-		return nil
+		return t.deregister(q)
 	}
-	p, refused := t.registrant()
+	aff, refused := t.registrant()
 	if refused != nil {
 		return refused
 	}
@@ -58,46 +106,101 @@ func (t *turn) registerSet() *StanzaError {
 	if sub.cancelled {
 		return nil
 	}
-	f := sub.field(fieldRoomNick)
-	if f == nil || len(f.values) != 1 {
-		return refuse(BadRequest, "7.10", "a nick is missing")
-	}
-	nick, refused := t.r.judgeNick(f.values[0])
+	app, refused := t.r.readApplication(sub)
 	if refused != nil {
 		return refused
 	}
-	return t.register(p, nick)
+	bare := t.in.from.Bare()
+	if aff == None && t.r.cfg.Registration == RegistrationApproved {
+		return t.requestRegistration(bare, app)
+	}
+	return t.register(bare, app, Actor{})
 }
 
-// register proposes a registration: who has no affiliation becomes a member.
-func (t *turn) register(p *person, nick NickResult) *StanzaError {
-	s, bare := &t.r.st, t.in.from.Bare()
-	if _, refused := t.freeNick(bare, nick); refused != nil {
+// admissible judges whether somebody may be registered with a nick now.
+func (t *turn) admissible(bare JID, app *application) *StanzaError {
+	s := &t.r.st
+	e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: s.affiliationOf(bare), Nick: app.nick.Nick, Answers: app.answers})
+	if e != nil {
+		return e
+	}
+	if _, refused := t.freeNick(bare, app.nick); refused != nil {
 		return refuse(Conflict, "7.10", "the nick is taken")
 	}
-	if p == nil && s.persons.len() >= t.r.cfg.Limits.Affiliations {
+	if _, known := s.persons.get(bare); !known && s.persons.len() >= t.r.cfg.Limits.Affiliations {
 		return refuse(ResourceConstraint, "14.6", "too many people are registered")
 	}
-	if s.affiliationOf(bare) == None {
-		t.newAdminSet(actor{}, Actor{}).affiliate(bare, Member, "")
-	}
-	t.propose(&Registered{JID: bare, Nick: nick.Nick, Key: nick.Key})
 	return nil
 }
 
-// deregister proposes the end of a registration: a member is a member no more
-// (XEP-0077 §3.2), an admin or owner only gives back the nick. Nothing happens
-// to somebody who has neither.
-func (t *turn) deregister() {
+// register proposes a registration, by somebody himself or by an admin who
+// approved it: who has no affiliation becomes a member. In a room that assigns
+// reserved nicks, who is inside goes by it from now on.
+func (t *turn) register(bare JID, app *application, by Actor) *StanzaError {
+	if e := t.admissible(bare, app); e != nil {
+		return e
+	}
+	renamed, refused := t.assignNick(bare, app.nick)
+	if refused != nil {
+		return refused
+	}
+	if t.r.st.affiliationOf(bare) == None {
+		t.newAdminSet(actor{}, by).affiliate(bare, Member, "")
+	}
+	t.propose(&Registered{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
+	if renamed != nil {
+		t.propose(renamed)
+	}
+	return nil
+}
+
+// assignNick is what it takes to give somebody inside the nick that he registers:
+// nothing unless the room assigns nicks and he goes by another one. Whoever is
+// inside under several nicks has to give up all but one first.
+func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
+	p, ok := t.r.st.persons.get(bare)
+	if t.r.cfg.NickLockdown != LockdownAssign || !ok || len(p.occupants) == 0 {
+		return nil, nil
+	}
+	if len(p.occupants) > 1 {
+		return nil, refuse(NotAcceptable, "7.10", "you are inside under several nicks, and only one can be registered")
+	}
+	o := p.occupants[0]
+	if o.front == nil || o.nick == nick.Nick {
+		return nil, nil
+	}
+	return &Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
+		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload, Assigned: true}, nil
+}
+
+// deregister decides on the end of a registration: a member is a member no more
+// (XEP-0077 §3.2), an admin or owner only gives back the nick, and whoever waits
+// for an admin's approval waits no longer. For somebody with none of these it is
+// done already.
+func (t *turn) deregister(q *node) *StanzaError {
 	bare := t.in.from.Bare()
-	p, known := t.r.st.persons.get(bare)
+	s := &t.r.st
+	switch {
+	case t.r.cfg.Registration == RegistrationNone:
+		return refuse(ServiceUnavailable, "7.10", "this room knows no registration")
+	case len(q.kids) != 1:
+		return refuse(BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
+	case s.affiliationOf(bare) == Outcast:
+		return refuse(Forbidden, "XEP-0077 §3.2", "you are banned from this room")
+	}
+	t.answer = emptyResult
+	if s.requestOf(bare) != nil {
+		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
+	}
+	p, known := s.persons.get(bare)
 	switch {
 	case !known:
 	case p.aff == Member:
 		set := t.newAdminSet(actor{}, Actor{})
 		set.affiliate(bare, None, "")
-		set.finish()
+		return set.finish()
 	case p.nick != "":
 		t.propose(&Deregistered{JID: bare})
 	}
+	return nil
 }

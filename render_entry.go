@@ -36,6 +36,7 @@ func (t *turn) renderEntry(j *joinRender) {
 	t.send(to, r.recipe(own), viewSelf, &extra{id: j.id, tail: statuses(j.codes...)})
 	t.renderHistory(to, j.history)
 	t.renderSubject(to)
+	t.renderRequests(to, own)
 }
 
 // renderAbsentMembers tells of those who have a reserved nick and are not here

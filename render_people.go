@@ -144,7 +144,7 @@ func (t *turn) renderPresences(events []Event) {
 		}
 	}
 	for i := range list {
-		if !arrived(list[i].occ, events) {
+		if !announced(list[i].occ, events) {
 			t.renderTouched(&list[i])
 		}
 	}
@@ -156,12 +156,19 @@ func (t *turn) renderPresences(events []Event) {
 	}
 }
 
-// arrived reports whether an occupant came in with this step, so that everybody
-// has just been told of him.
-func arrived(o *occupant, events []Event) bool {
+// announced reports whether everybody has just been told of an occupant: he came
+// in with this step, or was given another nick.
+func announced(o *occupant, events []Event) bool {
 	for _, ev := range events {
-		if b, ok := ev.Body.(*Joined); ok && b.Occupant == o.num {
-			return true
+		switch b := ev.Body.(type) {
+		case *Joined:
+			if b.Occupant == o.num {
+				return true
+			}
+		case *Renamed:
+			if b.Assigned && b.Occupant == o.num {
+				return true
+			}
 		}
 	}
 	return false

@@ -4,7 +4,8 @@ package muc
 // comes (XEP-0045 §7.6). Where other sessions stay under the old nick, only the
 // mover sees it go, and is told that it is still there. Where a session joins
 // others under another nick of its person, everybody sees the old one go and the
-// presence of the other change.
+// presence of the other change. A nick that was given and not chosen is marked
+// with 210 for everybody (§7.10).
 func (t *turn) renderRenamed(b *Renamed) {
 	r, s := t.r, &t.r.st
 	ses, ok := s.sessions.get(b.JID)
@@ -34,8 +35,12 @@ func (t *turn) renderRenamed(b *Renamed) {
 		t.tellEach(mover, gone, self)
 		t.renderStaying(stays, b, o)
 	}
-	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), "")
-	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
+	assigned := 0
+	if b.Assigned {
+		assigned = statusNickChanged
+	}
+	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), statuses(assigned))
+	t.tellSelf(o, r.recipe(o), statuses(statusSelf, assigned))
 	if b.Role != o.role {
 		t.renderSight(mover, o, b.Role)
 	}

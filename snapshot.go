@@ -20,22 +20,23 @@ const snapshotVersion = 1
 // snapshot is a room as JSON. Field order and list order are fixed, so that equal
 // states make equal bytes.
 type snapshot struct {
-	Version     int            `json:"v"`
-	Kind        string         `json:"kind"`
-	Room        JID            `json:"room"`
-	KeyPrint    string         `json:"keyprint,omitempty"`
-	Seq         uint64         `json:"seq"`
-	Sub         uint64         `json:"sub,omitempty"`
-	At          time.Time      `json:"at,omitzero"`
-	DurableAt   time.Time      `json:"durable_at,omitzero"`
-	Life        string         `json:"life"`
-	Creator     JID            `json:"creator,omitzero"`
-	LockedUntil time.Time      `json:"locked_until,omitzero"`
-	Config      RoomConfig     `json:"config"`
-	Persons     []personShot   `json:"persons,omitempty"`
-	Subject     *entryShot     `json:"subject,omitempty"`
-	Archived    []entryShot    `json:"archived,omitempty"`
-	End         *RoomDestroyed `json:"end,omitempty"`
+	Version     int                      `json:"v"`
+	Kind        string                   `json:"kind"`
+	Room        JID                      `json:"room"`
+	KeyPrint    string                   `json:"keyprint,omitempty"`
+	Seq         uint64                   `json:"seq"`
+	Sub         uint64                   `json:"sub,omitempty"`
+	At          time.Time                `json:"at,omitzero"`
+	DurableAt   time.Time                `json:"durable_at,omitzero"`
+	Life        string                   `json:"life"`
+	Creator     JID                      `json:"creator,omitzero"`
+	LockedUntil time.Time                `json:"locked_until,omitzero"`
+	Config      RoomConfig               `json:"config"`
+	Persons     []personShot             `json:"persons,omitempty"`
+	Requests    []*RegistrationRequested `json:"requests,omitempty"`
+	Subject     *entryShot               `json:"subject,omitempty"`
+	Archived    []entryShot              `json:"archived,omitempty"`
+	End         *RoomDestroyed           `json:"end,omitempty"`
 
 	Kept         []entryShot    `json:"kept,omitempty"`
 	Occupants    []occupantShot `json:"occupants,omitempty"`
@@ -108,7 +109,7 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	s := &r.st
 	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.cfg.Room, KeyPrint: s.keyPrint,
 		Seq: s.seq, At: s.durableAt, DurableAt: s.durableAt, Life: s.life.String(), Creator: s.creator,
-		LockedUntil: s.lockedUntil, Config: s.conf, Archived: shootEntries(s.archived), End: s.end}
+		LockedUntil: s.lockedUntil, Config: s.conf, Requests: s.requests, Archived: shootEntries(s.archived), End: s.end}
 	if s.subject != nil {
 		shot.Subject = &shootEntries([]*entry{s.subject})[0]
 	}

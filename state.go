@@ -36,9 +36,10 @@ type state struct {
 	conf        RoomConfig
 	end         *RoomDestroyed
 
-	persons  index[JID, *person]    // by bare JID, or by domain
-	reserved index[string, *person] // by comparison key of the nick
-	owners   int                    // persons who are Owner
+	persons  index[JID, *person]      // by bare JID, or by domain
+	reserved index[string, *person]   // by comparison key of the nick
+	owners   int                      // persons who are Owner
+	requests []*RegistrationRequested // to register, in the order of asking
 
 	occupants                 []*occupant              // in the order of joining
 	nicks                     index[string, *occupant] // by comparison key

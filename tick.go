@@ -39,6 +39,11 @@ func (r *Room) Deadline() time.Time {
 	for _, a := range s.asks {
 		soonest(a.Deadline)
 	}
+	for _, b := range s.requests {
+		if !b.Deadline.IsZero() {
+			soonest(b.Deadline)
+		}
+	}
 	return due
 }
 
@@ -50,8 +55,9 @@ func (s *state) deserted() bool {
 
 // Tick does what is due: it opens a room whose creator has not configured it in
 // time with the default configuration (XEP-0045 §10.1.1), or ends it, if
-// Config.EndUnconfigured says so; it ends a deserted one, forgets invitations
-// whose time is up, and refuses what the host was asked and did not answer.
+// Config.EndUnconfigured says so; it ends a deserted one, forgets invitations and
+// requests to register whose time is up, and refuses what the host was asked and
+// did not answer.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
 	t := turn{r: r, now: r.clock(now), fx: &fx}
@@ -67,6 +73,7 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	}
 	t.expireInvites()
 	t.expireAsks()
+	t.expireRequests()
 	if unconfigured {
 		t.propose(&Unlocked{})
 	}

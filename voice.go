@@ -21,8 +21,11 @@ func (t *turn) formToRoom() *StanzaError {
 	if x.attrOr("type", "") == "cancel" {
 		return nil
 	}
-	if x.formType() == nsRequest {
+	switch x.formType() {
+	case nsRequest:
 		return t.voiceForm(&x)
+	case nsRegForm:
+		return t.judgeRegistration(&x)
 	}
 	return t.messageToRoom()
 }
@@ -132,8 +135,11 @@ const voiceInstructions = `To approve this request for voice, select the "Grant 
 // others.
 func (t *turn) renderForms(events []Event) {
 	for _, ev := range events {
-		if b, ok := ev.Body.(*VoiceRequested); ok {
+		switch b := ev.Body.(type) {
+		case *VoiceRequested:
 			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), viewNone, nil)
+		case *RegistrationRequested:
+			t.renderRequest(b)
 		}
 	}
 }

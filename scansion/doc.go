@@ -156,7 +156,10 @@
 // name in lower case: instant=true, lock-timeout=5m. So is each limit, as in
 // limit-nick-bytes=16, and each rate, as in rate-messages=5/10s, a burst and an
 // interval. There are also nick (strict), nick-lockdown (off, refuse or assign), may-create (the
-// bare JID of the only one who may), answers-iq (a namespace of requests that the
+// bare JID of the only one who may), registration (members, open, approved or
+// none), registration-field (name, type, an asterisk if required, options, label:
+// "x-house list-single* [Capulet, Montague] Your house"), may-register (the domain
+// of all who may), answers-iq (a namespace of requests that the
 // host can answer), no-such-user (the bare JID of somebody who cannot be invited),
 // invite-body (a text with {from} and {room}), and those of [Options.Settings].
 //

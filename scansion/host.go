@@ -45,6 +45,10 @@ var builtinCommands = map[string]Command{
 			Tombstone: a.text("tombstone") == "true",
 		}
 	}),
+	"decide-registration": build(func(a *arguments) muc.Command {
+		return muc.DecideRegistration{JID: a.jid("jid"), Allow: a.text("allow") == "true", As: a.jid("as")}
+	}),
+	"forget":   build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
 	"shutdown": build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
 }
 

@@ -51,6 +51,28 @@ var builtinSettings = map[string]Setting{
 		cfg.Nick = muc.StrictNick
 		return nil
 	},
+	"registration": func(cfg *muc.Config, value string) error {
+		policies := map[string]muc.Registration{
+			"members": muc.RegistrationMembers, "open": muc.RegistrationOpen,
+			"approved": muc.RegistrationApproved, "none": muc.RegistrationNone,
+		}
+		policy, ok := policies[value]
+		if !ok {
+			return fmt.Errorf("registration is members, open, approved or none, not %q", value)
+		}
+		cfg.Registration = policy
+		return nil
+	},
+	"registration-field": addRegistrationField,
+	"may-register": func(cfg *muc.Config, value string) error {
+		cfg.MayRegister = func(r muc.RegisterRequest) *muc.StanzaError {
+			if r.JID.Domain() == value {
+				return nil
+			}
+			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "others register here"}
+		}
+		return nil
+	},
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
 		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {
@@ -158,4 +180,22 @@ func configure(s *Script, o Options) (muc.Config, error) {
 		}
 	}
 	return cfg, nil
+}
+
+// addRegistrationField adds a field to the registration form: its name and type, an
+// asterisk if it is required, options in brackets, and its label, as in
+// "x-house list-single* [Capulet, Montague] Your house".
+func addRegistrationField(cfg *muc.Config, value string) error {
+	parts := regexp.MustCompile(`^(\S+) ([a-z-]+)(\*?)(?: \[(.*)\])? (.+)$`).FindStringSubmatch(value)
+	if parts == nil {
+		return fmt.Errorf("registration-field is VAR TYPE LABEL, not %q", value)
+	}
+	field := muc.RegistrationField{
+		Var: parts[1], Type: muc.FieldType(parts[2]), Required: parts[3] != "", Label: parts[5],
+	}
+	if parts[4] != "" {
+		field.Options = strings.Split(parts[4], ", ")
+	}
+	cfg.RegistrationFields = append(slices.Clip(cfg.RegistrationFields), field)
+	return nil
 }

@@ -1,0 +1,174 @@
+package muc
+
+// Where admins decide who registers (XEP-0045 §9.9), requests wait until one of
+// them does, or until their time is over. They outlive a restart of the host, and
+// admins who come later are shown them too.
+
+// requestOf is somebody's request to register, nil for none.
+func (s *state) requestOf(bare JID) *RegistrationRequested {
+	for _, b := range s.requests {
+		if b.JID == bare {
+			return b
+		}
+	}
+	return nil
+}
+
+// requestFor is the request for a nick, by somebody or by whoever alone made one;
+// nil for none.
+func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
+	var found *RegistrationRequested
+	for _, b := range s.requests {
+		if b.Nick == nick && (bare.IsZero() || b.JID == bare) {
+			if found != nil {
+				return nil
+			}
+			found = b
+		}
+	}
+	return found
+}
+
+// requestRegistration proposes that somebody waits for an admin's approval.
+func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
+	s, cfg := &t.r.st, &t.r.cfg
+	if s.requestOf(bare) != nil {
+		return refuse(UnexpectedRequest, "9.9", "your request waits for an admin")
+	}
+	if e := t.admissible(bare, app); e != nil {
+		return e
+	}
+	if len(s.requests) >= cfg.Limits.Registrations {
+		return refuse(ResourceConstraint, "14.6", "too many requests wait for an admin")
+	}
+	b := &RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
+	if cfg.RegistrationTimeout > 0 {
+		b.Deadline = t.now.Add(cfg.RegistrationTimeout)
+	}
+	t.propose(b)
+	return nil
+}
+
+// expireRequests closes the requests that nobody decided on in time.
+func (t *turn) expireRequests() {
+	for _, b := range t.r.st.requests {
+		if !b.Deadline.IsZero() && !b.Deadline.After(t.now) {
+			t.propose(&RegistrationClosed{JID: b.JID, How: RequestExpired})
+		}
+	}
+}
+
+// judgeRegistration decides on an admin's verdict on a request. The form came
+// back from a client: address and nick must be those of one request, or the nick
+// of only one where a client left out the address, which the form of XEP-0045
+// does not have.
+func (t *turn) judgeRegistration(x *node) *StanzaError {
+	a := t.actor()
+	if a.aff < Admin {
+		return refuse(Forbidden, "9.9", "only admins decide who registers")
+	}
+	sub, refused := t.r.readSubmission(x, nsRegForm, "9.9")
+	if refused != nil {
+		return refused
+	}
+	allow, nick := sub.field(fieldRegisterAllow), sub.field(fieldRoomNick)
+	if allow == nil || nick == nil || len(allow.values) != 1 || len(nick.values) != 1 {
+		return refuse(BadRequest, "9.9", "whose request, and what about it?")
+	}
+	granted, ok := parseFormBool(allow.values[0])
+	if !ok {
+		return refuse(BadRequest, "9.9", "the field "+allow.name+" is not a boolean")
+	}
+	var bare JID
+	if jid := sub.field(fieldRegisterJID); jid != nil {
+		j, err := parseJID(first(jid.values), t.r.cfg.NormalizeDomain)
+		if err != nil {
+			return refuse(JIDMalformed, "9.9", "the address is malformed")
+		}
+		bare = j.Bare()
+	}
+	b := t.r.st.requestFor(nick.values[0], bare)
+	if b == nil {
+		return refuse(ItemNotFound, "9.9", "there is no such request any more")
+	}
+	return t.decideRegistration(b, granted, a.event())
+}
+
+// decideRegistration proposes what an admin or the host decided.
+func (t *turn) decideRegistration(b *RegistrationRequested, granted bool, by Actor) *StanzaError {
+	if !granted {
+		t.propose(&RegistrationClosed{JID: b.JID, How: RequestRefused, Actor: by})
+		return nil
+	}
+	return t.register(b.JID, &application{nick: NickResult{Nick: b.Nick, Key: b.Key}, answers: b.Answers}, by)
+}
+
+// DecideRegistration grants or refuses a request to register that waits for an
+// admin (XEP-0045 §9.9); [Room.RegistrationRequests] lists them.
+type DecideRegistration struct {
+	JID   JID
+	Allow bool
+	As    JID
+}
+
+func (c DecideRegistration) do(t *turn) error {
+	b := t.r.st.requestOf(c.JID.Bare())
+	if b == nil {
+		return ErrNotFound
+	}
+	a := hostActor
+	if !c.As.IsZero() {
+		if a = t.r.actorOf(c.As); a.aff < Admin {
+			return refuse(Forbidden, "9.9", "only admins decide who registers")
+		}
+	}
+	if e := t.decideRegistration(b, c.Allow, a.event()); e != nil {
+		return e
+	}
+	return nil
+}
+
+const requestInstructions = `To approve this registration request, select the ` +
+	`"Allow this person to register with the room?" checkbox and submit the form. To skip this request, cancel the form.`
+
+// renderRequest shows a new request to the admins and owners who are inside.
+func (t *turn) renderRequest(b *RegistrationRequested) {
+	doc := t.r.requestApproval(t.newID(), b)
+	for _, o := range t.r.st.occupants {
+		if t.r.st.affiliationOf(o.person.jid()) >= Admin {
+			t.send(t.r.audience().sessionsOf(o), doc, viewNone, nil)
+		}
+	}
+}
+
+// renderRequests shows an admin or owner who enters what waits for him.
+func (t *turn) renderRequests(to []JID, own *occupant) {
+	s := &t.r.st
+	if len(s.requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
+		return
+	}
+	for _, b := range s.requests {
+		t.send(to, t.r.requestApproval(t.newID(), b), viewNone, nil)
+	}
+}
+
+// requestApproval is the form by which an admin approves a request. It names the
+// real JID of whoever asks.
+func (r *Room) requestApproval(id string, b *RegistrationRequested) *rendered {
+	fields := []formField{
+		jidField(fieldRegisterJID, b.JID),
+		{name: fieldRoomNick, typ: string(TextSingle), label: "Desired Nickname", values: []string{b.Nick}},
+	}
+	for _, a := range b.Answers {
+		f := formField{name: a.Var, values: a.Values}
+		for i := range r.cfg.RegistrationFields {
+			if known := &r.cfg.RegistrationFields[i]; known.Var == a.Var {
+				f.typ, f.label, f.options = string(known.Type), known.Label, known.Options
+			}
+		}
+		fields = append(fields, f)
+	}
+	fields = append(fields, formField{name: fieldRegisterAllow, typ: string(Boolean),
+		label: "Allow this person to register with the room?", values: []string{"0"}})
+	return r.approvalForm(id, nsRegForm, "Registration request", requestInstructions, fields)
+}

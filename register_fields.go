@@ -1,0 +1,142 @@
+package muc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// RegistrationField is a field of the registration form, beside the nick
+// (XEP-0045 §7.10, §16.5.1). A Var that the registry does not know should start
+// with "x-" (XEP-0068 §3.3).
+type RegistrationField struct {
+	Var, Label string
+	Type       FieldType
+	Required   bool
+	// Options are what there is to choose from, for the list types.
+	Options []string
+}
+
+// FieldType is what may be filled in to a field (XEP-0004 §3.3).
+type FieldType string
+
+// The types of a [RegistrationField].
+const (
+	TextSingle FieldType = "text-single"
+	TextMulti  FieldType = "text-multi"
+	Boolean    FieldType = "boolean"
+	ListSingle FieldType = "list-single"
+	ListMulti  FieldType = "list-multi"
+	JIDSingle  FieldType = "jid-single"
+	JIDMulti   FieldType = "jid-multi"
+)
+
+func (f FieldType) multi() bool { return f == TextMulti || f == ListMulti || f == JIDMulti }
+
+// The fields of muc#register (XEP-0045 §16.5.1) that the room fills in or reads
+// itself. The last is no registered name: an admin has to know who asks.
+const (
+	fieldRoomNick      = "muc#register_roomnick"
+	fieldRegisterAllow = "muc#register_allow"
+	fieldRegisterJID   = "x-muc#register_jid"
+)
+
+// checkRegistrationFields checks the host's fields once, when the room is made.
+func checkRegistrationFields(fields []RegistrationField) error {
+	types := []FieldType{TextSingle, TextMulti, Boolean, ListSingle, ListMulti, JIDSingle, JIDMulti}
+	taken := []string{"FORM_TYPE", fieldRoomNick, fieldRegisterAllow, fieldRegisterJID}
+	for i := range fields {
+		f := &fields[i]
+		switch {
+		case f.Var == "" || slices.Contains(taken, f.Var):
+			return fmt.Errorf("%w: RegistrationFields: the name %q is taken", ErrConfig, f.Var)
+		case !slices.Contains(types, f.Type):
+			return fmt.Errorf("%w: RegistrationFields: %s has the unknown type %q", ErrConfig, f.Var, f.Type)
+		case strings.HasPrefix(string(f.Type), "list-") != (len(f.Options) > 0):
+			return fmt.Errorf("%w: RegistrationFields: %s: options are for lists", ErrConfig, f.Var)
+		case !validText(f.Var + f.Label + strings.Join(f.Options, "")):
+			return fmt.Errorf("%w: RegistrationFields: %s is no text", ErrConfig, f.Var)
+		}
+		taken = append(taken, f.Var)
+	}
+	return nil
+}
+
+// registrationForm is the form that is to be filled in.
+func (r *Room) registrationForm() []formField {
+	fields := []formField{{name: fieldRoomNick, typ: string(TextSingle), label: "Nickname", required: true}}
+	for i := range r.cfg.RegistrationFields {
+		f := &r.cfg.RegistrationFields[i]
+		fields = append(fields, formField{name: f.Var, typ: string(f.Type), label: f.Label, required: f.Required, options: f.Options})
+	}
+	return fields
+}
+
+// readApplication judges a registration form. Fields that the form does not have
+// are left alone.
+func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
+	nick := sub.field(fieldRoomNick)
+	if nick == nil || len(nick.values) != 1 {
+		return nil, refuse(BadRequest, "7.10", "a nick is missing")
+	}
+	var app application
+	var refused *StanzaError
+	if app.nick, refused = r.judgeNick(nick.values[0]); refused != nil {
+		return nil, refused
+	}
+	for i := range r.cfg.RegistrationFields {
+		f := &r.cfg.RegistrationFields[i]
+		var values []string
+		if got := sub.field(f.Var); got != nil {
+			if values, refused = r.readAnswer(f, got.values); refused != nil {
+				return nil, refused
+			}
+		}
+		switch {
+		case len(values) > 0:
+			app.answers = append(app.answers, FieldValue{Var: f.Var, Values: values})
+		case f.Required:
+			return nil, refuse(BadRequest, "7.10", "the field "+f.Var+" is missing")
+		}
+	}
+	return &app, nil
+}
+
+// readAnswer brings the values of one field to their one form; none for a field
+// that was left blank.
+func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *StanzaError) {
+	wrong := func(text string) ([]string, *StanzaError) {
+		return nil, refuse(BadRequest, "7.10", "the field "+f.Var+" "+text)
+	}
+	if len(given) > 1 && !f.Type.multi() {
+		return wrong("takes one value")
+	}
+	if len(given) == 1 && given[0] == "" {
+		return nil, nil
+	}
+	values := make([]string, 0, len(given))
+	size := 0
+	for _, v := range given {
+		switch f.Type {
+		case Boolean:
+			on, ok := parseFormBool(v)
+			if !ok {
+				return wrong("is not a boolean")
+			}
+			v = formBool(on)
+		case ListSingle, ListMulti:
+			if !slices.Contains(f.Options, v) {
+				return wrong("is not one of the options")
+			}
+		case JIDSingle, JIDMulti:
+			if _, err := parseJID(v, r.cfg.NormalizeDomain); err != nil {
+				return wrong("is not an address")
+			}
+		}
+		if size += len(v); size > r.cfg.Limits.FieldBytes {
+			return nil, refuse(PolicyViolation, "14.6", "the field "+f.Var+" is too long")
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
