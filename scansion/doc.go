@@ -129,8 +129,9 @@
 //
 // Each script starts from nothing. Domains on which clients have their JIDs are
 // user domains; on every other there are rooms, which come to life when they
-// are joined. A client's stanza gets the client's full JID as `from`. Mail to a
-// bare JID goes to all connected clients with that bare JID, mail to a full JID
+// are joined. A client's stanza gets the client's full JID as `from`; only an iq
+// of type result or error may be from the bare JID, when the account answers. Mail
+// to a bare JID goes to all connected clients with that bare JID, mail to a full JID
 // to the one connected client; stanzas from client to client are delivered just
 // so. A stanza without `to`, such as initial presence, is for the sender's
 // server, which is not played: nothing comes of it.

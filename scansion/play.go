@@ -140,8 +140,13 @@ func (p *player) sends(u *user, a *action) error {
 	stanza := a.send.Copy()
 	p.fillIn(stanza)
 	p.trace.sent(stanza)
+	from := u.JID
+	if typ := stanza.SelectAttrValue("type", ""); stanza.Tag == "iq" && (typ == "result" || typ == "error") &&
+		stanza.SelectAttrValue("from", "") == u.JID.Bare().String() {
+		from = u.JID.Bare()
+	}
 	stanza.RemoveAttr("from")
-	stanza.CreateAttr("from", u.JID.String())
+	stanza.CreateAttr("from", from.String())
 	address := stanza.SelectAttrValue("to", "")
 	if address == "" {
 		p.trace.note("for the sender's own server, which is not played")
