@@ -38,4 +38,28 @@
 // until its owner configures it, then [Open]. It ends [Destroyed]. Whatever
 // happens to an unborn or destroyed room is answered as XEP-0045 says, never
 // with a Go error; [Room.State] tells the host what is worth keeping.
+//
+// # Storing
+//
+// An [Event] is durable or volatile. The durable ones alone are a valid log:
+// [Restore] makes of them the room after a restart, with nobody inside. A
+// [Durable] snapshot stands for the events up to its Seq. A [Live] snapshot, or
+// all events, is the room in mid-conversation: it moves to another process and
+// nobody inside notices.
+//
+// # Policy
+//
+// [Config] is the host's: limits on whatever people can make a room hold, rules
+// for nicks, pure functions that may refuse what the rules of the room admit.
+// [RoomConfig] is the owners', who change it with a form, or the host for them
+// with [Configure]. What the room cannot know it asks: see [Ask].
+//
+// # People
+//
+// A person is a bare JID with an [Affiliation], an occupant is a person's nick in
+// the room with a [Role], a session is a client's full JID. An occupant has as
+// many sessions as clients have joined under the nick. In a semi-anonymous room
+// no byte that the room writes shows somebody's real JID to others than
+// moderators, admins and owners; the host sees them in events, in [Occupant] and
+// in the arguments of hooks.
 package muc
