@@ -120,6 +120,9 @@ func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
 }
 
 func (s *state) applyJoined(b *Joined) error {
+	if b.Session == 0 {
+		return s.applyPuppet(b)
+	}
 	if _, inside := s.sessions.get(b.JID); inside {
 		return badEvent("session is inside already")
 	}
@@ -134,7 +137,7 @@ func (s *state) applyJoined(b *Joined) error {
 		}
 		o.role, o.id = b.Role, b.OccupantID
 	} else {
-		if o.person.real != b.JID.Bare() {
+		if o.person.real != b.JID.Bare() || o.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.shape++
@@ -144,6 +147,20 @@ func (s *state) applyJoined(b *Joined) error {
 	o.sessions = append(o.sessions, ses)
 	s.sessions.put(b.JID, ses)
 	ses.says(b.Lang, b.Payload)
+	return nil
+}
+
+// applyPuppet brings in an occupant without sessions.
+func (s *state) applyPuppet(b *Joined) error {
+	if b.JID.IsZero() {
+		return badEvent("a puppet of nobody")
+	}
+	o, err := s.addOccupant(b.Occupant, b.JID.Bare(), b.Nick, b.Key)
+	if err != nil {
+		return err
+	}
+	o.role, o.id = b.Role, b.OccupantID
+	o.front = &session{real: b.JID, occ: o, lang: b.Lang, payload: b.Payload}
 	return nil
 }
 
@@ -213,10 +230,15 @@ func lastSpoken(list []*session) *session {
 }
 
 func (s *state) applyPresence(b *PresenceChanged) error {
-	ses, ok := s.sessions.get(b.JID)
-	if !ok {
-		return badEvent("no such session")
+	o := s.whose(b)
+	if o == nil {
+		return badEvent("no such session or puppet")
 	}
+	if o.isPuppet() {
+		o.front.says(b.Lang, b.Payload)
+		return nil
+	}
+	ses, _ := s.sessions.get(b.JID)
 	ses.says(b.Lang, b.Payload)
 	return nil
 }
@@ -243,7 +265,7 @@ func (s *state) applyRenamed(b *Renamed) error {
 				return err
 			}
 			to.role, to.id = old.role, old.id
-		} else if to.person != old.person {
+		} else if to.person != old.person || to.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.dropSession(ses)
@@ -269,6 +291,10 @@ func (s *state) applyRole(b *RoleChanged) error {
 }
 
 func (s *state) applyLeft(b *Left) error {
+	if o := s.puppetOf(b.Occupant, b.JID); o != nil {
+		s.dropOccupant(o)
+		return nil
+	}
 	ses, ok := s.sessions.get(b.JID)
 	if !ok {
 		return badEvent("no such session")

@@ -114,6 +114,12 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 		s.lastSession = max(s.lastSession, x.Number)
 	}
 	o.front = lastSpoken(o.sessions)
+	if p := shot.Puppet; p != nil && o.front == nil && p.JID.Bare() == shot.JID && p.Number == 0 {
+		o.front = &session{real: p.JID, occ: o, lang: p.Lang, payload: p.Payload}
+	}
+	if o.front == nil || (shot.Puppet != nil) != o.isPuppet() {
+		return badEvent("neither a puppet nor somebody with sessions")
+	}
 	return nil
 }
 

@@ -60,7 +60,8 @@ func (c Answer) do(t *turn) error {
 		}
 		b := &Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
 		if c.Refuse != nil {
-			b.Condition, b.Text = c.Refuse.Condition, c.Refuse.Text
+			e := c.Refuse.settled()
+			b.Condition, b.Text = e.Condition, e.Text
 		} else if c.Payload != nil {
 			payload, e := t.r.canonical(c.Payload)
 			if e != nil {

@@ -81,11 +81,19 @@ func (r *Room) admit(el *etree.Element) (in *stanza, refused *StanzaError, err e
 	if in.isAnswer() {
 		longest += maxWayBack
 	}
-	if !validText(in.id) || !validText(in.lang) || len(in.id) > longest || len(in.lang) > 64 {
-		in.id, in.lang = "", ""
-		return in, refuse(BadRequest, "RFC 6120 §8.1.3", "bad id or language"), nil
+	if refused := in.checkHead(longest); refused != nil {
+		return in, refused, nil
 	}
 	return in, d.children(el), nil
+}
+
+// checkHead judges the attributes that the room hands on.
+func (in *stanza) checkHead(longestID int) *StanzaError {
+	if !validText(in.id) || !validText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
+		in.id, in.lang = "", ""
+		return refuse(BadRequest, "RFC 6120 §8.1.3", "bad id or language")
+	}
+	return nil
 }
 
 // addressed checks that a stanza is for this room and takes the nick out of the

@@ -3,6 +3,7 @@ package muc
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The host's faults. A call that returns one of them has changed nothing.
@@ -46,12 +47,13 @@ func (e *UnknownEventError) Error() string {
 // ErrorType says what the sender may do about an error (RFC 6120 §8.3.2).
 type ErrorType string
 
-// The error types of RFC 6120 §8.3.2 that a room uses.
+// The error types of RFC 6120 §8.3.2. A room itself never uses TypeContinue.
 const (
-	TypeAuth   ErrorType = "auth"
-	TypeCancel ErrorType = "cancel"
-	TypeModify ErrorType = "modify"
-	TypeWait   ErrorType = "wait"
+	TypeAuth     ErrorType = "auth"
+	TypeCancel   ErrorType = "cancel"
+	TypeContinue ErrorType = "continue"
+	TypeModify   ErrorType = "modify"
+	TypeWait     ErrorType = "wait"
 )
 
 // Condition is a defined stanza error condition (RFC 6120 §8.3.3).
@@ -75,6 +77,7 @@ const (
 	RemoteServerTimeout   Condition = "remote-server-timeout"
 	ResourceConstraint    Condition = "resource-constraint"
 	ServiceUnavailable    Condition = "service-unavailable"
+	UndefinedCondition    Condition = "undefined-condition"
 	UnexpectedRequest     Condition = "unexpected-request"
 )
 
@@ -149,6 +152,31 @@ func (e *StanzaError) typeOrDefault() ErrorType {
 		return t
 	}
 	return TypeCancel
+}
+
+// settled is a refusal that can be sent whoever made it: hooks and hosts may have
+// left out its type, or written what XML cannot hold.
+func (e *StanzaError) settled() *StanzaError {
+	s := *e
+	if !validName(string(s.Condition)) {
+		s.Condition = UndefinedCondition
+	}
+	if !validName(s.App.Local) || !validText(s.App.Space) || s.App.Space == "" || strings.ContainsAny(s.App.Space, escapedInAttr) {
+		s.App = AppCondition{}
+	}
+	if !validText(s.Text) {
+		s.Text = ""
+	}
+	if !validText(s.URI) {
+		s.URI = ""
+	}
+	switch s.Type {
+	case TypeAuth, TypeCancel, TypeContinue, TypeModify, TypeWait:
+	default:
+		s.Type = ""
+	}
+	s.Type = s.typeOrDefault()
+	return &s
 }
 
 // refuse makes the refusal for a broken rule. The section is the XEP-0045 one

@@ -84,7 +84,8 @@ type (
 // The volatile events.
 type (
 	// Joined: a session entered, as a new occupant or beside the other sessions
-	// of one. Payload is what the client said in its presence.
+	// of one. Payload is what the client said in its presence. For a puppet of the
+	// host, Session is 0 and JID the address that it is known by.
 	Joined struct {
 		Occupant   uint32 `json:"occupant"`
 		Session    uint32 `json:"session"`
@@ -96,11 +97,13 @@ type (
 		Lang       string `json:"lang,omitempty"`
 		Payload    string `json:"payload,omitempty"`
 	}
-	// PresenceChanged: a session said something new about its availability.
+	// PresenceChanged: a session said something new about its availability, or the
+	// host for the puppet that Occupant names.
 	PresenceChanged struct {
-		JID     JID    `json:"jid"`
-		Lang    string `json:"lang,omitempty"`
-		Payload string `json:"payload,omitempty"`
+		Occupant uint32 `json:"occupant,omitempty"`
+		JID      JID    `json:"jid"`
+		Lang     string `json:"lang,omitempty"`
+		Payload  string `json:"payload,omitempty"`
 	}
 	// Renamed: a session goes by another nick. Occupant is whom it belongs to
 	// now: the same as before (From), a new one when other sessions stay behind under
@@ -130,9 +133,11 @@ type (
 		Actor    Actor  `json:"actor,omitzero"`
 	}
 	// Left: one session is gone, by its own will or lost. Last says that its
-	// occupant went with it, Front that its presence was the occupant's.
+	// occupant went with it, Front that its presence was the occupant's. For a puppet,
+	// Session is 0.
 	Left struct {
 		Occupant    uint32      `json:"occupant"`
+		Session     uint32      `json:"session"`
 		JID         JID         `json:"jid"`
 		Nick        string      `json:"nick"`
 		OccupantID  string      `json:"occupant_id"`
@@ -144,10 +149,12 @@ type (
 		Lang        string      `json:"lang,omitempty"`
 		Payload     string      `json:"payload,omitempty"`
 	}
-	// Removed: an occupant was put out with all of its sessions. Role and
-	// Affiliation are those before and after.
+	// Removed: an occupant was put out with all of its sessions, JIDs; a puppet has
+	// none. JID is the address that its presence showed, Role and Affiliation are
+	// those before and after.
 	Removed struct {
 		Occupant    uint32      `json:"occupant"`
+		JID         JID         `json:"jid"`
 		JIDs        []JID       `json:"jids"`
 		Nick        string      `json:"nick"`
 		OccupantID  string      `json:"occupant_id"`

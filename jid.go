@@ -102,6 +102,12 @@ func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 	return joinJID(l, d, r), nil
 }
 
+// normalized is an address brought to another rule for domains than the one that it
+// was parsed by.
+func (j JID) normalized(normalize func(string) (string, error)) (JID, error) {
+	return parseJID(j.s, normalize)
+}
+
 // joinJID builds an address of parts that are already normal.
 func joinJID(local, domain, resource string) JID {
 	s := domain

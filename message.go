@@ -3,11 +3,16 @@ package muc
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
 // new subject instead (§8.1).
 func (t *turn) groupchat() *StanzaError {
-	r, in := t.r, t.in
 	m, role, refused := t.speaker()
 	if refused != nil {
 		return refused
 	}
+	return t.talk(m, role)
+}
+
+// talk judges and proposes the turn's message, in the name that m says.
+func (t *turn) talk(m Message, role Role) *StanzaError {
+	r, in := t.r, t.in
 	subject := in.isSubject()
 	switch {
 	case subject && !r.st.conf.maySetSubject(role):
@@ -15,6 +20,7 @@ func (t *turn) groupchat() *StanzaError {
 	case role < Participant:
 		return refuse(Forbidden, "7.4", "you have no voice in this room")
 	}
+	var refused *StanzaError
 	if m.Payload, refused = t.messagePayload(); refused != nil {
 		return refused
 	}
@@ -40,13 +46,17 @@ func (t *turn) groupchat() *StanzaError {
 func (t *turn) speaker() (Message, Role, *StanzaError) {
 	r, in := t.r, t.in
 	if ses, inside := r.st.sessions.get(in.from); inside {
-		o := ses.occ
-		return Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}, o.role, nil
+		return in.spokenBy(ses.occ), ses.occ.role, nil
 	}
 	if r.cfg.SpeakFromOutside && r.st.affiliationOf(in.from.Bare()) >= Admin {
 		return Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
 	}
 	return Message{}, NoRole, t.outsider("7.4")
+}
+
+// spokenBy is the message of an occupant, without words.
+func (in *stanza) spokenBy(o *occupant) Message {
+	return Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}
 }
 
 // outsider refuses what only occupants may do. A room that is not open yet is not

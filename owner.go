@@ -160,7 +160,7 @@ func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 
 // remove proposes that an occupant is put out.
 func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, by Actor) {
-	b := &Removed{Occupant: o.num, Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
+	b := &Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
 		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, len(o.sessions))}
 	for _, ses := range o.sessions {
 		b.JIDs = append(b.JIDs, ses.jid())

@@ -145,7 +145,7 @@ func (t *turn) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConf
 func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 	s := &t.r.st
 	if o, taken := s.nicks.get(nick.Key); taken {
-		if o.person.jid() != bare {
+		if o.person.jid() != bare || o.isPuppet() {
 			return nil, refuse(Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil
@@ -260,7 +260,7 @@ func (t *turn) part(ses *session, payload string, how Departure) {
 
 func (t *turn) proposeLeft(ses *session, payload string, how Departure, last bool) {
 	o := ses.occ
-	t.propose(&Left{Occupant: o.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+	t.propose(&Left{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
 		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses,
 		Lang: t.langOf(payload), Payload: payload})
 }

@@ -60,7 +60,7 @@ func (t *turn) relayIQ() *StanzaError {
 	if to == nil {
 		return refuse(ItemNotFound, "17.4", "there is no such occupant")
 	}
-	if to.front == nil {
+	if to.isPuppet() {
 		return refuse(ServiceUnavailable, "17.4", "the occupant has no client")
 	}
 	target := to.front.address()

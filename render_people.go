@@ -69,7 +69,7 @@ func (t *turn) renderLeft(b *Left) {
 	if b.How != DepartureWill {
 		code = statusError
 	}
-	if b.How != DepartureVanished {
+	if b.How != DepartureVanished && b.Session != 0 {
 		t.send([]JID{b.JID}, doc, viewSelf, &extra{tail: statuses(statusSelf, code)})
 	}
 	if b.Last {
@@ -79,10 +79,7 @@ func (t *turn) renderLeft(b *Left) {
 
 func (t *turn) renderRemoved(b *Removed, events []Event) {
 	p := presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable",
-		item: item{affiliation: b.Affiliation, reason: b.Reason, actor: b.Actor}}
-	if len(b.JIDs) > 0 {
-		p.item.real = b.JIDs[len(b.JIDs)-1]
-	}
+		item: item{affiliation: b.Affiliation, real: b.JID, reason: b.Reason, actor: b.Actor}}
 	ends := b.Cause == CauseDestroyed || b.Cause == CauseShutdown
 	if b.Cause == CauseDestroyed {
 		p.destroy, _ = events[len(events)-1].Body.(*RoomDestroyed)
@@ -118,8 +115,8 @@ func (t *turn) renderPresences(events []Event) {
 		case *Joined:
 			t.renderArrival(b)
 		case *PresenceChanged:
-			if ses, ok := s.sessions.get(b.JID); ok {
-				list = touch(list, touched{occ: ses.occ, oldRole: ses.occ.role})
+			if o := s.whose(b); o != nil {
+				list = touch(list, touched{occ: o, oldRole: o.role})
 			}
 		case *Renamed:
 			t.renderRenamed(b)

@@ -77,6 +77,7 @@ func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
 // refuse answers a stanza that broke a rule. Nothing that was decided before
 // the refusal happens.
 func (t *turn) refuse(e *StanzaError) {
+	e = e.settled()
 	*t.fx = Effects{Events: t.fx.Events[:0], Outbound: t.fx.Outbound[:0], Asks: t.fx.Asks[:0], Refused: e}
 	t.renderError(e)
 }

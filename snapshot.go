@@ -71,13 +71,15 @@ type entryShot struct {
 }
 
 type occupantShot struct {
-	Number     uint32        `json:"number"`
-	JID        JID           `json:"jid"`
-	Nick       string        `json:"nick"`
-	Key        string        `json:"key"`
-	OccupantID string        `json:"occupant_id"`
-	Role       Role          `json:"role"`
-	Sessions   []sessionShot `json:"sessions,omitempty"`
+	Number     uint32 `json:"number"`
+	JID        JID    `json:"jid"`
+	Nick       string `json:"nick"`
+	Key        string `json:"key"`
+	OccupantID string `json:"occupant_id"`
+	Role       Role   `json:"role"`
+	// Puppet is what a puppet has instead of sessions.
+	Puppet   *sessionShot  `json:"puppet,omitempty"`
+	Sessions []sessionShot `json:"sessions,omitempty"`
 }
 
 type sessionShot struct {
@@ -147,10 +149,17 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 
 func (o *occupant) shoot() occupantShot {
 	shot := occupantShot{Number: o.num, JID: o.person.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id, Role: o.role}
+	if o.isPuppet() {
+		shot.Puppet = o.front.shoot()
+	}
 	for _, ses := range o.sessions {
-		shot.Sessions = append(shot.Sessions, sessionShot{ses.num, ses.spoke, ses.jid(), ses.lang, ses.payload})
+		shot.Sessions = append(shot.Sessions, *ses.shoot())
 	}
 	return shot
+}
+
+func (ses *session) shoot() *sessionShot {
+	return &sessionShot{ses.num, ses.spoke, ses.jid(), ses.lang, ses.payload}
 }
 
 func shootEntries(list []*entry) []entryShot {

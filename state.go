@@ -90,7 +90,8 @@ type occupant struct {
 	person    *person
 	sessions  []*session // in the order of joining; none for a puppet of the host
 	// front is the session whose presence is the occupant's: the one that spoke
-	// of its presence last.
+	// of its presence last. A puppet has one without a number here, which nothing is
+	// ever sent to.
 	front    *session
 	presence presenceCache
 }

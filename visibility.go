@@ -88,8 +88,27 @@ func appendOwnJID(dst []byte, self JID) []byte {
 	return append(self.appendTo(append(dst, " jid='"...)), '\'')
 }
 
+// whose is the occupant whose presence changed, nil for nobody.
+func (s *state) whose(b *PresenceChanged) *occupant {
+	if b.Occupant != 0 {
+		return s.puppetOf(b.Occupant, b.JID)
+	}
+	if ses, ok := s.sessions.get(b.JID); ok {
+		return ses.occ
+	}
+	return nil
+}
+
+// puppetOf is the puppet of that number and address, or nil.
+func (s *state) puppetOf(num uint32, address JID) *occupant {
+	if o := s.occupantByNumber(num); o != nil && o.isPuppet() && o.front.real == address {
+		return o
+	}
+	return nil
+}
+
 // frontJID is the real JID that an occupant's presence shows: that of the
-// session in front, none for a puppet.
+// session in front, or what the host calls a puppet.
 func (o *occupant) frontJID() JID {
 	if o.front == nil {
 		return JID{}
@@ -172,7 +191,7 @@ func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
 	for _, ev := range events {
 		switch o := ev.Body.(type) {
 		case *Removed:
-			if len(o.JIDs) > 0 && o.JIDs[0].Bare() == b.JID {
+			if o.JID.Bare() == b.JID {
 				return true
 			}
 		case *Joined:

@@ -60,8 +60,11 @@
 //	host: set-role nick='Tybalt' role='visitor' as="${Romeo's JID}"
 //	host: set-affiliation jid="${Juliet's JID}" affiliation='member' nick='Juliet'
 //	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
-//	host: set-subject subject='Feud'
+//	host: join jid='nurse@irc.example' nick='Nurse' show='away' status='on IRC'
+//	host: say nick='Nurse' body='Madam!'
+//	host: leave nick='Nurse' status='gone to bed'
 //	host: say body='Closing time'
+//	host: set-subject subject='Feud' as="${Romeo's full JID}"
 //	host: vanished jid="${Romeo's full JID}"
 //	host: configure persistent='true' max_users='5'
 //	host: destroy reason='plague' alternate='mantua@chat.example.org' tombstone='true'

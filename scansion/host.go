@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/beevik/etree"
+
 	"github.com/gomuc/muc"
 )
 
@@ -37,12 +39,22 @@ var builtinCommands = map[string]Command{
 	"invite": build(func(a *arguments) muc.Command {
 		return muc.Invite{To: a.jid("to"), Reason: a.text("reason"), As: a.jid("as")}
 	}),
-	"set-subject": build(func(a *arguments) muc.Command { return muc.SetSubject{Subject: a.text("subject")} }),
-	"say":         build(func(a *arguments) muc.Command { return muc.Say{Body: a.text("body")} }),
+	"set-subject": build(func(a *arguments) muc.Command {
+		return muc.SetSubject{Subject: a.text("subject"), Nick: a.text("nick"), As: a.jid("as")}
+	}),
+	"say": build(func(a *arguments) muc.Command {
+		return muc.Say{Body: a.text("body"), Nick: a.text("nick"), As: a.jid("as")}
+	}),
+	"join": build(func(a *arguments) muc.Command {
+		return muc.Join{JID: a.jid("jid"), Nick: a.text("nick"), Presence: a.presence()}
+	}),
+	"leave": build(func(a *arguments) muc.Command {
+		return muc.Leave{Nick: a.text("nick"), Presence: a.presence()}
+	}),
 	"destroy": build(func(a *arguments) muc.Command {
 		return muc.Destroy{
 			Reason: a.text("reason"), Alternate: a.jid("alternate"), Password: a.text("password"),
-			Tombstone: a.text("tombstone") == "true",
+			Tombstone: a.text("tombstone") == "true", As: a.jid("as"),
 		}
 	}),
 	"decide-registration": build(func(a *arguments) muc.Command {
@@ -136,6 +148,20 @@ func (a *arguments) jid(name string) muc.JID {
 	jid, err := muc.ParseJID(value)
 	a.note(err)
 	return jid
+}
+
+// presence takes what the presence of a puppet says; nil for nothing.
+func (a *arguments) presence() *etree.Element {
+	var el *etree.Element
+	for _, name := range []string{"show", "status"} {
+		if value := a.text(name); value != "" {
+			if el == nil {
+				el = etree.NewElement("presence")
+			}
+			el.CreateElement(name).SetText(value)
+		}
+	}
+	return el
 }
 
 // roomConfig takes all arguments that are left as fields of a room

@@ -1,0 +1,102 @@
+package muc
+
+// Kick puts an occupant out (XEP-0045 §8.2).
+type Kick struct {
+	Nick   string
+	Reason string
+	As     JID
+}
+
+func (c Kick) do(t *turn) error {
+	return t.command(c.As, adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
+}
+
+// SetRole changes the role of an occupant (XEP-0045 §8.3, §8.4, §9.6, §9.7).
+type SetRole struct {
+	Nick   string
+	Role   Role
+	Reason string
+	As     JID
+}
+
+func (c SetRole) do(t *turn) error {
+	if c.Role > Moderator {
+		return refuse(BadRequest, "8", "there is no such role")
+	}
+	return t.command(c.As, adminItem{byRole: true, role: c.Role, nick: c.Nick, hasNick: true, reason: c.Reason})
+}
+
+// SetAffiliation changes the affiliation of a person or a whole domain
+// (XEP-0045 §9, §10). A Nick is reserved for members and above.
+type SetAffiliation struct {
+	JID         JID
+	Affiliation Affiliation
+	Nick        string
+	Reason      string
+	As          JID
+}
+
+func (c SetAffiliation) do(t *turn) error {
+	if c.Affiliation < Outcast || c.Affiliation > Owner {
+		return refuse(BadRequest, "9", "there is no such affiliation")
+	}
+	whose, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	return t.command(c.As, adminItem{affiliation: c.Affiliation, jid: whose, nick: c.Nick, hasNick: c.Nick != "", reason: c.Reason})
+}
+
+// command carries out one change as the host or as somebody.
+func (t *turn) command(as JID, it adminItem) error {
+	if e := t.r.checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+		return e
+	}
+	a, e := t.commander(as)
+	if e != nil {
+		return e
+	}
+	if it.byRole && a.host && t.r.occupantNamed(it.nick) == nil {
+		return ErrNotFound
+	}
+	if e := t.administer(a, []adminItem{it}); e != nil {
+		return e
+	}
+	return nil
+}
+
+// Vanished tells that a session is no more: its connection broke, or its server
+// is gone. A bare JID stands for all sessions of the account, a domain for all of
+// its accounts. Who is not inside is no error. The others see each of them leave
+// with status 333 (XEP-0045 §11.1, §16.6).
+//
+// A host whose clients do not tell when they die asks them, with pings of its own
+// (§18.1.2), and passes on here what it learns.
+type Vanished struct{ JID JID }
+
+func (c Vanished) do(t *turn) error {
+	gone, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	t.endIfEmpty(t.vanish(gone))
+	return nil
+}
+
+// vanish proposes that the sessions of a JID are gone, and counts the occupants
+// who go with them.
+func (t *turn) vanish(who JID) (going int) {
+	for _, o := range t.r.st.occupants {
+		left := len(o.sessions)
+		for _, ses := range o.sessions {
+			if j := ses.jid(); j == who || j.Bare() == who || j.domainJID() == who {
+				left--
+				t.proposeLeft(ses, "", DepartureVanished, left == 0)
+			}
+		}
+		if left == 0 && len(o.sessions) > 0 {
+			going++
+		}
+	}
+	return going
+}

@@ -1,0 +1,125 @@
+package muc
+
+// Create brings an unborn room to life without anybody inside: a conflict where
+// there is or was one. A room that is not Persistent ends at the next Tick unless
+// somebody has joined.
+type Create struct {
+	Owner  JID
+	Config RoomConfig
+}
+
+func (c Create) do(t *turn) error {
+	r := t.r
+	if r.st.life != Unborn {
+		return refuse(Conflict, "10.1", "there is or was such a room")
+	}
+	if c.Owner.IsZero() {
+		return refuse(JIDMalformed, "10.1", "a room must have an owner")
+	}
+	owner, e := r.normal(c.Owner)
+	if e != nil {
+		return e
+	}
+	conf, e := r.checkConfig(&c.Config)
+	if e != nil {
+		return e
+	}
+	t.proposeBirth(owner.Bare(), conf, false)
+	return nil
+}
+
+// Configure sets the whole configuration, and unlocks a room that waits for one
+// (XEP-0045 §10.2).
+type Configure struct {
+	Config RoomConfig
+	As     JID
+}
+
+func (c Configure) do(t *turn) error {
+	a, e := t.commander(c.As)
+	if e != nil {
+		return e
+	}
+	if a.aff < Owner {
+		return refuse(Forbidden, "10.2", "only owners configure the room")
+	}
+	conf, e := t.r.checkConfig(&c.Config)
+	if e != nil {
+		return e
+	}
+	if e := t.configure(&conf, t.newAdminSet(a, a.event())); e != nil {
+		return e
+	}
+	return nil
+}
+
+// checkConfig judges a configuration of the host's by the table, and brings it to
+// the one form in which events and snapshots have it.
+func (r *Room) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
+	var conf RoomConfig
+	for _, f := range configFields {
+		if f == passwordFlag {
+			continue // it follows from the secret
+		}
+		values := f.get(c)
+		for _, v := range values {
+			if e := r.checkText(v, r.cfg.Limits.FieldBytes); e != nil {
+				return conf, e
+			}
+		}
+		if err := f.set(&conf, values); err != nil {
+			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" "+err.Error())
+		}
+	}
+	return conf, nil
+}
+
+// Destroy ends the room (XEP-0045 §10.9). With Tombstone, its address answers
+// "gone" from now on instead of "not found".
+type Destroy struct {
+	Reason string
+	// Alternate is where to go instead, and Password what is needed there.
+	Alternate JID
+	Password  string
+	Tombstone bool
+	As        JID
+}
+
+func (c Destroy) do(t *turn) error {
+	r := t.r
+	a, e := t.commander(c.As)
+	if e != nil {
+		return e
+	}
+	if a.aff < Owner {
+		return refuse(Forbidden, "10.9", "only owners destroy the room")
+	}
+	for _, s := range [...]string{c.Reason, c.Password} {
+		if e := r.checkText(s, r.cfg.Limits.ReasonBytes); e != nil {
+			return e
+		}
+	}
+	b := &RoomDestroyed{Reason: c.Reason, Password: c.Password, Tombstone: c.Tombstone, Actor: a.event()}
+	if !c.Alternate.IsZero() {
+		if b.Alternate, e = r.normal(c.Alternate); e != nil {
+			return e
+		}
+	}
+	t.destroy(b)
+	return nil
+}
+
+// Shutdown puts everybody out because the service stops (XEP-0045 §11.2). The
+// room itself stays as it is, even if it is temporary.
+type Shutdown struct{ Reason string }
+
+func (c Shutdown) do(t *turn) error {
+	s := &t.r.st
+	if e := t.r.checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+		return e
+	}
+	for _, o := range s.occupants {
+		t.remove(o, CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, Actor{})
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package muc
+
+import (
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// Say speaks to everybody (XEP-0045 §7.4): in the room's own name, in that of a
+// puppet (see [Join]) by its Nick, or As somebody who is inside. Puppets and
+// people speak by the rules that hold for them; what the room itself says is
+// judged by none.
+type Say struct {
+	Nick string
+	As   JID
+	// Body is the text. Message can be given instead: a <message/> of which the
+	// children are said, and whose id and xml:lang are kept.
+	Body    string
+	Message *etree.Element
+}
+
+func (c Say) do(t *turn) error {
+	el := c.Message
+	switch {
+	case (c.Body != "") == (el != nil):
+		return refuse(BadRequest, "7.4", "either Body or Message")
+	case el == nil && strings.TrimSpace(c.Body) == "":
+		return refuse(BadRequest, "7.4", "there is nothing to say")
+	case el == nil:
+		el = etree.NewElement("message")
+		el.CreateElement("body").SetText(c.Body)
+	}
+	return t.sayAs(c.Nick, c.As, el)
+}
+
+// SetSubject changes the subject, or clears it when it is empty (XEP-0045 §8.1):
+// in the room's own name, in that of a puppet by its Nick, or As somebody who is
+// inside, by the rules that hold for them. [Say] a <message/> with subjects to
+// give one in several languages.
+type SetSubject struct {
+	Subject string
+	Nick    string
+	As      JID
+}
+
+func (c SetSubject) do(t *turn) error {
+	el := etree.NewElement("message")
+	el.CreateElement("subject").SetText(c.Subject)
+	return t.sayAs(c.Nick, c.As, el)
+}
+
+// sayAs has a message said by the room, by a puppet or by a person.
+func (t *turn) sayAs(nick string, as JID, el *etree.Element) error {
+	in, err := t.r.readOwn(el, kindMessage)
+	if err != nil {
+		return err
+	}
+	if len(in.kids) == 0 {
+		return refuse(BadRequest, "7.4", "there is nothing to say")
+	}
+	in.typ, t.in = "groupchat", in
+	o, err := t.voiceOf(nick, as)
+	if err != nil {
+		return err
+	}
+	if o != nil {
+		if e := t.talk(in.spokenBy(o), o.role); e != nil {
+			return e
+		}
+		return nil
+	}
+	payload, e := t.messagePayload()
+	if e != nil {
+		return e
+	}
+	m := Message{ID: in.id, Lang: in.lang, Payload: payload}
+	if in.isSubject() {
+		t.changeSubject(m)
+	} else {
+		t.speak(m, in)
+	}
+	return nil
+}
+
+// voiceOf finds in whose name a command talks, nil for the room's own, and notes
+// him as the sender.
+func (t *turn) voiceOf(nick string, as JID) (*occupant, error) {
+	r := t.r
+	switch {
+	case as.IsZero() && nick == "":
+		return nil, nil
+	case as.IsZero():
+		o, err := r.puppet(nick)
+		if err == nil {
+			t.in.from = o.frontJID()
+		}
+		return o, err
+	case nick != "":
+		return nil, refuse(BadRequest, "7.4", "either Nick or As")
+	}
+	as, e := r.normal(as)
+	if e != nil {
+		return nil, e
+	}
+	t.in.from = as
+	if o := r.st.occupantKnownAs(as); o != nil {
+		return o, nil
+	}
+	return nil, refuse(NotAcceptable, "7.4", "he is not in the room")
+}
+
+// readOwn brings an element of the host's through the door.
+func (r *Room) readOwn(el *etree.Element, k kind) (*stanza, error) {
+	in := new(stanza)
+	d := door{lim: &r.cfg.Limits, in: in}
+	if err := d.head(el); err != nil {
+		return nil, err
+	}
+	if in.kind != k {
+		return nil, ErrNotStanza
+	}
+	if e := in.checkHead(maxPartSize); e != nil {
+		return nil, e
+	}
+	if e := d.children(el); e != nil {
+		return nil, e
+	}
+	return in, nil
+}
+
+// Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or As somebody.
+// To a members-only room it makes him a member.
+type Invite struct {
+	To     JID
+	Reason string
+	As     JID
+}
+
+func (c Invite) do(t *turn) error {
+	a, e := t.commander(c.As)
+	if e == nil {
+		e = t.mayInvite(a)
+	}
+	inv := Invitation{Reason: c.Reason}
+	if e == nil {
+		inv.To, e = t.r.normal(c.To)
+	}
+	if e == nil {
+		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), inv)
+	}
+	if e != nil {
+		return e
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package muc
+
+import "github.com/beevik/etree"
+
+// Join brings in a puppet: an occupant for whom the host vouches and who has no
+// session, such as a bot that lives in the host or somebody from a network on the
+// other side of a bridge. Everybody sees it like anybody else, with the
+// affiliation of its JID and the role that follows from it; it can be renamed,
+// silenced and put out by those who may. Nothing is ever sent to it: it is in no
+// [Outbound.To].
+//
+// A puppet needs what others need to enter, but for the password: it must not be
+// banned, must be a member where only members may enter, and have a nick that is
+// free, in a room that is not full. It stays until it [Leave]s or is put out. To
+// join again under the same nick changes what its presence says.
+type Join struct {
+	// JID is what the puppet is known by. Those who see real JIDs see this one, and
+	// its bare form has the affiliation. It should have a resource (§17.3).
+	JID  JID
+	Nick string
+	// Presence is a <presence/> whose children the puppet's presence has; nil for
+	// none.
+	Presence *etree.Element
+}
+
+func (c Join) do(t *turn) error {
+	r, s := t.r, &t.r.st
+	jid, e := r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	bare := jid.Bare()
+	nick, e := r.judgeNick(c.Nick)
+	if e != nil {
+		return e
+	}
+	lang, payload, err := t.ownPresence(c.Presence)
+	if err != nil {
+		return err
+	}
+	if o := s.occupantByNick(nick.Nick, nick.Key); o != nil && o.isPuppet() && o.frontJID() == jid {
+		if lang != o.front.lang || payload != o.front.payload {
+			t.propose(&PresenceChanged{Occupant: o.num, JID: jid, Lang: lang, Payload: payload})
+		}
+		return nil
+	}
+	aff := s.affiliationOf(bare)
+	switch {
+	case aff == Outcast:
+		return refuse(Forbidden, "7.2.7", "the puppet is banned from this room")
+	case !mayEnter(aff, &s.conf):
+		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
+	}
+	if at, e := t.freeNick(bare, nick); e != nil {
+		return e
+	} else if at != nil {
+		return refuse(Conflict, "7.2.8", "the nick is in use")
+	}
+	if e := t.space(bare, nil, aff, &s.conf); e != nil {
+		return e
+	}
+	t.propose(&Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
+		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, &s.conf), Lang: lang, Payload: payload})
+	return nil
+}
+
+// Leave takes a puppet out of the room again (XEP-0045 §7.14). Of other
+// occupants it is the sessions that leave: see [Vanished] and [Kick].
+type Leave struct {
+	Nick string
+	// Presence is a <presence/> with what is said in farewell; nil for nothing.
+	Presence *etree.Element
+}
+
+func (c Leave) do(t *turn) error {
+	o, err := t.r.puppet(c.Nick)
+	if err != nil {
+		return err
+	}
+	lang, payload, err := t.ownPresence(c.Presence)
+	if err != nil {
+		return err
+	}
+	t.propose(&Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
+	t.endIfEmpty(1)
+	return nil
+}
+
+// isPuppet reports whether an occupant is the host's own.
+func (o *occupant) isPuppet() bool { return len(o.sessions) == 0 }
+
+// occupantNamed finds an occupant by a nick as the host writes it, or nil.
+func (r *Room) occupantNamed(nick string) *occupant {
+	res, e := r.judgeNick(nick)
+	if e != nil {
+		return nil
+	}
+	return r.st.occupantByNick(res.Nick, res.Key)
+}
+
+// puppet finds a puppet by its nick.
+func (r *Room) puppet(nick string) (*occupant, error) {
+	switch o := r.occupantNamed(nick); {
+	case o == nil:
+		return nil, ErrNotFound
+	case !o.isPuppet():
+		return nil, refuse(NotAllowed, "", "the occupant acts for himself")
+	default:
+		return o, nil
+	}
+}
+
+// ownPresence is what the presence of a puppet says, and in which language.
+func (t *turn) ownPresence(el *etree.Element) (lang, payload string, err error) {
+	if el == nil {
+		return "", "", nil
+	}
+	if t.in, err = t.r.readOwn(el, kindPresence); err != nil {
+		return "", "", err
+	}
+	payload, e := t.presencePayload()
+	if e != nil {
+		return "", "", e
+	}
+	return t.in.lang, payload, nil
+}
