@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -13,24 +14,29 @@ type Ask struct {
 	// ID names the question in Answer.
 	ID       string
 	Deadline time.Time
+	// Join tells a join that waits for the host's decision (Config.AsksJoin) from a
+	// request.
+	Join bool
 	// JID is who asks: a full JID, inside or not. Nick and Role are what he goes by
-	// here, empty for a stranger.
+	// here, empty for a stranger; of a join, the nick that it would give.
 	JID         JID
 	Nick        string
 	Role        Role
 	Affiliation Affiliation
 	// Set tells a request of type set from one of type get.
 	Set bool
-	// Payload is the request's one child element, as canonical XML.
+	// Payload is the request's one child element, as canonical XML; of a join, all
+	// children of the presence, with the password that may be among them.
 	Payload string
 }
 
-// Answer is the host's answer to an [Ask].
+// Answer is the host's answer to an [Ask]. A join is admitted by it, if all rules
+// of the room still admit it, or refused.
 type Answer struct {
 	ID string
-	// Payload is the child of the iq result; nil for an empty one.
+	// Payload is the child of the iq result; nil for an empty one. A join has none.
 	Payload *etree.Element
-	// Refuse refuses the request instead.
+	// Refuse refuses the request or the join instead.
 	Refuse *StanzaError
 }
 
@@ -58,10 +64,13 @@ func (c Answer) do(t *turn) error {
 		if a.ID != c.ID {
 			continue
 		}
-		b := &Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
+		if a.Join != nil {
+			t.answerJoin(a, c)
+			return nil
+		}
+		b := a.answered()
 		if c.Refuse != nil {
-			e := c.Refuse.settled()
-			b.Condition, b.Text = e.Condition, e.Text
+			b.refuse(c.Refuse.settled())
 		} else if c.Payload != nil {
 			payload, e := t.r.canonical(c.Payload)
 			if e != nil {
@@ -86,21 +95,51 @@ func (r *Room) canonical(el *etree.Element) (string, *StanzaError) {
 	return in.body, nil
 }
 
+// answered is the answer to a question, as yet without content.
+func (a *Asked) answered() *Answered {
+	b := &Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
+	if a.Join != nil {
+		b.Nick = a.Join.Nick
+	}
+	return b
+}
+
+// refuse makes an answer a refusal.
+func (b *Answered) refuse(e *StanzaError) { b.Condition, b.Type, b.Text = e.Condition, e.Type, e.Text }
+
+// answerAsks proposes one answer to all questions that fit and have not been
+// answered in this step.
+func (t *turn) answerAsks(e *StanzaError, fits func(a Asked) bool) {
+	asks := t.r.st.asks
+	if len(asks) == 0 {
+		return
+	}
+	done := t.bodies
+	for _, a := range asks {
+		isAnswer := func(body EventBody) bool {
+			b, ok := body.(*Answered)
+			return ok && b.ID == a.ID
+		}
+		if fits(*a) && !slices.ContainsFunc(done, isAnswer) {
+			b := a.answered()
+			if e != nil {
+				b.refuse(e)
+			}
+			t.propose(b)
+		}
+	}
+}
+
 // end proposes the end of the room. Whoever still waits for an answer gets one.
 func (t *turn) end(b *RoomDestroyed) {
-	for _, a := range t.r.st.asks {
-		t.propose(&Answered{ID: a.ID, JID: a.JID, IQ: a.IQ, Condition: ItemNotFound, Text: "the room is no more"})
-	}
+	t.answerAsks(refuse(ItemNotFound, "10.9", "the room is no more"), func(Asked) bool { return true })
 	t.propose(b)
 }
 
 // expireAsks refuses what the host did not answer in time.
 func (t *turn) expireAsks() {
-	for _, a := range t.r.st.asks {
-		if !a.Deadline.After(t.now) {
-			t.propose(&Answered{ID: a.ID, JID: a.JID, IQ: a.IQ, Condition: RemoteServerTimeout, Text: "no answer in time"})
-		}
-	}
+	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer in time"),
+		func(a Asked) bool { return !a.Deadline.After(t.now) })
 }
 
 // renderAnswers sends the answers to requests that the host was asked about.
@@ -111,10 +150,15 @@ func (t *turn) renderAnswers(events []Event) {
 			continue
 		}
 		in := &stanza{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
+		if b.Nick != "" {
+			in = &stanza{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
+				kids: []child{{ns: nsMUC, name: "x"}}}
+		}
 		reply := turn{r: t.r, now: t.now, fx: t.fx, in: in}
-		if b.Condition != "" {
-			reply.renderError(&StanzaError{Condition: b.Condition, Text: b.Text})
-		} else {
+		switch {
+		case b.Condition != "":
+			reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
+		case b.Nick == "":
 			reply.renderResult(func(w *xmlWriter) { w.raw(b.Payload) })
 		}
 	}

@@ -86,10 +86,11 @@ func (c Vanished) do(t *turn) error {
 // vanish proposes that the sessions of a JID are gone, and counts the occupants
 // who go with them.
 func (t *turn) vanish(who JID) (going int) {
+	t.withdrawJoins(who)
 	for _, o := range t.r.st.occupants {
 		left := len(o.sessions)
 		for _, ses := range o.sessions {
-			if j := ses.jid(); j == who || j.Bare() == who || j.domainJID() == who {
+			if ses.jid().within(who) {
 				left--
 				t.proposeLeft(ses, "", DepartureVanished, left == 0)
 			}

@@ -104,6 +104,11 @@ type Config struct {
 	// MayRegister judges who may register with the room, where all its rules admit it;
 	// nil lets everybody. XEP-0045 §7.10 wants not-allowed for a matter of policy.
 	MayRegister func(RegisterRequest) *StanzaError
+	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
+	// own decision: it gets them as an [Ask], and meanwhile may have a challenge
+	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room
+	// does not wait: MayCreate judges him.
+	AsksJoin func(JoinRequest) bool
 	// MaySpeak judges a message to everybody that all rules of the room admit; nil
 	// lets everybody.
 	MaySpeak func(SpeakRequest) *StanzaError

@@ -217,21 +217,27 @@ type (
 		Invitee JID `json:"invitee"`
 		Inviter JID `json:"inviter,omitzero"`
 	}
-	// Asked: the room put a request to the host, which is to be answered before
-	// the deadline. ID names it in Do(Answer{…}); IQ is the asker's id.
+	// Asked: the room put a request or a join to the host, which is to be answered
+	// before the deadline. ID names it in Do(Answer{…}); IQ is the id of the asker's
+	// stanza. Join is the join that waits, nil for a request.
 	Asked struct {
-		ID       string    `json:"id"`
-		JID      JID       `json:"jid"`
-		IQ       string    `json:"iq"`
-		Deadline time.Time `json:"deadline"`
+		ID       string       `json:"id"`
+		JID      JID          `json:"jid"`
+		IQ       string       `json:"iq,omitempty"`
+		Deadline time.Time    `json:"deadline"`
+		Join     *WaitingJoin `json:"join,omitempty"`
 	}
-	// Answered: a request was answered, or refused when Condition is not empty.
+	// Answered: a request was answered, or refused when Condition is not empty. Of a
+	// join it tells the Nick that was asked for; without a Condition it is admitted
+	// by the same step, or was withdrawn.
 	Answered struct {
 		ID        string    `json:"id"`
 		JID       JID       `json:"jid"`
-		IQ        string    `json:"iq"`
+		IQ        string    `json:"iq,omitempty"`
+		Nick      string    `json:"nick,omitempty"`
 		Payload   string    `json:"payload,omitempty"`
 		Condition Condition `json:"condition,omitempty"`
+		Type      ErrorType `json:"type,omitempty"`
 		Text      string    `json:"text,omitempty"`
 	}
 )
@@ -248,6 +254,15 @@ type Message struct {
 	ID         string `json:"id,omitempty"`
 	Lang       string `json:"lang,omitempty"`
 	Payload    string `json:"payload,omitempty"`
+}
+
+// WaitingJoin is what a join that waits for the host is judged by in the end: the
+// nick that was asked for, and the children of the presence as canonical XML, with
+// what is not for others, such as a password.
+type WaitingJoin struct {
+	Nick    string `json:"nick"`
+	Lang    string `json:"lang,omitempty"`
+	Payload string `json:"payload"`
 }
 
 // Actor is who did something to somebody; zero for the service itself.

@@ -214,6 +214,9 @@ func (j JID) Resource() string {
 // domain are keyed (XEP-0045 §9.2).
 func (j JID) domainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }
 
+// within reports whether j is who, or one of its resources, or of its domain.
+func (j JID) within(who JID) bool { return j == who || j.Bare() == who || j.domainJID() == who }
+
 // withResource is the occupant JID of a nick that is already normal.
 func (j JID) withResource(resource string) JID {
 	bare := j.Bare()

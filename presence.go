@@ -60,14 +60,21 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	if e != nil {
 		return e
 	}
-	if e := t.spend(RatePresence); e != nil {
-		return e
-	}
-	if r.cfg.MayJoin != nil {
-		if e := r.cfg.MayJoin(JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}); e != nil {
+	if !t.hostAgrees {
+		if e := t.spend(RatePresence); e != nil {
 			return e
 		}
 	}
+	q := JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}
+	if r.cfg.MayJoin != nil {
+		if e := r.cfg.MayJoin(q); e != nil {
+			return e
+		}
+	}
+	if !birth && !t.hostAgrees && r.cfg.AsksJoin != nil && r.cfg.AsksJoin(q) {
+		return t.askJoin(q)
+	}
+	t.withdrawJoins(in.from)
 	if birth {
 		t.proposeBirth(bare, conf, !r.cfg.Instant)
 	}
@@ -235,6 +242,7 @@ func (t *turn) resync(ses *session, nick NickResult, x *node, payload string) *S
 func (t *turn) leave() *StanzaError {
 	ses, inside := t.r.st.sessions.get(t.in.from)
 	if !inside {
+		t.withdrawJoins(t.in.from)
 		return nil
 	}
 	payload, refused := t.presencePayload()

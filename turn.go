@@ -14,6 +14,8 @@ type turn struct {
 
 	// bodies are what the handler has decided.
 	bodies []EventBody
+	// hostAgrees is set when the host has decided to admit the join of this turn.
+	hostAgrees bool
 	// entry is set for a join or resync, whose asker gets everything.
 	entry *joinRender
 	// own is for the session that asks for a new presence of itself, instead of what

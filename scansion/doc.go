@@ -73,8 +73,8 @@
 //
 // create and configure take the fields of a room configuration as events write
 // them in JSON. [Options.Commands] adds others. What a room asks the host (see
-// the setting answers-iq) the host answers, the oldest question first, or lets
-// it expire:
+// the settings answers-iq and asks-join) the host answers, the oldest question
+// first, or lets it expire:
 //
 //	host answers:                and the payload of the result below it
 //	host answers: nothing        an empty result
@@ -159,13 +159,19 @@
 // Each field of muc.Config that is a truth value or a duration is a setting, by its
 // name in lower case: instant=true, lock-timeout=5m. So is each limit, as in
 // limit-nick-bytes=16, and each rate, as in rate-messages=5/10s, a burst and an
-// interval. There are also nick (strict), nick-lockdown (off, refuse or assign), may-create (the
-// bare JID of the only one who may), registration (members, open, approved or
-// none), registration-field (name, type, an asterisk if required, options, label:
-// "x-house list-single* [Capulet, Montague] Your house"), may-register (the domain
-// of all who may), answers-iq (a namespace of requests that the
-// host can answer), no-such-user (the bare JID of somebody who cannot be invited),
-// invite-body (a text with {from} and {room}), and those of [Options.Settings].
+// interval. There are also those of [Options.Settings], and
+//
+//	nick=strict                  no kindness to emoji
+//	nick-lockdown=…              off, refuse or assign
+//	may-create=JID               the only one who may
+//	asks-join=true               who joins waits for the host's answer
+//	answers-iq=NAMESPACE         of requests that the host can answer
+//	registration=…               members, open, approved or none
+//	registration-field=…         name, type, an asterisk if required, options, label:
+//	                             x-house list-single* [Capulet, Montague] Your house
+//	may-register=DOMAIN          of all who may
+//	no-such-user=JID             of somebody who cannot be invited
+//	invite-body=TEXT             with {from} and {room} put in
 //
 // The title is otherwise the first line, if that is a comment. Other header
 // lines are for those who read scripts with [Script.Header].

@@ -83,6 +83,11 @@ var builtinSettings = map[string]Setting{
 		}
 		return err
 	},
+	"asks-join": func(cfg *muc.Config, value string) error {
+		waits, err := strconv.ParseBool(value)
+		cfg.AsksJoin = func(muc.JoinRequest) bool { return waits }
+		return err
+	},
 	"answers-iq": func(cfg *muc.Config, value string) error {
 		before := cfg.AnswersIQ
 		cfg.AnswersIQ = func(space, local string) bool {

@@ -1,0 +1,59 @@
+package muc
+
+// A join that all rules admit may wait for the host's own decision: a challenge to
+// be solved (XEP-0158), an account to be looked up elsewhere. It waits as an Ask,
+// and nobody in the room knows of it.
+
+// askJoin makes a join wait for the host. A session waits for one join: the last.
+func (t *turn) askJoin(q JoinRequest) *StanzaError {
+	r, in := t.r, t.in
+	others := 0
+	for _, a := range r.st.asks {
+		if a.Join == nil || a.JID != in.from {
+			others++
+		}
+	}
+	if others >= r.cfg.Limits.Asks {
+		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
+	}
+	t.withdrawJoins(in.from)
+	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: t.now.Add(r.cfg.AskTimeout),
+		Join: &WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.body}}
+	t.propose(b)
+	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline, Join: true, JID: q.JID, Nick: q.Nick,
+		Affiliation: q.Affiliation, Payload: in.body})
+	return nil
+}
+
+// answerJoin decides on a join that waited. Much may have happened meanwhile, so
+// every rule is judged again.
+func (t *turn) answerJoin(a *Asked, c Answer) {
+	b := a.answered()
+	t.propose(b)
+	if c.Refuse != nil {
+		b.refuse(c.Refuse.settled())
+		return
+	}
+	t.in, t.hostAgrees = a.Join.stanza(a), true
+	if e := t.join(); e != nil {
+		b.refuse(e.settled())
+		t.fx.Refused = e
+	}
+}
+
+// stanza is the presence that asked for the join.
+func (j *WaitingJoin) stanza(a *Asked) *stanza {
+	in := &stanza{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true, body: j.Payload}
+	for r := (xmlReader{s: in.body}); !r.done(); {
+		start := r.pos
+		n := r.node("")
+		in.kids = append(in.kids, child{ns: n.ns, name: n.name, from: start, to: r.pos})
+	}
+	return in
+}
+
+// withdrawJoins ends the waiting of sessions that want something else now, or are
+// gone: of one session, of an account or of a domain.
+func (t *turn) withdrawJoins(who JID) {
+	t.answerAsks(nil, func(a Asked) bool { return a.Join != nil && a.JID.within(who) })
+}
