@@ -80,6 +80,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	}
 	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload}
 	if at != nil {
+		nick.Changed = nick.Changed || nick.Nick != at.nick
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role
 	} else {
 		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, &conf)
