@@ -15,7 +15,7 @@ func (t *turn) actor() actor { return t.r.actorOf(t.in.from) }
 // actorOf looks somebody up by his JID. An admin or owner who is not inside may
 // do what a moderator may.
 func (r *Room) actorOf(j JID) actor {
-	a := actor{jid: j, aff: r.st.affiliationOf(j.Bare())}
+	a := actor{jid: j, aff: r.standing(j.Bare())}
 	if ses, inside := r.st.sessions.get(j); inside {
 		a.nick, a.role = ses.occ.nick, ses.occ.role
 	}
@@ -23,6 +23,24 @@ func (r *Room) actorOf(j JID) actor {
 		a.role = Moderator
 	}
 	return a
+}
+
+// vouchedOwner reports whether the host says that somebody owns the room (see
+// Config.IsOwner). Of who is inside it was said when he entered.
+func (r *Room) vouchedOwner(bare JID) bool {
+	if p, ok := r.st.persons.get(bare); ok && len(p.occupants) > 0 {
+		return p.vouched
+	}
+	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)
+}
+
+// standing is the affiliation by which a request is judged: the room's, or what
+// the host says.
+func (r *Room) standing(bare JID) Affiliation {
+	if r.vouchedOwner(bare) {
+		return Owner
+	}
+	return r.st.affiliationOf(bare)
 }
 
 // event is how an actor is written down.

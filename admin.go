@@ -1,5 +1,11 @@
 package muc
 
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
+
 // adminItem is one <item/> of a muc#admin query, checked for its form.
 type adminItem struct {
 	byRole      bool
@@ -9,9 +15,10 @@ type adminItem struct {
 	nick        string
 	hasNick     bool
 	reason      string
+	asked       *node // as it came; nil from the host
 }
 
-// adminItems reads the items of a query.
+// adminItems reads the items of a query. Whatever else is in it means nothing.
 func (t *turn) adminItems(q *node, section string) ([]adminItem, *StanzaError) {
 	var items []adminItem
 	for i := range q.kids {
@@ -24,6 +31,7 @@ func (t *turn) adminItems(q *node, section string) ([]adminItem, *StanzaError) {
 		}
 		it, refused := t.adminItem(n, section)
 		if refused != nil {
+			t.offending = append(t.offending, n)
 			return nil, refused
 		}
 		items = append(items, it)
@@ -35,7 +43,7 @@ func (t *turn) adminItems(q *node, section string) ([]adminItem, *StanzaError) {
 }
 
 func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
-	var it adminItem
+	it := adminItem{asked: n}
 	role, hasRole := n.attr("role")
 	aff, hasAff := n.attr("affiliation")
 	if hasRole == hasAff {
@@ -70,38 +78,47 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 // adminGet answers a request for a list of people by affiliation or occupants by
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *turn) adminGet() *StanzaError {
-	items, refused := t.adminItems(t.query(), "9")
+	q := t.query()
+	items, refused := t.adminItems(q, "9")
 	if refused != nil {
 		return refused
 	}
 	if len(items) > 1 {
 		return refuse(BadRequest, "9", "one list at a time")
 	}
+	page, refused := t.r.readPage(q)
+	if refused != nil {
+		return refused
+	}
 	a, it := t.actor(), items[0]
 	if it.byRole {
-		return t.listRole(a, it.role)
+		return t.listRole(a, it.role, page)
 	}
-	return t.listAffiliation(a, it.affiliation)
+	return t.listAffiliation(a, it.affiliation, page)
 }
 
-// mayList judges who reads which list of affiliations. The lists hold real JIDs,
-// so a semi-anonymous room guards those of its owners and admins more closely
-// (§10.5, §10.8).
+// mayList judges who reads which list of affiliations. The lists hold real JIDs:
+// whoever does not see those gets no list, and a semi-anonymous room guards its
+// admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
 func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
-	open := s.conf.MembersOnly && s.conf.Whois == WhoisAnyone && a.aff >= Member
-	allowed := false
-	section := "9.2"
+	anyone := s.conf.Whois == WhoisAnyone
+	open := anyone && s.conf.MembersOnly && a.aff.may(toReadMembers)
+	allowed, section := false, lists[aff-Outcast].off
 	switch aff {
 	case None:
 		return refuse(BadRequest, "9", "there is no list of people without affiliation")
 	case Outcast:
-		allowed = a.aff >= Admin
+		allowed = a.aff.may(toBan)
 	case Member:
 		section = "9.5"
-		allowed = a.aff >= Admin || open || a.role != NoRole && s.conf.MemberList.Has(a.role)
-	case Admin, Owner:
+		allowed = open || a.aff.may(toEditMembers) ||
+			a.role != NoRole && s.conf.MemberList.Has(a.role) && s.seesJIDs(a.role, None)
+	case Admin:
+		section = "10.8"
+		allowed = open || a.aff.may(toEditAdmins) || anyone && a.aff.may(toEditMembers)
+	case Owner:
 		section = "10.5"
-		allowed = a.aff == Owner || open || s.conf.Whois == WhoisAnyone && a.aff >= Admin
+		allowed = open || a.aff.may(toEditOwners) || anyone && a.aff.may(toEditMembers)
 	}
 	if !allowed {
 		return refuse(Forbidden, section, "this list is not for you")
@@ -109,18 +126,26 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	return nil
 }
 
-func (t *turn) listAffiliation(a actor, aff Affiliation) *StanzaError {
+func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if refused := s.mayList(a, aff); refused != nil {
 		return refused
 	}
+	var people []*person
+	for _, j := range sortedKeys(&s.persons, compareJIDs) {
+		if p, _ := s.persons.get(j); p.aff == aff {
+			people = append(people, p)
+		}
+	}
+	is := part.cut(len(people), func(uid string) (int, bool) {
+		return slices.BinarySearchFunc(people, uid, (*person).compareUID)
+	})
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
-		for _, j := range sortedKeys(&s.persons, compareJIDs) {
-			if p, _ := s.persons.get(j); p.aff == aff {
-				w.listedPerson(p)
-			}
+		for _, p := range people[is.from:is.to] {
+			w.listedPerson(p)
 		}
+		w.pageOf(&part, is, func(i int) string { return people[i].uid() })
 		w.end()
 	}
 	return nil
@@ -128,44 +153,78 @@ func (t *turn) listAffiliation(a actor, aff Affiliation) *StanzaError {
 
 // listRole lists occupants. Lists of roles are for moderators, that of
 // moderators for admins.
-func (t *turn) listRole(a actor, role Role) *StanzaError {
+func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	s := &t.r.st
 	switch {
 	case role == NoRole:
 		return refuse(BadRequest, "8.5", "there is no list of people without a role")
-	case a.role < Moderator:
+	case !a.role.may(toGrantVoice):
 		return refuse(Forbidden, "8.5", "this list is for moderators")
-	case role == Moderator && a.aff < Admin:
+	case role == Moderator && !a.aff.may(toAssignModerators):
 		return refuse(Forbidden, "9.8", "this list is for admins")
 	}
+	var list []*occupant
+	for _, o := range s.occupants {
+		if o.role == role {
+			list = append(list, o)
+		}
+	}
+	// Occupants stand in the order of their numbers, which are never used again.
+	is := part.cut(len(list), func(uid string) (int, bool) {
+		num, err := strconv.ParseUint(uid, 10, 32)
+		if err != nil {
+			return 0, false
+		}
+		return slices.BinarySearchFunc(list, uint32(num), func(o *occupant, n uint32) int { return cmp.Compare(o.num, n) })
+	})
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
-		for _, o := range s.occupants {
-			if o.role == role {
-				w.listedOccupant(s, o, a)
-			}
+		for _, o := range list[is.from:is.to] {
+			w.listedOccupant(s, o, a)
 		}
+		w.pageOf(&part, is, func(i int) string { return strconv.FormatUint(uint64(list[i].num), 10) })
 		w.end()
 	}
 	return nil
 }
 
 // adminSet decides on changes of roles and affiliations: all of them or none
-// (XEP-0045 §9.2).
+// (XEP-0045 §9.2). What is wrong with a request is told only to those who might
+// have made a right one.
 func (t *turn) adminSet() *StanzaError {
 	a := t.actor()
 	items, refused := t.adminItems(t.query(), "9")
 	if refused == nil {
 		refused = t.administer(a, items)
-	} else if a.role < Moderator && a.aff < Admin {
-		refused = refuse(Forbidden, "9", "you may not change roles or affiliations") // whatever was asked
+	} else if forbidden := a.mayModerate(); forbidden != nil {
+		refused = forbidden
 	}
 	if refused != nil {
-		t.echo = t.in.body
+		t.echo = t.r.repeated(t.offending)
 		return refused
 	}
 	t.answer = emptyResult
 	return nil
+}
+
+// repeated writes items again, for an error that names the wrong ones (§8.4).
+func (r *Room) repeated(items []*node) string {
+	w := xmlWriter{}
+	w.start("query", nsAdmin)
+	for _, n := range items {
+		w.start("item", "")
+		for _, name := range [...]string{"affiliation", "role", "jid", "nick"} {
+			if v, given := n.attr(name); given {
+				w.attr(name, v)
+			}
+		}
+		if c := n.child(nsAdmin, "reason"); c != nil && len(c.text) <= r.cfg.Limits.ReasonBytes {
+			w.element("reason", "", c.text)
+		}
+		w.end()
+	}
+	w.end()
+	return string(w.b)
 }
 
 // administer judges and proposes a list of changes in their order.
@@ -173,18 +232,22 @@ func (t *turn) administer(a actor, items []adminItem) *StanzaError {
 	set := t.newAdminSet(a, a.event())
 	for i := range items {
 		var refused *StanzaError
-		if it := &items[i]; it.byRole {
+		it := &items[i]
+		if it.byRole {
 			refused = set.changeRole(it)
 		} else {
 			refused = set.changeAffiliation(it)
 		}
 		if refused != nil {
+			t.offending = append(t.offending, it.asked)
 			return refused
 		}
 	}
-	if refused := set.finish(); refused != nil {
-		return refused
+	refused := set.finish()
+	if refused == nil {
+		t.welcome(a, set)
+	} else if set.owners == 0 {
+		t.offending = set.demotions
 	}
-	t.welcome(a)
-	return nil
+	return refused
 }

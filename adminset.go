@@ -1,7 +1,5 @@
 package muc
 
-import "slices"
-
 // adminSet judges several changes on the state that results from those before,
 // through an overlay of what they change: the lists themselves are not copied.
 type adminSet struct {
@@ -9,23 +7,27 @@ type adminSet struct {
 	actor actor
 	by    Actor // written down with each change; zero for self-service
 
-	people  []*overlaidPerson
-	roles   []overlaidRole
-	removed []*occupant
+	people []*overlaidPerson // in the order of their first change
+	byJID  index[JID, *overlaidPerson]
+	// roles are those that occupants will have; NoRole for who is put out.
+	roles   index[*occupant, Role]
+	removed int
 	owners  int
+	// demotions are the items that took an owner off the list.
+	demotions []*node
 }
 
 // overlaidPerson is what the room will remember of somebody.
 type overlaidPerson struct {
 	jid       JID
+	known     bool // now
 	aff       Affiliation
 	voice     Role
 	nick, key string
 }
 
-type overlaidRole struct {
-	occ  *occupant
-	role Role
+func (p *overlaidPerson) remembered() bool {
+	return p.aff != None || p.voice != NoRole || p.nick != ""
 }
 
 func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
@@ -34,12 +36,8 @@ func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
 
 // find is somebody's overlay, or nil where nothing has changed.
 func (x *adminSet) find(j JID) *overlaidPerson {
-	for _, p := range x.people {
-		if p.jid == j {
-			return p
-		}
-	}
-	return nil
+	p, _ := x.byJID.get(j)
+	return p
 }
 
 // person is somebody's overlay, to be changed.
@@ -49,10 +47,25 @@ func (x *adminSet) person(j JID) *overlaidPerson {
 	}
 	o := &overlaidPerson{jid: j}
 	if p, ok := x.t.r.st.persons.get(j); ok {
-		o.aff, o.voice, o.nick, o.key = p.aff, p.voice, p.nick, p.key
+		o.aff, o.voice, o.nick, o.key, o.known = p.aff, p.voice, p.nick, p.key, p.remembered()
 	}
 	x.people = append(x.people, o)
+	x.byJID.put(j, o)
 	return o
+}
+
+// growth is by how many people the room will remember more.
+func (x *adminSet) growth() int {
+	n := 0
+	for _, p := range x.people {
+		switch is := p.remembered(); {
+		case is && !p.known:
+			n++
+		case p.known && !is:
+			n--
+		}
+	}
+	return n
 }
 
 // own is the affiliation that a person or domain will have by itself.
@@ -66,12 +79,16 @@ func (x *adminSet) own(j JID) Affiliation {
 	return None
 }
 
-// effective is the affiliation that will count for a person.
+// effective is the affiliation that will count for a person: state.affiliationOf,
+// seen through the overlay.
 func (x *adminSet) effective(bare JID) Affiliation {
+	if x.t.r.vouchedOwner(bare) {
+		return Owner
+	}
 	if aff := x.own(bare); aff != None {
 		return aff
 	}
-	return x.own(bare.domainJID())
+	return x.own(bare.domainJID()).lent()
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -88,101 +105,145 @@ func (x *adminSet) reservedFor(key string) JID {
 }
 
 func (x *adminSet) roleOf(o *occupant) Role {
-	for i := range x.roles {
-		if x.roles[i].occ == o {
-			return x.roles[i].role
-		}
+	if role, changed := x.roles.get(o); changed {
+		return role
 	}
 	return o.role
 }
 
-func (x *adminSet) isRemoved(o *occupant) bool { return slices.Contains(x.removed, o) }
+func (x *adminSet) isRemoved(o *occupant) bool { return x.roleOf(o) == NoRole }
 
 // changeRole judges one change of a role (XEP-0045 §8.2–8.4, §9.6, §9.7).
 func (x *adminSet) changeRole(it *adminItem) *StanzaError {
-	t, s := x.t, &x.t.r.st
-	if x.actor.role < Moderator && x.actor.aff < Admin {
-		return refuse(Forbidden, "8", "only moderators change roles")
+	s := &x.t.r.st
+	if refused := x.actor.mayModerate(); refused != nil {
+		return refused
 	}
-	var o *occupant
-	switch {
-	case it.hasNick:
-		if nick, e := t.r.judgeNick(it.nick); e == nil {
-			o = s.occupantByNick(nick.Nick, nick.Key)
-		}
-	case !it.jid.IsZero():
-		if ses, ok := s.sessions.get(it.jid); ok {
-			o = ses.occ
-		}
-	default:
-		return refuse(BadRequest, "8", "whose role?")
+	o, refused := x.occupant(it)
+	if refused != nil {
+		return refused
 	}
-	if o == nil || x.isRemoved(o) {
-		return refuse(ItemNotFound, "8.2", "there is no such occupant")
-	}
-	from, aff := x.roleOf(o), x.effective(o.person.jid())
-	if it.role == NoRole && !x.actor.host && o.person.jid() == x.actor.jid.Bare() {
+	bare := o.person.jid()
+	from, aff := x.roleOf(o), x.effective(bare)
+	if it.role == NoRole && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
 		return refuse(Conflict, "8.2", "you cannot kick yourself")
 	}
-	if !x.actor.host {
-		if refused := mayChangeRole(x.actor.role, x.actor.aff, aff, from, it.role); refused != nil {
-			return refused
-		}
+	if refused := x.actor.mayChangeRole(aff, from, it.role); refused != nil {
+		return refused
 	}
 	switch {
 	case it.role == NoRole:
 		x.remove(o, CauseKicked, aff, it.reason)
-		x.storeVoice(o.person.jid(), NoRole)
+		x.storeVoice(bare, NoRole)
 	case it.role != from:
 		x.setRole(o, it.role, it.reason)
-		if aff == None && s.conf.Moderated && it.role <= Participant {
-			x.storeVoice(o.person.jid(), it.role)
+		if aff == None && s.conf.Moderated {
+			x.rememberVoice(bare, it.role)
 		}
 	}
 	return nil
 }
 
+// occupant finds whose role an item is about: by nick, as it should be, or by the
+// address of a session or person, if that leaves no doubt (XEP-0045 §17.4). An
+// item with both must be right about both.
+func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
+	s := &x.t.r.st
+	var o *occupant
+	switch {
+	case it.hasNick:
+		o = x.t.r.occupantNamed(it.nick)
+		if o != nil && !it.jid.IsZero() && !o.goesBy(it.jid) {
+			o = nil
+		}
+	case it.jid.IsZero():
+		return nil, refuse(BadRequest, "8", "whose role?")
+	case !it.jid.IsBare():
+		if ses, ok := s.sessions.get(it.jid); ok {
+			o = ses.occ
+		}
+	default:
+		if p, ok := s.persons.get(it.jid); ok && len(p.occupants) > 1 {
+			return nil, refuse(BadRequest, "8", "which of the nicks of that address?")
+		} else if ok && len(p.occupants) == 1 {
+			o = p.occupants[0]
+		}
+	}
+	if o == nil || x.isRemoved(o) {
+		return nil, refuse(ItemNotFound, "8.2", "there is no such occupant")
+	}
+	return o, nil
+}
+
 // changeAffiliation judges one change of an affiliation (XEP-0045 §9, §10).
 func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
-	t, s := x.t, &x.t.r.st
-	if x.actor.aff < Admin {
-		return refuse(Forbidden, "9", "only admins and owners change affiliations")
+	t := x.t
+	if refused := x.actor.mayAdminister(); refused != nil {
+		return refused
 	}
-	target := it.jid.Bare()
-	if it.jid.IsZero() {
-		var o *occupant
-		if nick, e := t.r.judgeNick(it.nick); e == nil {
-			o = s.occupantByNick(nick.Nick, nick.Key)
-		}
-		if o == nil {
-			return refuse(ItemNotFound, "9", "there is no such occupant")
-		}
-		target, it.hasNick = o.person.jid(), false
+	target, refused := x.target(it)
+	if refused != nil {
+		return refused
 	}
 	old := x.own(target)
-	if target == x.actor.jid.Bare() && it.affiliation == Outcast {
-		return refuse(Conflict, "9.1", "you cannot ban yourself")
+	if refused := x.mayAffiliate(target, old, it.affiliation); refused != nil {
+		return refused
 	}
-	if !x.actor.host {
-		if refused := mayAffiliate(x.actor.aff, old, it.affiliation); refused != nil {
-			return refused
-		}
-	}
-	if _, known := s.persons.get(target); !known && s.persons.len()+len(x.people) >= t.r.cfg.Limits.Affiliations {
-		return refuse(ResourceConstraint, "14.6", "the lists of this room are full")
-	}
-	nick, reserves := NickResult{}, it.hasNick && it.affiliation >= Member
+	nick, reserves := NickResult{}, it.hasNick && !it.jid.IsZero() && it.affiliation >= Member
 	if reserves && it.nick != "" {
-		var refused *StanzaError
 		if nick, refused = x.reservable(it.nick, target); refused != nil {
 			return refused
 		}
 	}
-	if old != it.affiliation || reserves {
+	if old == Owner && it.affiliation != Owner {
+		x.demotions = append(x.demotions, it.asked)
+	}
+	switch {
+	case old != it.affiliation:
 		x.affiliate(target, it.affiliation, it.reason)
+	case it.reason != "" && it.reason != t.r.st.reasonOf(target) && old != None:
+		t.propose(&AffiliationChanged{JID: target, Old: old, New: old, Reason: it.reason, Actor: x.by})
 	}
 	if reserves {
 		x.reserve(target, nick)
+		t.resend(target, it.reason, x.by)
+	}
+	return nil
+}
+
+// target is whose affiliation an item is about: the person or domain of its
+// address, whatever its resource, or the person behind a nick.
+func (x *adminSet) target(it *adminItem) (JID, *StanzaError) {
+	if !it.jid.IsZero() {
+		return it.jid.Bare(), nil
+	}
+	if !it.hasNick {
+		return JID{}, refuse(BadRequest, "9", "whose affiliation?")
+	}
+	o := x.t.r.occupantNamed(it.nick)
+	if o == nil {
+		return JID{}, refuse(ItemNotFound, "9", "there is no such occupant")
+	}
+	return o.person.jid(), nil
+}
+
+// mayAffiliate judges one change of affiliation by all that forbids it.
+func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
+	r := x.t.r
+	if x.actor.host {
+		return nil
+	}
+	if new == Outcast && target == x.actor.jid.Bare() {
+		return refuse(Conflict, "9.1", "you cannot ban yourself")
+	}
+	if refused := x.actor.mayAffiliate(old, new); refused != nil {
+		return refused
+	}
+	if new < Owner && r.vouchedOwner(target) {
+		return refuse(NotAllowed, "9.1", "the service has made him an owner")
+	}
+	if old != new && r.cfg.MayAffiliate != nil {
+		return r.cfg.MayAffiliate(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})
 	}
 	return nil
 }
@@ -218,8 +279,7 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 		if aff >= x.actor.aff && !x.actor.host {
 			return nick, refuse(Conflict, "9.3", "the nick is used by somebody of your rank")
 		}
-		x.t.remove(o, CauseReserved, aff, "This nickname is reserved", Actor{})
-		x.removed = append(x.removed, o)
+		x.remove(o, CauseReserved, aff, "This nickname is reserved")
 	}
 	return nick, nil
 }
@@ -245,9 +305,7 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	if aff < Member {
 		x.reserve(target, NickResult{})
 	}
-	if aff != None {
-		x.storeVoice(target, NoRole)
-	}
+	x.forgetVoice(target)
 	for i, o := range occupants {
 		now := x.effective(o.person.jid())
 		switch {
@@ -264,35 +322,32 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	}
 }
 
-// roleAfter is the role that follows from a new affiliation (XEP-0045 §5.1.3):
-// rank gives privilege at once, and takes away only what it had given.
-func roleAfter(role Role, old, new Affiliation, c *RoomConfig) Role {
-	given := defaultRole(new, c)
-	switch {
-	case old >= Admin && new < Admin:
-		return given
-	case new > old:
-		return max(role, given)
-	case role == Moderator:
-		return role
-	}
-	return given
-}
-
 func (x *adminSet) remove(o *occupant, cause Cause, aff Affiliation, reason string) {
-	x.t.remove(o, cause, aff, reason, x.by)
-	x.removed = append(x.removed, o)
+	by := x.by
+	if cause == CauseReserved {
+		by = Actor{} // nothing was done to him: the nick is somebody else's
+	}
+	x.t.remove(o, cause, aff, reason, by)
+	x.roles.put(o, NoRole)
+	x.removed++
 }
 
 func (x *adminSet) setRole(o *occupant, role Role, reason string) {
 	x.t.propose(&RoleChanged{Occupant: o.num, Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
-	for i := range x.roles {
-		if x.roles[i].occ == o {
-			x.roles[i].role = role
-			return
-		}
+	x.roles.put(o, role)
+}
+
+// rememberVoice proposes that somebody without affiliation comes back with the
+// voice that he was given in a moderated room (XEP-0045 §5.1). Visitors are what
+// they would be anyway, and no moderator by role returns as one. Where the lists
+// are full, voice lasts for a visit.
+func (x *adminSet) rememberVoice(bare JID, role Role) {
+	switch p := x.person(bare); {
+	case role == Visitor:
+		x.storeVoice(bare, NoRole)
+	case role == Participant && (p.remembered() || x.t.r.st.remembered+x.growth() < x.t.r.cfg.Limits.Affiliations):
+		x.storeVoice(bare, Participant)
 	}
-	x.roles = append(x.roles, overlaidRole{o, role})
 }
 
 // storeVoice proposes what role somebody without affiliation comes back in.
@@ -303,12 +358,38 @@ func (x *adminSet) storeVoice(bare JID, role Role) {
 	}
 }
 
-// finish judges the result as a whole: somebody must own the room (XEP-0045
-// §10.4), and a temporary room ends when everybody was put out.
-func (x *adminSet) finish() *StanzaError {
+// forgetVoice proposes that a new affiliation of somebody, or of everybody of a
+// domain, is not outlived by voice that was given before.
+func (x *adminSet) forgetVoice(target JID) {
+	s := &x.t.r.st
+	if target.Local() != "" {
+		x.storeVoice(target, NoRole)
+		return
+	}
+	for _, j := range sortedKeys(&s.persons, compareJIDs) {
+		if p, _ := s.persons.get(j); p.voice != NoRole && j.domainJID() == target {
+			x.storeVoice(j, NoRole)
+		}
+	}
+}
+
+// judge judges the result as a whole: somebody must own the room (XEP-0045
+// §10.4), and the lists have a limit, under which they may always be brought.
+func (x *adminSet) judge() *StanzaError {
 	if x.owners == 0 {
 		return refuse(Conflict, "10.4", "a room must have an owner")
 	}
-	x.t.endIfEmpty(len(x.removed))
+	if n := x.growth(); n > 0 && x.t.r.st.remembered+n > x.t.r.cfg.Limits.Affiliations {
+		return refuse(ResourceConstraint, "14.6", "the lists of this room are full")
+	}
+	return nil
+}
+
+// finish judges the result, and ends a temporary room when everybody was put out.
+func (x *adminSet) finish() *StanzaError {
+	if refused := x.judge(); refused != nil {
+		return refused
+	}
+	x.t.endIfEmpty(x.removed)
 	return nil
 }

@@ -47,6 +47,15 @@ func parseAffiliation(s string) (Affiliation, bool) {
 	return None, false
 }
 
+// lent is what the affiliation of a domain makes of the people in it: they are
+// banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.
+func (a Affiliation) lent() Affiliation {
+	if a > Member {
+		return None
+	}
+	return a
+}
+
 // Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by
 // privilege: NoRole < Visitor < Participant < Moderator.
 type Role uint8
@@ -94,95 +103,39 @@ func parseRole(s string) (Role, bool) {
 // defaultRoles is the table of XEP-0045 §5.1.2: the role in which a person of an
 // affiliation enters, by kind of room.
 var defaultRoles = [...]struct {
-	affiliation         Affiliation
-	unmoderated, silent Role // silent: in a moderated room
-	membersOnly         bool // may enter a members-only room
+	affiliation            Affiliation
+	unmoderated, moderated Role
 }{
-	{Outcast, NoRole, NoRole, false},
-	{None, Participant, Visitor, false},
-	{Member, Participant, Participant, true},
-	{Admin, Moderator, Moderator, true},
-	{Owner, Moderator, Moderator, true},
+	{Outcast, NoRole, NoRole},
+	{None, Participant, Visitor},
+	{Member, Participant, Participant},
+	{Admin, Moderator, Moderator},
+	{Owner, Moderator, Moderator},
 }
 
 func defaultRole(a Affiliation, c *RoomConfig) Role {
 	row := defaultRoles[a-Outcast]
 	if c.Moderated {
-		return row.silent
+		return row.moderated
 	}
 	return row.unmoderated
 }
 
-// mayEnter is the members-only column of the table of default roles.
+// mayEnter judges by affiliation alone who comes in (XEP-0045 §5.2.1).
 func mayEnter(a Affiliation, c *RoomConfig) bool {
-	row := defaultRoles[a-Outcast]
-	return row.unmoderated != NoRole && (row.membersOnly || !c.MembersOnly)
+	return a.may(toEnter) && (!c.MembersOnly || a.may(toEnterMembersOnly))
 }
 
-// affiliationRules is who may change whose affiliation (XEP-0045 §5.2.1): an
-// actor touches people up to one rank and gives affiliations up to another.
-var affiliationRules = [...]struct {
-	actor, touches, gives Affiliation
-	any                   bool // may change affiliations at all
-}{
-	{Outcast, Outcast, Outcast, false},
-	{None, Outcast, Outcast, false},
-	{Member, Outcast, Outcast, false},
-	{Admin, Member, Member, true},
-	{Owner, Owner, Owner, true},
-}
-
-// mayAffiliate judges one change of affiliation. Who lacks the class for it is
-// forbidden; who has the class but not the rank is not allowed (XEP-0045 §9).
-func mayAffiliate(actor, old, new Affiliation) *StanzaError {
-	rule := affiliationRules[actor-Outcast]
+// roleAfter is the role that follows from a new affiliation (XEP-0045 §5.1.3):
+// rank gives privilege at once, and takes away only what it had given. Nobody
+// gains a role by losing an affiliation.
+func roleAfter(role Role, old, new Affiliation, c *RoomConfig) Role {
+	given := defaultRole(new, c)
 	switch {
-	case !rule.any:
-		return refuse(Forbidden, "9", "only admins and owners change affiliations")
-	case new > rule.gives:
-		return refuse(Forbidden, "10.3", "only owners make admins and owners")
-	case old > rule.touches:
-		return refuse(NotAllowed, "9.1", "the user ranks too high for you")
+	case new > old:
+		return max(role, given)
+	case role == Moderator && old < Admin:
+		return role // it was given to the occupant, not to the affiliation
 	}
-	return nil
-}
-
-// roleRules is who may move an occupant from one role to another (XEP-0045
-// §5.1.3): the role and affiliation that the actor needs, how the target's
-// affiliation must compare to the actor's, and the rank from which a target is
-// out of everybody's reach.
-var roleRules = [...]struct {
-	section       string
-	from, to      Role
-	actorRole     Role
-	actor         Affiliation // at least
-	below         bool        // an affiliated target must rank below the actor, not just not above
-	untouchableAt Affiliation
-}{
-	{"8.2", Visitor, NoRole, Moderator, None, false, Owner + 1},
-	{"8.2", Participant, NoRole, Moderator, None, false, Owner + 1},
-	{"8.2", Moderator, NoRole, Moderator, None, false, Owner + 1},
-	{"8.3", Visitor, Participant, Moderator, None, false, Owner + 1},
-	{"8.4", Participant, Visitor, Moderator, None, true, Admin},
-	{"9.6", Visitor, Moderator, NoRole, Admin, false, Owner + 1},
-	{"9.6", Participant, Moderator, NoRole, Admin, false, Owner + 1},
-	{"9.7", Moderator, Participant, NoRole, Admin, false, Admin},
-	{"9.7", Moderator, Visitor, NoRole, Admin, false, Admin},
-}
-
-// mayChangeRole judges one change of role.
-func mayChangeRole(actorRole Role, actor, target Affiliation, from, to Role) *StanzaError {
-	for _, rule := range roleRules {
-		if rule.from != from || rule.to != to {
-			continue
-		}
-		switch {
-		case actorRole < rule.actorRole || actor < rule.actor:
-			return refuse(Forbidden, rule.section, "your role does not allow this")
-		case target >= rule.untouchableAt, target > actor, rule.below && target == actor && target > None:
-			return refuse(NotAllowed, rule.section, "the occupant ranks too high")
-		}
-		return nil
-	}
-	return nil // no change
+	return min(role, given)
 }

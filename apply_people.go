@@ -16,6 +16,17 @@ func (s *state) person(bare JID) *person {
 	return p
 }
 
+// recount follows a change of what the room knows of a person.
+func (s *state) recount(p *person, before bool) {
+	switch is := p.remembered(); {
+	case is && !before:
+		s.remembered++
+	case before && !is:
+		s.remembered--
+	}
+	s.forgetIfEmpty(p)
+}
+
 func (s *state) forgetIfEmpty(p *person) {
 	if p.forgettable() {
 		s.persons.drop(p.real)
@@ -28,6 +39,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	}
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
+	defer s.recount(p, p.remembered())
 	if p.aff == Owner {
 		s.owners--
 	}
@@ -47,7 +59,6 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	for _, o := range p.occupants {
 		o.presence.drop()
 	}
-	s.forgetIfEmpty(p)
 	return nil
 }
 
@@ -60,6 +71,7 @@ func (s *state) applyRegistered(b *Registered) error {
 	}
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
+	defer s.recount(p, p.remembered())
 	if p.nick != "" {
 		s.reserved.drop(p.key)
 	}
@@ -73,9 +85,9 @@ func (s *state) applyDeregistered(b *Deregistered) error {
 	if !ok || p.nick == "" {
 		return badEvent("no such registration")
 	}
+	defer s.recount(p, true)
 	s.reserved.drop(p.key)
 	p.nick, p.key = "", ""
-	s.forgetIfEmpty(p)
 	return nil
 }
 
@@ -103,8 +115,8 @@ func (s *state) applyVoice(b *VoiceStored) error {
 		return badEvent("voice of a JID that is not bare")
 	}
 	p := s.person(b.JID)
+	defer s.recount(p, p.remembered())
 	p.voice = b.Role
-	s.forgetIfEmpty(p)
 	return nil
 }
 
@@ -136,6 +148,7 @@ func (s *state) applyJoined(b *Joined) error {
 			return err
 		}
 		o.role, o.id = b.Role, b.OccupantID
+		o.person.vouched = b.Vouched
 	} else {
 		if o.person.real != b.JID.Bare() || o.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
@@ -160,6 +173,7 @@ func (s *state) applyPuppet(b *Joined) error {
 		return err
 	}
 	o.role, o.id = b.Role, b.OccupantID
+	o.person.vouched = b.Vouched
 	o.front = &session{real: b.JID, occ: o, lang: b.Lang, payload: b.Payload}
 	return nil
 }
@@ -190,6 +204,9 @@ func (s *state) dropOccupant(o *occupant) {
 	}
 	if i := slices.Index(o.person.occupants, o); i >= 0 {
 		o.person.occupants = slices.Delete(o.person.occupants, i, i+1)
+	}
+	if len(o.person.occupants) == 0 {
+		o.person.vouched = false
 	}
 	s.forgetIfEmpty(o.person)
 }

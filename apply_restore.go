@@ -83,6 +83,7 @@ func (s *state) loadPerson(shot *personShot) error {
 	if p.forgettable() {
 		return badEvent("nothing to remember")
 	}
+	s.remembered++
 	if p.aff == Owner {
 		s.owners++
 	}
@@ -104,6 +105,7 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 		return err
 	}
 	o.id, o.role = shot.OccupantID, shot.Role
+	o.person.vouched = o.person.vouched || shot.Vouched
 	for _, x := range shot.Sessions {
 		if _, inside := s.sessions.get(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
 			return badEvent("a session that cannot be")

@@ -87,6 +87,22 @@ type Config struct {
 	// AskTimeout is how long the host has to answer an Ask: 0 means one minute.
 	AskTimeout time.Duration
 
+	// IsOwner tells who owns this room without being on its lists: an administrator
+	// of the service. He counts as owner from when he enters until he leaves, as the
+	// event [*Joined] says, and in whatever he asks from outside; nobody in the room
+	// can take that from him. Nil means nobody.
+	IsOwner func(JID) bool
+	// SelfKick lets moderators kick themselves, as people do on IRC, instead of
+	// refusing it with conflict (XEP-0045 §8.2).
+	SelfKick bool
+	// TellAbsent tells people of a new affiliation that they got while they were
+	// not inside: with status code 101, to their bare JID (XEP-0045 §18.1).
+	TellAbsent bool
+
+	// MayAffiliate judges a change of affiliation that all rules of the room admit
+	// for whoever asks; nil lets it happen. What the host itself does by [Room.Do]
+	// is not asked about.
+	MayAffiliate func(AffiliationRequest) *StanzaError
 	// MayCreate judges who brings the room to life; nil lets everybody.
 	MayCreate func(creator JID) *StanzaError
 	// MayConfigure judges a configuration that all rules of the room admit; nil
@@ -133,6 +149,13 @@ type DiscoRequest struct {
 type InfoField struct {
 	Var, Label string
 	Values     []string
+}
+
+// AffiliationRequest is what Config.MayAffiliate judges.
+type AffiliationRequest struct {
+	Actor    JID // who asks: full, if he asks by a stanza
+	JID      JID // whose affiliation: a bare JID, or a domain
+	Old, New Affiliation
 }
 
 // JoinRequest is what Config.MayJoin judges.
@@ -195,6 +218,7 @@ type Limits struct {
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
 	ItemsPerSet     int // in one admin request: 100
+	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 1000
 	Registrations   int // requests to register that wait for an admin: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
@@ -228,6 +252,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.HistoryBytes, 262144},
 		{&l.Affiliations, 50000},
 		{&l.ItemsPerSet, 100},
+		{&l.ListItems, 1000},
 		{&l.Registrations, 100},
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},

@@ -45,7 +45,7 @@ var featurePairs = []struct {
 }
 
 // features are what rooms can do; offers says which of them this one does.
-var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing}
+var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing, nsRSM}
 
 func (r *Room) writeRoomInfo(w *xmlWriter) {
 	c := &r.st.conf

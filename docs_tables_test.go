@@ -13,13 +13,15 @@ import (
 
 // printedTables are the tables that documents show.
 var printedTables = map[string]func() string{
-	"roles on entering":       printEntryRoles,
-	"changes of affiliations": printAffiliationRules,
-	"changes of roles":        printRoleRules,
-	"dispatch":                printRoutes,
-	"events":                  printEvents,
-	"room configuration":      printConfigFields,
-	"walls":                   printWalls,
+	"roles on entering":          printEntryRoles,
+	"privileges of roles":        printRolePrivileges,
+	"privileges of affiliations": printAffiliationPrivileges,
+	"changes of affiliations":    printAffiliationRules,
+	"changes of roles":           printRoleRules,
+	"dispatch":                   printRoutes,
+	"events":                     printEvents,
+	"room configuration":         printConfigFields,
+	"walls":                      printWalls,
 }
 
 func markdownTable(rows ...[]string) string {
@@ -60,10 +62,60 @@ func printAffiliationRules() string {
 		row := []string{actor.String()}
 		for _, old := range affiliations {
 			row = append(row, among(func(new Affiliation) bool {
-				return new != old && mayAffiliate(actor, old, new) == nil
+				a := actorFor(Moderator, actor)
+				return new != old && a.mayAdminister() == nil && a.mayAffiliate(old, new) == nil
 			}))
 		}
 		rows = append(rows, row)
+	}
+	return markdownTable(rows...)
+}
+
+func actorFor(role Role, aff Affiliation) *actor { return &actor{role: role, aff: aff} }
+
+var roles = []Role{NoRole, Visitor, Participant, Moderator}
+
+func yesOrNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "–"
+}
+
+func printRolePrivileges() string {
+	rows := [][]string{{"Privilege"}}
+	for _, r := range roles {
+		rows[0] = append(rows[0], r.String())
+	}
+	rows[0] = append(rows[0], "but")
+	for p := range privileges {
+		if privileges[p].role == NoRole {
+			continue
+		}
+		row := []string{privileges[p].name}
+		for _, r := range roles {
+			row = append(row, yesOrNo(r.may(privilege(p))))
+		}
+		rows = append(rows, append(row, privileges[p].note))
+	}
+	return markdownTable(rows...)
+}
+
+func printAffiliationPrivileges() string {
+	rows := [][]string{{"Privilege"}}
+	for _, a := range affiliations {
+		rows[0] = append(rows[0], a.String())
+	}
+	rows[0] = append(rows[0], "but")
+	for p := range privileges {
+		if privileges[p].role != NoRole {
+			continue
+		}
+		row := []string{privileges[p].name}
+		for _, a := range affiliations {
+			row = append(row, yesOrNo(a.may(privilege(p))))
+		}
+		rows = append(rows, append(row, privileges[p].note))
 	}
 	return markdownTable(rows...)
 }
@@ -89,10 +141,14 @@ func printRoleRules() string {
 		rows[0] = append(rows[0], fmt.Sprintf("moderator, %s", actor))
 	}
 	for _, rule := range roleRules {
+		if rule.from == rule.to {
+			continue
+		}
 		row := []string{fmt.Sprintf("%s → %s", rule.from, rule.to), rule.section}
 		for _, actor := range actors {
 			row = append(row, among(func(target Affiliation) bool {
-				return target != Outcast && mayChangeRole(Moderator, actor, target, rule.from, rule.to) == nil
+				a := actorFor(Moderator, actor)
+				return target != Outcast && a.mayChangeRole(target, rule.from, rule.to) == nil
 			}))
 		}
 		rows = append(rows, row)

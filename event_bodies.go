@@ -22,7 +22,7 @@ type (
 		Actor   Actor          `json:"actor,omitzero"`
 	}
 	// AffiliationChanged: a person's affiliation is now New (XEP-0045 §5.2.2).
-	// Old equals New where only the reserved nick was set.
+	// Old equals New where only the reason is another.
 	AffiliationChanged struct {
 		JID    JID         `json:"jid"`
 		Old    Affiliation `json:"old"`
@@ -94,8 +94,11 @@ type (
 		Key        string `json:"key"`
 		OccupantID string `json:"occupant_id"`
 		Role       Role   `json:"role"`
-		Lang       string `json:"lang,omitempty"`
-		Payload    string `json:"payload,omitempty"`
+		// Vouched says that the person counts as owner while inside, because
+		// Config.IsOwner said so.
+		Vouched bool   `json:"vouched,omitempty"`
+		Lang    string `json:"lang,omitempty"`
+		Payload string `json:"payload,omitempty"`
 	}
 	// PresenceChanged: a session said something new about its availability, or the
 	// host for the puppet that Occupant names.

@@ -66,7 +66,7 @@ func (t *turn) invite(list []*node) *StanzaError {
 			return e
 		}
 	}
-	return nil
+	return set.judge()
 }
 
 // mayInvite judges who invites: occupants with a voice, and in a members-only
@@ -155,14 +155,14 @@ func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
 // welcome invites those who were just made members of a members-only room and
 // had no affiliation before (§9.5). It is a courtesy: where no more invitations
 // can be remembered, they are sent all the same.
-func (t *turn) welcome(a actor) {
+func (t *turn) welcome(a actor, set *adminSet) {
 	s := &t.r.st
 	if !s.conf.MembersOnly {
 		return
 	}
 	for _, body := range t.bodies {
 		b, ok := body.(*AffiliationChanged)
-		if !ok || b.Old != None || b.New != Member || b.JID.Local() == "" {
+		if !ok || b.Old != None || b.New != Member || set.own(b.JID) != Member || b.JID.Local() == "" {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}

@@ -147,10 +147,15 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 
 // addressee finds the occupant that a stanza is addressed to, or nil.
 func (r *Room) addressee(in *stanza) *occupant {
-	if !in.toNick || len(in.nick) > r.cfg.Limits.NickBytes {
+	if !in.toNick {
 		return nil
 	}
-	nick, e := r.judgeNick(in.nick)
+	return r.occupantNamed(in.nick)
+}
+
+// occupantNamed finds an occupant by what somebody calls him, or nil.
+func (r *Room) occupantNamed(name string) *occupant {
+	nick, e := r.judgeNick(name)
 	if e != nil {
 		return nil
 	}

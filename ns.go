@@ -22,6 +22,7 @@ const (
 
 	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
 	nsDiscoItems = "http://jabber.org/protocol/disco#items"
+	nsRSM        = "http://jabber.org/protocol/rsm"
 	nsData       = "jabber:x:data"
 	nsValidate   = "http://jabber.org/protocol/xdata-validate"
 	nsRegister   = "jabber:iq:register"

@@ -134,8 +134,8 @@ func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 			return e
 		}
 	}
-	if set.owners == 0 {
-		return refuse(Conflict, "10.2", "a room must have an owner")
+	if refused := set.judge(); refused != nil {
+		return refused
 	}
 	if list := changes(&s.conf, conf); len(list) > 0 {
 		t.propose(&Configured{Changes: list, Actor: set.by})

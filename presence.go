@@ -42,7 +42,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	r, in, s := t.r, t.in, &t.r.st
 	bare := in.from.Bare()
 	birth := s.life == Unborn
-	aff := s.affiliationOf(bare)
+	aff := r.standing(bare)
 	conf := s.conf
 	if birth {
 		if e := r.cfg.mayCreate(bare); e != nil {
@@ -78,7 +78,8 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	if birth {
 		t.proposeBirth(bare, conf, !r.cfg.Instant)
 	}
-	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload}
+	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
+		Vouched: r.vouchedOwner(bare)}
 	if at != nil {
 		nick.Changed = nick.Changed || nick.Nick != at.nick
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role

@@ -44,7 +44,7 @@ func (c Join) do(t *turn) error {
 		}
 		return nil
 	}
-	aff := s.affiliationOf(bare)
+	aff := r.standing(bare)
 	switch {
 	case aff == Outcast:
 		return refuse(Forbidden, "7.2.7", "the puppet is banned from this room")
@@ -60,7 +60,7 @@ func (c Join) do(t *turn) error {
 		return e
 	}
 	t.propose(&Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, &s.conf), Lang: lang, Payload: payload})
+		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, &s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
 	return nil
 }
 
@@ -89,15 +89,6 @@ func (c Leave) do(t *turn) error {
 
 // isPuppet reports whether an occupant is the host's own.
 func (o *occupant) isPuppet() bool { return len(o.sessions) == 0 }
-
-// occupantNamed finds an occupant by a nick as the host writes it, or nil.
-func (r *Room) occupantNamed(nick string) *occupant {
-	res, e := r.judgeNick(nick)
-	if e != nil {
-		return nil
-	}
-	return r.st.occupantByNick(res.Nick, res.Key)
-}
 
 // puppet finds a puppet by its nick.
 func (r *Room) puppet(nick string) (*occupant, error) {

@@ -67,7 +67,7 @@ func (t *turn) registerGet() *StanzaError {
 // registrant judges whether the sender may register at all, by his affiliation.
 func (t *turn) registrant() (Affiliation, *StanzaError) {
 	s, mode := &t.r.st, t.r.cfg.Registration
-	aff := s.affiliationOf(t.in.from.Bare())
+	aff := t.r.standing(t.in.from.Bare())
 	switch {
 	case mode == RegistrationNone:
 		return aff, refuse(ServiceUnavailable, "7.10", "this room knows no registration")
@@ -119,16 +119,12 @@ func (t *turn) registerSet() *StanzaError {
 
 // admissible judges whether somebody may be registered with a nick now.
 func (t *turn) admissible(bare JID, app *application) *StanzaError {
-	s := &t.r.st
-	e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: s.affiliationOf(bare), Nick: app.nick.Nick, Answers: app.answers})
+	e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
 	if e != nil {
 		return e
 	}
 	if _, refused := t.freeNick(bare, app.nick); refused != nil {
 		return refuse(Conflict, "7.10", "the nick is taken")
-	}
-	if _, known := s.persons.get(bare); !known && s.persons.len() >= t.r.cfg.Limits.Affiliations {
-		return refuse(ResourceConstraint, "14.6", "too many people are registered")
 	}
 	return nil
 }
@@ -144,8 +140,13 @@ func (t *turn) register(bare JID, app *application, by Actor) *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if t.r.st.affiliationOf(bare) == None {
-		t.newAdminSet(actor{}, by).affiliate(bare, Member, "")
+	set := t.newAdminSet(actor{}, by)
+	if t.r.standing(bare) == None {
+		set.affiliate(bare, Member, "")
+	}
+	set.person(bare).nick, set.person(bare).key = app.nick.Nick, app.nick.Key
+	if e := set.judge(); e != nil {
+		return e
 	}
 	t.propose(&Registered{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
 	if renamed != nil {

@@ -100,9 +100,19 @@ func (t *turn) renderRemoved(b *Removed, events []Event) {
 // said about it.
 type touched struct {
 	occ     *occupant
-	oldRole Role
+	oldRole Role // before this step
+	moved   bool
 	reason  string
 	actor   Actor
+}
+
+// resend has the presence of somebody who is inside sent again, whatever has
+// become of it (amendment 0.1 of the feature table: that is how a new or confirmed
+// nick is told).
+func (t *turn) resend(bare JID, reason string, by Actor) {
+	for _, o := range t.r.st.concerned(bare) {
+		t.resent = append(t.resent, touched{occ: o, reason: reason, actor: by})
+	}
 }
 
 // renderPresences tells how everybody is now. Several events about one
@@ -116,28 +126,33 @@ func (t *turn) renderPresences(events []Event) {
 			t.renderArrival(b)
 		case *PresenceChanged:
 			if o := s.whose(b); o != nil {
-				list = touch(list, touched{occ: o, oldRole: o.role})
+				list = touch(list, touched{occ: o})
 			}
 		case *Renamed:
 			t.renderRenamed(b)
 		case *Left:
 			if o := s.occupantByNumber(b.Occupant); o != nil && b.Front {
-				list = touch(list, touched{occ: o, oldRole: o.role})
+				list = touch(list, touched{occ: o})
 			}
 		case *RoleChanged:
 			if o := s.occupantByNumber(b.Occupant); o != nil {
-				list = touch(list, touched{o, b.Old, b.Reason, b.Actor})
+				list = touch(list, touched{o, b.Old, true, b.Reason, b.Actor})
 			}
 		case *AffiliationChanged:
 			for _, o := range s.concerned(b.JID) {
-				if p := o.person; p.jid() == b.JID || p.aff == None {
-					list = touch(list, touched{o, o.role, b.Reason, b.Actor})
+				if s.affected(o, b) {
+					list = touch(list, touched{occ: o, reason: b.Reason, actor: b.Actor})
 				}
 			}
 		case *Registered:
 			for _, o := range s.concerned(b.JID) {
-				list = touch(list, touched{occ: o, oldRole: o.role})
+				list = touch(list, touched{occ: o})
 			}
+		}
+	}
+	for _, x := range t.resent {
+		if s.occupantByNumber(x.occ.num) != nil {
+			list = touch(list, x)
 		}
 	}
 	for i := range list {
@@ -151,6 +166,15 @@ func (t *turn) renderPresences(events []Event) {
 			t.renderSight(t.r.audience().sessionsOf(x.occ), x.occ, x.oldRole)
 		}
 	}
+}
+
+// affected reports whether a change of affiliation shows in an occupant's
+// presence: his own, or his domain's if he has none of his own.
+func (s *state) affected(o *occupant, b *AffiliationChanged) bool {
+	if o.person.jid() == b.JID {
+		return b.Old != b.New
+	}
+	return o.person.aff == None && b.Old.lent() != b.New.lent()
 }
 
 // announced reports whether everybody has just been told of an occupant: he came
@@ -173,10 +197,13 @@ func announced(o *occupant, events []Event) bool {
 
 // touch adds to the list, or completes what it says about the same occupant.
 func touch(list []touched, x touched) []touched {
+	if !x.moved {
+		x.oldRole = x.occ.role
+	}
 	for i := range list {
 		if l := &list[i]; l.occ == x.occ {
-			if x.oldRole != x.occ.role {
-				l.oldRole = x.oldRole
+			if x.moved && !l.moved {
+				l.oldRole, l.moved = x.oldRole, true
 			}
 			if l.reason == "" && l.actor == (Actor{}) {
 				l.reason, l.actor = x.reason, x.actor

@@ -91,10 +91,7 @@ func (r *Room) renderPresence(p *presence) *rendered {
 // actorAndReason writes what an item holds: who did it, and why.
 func (w *xmlWriter) actorAndReason(d *rendered, it *item) {
 	if it.actor != (Actor{}) {
-		w.start("actor", "")
-		w.attrIf("nick", it.actor.Nick)
-		w.markActor(d, it.actor.JID)
-		w.end()
+		w.markActor(d, it.actor)
 	}
 	if it.reason != "" {
 		w.element("reason", "", it.reason)
@@ -126,6 +123,7 @@ func (w *xmlWriter) destroy(b *RoomDestroyed) {
 // The status codes of XEP-0045 §16.6 that a room sends.
 const (
 	statusNonAnonymous     = 100
+	statusAbsent           = 101
 	statusShowsAbsent      = 102
 	statusHidesAbsent      = 103
 	statusConfigured       = 104

@@ -77,6 +77,7 @@ type occupantShot struct {
 	Key        string `json:"key"`
 	OccupantID string `json:"occupant_id"`
 	Role       Role   `json:"role"`
+	Vouched    bool   `json:"vouched,omitempty"`
 	// Puppet is what a puppet has instead of sessions.
 	Puppet   *sessionShot  `json:"puppet,omitempty"`
 	Sessions []sessionShot `json:"sessions,omitempty"`
@@ -148,7 +149,8 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 }
 
 func (o *occupant) shoot() occupantShot {
-	shot := occupantShot{Number: o.num, JID: o.person.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id, Role: o.role}
+	shot := occupantShot{Number: o.num, JID: o.person.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id, Role: o.role,
+		Vouched: o.person.vouched}
 	if o.isPuppet() {
 		shot.Puppet = o.front.shoot()
 	}

@@ -36,10 +36,13 @@ type state struct {
 	conf        RoomConfig
 	end         *RoomDestroyed
 
-	persons  index[JID, *person]      // by bare JID, or by domain
-	reserved index[string, *person]   // by comparison key of the nick
-	owners   int                      // persons who are Owner
-	requests []*RegistrationRequested // to register, in the order of asking
+	persons  index[JID, *person]    // by bare JID, or by domain
+	reserved index[string, *person] // by comparison key of the nick
+	owners   int                    // persons who are Owner
+	// remembered counts the persons who are there for what the room knows of them,
+	// whether inside or not.
+	remembered int
+	requests   []*RegistrationRequested // to register, in the order of asking
 
 	occupants                 []*occupant              // in the order of joining
 	nicks                     index[string, *occupant] // by comparison key
@@ -75,11 +78,17 @@ type person struct {
 	nick, key string // reserved
 	reason    string // of the affiliation
 	occupants []*occupant
+	// vouched says that he counts as owner while he is inside (Config.IsOwner).
+	vouched bool
 }
 
-func (p *person) forgettable() bool {
-	return p.aff == None && p.voice == NoRole && p.nick == "" && len(p.occupants) == 0
+// remembered reports whether the room knows something of a person beyond that he
+// is inside.
+func (p *person) remembered() bool {
+	return p.aff != None || p.voice != NoRole || p.nick != ""
 }
+
+func (p *person) forgettable() bool { return !p.remembered() && len(p.occupants) == 0 }
 
 // occupant is a nick with a role.
 type occupant struct {
@@ -135,16 +144,30 @@ func (e *entry) before(o *entry) bool {
 
 func (s *state) alive() bool { return s.life == Locked || s.life == Open }
 
-// affiliationOf is the affiliation that counts: the person's own, else that of
-// the domain (XEP-0045 §9.2), else none. An own entry overrides the domain's.
+// affiliationOf is the affiliation that counts: the person's own, else what the
+// domain lends him (XEP-0045 §9.2), else none. An own entry overrides the
+// domain's, and the host's word overrides both.
 func (s *state) affiliationOf(bare JID) Affiliation {
-	if p, ok := s.persons.get(bare); ok && p.aff != None {
-		return p.aff
+	if p, ok := s.persons.get(bare); ok {
+		switch {
+		case p.vouched:
+			return Owner
+		case p.aff != None:
+			return p.aff
+		}
 	}
 	if p, ok := s.persons.get(bare.domainJID()); ok {
-		return p.aff
+		return p.aff.lent()
 	}
 	return None
+}
+
+// reasonOf is the reason that was given for somebody's affiliation.
+func (s *state) reasonOf(j JID) string {
+	if p, ok := s.persons.get(j); ok {
+		return p.reason
+	}
+	return ""
 }
 
 // occupantByNick finds who is addressed by a nick. It is the exact display form
@@ -154,6 +177,17 @@ func (s *state) occupantByNick(nick, key string) *occupant {
 		return o
 	}
 	return nil
+}
+
+// goesBy reports whether an address is that of an occupant: the person's or a
+// session's.
+func (o *occupant) goesBy(j JID) bool {
+	for _, ses := range o.sessions {
+		if ses.jid() == j {
+			return true
+		}
+	}
+	return o.person.jid() == j
 }
 
 func (s *state) occupantByNumber(num uint32) *occupant {

@@ -36,6 +36,10 @@ type turn struct {
 	// everybody was told in it: what rendering has to know of the past.
 	was     *RoomConfig
 	touched []touched
+	// resent are occupants whose presence is to be sent again, though it is the same.
+	resent []touched
+	// offending are the items that an error repeats.
+	offending []*node
 	// echo is what of the request an error repeats, canonical.
 	echo string
 }

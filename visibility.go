@@ -1,6 +1,9 @@
 package muc
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // Who sees whose real JID is decided in this file and nowhere else. No other
 // file reads the field `real` of a person or session (apply*.go keeps the
@@ -67,11 +70,23 @@ func (w *xmlWriter) markJID(d *rendered, j JID) {
 	d.jidEnd = len(w.b)
 }
 
-// markActor does the same for the actor of an item.
-func (w *xmlWriter) markActor(d *rendered, j JID) {
-	d.actor = len(w.b)
-	w.realJID(j)
-	d.actorEnd = len(w.b)
+// markActor writes who did what an item tells: his nick for everybody, his
+// JID where it can be left out (XEP-0045 §8.2). Without a nick, all of it can be.
+func (w *xmlWriter) markActor(d *rendered, by Actor) {
+	d.actor = w.openTag()
+	w.start("actor", "")
+	if by.Nick != "" {
+		w.attr("nick", by.Nick)
+		d.actor = len(w.b)
+	}
+	w.realJID(by.JID)
+	if by.Nick != "" {
+		d.actorEnd = len(w.b)
+	}
+	w.end()
+	if by.Nick == "" {
+		d.actorEnd = len(w.b)
+	}
 }
 
 // realJID writes a real JID for readers who are known to see it.
@@ -116,6 +131,11 @@ func (o *occupant) frontJID() JID {
 	return o.front.real
 }
 
+// uid names a person in a list of affiliations and sorts him there (XEP-0059).
+func (p *person) uid() string { return p.real.s }
+
+func (p *person) compareUID(uid string) int { return cmp.Compare(p.real.s, uid) }
+
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
 func (w *xmlWriter) listedPerson(p *person) {
@@ -151,35 +171,45 @@ func (w *xmlWriter) listedOccupant(s *state, o *occupant, reader actor) {
 }
 
 // renderAbsent tells those who see real JIDs of an affiliation that somebody who
-// is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4).
+// is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4), and himself, if the
+// host wants it.
 func (t *turn) renderAbsent(events []Event) {
-	s := &t.r.st
 	for _, ev := range events {
 		b, ok := ev.Body.(*AffiliationChanged)
 		if !ok || b.Old == b.New || t.concernsPresent(b, events) {
 			continue
 		}
-		d := &rendered{head: headOf("message")}
-		w := xmlWriter{b: make([]byte, 0, 256)}
-		w.start("message", "")
-		w.address("from", t.r.cfg.Room)
-		w.start("x", nsUser)
-		w.start("item", "")
-		w.attr("affiliation", b.New.String())
-		w.realJID(b.JID)
-		if b.Reason != "" {
-			w.element("reason", "", b.Reason)
-		}
-		w.end()
-		w.end()
-		w.end()
-		d.b = w.b
-		a := t.r.audience()
+		d, a := t.renderAffiliation(b, ""), t.r.audience()
 		t.send(a.moderators.all(), d, viewNone, nil)
-		if s.viewOf(Participant) == viewAll {
+		if t.r.st.viewOf(Participant) == viewAll {
 			t.send(a.others.all(), d, viewNone, nil)
 		}
+		if t.r.cfg.TellAbsent && b.JID.Local() != "" {
+			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), viewNone, nil)
+		}
 	}
+}
+
+// renderAffiliation writes a message about somebody's affiliation for readers who
+// see his JID.
+func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
+	d := &rendered{head: headOf("message")}
+	w := xmlWriter{b: make([]byte, 0, 256)}
+	w.start("message", "")
+	w.address("from", t.r.cfg.Room)
+	w.start("x", nsUser)
+	w.start("item", "")
+	w.attr("affiliation", b.New.String())
+	w.realJID(b.JID)
+	if b.Reason != "" {
+		w.element("reason", "", b.Reason)
+	}
+	w.end()
+	w.raw(tail)
+	w.end()
+	w.end()
+	d.b = w.b
+	return d
 }
 
 // concernsPresent reports whether a change of affiliation was told by a presence
@@ -191,7 +221,7 @@ func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
 	for _, ev := range events {
 		switch o := ev.Body.(type) {
 		case *Removed:
-			if o.JID.Bare() == b.JID {
+			if o.JID.Bare() == b.JID && o.Affiliation == b.New {
 				return true
 			}
 		case *Joined:

@@ -1,0 +1,194 @@
+package muc
+
+// privilege is one line of the tables of XEP-0045 §5.1.1 and §5.2.1: something
+// that takes a role, or an affiliation.
+type privilege uint8
+
+const (
+	toBePresent privilege = iota
+	toReceiveMessages
+	toReceivePresence
+	toShowPresence
+	toChangeAvailability
+	toChangeNick
+	toSpeakPrivately
+	toInvite
+	toSpeak
+	toChangeSubject
+	toKick
+	toGrantVoice
+	toRevokeVoice
+
+	toEnter
+	toRegister
+	toReadMembers
+	toEnterMembersOnly
+	toBan
+	toEditMembers
+	toAssignModerators
+	toEditAdmins
+	toEditOwners
+	toConfigure
+	toDestroy
+)
+
+// privileges says who has which privilege: whoever has the role and the
+// affiliation, or higher ones. Both are hierarchies, as the XEP has them. What
+// its footnotes leave to configuration, or take back, stands with the rule that
+// does so, and in the note.
+var privileges = [...]struct {
+	name string // in the XEP
+	role Role
+	aff  Affiliation
+	note string
+}{
+	toBePresent:          {"Present in Room", Visitor, Outcast, ""},
+	toReceiveMessages:    {"Receive Messages", Visitor, Outcast, ""},
+	toReceivePresence:    {"Receive Occupant Presence", Visitor, Outcast, ""},
+	toShowPresence:       {"Broadcast Presence to All Occupants", Visitor, Outcast, "of the roles in presencebroadcast; moderators see everybody"},
+	toChangeAvailability: {"Change Availability Status", Visitor, Outcast, ""},
+	toChangeNick:         {"Change Room Nickname", Visitor, Outcast, "visitors: not if allowvisitornickchange is off"},
+	toSpeakPrivately:     {"Send Private Messages", Visitor, Outcast, "as far as allowpm goes"},
+	toInvite:             {"Invite Other Users", Visitor, Outcast, "visitors: only with Config.VisitorsInvite; in members-only rooms as allowinvites says"},
+	toSpeak:              {"Send Messages to All", Participant, Outcast, ""},
+	toChangeSubject:      {"Modify Subject", Participant, Outcast, "participants: only if changesubject is on"},
+	toKick:               {"Kick Participants and Visitors", Moderator, Outcast, "not of higher affiliation"},
+	toGrantVoice:         {"Grant Voice", Moderator, Outcast, ""},
+	toRevokeVoice:        {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation"},
+
+	toEnter:            {"Enter Open Room", NoRole, None, ""},
+	toRegister:         {"Register with Open Room", NoRole, None, "only with Config.OpenRegistration"},
+	toReadMembers:      {"Retrieve Member List", NoRole, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says"},
+	toEnterMembersOnly: {"Enter Members-Only Room", NoRole, Member, ""},
+	toBan:              {"Ban Members and Unaffiliated Users", NoRole, Admin, ""},
+	toEditMembers:      {"Edit Member List", NoRole, Admin, ""},
+	toAssignModerators: {"Assign and Remove Moderator Role", NoRole, Admin, "never taken from an admin or owner"},
+	toEditAdmins:       {"Edit Admin List", NoRole, Owner, ""},
+	toEditOwners:       {"Edit Owner List", NoRole, Owner, "an owner must remain"},
+	toConfigure:        {"Change Room Configuration", NoRole, Owner, ""},
+	toDestroy:          {"Destroy Room", NoRole, Owner, ""},
+}
+
+func (r Role) may(p privilege) bool        { return r >= privileges[p].role }
+func (a Affiliation) may(p privilege) bool { return a >= privileges[p].aff }
+
+// lists says what it takes to put somebody on a list of affiliations, and to take
+// him off it: with the privileges, that is the state chart of XEP-0045 §5.2.2.
+var lists = [...]struct {
+	affiliation Affiliation
+	edit        privilege
+	onto, off   string // sections
+}{
+	{Outcast, toBan, "9.1", "9.2"},
+	{None, toEditMembers, "9.4", "9.3"},
+	{Member, toEditMembers, "9.3", "9.4"},
+	{Admin, toEditAdmins, "10.6", "10.7"},
+	{Owner, toEditOwners, "10.3", "10.4"},
+}
+
+// mayAdminister judges whether somebody may change affiliations at all: whoever
+// may not learns nothing about those that he asks for.
+func (a *actor) mayAdminister() *StanzaError {
+	if !a.aff.may(toEditMembers) {
+		return refuse(Forbidden, "9", "only admins and owners change affiliations")
+	}
+	return nil
+}
+
+// mayAffiliate judges one change of affiliation. A list that is not his to edit
+// is forbidden to the actor; to ban people from such a list is a matter of rank,
+// and not allowed (XEP-0045 §9.1).
+func (a *actor) mayAffiliate(old, new Affiliation) *StanzaError {
+	from, to := lists[old-Outcast], lists[new-Outcast]
+	switch {
+	case a.host:
+	case !a.aff.may(to.edit):
+		return refuse(Forbidden, to.onto, "only owners make somebody "+article(new))
+	case a.aff.may(from.edit):
+	case new == Outcast:
+		return refuse(NotAllowed, to.onto, "only owners ban "+article(old))
+	default:
+		return refuse(Forbidden, from.off, "only owners demote "+article(old))
+	}
+	return nil
+}
+
+func article(a Affiliation) string {
+	if a == Member {
+		return "a " + a.String()
+	}
+	return "an " + a.String()
+}
+
+// reach is whose role somebody may change, by affiliation.
+type reach uint8
+
+const (
+	reachAll      reach = iota
+	reachNotAbove       // nobody of a higher affiliation (§8.2)
+	reachBelow          // nor of the same one, if it is one (§8.4); no admins and owners
+	reachUnranked       // no admins and owners: they are moderators by affiliation (§9.7)
+)
+
+// covers reports whether a target is within reach.
+func (r reach) covers(actor, target Affiliation) bool {
+	switch r {
+	case reachNotAbove:
+		return target <= actor
+	case reachBelow:
+		return target < Admin && (target < actor || target <= None)
+	case reachUnranked:
+		return target < Admin
+	}
+	return true
+}
+
+// roleRules is who may move an occupant from one role to another: the state chart
+// of XEP-0045 §5.1.3, one rule for each pair of roles.
+var roleRules = [...]struct {
+	section  string
+	from, to Role
+	act      privilege   // who lacks it is forbidden
+	least    Affiliation // who ranks lower is not allowed
+	reach    reach       // who is out of it is not to be touched
+}{
+	{"8.2", Visitor, NoRole, toKick, None, reachNotAbove},
+	{"8.2", Participant, NoRole, toKick, None, reachNotAbove},
+	{"8.2", Moderator, NoRole, toKick, Admin, reachNotAbove},
+	{"8.4", Visitor, Visitor, toRevokeVoice, None, reachAll},
+	{"8.4", Participant, Visitor, toRevokeVoice, None, reachBelow},
+	{"8.4", Moderator, Visitor, toRevokeVoice, Admin, reachUnranked},
+	{"8.3", Visitor, Participant, toGrantVoice, None, reachAll},
+	{"8.3", Participant, Participant, toGrantVoice, None, reachAll},
+	{"9.7", Moderator, Participant, toAssignModerators, Admin, reachUnranked},
+	{"9.6", Visitor, Moderator, toAssignModerators, Admin, reachAll},
+	{"9.6", Participant, Moderator, toAssignModerators, Admin, reachAll},
+	{"9.6", Moderator, Moderator, toAssignModerators, Admin, reachAll},
+}
+
+// mayModerate judges whether somebody may change roles at all: whoever may not
+// learns nothing about the occupants that he names.
+func (a *actor) mayModerate() *StanzaError {
+	if !a.role.may(toKick) {
+		return refuse(Forbidden, "8", "only moderators change roles")
+	}
+	return nil
+}
+
+// mayChangeRole judges one change of role.
+func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
+	if a.host {
+		return nil
+	}
+	for _, rule := range roleRules {
+		switch {
+		case rule.from != from || rule.to != to:
+			continue
+		case !a.role.may(rule.act) || !a.aff.may(rule.act):
+			return refuse(Forbidden, rule.section, "your affiliation does not allow this")
+		case a.aff < rule.least, !rule.reach.covers(a.aff, target):
+			return refuse(NotAllowed, rule.section, "the occupant ranks too high for you")
+		}
+	}
+	return nil
+}

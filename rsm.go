@@ -1,0 +1,102 @@
+package muc
+
+import "strconv"
+
+// Result Set Management (XEP-0059): the pages of a list.
+
+// pageRequest is the part of a list that somebody asks for.
+type pageRequest struct {
+	asked bool // he knows of pages
+	max   int
+	start pageStart
+	uid   string // for afterItem and beforeItem
+	index int
+}
+
+// pageStart is where a page stands in its list.
+type pageStart uint8
+
+const (
+	atFirst pageStart = iota
+	atIndex
+	afterItem
+	beforeItem
+	atLast
+)
+
+// readPage reads what page of its answer a query asks for. The room bounds the
+// page; without a word about pages it is the first.
+func (r *Room) readPage(q *node) (pageRequest, *StanzaError) {
+	p := pageRequest{max: r.cfg.Limits.ListItems}
+	set := q.child(nsRSM, "set")
+	if set == nil {
+		return p, nil
+	}
+	p.asked = true
+	if c := set.child(nsRSM, "max"); c != nil {
+		n, err := strconv.ParseUint(c.text, 10, 31)
+		if err != nil {
+			return p, refuse(BadRequest, "XEP-0059 §2.1", "max is no number")
+		}
+		p.max = min(p.max, int(n))
+	}
+	if c := set.child(nsRSM, "index"); c != nil {
+		n, err := strconv.ParseUint(c.text, 10, 31)
+		if err != nil {
+			return p, refuse(BadRequest, "XEP-0059 §2.6", "index is no number")
+		}
+		p.start, p.index = atIndex, int(n)
+	}
+	if c := set.child(nsRSM, "before"); c != nil {
+		p.start, p.uid = beforeItem, c.text
+		if c.text == "" {
+			p.start = atLast
+		}
+	}
+	if c := set.child(nsRSM, "after"); c != nil {
+		p.start, p.uid = afterItem, c.text
+	}
+	return p, nil
+}
+
+// page is a part of a list of count items.
+type page struct{ from, to, count int }
+
+// cut finds the page in a list of count items. The function finds an item by its
+// id: where it stands, or would stand if it were there still.
+func (p *pageRequest) cut(count int, find func(uid string) (at int, there bool)) page {
+	from, to := 0, count
+	switch p.start {
+	case atIndex:
+		from = min(p.index, count)
+	case afterItem:
+		at, there := find(p.uid)
+		if from = at; there {
+			from++
+		}
+	case beforeItem:
+		to, _ = find(p.uid)
+		from = max(0, to-p.max)
+	case atLast:
+		from = max(0, to-p.max)
+	}
+	return page{from, min(to, from+p.max), count}
+}
+
+// pageOf tells which part of a list an answer was, if it was asked for a part or
+// is not the whole. An empty list has no parts (XEP-0059 §2.2).
+func (w *xmlWriter) pageOf(p *pageRequest, is page, uid func(i int) string) {
+	if is.count == 0 || !p.asked && is.to-is.from == is.count {
+		return
+	}
+	w.start("set", nsRSM)
+	if is.from < is.to {
+		w.start("first", "")
+		w.attr("index", strconv.Itoa(is.from))
+		w.text(uid(is.from))
+		w.end()
+		w.element("last", "", uid(is.to-1))
+	}
+	w.element("count", "", strconv.Itoa(is.count))
+	w.end()
+}
