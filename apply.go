@@ -124,6 +124,9 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 }
 
 func (s *state) applyCreated(b *Created) error {
+	if !b.Config.sound() {
+		return badEvent("no room is configured so")
+	}
 	s.life = Open
 	if !b.LockedUntil.IsZero() {
 		s.life = Locked

@@ -21,6 +21,9 @@ func (r *Room) load(b []byte) error {
 	case shot.KeyPrint != "" && shot.KeyPrint != r.keyPrint():
 		return ErrKey
 	}
+	if !shot.Config.sound() {
+		return fmt.Errorf("%w: snapshot: no room is configured so", ErrCorrupt)
+	}
 	life := slices.Index(stateNames[:], shot.Life)
 	if life < 0 || (State(life) == Destroyed) != (shot.End != nil) || shot.Kind != kindDurable && shot.Kind != kindLive {
 		return fmt.Errorf("%w: snapshot: life", ErrCorrupt)

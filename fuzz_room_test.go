@@ -2,7 +2,7 @@ package muc_test
 
 import (
 	"fmt"
-	"strings"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -15,7 +15,7 @@ import (
 // worldSteps are what people and hosts do.
 var worldSteps = []func(w *world){
 	(*world).stepJoin, (*world).stepJoin, (*world).stepJoin, (*world).stepPresence, (*world).stepLeave,
-	(*world).stepSay, (*world).stepSay, (*world).stepPrivate, (*world).stepAdmin, (*world).stepAdmin, (*world).stepOwner,
+	(*world).stepSay, (*world).stepSay, (*world).stepPrivate, (*world).stepAdmin, (*world).stepAdmin, (*world).stepRole, (*world).stepRole, (*world).stepOwner,
 	(*world).stepConfigure, (*world).stepConfigure, (*world).stepRegister, (*world).stepAskRoom, (*world).stepAskOccupant,
 	(*world).stepAnswer, (*world).stepBounce, (*world).stepInvite, (*world).stepVoice, (*world).stepCommand,
 	(*world).stepCommand, (*world).stepTick, (*world).rebuild,
@@ -73,7 +73,7 @@ var (
 
 func (w *world) stepAdmin() {
 	items := ""
-	for range 1 + w.pick(4) {
+	for range 1 + w.pick(2)*w.pick(2)*w.pick(4) {
 		who := ` jid='` + choose(w, []string{w.user(), w.full(), "one.lit", "two.lit"}) + `'`
 		if w.one(2) {
 			who = ` nick='` + escape(w.nick()) + `'`
@@ -86,25 +86,38 @@ func (w *world) stepAdmin() {
 		}
 		items += `<item` + who + what + `><reason>` + w.text() + `</reason></item>`
 	}
-	w.iq(choose(w, []string{"set", "set", "set", "get"}), "room@chat.lit", `<query xmlns='http://jabber.org/protocol/muc#admin'>`+items+`</query>`)
+	w.iqFrom(w.ruler(), choose(w, []string{"set", "set", "set", "get"}), "room@chat.lit", `<query xmlns='http://jabber.org/protocol/muc#admin'>`+items+`</query>`)
+}
+
+// stepRole changes the role of somebody inside.
+func (w *world) stepRole() {
+	if who := w.present(); len(who) > 0 {
+		w.iqFrom(w.ruler(), "set", "room@chat.lit", `<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='`+
+			escape(choose(w, who).Nick)+`' role='`+choose(w, worldRoles)+`'/></query>`)
+	}
 }
 
 // iq sends a request from somebody.
-func (w *world) iq(typ, to, payload string) {
-	w.send(fmt.Sprintf(`<iq type='%s' id='q%d' from='%s' to='%s'>%s</iq>`, typ, w.pick(3), w.full(), to, payload))
+func (w *world) iq(typ, to, payload string) { w.iqFrom(w.full(), typ, to, payload) }
+
+func (w *world) iqFrom(from, typ, to, payload string) {
+	w.send(fmt.Sprintf(`<iq type='%s' id='q%d' from='%s' to='%s'>%s</iq>`, typ, w.pick(3), from, to, payload))
 }
 
 func (w *world) stepOwner() {
 	const query = `<query xmlns='http://jabber.org/protocol/muc#owner'>%s</query>`
-	switch w.pick(4) {
-	case 0:
-		w.iq("get", "room@chat.lit", fmt.Sprintf(query, ""))
+	switch w.pick(7) {
+	default:
+		w.iqFrom(w.ruler(), "get", "room@chat.lit", fmt.Sprintf(query, ""))
 	case 1:
-		w.iq("set", "room@chat.lit", fmt.Sprintf(query, `<x xmlns='jabber:x:data' type='`+choose(w, []string{"submit", "cancel", "form"})+`'/>`))
+		w.iqFrom(w.ruler(), "set", "room@chat.lit", fmt.Sprintf(query, `<x xmlns='jabber:x:data' type='`+choose(w, []string{"submit", "cancel", "form"})+`'/>`))
 	case 2:
-		w.iq("set", "room@chat.lit", fmt.Sprintf(query, `<destroy jid='venue@chat.lit'><reason>`+w.text()+`</reason></destroy>`))
+		if !w.one(4) {
+			return
+		}
+		w.iqFrom(w.ruler(), "set", "room@chat.lit", fmt.Sprintf(query, `<destroy jid='venue@chat.lit'><reason>`+w.text()+`</reason></destroy>`))
 	case 3:
-		w.iq("set", "room@chat.lit", fmt.Sprintf(query, ""))
+		w.iqFrom(w.ruler(), "set", "room@chat.lit", fmt.Sprintf(query, ""))
 	}
 }
 
@@ -124,7 +137,7 @@ func (w *world) stepConfigure() {
 		}
 		form += `</field>`
 	}
-	w.iq("set", "room@chat.lit", `<query xmlns='http://jabber.org/protocol/muc#owner'>`+form+`</x></query>`)
+	w.iqFrom(w.ruler(), "set", "room@chat.lit", `<query xmlns='http://jabber.org/protocol/muc#owner'>`+form+`</x></query>`)
 }
 
 func (w *world) stepRegister() {
@@ -208,7 +221,7 @@ func (w *world) stepVoice() {
 		}
 		doc := etree.NewDocument()
 		m := doc.CreateElement("message")
-		m.CreateAttr("from", w.full())
+		m.CreateAttr("from", w.ruler())
 		m.CreateAttr("to", "room@chat.lit")
 		m.AddChild(form)
 		text, err := doc.WriteToString()
@@ -230,7 +243,7 @@ func (w *world) stepCommand() {
 	text, nick := choose(w, append(worldTexts, "\x01")), w.nick()
 	aff, role := muc.Affiliation(w.pick(7)-2), muc.Role(w.pick(5))
 	conf := w.room.RoomConfig()
-	conf.MembersOnly, conf.Moderated, conf.Persistent = w.one(2), w.one(2), w.one(2)
+	conf.MembersOnly, conf.Moderated, conf.Persistent = w.one(4), w.one(2), !w.one(8)
 	conf.Name, conf.Password, conf.Whois = text, "", muc.Whois(w.pick(3))
 	w.do(choose(w, []muc.Command{
 		muc.Create{Owner: j, Config: conf}, muc.Vanished{JID: muc.MustParseJID(w.full())}, muc.Vanished{JID: j},
@@ -240,7 +253,7 @@ func (w *world) stepCommand() {
 		muc.SetAffiliation{JID: muc.MustParseJID("one.lit"), Affiliation: aff, Reason: text, As: as},
 		muc.Configure{Config: conf, As: as}, muc.SetSubject{Subject: text}, muc.Say{Body: text},
 		muc.Invite{To: j, Reason: text, As: as},
-		muc.Shutdown{Reason: text}, muc.Destroy{Reason: text, Alternate: j, Tombstone: w.one(2)},
+		muc.Shutdown{Reason: text}, muc.Say{Body: text}, muc.Say{Body: text}, muc.Say{Body: text}, muc.Destroy{Reason: text, Alternate: j, Tombstone: w.one(2)},
 	}))
 }
 
@@ -264,7 +277,7 @@ func (w *world) stepTick() {
 
 func FuzzRoom(f *testing.F) {
 	f.Add([]byte{})
-	for seed := range 16 {
+	for seed := range uint64(16) {
 		f.Add(scriptOf(seed, 400))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -277,27 +290,21 @@ func FuzzRoom(f *testing.F) {
 }
 
 // scriptOf is a list of bytes that looks random and is always the same.
-func scriptOf(seed, n int) []byte {
-	b := make([]byte, n)
-	x := uint64(seed)*0x9E3779B97F4A7C15 + 1
+func scriptOf(seed uint64, n int) []byte {
+	b, r := make([]byte, n), rand.New(rand.NewPCG(seed, 45))
 	for i := range b {
-		x ^= x << 13
-		x ^= x >> 7
-		x ^= x << 17
-		b[i] = byte(x >> 32)
+		b[i] = byte(r.Uint32())
 	}
 	return b
 }
 
 // TestWorld plays long lists, for what the fuzzer would need days to reach.
 func TestWorld(t *testing.T) {
-	for seed := range 200 {
-		w := newWorld(t, scriptOf(1000+seed, 3000))
-		var trail strings.Builder
+	for seed := range uint64(60) {
+		w := newWorld(t, scriptOf(1000+seed, 6000))
 		for len(w.in) > 0 {
 			w.step()
 		}
 		w.rebuild()
-		_ = trail
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,10 +44,10 @@ var (
 func newWorld(t testing.TB, in []byte) *world {
 	w := &world{t: t, in: in, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.cfg = muc.Config{Room: muc.MustParseJID("room@chat.lit"), Secret: worldSecret,
-		Instant: w.one(2), OpenRegistration: w.one(2), NickLockdown: muc.Lockdown(w.pick(3)),
+		Instant: !w.one(3), OpenRegistration: w.one(2), NickLockdown: muc.Lockdown(w.pick(3)),
 		EndUnconfigured: w.one(2), CreateByForm: w.one(2), Tombstones: w.one(2), VisitorsInvite: w.one(2),
 		LegacyInvites: w.one(2), SpeakFromOutside: w.one(2)}
-	w.cfg.Defaults = muc.RoomConfig{Persistent: w.one(2), Moderated: w.one(3), MembersOnly: w.one(4)}
+	w.cfg.Defaults = muc.RoomConfig{Persistent: !w.one(8), Moderated: w.one(2), MembersOnly: w.one(4)}
 	w.cfg.AnswersIQ = func(space, _ string) bool { return space == "urn:ask" }
 	if w.one(2) {
 		w.cfg.Limits = muc.Limits{Occupants: 3, SessionsPerNick: 2, NicksPerPerson: 2, History: 2, HistoryBytes: 600,
@@ -55,9 +56,7 @@ func newWorld(t testing.TB, in []byte) *world {
 	if w.one(4) {
 		w.cfg.Rates = muc.Rates{Messages: muc.Rate{Burst: 2, Every: time.Second}, Presence: muc.Rate{Burst: 3, Every: time.Second}}
 	}
-	var err error
-	w.room, err = muc.New(w.cfg)
-	require.NoError(t, err)
+	w.begin()
 	return w
 }
 
@@ -77,11 +76,36 @@ func (w *world) one(n int) bool { return w.pick(n) == n-1 }
 func choose[T any](w *world, list []T) T { return list[w.pick(len(list))] }
 
 func (w *world) user() string { return choose(w, worldUsers) }
-func (w *world) nick() string { return choose(w, worldNicks) }
+
+// nick is anybody's, or one that is used now.
+func (w *world) nick() string {
+	if who := w.present(); len(who) > 0 && w.one(2) {
+		return choose(w, who).Nick
+	}
+	return choose(w, worldNicks)
+}
+
+func (w *world) present() []muc.Occupant { return slices.Collect(w.room.Occupants()) }
+
 func (w *world) text() string { return escape(choose(w, worldTexts)) }
 
-// full is a client of somebody.
-func (w *world) full() string { return w.user() + choose(w, []string{"/a", "/b", "/c"}) }
+// full is a client of somebody, often of somebody inside.
+func (w *world) full() string {
+	if who := w.present(); len(who) > 0 && !w.one(4) {
+		return choose(w, choose(w, who).Sessions).String()
+	}
+	return w.user() + choose(w, []string{"/a", "/b", "/c"})
+}
+
+// ruler is a client of an owner or admin inside, if there is one.
+func (w *world) ruler() string {
+	for _, o := range w.present() {
+		if o.Affiliation >= muc.Admin && !w.one(4) {
+			return choose(w, o.Sessions).String()
+		}
+	}
+	return w.full()
+}
 
 // occupant is the address of a nick, or of the room.
 func (w *world) occupant() string { return escape("room@chat.lit/" + w.nick()) }
@@ -96,6 +120,18 @@ func escape(s string) string {
 func (w *world) step() {
 	w.now = w.now.Add(time.Duration(w.pick(8)) * 300 * time.Millisecond)
 	choose(w, worldSteps)(w)
+	if w.room.State() == muc.Destroyed && w.one(4) {
+		w.rebuild()
+		w.begin()
+	}
+}
+
+// begin makes a new room of the same name.
+func (w *world) begin() {
+	var err error
+	w.room, err = muc.New(w.cfg)
+	require.NoError(w.t, err)
+	w.log, w.asks, w.relayed, w.private, w.forms = nil, nil, nil, nil, nil
 }
 
 // send hands a stanza to the room and judges what comes out.
@@ -213,8 +249,8 @@ func (w *world) judgeAnswer(el *etree.Element, fx muc.Effects, text string) {
 		if s.Tag == "iq" && s.SelectAttrValue("id", "") == el.SelectAttrValue("id", "") {
 			answers++
 		}
-		if typ == "error" {
-			errs++
+		if e := s.SelectElement("error"); typ == "error" && s.Tag == el.Tag && e != nil && e.SelectAttrValue("by", "") == "room@chat.lit" {
+			errs++ // of the room itself, not one that it passes on
 		}
 	}
 	switch {

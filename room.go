@@ -41,7 +41,13 @@ func New(cfg Config) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Room{cfg: full}, nil
+	r := &Room{cfg: full}
+	defaults, refused := r.checkConfig(&full.Defaults)
+	if refused != nil {
+		return nil, fmt.Errorf("%w: Defaults: %s", ErrConfig, refused.Text)
+	}
+	r.cfg.Defaults = defaults
+	return r, nil
 }
 
 // Handle takes one stanza from the wire, with a `from` that the host vouches

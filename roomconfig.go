@@ -243,6 +243,27 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.NoVisitorStatus }).also("allow_visitor_status"),
 }
 
+// sound reports whether some room can have been configured so, under whatever
+// limits.
+func (c *RoomConfig) sound() bool {
+	for _, f := range configFields {
+		for _, v := range f.get(c) {
+			if !validText(v) || len(f.options) > 0 && !slices.Contains(f.options, v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// option is the name of a choice; empty for one that there is not.
+func option(options []string, i int) string {
+	if i < 0 || i >= len(options) {
+		return ""
+	}
+	return options[i]
+}
+
 // configFieldNamed finds a row by its name or an alias.
 func configFieldNamed(name string) *configField {
 	for _, f := range configFields {
@@ -323,7 +344,7 @@ func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set fun
 
 func choice(name, label string, options []string, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
 	return &configField{name: name, typ: "list-single", label: label, options: options,
-		get: func(c *RoomConfig) []string { return []string{options[get(c)]} },
+		get: func(c *RoomConfig) []string { return []string{option(options, get(c))} },
 		set: func(c *RoomConfig, v []string) error {
 			i := slices.Index(options, first(v))
 			if i < 0 {

@@ -40,7 +40,7 @@ var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "pa
 
 var allowPM = &configField{
 	name: "muc#roomconfig_allowpm", aliases: []string{"allow_private_messages"}, typ: "list-single", label: "Who may send private messages", options: pmNames,
-	get: func(c *RoomConfig) []string { return []string{pmNames[c.AllowPM]} },
+	get: func(c *RoomConfig) []string { return []string{option(pmNames, int(c.AllowPM))} },
 	set: func(c *RoomConfig, v []string) error {
 		name := first(v)
 		if standard, ok := pmAliases[name]; ok {
