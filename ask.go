@@ -136,6 +136,15 @@ func (t *turn) end(b *RoomDestroyed) {
 	t.propose(b)
 }
 
+// ends reports whether the room ends in this step.
+func (t *turn) ends() bool {
+	if len(t.bodies) == 0 {
+		return false
+	}
+	_, ends := t.bodies[len(t.bodies)-1].(*RoomDestroyed)
+	return ends
+}
+
 // expireAsks refuses what the host did not answer in time.
 func (t *turn) expireAsks() {
 	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer in time"),

@@ -245,7 +245,12 @@ func (w *world) stepCommand() {
 	conf := w.room.RoomConfig()
 	conf.MembersOnly, conf.Moderated, conf.Persistent = w.one(4), w.one(2), !w.one(8)
 	conf.Name, conf.Password, conf.Whois = text, "", muc.Whois(w.pick(3))
+	el := etree.NewElement(choose(w, []string{"message", "presence", "message", "presence", "x"}))
+	el.CreateElement(choose(w, []string{"body", "status", "subject"})).SetText(text)
 	w.do(choose(w, []muc.Command{
+		muc.Join{JID: muc.MustParseJID(w.full()), Nick: nick, Presence: el}, muc.Join{JID: j, Nick: nick},
+		muc.Leave{Nick: nick, Presence: el}, muc.Leave{Nick: nick}, muc.Forget{JID: j}, muc.Forget{JID: j, Heir: as},
+		muc.DecideRegistration{JID: j, Allow: w.one(2), As: as}, muc.Say{Nick: nick, Message: el, As: as},
 		muc.Create{Owner: j, Config: conf}, muc.Vanished{JID: muc.MustParseJID(w.full())}, muc.Vanished{JID: j},
 		muc.Vanished{JID: muc.MustParseJID("two.lit")}, muc.Kick{Nick: nick, Reason: text, As: as},
 		muc.SetRole{Nick: nick, Role: role, Reason: text, As: as},
@@ -281,7 +286,7 @@ func FuzzRoom(f *testing.F) {
 		f.Add(scriptOf(seed, 400))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := newWorld(t, data[:min(len(data), 2000)])
+		w := newWorld(t, data[:min(len(data), 1000)])
 		for len(w.in) > 0 {
 			w.step()
 		}

@@ -44,7 +44,7 @@ var (
 func newWorld(t testing.TB, in []byte) *world {
 	w := &world{t: t, in: in, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	w.cfg = muc.Config{Room: muc.MustParseJID("room@chat.lit"), Secret: worldSecret,
-		Instant: !w.one(3), OpenRegistration: w.one(2), NickLockdown: muc.Lockdown(w.pick(3)),
+		Instant: !w.one(3), Registration: muc.Registration(w.pick(3)), NickLockdown: muc.Lockdown(w.pick(3)),
 		EndUnconfigured: w.one(2), CreateByForm: w.one(2), Tombstones: w.one(2), VisitorsInvite: w.one(2),
 		LegacyInvites: w.one(2), SpeakFromOutside: w.one(2)}
 	w.cfg.Defaults = muc.RoomConfig{Persistent: !w.one(8), Moderated: w.one(2), MembersOnly: w.one(4)}
@@ -92,7 +92,9 @@ func (w *world) text() string { return escape(choose(w, worldTexts)) }
 // full is a client of somebody, often of somebody inside.
 func (w *world) full() string {
 	if who := w.present(); len(who) > 0 && !w.one(4) {
-		return choose(w, choose(w, who).Sessions).String()
+		if o := choose(w, who); len(o.Sessions) > 0 {
+			return choose(w, o.Sessions).String()
+		}
 	}
 	return w.user() + choose(w, []string{"/a", "/b", "/c"})
 }
@@ -100,7 +102,7 @@ func (w *world) full() string {
 // ruler is a client of an owner or admin inside, if there is one.
 func (w *world) ruler() string {
 	for _, o := range w.present() {
-		if o.Affiliation >= muc.Admin && !w.one(4) {
+		if o.Affiliation >= muc.Admin && len(o.Sessions) > 0 && !w.one(4) {
 			return choose(w, o.Sessions).String()
 		}
 	}

@@ -157,7 +157,7 @@ func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
 // can be remembered, they are sent all the same.
 func (t *turn) welcome(a actor, set *adminSet) {
 	s := &t.r.st
-	if !s.conf.MembersOnly {
+	if !s.conf.MembersOnly || t.ends() {
 		return
 	}
 	for _, body := range t.bodies {
