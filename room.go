@@ -42,11 +42,9 @@ func New(cfg Config) (*Room, error) {
 		return nil, err
 	}
 	r := &Room{cfg: full}
-	defaults, refused := r.checkConfig(&full.Defaults)
-	if refused != nil {
+	if _, refused := r.checkConfig(&full.Defaults); refused != nil {
 		return nil, fmt.Errorf("%w: Defaults: %s", ErrConfig, refused.Text)
 	}
-	r.cfg.Defaults = defaults
 	return r, nil
 }
 
