@@ -73,7 +73,7 @@ func (t *turn) renderLeft(b *Left) {
 		t.send([]JID{b.JID}, doc, viewSelf, &extra{tail: statuses(statusSelf, code)})
 	}
 	if b.Last {
-		t.tell(0, t.r.st.conf.broadcasts(b.Role), doc, statuses(code))
+		t.tell(0, t.was.broadcasts(b.Role), doc, statuses(code))
 	}
 }
 
@@ -92,7 +92,7 @@ func (t *turn) renderRemoved(b *Removed, events []Event) {
 	}
 	// When everybody goes, each learns of himself alone.
 	if !ends {
-		t.tell(0, t.r.st.conf.broadcasts(b.Role), doc, statuses(code))
+		t.tell(0, t.was.broadcasts(b.Role), doc, statuses(code))
 	}
 }
 

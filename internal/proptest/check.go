@@ -11,7 +11,7 @@ import (
 // check holds one step to all promises that concern a step.
 func (w *world) check(in input, before, after *truth, fx muc.Effects, err error) {
 	w.checkReplay(fx)
-	w.checkRefusal(before, after, fx, err)
+	w.checkRefusal(in, before, after, fx, err)
 	w.checkOwner(after)
 	w.deliver(in, before, after, fx)
 	w.checkAnswer(in, fx)
@@ -39,8 +39,12 @@ func (w *world) checkReplay(fx muc.Effects) {
 	}
 }
 
-// checkRefusal: who is refused has changed nothing.
-func (w *world) checkRefusal(before, after *truth, fx muc.Effects, err error) {
+// checkRefusal: who is refused has changed nothing. A join that waited for the
+// host's answer waits no more, whatever comes of it.
+func (w *world) checkRefusal(in input, before, after *truth, fx muc.Effects, err error) {
+	if _, waited := in.cmd.(muc.Answer); waited && err == nil {
+		return
+	}
 	if (err != nil || fx.Refused != nil) && (before.live != after.live || len(fx.Events) > 0) {
 		w.fail("refused (%v, %v) and yet changed", err, fx.Refused)
 	}
@@ -111,13 +115,17 @@ func (w *world) asked(fx muc.Effects, to muc.JID) bool {
 // checkSight: a real JID or the password reaches only who may see it.
 func (w *world) checkSight(in input, sender string, before, after *truth, to muc.JID, text string) {
 	own := to.Bare().String()
-	echoed := func(s string) bool { return to.String() == sender && strings.Contains(in.stanza, s) }
+	said := strings.Replace(in.stanza, "from='"+sender+"'", "", 1)
+	echoed := func(s string) bool { return strings.Contains(said, s) }
 	if !before.seesJIDs(to) && !after.seesJIDs(to) {
 		for _, u := range users {
 			if u != own && strings.Contains(text, u) && !echoed(u) {
 				w.fail("%s learns of %s: %s", to, u, text)
 			}
 		}
+	}
+	if strings.Contains(text, "<invite") {
+		return // an invitation brings the password (XEP-0045 §7.8.2)
 	}
 	if strings.Contains(text, password) && before.affiliation(to.Bare()) < muc.Owner && !echoed(password) {
 		w.fail("%s learns the password: %s", to, text)
@@ -145,14 +153,9 @@ func (w *world) checkAnswer(in input, fx muc.Effects) {
 			t := got.SelectAttrValue("type", "")
 			if to.String() == from && got.SelectAttrValue("id", "") == id && (t == "result" || t == "error") {
 				answers++
-			} else {
+			} else if !w.answersEarlier(fx, to, got.SelectAttrValue("id", "")) {
 				others++
 			}
-		}
-	}
-	for _, ev := range fx.Events {
-		if _, earlier := ev.Body.(*muc.Answered); earlier {
-			others-- // the end of the room answers what it was still asked
 		}
 	}
 	switch {
@@ -163,6 +166,17 @@ func (w *world) checkAnswer(in input, fx muc.Effects) {
 	case (typ == "result" || typ == "error") && answers > 0:
 		w.fail("an answer was answered")
 	}
+}
+
+// answersEarlier reports whether an answer is to what the host was asked before:
+// the end of a room answers that too.
+func (w *world) answersEarlier(fx muc.Effects, to muc.JID, id string) bool {
+	for _, ev := range fx.Events {
+		if b, ok := ev.Body.(*muc.Answered); ok && b.JID == to && b.IQ == id {
+			return true
+		}
+	}
+	return false
 }
 
 // checkBelief: what each session believes is what is so.

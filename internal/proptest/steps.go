@@ -94,8 +94,20 @@ func (w *world) message() {
 		"<x xmlns='http://jabber.org/protocol/muc#user'><invite to='" + pick(w, "invitee", users) + "'><reason>come</reason></invite></x>",
 		"<x xmlns='http://jabber.org/protocol/muc#user'><decline to='" + pick(w, "inviter", users) + "'/></x>",
 		"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field></x>",
+		w.approval(),
 	})
 	w.stanza(fmt.Sprintf(`<message type='%s' id='%s' from='%s' to='%s%s'>%s</message>`, typ, w.id(), w.session(), roomJID, to, payload))
+}
+
+// approval is a moderator's or admin's answer to who asked for voice or to
+// register.
+func (w *world) approval() string {
+	form := pick(w, "form", []string{"request", "register"})
+	who := w.session()
+	return "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#" + form + "</value></field>" +
+		"<field var='muc#role'><value>participant</value></field><field var='muc#jid'><value>" + who + "</value></field>" +
+		"<field var='muc#roomnick'><value>" + w.nick() + "</value></field><field var='muc#register_roomnick'><value>" + w.nick() + "</value></field>" +
+		"<field var='muc#request_allow'><value>1</value></field><field var='muc#register_allow'><value>1</value></field></x>"
 }
 
 func (w *world) admin() {
@@ -193,6 +205,24 @@ func (w *world) host() {
 		muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-1, 3).Draw(w.t, "affiliation")), Nick: pick(w, "reserve", []string{"", w.nick()})},
 		muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Owner}, muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"},
 		muc.Create{Owner: who, Config: muc.RoomConfig{Persistent: true}}, muc.Shutdown{Reason: "maintenance"},
-		muc.Kick{Nick: w.nick(), As: who}, muc.Answer{ID: "nonsense"},
+		muc.Kick{Nick: w.nick(), As: who}, muc.Join{JID: who, Nick: w.nick()}, muc.Leave{Nick: w.nick()},
+		muc.Forget{JID: who.Bare()}, muc.Forget{JID: who.Bare(), Heir: muc.MustParseJID("heir@three.example")},
+		muc.Invite{To: who.Bare(), Reason: "come"}, muc.Say{As: who, Body: "for him"},
+		muc.DecideRegistration{JID: who.Bare(), Allow: rapid.Bool().Draw(w.t, "allow")}, w.answer(), w.answer(),
 	}))
+}
+
+// answer is the host's answer to something that it was once asked.
+func (w *world) answer() muc.Command {
+	if len(w.asks) == 0 {
+		return muc.Answer{ID: "nonsense"}
+	}
+	a := muc.Answer{ID: pick(w, "ask", w.asks).ID}
+	switch rapid.IntRange(0, 2).Draw(w.t, "answer") {
+	case 0:
+		a.Refuse = &muc.StanzaError{Condition: muc.NotAllowed}
+	case 1:
+		a.Payload = parse("<q xmlns='urn:example:asked'/>")
+	}
+	return a
 }

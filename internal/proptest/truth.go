@@ -11,11 +11,13 @@ type truth struct {
 	inside map[string]*muc.Occupant
 	affs   map[string]muc.Affiliation
 	live   string
+	// isOwner is the host's word on who owns the room without being on its lists.
+	isOwner func(muc.JID) bool
 }
 
 func (w *world) truth() *truth {
 	t := &truth{state: w.room.State(), conf: w.room.RoomConfig(), inside: map[string]*muc.Occupant{},
-		affs: map[string]muc.Affiliation{}, live: string(w.room.Snapshot(muc.Live))}
+		affs: map[string]muc.Affiliation{}, live: string(w.room.Snapshot(muc.Live)), isOwner: w.cfg.IsOwner}
 	for o := range w.room.Occupants() {
 		t.occupants = append(t.occupants, o)
 	}
@@ -32,6 +34,9 @@ func (w *world) truth() *truth {
 
 // affiliation is the one that counts for a bare JID.
 func (t *truth) affiliation(bare muc.JID) muc.Affiliation {
+	if t.isOwner != nil && t.isOwner(bare) {
+		return muc.Owner
+	}
 	if a, ok := t.affs[bare.String()]; ok {
 		return a
 	}

@@ -30,6 +30,7 @@ type world struct {
 	follower, restart *muc.Room
 	clients           map[string]*client
 	ids               int
+	asks              []muc.Ask
 	// steps is the history, for the report of a failure, and inputs is what was
 	// done, for doing it again.
 	steps  []string
@@ -48,7 +49,19 @@ type input struct {
 func newWorld(t *rapid.T) *world {
 	cfg := muc.Config{Room: roomJID, Secret: []byte("a secret that is only for tests!")}
 	cfg.Instant = rapid.Bool().Draw(t, "instant")
-	cfg.OpenRegistration = rapid.Bool().Draw(t, "openRegistration")
+	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
+	cfg.SelfKick = rapid.Bool().Draw(t, "selfKick")
+	cfg.TellAbsent = rapid.Bool().Draw(t, "tellAbsent")
+	cfg.LegacyInvites = rapid.Bool().Draw(t, "legacyInvites")
+	if rapid.Bool().Draw(t, "asksJoin") {
+		cfg.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Bare().String() == users[4] }
+	}
+	if rapid.Bool().Draw(t, "isOwner") {
+		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
+	}
+	if rapid.Bool().Draw(t, "rates") {
+		cfg.Rates.Messages.Burst, cfg.Rates.Messages.Every = 2, 20*time.Second
+	}
 	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
 	cfg.Limits = muc.Limits{History: 5, SessionsPerNick: 3, Occupants: 8, AdminReserve: 1, Affiliations: 12, Asks: 3}
 	cfg.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
@@ -103,6 +116,7 @@ func (w *world) step(in input) {
 		w.fail("a stanza is never the host's fault here: %v", err)
 	}
 	w.log = append(w.log, fx.Events...)
+	w.asks = append(w.asks, fx.Asks...)
 	w.check(in, before, w.truth(), fx, err)
 }
 
