@@ -209,6 +209,9 @@ func (t *turn) adminSet() *StanzaError {
 
 // repeated writes items again, for an error that names the wrong ones (§8.4).
 func (r *Room) repeated(items []*node) string {
+	if len(items) == 0 {
+		return ""
+	}
 	w := xmlWriter{}
 	w.start("query", nsAdmin)
 	for _, n := range items {

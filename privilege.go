@@ -187,7 +187,7 @@ func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 		case !a.role.may(rule.act) || !a.aff.may(rule.act):
 			return refuse(Forbidden, rule.section, "your affiliation does not allow this")
 		case a.aff < rule.least, !rule.reach.covers(a.aff, target):
-			return refuse(NotAllowed, rule.section, "the occupant ranks too high for you")
+			return refuse(NotAllowed, rule.section, "the occupant ranks too high for this")
 		}
 	}
 	return nil

@@ -205,8 +205,8 @@ func touch(list []touched, x touched) []touched {
 			if x.moved && !l.moved {
 				l.oldRole, l.moved = x.oldRole, true
 			}
-			if l.reason == "" && l.actor == (Actor{}) {
-				l.reason, l.actor = x.reason, x.actor
+			if x.reason != "" || l.reason == "" && l.actor == (Actor{}) {
+				l.reason, l.actor = x.reason, x.actor // the last that was given
 			}
 			return list
 		}
