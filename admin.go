@@ -86,7 +86,7 @@ func (t *turn) adminGet() *StanzaError {
 	if len(items) > 1 {
 		return refuse(BadRequest, "9", "one list at a time")
 	}
-	page, refused := t.r.readPage(q)
+	page, refused := t.r.readPage(q, t.r.cfg.Limits.ListItems)
 	if refused != nil {
 		return refused
 	}

@@ -28,6 +28,9 @@ type Ask struct {
 	// Payload is the request's one child element, as canonical XML; of a join, all
 	// children of the presence, with the password that may be among them.
 	Payload string
+	// Archive is what is wanted of the archive (Config.Archive); nil for all other
+	// requests.
+	Archive *ArchiveQuery
 }
 
 // Answer is the host's answer to an [Ask]. A join is admitted by it, if all rules
@@ -36,6 +39,8 @@ type Answer struct {
 	ID string
 	// Payload is the child of the iq result; nil for an empty one. A join has none.
 	Payload *etree.Element
+	// Archive is the answer to a query of the archive, without which there is none.
+	Archive *ArchivePage
 	// Refuse refuses the request or the join instead.
 	Refuse *StanzaError
 }
@@ -48,13 +53,24 @@ func (t *turn) unknownIQ() *StanzaError {
 	if r.cfg.AnswersIQ == nil || !r.cfg.AnswersIQ(k.ns, k.name) {
 		return refuse(ServiceUnavailable, "RFC 6120 §8.4", "the room does not know this request")
 	}
+	return t.ask(nil)
+}
+
+// ask puts the request of this turn to the host: as it is, or as a query of the
+// archive.
+func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
+	r, in := t.r, t.in
 	if len(r.st.asks) >= r.cfg.Limits.Asks {
 		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	a := t.actor()
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
-		Affiliation: a.aff, Set: in.typ == "set", Payload: in.body}
-	t.propose(&Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: ask.Deadline})
+		Affiliation: a.aff, Set: in.typ == "set", Payload: in.body, Archive: archive}
+	b := &Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: ask.Deadline}
+	if archive != nil {
+		b.Archive = in.body
+	}
+	t.propose(b)
 	t.fx.Asks = append(t.fx.Asks, ask)
 	return nil
 }
@@ -69,9 +85,14 @@ func (c Answer) do(t *turn) error {
 			return nil
 		}
 		b := a.answered()
-		if c.Refuse != nil {
+		switch {
+		case c.Refuse != nil:
 			b.refuse(c.Refuse.settled())
-		} else if c.Payload != nil {
+		case a.Archive != "":
+			if err := t.answerArchive(b, a.Archive, c.Archive); err != nil {
+				return err
+			}
+		case c.Payload != nil:
 			payload, e := t.r.canonical(c.Payload)
 			if e != nil {
 				return e
@@ -167,6 +188,8 @@ func (t *turn) renderAnswers(events []Event) {
 		switch {
 		case b.Condition != "":
 			reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
+		case t.page != nil:
+			reply.renderArchive(t.page)
 		case b.Nick == "":
 			reply.renderResult(func(w *xmlWriter) { w.raw(b.Payload) })
 		}

@@ -61,6 +61,9 @@ type Config struct {
 	Label func(lang, field, label string) string
 	// Info is told to whoever asks what the room is (§6.4).
 	Info []InfoField
+	// Archive says that the host keeps an archive of what events say was spoken, and
+	// answers an [Ask] with an Archive query from it (XEP-0313).
+	Archive bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.
 	InviteTimeout time.Duration
@@ -113,6 +116,9 @@ type Config struct {
 	MayDiscover func(DiscoRequest) *StanzaError
 	// MayJoin judges a join that all rules of the room admit; nil lets everybody.
 	MayJoin func(JoinRequest) *StanzaError
+	// MayReadArchive judges a query of the archive that all rules of the room admit;
+	// nil lets everybody who could enter.
+	MayReadArchive func(ArchiveRequest) *StanzaError
 	// MayInvite judges an invitation that all rules of the room admit; nil lets
 	// everybody. XEP-0045 §7.8.2 wants item-not-found for an invitee who does not
 	// exist.
@@ -225,6 +231,7 @@ type Limits struct {
 	Privates        int // private messages whose errors still find their way back: 200
 	Invites         int // invitations that are open at once: 1000
 	PersonInvites   int // of these, by one person: 50
+	ArchivePage     int // messages in one answer from the archive: 100
 }
 
 // withDefaults fills in the limits that are zero.
@@ -259,6 +266,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Privates, 200},
 		{&l.Invites, 1000},
 		{&l.PersonInvites, 50},
+		{&l.ArchivePage, 100},
 	} {
 		if *f.limit == 0 {
 			*f.limit = f.otherwise

@@ -45,7 +45,8 @@ var featurePairs = []struct {
 }
 
 // features are what rooms can do; offers says which of them this one does.
-var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing, nsRSM}
+var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing, nsRSM,
+	nsMAM, nsMAMMore}
 
 func (r *Room) writeRoomInfo(w *xmlWriter) {
 	c := &r.st.conf
@@ -78,6 +79,8 @@ func (r *Room) offers(feature string) bool {
 		return !r.st.conf.NoVoiceRequests
 	case nsRegister:
 		return r.cfg.Registration != RegistrationNone
+	case nsMAM, nsMAMMore:
+		return r.archives()
 	}
 	return true
 }

@@ -65,7 +65,7 @@ type (
 		Role Role `json:"role"`
 	}
 	// SubjectChanged: the room has a new subject (XEP-0045 §8.1). Its Payload has a
-	// subject element for each language.
+	// subject element for each language. Without a StanzaID it is not to be archived.
 	SubjectChanged struct{ Message }
 	// MessageArchived: somebody spoke to the room and the host should archive it
 	// (XEP-0313).
@@ -229,6 +229,8 @@ type (
 		IQ       string       `json:"iq,omitempty"`
 		Deadline time.Time    `json:"deadline"`
 		Join     *WaitingJoin `json:"join,omitempty"`
+		// Archive is the query of the archive that was asked, canonical.
+		Archive string `json:"archive,omitempty"`
 	}
 	// Answered: a request was answered, or refused when Condition is not empty. Of a
 	// join it tells the Nick that was asked for; without a Condition it is admitted

@@ -10,7 +10,8 @@ type formField struct {
 	required         bool
 	values           []string
 	options          []string
-	lo, hi           int // range of a number, if hi > lo
+	lo, hi           int  // range of a number, if hi > lo
+	open             bool // takes values beside the options
 }
 
 // form writes a form or, with the kind "result", what a form said.
@@ -47,6 +48,12 @@ func (w *xmlWriter) field(f *formField) {
 		w.attr("min", strconv.Itoa(f.lo))
 		w.attr("max", strconv.Itoa(f.hi))
 		w.end()
+		w.end()
+	}
+	if f.open {
+		w.start("validate", nsValidate)
+		w.attr("datatype", "xs:string")
+		w.element("open", "", "")
 		w.end()
 	}
 	if f.required {

@@ -74,38 +74,30 @@ func (t *turn) speak(m Message, in *stanza) {
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
-	keep, archive := retention(in)
-	switch {
-	case archive && !t.r.st.conf.NoArchive:
+	switch keep := in.worthKeeping(); {
+	case keep && t.archivable(in):
 		m.StanzaID = t.newID()
 		t.propose(&MessageArchived{m})
-	case keep:
+	case keep && !in.unstored():
 		t.propose(&MessageKept{m})
 	default:
 		t.passing = &m
 	}
 }
 
-// retention says what becomes of a message: whether newcomers are shown it, and
-// whether it may be archived (XEP-0334 §3, XEP-0313 §5.1.1). Without a body it
-// is worth keeping only when it is encrypted (XEP-0380) or asks for it.
-func retention(in *stanza) (keep, archive bool) {
-	for i := range in.kids {
-		switch c := &in.kids[i]; c.ns {
-		case "":
-			keep = keep || c.name == "body"
-		case nsEME:
-			keep = keep || c.name == "encryption"
-		case nsHints:
-			switch c.name {
-			case "no-store", "no-permanent-store":
-				return false, false
-			case "store":
-				keep = true
-			}
-		}
-	}
-	return keep, keep
+// archivable reports whether a message that is worth it may be archived.
+func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !in.unstored() }
+
+// worthKeeping reports whether newcomers would miss a message. Without a body it is
+// worth keeping only when it is encrypted (XEP-0380) or asks for it (XEP-0334 §4.4).
+func (in *stanza) worthKeeping() bool {
+	return in.find("", "body") != nil || in.find(nsEME, "encryption") != nil || in.find(nsHints, "store") != nil
+}
+
+// unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
+// §4.2).
+func (in *stanza) unstored() bool {
+	return in.find(nsHints, "no-store") != nil || in.find(nsHints, "no-permanent-store") != nil
 }
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
@@ -149,6 +141,15 @@ func (r *Room) renderMessage(m *Message) *rendered {
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload)+len(m.Nick)+len(m.ID))}
 	w.start("message", "")
+	r.writeMessage(&w, m)
+	d.tail = w.openTag()
+	w.end()
+	d.b = w.b
+	return d
+}
+
+// writeMessage writes what a message to everybody is, in a start tag that is open.
+func (r *Room) writeMessage(w *xmlWriter, m *Message) {
 	w.address("from", r.at(m.Nick))
 	w.attr("type", "groupchat")
 	w.attrIf("id", m.ID)
@@ -161,10 +162,6 @@ func (r *Room) renderMessage(m *Message) *rendered {
 		w.attr("id", m.StanzaID)
 		w.end()
 	}
-	d.tail = w.openTag()
-	w.end()
-	d.b = w.b
-	return d
 }
 
 // messageToRoom decides on a message to the room that is not groupchat: an

@@ -48,6 +48,8 @@ const (
 	nsVCard4     = "urn:ietf:params:xml:ns:vcard-4.0"
 	nsPubSub     = "http://jabber.org/protocol/pubsub"
 	nsMAM        = "urn:xmpp:mam:2"
+	nsMAMMore    = "urn:xmpp:mam:2#extended"
+	nsForward    = "urn:xmpp:forward:0"
 )
 
 // nodeReservedNick is the disco node at which one asks for one's reserved nick

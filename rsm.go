@@ -25,9 +25,9 @@ const (
 )
 
 // readPage reads what page of its answer a query asks for. The room bounds the
-// page; without a word about pages it is the first.
-func (r *Room) readPage(q *node) (pageRequest, *StanzaError) {
-	p := pageRequest{max: r.cfg.Limits.ListItems}
+// page to a number of items; without a word about pages it is the first.
+func (r *Room) readPage(q *node, most int) (pageRequest, *StanzaError) {
+	p := pageRequest{max: most}
 	set := q.child(nsRSM, "set")
 	if set == nil {
 		return p, nil

@@ -13,9 +13,11 @@ func (c *RoomConfig) maySetSubject(role Role) bool {
 }
 
 // changeSubject proposes a new subject. It is reflected like any message, with its
-// id and all that its sender said.
+// id and all that its sender said. One without stanza-id is not to be archived.
 func (t *turn) changeSubject(m Message) {
-	m.StanzaID = t.newID()
+	if t.archivable(t.in) {
+		m.StanzaID = t.newID()
+	}
 	if m.ID == "" {
 		m.ID = t.newID()
 	}

@@ -28,6 +28,8 @@ type turn struct {
 	// invites go to people outside, declined is one that comes back.
 	invites  []Invitation
 	declined *declineRender
+	// page is what the host found in the archive.
+	page *archiveRender
 	// answer writes the payload of an IQ result, when everything else is said.
 	answer func(w *xmlWriter)
 	// ids counts the ids made in this step.

@@ -233,6 +233,18 @@ func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
 	return false
 }
 
+// author writes whose a message was (XEP-0313 §6.1.2), for readers who see it.
+func (w *xmlWriter) author(m *Message) {
+	if m.JID.IsZero() {
+		return
+	}
+	w.start("x", nsUser)
+	w.start("item", "")
+	w.realJID(m.JID)
+	w.end()
+	w.end()
+}
+
 // veil takes somebody's real JID out of what he, or his server, says to a reader
 // who does not see it (XEP-0045 §17.4): where it is a whole value or text, as the
 // publisher of an item is, it becomes his occupant JID.

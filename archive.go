@@ -1,0 +1,340 @@
+package muc
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The archive of a room (XEP-0313) is the host's: the room tells it by durable
+// events what was said, asks it what is wanted, and judges, before and after, who
+// reads it and what of it each reader sees.
+
+// ArchiveQuery is what somebody wants of the archive (XEP-0313 §4): messages that
+// pass every filter, and of those one page. Zero fields filter nothing.
+// [ArchiveQuery.Page] says in code what that means.
+type ArchiveQuery struct {
+	// Metadata asks for the first and the last message of all, and nothing else.
+	Metadata bool
+	// Nick is whose messages by the nick they were sent under, JID the same by real
+	// address, bare or full.
+	Nick string
+	JID  JID
+	// Start and End are inclusive.
+	Start, End time.Time
+	// AfterID and BeforeID are stanza-ids, exclusive; IDs are those wanted.
+	AfterID, BeforeID string
+	IDs               []string
+	// Max is how many messages a page has at most.
+	Max int
+	// Backward asks for the page that ends before the message Before, or at the end;
+	// otherwise it begins behind the message After, or at the beginning.
+	Backward      bool
+	Before, After string
+}
+
+// ArchivePage is what the host found for an [ArchiveQuery].
+type ArchivePage struct {
+	// Messages are the room's own events, [*MessageArchived] and [*SubjectChanged],
+	// oldest first.
+	Messages []Event
+	// Complete says that the page was not cut by Max.
+	Complete bool
+	// Unstable says that the same query may be answered differently later.
+	Unstable bool
+	// Count is how many messages pass the filters, Index how many of them stand before
+	// the page. Both are told only if Counted.
+	Counted      bool
+	Count, Index int
+}
+
+// ArchiveRequest is what Config.MayReadArchive judges. Nick and Role are empty for
+// somebody who is not inside.
+type ArchiveRequest struct {
+	JID         JID // full, or bare for another server
+	Nick        string
+	Role        Role
+	Affiliation Affiliation
+}
+
+// archiveFields are what a query may filter by (XEP-0313 §4.1).
+var archiveFields = []formField{
+	{name: "with", typ: "jid-single"},
+	{name: "start", typ: "text-single"},
+	{name: "end", typ: "text-single"},
+	{name: "before-id", typ: "text-single"},
+	{name: "after-id", typ: "text-single"},
+	{name: "ids", typ: "list-multi", open: true},
+}
+
+// archives reports whether the room can be asked for its archive.
+func (r *Room) archives() bool { return r.cfg.Archive && !r.st.conf.NoArchive }
+
+// archiveForm answers what a query may filter by.
+func (t *turn) archiveForm() *StanzaError {
+	if !t.r.archives() {
+		return t.unknownIQ()
+	}
+	t.answer = func(w *xmlWriter) {
+		w.start("query", nsMAM)
+		w.form("form", nsMAM, "", archiveFields)
+		w.end()
+	}
+	return nil
+}
+
+// archiveQuery decides on a request for messages or, of type get, for the ends of
+// the archive: the host is asked for them.
+func (t *turn) archiveQuery() *StanzaError {
+	if !t.r.archives() {
+		return t.unknownIQ()
+	}
+	q, refused := t.r.judgeArchive(t.in.from, t.in.body)
+	if refused != nil {
+		return refused
+	}
+	return t.ask(&q.ArchiveQuery)
+}
+
+// readQuery is an ArchiveQuery with what matters to its answer alone.
+type readQuery struct {
+	ArchiveQuery
+	id   string
+	flip bool
+}
+
+// judgeArchive judges a canonical request by whom it comes from, when it comes and
+// when it is answered.
+func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaError) {
+	a := r.actorOf(reader)
+	if refused := r.mayReadArchive(a); refused != nil {
+		return nil, refused
+	}
+	n := readNode(request)
+	q, refused := r.readArchiveQuery(&n)
+	if refused != nil {
+		return nil, refused
+	}
+	if !q.JID.IsZero() && q.JID.Bare() != reader.Bare() && !r.st.seesJIDs(a.role, a.aff) {
+		return nil, refuse(Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
+	}
+	return q, nil
+}
+
+// mayReadArchive judges who reads the archive: who could enter the room now
+// (XEP-0313 §6.1.2), and where that takes a password, who is inside or affiliated.
+func (r *Room) mayReadArchive(a actor) *StanzaError {
+	s := &r.st
+	_, inside := s.sessions.get(a.jid)
+	switch {
+	case s.life == Locked && a.aff < Owner:
+		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+	case !mayEnter(a.aff, &s.conf), s.conf.Password != "" && a.aff < Member && !inside:
+		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
+	case r.cfg.MayReadArchive != nil:
+		return r.cfg.MayReadArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
+	}
+	return nil
+}
+
+// readArchiveQuery reads a <query/> or <metadata/>.
+func (r *Room) readArchiveQuery(n *node) (*readQuery, *StanzaError) {
+	if len(n.attrOr("queryid", "")) > maxPartSize {
+		return nil, refuse(PolicyViolation, "14.6", "the id of the query is too long")
+	}
+	q := &readQuery{id: n.attrOr("queryid", ""), flip: n.child(nsMAM, "flip-page") != nil}
+	if n.name == "metadata" {
+		q.Metadata = true
+		return q, nil
+	}
+	if x := n.child(nsData, "x"); x != nil {
+		sub, refused := r.readSubmission(x, nsMAM, "XEP-0313 §4.1")
+		if refused != nil {
+			return nil, refused
+		}
+		for i := range sub.fields {
+			if refused := r.readArchiveField(q, &sub.fields[i]); refused != nil {
+				return nil, refused
+			}
+		}
+	}
+	page, refused := r.readPage(n, r.cfg.Limits.ArchivePage)
+	q.Max = page.max
+	switch page.start {
+	case atIndex:
+		return nil, refuse(FeatureNotImplemented, "XEP-0059 §2.6", "pages are found by ids")
+	case atLast, beforeItem:
+		q.Backward, q.Before = true, page.uid
+	case afterItem:
+		q.After = page.uid
+	}
+	return q, refused
+}
+
+func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaError) {
+	value := first(f.values)
+	switch f.name {
+	case "FORM_TYPE":
+	case "with":
+		with, err := parseJID(value, r.cfg.NormalizeDomain)
+		switch {
+		case err != nil:
+			return refuse(JIDMalformed, "XEP-0313 §4.1.1", "the address is malformed")
+		case with.Bare() != r.cfg.Room:
+			q.JID = with
+		case !with.IsBare():
+			_, q.Nick, _ = strings.Cut(value, "/") // as it is written: that is how one addresses
+		}
+	case "start":
+		q.Start, refused = archiveTime(value)
+	case "end":
+		q.End, refused = archiveTime(value)
+	case "before-id":
+		q.BeforeID = value
+	case "after-id":
+		q.AfterID = value
+	case "ids":
+		q.IDs = f.values
+	default:
+		return refuse(FeatureNotImplemented, "XEP-0313 §4.1.5", "the archive does not filter by "+f.name)
+	}
+	return refused
+}
+
+func archiveTime(s string) (time.Time, *StanzaError) {
+	at, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return at, refuse(BadRequest, "XEP-0082", "this is no time")
+	}
+	return at.UTC(), nil
+}
+
+// archiveRender is a page on its way to a reader.
+type archiveRender struct {
+	query *readQuery
+	page  *ArchivePage
+	// sees is whether the reader sees real JIDs.
+	sees bool
+}
+
+// answerArchive judges once more what the host answers to a query, and by whom.
+func (t *turn) answerArchive(b *Answered, request string, page *ArchivePage) error {
+	q, refused := t.r.judgeArchive(b.JID, request)
+	if refused != nil {
+		b.refuse(refused)
+		return nil
+	}
+	if page == nil {
+		return refuse(BadRequest, "XEP-0313 §4.2", "a query of the archive is answered by a page of it")
+	}
+	if len(page.Messages) > max(q.Max, 2) {
+		return refuse(PolicyViolation, "XEP-0313 §4.3.1", "the page is too long")
+	}
+	for i := range page.Messages {
+		if m := page.Messages[i].archived(); m == nil || m.StanzaID == "" {
+			return refuse(BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
+		}
+	}
+	a := t.r.actorOf(b.JID)
+	t.page = &archiveRender{query: q, page: page, sees: t.r.st.seesJIDs(a.role, a.aff)}
+	return nil
+}
+
+// archived is the message that an event puts into the archive, or nil.
+func (e Event) archived() *Message {
+	switch b := e.Body.(type) {
+	case *MessageArchived:
+		return &b.Message
+	case *SubjectChanged:
+		return &b.Message
+	}
+	return nil
+}
+
+// renderArchive sends a page and ends it.
+func (t *turn) renderArchive(p *archiveRender) {
+	messages := p.page.Messages
+	if p.query.Metadata {
+		t.renderResult(func(w *xmlWriter) { w.archiveEnds(messages) })
+		return
+	}
+	sent := messages
+	if p.query.flip {
+		sent = slices.Clone(messages)
+		slices.Reverse(sent)
+	}
+	for i := range sent {
+		t.toSender(t.r.renderFound(&sent[i], p), viewNone, nil)
+	}
+	t.renderResult(func(w *xmlWriter) { w.fin(p.page) })
+}
+
+// renderFound writes one message of a page (XEP-0313 §4.2): as it was reflected,
+// with its author's real JID for those who may see it (§6.1.2).
+func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
+	m := ev.archived()
+	d := &rendered{head: headOf("message")}
+	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
+	w.start("message", "")
+	w.address("from", r.cfg.Room)
+	w.start("result", nsMAM)
+	w.attrIf("queryid", p.query.id)
+	w.attr("id", m.StanzaID)
+	w.start("forwarded", nsForward)
+	w.start("delay", nsDelay)
+	w.attr("stamp", ev.Time.UTC().Format(eventTime))
+	w.end()
+	w.start("message", nsClient)
+	r.writeMessage(&w, m)
+	if p.sees {
+		w.author(m)
+	}
+	w.end()
+	w.end()
+	w.end()
+	w.end()
+	d.b = w.b
+	return d
+}
+
+// fin says how much of the archive a page is (XEP-0313 §4.3).
+func (w *xmlWriter) fin(p *ArchivePage) {
+	w.start("fin", nsMAM)
+	if p.Complete {
+		w.attr("complete", "true")
+	}
+	if p.Unstable {
+		w.attr("stable", "false")
+	}
+	w.start("set", nsRSM)
+	if n := len(p.Messages); n > 0 {
+		w.start("first", "")
+		if p.Counted {
+			w.attr("index", strconv.Itoa(p.Index))
+		}
+		w.text(p.Messages[0].archived().StanzaID)
+		w.end()
+		w.element("last", "", p.Messages[n-1].archived().StanzaID)
+	}
+	if p.Counted {
+		w.element("count", "", strconv.Itoa(p.Count))
+	}
+	w.end()
+	w.end()
+}
+
+// archiveEnds says what the first and the last message are (XEP-0313 §5).
+func (w *xmlWriter) archiveEnds(messages []Event) {
+	w.start("metadata", nsMAM)
+	if n := len(messages); n > 0 {
+		for i, name := range [...]string{"start", "end"} {
+			ev := messages[i*(n-1)]
+			w.start(name, "")
+			w.attr("id", ev.archived().StanzaID)
+			w.attr("timestamp", ev.Time.UTC().Format(eventTime))
+			w.end()
+		}
+	}
+	w.end()
+}

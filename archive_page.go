@@ -1,0 +1,80 @@
+package muc
+
+import "slices"
+
+// Page finds in a room's events what a query asks for. A host with a database
+// writes the same as a query of its own; for one that keeps the events at hand, and
+// for tests, this is the archive. An id that is not there is refused with
+// item-not-found, as a [*StanzaError] for Answer.Refuse.
+func (q ArchiveQuery) Page(log []Event) (ArchivePage, *StanzaError) {
+	var all []Event
+	for _, ev := range log {
+		switch m := ev.archived(); {
+		case m != nil && m.StanzaID != "":
+			all = append(all, ev)
+		case isEnd(ev):
+			all = nil // a room of the same name owes nothing to the old one
+		}
+	}
+	if q.Metadata {
+		if len(all) > 1 {
+			all = []Event{all[0], all[len(all)-1]}
+		}
+		return ArchivePage{Messages: all, Complete: true}, nil
+	}
+	at := func(id string) int {
+		return slices.IndexFunc(all, func(ev Event) bool { return ev.archived().StanzaID == id })
+	}
+	for _, id := range append([]string{q.AfterID, q.BeforeID, q.After, q.Before}, q.IDs...) {
+		if id != "" && at(id) < 0 {
+			return ArchivePage{}, refuse(ItemNotFound, "XEP-0313 §4.1.3", "there is no message "+id)
+		}
+	}
+	from, to := 0, len(all)
+	if q.AfterID != "" {
+		from = at(q.AfterID) + 1
+	}
+	if q.BeforeID != "" {
+		to = at(q.BeforeID)
+	}
+	var found []int
+	for i := from; i < to; i++ {
+		if q.passes(all[i]) {
+			found = append(found, i)
+		}
+	}
+	page := ArchivePage{Counted: true, Count: len(found)}
+	if q.After != "" {
+		page.Index = len(found)
+		if i := slices.IndexFunc(found, func(i int) bool { return i > at(q.After) }); i >= 0 {
+			page.Index = i
+		}
+	}
+	end := len(found)
+	if q.Before != "" {
+		if i := slices.IndexFunc(found, func(i int) bool { return i >= at(q.Before) }); i >= 0 {
+			end = i
+		}
+	}
+	page.Complete = end-page.Index <= q.Max
+	if q.Backward {
+		page.Index = max(page.Index, end-q.Max)
+	}
+	for _, i := range found[page.Index:min(end, page.Index+q.Max)] {
+		page.Messages = append(page.Messages, all[i])
+	}
+	return page, nil
+}
+
+// passes reports whether a message passes the filters that look at it alone.
+func (q *ArchiveQuery) passes(ev Event) bool {
+	m := ev.archived()
+	return (q.Start.IsZero() || !ev.Time.Before(q.Start)) && (q.End.IsZero() || !ev.Time.After(q.End)) &&
+		(q.Nick == "" || m.Nick == q.Nick) && (q.JID.IsZero() || m.JID == q.JID || m.JID.Bare() == q.JID) &&
+		(len(q.IDs) == 0 || slices.Contains(q.IDs, m.StanzaID))
+}
+
+func isEnd(ev Event) bool {
+	_, ends := ev.Body.(*RoomDestroyed)
+	return ends
+}
