@@ -64,6 +64,9 @@ func (p *parser) host(a *action, how, rest string) error {
 	case how == "answers" && rest == "nothing":
 		a.verb = verbAnswers
 		return nil
+	case how == "answers" && rest == "archive":
+		a.verb, a.archive = verbAnswers, true
+		return nil
 	case how == "answers" && rest == "":
 		a.verb = verbAnswers
 		return p.sends(a)

@@ -78,6 +78,7 @@
 //
 //	host answers:                and the payload of the result below it
 //	host answers: nothing        an empty result
+//	host answers: archive        what the room's events have of the messages asked for
 //	host refuses: CONDITION      an error, such as forbidden
 //
 // # References and wildcards
@@ -171,6 +172,7 @@
 //	                             x-house list-single* [Capulet, Montague] Your house
 //	may-register=DOMAIN          of all who may
 //	no-such-user=JID             of somebody who cannot be invited
+//	no-archive-for=JID           of somebody who may not read the archive
 //	invite-body=TEXT             with {from} and {room} put in
 //
 // The title is otherwise the first line, if that is a comment. Other header

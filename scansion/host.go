@@ -100,6 +100,16 @@ func (p *player) hostReplies(a *action) error {
 	switch {
 	case a.verb == verbRefuses:
 		answer.Refuse = &muc.StanzaError{Condition: a.condition}
+	case a.archive:
+		if asked.archive == nil {
+			return errors.New("the room did not ask for its archive")
+		}
+		r, err := p.service.room(asked.room)
+		if err != nil {
+			return err
+		}
+		page, refused := asked.archive.Page(r.events)
+		answer.Archive, answer.Refuse = &page, refused
 	case a.send != nil:
 		answer.Payload = a.send.Copy()
 		p.fillIn(answer.Payload)

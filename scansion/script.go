@@ -116,6 +116,8 @@ type action struct {
 	command string
 	args    []xml.Attr
 	room    muc.JID
+	// archive says that the host answers with what the room told it.
+	archive bool
 	// condition is with what the host refuses.
 	condition muc.Condition
 }

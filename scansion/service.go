@@ -25,8 +25,9 @@ type service struct {
 
 // question is what a room asked the host.
 type question struct {
-	room muc.JID
-	id   string
+	room    muc.JID
+	id      string
+	archive *muc.ArchiveQuery // what is wanted of the archive, if that is it
 }
 
 // room is a room and all it ever told the host to store.
@@ -182,11 +183,11 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 // keepAsks notes what is asked, and what is answered or has expired.
 func (s *service) keepAsks(room muc.JID, fx muc.Effects) {
 	for _, ask := range fx.Asks {
-		s.asks = append(s.asks, question{room, ask.ID})
+		s.asks = append(s.asks, question{room, ask.ID, ask.Archive})
 	}
 	for _, e := range fx.Events {
 		if answered, ok := e.Body.(*muc.Answered); ok {
-			s.asks = slices.DeleteFunc(s.asks, func(q question) bool { return q == question{room, answered.ID} })
+			s.asks = slices.DeleteFunc(s.asks, func(q question) bool { return q.room == room && q.id == answered.ID })
 		}
 	}
 }

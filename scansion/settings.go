@@ -44,6 +44,16 @@ var builtinSettings = map[string]Setting{
 		}
 		return err
 	},
+	"no-archive-for": func(cfg *muc.Config, value string) error {
+		reader, err := muc.ParseJID(value)
+		cfg.MayReadArchive = func(q muc.ArchiveRequest) *muc.StanzaError {
+			if q.JID.Bare() == reader {
+				return &muc.StanzaError{Condition: muc.Forbidden}
+			}
+			return nil
+		}
+		return err
+	},
 	"nick": func(cfg *muc.Config, value string) error {
 		if value != "strict" {
 			return fmt.Errorf("the rule for nicks is strict, not %q", value)
