@@ -167,7 +167,7 @@ func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 		return nil, refuse(NotAcceptable, "7.10", "you are inside under several nicks, and only one can be registered")
 	}
 	o := p.occupants[0]
-	if o.front == nil || o.nick == nick.Nick {
+	if len(o.sessions) == 0 || o.nick == nick.Nick { // a puppet goes by the nick its host gave it
 		return nil, nil
 	}
 	return &Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
