@@ -286,7 +286,7 @@ func FuzzRoom(f *testing.F) {
 		f.Add(scriptOf(seed, 400))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w := newWorld(t, data[:min(len(data), 1000)])
+		w := newWorld(t, data[:min(len(data), 400)])
 		for len(w.in) > 0 {
 			w.step()
 		}
