@@ -26,6 +26,8 @@ type world struct {
 	room *muc.Room
 	now  time.Time
 	log  []muc.Event
+	// live and durable are where the log starts from; nil for an unborn room.
+	live, durable []byte
 
 	asks    []muc.Ask
 	relayed []muc.Outbound // iqs that the room passed on
@@ -300,10 +302,10 @@ func (w *world) rebuild() {
 			lasting = append(lasting, ev)
 		}
 	}
-	replayed, err := muc.Restore(w.cfg, nil, w.log)
+	replayed, err := muc.Restore(w.cfg, w.live, w.log)
 	require.NoError(w.t, err)
 	require.Equal(w.t, string(live), string(replayed.Snapshot(muc.Live)))
-	restarted, err := muc.Restore(w.cfg, nil, lasting)
+	restarted, err := muc.Restore(w.cfg, w.durable, lasting)
 	require.NoError(w.t, err)
 	require.Equal(w.t, string(durable), string(restarted.Snapshot(muc.Durable)))
 	require.True(w.t, restarted.Idle())

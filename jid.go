@@ -51,7 +51,8 @@ func NormalizeDomain(domain string) (string, error) {
 		domain = strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(domain)
 		domain = strings.TrimSuffix(domain, ".")
 	}
-	if domain == "" || !utf8.ValidString(domain) || strings.ContainsFunc(domain, notInDomain) {
+	if domain == "" || !utf8.ValidString(domain) || strings.ContainsFunc(domain, notInDomain) ||
+		domain[0] == '.' || domain[len(domain)-1] == '.' || strings.Contains(domain, "..") {
 		return "", fmt.Errorf("%w: bad domain", ErrJID)
 	}
 	return domain, nil

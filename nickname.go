@@ -41,7 +41,9 @@ const (
 func NormalizeNick(wanted string) (NickResult, *StanzaError) {
 	nick, changed := withoutEmojiGlue(wanted)
 	res, e := StrictNick(nick)
-	res.Changed = res.Changed || changed
+	if e == nil {
+		res.Changed = res.Changed || changed
+	}
 	return res, e
 }
 
