@@ -80,6 +80,9 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 		s.subject = &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}
 	case *MessageArchived:
 		s.archived = remember(s.archived, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
+	case *MessageRetracted:
+		// Replayed under other limits, it may be forgotten already.
+		s.archived = slices.DeleteFunc(s.archived, func(e *entry) bool { return e.msg.StanzaID == b.StanzaID })
 	case *MessageKept:
 		s.kept = remember(s.kept, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
 	case *RoomDestroyed:

@@ -45,8 +45,8 @@ var featurePairs = []struct {
 }
 
 // features are what rooms can do; offers says which of them this one does.
-var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsPing, nsRSM,
-	nsMAM, nsMAMMore}
+var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsRetract,
+	nsPing, nsRSM, nsMAM, nsMAMMore}
 
 func (r *Room) writeRoomInfo(w *xmlWriter) {
 	c := &r.st.conf

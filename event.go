@@ -16,8 +16,8 @@ import (
 // The bodies are, durable: [*Created], [*Unlocked], [*Configured],
 // [*AffiliationChanged], [*Registered], [*Deregistered],
 // [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
-// [*SubjectChanged], [*MessageArchived], [*RoomDestroyed]; volatile: [*Joined],
-// [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
+// [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*RoomDestroyed];
+// volatile: [*Joined], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
 // [*RateSpent], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
@@ -66,6 +66,7 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(VoiceStored) },
 	func() EventBody { return new(SubjectChanged) },
 	func() EventBody { return new(MessageArchived) },
+	func() EventBody { return new(MessageRetracted) },
 	func() EventBody { return new(RoomDestroyed) },
 	func() EventBody { return new(Joined) },
 	func() EventBody { return new(PresenceChanged) },

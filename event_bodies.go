@@ -70,6 +70,16 @@ type (
 	// MessageArchived: somebody spoke to the room and the host should archive it
 	// (XEP-0313).
 	MessageArchived struct{ Message }
+	// MessageRetracted: the author of a message took it back, and the archive should
+	// not show it any more (XEP-0424). StanzaID is the message's, the others are the
+	// retraction's.
+	MessageRetracted struct {
+		StanzaID   string `json:"stanza_id"`
+		OccupantID string `json:"occupant_id"`
+		Nick       string `json:"nick"`
+		JID        JID    `json:"jid"`
+		ID         string `json:"id"`
+	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {
 		Reason    string `json:"reason,omitempty"`
@@ -337,6 +347,7 @@ func (*RegistrationClosed) eventType() eventType { return eventType{"registratio
 func (*VoiceStored) eventType() eventType        { return eventType{"voice-stored", 1, true} }
 func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
 func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
+func (*MessageRetracted) eventType() eventType   { return eventType{"message-retracted", 1, true} }
 func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
 func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
 func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }

@@ -74,6 +74,7 @@ func (t *turn) speak(m Message, in *stanza) {
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
+	t.retract(&m)
 	switch keep := in.worthKeeping(); {
 	case keep && t.archivable(in):
 		m.StanzaID = t.newID()
@@ -89,9 +90,11 @@ func (t *turn) speak(m Message, in *stanza) {
 func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !in.unstored() }
 
 // worthKeeping reports whether newcomers would miss a message. Without a body it is
-// worth keeping only when it is encrypted (XEP-0380) or asks for it (XEP-0334 §4.4).
+// worth keeping only when it is encrypted (XEP-0380), asks for it (XEP-0334 §4.4) or
+// takes another back (XEP-0424 §5).
 func (in *stanza) worthKeeping() bool {
-	return in.find("", "body") != nil || in.find(nsEME, "encryption") != nil || in.find(nsHints, "store") != nil
+	return in.find("", "body") != nil || in.find(nsEME, "encryption") != nil || in.find(nsHints, "store") != nil ||
+		in.find(nsRetract, "retract") != nil
 }
 
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,

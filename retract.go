@@ -1,0 +1,20 @@
+package muc
+
+// retract proposes that a message of the speaker's own is taken back, if the
+// turn's message says so (XEP-0424): newcomers are not shown it any more. What it
+// names is the id that the room gave the message. A retraction that is not the
+// author's changes nothing here; it is passed on like any message, and clients
+// know from the occupant-ids what to think of it.
+func (t *turn) retract(m *Message) {
+	c := t.in.find(nsRetract, "retract")
+	if c == nil || m.OccupantID == "" {
+		return
+	}
+	id := t.in.childAttr(c, "id")
+	for _, e := range t.r.st.archived {
+		if e.msg.StanzaID == id && e.msg.OccupantID == m.OccupantID {
+			t.propose(&MessageRetracted{StanzaID: id, OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID})
+			return
+		}
+	}
+}
