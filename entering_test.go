@@ -1,0 +1,195 @@
+package muc_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// TestMayJoin is the host's own rule for joins, such as a limit on the rooms of
+// one person: it judges what the room would admit, and nothing else.
+// rows: C27
+func TestMayJoin(t *testing.T) {
+	var judged []muc.JoinRequest
+	cfg := muc.Config{Instant: true, MayJoin: func(q muc.JoinRequest) *muc.StanzaError {
+		judged = append(judged, q)
+		if q.JID.Local() == "hag66" {
+			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "you are in too many rooms"}
+		}
+		return nil
+	}}
+	h := open(t, cfg)
+	before := h.room.Snapshot(muc.Live)
+	judged = nil
+	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+	require.NotNil(t, fx.Refused)
+	assert.Empty(t, fx.Events)
+	assert.Equal(t, string(before), string(h.room.Snapshot(muc.Live)))
+	assert.Equal(t, []muc.JoinRequest{{JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
+	require.Len(t, fx.Outbound, 1)
+	assert.Contains(t, xmlOf(fx.Outbound[0]), "<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint ")
+
+	judged = nil
+	fx = h.join("hag66@shakespeare.lit/pda", "firstwitch")
+	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	assert.Empty(t, judged, "what the room refuses is not the host's to judge")
+}
+
+// TestRefusedCreatorLeavesNothing: who may not make the room leaves it unborn.
+// rows: C31
+func TestRefusedCreatorLeavesNothing(t *testing.T) {
+	h := unborn(t, muc.Config{Limits: muc.Limits{FieldBytes: 8}})
+	for _, join := range []string{
+		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/ '><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence from='crone@shakespeare.lit' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'><password>longer than eight</password></x></presence>`,
+	} {
+		fx := h.send(join)
+		require.NotNil(t, fx.Refused, join)
+		assert.Empty(t, fx.Events)
+		assert.Equal(t, muc.Unborn, h.room.State())
+	}
+}
+
+// TestWaitingJoinMoves: a join that waits for the host's decision moves with the
+// room, and expires there if need be.
+// rows: C35
+func TestWaitingJoinMoves(t *testing.T) {
+	h := open(t, muc.Config{Instant: true, AsksJoin: func(muc.JoinRequest) bool { return true }})
+	fx := h.send(`<presence id='in2' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
+		`<show>away</show><x xmlns='http://jabber.org/protocol/muc'><password>cauldron</password></x></presence>`)
+	require.Len(t, fx.Asks, 1)
+	assert.Empty(t, fx.Outbound)
+	ask := fx.Asks[0]
+	assert.True(t, ask.Join)
+	assert.Equal(t, "thirdwitch", ask.Nick)
+	assert.Contains(t, ask.Payload, "<password>cauldron</password>")
+	assert.Equal(t, ask.Deadline, h.room.Deadline())
+
+	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	for _, room := range []*muc.Room{h.room, moved} {
+		fx, err := room.Do(h.now, muc.Answer{ID: ask.ID})
+		require.NoError(t, err)
+		self := sentTo(fx, "hag66@shakespeare.lit/pda")
+		require.Len(t, self, 3, "another, himself, the subject")
+		assert.Contains(t, self[1], "<show>away</show>")
+		assert.Contains(t, self[1], " id='in2'")
+		for _, ev := range fx.Events {
+			if b, ok := ev.Body.(*muc.Joined); ok {
+				assert.NotContains(t, b.Payload, "cauldron")
+			}
+		}
+		_, err = room.Do(h.now, muc.Answer{ID: ask.ID})
+		assert.ErrorIs(t, err, muc.ErrNotFound)
+		assert.Zero(t, room.Deadline())
+	}
+}
+
+// TestHistoryCharacters: maxchars counts complete stanzas, to the character.
+// rows: D5
+func TestHistoryCharacters(t *testing.T) {
+	h := open(t, muc.Config{Instant: true})
+	h.say("crone@shakespeare.lit/desktop", "Thrice the brinded cat hath mew’d.")
+	h.say("crone@shakespeare.lit/desktop", "Thrice; and once the hedge-pig whin’d.")
+	past := func(maxchars int) []string {
+		fx := h.send(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
+			`<x xmlns='http://jabber.org/protocol/muc'><history maxchars='` + strconv.Itoa(maxchars) + `'/></x></presence>`)
+		var list []string
+		for _, s := range sentTo(fx, "hag66@shakespeare.lit/pda") {
+			if strings.Contains(s, "<delay ") {
+				list = append(list, s)
+			}
+		}
+		return list
+	}
+	all := past(100000)
+	require.Len(t, all, 2)
+	first, last := len([]rune(all[0])), len([]rune(all[1]))
+	assert.Len(t, past(first+last), 2)
+	assert.Equal(t, all[1:], past(first+last-1))
+	assert.Equal(t, all[1:], past(last))
+	assert.Empty(t, past(last-1))
+}
+
+// TestHistoryIsBounded: by the number of messages and by their size.
+// rows: D8, L12
+func TestHistoryIsBounded(t *testing.T) {
+	for _, limits := range []muc.Limits{{History: 4}, {HistoryBytes: 1000}} {
+		h := open(t, muc.Config{Instant: true, Limits: limits, Defaults: muc.RoomConfig{History: 1000}})
+		size := 0
+		for i := range 200 {
+			h.say("crone@shakespeare.lit/desktop", fmt.Sprintf("line %03d", i))
+			h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+				`<body>not archived</body><no-permanent-store xmlns='urn:xmpp:hints'/></message>`)
+			size = max(size, len(h.room.Snapshot(muc.Live)))
+		}
+		assert.Less(t, size, 6000)
+		fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+		got := sentTo(fx, "hag66@shakespeare.lit/pda")
+		assert.Contains(t, got[len(got)-2], "line 199")
+		assert.Less(t, len(got), 20)
+	}
+}
+
+// TestHistoryOutlivesItsHost: what was said is shown after a restart, with the ids
+// and the times it had; so is the subject.
+// rows: D12, S11
+func TestHistoryOutlivesItsHost(t *testing.T) {
+	h := open(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
+	h.say("crone@shakespeare.lit/desktop", "Thrice the brinded cat hath mew'd.")
+	h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>Fire burn</subject></message>`)
+	var durable []muc.Event
+	for _, ev := range h.log {
+		if ev.Durable() {
+			durable = append(durable, ev)
+		}
+	}
+	before := sentTo(h.join("hag66@shakespeare.lit/pda", "thirdwitch"), "hag66@shakespeare.lit/pda")
+	for _, log := range []struct {
+		snapshot []byte
+		events   []muc.Event
+	}{{h.room.Snapshot(muc.Durable), nil}, {nil, durable}} {
+		room, err := muc.Restore(h.cfg, log.snapshot, log.events)
+		require.NoError(t, err)
+		again := &harness{t: t, cfg: h.cfg, room: room, now: h.now}
+		after := sentTo(again.join("hag66@shakespeare.lit/pda", "thirdwitch"), "hag66@shakespeare.lit/pda")
+		assert.Equal(t, before[1:], after, "all but those who were inside")
+		assert.Contains(t, after[1], "mew'd")
+		assert.Contains(t, after[2], "<subject>Fire burn</subject>")
+	}
+}
+
+// TestEnteringAllocatesNothingPerOccupant: a newcomer to a large room costs no
+// more than one to a small room, but for the list of what he is sent.
+// rows: C5
+func TestEnteringAllocatesNothingPerOccupant(t *testing.T) {
+	cost := func(people int) float64 {
+		h := open(t, muc.Config{Instant: true})
+		for i := range people {
+			h.join(fmt.Sprintf("u%d@shakespeare.lit/x", i), fmt.Sprintf("u%d", i))
+		}
+		for i := range 30 {
+			h.say("crone@shakespeare.lit/desktop", fmt.Sprint("line ", i))
+		}
+		doc := etree.NewDocument()
+		require.NoError(t, doc.ReadFromString(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>`+
+			`<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+		var fx muc.Effects
+		require.NoError(t, h.room.HandleInto(&fx, h.tick(), doc.Root()))
+		return testing.AllocsPerRun(20, func() {
+			// He is inside: everything again, to him alone.
+			require.NoError(t, h.room.HandleInto(&fx, h.now, doc.Root()))
+			require.Len(t, fx.Outbound, people+23)
+		})
+	}
+	assert.Equal(t, cost(10), cost(1000))
+}

@@ -1,0 +1,103 @@
+package muc_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// TestNickRules is what the two rules make of names, and that what they make is
+// stable: a nick that came out goes in unchanged.
+// rows: C39, C40
+func TestNickRules(t *testing.T) {
+	for _, tt := range []struct {
+		wanted, nick, key string
+		strict            bool // StrictNick makes the same of it
+	}{
+		{"Zoë", "Zoë", "zoë", true},
+		{"Zoe\u0308", "Zoë", "zoë", true},
+		{"李雷", "李雷", "李雷", true},
+		{"محمد", "محمد", "محمد", true},
+		{"Dr. Who", "Dr. Who", "dr. who", true},
+		{"Dr.  Who", "Dr.  Who", "dr. who", true},
+		{"ｒｏｍｅｏ", "ｒｏｍｅｏ", "romeo", true},
+		// A joiner that the script needs is no part of an emoji.
+		{"می\u200cخواهم", "می\u200cخواهم", "می\u200cخواهم", true},
+		{"क्\u200dष", "क्\u200dष", "क्\u200dष", true},
+		{"❤\ufe0f", "❤", "❤", false},
+		{"1\ufe0f\u20e3", "1\u20e3", "1\u20e3", false},
+		{"👩\u200d💻", "👩💻", "👩💻", false},
+		{"👩🏽\u200d💻", "👩🏽💻", "👩🏽💻", false},
+		{"🏳\ufe0f\u200d🌈", "🏳🌈", "🏳🌈", false},
+	} {
+		got, e := muc.NormalizeNick(tt.wanted)
+		require.Nil(t, e, "%+q", tt.wanted)
+		assert.Equal(t, muc.NickResult{Nick: tt.nick, Key: tt.key, Changed: tt.nick != tt.wanted}, got, "%+q", tt.wanted)
+		again, e := muc.NormalizeNick(got.Nick)
+		require.Nil(t, e)
+		assert.Equal(t, muc.NickResult{Nick: tt.nick, Key: tt.key}, again, "%+q again", tt.wanted)
+
+		got, e = muc.StrictNick(tt.wanted)
+		if tt.strict {
+			require.Nil(t, e, "%+q, strictly", tt.wanted)
+			assert.Equal(t, tt.nick, got.Nick)
+		} else {
+			require.NotNil(t, e, "%+q, strictly", tt.wanted)
+			assert.Equal(t, muc.JIDMalformed, e.Condition)
+		}
+	}
+	for _, wanted := range []string{"", " ", "\u3000", "\u200b", "\u200d", "\ufe0f", "\u2800", "\u3164", "\u0301",
+		"\u202eRomeo", "Romeo\u200f", "Romeo\u2066", "Romeo ", "\u00a0Romeo", "Ro\tmeo", "Ro\nmeo", "Ro\u00admeo",
+		"Ro\u200dmeo", "❤\ufe0fa\u200d", "\ue000", "\x00", "\ufeffRomeo"} {
+		_, e := muc.NormalizeNick(wanted)
+		if assert.NotNil(t, e, "%+q", wanted) {
+			assert.Contains(t, []muc.Condition{muc.JIDMalformed, muc.NotAcceptable}, e.Condition)
+			assert.Equal(t, "XEP-0045 §17.1", e.Section)
+			assert.NotEmpty(t, e.Text)
+		}
+	}
+}
+
+// TestNickRuleOfTheHost is a host's own rule: it finds nicks alike that only look
+// alike. It is asked when somebody comes, and never when events are replayed.
+// rows: C41
+func TestNickRuleOfTheHost(t *testing.T) {
+	replaying := false
+	lookalikes := strings.NewReplacer("о", "o", "е", "e", "а", "a", "р", "p") // Cyrillic, Latin
+	cfg := muc.Config{Instant: true, Nick: func(wanted string) (muc.NickResult, *muc.StanzaError) {
+		if replaying {
+			panic("a rule was asked in a replay")
+		}
+		if wanted == "admin" {
+			return muc.NickResult{}, &muc.StanzaError{Condition: muc.NotAcceptable, Text: "that name is ours"}
+		}
+		res, e := muc.NormalizeNick(wanted)
+		res.Key = lookalikes.Replace(res.Key)
+		return res, e
+	}}
+	h := unborn(t, cfg)
+	require.Nil(t, h.join("romeo@montague.example/orchard", "Romeo").Refused)
+	fx := h.join("tybalt@capulet.example/street", "Rоmеo")
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	fx = h.join("tybalt@capulet.example/street", "admin")
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, "that name is ours", fx.Refused.Text)
+	require.Nil(t, h.join("tybalt@capulet.example/street", "Tybalt").Refused)
+
+	live, durable := h.room.Snapshot(muc.Live), h.room.Snapshot(muc.Durable)
+	replaying = true
+	for _, restore := range []struct {
+		snapshot []byte
+		events   []muc.Event
+	}{{nil, h.log}, {live, nil}} {
+		again, err := muc.Restore(h.cfg, restore.snapshot, restore.events)
+		require.NoError(t, err)
+		assert.Equal(t, string(live), string(again.Snapshot(muc.Live)))
+		assert.Equal(t, string(durable), string(again.Snapshot(muc.Durable)))
+	}
+}
