@@ -45,12 +45,12 @@ func TestMayJoin(t *testing.T) {
 // TestRefusedCreatorLeavesNothing: who may not make the room leaves it unborn.
 // rows: C31
 func TestRefusedCreatorLeavesNothing(t *testing.T) {
-	h := unborn(t, muc.Config{Limits: muc.Limits{FieldBytes: 8}})
+	h := unborn(t, muc.Config{Limits: muc.Limits{FieldBytes: 64}})
 	for _, join := range []string{
 		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/ '><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 		`<presence from='crone@shakespeare.lit' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
-		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'><password>longer than eight</password></x></presence>`,
+		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'><password>` + strings.Repeat("x", 65) + `</password></x></presence>`,
 	} {
 		fx := h.send(join)
 		require.NotNil(t, fx.Refused, join)
