@@ -1,9 +1,11 @@
 package muc
 
-// Forget takes somebody's account out of the room because it was deleted:
-// affiliation, reserved nick, voice and request to register are gone, and so are
-// his sessions, as if they had [Vanished]. Whoever gets the same address later
-// inherits nothing.
+// Forget takes somebody's account out of the room because it was deleted: his
+// affiliation, reserved nick and voice, his request to register and the
+// invitations to and from him are gone, and so are his sessions, as if they had
+// [Vanished], and puppets in his name. What he said stays said. Whoever gets the
+// same address later is nobody here, but has the same occupant-id: that is made
+// of the address (XEP-0421 §4.1).
 //
 // A room must have an owner (XEP-0045 §10.4). Where nobody else is one, the Heir
 // becomes it; without an heir the command is refused with conflict and nothing
@@ -15,26 +17,69 @@ type Forget struct {
 }
 
 func (c Forget) do(t *turn) error {
-	s, bare, heir := &t.r.st, c.JID.Bare(), c.Heir.Bare()
-	if c.JID.IsZero() || bare.Local() == "" || !heir.IsZero() && heir.Local() == "" {
-		return refuse(JIDMalformed, "10.4", "only accounts are forgotten and inherit")
+	bare, heir, e := c.accounts(t.r)
+	if e != nil {
+		return e
 	}
-	if t.endIfEmpty(t.vanish(bare)) {
+	s := &t.r.st
+	p, known := s.persons.get(bare)
+	going := t.vanish(bare)
+	if known {
+		for _, o := range p.occupants {
+			if o.isPuppet() {
+				t.proposePuppetLeft(o, "", "")
+				going++
+			}
+		}
+	}
+	if t.endIfEmpty(going) {
 		return nil
 	}
-	p, known := s.persons.get(bare)
 	if known && p.aff == Owner && s.owners == 1 {
 		if heir.IsZero() || heir == bare {
 			return refuse(Conflict, "10.4", "a room must have an owner: who inherits it?")
 		}
 		t.newAdminSet(hostActor, Actor{}).affiliate(heir, Owner, "")
 	}
+	t.forgetWaiting(bare)
+	if known {
+		t.forgetPerson(p)
+	}
+	return nil
+}
+
+// accounts are the addresses of the command in their one form.
+func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
+	if bare, e = r.normal(c.JID.Bare()); e != nil {
+		return bare, heir, e
+	}
+	if !c.Heir.IsZero() {
+		if heir, e = r.normal(c.Heir.Bare()); e != nil {
+			return bare, heir, e
+		}
+	}
+	if bare.Local() == "" || !heir.IsZero() && heir.Local() == "" {
+		return bare, heir, refuse(JIDMalformed, "10.4", "only accounts are forgotten and inherit")
+	}
+	return bare, heir, nil
+}
+
+// forgetWaiting proposes the end of what waits for somebody.
+func (t *turn) forgetWaiting(bare JID) {
+	s := &t.r.st
 	if s.requestOf(bare) != nil {
 		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
 	}
-	if !known {
-		return nil
+	for _, b := range s.invites {
+		if b.Invitee == bare || b.Inviter == bare {
+			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+		}
 	}
+}
+
+// forgetPerson proposes that the room remembers nothing of somebody.
+func (t *turn) forgetPerson(p *person) {
+	bare := p.jid()
 	if p.nick != "" {
 		t.propose(&Deregistered{JID: bare})
 	}
@@ -44,5 +89,4 @@ func (c Forget) do(t *turn) error {
 	if p.aff != None {
 		t.propose(&AffiliationChanged{JID: bare, Old: p.aff, New: None})
 	}
-	return nil
 }

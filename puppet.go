@@ -81,10 +81,14 @@ func (c Leave) do(t *turn) error {
 	if err != nil {
 		return err
 	}
-	t.propose(&Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
-		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
+	t.proposePuppetLeft(o, lang, payload)
 	t.endIfEmpty(1)
 	return nil
+}
+
+func (t *turn) proposePuppetLeft(o *occupant, lang, payload string) {
+	t.propose(&Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
 }
 
 // isPuppet reports whether an occupant is the host's own.

@@ -19,8 +19,8 @@ type Rate struct {
 // policy-violation and the error type "wait"; it uses nothing up. Admins and
 // owners are exempt.
 type Rates struct {
-	Messages Rate // to everybody, a new subject, and private ones
-	Presence Rate // joining, asking for everything again, another nick or availability
+	Messages Rate // to everybody, a new subject, private ones, and requests for voice
+	Presence Rate // joining, asking for everything again, another nick or availability, registering
 }
 
 // RateKind is what one of the [Rates] counts.

@@ -110,6 +110,9 @@ func (t *turn) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
+	if refused := t.spend(RatePresence); refused != nil {
+		return refused
+	}
 	bare := t.in.from.Bare()
 	if aff == None && t.r.cfg.Registration == RegistrationApproved {
 		return t.requestRegistration(bare, app)
@@ -160,14 +163,20 @@ func (t *turn) register(bare JID, app *application, by Actor) *StanzaError {
 // inside under several nicks has to give up all but one first.
 func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 	p, ok := t.r.st.persons.get(bare)
-	if t.r.cfg.NickLockdown != LockdownAssign || !ok || len(p.occupants) == 0 {
+	if t.r.cfg.NickLockdown != LockdownAssign || !ok {
 		return nil, nil
 	}
-	if len(p.occupants) > 1 {
-		return nil, refuse(NotAcceptable, "7.10", "you are inside under several nicks, and only one can be registered")
+	var o *occupant
+	for _, other := range p.occupants {
+		switch {
+		case other.isPuppet(): // the host's to name
+		case o != nil:
+			return nil, refuse(NotAcceptable, "7.10", "you are inside under several nicks, and only one can be registered")
+		default:
+			o = other
+		}
 	}
-	o := p.occupants[0]
-	if len(o.sessions) == 0 || o.nick == nick.Nick { // a puppet goes by the nick its host gave it
+	if o == nil || o.nick == nick.Nick {
 		return nil, nil
 	}
 	return &Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,

@@ -112,15 +112,20 @@ type DecideRegistration struct {
 }
 
 func (c DecideRegistration) do(t *turn) error {
-	b := t.r.st.requestOf(c.JID.Bare())
+	asks, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	a, e := t.commander(c.As)
+	if e != nil {
+		return e
+	}
+	if a.aff < Admin {
+		return refuse(Forbidden, "9.9", "only admins decide who registers")
+	}
+	b := t.r.st.requestOf(asks.Bare())
 	if b == nil {
 		return ErrNotFound
-	}
-	a := hostActor
-	if !c.As.IsZero() {
-		if a = t.r.actorOf(c.As); a.aff < Admin {
-			return refuse(Forbidden, "9.9", "only admins decide who registers")
-		}
 	}
 	if e := t.decideRegistration(b, c.Allow, a.event()); e != nil {
 		return e

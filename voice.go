@@ -81,6 +81,9 @@ func (t *turn) requestVoice(ses *session) *StanzaError {
 	if waiting >= t.r.cfg.Limits.VoiceRequests {
 		return refuse(ResourceConstraint, "14.6", "too many visitors have asked for voice")
 	}
+	if refused := t.spend(RateMessages); refused != nil {
+		return refused
+	}
 	t.propose(&VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick})
 	return nil
 }

@@ -1,0 +1,116 @@
+package muc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// The words of XEP-0045 and those of other servers for who may send private
+// messages; the form shows the former.
+//
+// rows: E20
+func TestWordsForAllowPM(t *testing.T) {
+	const field = "muc#roomconfig_allowpm"
+	for _, c := range []struct {
+		field, word string
+		want        muc.AllowPM
+		shown       string
+	}{
+		{field, "anyone", muc.PMAnyone, "anyone"},
+		{field, "participants", muc.PMParticipants, "participants"},
+		{field, "moderators", muc.PMModerators, "moderators"},
+		{field, "none", muc.PMNone, "none"},
+		{field, "everyone", muc.PMAnyone, "anyone"},
+		{field, "visitor", muc.PMAnyone, "anyone"},
+		{field, "participant", muc.PMParticipants, "participants"},
+		{field, "moderator", muc.PMModerators, "moderators"},
+		{field, "affiliated", muc.PMAffiliated, "affiliated"},
+		{field, "members", muc.PMAffiliated, "affiliated"},
+		{field, "nobody", muc.PMNone, "none"},
+		{"allow_private_messages", "0", muc.PMNone, "none"},
+		{"allow_private_messages", "1", muc.PMAnyone, "anyone"},
+	} {
+		t.Run(c.word, func(t *testing.T) {
+			h := open(t, muc.Config{Defaults: muc.RoomConfig{AllowPM: muc.PMModerators}})
+			require.Nil(t, h.send(configSubmit("pm", c.field, c.word)).Refused)
+			assert.Equal(t, c.want, h.room.RoomConfig().AllowPM)
+			form := sentTo(h.send(`<iq type='get' id='form' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>`+
+				`<query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`), "crone@shakespeare.lit/desktop")
+			require.Len(t, form, 1)
+			_, rest, found := strings.Cut(form[0], "var='"+field+"'")
+			require.True(t, found)
+			_, rest, _ = strings.Cut(rest, "<value>")
+			value, _, _ := strings.Cut(rest, "<")
+			assert.Equal(t, c.shown, value)
+		})
+	}
+	h := open(t, muc.Config{})
+	refused := h.send(configSubmit("pm", field, "friends")).Refused
+	require.NotNil(t, refused)
+	assert.Equal(t, muc.BadRequest, refused.Condition)
+}
+
+// Of private messages the room remembers only that they were sent, and not for
+// long; no event tells what they said.
+//
+// rows: Q10, L12
+func TestPrivateMessagesAreForgotten(t *testing.T) {
+	h := open(t, muc.Config{Limits: muc.Limits{Privates: 3}})
+	h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+	bounce := func(id int) int {
+		return len(h.send(fmt.Sprintf(`<message type='error' id='p%d' from='wicca@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/firstwitch'>`+
+			`<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, id)).Outbound)
+	}
+	for id := range 5 {
+		fx := h.send(fmt.Sprintf(`<message type='chat' id='p%d' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
+			`<body>When shall we meet again?</body></message>`, id))
+		require.Nil(t, fx.Refused)
+		for _, ev := range fx.Events {
+			assert.False(t, ev.Durable())
+			text, err := ev.MarshalJSON()
+			require.NoError(t, err)
+			assert.NotContains(t, string(text), "meet")
+		}
+	}
+	assert.NotContains(t, string(h.room.Snapshot(muc.Live)), "meet")
+	assert.Zero(t, bounce(0))
+	assert.Zero(t, bounce(1))
+	assert.Equal(t, 1, bounce(2))
+	assert.Equal(t, 1, bounce(4))
+	assert.Zero(t, bounce(4))
+}
+
+// The host's own policy judges what is said to everybody, subjects too, after the
+// rules of the room.
+func TestMaySpeak(t *testing.T) {
+	var asked []muc.SpeakRequest
+	h := open(t, muc.Config{MaySpeak: func(r muc.SpeakRequest) *muc.StanzaError {
+		asked = append(asked, r)
+		if strings.Contains(r.Payload, "Macbeth") {
+			return &muc.StanzaError{Condition: muc.PolicyViolation, Text: "not that name"}
+		}
+		return nil
+	}})
+	const crone, wicca = "crone@shakespeare.lit/desktop", "wicca@shakespeare.lit/laptop"
+	h.join(wicca, "secondwitch")
+	assert.Nil(t, h.say(wicca, "There to meet").Refused)
+	fx := h.say(wicca, "with Macbeth")
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, "not that name", fx.Refused.Text)
+	assert.Empty(t, fx.Events)
+	require.Len(t, fx.Outbound, 1)
+	subject := func(from, text string) muc.Effects {
+		return h.send(`<message type='groupchat' from='` + from + `' to='coven@chat.shakespeare.lit'><subject>` + text + `</subject></message>`)
+	}
+	assert.NotNil(t, subject(crone, "Macbeth").Refused)
+	assert.Nil(t, subject(crone, "The heath").Refused)
+	asked = nil
+	assert.Equal(t, muc.Forbidden, subject(wicca, "The heath").Refused.Condition)
+	assert.Empty(t, asked)
+}

@@ -1,0 +1,121 @@
+package muc_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// speaks is what comes of a message that somebody sends after a pause, which is
+// rounded to whole milliseconds by the room.
+func (h *harness) speaks(from string, pause time.Duration) *muc.StanzaError {
+	h.t.Helper()
+	h.now = h.now.Add(pause - time.Second) // send adds one
+	return h.say(from, "Double, double").Refused
+}
+
+// A bucket holds its burst, fills by one token each interval, to the
+// millisecond, and loses nothing to what is refused.
+//
+// rows: E13
+func TestRateIsExact(t *testing.T) {
+	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 3, Every: 10 * time.Second}}})
+	h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+	const wicca = "wicca@shakespeare.lit/laptop"
+	for i := range 3 {
+		require.Nil(t, h.speaks(wicca, 0), "message %d", i+1)
+	}
+	for range 5 {
+		refused := h.speaks(wicca, time.Second)
+		require.NotNil(t, refused)
+		assert.Equal(t, muc.PolicyViolation, refused.Condition)
+		assert.Equal(t, muc.TypeWait, refused.Type)
+		assert.Equal(t, "XEP-0045 §14.6", refused.Section)
+	}
+	assert.NotNil(t, h.speaks(wicca, 5*time.Second-time.Millisecond))
+	assert.Nil(t, h.speaks(wicca, time.Millisecond))
+	assert.NotNil(t, h.speaks(wicca, 10*time.Second-time.Millisecond))
+	// Refused, it was not used up.
+	assert.Nil(t, h.speaks(wicca, time.Millisecond))
+	// Silence fills the bucket, and no more than that.
+	for i := range 3 {
+		require.Nil(t, h.speaks(wicca, time.Duration(1-min(i, 1))*time.Hour), "message %d", i+1)
+	}
+	assert.NotNil(t, h.speaks(wicca, 0))
+	// Nobody else has to wait for her.
+	h.join("hag@shakespeare.lit/pda", "thirdwitch")
+	assert.Nil(t, h.speaks("hag@shakespeare.lit/pda", 0))
+}
+
+// What a person has used up moves with the room, and is forgotten by a restart;
+// what has filled up again is kept nowhere.
+//
+// rows: E13, E36, L14
+func TestRateMovesWithTheRoom(t *testing.T) {
+	h := open(t, muc.Config{Rates: muc.Rates{
+		Messages: muc.Rate{Burst: 1, Every: time.Minute},
+		Presence: muc.Rate{Burst: 2, Every: time.Minute},
+	}})
+	const wicca = "wicca@shakespeare.lit/laptop"
+	h.join(wicca, "secondwitch")
+	require.Nil(t, h.speaks(wicca, 0))
+
+	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	replayed, err := muc.Restore(h.cfg, nil, h.log)
+	require.NoError(t, err)
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
+	h.room = moved
+	assert.NotNil(t, h.speaks(wicca, 0))
+
+	var durable []muc.Event
+	for _, ev := range h.log {
+		if ev.Durable() {
+			durable = append(durable, ev)
+		}
+	}
+	restarted, err := muc.Restore(h.cfg, nil, durable)
+	require.NoError(t, err)
+	assert.NotContains(t, string(restarted.Snapshot(muc.Live)), "spent")
+
+	h.now = h.now.Add(10 * time.Minute)
+	h.say("crone@shakespeare.lit/desktop", "Fire burn")
+	assert.NotContains(t, string(h.room.Snapshot(muc.Live)), `"spent"`)
+}
+
+// However many come and go, a room remembers only those who would have to wait.
+//
+// rows: L12
+func TestRateForgets(t *testing.T) {
+	h := open(t, muc.Config{Rates: muc.Rates{Presence: muc.Rate{Burst: 3, Every: time.Second}}})
+	small := 0
+	for i := range 1000 {
+		from := fmt.Sprintf("hag%d@shakespeare.lit/pda", i)
+		require.Nil(t, h.join(from, "hag").Refused)
+		h.send(`<presence type='unavailable' from='` + from + `' to='coven@chat.shakespeare.lit/hag'/>`)
+		if size := len(h.room.Snapshot(muc.Live)); i == 100 {
+			small = size
+		} else if i > 100 {
+			require.InDelta(t, small, size, 200)
+		}
+	}
+}
+
+// A rate that makes no sense is the host's fault.
+func TestRateIsChecked(t *testing.T) {
+	for _, bad := range []muc.Rates{
+		{Messages: muc.Rate{Burst: -1, Every: time.Second}},
+		{Presence: muc.Rate{Burst: 1, Every: -time.Second}},
+		{Presence: muc.Rate{Burst: 1 << 40, Every: time.Hour}},
+	} {
+		_, err := muc.New(muc.Config{Room: muc.MustParseJID("coven@chat.shakespeare.lit"),
+			Secret: []byte("a secret of sixteen bytes or more"), Rates: bad})
+		assert.ErrorIs(t, err, muc.ErrConfig, "%+v", bad)
+	}
+}

@@ -1,0 +1,181 @@
+package muc_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// registration is a registration form that somebody fills in: names and values
+// in turn. The first is the nick.
+func registration(from, nick string, fields ...string) string {
+	s := `<iq type='set' id='r' from='` + from + `' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
+		`<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>` + nick + `</value></field>`
+	for i := 0; i+1 < len(fields); i += 2 {
+		s += `<field var='` + fields[i] + `'><value>` + fields[i+1] + `</value></field>`
+	}
+	return s + `</x></query></iq>`
+}
+
+// The host's policy sees what was filled in, and so does whoever reads the log.
+//
+// rows: F4, F11
+func TestMayRegister(t *testing.T) {
+	var seen []muc.RegisterRequest
+	h := open(t, muc.Config{
+		Registration: muc.RegistrationOpen,
+		RegistrationFields: []muc.RegistrationField{
+			{Var: "muc#register_email", Label: "Email Address", Type: muc.TextSingle, Required: true},
+			{Var: "x-house", Label: "House", Type: muc.ListMulti, Options: []string{"Capulet", "Montague"}},
+		},
+		MayRegister: func(q muc.RegisterRequest) *muc.StanzaError {
+			seen = append(seen, q)
+			if q.Nick == "Macbeth" {
+				return &muc.StanzaError{Condition: muc.NotAllowed}
+			}
+			return nil
+		},
+	})
+	hag := muc.MustParseJID("hag66@shakespeare.lit")
+
+	fx := h.send(`<iq type='get' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'/></iq>`)
+	require.Nil(t, fx.Refused)
+	fx = h.send(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.NotAllowed, fx.Refused.Condition)
+	assert.Empty(t, fx.Events)
+
+	fx = h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
+
+	answers := []muc.FieldValue{
+		{Var: "muc#register_email", Values: []string{"hag66@witchesonline"}},
+		{Var: "x-house", Values: []string{"Capulet"}},
+	}
+	assert.Equal(t, []muc.RegisterRequest{
+		{JID: hag, Affiliation: muc.None},
+		{JID: hag, Affiliation: muc.None, Nick: "Macbeth", Answers: []muc.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
+		{JID: hag, Affiliation: muc.None, Nick: "thirdwitch", Answers: answers},
+	}, seen)
+	require.Len(t, fx.Events, 2)
+	assert.Equal(t, &muc.AffiliationChanged{JID: hag, Old: muc.None, New: muc.Member}, fx.Events[0].Body)
+	assert.Equal(t, &muc.Registered{JID: hag, Nick: "thirdwitch", Key: "thirdwitch", Answers: answers}, fx.Events[1].Body)
+}
+
+// A field that no form can have is a fault of the host, found when the room is made.
+//
+// rows: F11
+func TestRegistrationFieldsAreChecked(t *testing.T) {
+	for name, f := range map[string]muc.RegistrationField{
+		"without a name":          {Type: muc.TextSingle},
+		"the room's own":          {Var: "muc#register_roomnick", Type: muc.TextSingle},
+		"of an unknown type":      {Var: "x-house", Type: "text-private"},
+		"a list without options":  {Var: "x-house", Type: muc.ListSingle},
+		"options without a list":  {Var: "x-house", Type: muc.TextSingle, Options: []string{"Capulet"}},
+		"with what is no text":    {Var: "x-house", Type: muc.TextSingle, Label: "\x00"},
+		"the same as one before":  {Var: "x-twice", Type: muc.TextSingle},
+		"the verdict of an admin": {Var: "muc#register_allow", Type: muc.Boolean},
+	} {
+		_, err := muc.New(muc.Config{
+			Room: muc.MustParseJID("coven@chat.shakespeare.lit"), Secret: []byte("a secret of sixteen bytes or more"),
+			RegistrationFields: []muc.RegistrationField{{Var: "x-twice", Type: muc.TextMulti}, f},
+		})
+		assert.ErrorIs(t, err, muc.ErrConfig, name)
+	}
+}
+
+// Requests to register outlive a restart of the host, which is what an admin's
+// approval may take; so do their deadlines.
+//
+// rows: F9, H44
+func TestRegistrationRequestsAreDurable(t *testing.T) {
+	h := open(t, muc.Config{Registration: muc.RegistrationApproved, RegistrationTimeout: time.Hour, Defaults: muc.RoomConfig{Persistent: true}})
+	fx := h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch"))
+	require.Nil(t, fx.Refused)
+	asked := h.now
+
+	var durable []muc.Event
+	for _, ev := range h.log {
+		if ev.Durable() {
+			durable = append(durable, ev)
+		}
+	}
+	for name, restored := range map[string]func() (*muc.Room, error){
+		"from durable events":     func() (*muc.Room, error) { return muc.Restore(h.cfg, nil, durable) },
+		"from a durable snapshot": func() (*muc.Room, error) { return muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil) },
+	} {
+		room, err := restored()
+		require.NoError(t, err, name)
+		requests := slices.Collect(room.RegistrationRequests())
+		require.Len(t, requests, 1, name)
+		assert.Equal(t, muc.RegistrationRequested{
+			JID: muc.MustParseJID("hag66@shakespeare.lit"), Nick: "thirdwitch", Key: "thirdwitch", Deadline: asked.Add(time.Hour),
+		}, requests[0], name)
+		assert.Equal(t, asked.Add(time.Hour), room.Deadline(), name)
+
+		fx, err := room.Tick(asked.Add(time.Hour))
+		require.NoError(t, err, name)
+		require.Len(t, fx.Events, 1, name)
+		assert.Equal(t, &muc.RegistrationClosed{JID: requests[0].JID, How: muc.RequestExpired}, fx.Events[0].Body, name)
+		assert.Empty(t, slices.Collect(room.RegistrationRequests()), name)
+		assert.True(t, room.Deadline().IsZero(), name)
+	}
+}
+
+// Whoever decides in the host's name needs the privilege; a request that is not
+// there is no request.
+//
+// rows: F9
+func TestDecideRegistration(t *testing.T) {
+	h := open(t, muc.Config{Registration: muc.RegistrationApproved})
+	hag := muc.MustParseJID("hag66@shakespeare.lit")
+	require.Nil(t, h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
+	before := h.room.Snapshot(muc.Live)
+
+	_, err := h.room.Do(h.tick(), muc.DecideRegistration{JID: hag, Allow: true, As: hag})
+	assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Forbidden})
+	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
+	assert.ErrorIs(t, err, muc.ErrNotFound)
+	assert.Equal(t, before, h.room.Snapshot(muc.Live))
+
+	fx := h.do(muc.DecideRegistration{JID: hag, Allow: true, As: muc.MustParseJID("crone@shakespeare.lit/desktop")})
+	changed, ok := fx.Events[0].Body.(*muc.AffiliationChanged)
+	require.True(t, ok)
+	assert.Equal(t, "crone@shakespeare.lit/desktop", changed.Actor.JID.String())
+	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))
+	for j, nick := range h.room.Registrations() {
+		assert.Equal(t, hag, j)
+		assert.Equal(t, "thirdwitch", nick)
+	}
+
+	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: hag})
+	assert.ErrorIs(t, err, muc.ErrNotFound)
+}
+
+// One field cannot hold more than Limits.FieldBytes, however many values it has.
+//
+// rows: L12
+func TestRegistrationAnswersAreBounded(t *testing.T) {
+	h := open(t, muc.Config{
+		Registration:       muc.RegistrationApproved,
+		RegistrationFields: []muc.RegistrationField{{Var: "muc#register_faqentry", Type: muc.TextMulti}},
+		Limits:             muc.Limits{FieldBytes: 64},
+	})
+	var lines string
+	for i := range 20 {
+		lines += fmt.Sprintf("<value>line %d</value>", i)
+	}
+
+	fx := h.send(`<iq type='set' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
+		`<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>thirdwitch</value></field>` +
+		`<field var='muc#register_faqentry'>` + lines + `</field></x></query></iq>`)
+
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.PolicyViolation, fx.Refused.Condition)
+	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))
+}
