@@ -185,6 +185,36 @@ func ExampleAnswer() {
 	// <iq to='romeo@example.org/pda' from='cellar@chat.example' id='v1' type='result'><query xmlns='jabber:iq:version'><name>Verona</name></query></iq>
 }
 
+// A join may wait for the host: for a challenge to be solved, for an account to be
+// looked up. When the answer comes, all rules are judged again.
+func ExampleConfig_asksJoin() {
+	room, err := muc.New(muc.Config{
+		Room:     muc.MustParseJID("cellar@chat.example"),
+		Secret:   secret,
+		Instant:  true,
+		AsksJoin: func(q muc.JoinRequest) bool { return q.JID.Domain() != "example.org" },
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	enter(room, "Romeo")
+	fx, err := room.Handle(evening, parse(`<presence from='iago@elsewhere.example/x' to='cellar@chat.example/Iago'>
+		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ask := fx.Asks[0]
+	fmt.Println(ask.JID, "wants to be", ask.Nick, "and waits:", len(fx.Outbound), "stanzas")
+	fx, err = room.Do(evening.Add(time.Second), muc.Answer{ID: ask.ID})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("admitted:", len(fx.Outbound), "stanzas")
+	// Output:
+	// iago@elsewhere.example/x wants to be Iago and waits: 0 stanzas
+	// admitted: 4 stanzas
+}
+
 // A room has no clock. It says when it wants to be called, and the host calls.
 func ExampleRoom_Tick() {
 	room, err := muc.New(muc.Config{

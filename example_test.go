@@ -244,9 +244,14 @@ func ExampleOutbound_AppendXML() {
 	// <message xmlns='jabber:client' to='tybalt@example.org/pda' from='cellar@chat.example/Juliet' type='groupchat' id='m1'>
 }
 
-// A bot reads the room's events instead of stanzas, and speaks with Do.
+// A bot that lives in the host is a puppet: an occupant without a session. It
+// reads the room's events instead of stanzas, and speaks by the same rules as
+// everybody else.
 func Example_bot() {
 	room := roomWith("Romeo")
+	if _, err := room.Do(evening, muc.Join{JID: muc.MustParseJID("clock@bots.example/clock"), Nick: "Clock"}); err != nil {
+		log.Fatal(err)
+	}
 	fx, err := room.Handle(evening, parse(`<message from='romeo@example.org/pda' to='cellar@chat.example' type='groupchat' id='m1'>
 		<body>!time</body></message>`))
 	if err != nil {
@@ -257,7 +262,7 @@ func Example_bot() {
 		if !ok || !strings.Contains(said.Payload, "<body>!time</body>") {
 			continue
 		}
-		answer, err := room.Do(evening, muc.Say{Body: said.Nick + ": it is " + ev.Time.Format(time.TimeOnly)})
+		answer, err := room.Do(evening, muc.Say{Nick: "Clock", Body: said.Nick + ": it is " + ev.Time.Format(time.TimeOnly)})
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -267,7 +272,7 @@ func Example_bot() {
 		}
 	}
 	// Output:
-	// cellar@chat.example to [romeo@example.org/pda] Romeo: it is 20:00:00
+	// cellar@chat.example/Clock to [romeo@example.org/pda] Romeo: it is 20:00:00
 }
 
 // Policy is a pure function of the host's that returns nil or a refusal. It is

@@ -57,7 +57,7 @@ var privileges = [...]struct {
 	toRevokeVoice:        {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation"},
 
 	toEnter:            {"Enter Open Room", NoRole, None, ""},
-	toRegister:         {"Register with Open Room", NoRole, None, "only with Config.OpenRegistration"},
+	toRegister:         {"Register with Open Room", NoRole, None, "as Config.Registration says"},
 	toReadMembers:      {"Retrieve Member List", NoRole, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says"},
 	toEnterMembersOnly: {"Enter Members-Only Room", NoRole, Member, ""},
 	toBan:              {"Ban Members and Unaffiliated Users", NoRole, Admin, ""},

@@ -108,7 +108,7 @@ var builtinSettings = map[string]Setting{
 }
 
 // addFields adds a setting for each field that is a truth value, a duration or a
-// rate, and for each limit: open-registration for OpenRegistration, limit-nick-bytes
+// rate, and for each limit: self-kick for SelfKick, limit-nick-bytes
 // for Limits.NickBytes, rate-messages for Rates.Messages.
 func addFields(settings map[string]Setting) {
 	var fields func(t reflect.Type, prefix string, index []int)
