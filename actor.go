@@ -43,6 +43,15 @@ func (r *Room) standing(bare JID) Affiliation {
 	return r.st.affiliationOf(bare)
 }
 
+// notOpenFor refuses to say anything of a room that is not open yet to anybody but
+// its owners (XEP-0045 §7.2.10).
+func (t *turn) notOpenFor(a actor) *StanzaError {
+	if t.r.st.life == Locked && a.aff < Owner {
+		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+	}
+	return nil
+}
+
 // event is how an actor is written down.
 func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
 

@@ -78,7 +78,10 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 // adminGet answers a request for a list of people by affiliation or occupants by
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *turn) adminGet() *StanzaError {
-	q := t.query()
+	a, q := t.actor(), t.query()
+	if refused := t.notOpenFor(a); refused != nil {
+		return refused
+	}
 	items, refused := t.adminItems(q, "9")
 	if refused != nil {
 		return refused
@@ -90,7 +93,7 @@ func (t *turn) adminGet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	a, it := t.actor(), items[0]
+	it := items[0]
 	if it.byRole {
 		return t.listRole(a, it.role, page)
 	}
@@ -137,9 +140,12 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 			people = append(people, p)
 		}
 	}
-	is := part.cut(len(people), func(uid string) (int, bool) {
+	is, refused := part.cut(len(people), func(uid string) (int, bool) {
 		return slices.BinarySearchFunc(people, uid, (*person).compareUID)
 	})
+	if refused != nil {
+		return refused
+	}
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
 		for _, p := range people[is.from:is.to] {
@@ -170,13 +176,16 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		}
 	}
 	// Occupants stand in the order of their numbers, which are never used again.
-	is := part.cut(len(list), func(uid string) (int, bool) {
+	is, refused := part.cut(len(list), func(uid string) (int, bool) {
 		num, err := strconv.ParseUint(uid, 10, 32)
 		if err != nil {
-			return 0, false
+			return nowhere, false
 		}
 		return slices.BinarySearchFunc(list, uint32(num), func(o *occupant, n uint32) int { return cmp.Compare(o.num, n) })
 	})
+	if refused != nil {
+		return refused
+	}
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
 		for _, o := range list[is.from:is.to] {
@@ -193,6 +202,9 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 // have made a right one.
 func (t *turn) adminSet() *StanzaError {
 	a := t.actor()
+	if refused := t.notOpenFor(a); refused != nil {
+		return refused
+	}
 	items, refused := t.adminItems(t.query(), "9")
 	if refused == nil {
 		refused = t.administer(a, items)

@@ -277,7 +277,7 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 	if o, used := s.nicks.get(nick.Key); used && o.person.jid() != target && !x.isRemoved(o) {
 		aff := x.effective(o.person.jid())
 		if aff >= x.actor.aff && !x.actor.host {
-			return nick, refuse(Conflict, "9.3", "the nick is used by somebody of your rank")
+			return nick, refuse(Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
 		}
 		x.remove(o, CauseReserved, aff, "This nickname is reserved")
 	}

@@ -62,25 +62,33 @@ func (r *Room) readPage(q *node, most int) (pageRequest, *StanzaError) {
 // page is a part of a list of count items.
 type page struct{ from, to, count int }
 
+// nowhere is where an item stands whose id tells nothing.
+const nowhere = -1
+
 // cut finds the page in a list of count items. The function finds an item by its
 // id: where it stands, or would stand if it were there still.
-func (p *pageRequest) cut(count int, find func(uid string) (at int, there bool)) page {
+func (p *pageRequest) cut(count int, find func(uid string) (at int, there bool)) (page, *StanzaError) {
 	from, to := 0, count
+	if p.start == afterItem || p.start == beforeItem {
+		at, there := find(p.uid)
+		switch {
+		case at == nowhere:
+			return page{}, refuse(ItemNotFound, "XEP-0059 §2.4", "there is no such place in the list")
+		case p.start == beforeItem:
+			to = at
+		case there:
+			from = at + 1
+		default:
+			from = at
+		}
+	}
 	switch p.start {
 	case atIndex:
 		from = min(p.index, count)
-	case afterItem:
-		at, there := find(p.uid)
-		if from = at; there {
-			from++
-		}
-	case beforeItem:
-		to, _ = find(p.uid)
-		from = max(0, to-p.max)
-	case atLast:
+	case beforeItem, atLast:
 		from = max(0, to-p.max)
 	}
-	return page{from, min(to, from+p.max), count}
+	return page{from, min(to, from+p.max), count}, nil
 }
 
 // pageOf tells which part of a list an answer was, if it was asked for a part or

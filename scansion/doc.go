@@ -165,6 +165,7 @@
 //	nick=strict                  no kindness to emoji
 //	nick-lockdown=…              off, refuse or assign
 //	may-create=JID               the only one who may
+//	is-owner=JID                 who owns all rooms without being on their lists
 //	asks-join=true               who joins waits for the host's answer
 //	answers-iq=NAMESPACE         of requests that the host can answer
 //	registration=…               members, open, approved or none

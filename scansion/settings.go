@@ -93,6 +93,11 @@ var builtinSettings = map[string]Setting{
 		}
 		return err
 	},
+	"is-owner": func(cfg *muc.Config, value string) error {
+		owner, err := muc.ParseJID(value)
+		cfg.IsOwner = func(j muc.JID) bool { return j == owner }
+		return err
+	},
 	"asks-join": func(cfg *muc.Config, value string) error {
 		waits, err := strconv.ParseBool(value)
 		cfg.AsksJoin = func(muc.JoinRequest) bool { return waits }
