@@ -62,7 +62,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 	case at == o:
 		// Another spelling of the same nick: all of its sessions take it.
 	case at != nil:
-		if e := t.space(bare, at, s.affiliationOf(bare), &s.conf); e != nil {
+		if e := t.space(bare, at, r.standing(bare), &s.conf); e != nil {
 			return e
 		}
 		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
@@ -71,7 +71,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 			t.own.tail = statuses(statusSelf, statusNickChanged)
 		}
 	case len(o.sessions) > 1:
-		if e := t.space(bare, nil, s.affiliationOf(bare), &s.conf); e != nil {
+		if e := t.space(bare, nil, r.standing(bare), &s.conf); e != nil {
 			return e
 		}
 		b.Occupant = s.lastOccupant + 1

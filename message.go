@@ -48,7 +48,7 @@ func (t *turn) speaker() (Message, Role, *StanzaError) {
 	if ses, inside := r.st.sessions.get(in.from); inside {
 		return in.spokenBy(ses.occ), ses.occ.role, nil
 	}
-	if r.cfg.SpeakFromOutside && r.st.affiliationOf(in.from.Bare()) >= Admin {
+	if r.cfg.SpeakFromOutside && r.standing(in.from.Bare()) >= Admin {
 		return Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
 	}
 	return Message{}, NoRole, t.outsider("7.4")
@@ -184,7 +184,7 @@ func (t *turn) privateMessage() *StanzaError {
 	if to == nil || len(to.sessions) == 0 {
 		return refuse(ItemNotFound, "7.5", "there is no such occupant")
 	}
-	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.st.affiliationOf(in.from.Bare()), to.role) {
+	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
 		return refuse(Forbidden, "7.5", "private messages are not allowed here")
 	}
 	payload, refused := t.messagePayload()

@@ -86,7 +86,7 @@ func (t *turn) spend(kind RateKind) *StanzaError {
 		return nil
 	}
 	s, bare := &t.r.st, t.in.from.Bare()
-	if s.affiliationOf(bare) >= Admin || s.life == Unborn {
+	if t.r.standing(bare) >= Admin || s.life == Unborn {
 		return nil
 	}
 	full := t.now
