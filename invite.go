@@ -259,6 +259,9 @@ func (r *Room) reach(bare JID) []JID {
 	for _, o := range p.occupants {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
+	if len(list) == 0 {
+		return []JID{bare} // only a puppet of his is inside
+	}
 	return list
 }
 

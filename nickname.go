@@ -141,7 +141,7 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
 	}
 	res, e := r.cfg.Nick(wanted)
-	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize) {
+	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize || !validText(res.Nick)) {
 		e = refuse(JIDMalformed, "17.1", "the nick is empty")
 	}
 	return res, e

@@ -1,0 +1,215 @@
+package muc_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// because is a refusal by its condition alone, for errors.Is.
+func because(c muc.Condition) error { return &muc.StanzaError{Condition: c} }
+
+// refuses carries out commands that must fail and change nothing.
+func (h *harness) refuses(want error, cmds ...muc.Command) {
+	h.t.Helper()
+	for _, cmd := range cmds {
+		was := h.room.Snapshot(muc.Live)
+		fx, err := h.room.Do(h.now, cmd)
+		assert.ErrorIs(h.t, err, want, "%T%+v", cmd, cmd)
+		assert.True(h.t, fx.Events == nil && fx.Outbound == nil && fx.Asks == nil && fx.Refused == nil, "%T%+v", cmd, cmd)
+		assert.Equal(h.t, string(was), string(h.room.Snapshot(muc.Live)), "%T%+v", cmd, cmd)
+	}
+}
+
+// coven is a room with its owner, a member who is participant, and somebody
+// without affiliation.
+func coven(t *testing.T, cfg muc.Config) *harness {
+	h := open(t, cfg)
+	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Affiliation: muc.Member})
+	h.join("wiccarocks@shakespeare.lit/laptop", "secondwitch")
+	h.join("hecate@shakespeare.lit/broom", "thirdwitch")
+	return h
+}
+
+var (
+	crone  = muc.MustParseJID("crone@shakespeare.lit/desktop")
+	wicca  = muc.MustParseJID("wiccarocks@shakespeare.lit/laptop")
+	hecate = muc.MustParseJID("hecate@shakespeare.lit/broom")
+	bard   = muc.MustParseJID("bard@shakespeare.lit/globe")
+)
+
+// A room that is not alive takes no command but to be created, and that once.
+func TestCommandsNeedARoom(t *testing.T) {
+	h := unborn(t, muc.Config{})
+	all := []muc.Command{muc.Configure{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
+		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
+	h.refuses(muc.ErrNotOpen, all...)
+	h.refuses(because(muc.BadRequest), nil)
+	h.refuses(because(muc.JIDMalformed), muc.Create{})
+	h.refuses(because(muc.BadRequest), muc.Create{Owner: crone, Config: muc.RoomConfig{MaxUsers: -1}})
+
+	h.do(&muc.Create{Owner: crone})
+	assert.Equal(t, muc.Open, h.room.State())
+	h.refuses(because(muc.Conflict), muc.Create{Owner: crone})
+	h.do(muc.Destroy{})
+	h.refuses(muc.ErrNotOpen, all...)
+	h.refuses(because(muc.Conflict), muc.Create{Owner: crone})
+}
+
+// What a host gets wrong is an error that says so; nothing changes, and nobody is
+// told.
+func TestCommandsRefused(t *testing.T) {
+	h := coven(t, muc.Config{Limits: muc.Limits{Affiliations: 2}})
+	long, noText := strings.Repeat("x", 1025), "\x00"
+
+	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.Kick{Nick: "Firstwitch"}, muc.Kick{},
+		muc.SetRole{Nick: "nobody", Role: muc.Visitor}, muc.Leave{Nick: "nobody"}, muc.Say{Nick: "nobody", Body: "boo"})
+	h.refuses(because(muc.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
+		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: long}, muc.Destroy{Reason: long}, muc.Destroy{Password: noText},
+		muc.Shutdown{Reason: noText}, muc.SetSubject{Subject: strings.Repeat("x", 4097)}, muc.Say{Body: strings.Repeat("x", 70_000)},
+		muc.Configure{Config: muc.RoomConfig{Name: strings.Repeat("x", 4097)}}, muc.Configure{Config: muc.RoomConfig{Password: noText}},
+		muc.Invite{To: bard, Reason: long})
+	h.refuses(because(muc.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
+		muc.SetAffiliation{JID: hecate, Affiliation: -2}, muc.Say{}, muc.Say{Body: " \n"}, muc.SetSubject{Subject: noText},
+		muc.Say{Body: "boo", Message: parse(`<message><body>boo</body></message>`)}, muc.Say{Message: parse(`<message/>`)},
+		muc.Say{Body: "boo", Nick: "thirdwitch", As: hecate},
+		muc.Configure{Config: muc.RoomConfig{Whois: 7}}, muc.Configure{Config: muc.RoomConfig{AllowPM: 7}})
+	h.refuses(because(muc.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
+	h.refuses(because(muc.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
+		muc.Forget{JID: crone})
+	h.refuses(because(muc.ResourceConstraint), muc.SetAffiliation{JID: bard, Affiliation: muc.Member},
+		muc.SetAffiliation{JID: bard, Affiliation: muc.Outcast})
+	h.refuses(because(muc.NotAllowed), muc.Say{Nick: "thirdwitch", Body: "I never said that"}, muc.Leave{Nick: "thirdwitch"})
+	h.refuses(muc.ErrNotStanza, muc.Say{Message: parse(`<presence/>`)})
+	bad := parse(`<message><body>boo</body></message>`)
+	bad.CreateAttr("id", noText)
+	h.refuses(because(muc.BadRequest), muc.Say{Message: bad})
+}
+
+// As somebody, a command may do what he may, and is shown as his deed.
+func TestCommandsAsSomebody(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.join("crone@shakespeare.lit/phone", "wisewitch")
+	bareCrone, stranger := crone.Bare(), muc.MustParseJID("bard@shakespeare.lit")
+
+	h.refuses(because(muc.Forbidden), muc.Kick{Nick: "thirdwitch", As: wicca}, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, As: wicca.Bare()},
+		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, As: wicca}, muc.Configure{As: wicca}, muc.Destroy{As: wicca},
+		muc.Kick{Nick: "thirdwitch", As: stranger}, muc.SetSubject{Subject: "Trouble", As: wicca})
+	h.refuses(because(muc.Conflict), muc.Kick{Nick: "firstwitch", As: crone}, muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast, As: bareCrone})
+	h.refuses(because(muc.NotAcceptable), muc.Say{Body: "boo", As: stranger}, muc.SetSubject{As: muc.MustParseJID("crone@shakespeare.lit/attic")},
+		muc.Invite{To: bard, As: stranger})
+
+	fx := h.do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush", As: bareCrone})
+	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='firstwitch'/><reason>hush</reason>`)
+	h.refuses(because(muc.Forbidden), muc.Say{Body: "mute", As: hecate})
+
+	fx = h.do(muc.Say{Body: "By the pricking of my thumbs", As: wicca})
+	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/secondwitch'`)
+	fx = h.do(muc.SetSubject{Subject: "Trouble", As: crone})
+	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/firstwitch'`)
+	_, nick := h.room.Subject()
+	assert.Equal(t, "firstwitch", nick)
+
+	fx = h.do(muc.Destroy{As: bareCrone, Reason: "done"})
+	assert.Equal(t, bareCrone, fx.Events[len(fx.Events)-1].Body.(*muc.RoomDestroyed).Actor.JID)
+}
+
+// The host needs no privilege, and nobody is shown as the actor.
+func TestCommandsOfTheHost(t *testing.T) {
+	h := coven(t, muc.Config{})
+
+	fx := h.do(muc.Kick{Nick: "firstwitch", Reason: "spam"})
+	got := sentTo(fx, wicca.String())
+	require.Len(t, got, 1)
+	assert.NotContains(t, got[0], "<actor")
+	assert.Contains(t, got[0], "<reason>spam</reason>")
+
+	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
+	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
+	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.None})
+	for j, nick := range h.room.Registrations() {
+		assert.Equal(t, "bard@shakespeare.lit Bard", j.String()+" "+nick)
+	}
+	h.do(muc.Configure{Config: muc.RoomConfig{Persistent: true, Name: "The Heath"}})
+	assert.Equal(t, "The Heath", h.room.Summary().Name)
+	h.do(muc.Shutdown{Reason: "until tomorrow"})
+	assert.True(t, h.room.Idle())
+	assert.Equal(t, muc.Open, h.room.State())
+}
+
+// What the host says in the room's name comes from the room, is archived like
+// anything said, and holds nothing that would pass for the room's own marks.
+func TestSayAsTheRoom(t *testing.T) {
+	h := coven(t, muc.Config{MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return &muc.StanzaError{Condition: muc.Forbidden} }})
+
+	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
+		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
+	require.Len(t, fx.Events, 1)
+	said := fx.Events[0].Body.(*muc.MessageArchived)
+	assert.Equal(t, `<body>Backup tonight</body><x xmlns='urn:example' a='&lt;'/>`, said.Payload)
+	assert.Equal(t, `<message to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' type='groupchat' id='b1' xml:lang='en'>`+said.Payload+
+		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, sentTo(fx, hecate.String())[0])
+
+	h.do(muc.Say{Message: parse(`<message><subject>Toil</subject><subject xml:lang='de'>Mühe</subject></message>`)})
+	subject, nick := h.room.Subject()
+	assert.Equal(t, "Toil", subject)
+	assert.Empty(t, nick)
+	h.do(muc.SetSubject{})
+	subject, _ = h.room.Subject()
+	assert.Empty(t, subject)
+}
+
+// Who is gone is told to those who stay, and never to the one who is gone. A bare
+// JID stands for an account, a domain for a server.
+//
+// rows: L11
+func TestVanished(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.join("hecate@shakespeare.lit/cave", "thirdwitch")
+	h.join("fleance@scotland.lit/pda", "fleance")
+	h.join("donalbain@scotland.lit/pda", "donalbain")
+
+	fx := h.do(muc.Vanished{JID: muc.MustParseJID("nobody@shakespeare.lit")})
+	assert.Empty(t, fx.Events)
+	fx = h.do(muc.Vanished{JID: hecate})
+	assert.Empty(t, sentTo(fx, hecate.String()))
+	assert.Empty(t, sentTo(fx, wicca.String()), "she is inside with another client")
+	fx = h.do(muc.Vanished{JID: hecate.Bare()})
+	require.Len(t, sentTo(fx, wicca.String()), 1)
+	assert.Contains(t, sentTo(fx, wicca.String())[0], `<status code='333'/>`)
+	assert.NotContains(t, sentTo(fx, wicca.String())[0], `code='307'`)
+
+	fx = h.do(muc.Vanished{JID: muc.MustParseJID("scotland.lit")})
+	assert.Len(t, sentTo(fx, wicca.String()), 2)
+	for _, out := range fx.Outbound {
+		for _, to := range out.To() {
+			assert.Equal(t, "shakespeare.lit", to.Domain())
+		}
+	}
+	h.do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
+	assert.Equal(t, muc.Destroyed, h.room.State(), "a temporary room ends with its last occupant")
+}
+
+// Addresses that a host read from its own store are brought to the room's form.
+func TestCommandsNormalise(t *testing.T) {
+	h := coven(t, muc.Config{})
+	var loud, bad muc.JID
+	require.NoError(t, loud.UnmarshalText([]byte("Hecate@SHAKESPEARE.lit/broom")))
+	require.NoError(t, bad.UnmarshalText([]byte("he'cate@shakespeare.lit")))
+
+	h.do(muc.SetAffiliation{JID: loud, Affiliation: muc.Admin})
+	for j, aff := range h.room.Affiliations() {
+		if aff == muc.Admin {
+			assert.Equal(t, hecate.Bare(), j)
+		}
+	}
+	h.refuses(because(muc.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin}, muc.Kick{Nick: "thirdwitch", As: bad},
+		muc.Vanished{JID: bad}, muc.Join{JID: bad, Nick: "Bard"}, muc.Destroy{Alternate: bad}, muc.Say{As: bad, Body: "boo"},
+		muc.Invite{To: bad}, muc.Forget{JID: bad}, muc.Forget{JID: wicca, Heir: bad})
+	h.do(muc.Vanished{JID: loud})
+	assert.Equal(t, 2, h.room.Summary().Occupants)
+}

@@ -1,0 +1,151 @@
+package muc_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// nothingGoesTo fails where something is addressed to a JID or one of its
+// resources.
+func nothingGoesTo(t *testing.T, fx muc.Effects, bare muc.JID) {
+	t.Helper()
+	for _, out := range fx.Outbound {
+		for _, to := range out.To() {
+			assert.NotEqual(t, bare, to.Bare(), "%s", xmlOf(out))
+		}
+	}
+}
+
+// A puppet is an occupant to everybody, and nothing is ever sent to it.
+func TestPuppet(t *testing.T) {
+	h := coven(t, muc.Config{})
+	hear := func(fx muc.Effects) string {
+		t.Helper()
+		nothingGoesTo(t, fx, bard.Bare())
+		got := sentTo(fx, wicca.String())
+		require.Len(t, got, 1)
+		return got[0]
+	}
+
+	in := hear(h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`)}))
+	assert.Contains(t, in, `<status>quill</status><occupant-id`)
+	assert.Contains(t, in, `<item affiliation='none' role='participant'/>`)
+	assert.Empty(t, h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status></presence>`)}).Events)
+	assert.Contains(t, hear(h.do(muc.Join{JID: bard, Nick: "Bard"})), `<item affiliation='none' role='participant'/>`)
+
+	said := hear(h.do(muc.Say{Nick: "Bard", Message: parse(`<message><body>All the world's a stage</body><nick xmlns='http://jabber.org/protocol/nick'>William</nick></message>`)}))
+	assert.Contains(t, said, `from='coven@chat.shakespeare.lit/Bard'`)
+	assert.NotContains(t, said, "William", "a puppet speaks like an occupant, not like the room")
+	var inside []string
+	for o := range h.room.Occupants() {
+		inside = append(inside, fmt.Sprint(o.Nick, " ", o.JID, " ", o.Sessions))
+	}
+	assert.Contains(t, inside, "Bard bard@shakespeare.lit []")
+
+	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Admin})
+	fx := h.do(muc.Kick{Nick: "thirdwitch", As: bard})
+	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='Bard'/>`)
+	fx = h.do(muc.SetSubject{Subject: "Macbeth", Nick: "Bard"})
+	assert.Contains(t, sentTo(fx, wicca.String())[0], `from='coven@chat.shakespeare.lit/Bard'`)
+
+	// To be moved and to be restarted.
+	twin, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
+	twin, err = muc.Restore(h.cfg, nil, h.log)
+	require.NoError(t, err)
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
+
+	out := hear(h.do(muc.Leave{Nick: "Bard", Presence: parse(`<presence><status>exit</status></presence>`)}))
+	assert.Contains(t, out, `<status>exit</status>`)
+	h.refuses(muc.ErrNotFound, muc.Leave{Nick: "Bard"}, muc.Say{Nick: "Bard", Body: "ghost"}, muc.SetSubject{Nick: "Bard"})
+}
+
+// A puppet enters by the rules that hold for people, but for the password.
+func TestPuppetEnters(t *testing.T) {
+	h := coven(t, muc.Config{Limits: muc.Limits{NicksPerPerson: 2}})
+	h.do(muc.SetAffiliation{JID: wicca, Affiliation: muc.Member, Nick: "Wicca"})
+	h.do(muc.SetAffiliation{JID: muc.MustParseJID("evil.lit"), Affiliation: muc.Outcast})
+	h.do(muc.Join{JID: bard, Nick: "Bard"})
+
+	h.refuses(because(muc.Conflict), muc.Join{JID: bard, Nick: "thirdwitch"}, muc.Join{JID: bard, Nick: "WICCA"},
+		muc.Join{JID: wicca, Nick: "secondwitch"}, muc.Join{JID: wicca, Nick: "Bard"},
+		muc.Join{JID: bard.Bare(), Nick: "Bard"})
+	h.refuses(because(muc.Forbidden), muc.Join{JID: muc.MustParseJID("iago@evil.lit"), Nick: "Iago"})
+	h.refuses(because(muc.NotAcceptable), muc.Join{JID: bard, Nick: " "})
+	h.refuses(because(muc.PolicyViolation), muc.Join{JID: bard, Nick: "Will", Presence: parse(`<presence><status>` + fmt.Sprintf("%2000d", 1) + `</status></presence>`)})
+	h.refuses(muc.ErrNotStanza, muc.Join{JID: bard, Nick: "Will", Presence: parse(`<message/>`)})
+	h.do(muc.Join{JID: bard, Nick: "Will"})
+	h.refuses(because(muc.ResourceConstraint), muc.Join{JID: bard, Nick: "William"})
+	h.do(muc.Leave{Nick: "Will"})
+	// Nobody takes a session into a puppet, not even its own account.
+	for _, nick := range []string{"Bard", "bard"} {
+		fx := h.join(bard.String(), nick)
+		require.NotNil(t, fx.Refused)
+		assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	}
+	require.Nil(t, h.join(bard.String(), "Will").Refused)
+	fx := h.send(`<presence from='` + bard.String() + `' to='coven@chat.shakespeare.lit/bard'/>`)
+	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+
+	h.do(muc.Leave{Nick: "Bard"})
+	h.do(muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
+	h.refuses(because(muc.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
+	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member})
+	h.do(muc.Join{JID: bard, Nick: "Bard"})
+	h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Member})
+	h.refuses(because(muc.ServiceUnavailable), muc.Join{JID: hecate, Nick: "Hecate"})
+}
+
+// A puppet without voice is as mute as anybody, and the host's policy judges what
+// it says.
+func TestPuppetSpeaks(t *testing.T) {
+	h := coven(t, muc.Config{
+		MaySpeak: func(q muc.SpeakRequest) *muc.StanzaError {
+			if q.JID == bard && q.Payload == "<body>the Scottish play</body>" {
+				return &muc.StanzaError{Condition: muc.NotAcceptable}
+			}
+			return nil
+		},
+		Rates: muc.Rates{Messages: muc.Rate{Burst: 1, Every: 1e9}},
+	})
+	h.do(muc.Join{JID: bard, Nick: "Bard"})
+	h.refuses(because(muc.NotAcceptable), muc.Say{Nick: "Bard", Body: "the Scottish play"})
+	h.refuses(because(muc.Forbidden), muc.SetSubject{Nick: "Bard", Subject: "Macbeth"})
+	h.do(muc.Say{Nick: "Bard", Body: "Now is the winter"})
+	h.refuses(because(muc.PolicyViolation), muc.Say{Nick: "Bard", Body: "of our discontent"})
+	h.tick()
+	h.do(muc.SetRole{Nick: "Bard", Role: muc.Visitor})
+	h.refuses(because(muc.Forbidden), muc.Say{Nick: "Bard", Body: "made glorious summer"})
+}
+
+// Puppets go when everybody goes, when their account is forgotten, and when they
+// alone would be left under rules that let them stay no more.
+func TestPuppetsGo(t *testing.T) {
+	for name, act := range map[string]muc.Command{
+		"shutdown": muc.Shutdown{}, "forgotten": muc.Forget{JID: bard}, "banned": muc.SetAffiliation{JID: bard, Affiliation: muc.Outcast},
+		"kicked": muc.Kick{Nick: "Bard"}, "evicted": muc.SetAffiliation{JID: wicca, Affiliation: muc.Member, Nick: "Bard"},
+		"members only": muc.Configure{Config: muc.RoomConfig{MembersOnly: true}}, "destroyed": muc.Destroy{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := coven(t, muc.Config{})
+			h.do(muc.Join{JID: bard, Nick: "Bard"})
+			fx := h.do(act)
+			nothingGoesTo(t, fx, bard.Bare())
+			for o := range h.room.Occupants() {
+				assert.NotEqual(t, "Bard", o.Nick)
+			}
+		})
+	}
+	h := coven(t, muc.Config{})
+	h.do(muc.Join{JID: bard, Nick: "Bard"})
+	h.do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
+	assert.Equal(t, 1, h.room.Summary().Occupants, "a puppet has no session that could vanish, and keeps the room")
+	h.do(muc.Leave{Nick: "Bard"})
+	assert.Equal(t, muc.Destroyed, h.room.State())
+}
