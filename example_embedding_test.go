@@ -185,6 +185,50 @@ func ExampleAnswer() {
 	// <iq to='romeo@example.org/pda' from='cellar@chat.example' id='v1' type='result'><query xmlns='jabber:iq:version'><name>Verona</name></query></iq>
 }
 
+// The archive is the host's. The room judges who may read it, asks for what is
+// wanted, and writes it for the reader. A host that keeps the events at hand finds
+// a page with Page; one with a database writes the same as a query.
+func ExampleArchiveQuery_Page() {
+	room, err := muc.New(muc.Config{
+		Room: muc.MustParseJID("cellar@chat.example"), Secret: secret, Instant: true, Archive: true,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	enter(room, "Romeo")
+	var kept []muc.Event
+	for _, body := range []string{"But soft!", "What light?"} {
+		fx, err := room.Do(evening, muc.Say{Body: body})
+		if err != nil {
+			log.Fatal(err)
+		}
+		kept = append(kept, fx.Events...)
+	}
+	fx, err := room.Handle(evening, parse(`<iq from='romeo@example.org/pda' to='cellar@chat.example' type='set' id='a1'>
+		<query xmlns='urn:xmpp:mam:2'/></iq>`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	ask := fx.Asks[0]
+	page, refused := ask.Archive.Page(kept)
+	fx, err = room.Do(evening, muc.Answer{ID: ask.ID, Archive: &page, Refuse: refused})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, out := range fx.Outbound {
+		stanza := out.Stanza()
+		if body := stanza.FindElement("result/forwarded/message/body"); body != nil {
+			fmt.Println(stanza.Tag, body.Text())
+		} else {
+			fmt.Println(stanza.Tag, stanza.SelectAttrValue("type", ""))
+		}
+	}
+	// Output:
+	// message But soft!
+	// message What light?
+	// iq result
+}
+
 // A join may wait for the host: for a challenge to be solved, for an account to be
 // looked up. When the answer comes, all rules are judged again.
 func ExampleConfig_asksJoin() {
