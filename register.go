@@ -171,7 +171,7 @@ func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 		switch {
 		case other.isPuppet(): // the host's to name
 		case o != nil:
-			return nil, refuse(NotAcceptable, "7.10", "you are inside under several nicks, and only one can be registered")
+			return nil, refuse(NotAcceptable, "7.10", "one registers with one nick, not while inside under several")
 		default:
 			o = other
 		}

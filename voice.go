@@ -1,6 +1,9 @@
 package muc
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Visitors ask for voice with a form, and moderators answer with another
 // (XEP-0045 §7.13, §8.6).
@@ -64,7 +67,7 @@ func (t *turn) requestVoice(ses *session) *StanzaError {
 		return refuse(Forbidden, "7.13", "visitors do not ask for voice in this room")
 	case o.role != Visitor:
 		return refuse(UnexpectedRequest, "7.13", "you have voice already").as(TypeModify)
-	case len(t.r.audience().moderators.to) == 0:
+	case !slices.ContainsFunc(s.occupants, func(o *occupant) bool { return o.role == Moderator }):
 		return refuse(RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := 0

@@ -1,0 +1,41 @@
+package muc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// A bot of the host may be the moderator who decides on requests for voice: it
+// reads them among the events, and answers with a command.
+//
+// rows: F13, F14
+func TestBotGrantsVoice(t *testing.T) {
+	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true}})
+	bot := muc.MustParseJID("bot@shakespeare.lit/host")
+	h.do(muc.SetAffiliation{JID: bot, Affiliation: muc.Admin})
+	h.do(muc.Join{JID: bot, Nick: "Bot"})
+	h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+	h.send(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+
+	fx := h.send(`<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
+		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
+		`<field var='muc#role'><value>participant</value></field></x></message>`)
+
+	require.Nil(t, fx.Refused)
+	assert.Empty(t, fx.Outbound, "nothing is ever sent to a puppet")
+	require.Len(t, fx.Events, 1)
+	asked, ok := fx.Events[0].Body.(*muc.VoiceRequested)
+	require.True(t, ok)
+	assert.Equal(t, "hag66@shakespeare.lit/pda", asked.JID.String())
+	assert.Equal(t, "thirdwitch", asked.Nick)
+	assert.False(t, fx.Events[0].Durable())
+
+	fx = h.do(muc.SetRole{Nick: asked.Nick, Role: muc.Participant, As: bot})
+
+	require.Len(t, sentTo(fx, "hag66@shakespeare.lit/pda"), 1)
+	assert.Contains(t, sentTo(fx, "hag66@shakespeare.lit/pda")[0], `<actor nick='Bot'/>`)
+}
