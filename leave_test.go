@@ -1,0 +1,42 @@
+package muc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// A temporary room ends in the step in which its last occupant goes, however he
+// goes; a persistent one stays.
+//
+// rows: F24
+func TestLastLeaveEndsTemporaryRoom(t *testing.T) {
+	for name, gone := range map[string]func(h *harness) muc.Effects{
+		"leaves": func(h *harness) muc.Effects {
+			return h.send(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+		},
+		"bounces": func(h *harness) muc.Effects {
+			return h.send(`<presence type='error' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'>` +
+				`<error type='cancel'><recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+		},
+		"vanishes": func(h *harness) muc.Effects {
+			return h.do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
+		},
+		"is kicked": func(h *harness) muc.Effects { return h.do(muc.Kick{Nick: "firstwitch"}) },
+	} {
+		for _, persistent := range []bool{false, true} {
+			h := open(t, muc.Config{Defaults: muc.RoomConfig{Persistent: persistent}})
+
+			fx := gone(h)
+
+			require.NotEmpty(t, fx.Events, name)
+			_, ends := fx.Events[len(fx.Events)-1].Body.(*muc.RoomDestroyed)
+			assert.Equal(t, !persistent, ends, name)
+			assert.True(t, h.room.Deadline().IsZero(), name)
+			assert.True(t, h.room.Idle(), name)
+		}
+	}
+}
