@@ -61,6 +61,9 @@ type Config struct {
 	Label func(lang, field, label string) string
 	// Info is told to whoever asks what the room is (§6.4).
 	Info []InfoField
+	// ShowActivity tells whoever asks how lively a persistent public room is
+	// (XEP-0502).
+	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, and
 	// answers an [Ask] with an Archive query from it (XEP-0313).
 	Archive bool

@@ -1,6 +1,9 @@
 package muc
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
 // address and at the nodes that belong to it.
@@ -11,7 +14,7 @@ func (t *turn) discoInfo() *StanzaError {
 	node, _ := t.query().attr("node")
 	switch node {
 	case "":
-		t.answer = t.r.writeRoomInfo
+		t.answer = t.writeRoomInfo
 	case nodeReservedNick:
 		return t.reservedNickInfo()
 	case nsTraffic:
@@ -48,7 +51,8 @@ var featurePairs = []struct {
 var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsRetract,
 	nsPing, nsRSM, nsMAM, nsMAMMore}
 
-func (r *Room) writeRoomInfo(w *xmlWriter) {
+func (t *turn) writeRoomInfo(w *xmlWriter) {
+	r := t.r
 	c := &r.st.conf
 	w.start("query", nsDiscoInfo)
 	w.start("identity", "")
@@ -68,7 +72,7 @@ func (r *Room) writeRoomInfo(w *xmlWriter) {
 			w.feature(pair.no)
 		}
 	}
-	w.form("result", nsRoomInfo, "", r.roomInfo())
+	w.form("result", nsRoomInfo, "", r.roomInfo(t.now))
 	w.end()
 }
 
@@ -92,7 +96,7 @@ func (w *xmlWriter) feature(name string) {
 }
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
-func (r *Room) roomInfo() []formField {
+func (r *Room) roomInfo(now time.Time) []formField {
 	c := &r.st.conf
 	fields := []formField{
 		{name: "muc#roominfo_description", typ: "text-single", label: "Description", values: []string{c.Description}},
@@ -108,6 +112,10 @@ func (r *Room) roomInfo() []formField {
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm"} {
 		f := configFieldNamed(name)
 		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
+	}
+	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
+		fields = append(fields, formField{name: activityField, typ: "text-single", label: "Messages per hour",
+			values: []string{r.activity(now)}})
 	}
 	for _, f := range r.cfg.Info {
 		fields = append(fields, formField{name: f.Var, typ: "text-multi", label: f.Label, values: f.Values})

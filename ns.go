@@ -22,6 +22,7 @@ const (
 
 	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
 	nsDiscoItems = "http://jabber.org/protocol/disco#items"
+	nsCorrect    = "urn:xmpp:message-correct:0"
 	nsRSM        = "http://jabber.org/protocol/rsm"
 	nsData       = "jabber:x:data"
 	nsValidate   = "http://jabber.org/protocol/xdata-validate"
@@ -55,3 +56,6 @@ const (
 // nodeReservedNick is the disco node at which one asks for one's reserved nick
 // (XEP-0045 §7.12).
 const nodeReservedNick = "x-roomuser-item"
+
+// activityField is how many messages an hour are sent in a room (XEP-0502).
+const activityField = "{urn:xmpp:muc-activity}message-activity"

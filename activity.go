@@ -1,0 +1,48 @@
+package muc
+
+import (
+	"strconv"
+	"time"
+)
+
+// activityWindow is how far back it matters how lively a room was: XEP-0502 §4
+// would allow three days.
+const activityWindow = 24 * time.Hour
+
+// activity is about how many messages an hour people send (XEP-0502 §3.1). The
+// history that the room has anyway tells it; where that is full and does not reach
+// back far enough, the time counts that it covers.
+func (r *Room) activity(now time.Time) string {
+	since := now.Add(-activityWindow)
+	lists := [...][]*entry{r.st.archived, r.st.kept}
+	for _, list := range lists {
+		if len(list) >= r.cfg.Limits.History && list[0].at.After(since) {
+			since = list[0].at
+		}
+	}
+	n := 0
+	for _, list := range lists {
+		for _, e := range list {
+			if !e.at.Before(since) && e.msg.counts() {
+				n++
+			}
+		}
+	}
+	hours := max(now.Sub(since).Hours(), 1.0/60)
+	return strconv.FormatFloat(float64(n)/hours, 'f', 2, 64)
+}
+
+// counts reports whether a message tells that people talk: it has words, and does
+// not just correct others (XEP-0308).
+func (m *Message) counts() bool {
+	words := false
+	for r := (xmlReader{s: m.Payload}); !r.done(); {
+		switch n := r.node(""); {
+		case n.ns == nsCorrect:
+			return false
+		case n.ns == "" && n.name == "body":
+			words = true
+		}
+	}
+	return words
+}

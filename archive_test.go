@@ -1,0 +1,190 @@
+package muc_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+const archiveQuery = `<iq type='set' id='q1' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+	`<query xmlns='urn:xmpp:mam:2'>%s</query></iq>`
+
+// The host answers a query of the archive with a page of it, or not at all: what
+// the room could not have told it is the host's fault, and the question stays open.
+func TestArchiveAnswers(t *testing.T) {
+	h := open(t, muc.Config{Archive: true, Limits: muc.Limits{ArchivePage: 2}})
+	for i := range 3 {
+		h.say("crone@shakespeare.lit/desktop", fmt.Sprint("double ", i))
+	}
+	fx := h.send(fmt.Sprintf(archiveQuery, ""))
+	require.Len(t, fx.Asks, 1)
+	ask := fx.Asks[0]
+	require.NotNil(t, ask.Archive)
+	assert.Equal(t, 2, ask.Archive.Max)
+	was := h.room.Snapshot(muc.Live)
+	for name, page := range map[string]*muc.ArchivePage{
+		"none":              nil,
+		"too long":          {Messages: messagesOf(h.log)},
+		"no message":        {Messages: []muc.Event{h.log[0]}},
+		"nothing":           {Messages: []muc.Event{{}}},
+		"a message that is": {Messages: []muc.Event{{Body: &muc.MessageArchived{}}}},
+	} {
+		_, err := h.room.Do(h.tick(), muc.Answer{ID: ask.ID, Archive: page})
+		var refused *muc.StanzaError
+		assert.True(t, errors.As(err, &refused), "%s: %v", name, err)
+	}
+	assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+
+	// A room that was moved in between answers like the one that was asked.
+	var moved []muc.Event
+	data, err := json.Marshal(h.log)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(data, &moved))
+	other, err := muc.Restore(h.cfg, nil, moved)
+	require.NoError(t, err)
+	page, refused := ask.Archive.Page(h.log)
+	require.Nil(t, refused)
+	now := h.tick()
+	want, err := h.room.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
+	require.NoError(t, err)
+	got, err := other.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
+	require.NoError(t, err)
+	assert.Len(t, want.Outbound, 3)
+	assert.Equal(t, sentTo(want, "crone@shakespeare.lit/desktop"), sentTo(got, "crone@shakespeare.lit/desktop"))
+
+	_, err = h.room.Do(h.tick(), muc.Answer{ID: ask.ID, Archive: &page})
+	assert.ErrorIs(t, err, muc.ErrNotFound)
+}
+
+func messagesOf(log []muc.Event) (list []muc.Event) {
+	for _, ev := range log {
+		if _, ok := ev.Body.(*muc.MessageArchived); ok {
+			list = append(list, ev)
+		}
+	}
+	return list
+}
+
+// A room of the same name owes nothing to the one that was destroyed: neither its
+// history nor its archive.
+// rows: Q13
+func TestArchiveEndsWithTheRoom(t *testing.T) {
+	h := open(t, muc.Config{Archive: true})
+	h.say("crone@shakespeare.lit/desktop", "forgotten")
+	h.do(muc.Destroy{})
+	end := h.log[len(h.log)-1]
+	assert.True(t, end.Durable())
+	assert.IsType(t, &muc.RoomDestroyed{}, end.Body)
+	page, refused := muc.ArchiveQuery{Max: 10}.Page(h.log)
+	require.Nil(t, refused)
+	assert.Empty(t, page.Messages)
+	assert.Zero(t, page.Count)
+
+	next := open(t, muc.Config{Archive: true})
+	log := append(h.log, next.log...)
+	next.say("crone@shakespeare.lit/desktop", "remembered")
+	log = append(log, next.log[len(next.log)-1])
+	page, refused = muc.ArchiveQuery{Max: 10}.Page(log)
+	require.Nil(t, refused)
+	assert.Len(t, page.Messages, 1)
+}
+
+// A host that archives who came and went finds in the events all that it takes.
+// rows: Q12
+func TestComingAndGoingAreEvents(t *testing.T) {
+	h := open(t, muc.Config{})
+	fx := h.join("hag@shakespeare.lit/pda", "secondwitch")
+	joined := fx.Events[0].Body.(*muc.Joined)
+	assert.Equal(t, "hag@shakespeare.lit/pda", joined.JID.String())
+	assert.Equal(t, "secondwitch", joined.Nick)
+	assert.Equal(t, muc.Participant, joined.Role)
+	assert.NotEmpty(t, joined.OccupantID)
+	assert.Equal(t, h.now, fx.Events[0].Time)
+
+	fx = h.send(`<presence type='unavailable' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/secondwitch'><status>gone</status></presence>`)
+	left := fx.Events[0].Body.(*muc.Left)
+	assert.Equal(t, joined.JID, left.JID)
+	assert.Equal(t, joined.Nick, left.Nick)
+	assert.Equal(t, joined.OccupantID, left.OccupantID)
+	assert.True(t, left.Last)
+	assert.Contains(t, left.Payload, "gone")
+}
+
+// Ids tell nothing: not what the one before was, nor how many there were; and
+// without the secret nobody makes them again.
+// rows: Q16
+func TestIDsAreOpaque(t *testing.T) {
+	opaque := regexp.MustCompile(`^[0-9a-f]{32}$`)
+	seen := map[string]bool{}
+	ids := func(cfg muc.Config) (list []string) {
+		h := open(t, cfg)
+		for range 50 {
+			m := h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*muc.MessageArchived)
+			assert.Regexp(t, opaque, m.StanzaID)
+			list = append(list, m.StanzaID)
+		}
+		return list
+	}
+	first := ids(muc.Config{})
+	for _, id := range append(first, ids(muc.Config{Secret: []byte("another secret of sixteen bytes")})...) {
+		assert.False(t, seen[id], "%s again", id)
+		seen[id] = true
+	}
+	assert.Equal(t, first, ids(muc.Config{}), "the same calls give the same ids")
+	n := 0
+	own := archivedID(open(t, muc.Config{NewID: func() string { n++; return fmt.Sprintf("%032d", n) }}))
+	assert.Regexp(t, `^0{28}\d{4}$`, own)
+}
+
+func archivedID(h *harness) string {
+	return h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*muc.MessageArchived).StanzaID
+}
+
+// An occupant-id is a keyed hash: other rooms and other secrets give the same
+// person others, and the key itself stays inside.
+// rows: S8, S10, S11
+func TestOccupantIDs(t *testing.T) {
+	secret := []byte("a secret of sixteen bytes or more")
+	idIn := func(room string, secret []byte) (string, *muc.Room) {
+		r, err := muc.New(muc.Config{Room: muc.MustParseJID(room), Secret: secret, Instant: true})
+		require.NoError(t, err)
+		h := &harness{t: t, room: r}
+		fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='` + room + `/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+		for _, ev := range fx.Events {
+			if b, ok := ev.Body.(*muc.Joined); ok {
+				assert.Contains(t, xmlOf(fx.Outbound[0]), b.OccupantID)
+				return b.OccupantID, r
+			}
+		}
+		return "", r
+	}
+	here, room := idIn("coven@chat.shakespeare.lit", secret)
+	again, _ := idIn("coven@chat.shakespeare.lit", secret)
+	there, _ := idIn("heath@chat.shakespeare.lit", secret)
+	other, _ := idIn("coven@chat.shakespeare.lit", []byte("another secret of sixteen bytes"))
+	assert.Equal(t, here, again)
+	assert.NotEqual(t, here, there)
+	assert.NotEqual(t, here, other)
+	assert.NotEmpty(t, here)
+	assert.LessOrEqual(t, len(here), 128)
+
+	for _, kind := range []muc.SnapshotKind{muc.Durable, muc.Live} {
+		shot := room.Snapshot(kind)
+		assert.NotContains(t, string(shot), string(secret))
+		assert.NotContains(t, string(shot), fmt.Sprintf("%x", secret))
+		cfg := muc.Config{Room: muc.MustParseJID("coven@chat.shakespeare.lit"), Secret: secret}
+		restored, err := muc.Restore(cfg, shot, nil)
+		require.NoError(t, err)
+		h := &harness{t: t, room: restored}
+		fx := h.send(`<presence from='crone@shakespeare.lit/phone' to='coven@chat.shakespeare.lit/Phone'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+		assert.Contains(t, strings.Join(sentTo(fx, "crone@shakespeare.lit/phone"), ""), here)
+	}
+}
