@@ -7,15 +7,7 @@ import "slices"
 // for tests, this is the archive. An id that is not there is refused with
 // item-not-found, as a [*StanzaError] for Answer.Refuse.
 func (q ArchiveQuery) Page(log []Event) (ArchivePage, *StanzaError) {
-	var all []Event
-	for _, ev := range log {
-		switch m := ev.archived(); {
-		case m != nil && m.StanzaID != "":
-			all = append(all, ev)
-		case isEnd(ev):
-			all = nil // a room of the same name owes nothing to the old one
-		}
-	}
+	all := archiveOf(log)
 	if q.Metadata {
 		if len(all) > 1 {
 			all = []Event{all[0], all[len(all)-1]}
@@ -74,7 +66,22 @@ func (q *ArchiveQuery) passes(ev Event) bool {
 		(len(q.IDs) == 0 || slices.Contains(q.IDs, m.StanzaID))
 }
 
-func isEnd(ev Event) bool {
-	_, ends := ev.Body.(*RoomDestroyed)
-	return ends
+// archiveOf lists what a room's events have put into its archive.
+func archiveOf(log []Event) []Event {
+	var all []Event
+	for _, ev := range log {
+		if m := ev.archived(); m != nil && m.StanzaID != "" {
+			all = append(all, ev)
+		}
+		switch b := ev.Body.(type) {
+		case *MessageRetracted:
+			i := slices.IndexFunc(all, func(ev Event) bool { return ev.archived().StanzaID == b.StanzaID })
+			if i >= 0 {
+				all[i].Body = &MessageArchived{b.Tombstone(*all[i].archived(), ev.Time)}
+			}
+		case *RoomDestroyed:
+			all = nil // a room of the same name owes nothing to the old one
+		}
+	}
+	return all
 }

@@ -64,8 +64,9 @@ type Config struct {
 	// ShowActivity tells whoever asks how lively a persistent public room is
 	// (XEP-0502).
 	ShowActivity bool
-	// Archive says that the host keeps an archive of what events say was spoken, and
-	// answers an [Ask] with an Archive query from it (XEP-0313).
+	// Archive says that the host keeps an archive of what events say was spoken, with
+	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers an
+	// [Ask] with an Archive query from it (XEP-0313).
 	Archive bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.

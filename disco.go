@@ -49,7 +49,7 @@ var featurePairs = []struct {
 
 // features are what rooms can do; offers says which of them this one does.
 var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsRetract,
-	nsPing, nsRSM, nsMAM, nsMAMMore}
+	nsPing, nsRSM, nsMAM, nsMAMMore, nsTombstone}
 
 func (t *turn) writeRoomInfo(w *xmlWriter) {
 	r := t.r
@@ -83,7 +83,7 @@ func (r *Room) offers(feature string) bool {
 		return !r.st.conf.NoVoiceRequests
 	case nsRegister:
 		return r.cfg.Registration != RegistrationNone
-	case nsMAM, nsMAMMore:
+	case nsMAM, nsMAMMore, nsTombstone:
 		return r.archives()
 	}
 	return true

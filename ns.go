@@ -50,6 +50,7 @@ const (
 	nsPubSub     = "http://jabber.org/protocol/pubsub"
 	nsMAM        = "urn:xmpp:mam:2"
 	nsMAMMore    = "urn:xmpp:mam:2#extended"
+	nsTombstone  = "urn:xmpp:message-retract:1#tombstone"
 	nsForward    = "urn:xmpp:forward:0"
 )
 

@@ -1,5 +1,7 @@
 package muc
 
+import "time"
+
 // retract proposes that a message of the speaker's own is taken back, if the
 // turn's message says so (XEP-0424): newcomers are not shown it any more. What it
 // names is the id that the room gave the message. A retraction that is not the
@@ -17,4 +19,16 @@ func (t *turn) retract(m *Message) {
 			return
 		}
 	}
+}
+
+// Tombstone is what an archive shows of a message that was taken back (XEP-0424
+// §4): that there was one, by whom and when, and which message took it back.
+func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
+	w := xmlWriter{}
+	w.start("retracted", nsRetract)
+	w.attr("id", b.ID)
+	w.attr("stamp", at.UTC().Format(eventTime))
+	w.end()
+	of.Lang, of.Payload = "", string(w.b)
+	return of
 }
