@@ -66,6 +66,9 @@ func (t *turn) invite(list []*node) *StanzaError {
 			return e
 		}
 	}
+	if e := t.spendMany(RateMessages, len(list)); e != nil {
+		return e
+	}
 	return set.judge()
 }
 

@@ -19,7 +19,7 @@ type Rate struct {
 // policy-violation and the error type "wait"; it uses nothing up. Admins and
 // owners are exempt.
 type Rates struct {
-	Messages Rate // to everybody, a new subject, private ones, and requests for voice
+	Messages Rate // to everybody, a new subject, private ones, requests for voice, and each invitation
 	Presence Rate // joining, asking for everything again, another nick or availability, registering
 }
 
@@ -77,10 +77,13 @@ func compareRateKeys(a, b rateKey) int {
 	return cmp.Or(compareJIDs(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
 }
 
-// spend takes one token out of the sender's bucket, or refuses him. A bucket is
-// one time: when it will be full again. It is the last of all rules that a
-// handler judges, so that only what is accepted uses anything up.
-func (t *turn) spend(kind RateKind) *StanzaError {
+// spend takes one token out of the sender's bucket, or refuses him.
+func (t *turn) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
+
+// spendMany takes several tokens at once; all there can be, if that is fewer. A
+// bucket is one time: when it will be full again. It is the last of all rules that
+// a handler judges, so that only what is accepted uses anything up.
+func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
 		return nil
@@ -93,9 +96,10 @@ func (t *turn) spend(kind RateKind) *StanzaError {
 	if until, ok := s.spent.get(rateKey{bare, kind}); ok && until.After(full) {
 		full = until
 	}
-	if full.Sub(t.now) > time.Duration(rate.Burst-1)*rate.Every {
+	n = min(n, rate.Burst)
+	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
 	}
-	t.propose(&RateSpent{JID: bare, Kind: kind, Until: full.Add(rate.Every)})
+	t.propose(&RateSpent{JID: bare, Kind: kind, Until: full.Add(time.Duration(n) * rate.Every)})
 	return nil
 }
