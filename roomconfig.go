@@ -189,7 +189,7 @@ var configFields = []*configField{
 	secret,
 	number("muc#roomconfig_maxusers", "Maximum number of occupants (0: no limit of its own)", 0, maxUsers,
 		func(c *RoomConfig) int { return c.MaxUsers }, func(c *RoomConfig, n int) { c.MaxUsers = n }, "none"),
-	choice("muc#roomconfig_whois", "Who may see real addresses", []string{"moderators", "anyone"},
+	choice("muc#roomconfig_whois", "Who may see real addresses", whoisNames,
 		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).
 		coded(func(_, c *RoomConfig) []int {
 			if c.Whois == WhoisAnyone {

@@ -1,0 +1,81 @@
+package muc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// In events and snapshots the values of a configuration stand by the names that
+// the form has for them, so that people can read them.
+
+var whoisNames = []string{"moderators", "anyone"}
+
+// String is the value's name in the form.
+func (w Whois) String() string { return nameIn(whoisNames, int(w)) }
+
+// MarshalText writes the value's name in the form.
+func (w Whois) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads the value's name in the form.
+func (w *Whois) UnmarshalText(text []byte) error {
+	i, err := indexIn(whoisNames, string(text))
+	if err == nil {
+		*w = Whois(i)
+	}
+	return err
+}
+
+// String is the value's name in the form.
+func (a AllowPM) String() string { return nameIn(pmNames, int(a)) }
+
+// MarshalText writes the value's name in the form.
+func (a AllowPM) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the value's name in the form.
+func (a *AllowPM) UnmarshalText(text []byte) error {
+	i, err := indexIn(pmNames, string(text))
+	if err == nil {
+		*a = AllowPM(i)
+	}
+	return err
+}
+
+// String is the names of the roles, by rank, with blanks between them.
+func (s RoleSet) String() string {
+	var names []string
+	for r, name := range roleNames {
+		if s.Has(Role(r)) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// MarshalText writes the names of the roles.
+func (s RoleSet) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the names of roles.
+func (s *RoleSet) UnmarshalText(text []byte) error {
+	set, err := parseRoles(strings.Fields(string(text)))
+	if err != nil {
+		return fmt.Errorf("%w: roles %q", ErrCorrupt, text)
+	}
+	*s = set
+	return nil
+}
+
+func nameIn(names []string, i int) string {
+	if i >= len(names) {
+		return fmt.Sprintf("unknown(%d)", i)
+	}
+	return names[i]
+}
+
+func indexIn(names []string, name string) (int, error) {
+	i := slices.Index(names, name)
+	if i < 0 {
+		return 0, fmt.Errorf("%w: no value %q", ErrCorrupt, name)
+	}
+	return i, nil
+}
