@@ -12,7 +12,7 @@ import (
 var whoisNames = []string{"moderators", "anyone"}
 
 // String is the value's name in the form.
-func (w Whois) String() string { return nameIn(whoisNames, int(w)) }
+func (w Whois) String() string { return option(whoisNames, int(w)) }
 
 // MarshalText writes the value's name in the form.
 func (w Whois) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
@@ -27,7 +27,7 @@ func (w *Whois) UnmarshalText(text []byte) error {
 }
 
 // String is the value's name in the form.
-func (a AllowPM) String() string { return nameIn(pmNames, int(a)) }
+func (a AllowPM) String() string { return option(pmNames, int(a)) }
 
 // MarshalText writes the value's name in the form.
 func (a AllowPM) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
@@ -63,13 +63,6 @@ func (s *RoleSet) UnmarshalText(text []byte) error {
 	}
 	*s = set
 	return nil
-}
-
-func nameIn(names []string, i int) string {
-	if i >= len(names) {
-		return fmt.Sprintf("unknown(%d)", i)
-	}
-	return names[i]
 }
 
 func indexIn(names []string, name string) (int, error) {
