@@ -43,10 +43,10 @@ func (r *Room) standing(bare JID) Affiliation {
 	return r.st.affiliationOf(bare)
 }
 
-// notOpenFor refuses to say anything of a room that is not open yet to anybody but
-// its owners (XEP-0045 §7.2.10).
-func (t *turn) notOpenFor(a actor) *StanzaError {
-	if t.r.st.life == Locked && a.aff < Owner {
+// closedTo refuses to say anything of a room that is not open yet to anybody but
+// its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
+func (s *state) closedTo(aff Affiliation) *StanzaError {
+	if s.life == Locked && aff < Owner {
 		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
 	}
 	return nil

@@ -79,7 +79,7 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *turn) adminGet() *StanzaError {
 	a, q := t.actor(), t.query()
-	if refused := t.notOpenFor(a); refused != nil {
+	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
 	}
 	items, refused := t.adminItems(q, "9")
@@ -202,7 +202,7 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 // have made a right one.
 func (t *turn) adminSet() *StanzaError {
 	a := t.actor()
-	if refused := t.notOpenFor(a); refused != nil {
+	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
 	}
 	items, refused := t.adminItems(t.query(), "9")

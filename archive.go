@@ -126,10 +126,11 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 // (XEP-0313 §6.1.2), and where that takes a password, who is inside or affiliated.
 func (r *Room) mayReadArchive(a actor) *StanzaError {
 	s := &r.st
+	if e := s.closedTo(a.aff); e != nil {
+		return e
+	}
 	_, inside := s.sessions.get(a.jid)
 	switch {
-	case s.life == Locked && a.aff < Owner:
-		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
 	case !mayEnter(a.aff, &s.conf), s.conf.Password != "" && a.aff < Member && !inside:
 		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	case r.cfg.MayReadArchive != nil:

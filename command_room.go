@@ -40,7 +40,7 @@ func (c Configure) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	if a.aff < Owner {
+	if !a.aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	conf, e := t.r.checkConfig(&c.Config)
@@ -91,7 +91,7 @@ func (c Destroy) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	if a.aff < Owner {
+	if !a.aff.may(toDestroy) {
 		return refuse(Forbidden, "10.9", "only owners destroy the room")
 	}
 	for _, s := range [...]string{c.Reason, c.Password} {

@@ -80,10 +80,11 @@ func (t *turn) mayInvite(a actor) *StanzaError {
 	if t.r.cfg.VisitorsInvite {
 		least = Visitor
 	}
+	if e := s.closedTo(a.aff); e != nil {
+		return e
+	}
 	switch {
 	case a.host:
-	case a.nick == "" && s.life == Locked && a.aff < Owner:
-		return refuse(ItemNotFound, "17.2", "the room is not open yet")
 	case a.nick == "" && a.aff < Admin:
 		return refuse(NotAcceptable, "7.8.2", "you are not in the room")
 	case a.role < least:

@@ -17,7 +17,7 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 	switch {
 	case subject && !r.st.conf.maySetSubject(role):
 		return refuse(Forbidden, "8.1", "you may not change the subject")
-	case role < Participant:
+	case !role.may(toSpeak):
 		return refuse(Forbidden, "7.4", "you have no voice in this room")
 	}
 	var refused *StanzaError
@@ -62,8 +62,8 @@ func (in *stanza) spokenBy(o *occupant) Message {
 // outsider refuses what only occupants may do. A room that is not open yet is not
 // there for anybody else (§17.2).
 func (t *turn) outsider(section string) *StanzaError {
-	if t.r.st.life == Locked {
-		return refuse(ItemNotFound, "17.2", "the room is not open yet")
+	if e := t.r.st.closedTo(t.actor().aff); e != nil {
+		return e
 	}
 	return refuse(NotAcceptable, section, "you are not in the room")
 }

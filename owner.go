@@ -6,7 +6,7 @@ import (
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *turn) ownerGet() *StanzaError {
-	if t.actor().aff < Owner {
+	if !t.actor().aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	if q := t.query(); len(q.kids) > 0 {
@@ -55,7 +55,7 @@ func (r *Room) localize(lang string, fields []formField) {
 // or the end of the room (§10.9).
 func (t *turn) ownerSet() *StanzaError {
 	a := t.actor()
-	if a.aff < Owner {
+	if !a.aff.may(toConfigure) {
 		t.echo = t.in.body
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}

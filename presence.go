@@ -114,9 +114,10 @@ func (t *turn) owe(x *node, conf *RoomConfig, nickChanged, birth bool) {
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
 func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool) *StanzaError {
-	switch s := &t.r.st; {
-	case s.life == Locked && aff != Owner:
-		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+	if e := t.r.st.closedTo(aff); e != nil {
+		return e
+	}
+	switch {
 	case aff == Outcast:
 		return refuse(Forbidden, "7.2.7", "you are banned from this room")
 	case !mayEnter(aff, conf):

@@ -251,63 +251,65 @@ func TestDefaultRoles(t *testing.T) {
 	}
 }
 
-// Every change of a role by every moderator: the state chart of §5.1.3 with what
-// chapters 8 and 9 say about rank. Rows are affiliations of the moderator, columns
+// roleCharts are the state chart of §5.1.3 with what chapters 8 and 9 say about
+// rank, for each change of a role. Rows are affiliations of the moderator, columns
 // those of the target; "-" is a target that cannot have the role.
-//
-// rows: A16, A17, A18, G13, G14, G21, H38, H40, K24
-func TestRoleStateChart(t *testing.T) {
-	charts := map[string]string{
-		// Exit room or be kicked by a moderator; not by one with a lower affiliation (8.2).
-		"visitor none, participant none": `
+var roleCharts = map[string]string{
+	// Exit room or be kicked by a moderator; not by one with a lower affiliation (8.2).
+	"visitor none, participant none": `
 |        | none | member | admin | owner |
 | none   | ok   | not-allowed | - | - |
 | member | ok   | ok | - | - |
 | admin  | ok   | ok | - | - |
 | owner  | ok   | ok | - | - |`,
-		// Be kicked by an admin or owner.
-		"moderator none": `
+	// Be kicked by an admin or owner.
+	"moderator none": `
 |        | none | member | admin | owner |
 | none   | not-allowed | not-allowed | not-allowed | not-allowed |
 | member | not-allowed | not-allowed | not-allowed | not-allowed |
 | admin  | ok | ok | ok | not-allowed |
 | owner  | ok | ok | ok | ok |`,
-		// Moderator grants voice.
-		"visitor participant": `
+	// Moderator grants voice.
+	"visitor participant": `
 |        | none | member | admin | owner |
 | none   | ok | ok | - | - |
 | member | ok | ok | - | - |
 | admin  | ok | ok | - | - |
 | owner  | ok | ok | - | - |`,
-		// Moderator revokes voice; not at or above his own affiliation (8.4).
-		"participant visitor": `
+	// Moderator revokes voice; not at or above his own affiliation (8.4).
+	"participant visitor": `
 |        | none | member | admin | owner |
 | none   | ok | not-allowed | - | - |
 | member | ok | not-allowed | - | - |
 | admin  | ok | ok | - | - |
 | owner  | ok | ok | - | - |`,
-		// Admin or owner changes role to visitor; nobody an admin's or owner's (8.4).
-		"moderator visitor": `
+	// Admin or owner changes role to visitor; nobody an admin's or owner's (8.4).
+	"moderator visitor": `
 |        | none | member | admin | owner |
 | none   | not-allowed | not-allowed | not-allowed | not-allowed |
 | member | not-allowed | not-allowed | not-allowed | not-allowed |
 | admin  | ok | ok | not-allowed | not-allowed |
 | owner  | ok | ok | not-allowed | not-allowed |`,
-		// Admin or owner revokes moderator status; nobody an admin's or owner's (9.7).
-		"moderator participant": `
+	// Admin or owner revokes moderator status; nobody an admin's or owner's (9.7).
+	"moderator participant": `
 |        | none | member | admin | owner |
 | none   | forbidden | forbidden | forbidden | forbidden |
 | member | forbidden | forbidden | forbidden | forbidden |
 | admin  | ok | ok | not-allowed | not-allowed |
 | owner  | ok | ok | not-allowed | not-allowed |`,
-		// Admin or owner grants moderator status.
-		"visitor moderator, participant moderator": `
+	// Admin or owner grants moderator status.
+	"visitor moderator, participant moderator": `
 |        | none | member | admin | owner |
 | none   | forbidden | forbidden | - | - |
 | member | forbidden | forbidden | - | - |
 | admin  | ok | ok | - | - |
 | owner  | ok | ok | - | - |`,
-	}
+}
+
+// Every change of a role by everybody.
+//
+// rows: A16, A17, A18, G13, G14, G21, H38, H40, K24
+func TestRoleStateChart(t *testing.T) {
 	try := func(role muc.Role, actor, target muc.Affiliation, from, to string) string {
 		s := newStage(t, muc.Config{}, muc.RoomConfig{})
 		s.enter(s.target, "secondwitch", target, roleNamed(t, from))
@@ -321,7 +323,7 @@ func TestRoleStateChart(t *testing.T) {
 		assert.True(t, strings.Contains(xmlOf(fx.Outbound[0]), `<item role='`+to+`' nick='secondwitch'/>`), "the item comes back")
 		return string(fx.Refused.Condition)
 	}
-	for changes, chart := range charts {
+	for changes, chart := range roleCharts {
 		for _, change := range strings.Split(changes, ", ") {
 			from, to, _ := strings.Cut(change, " ")
 			for actor, row := range cells(t, chart) {

@@ -68,11 +68,13 @@ func (t *turn) registerGet() *StanzaError {
 func (t *turn) registrant() (Affiliation, *StanzaError) {
 	s, mode := &t.r.st, t.r.cfg.Registration
 	aff := t.r.standing(t.in.from.Bare())
-	switch {
-	case mode == RegistrationNone:
+	if mode == RegistrationNone {
 		return aff, refuse(ServiceUnavailable, "7.10", "this room knows no registration")
-	case s.life == Locked && aff != Owner:
-		return aff, refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+	}
+	if e := s.closedTo(aff); e != nil {
+		return aff, e
+	}
+	switch {
 	case aff == Outcast:
 		return aff, refuse(Forbidden, "7.10", "you are banned from this room")
 	case aff == None && mode == RegistrationMembers:

@@ -64,7 +64,7 @@ func (t *turn) expireRequests() {
 // does not have.
 func (t *turn) judgeRegistration(x *node) *StanzaError {
 	a := t.actor()
-	if a.aff < Admin {
+	if !a.aff.may(toEditMembers) {
 		return refuse(Forbidden, "9.9", "only admins decide who registers")
 	}
 	sub, refused := t.r.readSubmission(x, nsRegForm, "9.9")
@@ -120,7 +120,7 @@ func (c DecideRegistration) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	if a.aff < Admin {
+	if !a.aff.may(toEditMembers) {
 		return refuse(Forbidden, "9.9", "only admins decide who registers")
 	}
 	b := t.r.st.requestOf(asks.Bare())

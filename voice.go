@@ -102,7 +102,7 @@ func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
 // address and the nick must be those of one visitor. Somebody who has voice by
 // now needs no other.
 func (t *turn) judgeVoice(a actor, sub *submission) *StanzaError {
-	if a.role < Moderator {
+	if !a.role.may(toGrantVoice) {
 		return refuse(Forbidden, "8.6", "only moderators grant voice")
 	}
 	allow := sub.field(fieldRequestAllow)
