@@ -16,6 +16,8 @@ func (w *world) check(in input, before, after *truth, fx muc.Effects, err error)
 	w.deliver(in, before, after, fx)
 	w.checkAnswer(in, fx)
 	w.checkBelief(after)
+	w.checkEntry(fx)
+	w.checkLimits(after)
 }
 
 // checkReplay: a room that follows the events is the room, and the durable ones
