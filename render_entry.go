@@ -1,6 +1,9 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // renderArrival tells everybody else of a session that came in; its own share is
 // renderEntry's.
@@ -51,13 +54,14 @@ func (t *turn) renderAbsentMembers(to []JID) {
 }
 
 // absentMembers lists, by JID, the affiliated with a reserved nick who are not
-// inside.
+// inside. Only those with a nick are looked at, not everybody whom the room knows.
 func (s *state) absentMembers() []*person {
 	var list []*person
-	for _, j := range sortedKeys(&s.persons, compareJIDs) {
-		if p, _ := s.persons.get(j); p.nick != "" && p.aff >= Member && len(p.occupants) == 0 {
+	for _, key := range sortedKeys(&s.reserved, strings.Compare) {
+		if p, _ := s.reserved.get(key); p.aff >= Member && len(p.occupants) == 0 {
 			list = append(list, p)
 		}
 	}
+	slices.SortFunc(list, func(a, b *person) int { return compareJIDs(a.jid(), b.jid()) })
 	return list
 }
