@@ -42,6 +42,26 @@ func TestMayJoin(t *testing.T) {
 	assert.Empty(t, judged, "what the room refuses is not the host's to judge")
 }
 
+// TestRoomCreationLimits is the host's own rule for who makes rooms, and how many.
+// rows: C31, L13
+func TestRoomCreationLimits(t *testing.T) {
+	made := map[muc.JID]int{muc.MustParseJID("hag66@shakespeare.lit"): 3}
+	h := unborn(t, muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
+		if made[creator] >= 3 {
+			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "three rooms are enough"}
+		}
+		return nil
+	}})
+	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.ResourceConstraint, fx.Refused.Condition)
+	assert.Empty(t, fx.Events)
+	assert.Equal(t, muc.Unborn, h.room.State())
+	assert.Nil(t, h.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
+	assert.Equal(t, muc.Locked, h.room.State())
+	assert.Nil(t, h.join("crone@shakespeare.lit/laptop", "firstwitch").Refused, "the room exists now")
+}
+
 // TestRefusedCreatorLeavesNothing: who may not make the room leaves it unborn.
 // rows: C31
 func TestRefusedCreatorLeavesNothing(t *testing.T) {
