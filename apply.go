@@ -38,6 +38,9 @@ func (s *state) follows(ev Event) error {
 	if !next {
 		return fmt.Errorf("%w: %d.%d after %d.%d", ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
 	}
+	if ev.Time.After(lastTime) {
+		return fmt.Errorf("%w: event %d.%d is at the end of time", ErrCorrupt, ev.Seq, ev.Sub)
+	}
 	if ev.Time.Before(s.at) {
 		return fmt.Errorf("%w: event %d.%d goes back in time", ErrCorrupt, ev.Seq, ev.Sub)
 	}

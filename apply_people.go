@@ -181,8 +181,8 @@ func (s *state) applyPuppet(b *Joined) error {
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
 func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, error) {
-	if _, taken := s.nicks.get(key); taken || num <= s.lastOccupant {
-		return nil, badEvent("nick or occupant number is taken")
+	if _, taken := s.nicks.get(key); taken || num <= s.lastOccupant || nick == "" || key == "" {
+		return nil, badEvent("no nick, or it or the occupant number is taken")
 	}
 	p := s.person(bare)
 	o := &occupant{num: num, nick: nick, key: key, person: p}

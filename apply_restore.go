@@ -10,7 +10,11 @@ import (
 // written is an ErrCorrupt.
 func (r *Room) load(b []byte) error {
 	var shot snapshot
-	if err := json.Unmarshal(b, &shot); err != nil {
+	err := json.Unmarshal(b, &shot)
+	if err == nil {
+		err = checkStored(b)
+	}
+	if err != nil {
 		return fmt.Errorf("%w: snapshot: %v", ErrCorrupt, err)
 	}
 	switch {
@@ -21,13 +25,10 @@ func (r *Room) load(b []byte) error {
 	case shot.KeyPrint != "" && shot.KeyPrint != r.keyPrint():
 		return ErrKey
 	}
-	if !shot.Config.sound() {
-		return fmt.Errorf("%w: snapshot: no room is configured so", ErrCorrupt)
+	if err := shot.check(); err != nil {
+		return fmt.Errorf("%w: snapshot: %s", ErrCorrupt, err)
 	}
 	life := slices.Index(stateNames[:], shot.Life)
-	if life < 0 || (State(life) == Destroyed) != (shot.End != nil) || shot.Kind != kindDurable && shot.Kind != kindLive {
-		return fmt.Errorf("%w: snapshot: life", ErrCorrupt)
-	}
 	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At, durableAt: shot.DurableAt,
 		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil, conf: shot.Config, end: shot.End,
 		archived: loadEntries(shot.Archived), kept: loadEntries(shot.Kept), asks: shot.Asks}
@@ -67,10 +68,45 @@ func (r *Room) load(b []byte) error {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	if slices.Contains(s.asks, nil) || !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(s.requests) > 0) {
+	if !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(s.requests) > 0) {
 		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
 	}
+	if s.alive() && s.owners == 0 {
+		return fmt.Errorf("%w: snapshot: a room without owner", ErrCorrupt)
+	}
 	r.st = s
+	return nil
+}
+
+// check is what a snapshot must be before anybody is taken in from it.
+func (shot *snapshot) check() error {
+	life := slices.Index(stateNames[:], shot.Life)
+	live := shot.Sub > 0 || len(shot.Kept)+len(shot.Occupants)+len(shot.VoiceAsked)+len(shot.Invites)+len(shot.Asks)+
+		len(shot.Privates)+len(shot.Spent) > 0 || shot.LastOccupant > 0 || shot.LastSession > 0
+	switch {
+	case life < 0 || (State(life) == Destroyed) != (shot.End != nil):
+		return badEvent("life")
+	case shot.Kind != kindLive && (shot.Kind != kindDurable || live):
+		return badEvent("neither durable nor live")
+	case shot.At.After(lastTime) || shot.At.Before(shot.DurableAt):
+		return badEvent("time")
+	case !shot.Config.sound():
+		return badEvent("no room is configured so")
+	}
+	numbers := index[uint32, bool]{}
+	for i := range shot.Occupants {
+		for _, x := range shot.Occupants[i].Sessions {
+			if _, twice := numbers.get(x.Number); twice {
+				return badEvent("a session number twice")
+			}
+			numbers.put(x.Number, true)
+		}
+	}
+	for _, a := range shot.Asks {
+		if a == nil || a.ID == "" || a.JID.IsZero() {
+			return badEvent("a question of nobody")
+		}
+	}
 	return nil
 }
 

@@ -116,7 +116,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var j eventJSON
 	if err := json.Unmarshal(b, &j); err != nil {
-		return err
+		return fmt.Errorf("%w: %v", ErrCorrupt, err)
 	}
 	at, err := time.Parse(eventTime, j.Time)
 	if err != nil {
@@ -127,7 +127,11 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 		if t := body.eventType(); t.name != j.Type || t.version != j.V {
 			continue
 		}
-		if err := json.Unmarshal(j.Data, body); err != nil {
+		err := json.Unmarshal(j.Data, body)
+		if err == nil {
+			err = checkStored(j.Data)
+		}
+		if err != nil {
 			return fmt.Errorf("%w: %s: %v", ErrCorrupt, j.Type, err)
 		}
 		*e = Event{Seq: j.Seq, Sub: j.Sub, Time: at, Body: body}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/beevik/etree"
@@ -19,12 +20,18 @@ import (
 func busyRoom(t testing.TB) *world {
 	shots := busySnapshots(t)
 	w := newWorld(t, nil)
-	w.cfg.Registration = muc.RegistrationOpen
+	w.cfg = busyConfig(w.cfg)
 	var err error
 	w.room, err = muc.Restore(w.cfg, shots[0], nil)
 	require.NoError(t, err)
 	w.live, w.durable = shots[0], shots[1]
 	return w
+}
+
+func busyConfig(cfg muc.Config) muc.Config {
+	cfg.Registration = muc.RegistrationApproved
+	cfg.Rates = muc.Rates{Messages: muc.Rate{Burst: 50, Every: time.Second}, Presence: muc.Rate{Burst: 50, Every: time.Second}}
+	return cfg
 }
 
 var busyOnce sync.Once
@@ -34,6 +41,8 @@ var busyShots [2][]byte
 func busySnapshots(t testing.TB) [2][]byte {
 	busyOnce.Do(func() {
 		w := newWorld(t, nil)
+		w.cfg = busyConfig(w.cfg)
+		w.begin()
 		conf := muc.RoomConfig{Persistent: true, Moderated: true, Password: "unguessable-password"}
 		w.do(muc.Create{Owner: muc.MustParseJID("amy@one.lit"), Config: conf})
 		for i, who := range []string{"amy@one.lit/a", "bob@one.lit/a", "bob@one.lit/b", "dan@two.lit/a"} {
@@ -46,8 +55,23 @@ func busySnapshots(t testing.TB) [2][]byte {
 		w.send(`<message type='groupchat' from='bob@one.lit/a' to='room@chat.lit' id='1'><body>first</body></message>`)
 		w.send(`<message type='groupchat' from='amy@one.lit/a' to='room@chat.lit' id='2'><subject>topic</subject></message>`)
 		w.send(`<iq type='get' from='bob@one.lit/a' to='room@chat.lit' id='3'><q xmlns='urn:ask'/></iq>`)
+		conf.NoArchive = true
+		w.do(muc.Configure{Config: conf})
+		w.send(`<message type='groupchat' from='bob@one.lit/b' to='room@chat.lit' id='4'><body>off the record</body></message>`)
+		conf.NoArchive = false
+		w.do(muc.Configure{Config: conf})
+		w.send(`<message type='chat' from='bob@one.lit/b' to='room@chat.lit/Dan' id='5'><body>psst</body></message>`)
+		w.send(`<message from='amy@one.lit/a' to='room@chat.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='eve@two.lit'/></x></message>`)
+		w.send(`<message from='dan@two.lit/a' to='room@chat.lit'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'>` +
+			`<value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field></x></message>`)
+		w.send(`<iq type='set' from='dan@two.lit/a' to='room@chat.lit' id='6'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>` +
+			`<field var='muc#register_roomnick'><value>Daniel</value></field></x></query></iq>`)
+		w.do(muc.Join{JID: muc.MustParseJID("bot@chat.lit/bot"), Nick: "Bot"})
 		require.Equal(w.t, muc.Open, w.room.State())
-		require.Len(w.t, w.present(), 3)
+		require.Len(w.t, w.present(), 4)
+		for _, part := range []string{"persons", "requests", "subject", "archived", "kept", "occupants", "voice_asked", "invites", "asks", "privates", "spent", "puppet"} {
+			require.Contains(w.t, string(w.room.Snapshot(muc.Live)), `"`+part+`"`)
+		}
 		busyShots = [2][]byte{w.room.Snapshot(muc.Live), w.room.Snapshot(muc.Durable)}
 	})
 	return busyShots

@@ -28,6 +28,8 @@ type world struct {
 	log  []muc.Event
 	// live and durable are where the log starts from; nil for an unborn room.
 	live, durable []byte
+	// blind looks away: where hostile texts stand for JIDs, and to save time.
+	blind bool
 
 	asks    []muc.Ask
 	relayed []muc.Outbound // iqs that the room passed on
@@ -138,12 +140,21 @@ func (w *world) begin() {
 	w.log, w.asks, w.relayed, w.private, w.forms = nil, nil, nil, nil, nil
 }
 
+// unchanged looks at the room, and returns what looks whether it is the same.
+func (w *world) unchanged() func() {
+	if w.blind {
+		return func() {}
+	}
+	state := w.room.Snapshot(muc.Live)
+	return func() { require.Equal(w.t, string(state), string(w.room.Snapshot(muc.Live))) }
+}
+
 // send hands a stanza to the room and judges what comes out.
 func (w *world) send(text string) muc.Effects {
 	doc := etree.NewDocument()
 	require.NoError(w.t, doc.ReadFromString(text), text)
 	el := doc.Root()
-	state := w.room.Snapshot(muc.Live)
+	unchanged := w.unchanged()
 	fx, err := w.room.Handle(w.now, el)
 	if errors.Is(err, muc.ErrNotForRoom) {
 		return fx
@@ -153,7 +164,7 @@ func (w *world) send(text string) muc.Effects {
 	w.judgeAnswer(el, fx, text)
 	if fx.Refused != nil {
 		require.Empty(w.t, fx.Events, "refused means unchanged: %s", text)
-		require.Equal(w.t, string(state), string(w.room.Snapshot(muc.Live)))
+		unchanged()
 		require.NotEmpty(w.t, fx.Refused.Condition)
 		require.NotEmpty(w.t, fx.Refused.Section, text)
 	}
@@ -162,10 +173,10 @@ func (w *world) send(text string) muc.Effects {
 
 // do carries out a command, which may be refused.
 func (w *world) do(cmd muc.Command) {
-	state := w.room.Snapshot(muc.Live)
+	unchanged := w.unchanged()
 	fx, err := w.room.Do(w.now, cmd)
 	if err != nil {
-		require.Equal(w.t, string(state), string(w.room.Snapshot(muc.Live)), "%#v", cmd)
+		unchanged()
 		require.Empty(w.t, fx.Events)
 		require.Empty(w.t, fx.Outbound)
 	}
@@ -211,7 +222,7 @@ func (w *world) take(fx muc.Effects) {
 // judgeSight holds what an occupant without privilege gets in a semi-anonymous
 // room against the rule: no real JID but his own, and those that he named.
 func (w *world) judgeSight(to muc.JID, out muc.Outbound) {
-	if w.room.RoomConfig().Whois == muc.WhoisAnyone || w.room.State() != muc.Open && w.room.State() != muc.Locked {
+	if w.blind || w.room.RoomConfig().Whois == muc.WhoisAnyone || w.room.State() != muc.Open && w.room.State() != muc.Locked {
 		return
 	}
 	inside := false

@@ -23,7 +23,8 @@ type JID struct {
 
 const (
 	escapeBit   = 1 << 31
-	maxPartSize = 1023 // RFC 7622 §3: octets in each part
+	maxPartSize = 1023        // RFC 7622 §3: octets in each part
+	notInLocal  = "\"&'/:<>@" // RFC 7622 §3.3.1
 )
 
 // ParseJID reads an address and normalises it: localpart and resource by PRECIS
@@ -137,7 +138,7 @@ func normalizeLocal(s string) (string, error) {
 		return s, nil
 	}
 	out, err := precis.UsernameCaseMapped.String(s)
-	if err != nil || out == "" || strings.ContainsAny(out, "\"&'/:<>@") {
+	if err != nil || out == "" || strings.ContainsAny(out, notInLocal) {
 		return "", fmt.Errorf("%w: bad localpart %q", ErrJID, s)
 	}
 	return out, nil
@@ -146,7 +147,7 @@ func normalizeLocal(s string) (string, error) {
 func plainLocal(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		if c <= ' ' || c >= 0x7f || c >= 'A' && c <= 'Z' || strings.IndexByte("\"&'/:<>@", c) >= 0 {
+		if c <= ' ' || c >= 0x7f || c >= 'A' && c <= 'Z' || strings.IndexByte(notInLocal, c) >= 0 {
 			return false
 		}
 	}
@@ -244,7 +245,10 @@ func (j *JID) UnmarshalText(text []byte) error {
 	if !hasLocal {
 		local, domain = "", rest
 	}
-	if domain == "" || hasLocal && local == "" || hasResource && resource == "" || !utf8.ValidString(s) || len(s) > 3*maxPartSize+2 {
+	switch {
+	case domain == "" || hasLocal && local == "" || hasResource && resource == "",
+		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
+		strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal+escapedInAttr):
 		return fmt.Errorf("%w: %q", ErrJID, s)
 	}
 	*j = makeJID(s, local, domain, resource)

@@ -1,6 +1,9 @@
 package muc
 
-import "crypto/subtle"
+import (
+	"crypto/subtle"
+	"math"
+)
 
 // joinRender is what a join or a resync owes to the session that asked for it.
 type joinRender struct {
@@ -170,6 +173,9 @@ func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 // the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
 func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
+	if max(s.lastOccupant, s.lastSession) == math.MaxUint32 {
+		return refuse(ResourceConstraint, "14.6", "the room has no more numbers for sessions")
+	}
 	if at != nil {
 		if len(at.sessions) >= lim.SessionsPerNick {
 			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")

@@ -90,6 +90,9 @@ func (t *turn) refuse(e *StanzaError) {
 // before the last event.
 func (r *Room) clock(now time.Time) time.Time {
 	now = now.UTC().Truncate(time.Millisecond)
+	if now.After(lastTime) {
+		now = lastTime
+	}
 	if now.Before(r.st.at) {
 		return r.st.at
 	}

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -213,6 +214,82 @@ func replaceValues(canonical string, replace func(value string) string) string {
 		}
 	}
 	return string(b)
+}
+
+// maxStoredDepth bounds how deep canonical bytes from a store may be: deeper than
+// any limit that a host sets, and no danger to those who read them recursively.
+const maxStoredDepth = 10000
+
+// isCanonical reports whether a text is what the door writes: elements, and
+// nothing else beside them.
+func isCanonical(s string) bool {
+	var open []string
+	for s != "" {
+		switch {
+		case s[0] != '<':
+			end := strings.IndexByte(s, '<')
+			if end < 0 || len(open) == 0 || !isEscaped(s[:end], escapedInText) {
+				return false
+			}
+			s = s[end:]
+		case strings.HasPrefix(s, "</"):
+			name, rest, ok := strings.Cut(s[2:], ">")
+			if !ok || len(open) == 0 || open[len(open)-1] != name {
+				return false
+			}
+			s, open = rest, open[:len(open)-1]
+		default:
+			name, rest, empty, ok := canonicalTag(s[1:])
+			if !ok || len(open) == maxStoredDepth {
+				return false
+			}
+			if s = rest; !empty {
+				open = append(open, name)
+			}
+		}
+	}
+	return len(open) == 0
+}
+
+// canonicalTag reads a start tag behind its '<'.
+func canonicalTag(s string) (name, rest string, empty, ok bool) {
+	end := strings.IndexAny(s, " />")
+	if end < 0 || !validName(s[:end]) {
+		return "", "", false, false
+	}
+	name, s = s[:end], s[end:]
+	var keys []string
+	for strings.HasPrefix(s, " ") {
+		key, tail, found := strings.Cut(s[1:], "='")
+		value, tail, closed := strings.Cut(tail, "'")
+		if !found || !closed || slices.Contains(keys, key) || !isCanonicalKey(key, keys) || !isEscaped(value, escapedInAttr) {
+			return "", "", false, false
+		}
+		keys, s = append(keys, key), tail
+	}
+	if rest, empty = strings.CutPrefix(s, "/>"); empty {
+		return name, rest, true, true
+	}
+	rest, ok = strings.CutPrefix(s, ">")
+	return name, rest, false, ok
+}
+
+// isCanonicalKey reports whether the door would write an attribute so, behind the
+// others of its element: a prefix is declared just before it is used.
+func isCanonicalKey(key string, before []string) bool {
+	prefix, local, prefixed := strings.Cut(key, ":")
+	switch {
+	case !prefixed:
+		return validName(key)
+	case prefix == "xml" || prefix == "xmlns":
+		return validName(local)
+	}
+	return validName(local) && slices.Contains(before, "xmlns:"+prefix)
+}
+
+// isEscaped reports whether a text is as appendEscaped leaves it.
+func isEscaped(s, set string) bool {
+	return string(appendEscaped(nil, unescape(s), set)) == s
 }
 
 // buildElement makes an etree element of the room's own bytes, for hosts that

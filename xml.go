@@ -111,7 +111,7 @@ func (w *xmlWriter) start(name, ns string) {
 		ns = parent
 	}
 	if ns != parent {
-		w.b = append(append(append(w.b, " xmlns='"...), ns...), '\'')
+		w.b = append(appendEscaped(append(w.b, " xmlns='"...), ns, escapedInAttr), '\'')
 	}
 	w.names[w.depth], w.space[w.depth] = name, ns
 	w.depth++
