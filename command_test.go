@@ -199,7 +199,7 @@ func TestCommandsNormalise(t *testing.T) {
 	h := coven(t, muc.Config{})
 	var loud, bad muc.JID
 	require.NoError(t, loud.UnmarshalText([]byte("Hecate@SHAKESPEARE.lit/broom")))
-	require.NoError(t, bad.UnmarshalText([]byte("he'cate@shakespeare.lit")))
+	require.NoError(t, bad.UnmarshalText([]byte("he cate@shakespeare.lit")))
 
 	h.do(muc.SetAffiliation{JID: loud, Affiliation: muc.Admin})
 	for j, aff := range h.room.Affiliations() {

@@ -305,7 +305,7 @@ func scriptOf(seed uint64, n int) []byte {
 
 // TestWorld plays long lists, for what the fuzzer would need days to reach.
 func TestWorld(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(30) {
 		w := newWorld(t, scriptOf(1000+seed, 6000))
 		for len(w.in) > 0 {
 			w.step()
