@@ -60,7 +60,13 @@ func (t *turn) unknownIQ() *StanzaError {
 // archive.
 func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
-	if len(r.st.asks) >= r.cfg.Limits.Asks {
+	own := 0
+	for _, a := range r.st.asks {
+		if a.Join == nil && a.JID.Bare() == in.from.Bare() {
+			own++
+		}
+	}
+	if len(r.st.asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
 		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	a := t.actor()
