@@ -86,7 +86,7 @@ func (t *turn) mayInvite(a actor) *StanzaError {
 	switch {
 	case a.host:
 	case a.nick == "" && a.aff < Admin:
-		return t.outsider("7.8.2")
+		return refuse(NotAcceptable, "7.8.2", "you are not in the room")
 	case a.role < least:
 		return refuse(Forbidden, "5.1.1", "visitors do not invite")
 	case s.conf.MembersOnly && a.aff < Admin && (!s.conf.AllowInvites || a.aff < Member):
