@@ -228,7 +228,7 @@ type Limits struct {
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
 	ItemsPerSet     int // in one admin request: 100
-	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 1000
+	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 10000
 	Registrations   int // requests to register that wait for an admin: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
@@ -264,7 +264,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.HistoryBytes, 262144},
 		{&l.Affiliations, 50000},
 		{&l.ItemsPerSet, 100},
-		{&l.ListItems, 1000},
+		{&l.ListItems, 10000},
 		{&l.Registrations, 100},
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},

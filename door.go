@@ -29,7 +29,8 @@ type stanza struct {
 	nick   string
 	toNick bool
 	kids   []child
-	body   string // the children, canonical
+	few    [4]child // where kids stand as long as they are as few as usual
+	body   string   // the children, canonical
 }
 
 // child is one child element of a stanza.
@@ -62,6 +63,7 @@ func (in *stanza) isAnswer() bool {
 func (r *Room) admit(el *etree.Element) (in *stanza, refused *StanzaError, err error) {
 	in = new(stanza)
 	d := door{lim: &r.cfg.Limits, in: in}
+	d.b, d.binds, d.stack, in.kids = d.bytes[:0], d.bound[:0], d.frames[:0], in.few[:0]
 	if err := d.head(el); err != nil {
 		return nil, nil, err
 	}
@@ -130,6 +132,11 @@ type door struct {
 	binds    []binding
 	stack    []frame
 	elements int
+
+	// Where the slices stand as long as the stanza is as small as usual.
+	bytes  [512]byte
+	bound  [4]binding
+	frames [6]frame
 }
 
 type binding struct{ prefix, uri string }

@@ -82,7 +82,8 @@ func (t *turn) speak(m Message, in *stanza) {
 	case keep && !in.unstored():
 		t.propose(&MessageKept{m})
 	default:
-		t.passing = &m
+		said := m // a pointer to m itself would cost every message an allocation
+		t.passing = &said
 	}
 }
 

@@ -14,6 +14,7 @@ type turn struct {
 
 	// bodies are what the handler has decided.
 	bodies []EventBody
+	few    [2]EventBody // where bodies stand as long as they are as few as usual
 	// hostAgrees is set when the host has decided to admit the join of this turn.
 	hostAgrees bool
 	// entry is set for a join or resync, whose asker gets everything.
@@ -48,7 +49,12 @@ type turn struct {
 
 // propose adds one event to what is decided. The handler does not see it in the
 // state yet.
-func (t *turn) propose(body EventBody) { t.bodies = append(t.bodies, body) }
+func (t *turn) propose(body EventBody) {
+	if t.bodies == nil {
+		t.bodies = t.few[:0]
+	}
+	t.bodies = append(t.bodies, body)
+}
 
 // commit applies what was decided, and renders it.
 func (t *turn) commit() {
