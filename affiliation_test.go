@@ -201,6 +201,18 @@ func TestServiceOwner(t *testing.T) {
 	assert.NotContains(t, string(s.room.Snapshot(muc.Live)), actorJID)
 }
 
+// Only people are told of what they became while they were away, not domains.
+//
+// rows: J2
+func TestTellAbsent(t *testing.T) {
+	s := newStage(t, muc.Config{TellAbsent: true}, muc.RoomConfig{})
+	told := func(jid string) []string {
+		return sentTo(s.do(muc.SetAffiliation{JID: muc.MustParseJID(jid), Affiliation: muc.Outcast}), jid)
+	}
+	require.Len(t, told(targetJID), 1)
+	assert.Empty(t, told("globe.lit"))
+}
+
 // The lists are bounded by what they hold, whoever is inside, and may always be
 // made shorter.
 //
