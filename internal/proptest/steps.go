@@ -92,6 +92,7 @@ func (w *world) message() {
 		"<composing xmlns='http://jabber.org/protocol/chatstates'/>",
 		"<body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='" + roomJID.String() + "' id='forged'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>",
 		"<x xmlns='http://jabber.org/protocol/muc#user'><invite to='" + pick(w, "invitee", users) + "'><reason>come</reason></invite></x>",
+		"<retract xmlns='urn:xmpp:message-retract:1' id='forged'/><body>gone</body>", "<body>one</body><body xml:lang='de'>eins</body>",
 		"<x xmlns='http://jabber.org/protocol/muc#user'><decline to='" + pick(w, "inviter", users) + "'/></x>",
 		"<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field></x>",
 		w.approval(),
@@ -133,7 +134,8 @@ var settings = []string{
 	"roomsecret:" + password, "roomsecret:", "whois:anyone", "whois:moderators", "maxusers:3", "maxusers:0", "maxusers:many",
 	"changesubject:1", "allowpm:none", "allowpm:anyone", "presencebroadcast:moderator", "presencebroadcast:participant",
 	"presencebroadcast:none", "enablelogging:1", "enablearchiving:0", "historylength:2", "roomadmins:" + users[1],
-	"roomowners:" + users[0], "roomowners:", "allowinvites:1",
+	"roomowners:" + users[0], "roomowners:", "allowinvites:1", "allowvisitorstatus:0", "allowvisitorstatus:1",
+	"allowvisitornickchange:0", "allowvoicerequests:0", "getmemberlist:participant",
 }
 
 func (w *world) config() {

@@ -60,7 +60,8 @@ func newWorld(t *rapid.T) *world {
 		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
 	}
 	if rapid.Bool().Draw(t, "rates") {
-		cfg.Rates.Messages.Burst, cfg.Rates.Messages.Every = 2, 20*time.Second
+		cfg.Rates.Messages = muc.Rate{Burst: 2, Every: 20 * time.Second}
+		cfg.Rates.Presence = muc.Rate{Burst: 3, Every: 10 * time.Second}
 	}
 	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
 	cfg.Limits = muc.Limits{History: 5, SessionsPerNick: 3, Occupants: 8, AdminReserve: 1, Affiliations: 12, Asks: 3}
