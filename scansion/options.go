@@ -24,6 +24,13 @@ type Options struct {
 	// events is the live one: from all of them with its live snapshot, from the
 	// durable ones alone with its durable snapshot.
 	CheckReplay bool
+	// Move has each room written down after each step and restored from its live
+	// snapshot, as if it moved to another process in mid-conversation. Nobody in a
+	// script may notice.
+	Move bool
+	// Observe, when set, is shown what each step of a room returned, before it is
+	// delivered: to hold a whole directory of scripts to one more rule.
+	Observe func(room muc.JID, fx muc.Effects)
 	// Trace, when set, gets the whole conversation for people to read.
 	Trace io.Writer
 	// Commands are what `host:` lines can say beyond the built-in commands, by

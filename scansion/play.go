@@ -75,7 +75,7 @@ func newPlayer(s *Script, o Options) (*player, error) {
 	if s.mode != nil {
 		p.mode = *s.mode
 	}
-	p.service = newService(cfg, o.CheckReplay, p)
+	p.service = newService(cfg, o, p)
 	for _, c := range s.Clients {
 		p.users = append(p.users, &user{Client: c})
 		bare, full := jidNames(c.Name)

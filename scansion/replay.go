@@ -35,6 +35,16 @@ func (r *room) restored(from string, events []muc.Event, kind muc.SnapshotKind) 
 		r.cfg.Room, from, at, excerpt(live, at), excerpt(rebuilt, at))
 }
 
+// move puts a room away and takes it out again.
+func (r *room) move() error {
+	moved, err := muc.Restore(r.cfg, r.live.Snapshot(muc.Live), nil)
+	if err != nil {
+		return fmt.Errorf("room %s cannot be restored from its live snapshot: %w", r.cfg.Room, err)
+	}
+	r.live = moved
+	return nil
+}
+
 func firstDifference(a, b []byte) int {
 	n := min(len(a), len(b))
 	for i := range n {

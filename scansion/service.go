@@ -14,10 +14,10 @@ import (
 // service is the host of a script: a clock and the rooms on all the domains
 // where there are no clients.
 type service struct {
-	cfg         muc.Config
-	checkReplay bool
-	now         time.Time
-	rooms       map[muc.JID]*room
+	cfg     muc.Config
+	options Options
+	now     time.Time
+	rooms   map[muc.JID]*room
 	// asks are the open questions of all rooms, the oldest first.
 	asks   []question
 	player *player
@@ -48,8 +48,8 @@ type machine interface {
 	Snapshot(kind muc.SnapshotKind) []byte
 }
 
-func newService(cfg muc.Config, checkReplay bool, p *player) *service {
-	return &service{cfg: cfg, checkReplay: checkReplay, now: Epoch, rooms: map[muc.JID]*room{}, player: p}
+func newService(cfg muc.Config, o Options, p *player) *service {
+	return &service{cfg: cfg, options: o, now: Epoch, rooms: map[muc.JID]*room{}, player: p}
 }
 
 // room is the room of an address, a new one if there is none.
@@ -163,8 +163,16 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 	r.events = append(r.events, fx.Events...)
 	s.keepAsks(r.cfg.Room, fx)
 	s.player.trace.effects(fx)
-	if s.checkReplay {
+	if s.options.Observe != nil {
+		s.options.Observe(r.cfg.Room, fx)
+	}
+	if s.options.CheckReplay {
 		if err := r.replay(); err != nil {
+			return err
+		}
+	}
+	if s.options.Move {
+		if err := r.move(); err != nil {
 			return err
 		}
 	}
