@@ -25,11 +25,12 @@ func (h *harness) refuses(want error, cmds ...muc.Command) {
 	}
 }
 
-// coven is a room with its owner, a member who is participant, and somebody
-// without affiliation.
+// coven is a room with its owner, a member who is participant, somebody without
+// affiliation, and puck, who is banned.
 func coven(t *testing.T, cfg muc.Config) *harness {
 	h := open(t, cfg)
 	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Affiliation: muc.Member})
+	h.do(muc.SetAffiliation{JID: muc.MustParseJID("puck@shakespeare.lit"), Affiliation: muc.Outcast})
 	h.join("wiccarocks@shakespeare.lit/laptop", "secondwitch")
 	h.join("hecate@shakespeare.lit/broom", "thirdwitch")
 	return h
@@ -63,7 +64,7 @@ func TestCommandsNeedARoom(t *testing.T) {
 // What a host gets wrong is an error that says so; nothing changes, and nobody is
 // told.
 func TestCommandsRefused(t *testing.T) {
-	h := coven(t, muc.Config{Limits: muc.Limits{Affiliations: 2}})
+	h := coven(t, muc.Config{Limits: muc.Limits{Affiliations: 3}})
 	long, noText := strings.Repeat("x", 1025), "\x00"
 
 	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.Kick{Nick: "Firstwitch"}, muc.Kick{},

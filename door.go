@@ -243,11 +243,18 @@ func (d *door) children(root *etree.Element) *StanzaError {
 				return refused
 			}
 		}
-		if len(d.b) > d.lim.StanzaBytes {
-			return refuse(PolicyViolation, "14.6", "the stanza is too large")
+		if refused := d.checkSize(); refused != nil {
+			return refused
 		}
 	}
 	d.in.body = string(d.b)
+	return d.checkSize() // the end tags were not counted yet
+}
+
+func (d *door) checkSize() *StanzaError {
+	if len(d.b) > d.lim.StanzaBytes {
+		return refuse(PolicyViolation, "14.6", "the stanza is too large")
+	}
 	return nil
 }
 

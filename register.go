@@ -124,14 +124,10 @@ func (t *turn) registerSet() *StanzaError {
 
 // admissible judges whether somebody may be registered with a nick now.
 func (t *turn) admissible(bare JID, app *application) *StanzaError {
-	e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
-	if e != nil {
-		return e
-	}
 	if _, refused := t.freeNick(bare, app.nick); refused != nil {
 		return refuse(Conflict, "7.10", "the nick is taken")
 	}
-	return nil
+	return t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
 }
 
 // register proposes a registration, by somebody himself or by an admin who

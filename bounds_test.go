@@ -1,0 +1,173 @@
+package muc_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// bound is what one of the Limits does: what it still admits, and what it refuses.
+type bound struct {
+	cfg    muc.Config
+	before func(h *harness)
+	within string
+	over   string
+	want   muc.Condition
+}
+
+// cutOff are the limits that refuse nobody, but forget what is old or answer in
+// parts, and the tests and scripts that show it.
+var cutOff = map[string]string{
+	"History":      "testdata/07-02-history/7.2.14-length.scs",
+	"HistoryBytes": "TestHistoryIsBounded",
+	"Privates":     "TestPrivateMessagesAreForgotten",
+	"ListItems":    "testdata/09-03-membership/xep-0059-pages.scs",
+	"ArchivePage":  "testdata/xep-0313-archive/4.3-pages.scs",
+}
+
+// Each limit lets pass what keeps to it, and refuses what does not, readably and
+// without any trace in the room.
+//
+// rows: L12
+func TestBounds(t *testing.T) {
+	all := bounds()
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[muc.Limits]()) {
+		b, refuses := all[f.Name]
+		if cut := cutOff[f.Name]; cut != "" {
+			assert.False(t, refuses, f.Name)
+			continue
+		}
+		if !assert.True(t, refuses, "nothing shows what %s does", f.Name) {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			b.cfg.Instant = true
+			h := open(t, b.cfg)
+			if b.before != nil {
+				b.before(h)
+			}
+			fx := h.send(b.within)
+			require.Nil(t, fx.Refused, "%v", fx.Refused)
+
+			was := h.room.Snapshot(muc.Live)
+			fx = h.send(b.over)
+			require.NotNil(t, fx.Refused)
+			assert.Equal(t, b.want, fx.Refused.Condition)
+			assert.NotEmpty(t, fx.Refused.Text)
+			assert.NotEmpty(t, fx.Refused.Section)
+			assert.Empty(t, fx.Events)
+			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+			require.Len(t, fx.Outbound, 1, "the sender is told, and nobody else")
+			assert.Contains(t, xmlOf(fx.Outbound[0]), `type='error'`)
+		})
+	}
+}
+
+const room = `to='coven@chat.shakespeare.lit`
+
+// says is a stanza of the owner's, of some kind and with some children.
+func says(kind, attrs, children string) string {
+	return fmt.Sprintf("<%s id='i' from='crone@shakespeare.lit/desktop' %s' %s>%s</%s>", kind, room, attrs, children, kind)
+}
+
+func message(children string) string { return says("message", "type='groupchat'", children) }
+func presence(children string) string {
+	return says("presence", "", children)
+}
+
+// times is an element with that much text.
+func times(element string, n int) string {
+	return "<" + element + ">" + strings.Repeat("x", n) + "</" + element + ">"
+}
+
+func enters(who, nick string) string {
+	return fmt.Sprintf("<presence from='%s' %s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", who, room, nick)
+}
+
+// makes is a change of affiliations or roles by the owner.
+func makes(items ...string) string {
+	return says("iq", "type='set'", "<query xmlns='http://jabber.org/protocol/muc#admin'>"+strings.Join(items, "")+"</query>")
+}
+
+func asks(who string) string {
+	return fmt.Sprintf("<iq type='get' id='a' from='%s' %s'><q xmlns='urn:example:q'/></iq>", who, room)
+}
+
+func invites(who, whom string) string {
+	return fmt.Sprintf("<message from='%s' %s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='%s'/></x></message>", who, room, whom)
+}
+
+func registers(who, nick string) string {
+	return fmt.Sprintf("<iq type='set' id='r' from='%s' %s'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>"+
+		"<field var='muc#register_roomnick'><value>%s</value></field></x></query></iq>", who, room, nick)
+}
+
+func wantsVoice(who string) string {
+	return fmt.Sprintf("<message from='%s' %s'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>"+
+		"<field var='muc#role'><value>participant</value></field></x></message>", who, room)
+}
+
+func bounds() map[string]bound {
+	const kick = "<item nick='thirdwitch' role='none'><reason>%s</reason></item>"
+	with := func(l muc.Limits) muc.Config { return muc.Config{Limits: l} }
+	joined := func(list ...string) func(h *harness) {
+		return func(h *harness) {
+			for _, s := range list {
+				require.Nil(h.t, h.send(s).Refused, s)
+			}
+		}
+	}
+	member := func(j string) string { return "<item jid='" + j + "@shakespeare.lit' affiliation='member'/>" }
+	approved := with(muc.Limits{Registrations: 1})
+	approved.Registration = muc.RegistrationApproved
+	answers := with(muc.Limits{Asks: 1})
+	answers.AnswersIQ = func(string, string) bool { return true }
+	silent := with(muc.Limits{VoiceRequests: 1})
+	silent.Defaults.Moderated = true
+
+	return map[string]bound{
+		"StanzaBytes":    {cfg: with(muc.Limits{StanzaBytes: 200}), within: message(times("body", 187)), over: message(times("body", 188)), want: muc.PolicyViolation},
+		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: muc.PolicyViolation},
+		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: muc.PolicyViolation},
+		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 3}), within: message("<a b='' c='' d=''/>"), over: message("<a b='' c='' d='' e=''/>"), want: muc.PolicyViolation},
+		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined(enters("crone@shakespeare.lit/phone", "firstwitch")),
+			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: muc.NotAcceptable},
+		"StatusBytes":   {cfg: with(muc.Limits{StatusBytes: 40}), within: presence(times("status", 23)), over: presence(times("status", 24)), want: muc.PolicyViolation},
+		"PresenceBytes": {cfg: with(muc.Limits{PresenceBytes: 40}), within: presence(times("a", 33)), over: presence(times("a", 34)), want: muc.PolicyViolation},
+		"SubjectBytes":  {cfg: with(muc.Limits{SubjectBytes: 40}), within: message(times("subject", 21)), over: message(times("subject", 22)), want: muc.PolicyViolation},
+		"BodyBytes":     {cfg: with(muc.Limits{BodyBytes: 40}), within: message(times("body", 27)), over: message(times("body", 28)), want: muc.PolicyViolation},
+		"ReasonBytes": {cfg: with(muc.Limits{ReasonBytes: 5}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
+			within: makes(strings.Replace(fmt.Sprintf(kick, "enter"), "thirdwitch", "bard", 1)), over: makes(fmt.Sprintf(kick, "exeunt")), want: muc.PolicyViolation},
+		"FieldBytes": {cfg: with(muc.Limits{FieldBytes: 30}), within: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 30)),
+			over: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 31)), want: muc.PolicyViolation},
+		"Occupants": {cfg: with(muc.Limits{Occupants: 2}), within: enters("hecate@shakespeare.lit/broom", "thirdwitch"),
+			over: enters("bard@shakespeare.lit/globe", "bard"), want: muc.ServiceUnavailable},
+		"AdminReserve": {cfg: with(muc.Limits{Occupants: 1, AdminReserve: 1}),
+			before: func(h *harness) {
+				for _, j := range []muc.JID{hecate, bard} {
+					h.do(muc.SetAffiliation{JID: j, Affiliation: muc.Admin})
+				}
+			},
+			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "bard"), want: muc.ServiceUnavailable},
+		"SessionsPerNick": {cfg: with(muc.Limits{SessionsPerNick: 2}), within: enters("crone@shakespeare.lit/pda", "firstwitch"),
+			over: enters("crone@shakespeare.lit/phone", "firstwitch"), want: muc.ResourceConstraint},
+		"NicksPerPerson": {cfg: with(muc.Limits{NicksPerPerson: 2}), within: enters("crone@shakespeare.lit/pda", "wisewitch"),
+			over: enters("crone@shakespeare.lit/phone", "oldwitch"), want: muc.ResourceConstraint},
+		"Affiliations":  {cfg: with(muc.Limits{Affiliations: 2}), within: makes(member("hecate")), over: makes(member("bard")), want: muc.ResourceConstraint},
+		"ItemsPerSet":   {cfg: with(muc.Limits{ItemsPerSet: 2}), within: makes(member("hecate"), member("bard")), over: makes(member("a"), member("b"), member("c")), want: muc.PolicyViolation},
+		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: muc.ResourceConstraint},
+		"VoiceRequests": {cfg: silent, before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
+			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
+		"Asks": {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
+		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch")),
+			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: muc.ResourceConstraint},
+		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),
+			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: muc.ResourceConstraint},
+	}
+}

@@ -1,0 +1,168 @@
+package muc_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// trial is a stanza that a hook judges, and one of the same kind that the room
+// refuses by itself, so that the hook never hears of it.
+type trial struct {
+	asks, refused string
+	unborn        bool
+}
+
+var trials = map[string]trial{
+	"MayCreate": {unborn: true, asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "")},
+	"MayJoin":   {asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "thirdwitch")},
+	"MaySpeak":  {asks: message("<body>boo</body>"), refused: strings.Replace(message("<body>boo</body>"), "desktop", "attic", 1)},
+	"MayConfigure": {asks: configSubmit("c", "muc#roomconfig_roomname", "Heath"),
+		refused: configSubmit("c", "muc#roomconfig_whois", "nobody")},
+	"MayDiscover": {asks: `<iq type='get' id='d' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
+		refused: `<iq type='get' id='d' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/thirdwitch'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`},
+	"MayInvite":   {asks: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), refused: invites("bard@shakespeare.lit/globe", "will@shakespeare.lit")},
+	"MayRegister": {asks: registers("wiccarocks@shakespeare.lit/laptop", "Wicca"), refused: registers("wiccarocks@shakespeare.lit/laptop", "thirdwitch")},
+	"MayAffiliate": {asks: makes(`<item jid='bard@shakespeare.lit' affiliation='member'/>`),
+		refused: makes(`<item jid='crone@shakespeare.lit' affiliation='outcast'/>`)},
+	"MayReadArchive": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
+		refused: `<iq type='set' id='a' from='puck@shakespeare.lit/leaf' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`},
+}
+
+// policies are the fields of a Config in which a host refuses.
+func policies() []reflect.StructField {
+	var list []reflect.StructField
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[muc.Config]()) {
+		if f.Type.Kind() == reflect.Func && f.Type.NumOut() == 1 && f.Type.Out(0) == reflect.TypeFor[*muc.StanzaError]() {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// Each policy of the host is asked about what the room's own rules admit, and only
+// about that. What it refuses leaves no trace, and is answered by an error that is
+// whole whatever the host left out.
+//
+// rows: C27, L13
+func TestPolicies(t *testing.T) {
+	for _, f := range policies() {
+		t.Run(f.Name, func(t *testing.T) {
+			c, known := trials[f.Name]
+			require.True(t, known, "nothing shows what %s does", f.Name)
+			verdict, asked := (*muc.StanzaError)(nil), 0
+			cfg := muc.Config{Instant: true, Archive: true}
+			reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value {
+				asked++
+				return []reflect.Value{reflect.ValueOf(verdict)}
+			}))
+			h := unborn(t, cfg)
+			if !c.unborn {
+				h = coven(t, cfg)
+			}
+			asked = 0
+			fx := h.send(c.refused)
+			require.NotNil(t, fx.Refused)
+			assert.Zero(t, asked, "%s was asked about what the room refuses", f.Name)
+
+			was := h.room.Snapshot(muc.Live)
+			verdict = &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "not here"}
+			fx = h.send(c.asks)
+			assert.Equal(t, 1, asked)
+			require.NotNil(t, fx.Refused)
+			assert.Equal(t, muc.StanzaError{Condition: muc.ResourceConstraint, Text: "not here", Type: muc.TypeWait}, *fx.Refused)
+			assert.Empty(t, verdict.Type, "what the host gave is the host's")
+			assert.Empty(t, fx.Events)
+			assert.Empty(t, fx.Asks)
+			require.Len(t, fx.Outbound, 1)
+			assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`)
+			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+
+			verdict = nil
+			assert.Nil(t, h.send(c.asks).Refused)
+		})
+	}
+}
+
+// A refusal that no stanza could hold is made into one that it can.
+func TestPoliciesGoneWrong(t *testing.T) {
+	for verdict, want := range map[*muc.StanzaError]string{
+		{}:                         `<error type='cancel' by='coven@chat.shakespeare.lit'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
+		{Condition: "no such/><a"}: `<error type='cancel' by='coven@chat.shakespeare.lit'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
+		{Condition: muc.Forbidden, Type: "maybe", Text: "\x00", App: muc.AppCondition{Space: "'", Local: "a"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
+			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
+		{Condition: muc.Forbidden, Text: "<&>", App: muc.AppCondition{Space: "urn:example", Local: "hush"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
+			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>&lt;&amp;&gt;</text><hush xmlns='urn:example'/></error>`,
+	} {
+		h := open(t, muc.Config{Instant: true, MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return verdict }})
+		fx := h.send(message("<body>boo</body>"))
+		assert.Contains(t, xmlOf(fx.Outbound[0]), want)
+		_, err := h.room.Do(h.tick(), muc.Say{As: crone, Body: "boo"})
+		assert.ErrorIs(t, err, because(fx.Refused.Condition))
+	}
+}
+
+// A host may count the rooms of each of its users, and refuse one more.
+//
+// rows: L13
+func TestRoomsPerPerson(t *testing.T) {
+	rooms := map[muc.JID]int{}
+	cfg := muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
+		if rooms[creator] >= 1 {
+			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "one room is enough"}
+		}
+		return nil
+	}}
+	first := unborn(t, cfg)
+	require.Nil(t, first.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
+	rooms[crone.Bare()]++
+	second := unborn(t, cfg)
+	fx := second.join("crone@shakespeare.lit/phone", "firstwitch")
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.TypeWait, fx.Refused.Type)
+	assert.Equal(t, muc.Unborn, second.room.State())
+	assert.Nil(t, second.join("bard@shakespeare.lit/globe", "bard").Refused)
+}
+
+// A room is restored without a word from its host: whatever a Config can be asked
+// was asked when it happened.
+func TestReplayAsksNobody(t *testing.T) {
+	h := coven(t, muc.Config{Registration: muc.RegistrationOpen, Defaults: muc.RoomConfig{Moderated: true, Persistent: true},
+		IsOwner: func(j muc.JID) bool { return j.Domain() == "admin.lit" }, AnswersIQ: func(string, string) bool { return true }})
+	h.join("fleance@admin.lit/pda", "👩‍💻")
+	h.send(message("<body>boo</body>"))
+	h.send(message("<subject>Trouble</subject>"))
+	h.send(registers("hecate@shakespeare.lit/broom", "Hecate"))
+	h.send(wantsVoice("hecate@shakespeare.lit/broom"))
+	h.send(invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"))
+	h.send(asks("bard@shakespeare.lit/globe"))
+	h.send(configSubmit("c", "muc#roomconfig_roomname", "Heath"))
+	h.do(muc.Join{JID: bard, Nick: "Bard"})
+	h.do(muc.SetRole{Nick: "Bard", Role: muc.Participant})
+
+	deaf := h.cfg
+	v := reflect.ValueOf(&deaf).Elem()
+	for _, f := range reflect.VisibleFields(v.Type()) {
+		if f.Type.Kind() == reflect.Func {
+			v.FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
+		}
+	}
+	live := string(h.room.Snapshot(muc.Live))
+	for name, restore := range map[string]func() (*muc.Room, error){
+		"events":   func() (*muc.Room, error) { return muc.Restore(deaf, nil, h.log) },
+		"snapshot": func() (*muc.Room, error) { return muc.Restore(deaf, []byte(live), nil) },
+	} {
+		room, err := restore()
+		require.NoError(t, err, name)
+		assert.Equal(t, live, string(room.Snapshot(muc.Live)), name)
+		room.Deadline()
+		for range room.Occupants() {
+			room.Summary()
+		}
+	}
+}
