@@ -128,6 +128,8 @@ func bounds() map[string]bound {
 	approved.Registration = muc.RegistrationApproved
 	answers := with(muc.Limits{Asks: 1})
 	answers.AnswersIQ = func(string, string) bool { return true }
+	patient := with(muc.Limits{PersonAsks: 1})
+	patient.AnswersIQ = answers.AnswersIQ
 	silent := with(muc.Limits{VoiceRequests: 1})
 	silent.Defaults.Moderated = true
 
@@ -164,7 +166,8 @@ func bounds() map[string]bound {
 		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: muc.ResourceConstraint},
 		"VoiceRequests": {cfg: silent, before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
 			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
-		"Asks": {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
+		"Asks":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
+		"PersonAsks": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: muc.ResourceConstraint},
 		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch")),
 			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: muc.ResourceConstraint},
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),

@@ -5,7 +5,7 @@ import "github.com/beevik/etree"
 // Join brings in a puppet: an occupant for whom the host vouches and who has no
 // session, such as a bot that lives in the host or somebody from a network on the
 // other side of a bridge. Everybody sees it like anybody else, with the
-// affiliation of its JID and the role that follows from it; it can be renamed,
+// affiliation of its JID and the role that follows from it; it can be
 // silenced and put out by those who may. Nothing is ever sent to it: it is in no
 // [Outbound.To].
 //
@@ -14,8 +14,9 @@ import "github.com/beevik/etree"
 // free, in a room that is not full. It stays until it [Leave]s or is put out. To
 // join again under the same nick changes what its presence says.
 type Join struct {
-	// JID is what the puppet is known by. Those who see real JIDs see this one, and
-	// its bare form has the affiliation. It should have a resource (§17.3).
+	// JID is what the puppet is known by: those who see real JIDs see this one, and
+	// its bare form has the affiliation. What is shown is a full JID (§17.3); a bare
+	// one gets the nick for a resource.
 	JID  JID
 	Nick string
 	// Presence is a <presence/> whose children the puppet's presence has; nil for
@@ -33,6 +34,9 @@ func (c Join) do(t *turn) error {
 	nick, e := r.judgeNick(c.Nick)
 	if e != nil {
 		return e
+	}
+	if jid.IsBare() {
+		jid = jid.withResource(nick.Nick)
 	}
 	lang, payload, err := t.ownPresence(c.Presence)
 	if err != nil {
