@@ -1,0 +1,196 @@
+package muc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// requests are payloads of all kinds that somebody may send to a room.
+var requests = []string{
+	`<query xmlns='http://jabber.org/protocol/disco#info'/>`,
+	`<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>`,
+	`<query xmlns='http://jabber.org/protocol/disco#info' node='nowhere'/>`,
+	`<query xmlns='http://jabber.org/protocol/disco#items'/>`,
+	`<query xmlns='http://jabber.org/protocol/muc#admin'/>`,
+	`<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#admin'><item role='moderator'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#admin'><item role='visitor' nick='secondwitch'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='outcast' jid='@'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#owner'/>`,
+	`<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='cancel'/></query>`,
+	`<query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query>`,
+	`<query xmlns='jabber:iq:register'/>`,
+	`<query xmlns='jabber:iq:register'><remove/></query>`,
+	`<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>firstwitch</value></field></x></query>`,
+	`<query xmlns='urn:xmpp:mam:2'/>`, `<metadata xmlns='urn:xmpp:mam:2'/>`,
+	`<ping xmlns='urn:xmpp:ping'/>`, `<vCard xmlns='vcard-temp'/>`, `<pubsub xmlns='http://jabber.org/protocol/pubsub'/>`,
+	`<query xmlns='jabber:iq:version'/>`, `<command xmlns='http://jabber.org/protocol/commands' node='x'/>`,
+	`<query/>`, `<a/><b/>`, `text`, ``, strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50),
+	`<moderate xmlns='urn:xmpp:message-moderate:1' id='1'/>`, `<unique xmlns='http://jabber.org/protocol/muc#unique'/>`,
+	`<asked xmlns='urn:host'/>`,
+}
+
+// livesOfRoom are rooms in all states that an answer could depend on.
+var livesOfRoom = map[string]func(t *testing.T) *harness{
+	"unborn": func(t *testing.T) *harness { return unborn(t, askable) },
+	"unborn, made by form": func(t *testing.T) *harness {
+		cfg := askable
+		cfg.CreateByForm = true
+		return unborn(t, cfg)
+	},
+	"locked": func(t *testing.T) *harness {
+		h := unborn(t, askable)
+		h.join("crone@shakespeare.lit/desktop", "firstwitch")
+		require.Equal(t, muc.Locked, h.room.State())
+		return h
+	},
+	"open": func(t *testing.T) *harness { return coven(t, askable) },
+	"open, members only, with a password": func(t *testing.T) *harness {
+		h := coven(t, askable)
+		h.send(configSubmit("c", "muc#roomconfig_roomsecret", "x", "muc#roomconfig_membersonly", "1", "muc#roomconfig_moderatedroom", "1"))
+		return h
+	},
+	"destroyed": func(t *testing.T) *harness {
+		h := coven(t, askable)
+		h.do(muc.Destroy{})
+		return h
+	},
+	"destroyed, with a tombstone": func(t *testing.T) *harness {
+		h := coven(t, askable)
+		h.do(muc.Destroy{Tombstone: true, Reason: "Macbeth doth come"})
+		return h
+	},
+}
+
+var askable = muc.Config{AnswersIQ: func(space, _ string) bool { return space == "urn:host" }}
+
+// Whatever is asked, by whomever, of whatever address, in whatever state the room
+// is: there is one answer, now or later, and nothing answers an answer.
+// rows: K34
+func TestOneAnswer(t *testing.T) {
+	askers := []string{"crone@shakespeare.lit/desktop", "hecate@shakespeare.lit/broom", "stranger@shakespeare.lit/x",
+		"shakespeare.lit", "crone@shakespeare.lit"}
+	addresses := []string{"", "/firstwitch", "/secondwitch", "/nobody", "/ ", "/\u202E", "/" + strings.Repeat("n", 2000)}
+	for name, life := range livesOfRoom {
+		t.Run(name, func(t *testing.T) {
+			for _, payload := range requests {
+				h := life(t)
+				for i, asker := range askers {
+					address := addresses[(i+len(payload))%len(addresses)]
+					for _, typ := range []string{"get", "set", "perhaps", "result", "error"} {
+						h.answersOnce(typ, asker, address, payload)
+					}
+				}
+			}
+		})
+	}
+}
+
+func (h *harness) answersOnce(typ, asker, address, payload string) {
+	h.t.Helper()
+	const id = "one-answer"
+	text := fmt.Sprintf(`<iq type='%s' id='%s' from='%s' to='coven@chat.shakespeare.lit%s'>%s</iq>`, typ, id, asker, address, payload)
+	fx := h.send(text)
+	answers, passed := 0, 0
+	for _, out := range fx.Outbound {
+		el := out.Stanza()
+		switch kind := el.SelectAttrValue("type", ""); {
+		case el.Tag != "iq":
+		case kind == "get" || kind == "set":
+			passed++
+			assert.NotEqual(h.t, id, el.SelectAttrValue("id", ""), "the way back is in the id")
+		case el.SelectAttrValue("id", "") == id:
+			answers++
+			assert.Equal(h.t, asker, out.To()[0].String())
+		}
+	}
+	switch {
+	case typ == "result" || typ == "error":
+		assert.Zero(h.t, answers+passed+len(fx.Asks), text)
+		return
+	case passed == 0 && len(fx.Asks) == 0:
+		assert.Equal(h.t, 1, answers, text)
+		return
+	}
+	assert.Zero(h.t, answers, text)
+	assert.Equal(h.t, 1, passed+len(fx.Asks), text)
+	for _, ask := range fx.Asks {
+		fx, err := h.room.Tick(ask.Deadline)
+		require.NoError(h.t, err)
+		require.Len(h.t, fx.Outbound, 1, "nobody answered, so the room does")
+		assert.Contains(h.t, xmlOf(fx.Outbound[0]), "remote-server-timeout")
+		h.log = append(h.log, fx.Events...)
+	}
+}
+
+// Messages and presences of type error are never answered, whatever they say.
+func TestErrorsAreNotAnswered(t *testing.T) {
+	for name, life := range livesOfRoom {
+		h := life(t)
+		for _, asker := range []string{"hecate@shakespeare.lit/broom", "stranger@shakespeare.lit/x"} {
+			for _, kind := range []string{"message", "presence", "iq"} {
+				for _, address := range []string{"", "/firstwitch", "/nobody"} {
+					for _, inside := range []string{"", "<error/>", "<body>x</body>", "<x xmlns='http://jabber.org/protocol/muc'/>",
+						"<error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50)} {
+						fx := h.send(fmt.Sprintf(`<%s type='error' from='%s' to='coven@chat.shakespeare.lit%s'>%s</%[1]s>`, kind, asker, address, inside))
+						assert.Empty(t, sentTo(fx, asker), "%s: %s %s %s", name, kind, address, inside)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Effects that are handed back are used again, and hold nothing of the last step.
+func TestHandleIntoUsesEffectsAgain(t *testing.T) {
+	h := coven(t, askable)
+	var fx muc.Effects
+	hand := func(text string) {
+		t.Helper()
+		require.NoError(t, h.room.HandleInto(&fx, h.tick(), parse(text)))
+	}
+	const head = ` from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'`
+	hand(`<iq type='get' id='a'` + head + `><asked xmlns='urn:host'/></iq>`)
+	require.Len(t, fx.Asks, 1)
+	require.NotEmpty(t, fx.Events)
+	hand(`<message type='groupchat' id='m'` + head + `><body>Double, double</body></message>`)
+	assert.Empty(t, fx.Asks)
+	assert.Nil(t, fx.Refused)
+	require.Len(t, fx.Events, 1)
+	events, outbound := &fx.Events[0], &fx.Outbound[0]
+	hand(`<message type='chat' id='m'` + head + `><body>Double, double</body></message>`)
+	assert.NotNil(t, fx.Refused)
+	assert.Empty(t, fx.Events)
+	require.Len(t, fx.Outbound, 1)
+	hand(`<message type='groupchat' id='m'` + head + `><body>toil and trouble</body></message>`)
+	assert.Nil(t, fx.Refused)
+	assert.Same(t, events, &fx.Events[0])
+	assert.Same(t, outbound, &fx.Outbound[0])
+	require.ErrorIs(t, h.room.HandleInto(&fx, h.now, nil), muc.ErrNilStanza)
+	assert.Empty(t, fx.Events)
+	assert.Empty(t, fx.Outbound)
+}
+
+// What a message to everybody allocates does not depend on how many listen.
+func TestSpeakingAllocatesTheSame(t *testing.T) {
+	message := parse(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><body>Hail!</body></message>`)
+	measure := func(people int) float64 {
+		h := open(t, muc.Config{})
+		for i := range people {
+			h.join(fmt.Sprintf("witch%d@shakespeare.lit/x", i), fmt.Sprintf("Witch %d", i))
+		}
+		var fx muc.Effects
+		for range 200 { // until the history is full
+			require.NoError(t, h.room.HandleInto(&fx, h.now, message))
+		}
+		return testing.AllocsPerRun(100, func() { _ = h.room.HandleInto(&fx, h.now, message) })
+	}
+	assert.InDelta(t, measure(3), measure(300), 1)
+}
