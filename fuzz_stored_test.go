@@ -226,7 +226,9 @@ func fill(v reflect.Value, n int) {
 		v.SetString(fmt.Sprintf("text %d <&>", n))
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+	case reflect.Uint8:
+		v.SetUint(1) // the first of some named values that is not the default
+	case reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(n))
 	case reflect.Int8, reflect.Int16, reflect.Int, reflect.Int32, reflect.Int64:
 		v.SetInt(int64(n))

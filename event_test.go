@@ -1,0 +1,177 @@
+package muc_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// Every event comes back from JSON as it was, every field of it, and has the form
+// that is promised.
+func TestEventJSON(t *testing.T) {
+	at := time.Date(2030, 1, 2, 3, 4, 5, 60_000_000, time.UTC)
+	names := map[string]bool{}
+	for _, body := range muc.NewBodies() {
+		ev := muc.Event{Seq: 7, Sub: 3, Time: at, Body: filled(body)}
+		require.NotEmpty(t, ev.Type())
+		require.False(t, names[ev.Type()], "two events called %s", ev.Type())
+		names[ev.Type()] = true
+		b, err := json.Marshal(ev)
+		require.NoError(t, err)
+		var back muc.Event
+		require.NoError(t, json.Unmarshal(b, &back), "%s", b)
+		assert.Equal(t, ev, back)
+		again, err := json.Marshal(back)
+		require.NoError(t, err)
+		assert.Equal(t, string(b), string(again))
+
+		var form struct {
+			Seq, Sub   uint64
+			Time, Type string
+			V          int
+			Data       map[string]any
+		}
+		require.NoError(t, json.Unmarshal(b, &form))
+		assert.Equal(t, "2030-01-02T03:04:05.060Z", form.Time)
+		assert.Equal(t, ev.Type(), form.Type)
+		assert.Positive(t, form.V)
+		assert.Len(t, form.Data, countFields(reflect.TypeOf(body).Elem()), "%s: a field without a name in JSON, or two with one: %s", ev.Type(), b)
+	}
+	_, err := json.Marshal(muc.Event{})
+	assert.ErrorIs(t, err, muc.ErrCorrupt)
+	assert.Empty(t, muc.Event{}.Type())
+	assert.False(t, muc.Event{}.Durable())
+}
+
+// countFields counts the fields that stand in JSON, those of embedded structs too.
+func countFields(t reflect.Type) int {
+	n := 0
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Anonymous {
+			n += countFields(f.Type)
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+// What a later version of the library wrote is named, not guessed at.
+func TestUnknownEvents(t *testing.T) {
+	for text, want := range map[string]muc.UnknownEventError{
+		`{"seq":1,"sub":0,"time":"2030-01-01T00:00:00.000Z","type":"levitated","v":1,"data":{}}`: {Type: "levitated", Version: 1},
+		`{"seq":1,"sub":0,"time":"2030-01-01T00:00:00.000Z","type":"unlocked","v":99,"data":{}}`: {Type: "unlocked", Version: 99},
+		`{"seq":1,"sub":0,"time":"2030-01-01T00:00:00.000Z","data":{}}`:                          {},
+	} {
+		var ev muc.Event
+		err := json.Unmarshal([]byte(text), &ev)
+		var unknown *muc.UnknownEventError
+		require.ErrorAs(t, err, &unknown)
+		assert.Equal(t, want, *unknown)
+		assert.NotEmpty(t, err.Error())
+		assert.Zero(t, ev)
+	}
+	for _, text := range []string{`[]`, `{"time":"yesterday"}`, `{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":[]}`,
+		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1}`,
+		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"role":"king"}}`,
+		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"jid":"@"}}`,
+		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"payload":"<x>"}}`,
+		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"nick":"\u0000"}}`} {
+		var ev muc.Event
+		assert.ErrorIs(t, json.Unmarshal([]byte(text), &ev), muc.ErrCorrupt, text)
+	}
+}
+
+// history is a room that has lived a little, and its events.
+func history(t *testing.T) *harness {
+	t.Helper()
+	h := coven(t, muc.Config{})
+	h.say("crone@shakespeare.lit/desktop", "Round about the cauldron go")
+	h.send(configSubmit("c", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Coven"))
+	h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Admin, Nick: "Hecate"})
+	h.say("hecate@shakespeare.lit/broom", "In the poison'd entrails throw")
+	h.send(`<presence type='unavailable' from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/secondwitch'/>`)
+	require.Greater(t, len(h.log), 10)
+	return h
+}
+
+// lasting are the durable ones of some events.
+func lasting(log []muc.Event) []muc.Event {
+	var list []muc.Event
+	for _, ev := range log {
+		if ev.Durable() {
+			list = append(list, ev)
+		}
+	}
+	return list
+}
+
+// A lost, repeated or exchanged event is noticed, wherever it is missing.
+func TestGapsAreNoticed(t *testing.T) {
+	h := history(t)
+	for name, log := range map[string][]muc.Event{"all": h.log, "durable": lasting(h.log)} {
+		_, err := muc.Restore(h.cfg, nil, log)
+		require.NoError(t, err)
+		for i := range len(log) - 1 {
+			without := append(append([]muc.Event{}, log[:i]...), log[i+1:]...)
+			if log[i].Durable() || !log[i+1].Durable() {
+				_, err := muc.Restore(h.cfg, nil, without)
+				assert.ErrorIs(t, err, muc.ErrGap, "%s: without %d", name, i)
+				assert.ErrorIs(t, err, muc.ErrCorrupt)
+			}
+			twice := append(append([]muc.Event{}, log[:i+1]...), log[i:]...)
+			_, err := muc.Restore(h.cfg, nil, twice)
+			assert.ErrorIs(t, err, muc.ErrGap, "%s: twice %d", name, i)
+			swapped := append([]muc.Event{}, log...)
+			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
+			_, err = muc.Restore(h.cfg, nil, swapped)
+			assert.ErrorIs(t, err, muc.ErrGap, "%s: swapped %d", name, i)
+		}
+	}
+}
+
+// A log is for one room and one secret, and says nothing of things that are not
+// there.
+func TestForeignLogs(t *testing.T) {
+	h := history(t)
+	other := h.cfg
+	other.Room = muc.MustParseJID("cave@chat.shakespeare.lit")
+	_, err := muc.Restore(other, nil, h.log)
+	assert.ErrorIs(t, err, muc.ErrOtherRoom)
+	_, err = muc.Restore(other, h.room.Snapshot(muc.Live), nil)
+	assert.ErrorIs(t, err, muc.ErrOtherRoom)
+	other = h.cfg
+	other.Secret = []byte("another secret of sixteen bytes")
+	_, err = muc.Restore(other, nil, h.log)
+	assert.ErrorIs(t, err, muc.ErrKey)
+	_, err = muc.Restore(other, h.room.Snapshot(muc.Durable), nil)
+	assert.ErrorIs(t, err, muc.ErrKey)
+
+	last := h.log[len(h.log)-1]
+	for i, body := range []muc.EventBody{&muc.Left{JID: bard}, &muc.Removed{Occupant: 99}, &muc.RoleChanged{Occupant: 99, New: muc.Visitor},
+		&muc.PresenceChanged{JID: bard}, &muc.Renamed{JID: bard, Nick: "x", Key: "x"}, &muc.Deregistered{JID: bard.Bare()},
+		&muc.Answered{ID: "never asked"}, &muc.Joined{JID: crone, Occupant: 1, Session: 99, Nick: "x", Key: "x"}, &muc.Created{Room: h.cfg.Room},
+		&muc.AffiliationChanged{JID: bard, New: muc.Member}, &muc.Configured{Changes: []muc.ConfigChange{{Var: "colour"}}}, nil} {
+		room, err := muc.Restore(h.cfg, nil, h.log)
+		require.NoError(t, err)
+		ev := muc.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: body}
+		if ev.Durable() {
+			ev.Seq, ev.Sub = last.Seq+1, 0
+		}
+		err = room.Apply(ev)
+		assert.True(t, errors.Is(err, muc.ErrCorrupt) || errors.Is(err, muc.ErrKey), "%d %T: %v", i, body, err)
+	}
+	room, err := muc.Restore(h.cfg, nil, h.log)
+	require.NoError(t, err)
+	early := muc.Event{Seq: last.Seq + 1, Time: last.Time.Add(-time.Millisecond), Body: &muc.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}}
+	assert.ErrorIs(t, room.Apply(early), muc.ErrCorrupt, "back in time")
+	assert.ErrorIs(t, fmt.Errorf("%w", muc.ErrGap), muc.ErrCorrupt)
+}

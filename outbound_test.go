@@ -1,0 +1,95 @@
+package muc_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// everything is an Outbound of each kind that a room sends.
+func everything(t *testing.T) []muc.Outbound {
+	t.Helper()
+	h := coven(t, muc.Config{LegacyInvites: true})
+	var list []muc.Outbound
+	keep := func(fx muc.Effects) { list = append(list, fx.Outbound...) }
+	const head = ` from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit`
+	keep(h.say("wiccarocks@shakespeare.lit/laptop", "Thrice the brinded cat hath mew&apos;d &lt;br/&gt; &amp; so on"))
+	keep(h.send(`<message type='groupchat' xml:lang='en'` + head + `'><subject>a &lt; b</subject></message>`))
+	keep(h.send(`<message type='groupchat' xml:lang='en' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>a &lt; b</subject></message>`))
+	keep(h.send(`<message type='chat' id='p'` + head + `/firstwitch'><body>psst</body></message>`))
+	keep(h.send(`<message` + head + `'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@shakespeare.lit'/></x></message>`))
+	keep(h.join("bard@shakespeare.lit/globe", `Bill "the" &lt;Bard&gt; &amp; co`))
+	keep(h.join("crone@shakespeare.lit/mobile", "firstwitch"))
+	keep(h.send(`<presence` + head + `/Hecate'><show>away</show></presence>`))
+	keep(h.send(`<presence type='probe'` + head + `/firstwitch'/>`))
+	keep(h.send(`<iq type='get' id='1'` + head + `/firstwitch'><query xmlns='jabber:iq:version'/></iq>`))
+	keep(h.send(`<iq type='get' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`))
+	keep(h.send(`<iq type='set' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' nick='x'/></query></iq>`))
+	keep(h.do(muc.SetAffiliation{JID: muc.MustParseJID("macbeth@shakespeare.lit"), Affiliation: muc.Outcast, Reason: "<thane>"}))
+	keep(h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: "<thane>", As: crone}))
+	keep(h.do(muc.SetRole{Nick: "secondwitch", Role: muc.Visitor, As: crone}))
+	keep(h.do(muc.Kick{Nick: "secondwitch", Reason: "'s", As: crone}))
+	keep(h.send(configSubmit("c", "muc#roomconfig_whois", "anyone")))
+	keep(h.do(muc.Destroy{Reason: "a < b", Alternate: muc.MustParseJID("cave@chat.shakespeare.lit"), Password: "&"}))
+	require.Greater(t, len(list), 40)
+	return list
+}
+
+// A stanza as bytes and as an element is the same, and complete: it names its
+// recipient and, where that is wanted, its namespace.
+func TestOutboundForms(t *testing.T) {
+	for _, out := range everything(t) {
+		to := out.To()[0]
+		inherited, explicit := string(out.AppendXML(nil, to, "")), string(out.AppendXML([]byte("prefix"), to, "jabber:client"))
+		require.True(t, strings.HasPrefix(explicit, "prefix<"))
+		explicit = strings.TrimPrefix(explicit, "prefix")
+		assert.Equal(t, inherited, strings.Replace(explicit, " xmlns='jabber:client'", "", 1))
+		read := parse(explicit)
+		assert.Equal(t, "jabber:client", read.SelectAttrValue("xmlns", ""))
+		assert.Equal(t, to.String(), read.SelectAttrValue("to", ""))
+		assert.Len(t, read.FindElements("//*[@to]"), 1+strings.Count(inherited, " to='")-1, inherited)
+
+		want, got := parse(inherited), out.Stanza()
+		want.RemoveAttr("to")
+		assert.Equal(t, print(want), print(got))
+		assert.NotSame(t, got, out.Stanza(), "each call builds a new one")
+		assert.Nil(t, got.SelectAttr("to"))
+		assert.Nil(t, got.Parent())
+		got.CreateAttr("id", "changed")
+		got.CreateElement("more")
+		assert.Equal(t, print(want), print(out.Stanza()))
+		assert.Equal(t, inherited, string(out.AppendXML(nil, to, "")))
+		b, err := etree.NewDocumentWithRoot(got).WriteToBytes()
+		require.NoError(t, err)
+		wellFormed(t, b)
+	}
+}
+
+// Each gets his own address in what is about himself, and appending to the list
+// of addresses touches nobody else's.
+func TestOutboundAddresses(t *testing.T) {
+	h := coven(t, muc.Config{})
+	fx := h.say("crone@shakespeare.lit/desktop", "Hail!")
+	was := xmlOf(fx.Outbound[1])
+	for _, out := range fx.Outbound {
+		list := out.To()
+		assert.Equal(t, len(list), cap(list), "the capacity is cut")
+		_ = append(list, bard)
+	}
+	late := h.join("bard@shakespeare.lit/globe", "Bard")
+	assert.Equal(t, was, xmlOf(fx.Outbound[1]))
+	for _, out := range late.Outbound {
+		assert.Equal(t, len(out.To()), cap(out.To()))
+		for _, to := range out.To() {
+			b := string(out.AppendXML(nil, to, ""))
+			if strings.Contains(b, "code='110'") {
+				assert.Contains(t, b, " jid='"+to.String()+"'")
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package muc_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// Events and snapshots make the same room, alone and together, at every step of
+// its life.
+func TestRestoreFromAnything(t *testing.T) {
+	h := history(t)
+	live, durable := h.room.Snapshot(muc.Live), h.room.Snapshot(muc.Durable)
+	followed, err := muc.New(h.cfg)
+	require.NoError(t, err)
+	for i, ev := range h.log {
+		require.NoError(t, followed.Apply(ev))
+		moved, err := muc.Restore(h.cfg, followed.Snapshot(muc.Live), h.log[i+1:])
+		if followed.State() == muc.Locked && i == 0 {
+			require.ErrorIs(t, err, muc.ErrCorrupt, "between creation and its owner there is no room yet")
+			continue
+		}
+		require.NoError(t, err, "step %d", i)
+		assert.Equal(t, string(live), string(moved.Snapshot(muc.Live)))
+		restarted, err := muc.Restore(h.cfg, followed.Snapshot(muc.Durable), lasting(h.log[i+1:]))
+		require.NoError(t, err)
+		assert.Equal(t, string(durable), string(restarted.Snapshot(muc.Durable)))
+		assert.True(t, restarted.Idle())
+	}
+	assert.True(t, bytes.Equal(live, followed.Snapshot(muc.Live)))
+	for _, snapshot := range [][]byte{live, durable} {
+		assert.NotContains(t, string(snapshot), string(h.cfg.Secret))
+		var indented bytes.Buffer
+		require.NoError(t, json.Indent(&indented, snapshot, "", "  "))
+		room, err := muc.Restore(h.cfg, indented.Bytes(), nil)
+		require.NoError(t, err, "stores may write JSON their own way")
+		assert.Equal(t, string(durable), string(room.Snapshot(muc.Durable)))
+	}
+}
+
+// After a restart nobody is inside: a room that lives by its occupants is due at
+// once, one that is kept is not.
+func TestRestartedRoomsAreDue(t *testing.T) {
+	restart := func(h *harness) *muc.Room {
+		room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
+		require.NoError(t, err)
+		assert.True(t, room.Idle())
+		again, err := muc.Restore(h.cfg, nil, lasting(h.log))
+		require.NoError(t, err)
+		assert.Equal(t, room.Deadline(), again.Deadline())
+		return room
+	}
+	kept := history(t)
+	room := restart(kept)
+	assert.Equal(t, muc.Open, room.State())
+	assert.Zero(t, room.Deadline())
+	fx, err := room.Tick(kept.tick())
+	require.NoError(t, err)
+	assert.Empty(t, fx.Events)
+
+	locked := unborn(t, muc.Config{})
+	locked.join("crone@shakespeare.lit/desktop", "firstwitch")
+	require.Equal(t, muc.Locked, locked.room.State())
+	for name, h := range map[string]*harness{"temporary": coven(t, muc.Config{}), "locked": locked} {
+		room := restart(h)
+		assert.False(t, room.Deadline().IsZero() || room.Deadline().After(h.now), name)
+		fx, err := room.Tick(h.tick())
+		require.NoError(t, err)
+		require.Len(t, fx.Events, 1, name)
+		assert.IsType(t, &muc.RoomDestroyed{}, fx.Events[0].Body, name)
+		assert.Empty(t, fx.Outbound, name)
+		assert.Equal(t, muc.Destroyed, room.State(), name)
+		assert.Zero(t, room.Deadline(), name)
+	}
+	// Somebody may come before the tick.
+	h := coven(t, muc.Config{})
+	h.room = restart(h)
+	fx = h.join("hecate@shakespeare.lit/broom", "Hecate")
+	assert.Nil(t, fx.Refused)
+	assert.Zero(t, h.room.Deadline())
+	assert.Equal(t, muc.Open, h.room.State())
+}
+
+// A damaged snapshot is refused, however little is missing.
+func TestDamagedSnapshots(t *testing.T) {
+	h := history(t)
+	for _, kind := range []muc.SnapshotKind{muc.Live, muc.Durable} {
+		good := h.room.Snapshot(kind)
+		for n := range len(good) {
+			_, err := muc.Restore(h.cfg, good[:n], nil)
+			require.ErrorIs(t, err, muc.ErrCorrupt, "cut at %d", n)
+		}
+		_, err := muc.Restore(h.cfg, append(good, "x"...), nil)
+		assert.ErrorIs(t, err, muc.ErrCorrupt)
+	}
+	_, err := muc.Restore(h.cfg, bytes.Replace(h.room.Snapshot(muc.Live), []byte(`"v":1`), []byte(`"v":2`), 1), nil)
+	var unknown *muc.UnknownEventError
+	assert.ErrorAs(t, err, &unknown)
+	room, err := muc.Restore(h.cfg, nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, muc.Unborn, room.State())
+}
+
+// What a store gives back is judged before it is believed: a room must not come
+// to life with it and fall over later.
+func TestForgedSnapshots(t *testing.T) {
+	h := history(t)
+	good := string(h.room.Snapshot(muc.Live))
+	for _, forged := range [][2]string{
+		{`<body>Round`, `<body Round`}, {`</body>`, `</bdy>`}, {`</body>`, `</body><a>`}, {`</body>`, `&</body>`}, {`</body>`, `\u0000</body>`},
+		{`"nick":"firstwitch","key":"firstwitch","occupant_id":"`, `"nick":"\u0001","occupant_id":"`},
+		{`"jid":"crone@shakespeare.lit","nick":"firstwitch"`, `"jid":"crone@shakespeare.lit","nick":""`},
+		{`"jid":"hecate@shakespeare.lit","nick":"thirdwitch","key":"thirdwitch"`, `"jid":"hecate@shakespeare.lit","nick":"thirdwitch","key":"firstwitch"`},
+		{`"jid":"crone@shakespeare.lit/desktop"`, `"jid":"<@shakespeare.lit/desktop"`}, {`{"number":1,"jid":"crone@shakespeare.lit/desktop"`, `{"number":1,"jid":"hecate@shakespeare.lit/desktop"`},
+		{`"affiliation":"owner"`, `"affiliation":"member"`}, {`"life":"open"`, `"life":"asleep"`}, {`"life":"open"`, `"life":"destroyed"`},
+		{`"kind":"live"`, `"kind":"durable"`}, {`"last_session":3`, `"last_session":1`}, {`"at":"2030`, `"at":"9999`}, {`"at":"2030`, `"at":"2029`},
+		{`"name":"Coven"`, `"name":"\u0002"`}, {`"name":"Coven"`, `"name":"Coven","whois":7`}, {`"number":1`, `"number":4000000000`},
+	} {
+		as := strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`) // as JSON has them
+		bad := bytes.Replace([]byte(good), []byte(as.Replace(forged[0])), []byte(as.Replace(forged[1])), 1)
+		require.NotEqual(t, good, string(bad), "%s is not there", forged[0])
+		_, err := muc.Restore(h.cfg, bad, nil)
+		assert.ErrorIs(t, err, muc.ErrCorrupt, "%s", forged)
+	}
+	// Numbers that are used up let nobody in, and nobody falls over.
+	full := bytes.Replace([]byte(good), []byte(`"last_session":3`), []byte(`"last_session":4294967295`), 1)
+	room, err := muc.Restore(h.cfg, full, nil)
+	require.NoError(t, err)
+	h.room = room
+	assert.Equal(t, muc.ResourceConstraint, h.join("bard@shakespeare.lit/globe", "Bard").Refused.Condition)
+}
+
+// A moved room goes on in mid-conversation, byte for byte.
+func TestMovedRoomGoesOn(t *testing.T) {
+	h := history(t)
+	twin := *h
+	var err error
+	twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	for _, do := range []func(h *harness) muc.Effects{
+		func(h *harness) muc.Effects { return h.say("hecate@shakespeare.lit/broom", "Toad") },
+		func(h *harness) muc.Effects { return h.join("bard@shakespeare.lit/globe", "Bard") },
+		func(h *harness) muc.Effects { return h.join("crone@shakespeare.lit/mobile", "firstwitch") },
+		func(h *harness) muc.Effects { return h.do(muc.Vanished{JID: crone}) },
+		func(h *harness) muc.Effects { return h.do(muc.SetSubject{Subject: "stew"}) },
+		func(h *harness) muc.Effects { return h.do(muc.Destroy{}) },
+	} {
+		assert.Equal(t, string(allBytes(t, do(h))), string(allBytes(t, do(&twin))))
+	}
+}
+
+// Times are kept to what can be written down, whatever clock the host has.
+func TestEndOfTime(t *testing.T) {
+	h := unborn(t, muc.Config{})
+	h.now = time.Date(20000, 1, 1, 0, 0, 0, 0, time.UTC)
+	h.join("crone@shakespeare.lit/desktop", "firstwitch")
+	h.say("crone@shakespeare.lit/desktop", "Tomorrow, and tomorrow, and tomorrow")
+	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	assert.Equal(t, h.room.Deadline(), room.Deadline())
+	h = unborn(t, muc.Config{})
+	h.now = time.Date(-5000, 1, 1, 0, 0, 0, 0, time.UTC)
+	h.join("crone@shakespeare.lit/desktop", "firstwitch")
+	_, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+}
