@@ -1,5 +1,7 @@
 package muc
 
+import "slices"
+
 // adminSet judges several changes on the state that results from those before,
 // through an overlay of what they change: the lists themselves are not copied.
 type adminSet struct {
@@ -13,6 +15,7 @@ type adminSet struct {
 	roles   index[*occupant, Role]
 	removed int
 	owners  int
+	domains []JID // that ban or admit others than before
 	// demotions are the items that took an owner off the list.
 	demotions []*node
 }
@@ -73,10 +76,7 @@ func (x *adminSet) own(j JID) Affiliation {
 	if p := x.find(j); p != nil {
 		return p.aff
 	}
-	if p, ok := x.t.r.st.persons.get(j); ok {
-		return p.aff
-	}
-	return None
+	return x.t.r.st.ownAffiliation(j)
 }
 
 // effective is the affiliation that will count for a person: state.affiliationOf,
@@ -85,10 +85,7 @@ func (x *adminSet) effective(bare JID) Affiliation {
 	if x.t.r.vouchedOwner(bare) {
 		return Owner
 	}
-	if aff := x.own(bare); aff != None {
-		return aff
-	}
-	return x.own(bare.domainJID()).lent()
+	return counts(x.own(bare), x.own(bare.domainJID()))
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -301,11 +298,16 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 		x.owners++
 	}
 	t.propose(&AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
+	if target.Local() == "" && p.aff.lent() != aff.lent() {
+		x.domains = append(x.domains, target)
+	}
 	p.aff = aff
 	if aff < Member {
 		x.reserve(target, NickResult{})
 	}
-	x.forgetVoice(target)
+	if target.Local() != "" {
+		x.storeVoice(target, NoRole)
+	}
 	for i, o := range occupants {
 		now := x.effective(o.person.jid())
 		switch {
@@ -358,19 +360,29 @@ func (x *adminSet) storeVoice(bare JID, role Role) {
 	}
 }
 
-// forgetVoice proposes that a new affiliation of somebody, or of everybody of a
-// domain, is not outlived by voice that was given before.
-func (x *adminSet) forgetVoice(target JID) {
-	s := &x.t.r.st
-	if target.Local() != "" {
-		x.storeVoice(target, NoRole)
+// forgetVoices proposes that voice which was given before does not outlive a new
+// affiliation of the domain. A person's own goes with his own affiliation.
+func (x *adminSet) forgetVoices() {
+	if len(x.domains) == 0 {
 		return
 	}
+	s := &x.t.r.st
 	for _, j := range sortedKeys(&s.persons, compareJIDs) {
-		if p, _ := s.persons.get(j); p.voice != NoRole && j.domainJID() == target {
+		if slices.Contains(x.domains, j.domainJID()) && x.voiceOf(j) != NoRole {
 			x.storeVoice(j, NoRole)
 		}
 	}
+}
+
+// voiceOf is the stored voice that somebody will have.
+func (x *adminSet) voiceOf(j JID) Role {
+	if p := x.find(j); p != nil {
+		return p.voice
+	}
+	if p, ok := x.t.r.st.persons.get(j); ok {
+		return p.voice
+	}
+	return NoRole
 }
 
 // judge judges the result as a whole: somebody must own the room (XEP-0045
@@ -390,6 +402,7 @@ func (x *adminSet) finish() *StanzaError {
 	if refused := x.judge(); refused != nil {
 		return refused
 	}
+	x.forgetVoices()
 	x.t.endIfEmpty(x.removed)
 	return nil
 }

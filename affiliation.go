@@ -56,6 +56,15 @@ func (a Affiliation) lent() Affiliation {
 	return a
 }
 
+// counts is the affiliation by which a person is judged: his own, if he has one,
+// else what his domain lends him.
+func counts(own, domain Affiliation) Affiliation {
+	if own != None {
+		return own
+	}
+	return domain.lent()
+}
+
 // Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by
 // privilege: NoRole < Visitor < Participant < Moderator.
 type Role uint8

@@ -144,20 +144,19 @@ func (e *entry) before(o *entry) bool {
 
 func (s *state) alive() bool { return s.life == Locked || s.life == Open }
 
-// affiliationOf is the affiliation that counts: the person's own, else what the
-// domain lends him (XEP-0045 §9.2), else none. An own entry overrides the
-// domain's, and the host's word overrides both.
+// affiliationOf is the affiliation that counts (XEP-0045 §9.2); the host's word
+// overrides what the room knows.
 func (s *state) affiliationOf(bare JID) Affiliation {
-	if p, ok := s.persons.get(bare); ok {
-		switch {
-		case p.vouched:
-			return Owner
-		case p.aff != None:
-			return p.aff
-		}
+	if p, ok := s.persons.get(bare); ok && p.vouched {
+		return Owner
 	}
-	if p, ok := s.persons.get(bare.domainJID()); ok {
-		return p.aff.lent()
+	return counts(s.ownAffiliation(bare), s.ownAffiliation(bare.domainJID()))
+}
+
+// ownAffiliation is what the lists say of a person or domain.
+func (s *state) ownAffiliation(j JID) Affiliation {
+	if p, ok := s.persons.get(j); ok {
+		return p.aff
 	}
 	return None
 }
