@@ -15,8 +15,8 @@ import (
 //
 // The host stands above the privileges of people, but not above the room's
 // invariants: an owner stays, limits hold, nicks are nobody else's, outcasts stay
-// outside. Hooks of [Config] do not judge it, MayConfigure excepted, and nobody is
-// shown as the actor.
+// outside. The policies in [Config] do not judge what it does by itself, and nobody
+// is shown as the actor.
 //
 // Where a command has a field As, a JID there has the command judged and shown as
 // if that person had asked for it: an admin tool acts for whoever uses it. A full
@@ -27,7 +27,8 @@ type Command interface {
 }
 
 // Do carries out a command. When it does not, it returns [ErrNotOpen] (the room
-// is not alive), [ErrNotFound] (the command names what is not there) or a
+// is not alive), [ErrNotFound] (the command names what is not there),
+// [ErrNotStanza] (an element in it is not the one that was asked for) or a
 // [*StanzaError] that names the broken rule; then nothing has changed and nobody
 // is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {

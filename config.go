@@ -106,42 +106,39 @@ type Config struct {
 	// not inside: with status code 101, to their bare JID (XEP-0045 §18.1).
 	TellAbsent bool
 
-	// MayAffiliate judges a change of affiliation that all rules of the room admit
-	// for whoever asks; nil lets it happen. What the host itself does by [Room.Do]
-	// is not asked about.
+	// The policies of the host follow. Each judges what all rules of the room admit,
+	// and refuses it with the error that it returns; one that is nil refuses nothing.
+	// None is asked about what the host does itself, by [Room.Do].
+
+	// MayAffiliate judges a change of affiliation.
 	MayAffiliate func(AffiliationRequest) *StanzaError
-	// MayCreate judges who brings the room to life; nil lets everybody.
+	// MayCreate judges who brings the room to life.
 	MayCreate func(creator JID) *StanzaError
-	// MayConfigure judges a configuration that all rules of the room admit; nil
-	// accepts it. XEP-0045 §10.1.3 wants not-acceptable for a matter of policy.
+	// MayConfigure judges a configuration. XEP-0045 §10.1.3 wants not-acceptable for
+	// a matter of policy.
 	MayConfigure func(ConfigRequest) *StanzaError
-	// MayDiscover judges who may ask what the room is and who is in it (§6.4, §6.5);
-	// nil lets everybody.
+	// MayDiscover judges who may ask what the room is and who is in it (§6.4, §6.5).
 	MayDiscover func(DiscoRequest) *StanzaError
-	// MayJoin judges a join that all rules of the room admit; nil lets everybody.
+	// MayJoin judges a join.
 	MayJoin func(JoinRequest) *StanzaError
-	// MayReadArchive judges a query of the archive that all rules of the room admit;
-	// nil lets everybody who could enter.
+	// MayReadArchive judges a query of the archive by somebody who could enter.
 	MayReadArchive func(ArchiveRequest) *StanzaError
-	// MayInvite judges an invitation that all rules of the room admit; nil lets
-	// everybody. XEP-0045 §7.8.2 wants item-not-found for an invitee who does not
-	// exist.
+	// MayInvite judges an invitation. XEP-0045 §7.8.2 wants item-not-found for an
+	// invitee who does not exist.
 	MayInvite func(InviteRequest) *StanzaError
-	// MayRegister judges who may register with the room, where all its rules admit it;
-	// nil lets everybody. XEP-0045 §7.10 wants not-allowed for a matter of policy.
+	// MayRegister judges who may register with the room. XEP-0045 §7.10 wants
+	// not-allowed for a matter of policy.
 	MayRegister func(RegisterRequest) *StanzaError
+	// MaySpeak judges a message to everybody, by people and by puppets.
+	MaySpeak func(SpeakRequest) *StanzaError
 	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
 	// own decision: it gets them as an [Ask], and meanwhile may have a challenge
 	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room
 	// does not wait: MayCreate judges him.
 	AsksJoin func(JoinRequest) bool
-	// MaySpeak judges a message to everybody that all rules of the room admit; nil
-	// lets everybody.
-	MaySpeak func(SpeakRequest) *StanzaError
 }
 
-// ConfigRequest is what Config.MayConfigure judges. JID is the owner's, zero for
-// the host.
+// ConfigRequest is what Config.MayConfigure judges. JID is the owner's.
 type ConfigRequest struct {
 	JID      JID
 	Old, New RoomConfig
@@ -175,8 +172,8 @@ type JoinRequest struct {
 	Affiliation Affiliation
 }
 
-// InviteRequest is what Config.MayInvite judges. JID is zero for the host itself,
-// Nick is empty for somebody who is not inside.
+// InviteRequest is what Config.MayInvite judges. Nick is empty for somebody who is
+// not inside.
 type InviteRequest struct {
 	JID         JID // full
 	Nick        string

@@ -149,7 +149,7 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 
 // hostOnInvite is what the host says to an invitation.
 func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
-	if r.cfg.MayInvite == nil {
+	if r.cfg.MayInvite == nil || a.host {
 		return nil
 	}
 	return r.cfg.MayInvite(InviteRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,

@@ -129,7 +129,7 @@ func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *Stanza
 // and what follows from both.
 func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
-	if r.cfg.MayConfigure != nil {
+	if r.cfg.MayConfigure != nil && !set.actor.host {
 		if e := r.cfg.MayConfigure(ConfigRequest{JID: set.actor.jid, Old: s.conf, New: *conf}); e != nil {
 			return e
 		}

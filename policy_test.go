@@ -166,3 +166,21 @@ func TestReplayAsksNobody(t *testing.T) {
 		}
 	}
 }
+
+// None of the policies is asked about what the host does by itself.
+func TestPoliciesLeaveTheHostAlone(t *testing.T) {
+	cfg := muc.Config{Instant: true}
+	h := coven(t, cfg)
+	for _, f := range policies() {
+		reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
+	}
+	cfg.Room, cfg.Secret = h.cfg.Room, h.cfg.Secret
+	room, err := muc.Restore(cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	h.room = room
+	for _, cmd := range []muc.Command{muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Persistent: true}}, muc.Invite{To: hecate},
+		muc.SetAffiliation{JID: bard, Affiliation: muc.Admin, Nick: "Bard"}, muc.Join{JID: bard, Nick: "Bard"}, muc.Say{Body: "boo"},
+		muc.SetSubject{Subject: "Trouble"}, muc.SetRole{Nick: "secondwitch", Role: muc.Visitor}, muc.Kick{Nick: "secondwitch"}, muc.Destroy{}} {
+		h.do(cmd)
+	}
+}
