@@ -112,7 +112,7 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *RateSpent:
-		s.applySpent(rateKey{b.JID, b.Kind}, b.Until, ev.Time)
+		s.applySpent(rateKey{b.JID, b.Kind}, b.Until.Time, ev.Time)
 	case *InviteSent:
 		return s.applyInvite(b)
 	case *InviteUsed:
@@ -137,7 +137,7 @@ func (s *state) applyCreated(b *Created) error {
 	if !b.LockedUntil.IsZero() {
 		s.life = Locked
 	}
-	s.creator, s.keyPrint, s.lockedUntil, s.conf = b.Creator, b.KeyPrint, b.LockedUntil, b.Config
+	s.creator, s.keyPrint, s.lockedUntil, s.conf = b.Creator, b.KeyPrint, b.LockedUntil.Time, b.Config
 	return nil
 }
 
@@ -214,11 +214,10 @@ func remember(list []*entry, e *entry, lim *Limits) []*entry {
 		}
 		first--
 	}
-	if first == 0 {
-		return list
-	}
-	// Moving down in place keeps the array at its bounded size.
-	return slices.Delete(list, 0, first)
+	// The array's front runs empty until appending needs a new one, which has room
+	// for what is left: on average nothing is moved.
+	clear(list[:first])
+	return list[first:]
 }
 
 // size is what a message counts for in the history's bounds.

@@ -344,7 +344,7 @@ func (s *state) applyInvite(b *InviteSent) error {
 	}
 	s.invites = slices.DeleteFunc(s.invites, sameInvite(b.Invitee, b.Inviter))
 	at := len(s.invites)
-	for at > 0 && s.invites[at-1].Expires.After(b.Expires) {
+	for at > 0 && s.invites[at-1].Expires.After(b.Expires.Time) {
 		at--
 	}
 	s.invites = slices.Insert(s.invites, at, b)

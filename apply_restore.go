@@ -29,8 +29,8 @@ func (r *Room) load(b []byte) error {
 		return fmt.Errorf("%w: snapshot: %s", ErrCorrupt, err)
 	}
 	life := slices.Index(stateNames[:], shot.Life)
-	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At, durableAt: shot.DurableAt,
-		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil, conf: shot.Config, end: shot.End,
+	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At.Time, durableAt: shot.DurableAt.Time,
+		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil.Time, conf: shot.Config, end: shot.End,
 		archived: loadEntries(shot.Archived), kept: loadEntries(shot.Kept), asks: shot.Asks}
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
@@ -56,13 +56,13 @@ func (r *Room) load(b []byte) error {
 		}
 	}
 	for _, v := range shot.VoiceAsked {
-		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time})
+		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
 	}
 	for _, p := range shot.Privates {
 		s.privates = append(s.privates, private{p.Session, p.Occupant, p.ID})
 	}
 	for _, x := range shot.Spent {
-		s.spent.put(rateKey{x.JID, x.Kind}, x.Until)
+		s.spent.put(rateKey{x.JID, x.Kind}, x.Until.Time)
 	}
 	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
@@ -87,7 +87,7 @@ func (shot *snapshot) check() error {
 		return badEvent("life")
 	case shot.Kind != kindLive && (shot.Kind != kindDurable || live):
 		return badEvent("neither durable nor live")
-	case shot.At.After(lastTime) || shot.At.Before(shot.DurableAt):
+	case shot.At.After(lastTime) || shot.At.Before(shot.DurableAt.Time):
 		return badEvent("time")
 	case !shot.Config.sound():
 		return badEvent("no room is configured so")
@@ -167,7 +167,7 @@ func loadEntries(shots []entryShot) []*entry {
 	var list []*entry
 	for i := range shots {
 		x := &shots[i]
-		list = append(list, &entry{seq: x.Seq, sub: x.Sub, at: x.Time, msg: &x.Message})
+		list = append(list, &entry{seq: x.Seq, sub: x.Sub, at: x.Time.Time, msg: &x.Message})
 	}
 	return list
 }

@@ -72,7 +72,7 @@ func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	a := t.actor()
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
 		Affiliation: a.aff, Set: in.typ == "set", Payload: in.body, Archive: archive}
-	b := &Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: ask.Deadline}
+	b := &Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: Stamp{ask.Deadline}}
 	if archive != nil {
 		b.Archive = in.body
 	}

@@ -1,7 +1,5 @@
 package muc
 
-import "time"
-
 // The durable events.
 type (
 	// Created: the room came to life (XEP-0045 §10.1.1). KeyPrint tells whether
@@ -10,7 +8,7 @@ type (
 		Room        JID        `json:"room"`
 		Creator     JID        `json:"creator"`
 		KeyPrint    string     `json:"keyprint"`
-		LockedUntil time.Time  `json:"locked_until,omitzero"`
+		LockedUntil Stamp      `json:"locked_until,omitzero"`
 		Config      RoomConfig `json:"config"`
 	}
 	// Unlocked: the owner accepted a configuration (XEP-0045 §10.1.2, §10.1.3).
@@ -50,7 +48,7 @@ type (
 		Nick     string       `json:"nick"`
 		Key      string       `json:"key"`
 		Answers  []FieldValue `json:"answers,omitempty"`
-		Deadline time.Time    `json:"deadline,omitzero"`
+		Deadline Stamp        `json:"deadline,omitzero"`
 	}
 	// RegistrationClosed: a request to register came to nothing.
 	RegistrationClosed struct {
@@ -206,18 +204,18 @@ type (
 	// RateSpent: a person used up a part of what Config.Rates allows. Until is when
 	// all of it will be there again.
 	RateSpent struct {
-		JID   JID       `json:"jid"`
-		Kind  RateKind  `json:"kind"`
-		Until time.Time `json:"until"`
+		JID   JID      `json:"jid"`
+		Kind  RateKind `json:"kind"`
+		Until Stamp    `json:"until"`
 	}
 	// InviteSent: somebody was invited through the room and may decline until the
 	// invitation expires (XEP-0045 §7.8.2). From is whom it names as the inviter;
 	// Inviter is zero for the host.
 	InviteSent struct {
-		Invitee JID       `json:"invitee"`
-		Inviter JID       `json:"inviter,omitzero"`
-		From    JID       `json:"from"`
-		Expires time.Time `json:"expires"`
+		Invitee JID   `json:"invitee"`
+		Inviter JID   `json:"inviter,omitzero"`
+		From    JID   `json:"from"`
+		Expires Stamp `json:"expires"`
 	}
 	// InviteUsed: an invitee entered, or declined.
 	InviteUsed struct {
@@ -237,7 +235,7 @@ type (
 		ID       string       `json:"id"`
 		JID      JID          `json:"jid"`
 		IQ       string       `json:"iq,omitempty"`
-		Deadline time.Time    `json:"deadline"`
+		Deadline Stamp        `json:"deadline"`
 		Join     *WaitingJoin `json:"join,omitempty"`
 		// Archive is the query of the archive that was asked, canonical.
 		Archive string `json:"archive,omitempty"`
@@ -334,34 +332,34 @@ const (
 	CauseDestroyed   Cause = "destroyed"    // no code, §10.9
 )
 
-func (*Created) eventType() eventType            { return eventType{"created", 1, true} }
-func (*Unlocked) eventType() eventType           { return eventType{"unlocked", 1, true} }
-func (*Configured) eventType() eventType         { return eventType{"configured", 1, true} }
-func (*AffiliationChanged) eventType() eventType { return eventType{"affiliation-changed", 1, true} }
-func (*Registered) eventType() eventType         { return eventType{"registered", 1, true} }
-func (*Deregistered) eventType() eventType       { return eventType{"deregistered", 1, true} }
+func (*Created) eventType() eventType            { return eventType{1, "created", 1, true} }
+func (*Unlocked) eventType() eventType           { return eventType{2, "unlocked", 1, true} }
+func (*Configured) eventType() eventType         { return eventType{3, "configured", 1, true} }
+func (*AffiliationChanged) eventType() eventType { return eventType{4, "affiliation-changed", 1, true} }
+func (*Registered) eventType() eventType         { return eventType{5, "registered", 1, true} }
+func (*Deregistered) eventType() eventType       { return eventType{6, "deregistered", 1, true} }
 func (*RegistrationRequested) eventType() eventType {
-	return eventType{"registration-requested", 1, true}
+	return eventType{7, "registration-requested", 1, true}
 }
-func (*RegistrationClosed) eventType() eventType { return eventType{"registration-closed", 1, true} }
-func (*VoiceStored) eventType() eventType        { return eventType{"voice-stored", 1, true} }
-func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
-func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
-func (*MessageRetracted) eventType() eventType   { return eventType{"message-retracted", 1, true} }
-func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
-func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
-func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }
-func (*Renamed) eventType() eventType            { return eventType{"renamed", 1, false} }
-func (*RoleChanged) eventType() eventType        { return eventType{"role-changed", 1, false} }
-func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
-func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
-func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
-func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
-func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
-func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
-func (*RateSpent) eventType() eventType          { return eventType{"rate-spent", 1, false} }
-func (*InviteSent) eventType() eventType         { return eventType{"invite-sent", 1, false} }
-func (*InviteUsed) eventType() eventType         { return eventType{"invite-used", 1, false} }
-func (*InviteExpired) eventType() eventType      { return eventType{"invite-expired", 1, false} }
-func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
-func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }
+func (*RegistrationClosed) eventType() eventType { return eventType{8, "registration-closed", 1, true} }
+func (*VoiceStored) eventType() eventType        { return eventType{9, "voice-stored", 1, true} }
+func (*SubjectChanged) eventType() eventType     { return eventType{10, "subject-changed", 1, true} }
+func (*MessageArchived) eventType() eventType    { return eventType{11, "message-archived", 1, true} }
+func (*MessageRetracted) eventType() eventType   { return eventType{12, "message-retracted", 1, true} }
+func (*RoomDestroyed) eventType() eventType      { return eventType{13, "destroyed", 1, true} }
+func (*Joined) eventType() eventType             { return eventType{32, "joined", 1, false} }
+func (*PresenceChanged) eventType() eventType    { return eventType{33, "presence-changed", 1, false} }
+func (*Renamed) eventType() eventType            { return eventType{34, "renamed", 1, false} }
+func (*RoleChanged) eventType() eventType        { return eventType{35, "role-changed", 1, false} }
+func (*Left) eventType() eventType               { return eventType{36, "left", 1, false} }
+func (*Removed) eventType() eventType            { return eventType{37, "removed", 1, false} }
+func (*MessageKept) eventType() eventType        { return eventType{38, "message-kept", 1, false} }
+func (*VoiceRequested) eventType() eventType     { return eventType{39, "voice-requested", 1, false} }
+func (*PrivateSent) eventType() eventType        { return eventType{40, "private-sent", 1, false} }
+func (*PrivateBounced) eventType() eventType     { return eventType{41, "private-bounced", 1, false} }
+func (*RateSpent) eventType() eventType          { return eventType{42, "rate-spent", 1, false} }
+func (*InviteSent) eventType() eventType         { return eventType{43, "invite-sent", 1, false} }
+func (*InviteUsed) eventType() eventType         { return eventType{44, "invite-used", 1, false} }
+func (*InviteExpired) eventType() eventType      { return eventType{45, "invite-expired", 1, false} }
+func (*Asked) eventType() eventType              { return eventType{46, "asked", 1, false} }
+func (*Answered) eventType() eventType           { return eventType{47, "answered", 1, false} }

@@ -14,7 +14,7 @@ import (
 // harness drives one room from a test: coven@chat.shakespeare.lit, whose clock
 // goes on by a second with each step.
 type harness struct {
-	t    *testing.T
+	t    testing.TB
 	cfg  muc.Config
 	room *muc.Room
 	now  time.Time
@@ -23,7 +23,7 @@ type harness struct {
 }
 
 // unborn makes a room that nobody has entered.
-func unborn(t *testing.T, cfg muc.Config) *harness {
+func unborn(t testing.TB, cfg muc.Config) *harness {
 	t.Helper()
 	cfg.Room = muc.MustParseJID("coven@chat.shakespeare.lit")
 	if cfg.Secret == nil {
@@ -36,7 +36,7 @@ func unborn(t *testing.T, cfg muc.Config) *harness {
 
 // open makes an instant room in which its owner crone@shakespeare.lit/desktop is
 // firstwitch.
-func open(t *testing.T, cfg muc.Config) *harness {
+func open(t testing.TB, cfg muc.Config) *harness {
 	t.Helper()
 	h := unborn(t, cfg)
 	fx := h.join("crone@shakespeare.lit/desktop", "firstwitch")

@@ -207,7 +207,7 @@ func (t *turn) sendInvite(a actor, inv Invitation) {
 	conf := &t.r.st.conf
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.cfg.Room, conf.Name, conf.Password, t.r.inviterSeen(a)
 	if t.mayRemember(a, inv.To.Bare()) {
-		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: t.now.Add(t.r.cfg.InviteTimeout)})
+		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: Stamp{t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
 	t.invites = append(t.invites, inv)
 }

@@ -235,11 +235,16 @@ func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
 // UnmarshalText reads back what [JID.MarshalText] wrote. It takes the text as
 // normal already: events are replayed as they were, by the rules of their day.
 func (j *JID) UnmarshalText(text []byte) error {
-	if len(text) == 0 {
-		*j = JID{}
-		return nil
+	var err error
+	*j, err = storedJID(string(text))
+	return err
+}
+
+// storedJID takes a text for an address that was normal when it was stored.
+func storedJID(s string) (JID, error) {
+	if s == "" {
+		return JID{}, nil
 	}
-	s := string(text)
 	rest, resource, hasResource := strings.Cut(s, "/")
 	local, domain, hasLocal := strings.Cut(rest, "@")
 	if !hasLocal {
@@ -248,11 +253,22 @@ func (j *JID) UnmarshalText(text []byte) error {
 	switch {
 	case domain == "" || hasLocal && local == "" || hasResource && resource == "",
 		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
-		strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal+escapedInAttr):
-		return fmt.Errorf("%w: %q", ErrJID, s)
+		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal+escapedInAttr):
+		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
-	*j = makeJID(s, local, domain, resource)
-	return nil
+	return makeJID(s, local, domain, resource), nil
+}
+
+// jid is an address in binary.
+func (c *codec) jid(field uint64, p *JID) {
+	stringField(c, field, &p.s)
+	if c.mode != codecReads || p.s == "" {
+		return
+	}
+	var err error
+	if *p, err = storedJID(p.s); err != nil {
+		c.fail()
+	}
 }
 
 // appendTo writes the address as an attribute value.

@@ -205,7 +205,7 @@ func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 	c := &t.r.cfg
 	b := &Created{Room: c.Room, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
 	if locked {
-		b.LockedUntil = t.lockEnd()
+		b.LockedUntil = Stamp{t.lockEnd()}
 	}
 	t.propose(b)
 	t.propose(&AffiliationChanged{JID: creator, New: Owner})

@@ -100,6 +100,6 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
 	}
-	t.propose(&RateSpent{JID: bare, Kind: kind, Until: full.Add(time.Duration(n) * rate.Every)})
+	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}})
 	return nil
 }

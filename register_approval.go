@@ -43,7 +43,7 @@ func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
 	}
 	b := &RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
 	if cfg.RegistrationTimeout > 0 {
-		b.Deadline = t.now.Add(cfg.RegistrationTimeout)
+		b.Deadline = Stamp{t.now.Add(cfg.RegistrationTimeout)}
 	}
 	t.propose(b)
 	return nil

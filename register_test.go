@@ -114,7 +114,7 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 		requests := slices.Collect(room.RegistrationRequests())
 		require.Len(t, requests, 1, name)
 		assert.Equal(t, muc.RegistrationRequested{
-			JID: muc.MustParseJID("hag66@shakespeare.lit"), Nick: "thirdwitch", Key: "thirdwitch", Deadline: asked.Add(time.Hour),
+			JID: muc.MustParseJID("hag66@shakespeare.lit"), Nick: "thirdwitch", Key: "thirdwitch", Deadline: muc.Stamp{Time: asked.Add(time.Hour)},
 		}, requests[0], name)
 		assert.Equal(t, asked.Add(time.Hour), room.Deadline(), name)
 

@@ -2,7 +2,6 @@ package muc
 
 import (
 	"encoding/json"
-	"time"
 )
 
 // SnapshotKind is what a snapshot is for.
@@ -26,11 +25,11 @@ type snapshot struct {
 	KeyPrint    string                   `json:"keyprint,omitempty"`
 	Seq         uint64                   `json:"seq"`
 	Sub         uint64                   `json:"sub,omitempty"`
-	At          time.Time                `json:"at,omitzero"`
-	DurableAt   time.Time                `json:"durable_at,omitzero"`
+	At          Stamp                    `json:"at,omitzero"`
+	DurableAt   Stamp                    `json:"durable_at,omitzero"`
 	Life        string                   `json:"life"`
 	Creator     JID                      `json:"creator,omitzero"`
-	LockedUntil time.Time                `json:"locked_until,omitzero"`
+	LockedUntil Stamp                    `json:"locked_until,omitzero"`
 	Config      RoomConfig               `json:"config"`
 	Persons     []personShot             `json:"persons,omitempty"`
 	Requests    []*RegistrationRequested `json:"requests,omitempty"`
@@ -59,14 +58,14 @@ type personShot struct {
 }
 
 type voiceShot struct {
-	JID  JID       `json:"jid"`
-	Time time.Time `json:"time"`
+	JID  JID   `json:"jid"`
+	Time Stamp `json:"time"`
 }
 
 type entryShot struct {
-	Seq  uint64    `json:"seq"`
-	Sub  uint64    `json:"sub,omitempty"`
-	Time time.Time `json:"time"`
+	Seq  uint64 `json:"seq"`
+	Sub  uint64 `json:"sub,omitempty"`
+	Time Stamp  `json:"time"`
 	Message
 }
 
@@ -98,9 +97,9 @@ type privateShot struct {
 }
 
 type spentShot struct {
-	JID   JID       `json:"jid"`
-	Kind  RateKind  `json:"kind"`
-	Until time.Time `json:"until"`
+	JID   JID      `json:"jid"`
+	Kind  RateKind `json:"kind"`
+	Until Stamp    `json:"until"`
 }
 
 const kindDurable, kindLive = "durable", "live"
@@ -111,8 +110,8 @@ const kindDurable, kindLive = "durable", "live"
 func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	s := &r.st
 	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.cfg.Room, KeyPrint: s.keyPrint,
-		Seq: s.seq, At: s.durableAt, DurableAt: s.durableAt, Life: s.life.String(), Creator: s.creator,
-		LockedUntil: s.lockedUntil, Config: s.conf, Requests: s.requests, Archived: shootEntries(s.archived), End: s.end}
+		Seq: s.seq, At: Stamp{s.durableAt}, DurableAt: Stamp{s.durableAt}, Life: s.life.String(), Creator: s.creator,
+		LockedUntil: Stamp{s.lockedUntil}, Config: s.conf, Requests: s.requests, Archived: shootEntries(s.archived), End: s.end}
 	if s.subject != nil {
 		shot.Subject = &shootEntries([]*entry{s.subject})[0]
 	}
@@ -123,18 +122,18 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		}
 	}
 	if kind == Live {
-		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, s.at
+		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, Stamp{s.at}
 		shot.Kept, shot.Invites, shot.Asks = shootEntries(s.kept), s.invites, s.asks
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
 		for i := range s.voiceAsked {
-			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), s.voiceAsked[i].at})
+			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), Stamp{s.voiceAsked[i].at}})
 		}
 		for _, p := range s.privates {
 			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
 		}
 		for _, k := range sortedKeys(&s.spent, compareRateKeys) {
 			if until, _ := s.spent.get(k); until.After(s.at) {
-				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, until})
+				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, Stamp{until}})
 			}
 		}
 		for _, o := range s.occupants {
@@ -167,7 +166,7 @@ func (ses *session) shoot() *sessionShot {
 func shootEntries(list []*entry) []entryShot {
 	var shots []entryShot
 	for _, e := range list {
-		shots = append(shots, entryShot{e.seq, e.sub, e.at, *e.msg})
+		shots = append(shots, entryShot{e.seq, e.sub, Stamp{e.at}, *e.msg})
 	}
 	return shots
 }

@@ -34,14 +34,14 @@ func (r *Room) Deadline() time.Time {
 		soonest(s.lockedUntil)
 	}
 	if len(s.invites) > 0 {
-		soonest(s.invites[0].Expires)
+		soonest(s.invites[0].Expires.Time)
 	}
 	for _, a := range s.asks {
-		soonest(a.Deadline)
+		soonest(a.Deadline.Time)
 	}
 	for _, b := range s.requests {
 		if !b.Deadline.IsZero() {
-			soonest(b.Deadline)
+			soonest(b.Deadline.Time)
 		}
 	}
 	return due

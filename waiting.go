@@ -17,10 +17,10 @@ func (t *turn) askJoin(q JoinRequest) *StanzaError {
 		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	t.withdrawJoins(in.from)
-	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: t.now.Add(r.cfg.AskTimeout),
+	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: Stamp{t.now.Add(r.cfg.AskTimeout)},
 		Join: &WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.body}}
 	t.propose(b)
-	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline, Join: true, JID: q.JID, Nick: q.Nick,
+	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
 		Affiliation: q.Affiliation, Payload: in.body})
 	return nil
 }
