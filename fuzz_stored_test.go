@@ -211,7 +211,7 @@ func fill(v reflect.Value, n int) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i), n+i)
-			if v.Type().Field(i).Name == "Payload" {
+			if name := v.Type().Field(i).Name; name == "Payload" || name == "Archive" {
 				v.Field(i).SetString(`<body>text &amp; more</body><x xmlns='urn:x' a='&quot;'/>`)
 			}
 		}

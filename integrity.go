@@ -3,6 +3,7 @@ package muc
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -14,8 +15,8 @@ import (
 // enough that all that is added to it can still be written down.
 var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// fieldPayload is the JSON field whose text is XML.
-const fieldPayload = "payload"
+// xmlFields are the JSON fields whose text is XML.
+var xmlFields = []string{"=payload", "=archive"}
 
 // checkStored checks all the texts in well-formed JSON: that they can stand in XML, and that
 // payloads are what the door has made.
@@ -51,7 +52,7 @@ func checkStored(b []byte) error {
 			top.key = "=" + text // never empty
 			continue
 		}
-		if top.key == "="+fieldPayload && !isCanonical(text) {
+		if slices.Contains(xmlFields, top.key) && !isCanonical(text) {
 			return badEvent("a payload that is not canonical XML")
 		}
 		top.key = ""
