@@ -261,9 +261,9 @@ func (s *state) applyPresence(b *PresenceChanged) error {
 }
 
 func (s *state) applyRenamed(b *Renamed) error {
-	ses, ok := s.sessions.get(b.JID)
-	if !ok {
-		return badEvent("no such session")
+	ses := s.mover(b)
+	if ses == nil || ses.num == 0 && b.Occupant != b.From {
+		return badEvent("no such session or puppet")
 	}
 	old := ses.occ
 	s.shape++

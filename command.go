@@ -9,7 +9,7 @@ import (
 //
 //   - the room: [Create], [Configure], [Destroy], [Shutdown];
 //   - people: [Kick], [SetRole], [SetAffiliation], [Vanished], [Forget];
-//   - puppets, occupants of the host: [Join], [Leave];
+//   - puppets, occupants of the host: [Join], [Rename], [Leave];
 //   - talk: [Say], [SetSubject], [Invite];
 //   - what the room asked: [Answer], [DecideRegistration].
 //

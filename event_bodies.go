@@ -116,7 +116,7 @@ type (
 		Lang     string `json:"lang,omitempty"`
 		Payload  string `json:"payload,omitempty"`
 	}
-	// Renamed: a session goes by another nick. Occupant is whom it belongs to
+	// Renamed: a session or puppet goes by another nick. Occupant is whom it belongs to
 	// now: the same as before (From), a new one when other sessions stay behind under
 	// the old nick, or another of the same person (XEP-0045 §7.6, §7.2.8). Old and
 	// Role are those of the occupant before; Front says that the session's presence

@@ -182,8 +182,11 @@ func (t *turn) privateMessage() *StanzaError {
 		return t.outsider("7.5")
 	}
 	to := r.addressee(in)
-	if to == nil || len(to.sessions) == 0 {
+	switch {
+	case to == nil:
 		return refuse(ItemNotFound, "7.5", "there is no such occupant")
+	case to.isPuppet():
+		return refuse(ServiceUnavailable, "7.5", "the occupant has no client")
 	}
 	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
 		return refuse(Forbidden, "7.5", "private messages are not allowed here")

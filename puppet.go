@@ -7,7 +7,7 @@ import "github.com/beevik/etree"
 // other side of a bridge. Everybody sees it like anybody else, with the
 // affiliation of its JID and the role that follows from it; it can be
 // silenced and put out by those who may. Nothing is ever sent to it: it is in no
-// [Outbound.To].
+// [Outbound.To], and what is for it alone is refused with service-unavailable.
 //
 // A puppet needs what others need to enter, but for the password: it must not be
 // banned, must be a member where only members may enter, and have a nick that is
@@ -65,6 +65,33 @@ func (c Join) do(t *turn) error {
 	}
 	t.propose(&Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
 		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, &s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
+	return nil
+}
+
+// Rename gives a puppet another nick (XEP-0045 §7.6).
+type Rename struct{ Nick, To string }
+
+func (c Rename) do(t *turn) error {
+	o, err := t.r.puppet(c.Nick)
+	if err != nil {
+		return err
+	}
+	nick, e := t.r.judgeNick(c.To)
+	if e != nil {
+		return e
+	}
+	if nick.Nick == o.nick {
+		return nil
+	}
+	if nick.Key != o.key {
+		if at, e := t.freeNick(o.person.jid(), nick); e != nil {
+			return e
+		} else if at != nil {
+			return refuse(Conflict, "7.2.8", "the nick is in use")
+		}
+	}
+	t.propose(&Renamed{JID: o.frontJID(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
+		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload})
 	return nil
 }
 

@@ -8,8 +8,8 @@ package muc
 // with 210 for everybody (§7.10).
 func (t *turn) renderRenamed(b *Renamed) {
 	r, s := t.r, &t.r.st
-	ses, ok := s.sessions.get(b.JID)
-	if !ok {
+	ses := s.mover(b)
+	if ses == nil {
 		return
 	}
 	o, mover := ses.occ, []JID{b.JID}

@@ -114,6 +114,15 @@ func (s *state) whose(b *PresenceChanged) *occupant {
 	return nil
 }
 
+// mover is the session that has another nick, or what a puppet has in its place.
+func (s *state) mover(b *Renamed) *session {
+	if o := s.puppetOf(b.From, b.JID); o != nil {
+		return o.front
+	}
+	ses, _ := s.sessions.get(b.JID)
+	return ses
+}
+
 // puppetOf is the puppet of that number and address, or nil.
 func (s *state) puppetOf(num uint32, address JID) *occupant {
 	if o := s.occupantByNumber(num); o != nil && o.isPuppet() && o.front.real == address {

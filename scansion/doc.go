@@ -62,7 +62,8 @@
 //	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
 //	host: join jid='nurse@irc.example' nick='Nurse' show='away' status='on IRC'
 //	host: say nick='Nurse' body='Madam!'
-//	host: leave nick='Nurse' status='gone to bed'
+//	host: rename nick='Nurse' to='Angelica'
+//	host: leave nick='Angelica' status='gone to bed'
 //	host: say body='Closing time'
 //	host: set-subject subject='Feud' as="${Romeo's full JID}"
 //	host: vanished jid="${Romeo's full JID}"

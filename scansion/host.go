@@ -48,6 +48,7 @@ var builtinCommands = map[string]Command{
 	"join": build(func(a *arguments) muc.Command {
 		return muc.Join{JID: a.jid("jid"), Nick: a.text("nick"), Presence: a.presence()}
 	}),
+	"rename": build(func(a *arguments) muc.Command { return muc.Rename{Nick: a.text("nick"), To: a.text("to")} }),
 	"leave": build(func(a *arguments) muc.Command {
 		return muc.Leave{Nick: a.text("nick"), Presence: a.presence()}
 	}),
