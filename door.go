@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -350,7 +351,7 @@ func (d *door) foreignAttr(i int, prefix string) *StanzaError {
 	if !ok || uri == "" || !validText(uri) {
 		return malformed()
 	}
-	own := string([]byte{'n', 's', byte('0' + i/10%10), byte('0' + i%10)})
+	own := "ns" + strconv.Itoa(i)
 	d.b = append(append(append(d.b, "xmlns:"...), own...), "='"...)
 	d.b = append(appendEscaped(d.b, uri, escapedInAttr), "' "...)
 	d.b = append(append(d.b, own...), ':')

@@ -138,7 +138,7 @@ func normalizeLocal(s string) (string, error) {
 		return s, nil
 	}
 	out, err := precis.UsernameCaseMapped.String(s)
-	if err != nil || out == "" || strings.ContainsAny(out, notInLocal) {
+	if err != nil || out == "" || !utf8.ValidString(s) || strings.ContainsAny(out, notInLocal) {
 		return "", fmt.Errorf("%w: bad localpart %q", ErrJID, s)
 	}
 	return out, nil
@@ -158,8 +158,8 @@ func normalizeResource(s string) (string, error) {
 	if plainText(s) {
 		return s, nil
 	}
-	out, err := precis.OpaqueString.String(s)
-	if err != nil || out == "" {
+	out, err := precis.OpaqueString.String(s) // which replaces what is no UTF-8
+	if err != nil || out == "" || !utf8.ValidString(s) {
 		return "", fmt.Errorf("%w: bad resource %q", ErrJID, s)
 	}
 	return out, nil

@@ -1,0 +1,67 @@
+package muc
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// An index is a map, whatever its size and whatever way it got there.
+func TestIndex(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for round := range 50 {
+		var x index[string, int]
+		truth := map[string]int{}
+		for i := range 200 {
+			k := fmt.Sprint(random.IntN(4 + round%20))
+			if random.IntN(3) == 0 {
+				x.drop(k)
+				delete(truth, k)
+			} else {
+				x.put(k, i)
+				truth[k] = i
+			}
+			require.Equal(t, len(truth), x.len())
+			keys := sortedKeys(&x, cmp.Compare[string])
+			require.True(t, slices.IsSorted(keys))
+			require.Len(t, keys, len(truth))
+			for k, v := range truth {
+				got, ok := x.get(k)
+				require.True(t, ok)
+				require.Equal(t, v, got)
+			}
+			_, ok := x.get("nowhere")
+			require.False(t, ok)
+		}
+		if x.many == nil {
+			assert.LessOrEqual(t, len(x.few), smallIndex, "small ones are no map")
+		}
+	}
+	var empty index[string, int]
+	assert.Empty(t, sortedKeys(&empty, cmp.Compare[string]))
+	empty.drop("nothing")
+	assert.Zero(t, empty.len())
+	assert.Nil(t, empty.many)
+}
+
+// The same keys in whatever order make the same list.
+func TestSortedKeysHaveOneOrder(t *testing.T) {
+	jids := []JID{MustParseJID("b@x"), MustParseJID("a@x"), MustParseJID("x"), MustParseJID("a@y"), MustParseJID("b@x/r")}
+	var want []JID
+	for range 20 {
+		var x index[JID, int]
+		for i, at := range rand.Perm(len(jids)) {
+			x.put(jids[at], i)
+		}
+		got := sortedKeys(&x, compareJIDs)
+		if want == nil {
+			want = got
+		}
+		assert.Equal(t, want, got)
+	}
+}

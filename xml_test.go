@@ -1,0 +1,91 @@
+package muc
+
+import (
+	"encoding/xml"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What is escaped comes back as it was, from the room's own reader and from any
+// other.
+func TestEscaping(t *testing.T) {
+	for _, s := range []string{"", "plain", `<>&'"`, "a\tb\nc\rd", "]]>", "&amp;", "&#x9;", "Zoë 李雷 🦄", strings.Repeat("&", 100), "a&", "<a"} {
+		text, attr := string(appendEscaped(nil, s, escapedInText)), string(appendEscaped(nil, s, escapedInAttr))
+		assert.Equal(t, s, unescape(text))
+		assert.Equal(t, s, unescape(attr))
+		var read struct {
+			A    string `xml:"a,attr"`
+			Text string `xml:",chardata"`
+		}
+		require.NoError(t, xml.Unmarshal([]byte("<x a='"+attr+"'>"+text+"</x>"), &read))
+		assert.Equal(t, s, read.A, "line ends and tabs stay what they are in attributes")
+		assert.Equal(t, s, read.Text)
+		assert.True(t, isEscaped(text, escapedInText))
+		assert.True(t, isEscaped(attr, escapedInAttr))
+		assert.Equal(t, "before"+text, string(appendEscaped([]byte("before"), s, escapedInText)))
+	}
+	for _, s := range []string{"&", "&bad;", "&#65;", "<", ">", "a&ampb", "&lt", "&#x41;"} {
+		assert.False(t, isEscaped(s, escapedInText), s)
+	}
+}
+
+// What may stand in XML 1.0 is what its grammar says, for every character there is.
+func TestValidText(t *testing.T) {
+	for r := rune(0); r <= unicode.MaxRune; r++ {
+		want := r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000
+		if utf8.ValidRune(r) && validText(string(r)) != want {
+			assert.Failf(t, "wrong", "%U", r)
+		}
+	}
+	for _, s := range []string{"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "ok\x00"} {
+		assert.False(t, validText(s), "%q", s)
+	}
+	assert.True(t, validText(""))
+	assert.True(t, validText("\uFFFD"), "the character that stands for others is one itself")
+}
+
+// Names are those of XML without a colon.
+func TestValidName(t *testing.T) {
+	for _, s := range []string{"a", "A", "_", "a1", "a-b.c_d", "été", "名", "x-data"} {
+		assert.True(t, validName(s), s)
+		assert.NoError(t, xml.Unmarshal([]byte("<"+s+"/>"), new(struct{})), s)
+	}
+	for _, s := range []string{"", "1", "-a", ".a", "a b", "a:b", "a>b", "a/b", "a'b", "a=b", "a\x00", "\xff", "a\xff", "<", "a\n", "×", "\u202E"} {
+		assert.False(t, validName(s), "%q", s)
+	}
+}
+
+// The writer closes what it opens, escapes what it is given, and says each
+// namespace where it changes.
+func TestWriter(t *testing.T) {
+	w := xmlWriter{}
+	w.start("a", "")
+	w.attr("x", `<'">&`)
+	w.attrIf("y", "")
+	w.attrIf("z", "1")
+	w.start("b", "urn:b")
+	w.element("c", "", "text <&>")
+	w.element("d", "", "")
+	w.element("e", "urn:e", "")
+	w.raw("<f/>")
+	w.raw("")
+	w.end()
+	w.text("tail")
+	w.start("g", "urn:'&<")
+	w.end()
+	w.end()
+	want := `<a x='&lt;&apos;&quot;&gt;&amp;' z='1'><b xmlns='urn:b'><c>text &lt;&amp;&gt;</c><d/><e xmlns='urn:e'/><f/></b>tail<g xmlns='urn:&apos;&amp;&lt;'/></a>`
+	assert.Equal(t, want, string(w.b))
+	assert.Zero(t, w.depth)
+	w = writerWithin("urn:b")
+	w.start("c", "urn:b")
+	assert.Equal(t, len("<c>"), w.openTag())
+	w.end()
+	assert.Equal(t, "<c></c>", string(w.b))
+	assert.Equal(t, "<subject/>", emptyElement("subject"))
+}
