@@ -64,11 +64,23 @@ func validText(s string) bool {
 	return true
 }
 
+// nameLetters are the letters beyond ASCII that may stand in names. The editions of
+// XML 1.0 differ in which those are, and so do parsers; a name that one of them
+// refuses would end the stream of whoever gets it. These ranges are good for all.
+var nameLetters = &unicode.RangeTable{LatinOffset: 3, R16: []unicode.Range16{
+	{Lo: 0xC0, Hi: 0xD6, Stride: 1}, {Lo: 0xD8, Hi: 0xF6, Stride: 1}, {Lo: 0xF8, Hi: 0xFF, Stride: 1}, // Latin
+	{Lo: 0x100, Hi: 0x131, Stride: 1}, {Lo: 0x14A, Hi: 0x17E, Stride: 1},
+	{Lo: 0x388, Hi: 0x38A, Stride: 1}, {Lo: 0x38E, Hi: 0x3A1, Stride: 1}, {Lo: 0x3A3, Hi: 0x3CE, Stride: 1}, // Greek
+	{Lo: 0x401, Hi: 0x40C, Stride: 1}, {Lo: 0x40E, Hi: 0x44F, Stride: 1}, {Lo: 0x451, Hi: 0x45C, Stride: 1}, // Cyrillic
+	{Lo: 0x5D0, Hi: 0x5EA, Stride: 1}, {Lo: 0x621, Hi: 0x63A, Stride: 1}, {Lo: 0x641, Hi: 0x64A, Stride: 1}, // Hebrew, Arabic
+	{Lo: 0x3041, Hi: 0x3094, Stride: 1}, {Lo: 0x30A1, Hi: 0x30FA, Stride: 1}, // Kana
+	{Lo: 0x4E00, Hi: 0x9FA5, Stride: 1}, {Lo: 0xAC00, Hi: 0xD7A3, Stride: 1}, // Han, Hangul
+}}
+
 // validName reports whether s may name an element or attribute (an NCName).
 func validName(s string) bool {
 	for i, r := range s {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf && unicode.IsLetter(r)
-		if letter {
+		if r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= utf8.RuneSelf && unicode.Is(nameLetters, r) {
 			continue
 		}
 		if i == 0 || r != '-' && r != '.' && (r < '0' || r > '9') {

@@ -58,6 +58,11 @@ func TestValidName(t *testing.T) {
 	for _, s := range []string{"", "1", "-a", ".a", "a b", "a:b", "a>b", "a/b", "a'b", "a=b", "a\x00", "\xff", "a\xff", "<", "a\n", "×", "\u202E"} {
 		assert.False(t, validName(s), "%q", s)
 	}
+	for r := rune(0); r <= 0xFFFF; r++ {
+		if s := string(r); validName(s) && xml.Unmarshal([]byte("<"+s+"/>"), new(struct{})) != nil {
+			assert.Failf(t, "others refuse this name", "%U", r)
+		}
+	}
 }
 
 // The writer closes what it opens, escapes what it is given, and says each
