@@ -11,8 +11,11 @@ import (
 
 // TestHistories plays random histories and holds each step to every promise.
 func TestHistories(t *testing.T) {
+	histories, steps := 0, 0
+	defer func() { t.Logf("%d histories of %d steps", histories, steps) }()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
+		defer func() { histories, steps = histories+1, steps+len(w.inputs) }()
 		w.stanza(`<presence from='alice@one.example/a' to='room@rooms.example/Ann'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 		for range rapid.IntRange(1, 60).Draw(t, "length") {
 			w.random()
