@@ -206,9 +206,10 @@ func (w *world) checkBelief(after *truth) {
 // that are gone; it is forgotten then.
 func (w *world) vanished(full string) bool {
 	for i := len(w.log) - 1; i >= 0; i-- {
-		if b, ok := w.log[i].Body.(*muc.Left); ok && b.JID.String() == full {
+		// A puppet may bear the same address, and goes in another way.
+		if b, ok := w.log[i].Body.(*muc.Left); ok && b.JID.String() == full && b.How == muc.DepartureVanished {
 			delete(w.clients, full)
-			return b.How == muc.DepartureVanished
+			return true
 		}
 	}
 	return false

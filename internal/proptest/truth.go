@@ -40,7 +40,10 @@ func (t *truth) affiliation(bare muc.JID) muc.Affiliation {
 	if a, ok := t.affs[bare.String()]; ok {
 		return a
 	}
-	return t.affs[bare.Domain()]
+	if lent := t.affs[bare.Domain()]; lent <= muc.Member {
+		return lent // a domain lends no rank
+	}
+	return muc.None
 }
 
 // seesJIDs is the rule about real JIDs, written down a second time: as the
