@@ -15,7 +15,8 @@ import (
 )
 
 // documents are those that people write, with parts that the code prints.
-var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/embedding.md"}
+var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/embedding.md",
+	"docs/events.md", "docs/reliability.md"}
 
 // printedPart is a part of a document that is printed: all from the line with its
 // name to the line that ends it.
@@ -46,6 +47,9 @@ func printed(t *testing.T, name string) string {
 		return "```go\n" + exampleCode(t, code) + "```\n"
 	}
 	table, ok := printedTables[name]
+	if !ok {
+		table, ok = printedFormats[name]
+	}
 	require.True(t, ok, "nothing prints %q", name)
 	return table()
 }

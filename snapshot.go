@@ -19,35 +19,36 @@ const snapshotVersion = 1
 // snapshot is a room as JSON. Field order and list order are fixed, so that equal
 // states make equal bytes.
 type snapshot struct {
-	Version     int                      `json:"v"`
-	Kind        string                   `json:"kind"`
+	Version     int                      `json:"v"`    // 1
+	Kind        string                   `json:"kind"` // durable or live
 	Room        JID                      `json:"room"`
-	KeyPrint    string                   `json:"keyprint,omitempty"`
-	Seq         uint64                   `json:"seq"`
+	KeyPrint    string                   `json:"keyprint,omitempty"` // as in `created`
+	Seq         uint64                   `json:"seq"`                // of the last event, as is Sub
 	Sub         uint64                   `json:"sub,omitempty"`
-	At          Stamp                    `json:"at,omitzero"`
-	DurableAt   Stamp                    `json:"durable_at,omitzero"`
-	Life        string                   `json:"life"`
-	Creator     JID                      `json:"creator,omitzero"`
+	At          Stamp                    `json:"at,omitzero"`         // when the last event was
+	DurableAt   Stamp                    `json:"durable_at,omitzero"` // when the last durable event was
+	Life        string                   `json:"life"`                // unborn, locked, open or destroyed
+	Creator     JID                      `json:"creator,omitzero"`    // and LockedUntil: as in `created`
 	LockedUntil Stamp                    `json:"locked_until,omitzero"`
 	Config      RoomConfig               `json:"config"`
-	Persons     []personShot             `json:"persons,omitempty"`
-	Requests    []*RegistrationRequested `json:"requests,omitempty"`
+	Persons     []personShot             `json:"persons,omitempty"`  // sorted by address
+	Requests    []*RegistrationRequested `json:"requests,omitempty"` // to register, in the order of asking
 	Subject     *entryShot               `json:"subject,omitempty"`
-	Archived    []entryShot              `json:"archived,omitempty"`
-	End         *RoomDestroyed           `json:"end,omitempty"`
+	Archived    []entryShot              `json:"archived,omitempty"` // the messages that newcomers are shown, the oldest first
+	End         *RoomDestroyed           `json:"end,omitempty"`      // of a destroyed room
 
-	Kept         []entryShot    `json:"kept,omitempty"`
-	Occupants    []occupantShot `json:"occupants,omitempty"`
-	LastOccupant uint32         `json:"last_occupant,omitempty"`
+	Kept         []entryShot    `json:"kept,omitempty"`          // the same for messages that are not to be archived; this and what follows is in live snapshots alone
+	Occupants    []occupantShot `json:"occupants,omitempty"`     // in the order of joining
+	LastOccupant uint32         `json:"last_occupant,omitempty"` // the highest number that was given, as is LastSession
 	LastSession  uint32         `json:"last_session,omitempty"`
-	VoiceAsked   []voiceShot    `json:"voice_asked,omitempty"`
-	Invites      []*InviteSent  `json:"invites,omitempty"`
-	Asks         []*Asked       `json:"asks,omitempty"`
-	Privates     []privateShot  `json:"privates,omitempty"`
-	Spent        []spentShot    `json:"spent,omitempty"`
+	VoiceAsked   []voiceShot    `json:"voice_asked,omitempty"` // in the order of asking
+	Invites      []*InviteSent  `json:"invites,omitempty"`     // the one that expires first in front
+	Asks         []*Asked       `json:"asks,omitempty"`        // in the order of asking
+	Privates     []privateShot  `json:"privates,omitempty"`    // the oldest first
+	Spent        []spentShot    `json:"spent,omitempty"`       // sorted by address and kind
 }
 
+// personShot: what the room remembers of a person or a whole domain.
 type personShot struct {
 	JID         JID         `json:"jid"`
 	Affiliation Affiliation `json:"affiliation"`
@@ -57,11 +58,13 @@ type personShot struct {
 	Key         string      `json:"key,omitempty"`
 }
 
+// voiceShot: who asked for voice and must not ask again yet.
 type voiceShot struct {
 	JID  JID   `json:"jid"`
 	Time Stamp `json:"time"`
 }
 
+// entryShot: a message, with the numbers and the time of its event.
 type entryShot struct {
 	Seq  uint64 `json:"seq"`
 	Sub  uint64 `json:"sub,omitempty"`
@@ -69,6 +72,7 @@ type entryShot struct {
 	Message
 }
 
+// occupantShot: somebody inside.
 type occupantShot struct {
 	Number     uint32 `json:"number"`
 	JID        JID    `json:"jid"`
@@ -82,6 +86,7 @@ type occupantShot struct {
 	Sessions []sessionShot `json:"sessions,omitempty"`
 }
 
+// sessionShot: one client of an occupant, and what it says in its presence. Spoke is higher than that of sessions who spoke before.
 type sessionShot struct {
 	Number  uint32 `json:"number"`
 	Spoke   uint32 `json:"spoke,omitempty"`
@@ -90,12 +95,14 @@ type sessionShot struct {
 	Payload string `json:"payload,omitempty"`
 }
 
+// privateShot: a private message that may still come back as an error.
 type privateShot struct {
 	Session  uint32 `json:"session"`
 	Occupant uint32 `json:"occupant"`
 	ID       string `json:"id,omitempty"`
 }
 
+// spentShot: until when a share of Config.Rates is used up.
 type spentShot struct {
 	JID   JID      `json:"jid"`
 	Kind  RateKind `json:"kind"`

@@ -1,0 +1,235 @@
+package muc
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// printedFormats are the parts of docs/events.md.
+var printedFormats = map[string]func() string{
+	"event list":       printEventList,
+	"event types":      printEventTypes,
+	"values in events": printStoredValues,
+	"parts of events":  printParts,
+	"snapshot fields":  printSnapshotFields,
+	"durable snapshot": func() string { return printSnapshot("durable.json") },
+	"live snapshot":    func() string { return printSnapshot("live.json") },
+	"binary example":   printBinaryExample,
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// comments are those of types and of their fields, by Type and Type.Field.
+func comments() map[string]string {
+	said := map[string]string{}
+	for _, file := range []string{"event_bodies.go", "roomconfig.go", "snapshot.go"} {
+		tree := must(parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments))
+		ast.Inspect(tree, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			name := spec.Name.Name
+			said[name] = strings.TrimPrefix(strings.Join(strings.Fields(spec.Doc.Text()), " "), name+": ")
+			if fields, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range fields.Fields.List {
+					for _, id := range f.Names {
+						said[name+"."+id.Name] = strings.Join(strings.Fields(f.Doc.Text()+" "+f.Comment.Text()), " ")
+					}
+				}
+			}
+			return true
+		})
+	}
+	return said
+}
+
+// storedAs names the types of values as they stand in JSON.
+var storedAs = map[string]string{"JID": "address", "Stamp": "time", "uint32": "number", "uint64": "number", "int": "number",
+	"string": "text", "bool": "true or false", "RoleSet": "roles", "RegistrationRequested": "`registration-requested`",
+	"InviteSent": "`invite-sent`", "Asked": "`asked`", "RoomDestroyed": "`destroyed`"}
+
+func storedType(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Slice:
+		return "list of " + storedType(t.Elem())
+	case reflect.Pointer:
+		return storedType(t.Elem())
+	}
+	if name, ok := storedAs[t.Name()]; ok {
+		return name
+	}
+	return "`" + t.Name() + "`"
+}
+
+// fieldNumber is the number of a field in binary.
+func fieldNumber(v reflect.Value, i int) uint64 {
+	one := reflect.New(v.Type())
+	n := 2 // an affiliation and a role that are not the zero values
+	fill(&testing.T{}, one.Elem().Field(i), &n)
+	c := codec{}
+	one.Interface().(interface{ fields(*codec) }).fields(&c)
+	key, _ := binary.Uvarint(c.buf)
+	return key >> 1
+}
+
+// printFields prints the fields of a type; those of embedded types are its own.
+func printFields(t reflect.Type, said map[string]string, inBinary bool) string {
+	rows := [][]string{{"Field", "Type", "Left out"}}
+	if inBinary {
+		rows[0] = append(rows[0], "No.")
+	}
+	rows[0] = append(rows[0], "")
+	var add func(t reflect.Type)
+	add = func(t reflect.Type) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if f.Anonymous {
+				add(f.Type)
+				continue
+			}
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			empty := ""
+			if options != "" {
+				empty = "if empty"
+			}
+			row := []string{"`" + name + "`", storedType(f.Type), empty}
+			if inBinary {
+				row = append(row, fmt.Sprint(fieldNumber(reflect.New(t).Elem(), i)))
+			}
+			rows = append(rows, append(row, said[t.Name()+"."+f.Name]))
+		}
+	}
+	add(t)
+	if len(rows) == 1 {
+		return "It has no fields.\n"
+	}
+	return markdownTable(rows...)
+}
+
+// goldenExamples are the longest events of each type in the golden corpus.
+func goldenExamples() map[string]Event {
+	longest, examples := map[string]int{}, map[string]Event{}
+	text := must(os.ReadFile(filepath.Join(goldenNow, "events.jsonl")))
+	for line := range strings.Lines(string(text)) {
+		var ev Event
+		if err := json.Unmarshal([]byte(line), &ev); err != nil {
+			panic(err)
+		}
+		if len(line) > longest[ev.Type()] {
+			longest[ev.Type()], examples[ev.Type()] = len(line), ev
+		}
+	}
+	return examples
+}
+
+// pretty writes JSON for people.
+func pretty(text []byte) string {
+	var v bytes.Buffer
+	if err := json.Indent(&v, text, "", "  "); err != nil {
+		panic(err)
+	}
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(v.String())
+}
+
+func forHowLong(t eventType) string {
+	if t.durable {
+		return "durable"
+	}
+	return "volatile"
+}
+
+func printEventList() string {
+	rows := [][]string{{"Type", "No.", "v", "", "What happened"}}
+	said := comments()
+	for i, t := range bodyTypes {
+		sentence, _, _ := strings.Cut(said[reflect.TypeOf(newBodies[i]()).Elem().Name()], ". ")
+		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", t.name), fmt.Sprint(t.number), fmt.Sprint(t.version),
+			forHowLong(t), strings.TrimSuffix(sentence, ".")})
+	}
+	return markdownTable(rows...)
+}
+
+func printEventTypes() string {
+	var b strings.Builder
+	said, examples := comments(), goldenExamples()
+	for i, t := range bodyTypes {
+		body := reflect.TypeOf(newBodies[i]()).Elem()
+		fmt.Fprintf(&b, "### %s\n\nNumber %d, version %d, %s; `%s` in Go. ", t.name, t.number, t.version, forHowLong(t), body.Name())
+		about := said[body.Name()]
+		fmt.Fprintf(&b, "%s%s\n\n", strings.ToUpper(about[:1]), about[1:])
+		b.WriteString(printFields(body, said, true))
+		b.WriteString("\n```json\n" + pretty(must(json.Marshal(examples[t.name]))) + "\n```\n\n")
+	}
+	return b.String()
+}
+
+func printParts() string {
+	var b strings.Builder
+	said := comments()
+	for _, t := range []reflect.Type{reflect.TypeFor[Actor](), reflect.TypeFor[ConfigChange](), reflect.TypeFor[FieldValue](),
+		reflect.TypeFor[WaitingJoin](), reflect.TypeFor[RoomConfig]()} {
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said, true))
+	}
+	return b.String()
+}
+
+func printStoredValues() string {
+	rows := [][]string{{"Type", "Values, in binary 0, 1, 2…"}}
+	add := func(name string, values ...string) {
+		rows = append(rows, []string{"`" + name + "`", strings.Join(values, ", ")})
+	}
+	add("Affiliation", texts(storedAffiliations)...)
+	add("Role", texts(storedRoles)...)
+	add("Whois", texts(storedWhois)...)
+	add("AllowPM", texts(storedAllowPMs)...)
+	add("true or false", "false", "true")
+	return markdownTable(rows...)
+}
+
+func texts[T fmt.Stringer](list []T) []string {
+	var out []string
+	for _, v := range list {
+		out = append(out, v.String())
+	}
+	return out
+}
+
+func printSnapshotFields() string {
+	var b strings.Builder
+	said := comments()
+	for _, t := range []reflect.Type{reflect.TypeFor[snapshot](), reflect.TypeFor[personShot](), reflect.TypeFor[entryShot](),
+		reflect.TypeFor[occupantShot](), reflect.TypeFor[sessionShot](), reflect.TypeFor[voiceShot](),
+		reflect.TypeFor[privateShot](), reflect.TypeFor[spentShot]()} {
+		if t.Name() != "snapshot" {
+			fmt.Fprintf(&b, "`%s`: %s\n\n", t.Name(), said[t.Name()])
+		}
+		b.WriteString(printFields(t, said, false) + "\n")
+	}
+	return b.String()
+}
+
+func printSnapshot(name string) string {
+	return "```json\n" + pretty(must(os.ReadFile(filepath.Join(goldenNow, name)))) + "\n```\n"
+}
+
+// printBinaryExample takes an event apart.
+func printBinaryExample() string {
+	ev := goldenExamples()["role-changed"]
+	return "```\n" + fmt.Sprintf("% x", must(ev.MarshalBinary())) + "\n```\n"
+}

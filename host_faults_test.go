@@ -1,0 +1,144 @@
+package muc_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// A host whose store failed drops the room and restores it of what it has: the step
+// has not happened, and when the stanza comes again, it happens as it would have.
+func TestEventsAreNotStored(t *testing.T) {
+	h := history(t)
+	stored := append([]muc.Event{}, h.log...)
+	before, at := string(h.room.Snapshot(muc.Live)), h.now
+	lost := h.say("hecate@shakespeare.lit/broom", "lost")
+	require.NotEqual(t, before, string(h.room.Snapshot(muc.Live)))
+
+	room, err := muc.Restore(h.cfg, nil, stored)
+	require.NoError(t, err)
+	assert.Equal(t, before, string(room.Snapshot(muc.Live)))
+	h.room, h.now = room, at
+	again := h.say("hecate@shakespeare.lit/broom", "lost")
+	assert.Equal(t, describe(lost), describe(again))
+
+	// A store that took a part of a step has a log of another moment, or none.
+	for n := range lost.Events {
+		_, err := muc.Restore(h.cfg, nil, append(stored[:len(stored):len(stored)], lost.Events[:n]...))
+		assert.NoError(t, err, "the first %d of a step", n)
+	}
+}
+
+// A stanza that is delivered twice changes nothing the second time, except that
+// what is said twice was said twice.
+func TestStanzasTwice(t *testing.T) {
+	h := history(t)
+	h.join("bard@shakespeare.lit/globe", "Bard")
+	const admin = `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+		`<query xmlns='http://jabber.org/protocol/muc#admin'><item %s/></query></iq>`
+	for name, stanza := range map[string]string{
+		"a join":            `<presence from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
+		"an affiliation":    fmt.Sprintf(admin, `jid='bard@shakespeare.lit' affiliation='member'`),
+		"a role":            fmt.Sprintf(admin, `nick='Bard' role='moderator'`),
+		"a configuration":   configSubmit("c", "muc#roomconfig_roomname", "Heath"),
+		"another nick":      `<presence from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit/Queen'/>`,
+		"a ban":             fmt.Sprintf(admin, `jid='puck@shakespeare.lit' affiliation='outcast'`),
+		"an availability":   `<presence from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'><show>away</show></presence>`,
+		"a leave":           `<presence type='unavailable' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'/>`,
+		"a bounced message": `<message type='error' id='m' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/firstwitch'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
+	} {
+		twin := *h
+		var err error
+		twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+		require.NoError(t, err)
+		twin.send(stanza)
+		once := occupantsOf(twin.room)
+		twin.send(stanza)
+		assert.Equal(t, once, occupantsOf(twin.room), name)
+	}
+	h.say("bard@shakespeare.lit/globe", "to be")
+	first := h.log[len(h.log)-1].Body.(*muc.MessageArchived)
+	h.say("bard@shakespeare.lit/globe", "to be")
+	second := h.log[len(h.log)-1].Body.(*muc.MessageArchived)
+	assert.NotEqual(t, first.StanzaID, second.StanzaID, "two messages")
+	assert.Equal(t, first.ID, second.ID, "their clients know by the id")
+}
+
+// occupantsOf writes down who is inside and who is what, and how the room is set.
+func occupantsOf(room *muc.Room) string {
+	s := fmt.Sprintf("%+v\n", room.RoomConfig())
+	for o := range room.Occupants() {
+		s += fmt.Sprintf("%+v\n", o)
+	}
+	for j, a := range room.Affiliations() {
+		s += fmt.Sprintf("%s %s\n", j, a)
+	}
+	return s
+}
+
+// A leave that never came leaves a ghost: it goes when the host says that the
+// session vanished, or when something that was sent to it comes back.
+func TestStanzasLost(t *testing.T) {
+	for name, end := range map[string]func(h *harness){
+		"vanished": func(h *harness) { h.do(muc.Vanished{JID: bard}) },
+		"bounced": func(h *harness) {
+			h.send(`<presence type='error' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'>` +
+				`<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
+		},
+	} {
+		h := history(t)
+		empty := occupantsOf(h.room)
+		h.join("bard@shakespeare.lit/globe", "Bard")
+		end(h)
+		assert.Equal(t, empty, occupantsOf(h.room), name)
+	}
+	// What was lost on the way to a client it gets when it enters again.
+	h := history(t)
+	h.join("bard@shakespeare.lit/globe", "Bard")
+	h.send(`<presence from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit/Queen'/>`)
+	fx := h.join("bard@shakespeare.lit/globe", "Bard")
+	assert.Empty(t, fx.Events)
+	assert.Contains(t, fmt.Sprint(sentTo(fx, bard.String())), "coven@chat.shakespeare.lit/Queen")
+}
+
+// A clock that jumps back stands still for the room until it has caught up; what
+// waits for a time waits for that time.
+func TestClockJumpsBack(t *testing.T) {
+	h := history(t)
+	last := h.log[len(h.log)-1].Time
+	h.now = h.now.Add(-24 * time.Hour)
+	for _, ev := range append(h.say("crone@shakespeare.lit/desktop", "early").Events, h.do(muc.SetSubject{Subject: "x"}).Events...) {
+		assert.Equal(t, last, ev.Time)
+	}
+	room, err := muc.Restore(h.cfg, nil, h.log)
+	require.NoError(t, err)
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(room.Snapshot(muc.Live)))
+	h.now = last.Add(time.Minute)
+	for _, ev := range h.say("crone@shakespeare.lit/desktop", "in time").Events {
+		assert.True(t, ev.Time.After(last))
+	}
+}
+
+// The tail of a log does not follow on any snapshot but its own.
+func TestSnapshotAndTail(t *testing.T) {
+	h := history(t)
+	old := h.room.Snapshot(muc.Live)
+	n := len(h.log)
+	h.say("crone@shakespeare.lit/desktop", "one")
+	h.say("crone@shakespeare.lit/desktop", "two")
+	_, err := muc.Restore(h.cfg, old, h.log[n:])
+	require.NoError(t, err)
+	_, err = muc.Restore(h.cfg, old, h.log[n+1:])
+	assert.ErrorIs(t, err, muc.ErrGap, "one event is missing")
+	_, err = muc.Restore(h.cfg, old, h.log[n-1:])
+	assert.ErrorIs(t, err, muc.ErrGap, "one event is in the snapshot already")
+	_, err = muc.Restore(h.cfg, nil, h.log[n:])
+	assert.ErrorIs(t, err, muc.ErrCorrupt, "a tail without its snapshot")
+	_, err = muc.Restore(h.cfg, []byte("garbage"), nil)
+	assert.ErrorIs(t, err, muc.ErrCorrupt)
+}
