@@ -7,9 +7,9 @@ import (
 )
 
 // codec writes the fields of a body in binary, reads them, or checks those of a body
-// that came in another form, by the same list of calls: each names a field's number and where its value is. Fields come in the
-// order of their numbers. A field that has its zero value is not written; a number
-// that is not asked for is passed over.
+// that came in another form, by the same list of calls: each names a field's number
+// and where its value is. Fields come in the order of their numbers. A field that has
+// its zero value is not written; a number that is not asked for is passed over.
 //
 // What is wrong with the bytes is noted in bad, and reading goes on with nothing.
 type codec struct {

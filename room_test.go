@@ -225,15 +225,16 @@ func TestSameCallsSameBytes(t *testing.T) {
 	for range 49 {
 		require.Equal(t, first, play(often))
 	}
-	chapters, err := filepath.Glob("testdata/*")
+	names, err := filepath.Glob("testdata/*/*.scs")
 	require.NoError(t, err)
-	for _, chapter := range chapters {
-		names, err := scansion.Files(chapter)
-		require.NoError(t, err)
-		if len(names) > 0 {
-			assert.Equal(t, play(names[0]), play(names[0]))
+	chapter := ""
+	for _, name := range names {
+		if filepath.Dir(name) != chapter {
+			chapter = filepath.Dir(name)
+			assert.Equal(t, play(name), play(name))
 		}
 	}
+	require.NotEmpty(t, chapter)
 }
 
 // A room only moves forward in its life: unborn, locked, open, destroyed.
