@@ -291,7 +291,7 @@ func (d *door) enter(parent *frame, el *etree.Element) *StanzaError {
 	binds := len(d.binds)
 	d.bind(el)
 	ns, ok := d.resolve(el.Space)
-	if !ok || !validName(el.Tag) || !validText(ns) {
+	if !ok || !validName(el.Tag) || !mayBind(ns) {
 		return malformed()
 	}
 	switch {
@@ -324,7 +324,7 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 			return malformed()
 		}
 		for k := range i {
-			if el.Attr[k].Key == a.Key && el.Attr[k].Space == a.Space {
+			if d.sameAttr(&el.Attr[k], a) {
 				return malformed()
 			}
 		}
@@ -344,11 +344,29 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 	return nil
 }
 
+// sameAttr reports whether two attributes of an element are one by their
+// namespace, however they are written: parsers refuse that.
+func (d *door) sameAttr(a, b *etree.Attr) bool {
+	if a.Key != b.Key || (a.Space == "") != (b.Space == "") {
+		return false
+	}
+	if a.Space == b.Space {
+		return true
+	}
+	one, _ := d.resolve(a.Space)
+	other, _ := d.resolve(b.Space)
+	return one == other
+}
+
+// mayBind reports whether a namespace may be declared. Those of XML itself are
+// bound already and must not be again (Namespaces in XML §3).
+func mayBind(ns string) bool { return validText(ns) && ns != nsXML && ns != nsXMLNS }
+
 // foreignAttr declares the namespace of a prefixed attribute where it stands,
 // under a prefix of the room's own.
 func (d *door) foreignAttr(i int, prefix string) *StanzaError {
 	uri, ok := d.resolve(prefix)
-	if !ok || uri == "" || !validText(uri) {
+	if !ok || uri == "" || !mayBind(uri) {
 		return malformed()
 	}
 	own := "ns" + strconv.Itoa(i)

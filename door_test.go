@@ -66,6 +66,8 @@ func TestNamespacesAtTheDoor(t *testing.T) {
 	}
 }
 
+const nsXML = "http://www.w3.org/XML/1998/namespace"
+
 // What can be no XML is refused, though a tree can hold it.
 func TestWhatIsNoXML(t *testing.T) {
 	el := func(spoil func(body *etree.Element)) *etree.Element {
@@ -91,7 +93,18 @@ func TestWhatIsNoXML(t *testing.T) {
 		"an attribute twice":          func(b *etree.Element) { b.Attr = append(b.Attr, b.Attr[0]) },
 		"a prefix of nothing":         func(b *etree.Element) { b.Space = "nowhere" },
 		"an attribute's prefix":       func(b *etree.Element) { b.Attr[0].Space = "nowhere" },
-		"a prefix of no namespace":    func(b *etree.Element) { b.CreateAttr("xmlns:p", ""); b.CreateAttr("p:x", "1") },
+		"the namespace of xml":        func(b *etree.Element) { b.Space = "xml" },
+		"bound to another prefix":     func(b *etree.Element) { b.CreateAttr("xmlns:p", nsXML); b.CreateAttr("p:x", "1") },
+		"bound to none":               func(b *etree.Element) { b.CreateAttr("xmlns", nsXML) },
+		"the namespace of xmlns":      func(b *etree.Element) { b.CreateAttr("xmlns", "http://www.w3.org/2000/xmlns/") },
+		"a prefix of xmlns":           func(b *etree.Element) { b.Space = "xmlns" },
+		"an attribute by two prefixes": func(b *etree.Element) {
+			b.CreateAttr("xmlns:p", "urn:p")
+			b.CreateAttr("xmlns:q", "urn:p")
+			b.CreateAttr("p:x", "1")
+			b.CreateAttr("q:x", "2")
+		},
+		"a prefix of no namespace": func(b *etree.Element) { b.CreateAttr("xmlns:p", ""); b.CreateAttr("p:x", "1") },
 	} {
 		h := open(t, muc.Config{})
 		was := h.room.Snapshot(muc.Live)

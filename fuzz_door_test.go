@@ -161,6 +161,7 @@ func print(el *etree.Element) string {
 }
 
 var doorSeeds = []string{
+	`<message from="bob@one.lit/a" to="room@chat.lit" type="groupchat"><xml:a xmlns:p="urn:p" xmlns:q="urn:p" p:x="1" q:x="2"/></message>`,
 	`<a:iq xmlns:a='jabber:client' type='get' id='1' from='bob@one.lit/a' to='room@chat.lit'><b:ping xmlns:b='urn:xmpp:ping'/></a:iq>`,
 	`<message from='bob@one.lit/a' to='room@chat.lit' type='groupchat'><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body>x</body></message></forwarded></message>`,
 	`<presence from='bob@one.lit/a' to='room@chat.lit/Bob'><!-- c --><?pi x?><status xml:lang='de'><![CDATA[<a&b>]]></status></presence>`,

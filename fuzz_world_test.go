@@ -289,9 +289,10 @@ func wellFormed(t testing.TB, b []byte) {
 			return
 		}
 		require.NoError(t, err, "%s", b)
-		switch tok.(type) {
+		switch tok := tok.(type) {
 		case xml.StartElement:
 			depth++
+			namespacesAreSound(t, tok, b)
 		case xml.EndElement:
 			depth--
 		case xml.Comment, xml.Directive, xml.ProcInst:
@@ -300,6 +301,24 @@ func wellFormed(t testing.TB, b []byte) {
 			require.Positive(t, depth, "text beside the stanza: %s", b)
 		}
 	}
+}
+
+// namespacesAreSound holds an element to what namespace-aware parsers ask for
+// and encoding/xml does not.
+func namespacesAreSound(t testing.TB, el xml.StartElement, b []byte) {
+	seen := map[xml.Name]bool{}
+	for _, a := range el.Attr {
+		require.False(t, seen[a.Name], "%s twice in %s", a.Name, b)
+		seen[a.Name] = true
+		if a.Name.Space == "xmlns" || a.Name.Local == "xmlns" {
+			require.NotContains(t, []string{nsXML, "http://www.w3.org/2000/xmlns/"}, a.Value, "%s", b)
+			require.False(t, a.Name.Space == "xmlns" && a.Value == "", "%s", b)
+		} else if a.Name.Space != "" && a.Name.Space != nsXML {
+			declared := slices.ContainsFunc(el.Attr, func(d xml.Attr) bool { return d.Name.Space == "xmlns" && d.Value == a.Name.Space })
+			require.True(t, declared, "%s is not declared in %s", a.Name.Space, b)
+		}
+	}
+	require.NotEqual(t, nsXML, el.Name.Space)
 }
 
 // rebuild checks that the room is what its events say, and goes on with a copy

@@ -6,6 +6,7 @@ const (
 	nsServer    = "jabber:server"
 	nsComponent = "jabber:component:accept"
 	nsXML       = "http://www.w3.org/XML/1998/namespace"
+	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
 	nsStanzas   = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 	nsMUC      = "http://jabber.org/protocol/muc"

@@ -265,6 +265,9 @@ func canonicalTag(s string) (name, rest string, empty, ok bool) {
 		if !found || !closed || slices.Contains(keys, key) || !isCanonicalKey(key, keys) || !isEscaped(value, escapedInAttr) {
 			return "", "", false, false
 		}
+		if (key == "xmlns" || strings.HasPrefix(key, "xmlns:")) && !mayBind(unescape(value)) {
+			return "", "", false, false
+		}
 		keys, s = append(keys, key), tail
 	}
 	if rest, empty = strings.CutPrefix(s, "/>"); empty {
