@@ -2,9 +2,6 @@ package muc
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"path/filepath"
 	"reflect"
 	"runtime"
@@ -19,7 +16,6 @@ var printedTables = map[string]func() string{
 	"changes of affiliations":    printAffiliationRules,
 	"changes of roles":           printRoleRules,
 	"dispatch":                   printRoutes,
-	"events":                     printEvents,
 	"room configuration":         printConfigFields,
 	"walls":                      printWalls,
 }
@@ -175,36 +171,6 @@ func printRoutes() string {
 			payload = fmt.Sprintf("`%s` in `%s`", r.name, r.space)
 		}
 		rows = append(rows, []string{kindNames[r.kind], typ, to[r.to], payload, "`" + name + "`", "`" + filepath.Base(file) + "`"})
-	}
-	return markdownTable(rows...)
-}
-
-// printEvents prints the types of events, with the first sentence of what their
-// bodies' comments say.
-func printEvents() string {
-	said := map[string]string{}
-	file, err := parser.ParseFile(token.NewFileSet(), "event_bodies.go", nil, parser.ParseComments)
-	if err != nil {
-		panic(err)
-	}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.TypeSpec); ok && spec.Doc != nil {
-			text := strings.Join(strings.Fields(spec.Doc.Text()), " ")
-			text = strings.TrimPrefix(text, spec.Name.Name+": ")
-			sentence, _, _ := strings.Cut(text, ". ")
-			said[spec.Name.Name] = strings.TrimSuffix(sentence, ".")
-		}
-		return true
-	})
-	rows := [][]string{{"Type", "Body", "Durable", "What happened"}}
-	for _, fresh := range newBodies {
-		body := fresh()
-		name := reflect.TypeOf(body).Elem().Name()
-		durable := ""
-		if body.eventType().durable {
-			durable = "yes"
-		}
-		rows = append(rows, []string{"`" + body.eventType().name + "`", "`" + name + "`", durable, said[name]})
 	}
 	return markdownTable(rows...)
 }
