@@ -251,6 +251,12 @@ func (w *world) judgeSight(to muc.JID, out muc.Outbound) {
 func (w *world) judgeAnswer(el *etree.Element, fx muc.Effects, text string) {
 	kind, from := el.SelectAttrValue("type", ""), el.SelectAttrValue("from", "")
 	answers, errs := len(fx.Asks), 0
+	for _, ev := range fx.Events {
+		// The end of a room also answers what it was asked before, perhaps under the same id.
+		if b, ok := ev.Body.(*muc.Answered); ok && b.IQ != "" && b.IQ == el.SelectAttrValue("id", "") && b.JID.String() == from {
+			answers--
+		}
+	}
 	for _, out := range fx.Outbound {
 		s := out.Stanza()
 		typ := s.SelectAttrValue("type", "")
