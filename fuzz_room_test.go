@@ -128,7 +128,9 @@ var worldFields = []string{"muc#roomconfig_roomname", "muc#roomconfig_persistent
 	"muc#roomconfig_moderatedroom", "muc#roomconfig_roomsecret", "muc#roomconfig_passwordprotectedroom", "muc#roomconfig_whois",
 	"muc#roomconfig_presencebroadcast", "muc#roomconfig_historylength", "muc#roomconfig_maxusers", "muc#roomconfig_allowpm",
 	"muc#roomconfig_enablelogging", "muc#roomconfig_roomadmins", "muc#roomconfig_roomowners", "muc#roomconfig_changesubject",
-	"muc#roomconfig_allowinvites", "muc#roomconfig_getmemberlist", "FORM_TYPE", "unknown", "muc#roomconfig_publicroom"}
+	"muc#roomconfig_allowinvites", "muc#roomconfig_getmemberlist", "FORM_TYPE", "unknown",
+	"muc#roomconfig_enablearchiving", "muc#roomconfig_enablearchiving", "muc#roomconfig_allowvisitornickchange", "allow_voice_requests",
+	"allow_query_users", "muc#roomconfig_allowvisitorstatus", "public_list", "muc#roomconfig_publicroom"}
 
 func (w *world) stepConfigure() {
 	form := `<x xmlns='jabber:x:data' type='submit'>`

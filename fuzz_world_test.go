@@ -57,7 +57,7 @@ func newWorld(t testing.TB, in []byte) *world {
 		Instant: !w.one(3), Registration: muc.Registration(w.pick(3)), NickLockdown: muc.Lockdown(w.pick(3)),
 		EndUnconfigured: w.one(2), CreateByForm: w.one(2), Tombstones: w.one(2), VisitorsInvite: w.one(2),
 		LegacyInvites: w.one(2), SpeakFromOutside: w.one(2)}
-	w.cfg.Defaults = muc.RoomConfig{Persistent: !w.one(8), Moderated: w.one(2), MembersOnly: w.one(4)}
+	w.cfg.Defaults = muc.RoomConfig{Persistent: !w.one(8), Moderated: w.one(2), MembersOnly: w.one(4), NoArchive: w.one(3)}
 	w.cfg.Archive, w.cfg.SelfKick, w.cfg.TellAbsent, w.cfg.ShowActivity = w.one(2), w.one(2), w.one(2), w.one(2)
 	if w.one(3) {
 		w.cfg.AsksJoin = func(r muc.JoinRequest) bool { return r.JID.Domain() == "two.lit" }
