@@ -20,7 +20,7 @@ func (r *Room) load(b []byte) error {
 	switch {
 	case shot.Version != snapshotVersion:
 		return &UnknownEventError{Type: "snapshot", Version: shot.Version}
-	case shot.Room != r.cfg.Room:
+	case shot.Room != r.jid:
 		return ErrOtherRoom
 	case shot.KeyPrint != "" && shot.KeyPrint != r.keyPrint():
 		return ErrKey

@@ -182,7 +182,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 		switch {
 		case err != nil:
 			return refuse(JIDMalformed, "XEP-0313 §4.1.1", "the address is malformed")
-		case with.Bare() != r.cfg.Room:
+		case with.Bare() != r.jid:
 			q.JID = with
 		case !with.IsBare():
 			_, q.Nick, _ = strings.Cut(value, "/") // as it is written: that is how one addresses
@@ -278,7 +278,7 @@ func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
 	w.start("message", "")
-	w.address("from", r.cfg.Room)
+	w.address("from", r.jid)
 	w.start("result", nsMAM)
 	w.attrIf("queryid", p.query.id)
 	w.attr("id", m.StanzaID)

@@ -250,13 +250,19 @@ func BenchmarkW7Rooms(b *testing.B) {
 	const rooms = 10000
 	for _, n := range []int{1, 5} {
 		b.Run(fmt.Sprintf("occupants=%d", n), func(b *testing.B) {
+			cfg := benchConfig(0)
+			cfg.Room = muc.JID{}
+			template, err := muc.NewTemplate(cfg)
+			if err != nil {
+				b.Fatal(err)
+			}
 			for b.Loop() {
 				var before, after runtime.MemStats
 				runtime.GC()
 				runtime.ReadMemStats(&before)
 				all := make([]*muc.Room, rooms)
 				for i := range all {
-					room, err := muc.New(benchConfig(i))
+					room, err := template.New(benchConfig(i).Room)
 					if err != nil {
 						b.Fatal(err)
 					}

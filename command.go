@@ -104,7 +104,7 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 }
 
 // checkText judges a text of the host's for people to read.
-func (r *Room) checkText(s string, limit int) *StanzaError {
+func checkText(s string, limit int) *StanzaError {
 	if !validText(s) || len(s) > limit {
 		return refuse(PolicyViolation, "14.6", "a text is too long or no text")
 	}

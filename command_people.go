@@ -49,7 +49,7 @@ func (c SetAffiliation) do(t *turn) error {
 
 // command carries out one change as the host or as somebody.
 func (t *turn) command(as JID, it adminItem) error {
-	if e := t.r.checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+	if e := checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
 	a, e := t.commander(as)

@@ -20,7 +20,7 @@ func (c Create) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	conf, e := r.checkConfig(&c.Config)
+	conf, e := r.cfg.Limits.checkConfig(&c.Config)
 	if e != nil {
 		return e
 	}
@@ -43,7 +43,7 @@ func (c Configure) do(t *turn) error {
 	if !a.aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
-	conf, e := t.r.checkConfig(&c.Config)
+	conf, e := t.r.cfg.Limits.checkConfig(&c.Config)
 	if e != nil {
 		return e
 	}
@@ -55,7 +55,7 @@ func (c Configure) do(t *turn) error {
 
 // checkConfig judges a configuration of the host's by the table, and brings it to
 // the one form in which events and snapshots have it.
-func (r *Room) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
+func (lim *Limits) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
 	var conf RoomConfig
 	for _, f := range configFields {
 		if f == passwordFlag {
@@ -63,7 +63,7 @@ func (r *Room) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
 		}
 		values := f.get(c)
 		for _, v := range values {
-			if e := r.checkText(v, r.cfg.Limits.FieldBytes); e != nil {
+			if e := checkText(v, lim.FieldBytes); e != nil {
 				return conf, e
 			}
 		}
@@ -95,7 +95,7 @@ func (c Destroy) do(t *turn) error {
 		return refuse(Forbidden, "10.9", "only owners destroy the room")
 	}
 	for _, s := range [...]string{c.Reason, c.Password} {
-		if e := r.checkText(s, r.cfg.Limits.ReasonBytes); e != nil {
+		if e := checkText(s, r.cfg.Limits.ReasonBytes); e != nil {
 			return e
 		}
 	}
@@ -115,7 +115,7 @@ type Shutdown struct{ Reason string }
 
 func (c Shutdown) do(t *turn) error {
 	s := &t.r.st
-	if e := t.r.checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+	if e := checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
 	for _, o := range s.occupants {

@@ -10,7 +10,8 @@ import (
 // middle of a step and may only look at their arguments. Replaying events never
 // calls them.
 type Config struct {
-	// Room is the room's address, a bare JID. Required.
+	// Room is the room's address, a bare JID. Required, but for a [Template], whose
+	// rooms are given theirs one by one.
 	Room JID
 	// Secret is the key of all ids that the room makes up: at least 16 random
 	// bytes that never change for this room and never leave the host. Rooms may
@@ -287,11 +288,9 @@ const (
 	defaultRegistrationTimeout = 7 * 24 * time.Hour
 )
 
-// complete checks a configuration and fills in its defaults.
+// complete checks a configuration, but for the room's address, and fills in its
+// defaults.
 func (c Config) complete() (Config, error) {
-	if c.Room.IsZero() || !c.Room.IsBare() || c.Room.Local() == "" {
-		return c, fmt.Errorf("%w: Room must be a bare JID with a localpart", ErrConfig)
-	}
 	if len(c.Secret) < minSecret {
 		return c, fmt.Errorf("%w: Secret has fewer than %d bytes", ErrConfig, minSecret)
 	}

@@ -126,7 +126,7 @@ func (r *Room) roomInfo(now time.Time) []formField {
 // reservedNickInfo tells somebody his reserved nick (XEP-0045 §7.12): as the name
 // of an identity, or nothing.
 func (t *turn) reservedNickInfo() *StanzaError {
-	if c := &t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
+	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
 		return refuse(FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
 	p, _ := t.r.st.persons.get(t.in.from.Bare())

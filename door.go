@@ -104,9 +104,9 @@ func (in *stanza) checkHead(longestID int) *StanzaError {
 func (r *Room) addressed(in *stanza, el *etree.Element) error {
 	to, _ := rootAttr(el, "to")
 	bare, nick, hasNick := strings.Cut(to, "/")
-	if bare != r.cfg.Room.s {
+	if bare != r.jid.s {
 		j, err := parseJID(bare, r.cfg.NormalizeDomain)
-		if err != nil || j != r.cfg.Room {
+		if err != nil || j != r.jid {
 			return ErrNotForRoom
 		}
 	}

@@ -301,6 +301,26 @@ func ExampleConfig() {
 	// unborn
 }
 
+// Rooms of one service share what they have in common, checked once.
+func ExampleTemplate() {
+	template, err := muc.NewTemplate(muc.Config{Secret: secret, Instant: true, Defaults: muc.RoomConfig{Moderated: true}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, name := range []string{"cellar", "attic"} {
+		room, err := template.New(muc.MustParseJID(name + "@chat.example"))
+		if err != nil {
+			log.Fatal(err)
+		}
+		fx, err := room.Handle(evening, parse(fmt.Sprintf(`<presence from='romeo@example.org/pda' to='%s@chat.example/Romeo'>
+			<x xmlns='http://jabber.org/protocol/muc'/></presence>`, name)))
+		fmt.Println(fx.Outbound[0].Stanza().SelectAttrValue("from", ""), room.State(), room.RoomConfig().Moderated, err)
+	}
+	// Output:
+	// cellar@chat.example/Romeo open true <nil>
+	// attic@chat.example/Romeo open true <nil>
+}
+
 // What the examples need and a host has.
 
 var (

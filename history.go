@@ -102,7 +102,7 @@ func (r *Room) late(e *entry) *extra {
 	if e.doc.late == nil {
 		w := xmlWriter{}
 		w.start("delay", nsDelay)
-		w.address("from", r.cfg.Room)
+		w.address("from", r.jid)
 		w.attr("stamp", e.at.Format(eventTime))
 		w.end()
 		e.doc.late = &extra{tail: string(w.b)}

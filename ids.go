@@ -16,7 +16,7 @@ const idBytes = 16
 // stands in no JID.
 func (r *Room) mac(purpose string, parts ...string) string {
 	var space [256]byte
-	msg := append(append(append(space[:0], purpose...), 0), r.cfg.Room.s...)
+	msg := append(append(append(space[:0], purpose...), 0), r.jid.s...)
 	for _, p := range parts {
 		msg = append(append(msg, 0), p...)
 	}

@@ -125,7 +125,7 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	switch {
 	case inv.To.Local() == "":
 		return refuse(JIDMalformed, "7.8.2", "one invites a person")
-	case bare == r.cfg.Room:
+	case bare == r.jid:
 		return refuse(BadRequest, "7.8.2", "a room cannot be invited to itself")
 	case len(inv.Reason) > lim.ReasonBytes || len(inv.Thread) > lim.ReasonBytes || !validText(inv.Reason):
 		return refuse(PolicyViolation, "14.6", "the reason is too long or no text")
@@ -205,7 +205,7 @@ func (t *turn) mayRemember(a actor, invitee JID) bool {
 // sendInvite proposes and renders an invitation that was judged.
 func (t *turn) sendInvite(a actor, inv Invitation) {
 	conf := &t.r.st.conf
-	inv.Room, inv.Name, inv.Password, inv.From = t.r.cfg.Room, conf.Name, conf.Password, t.r.inviterSeen(a)
+	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	if t.mayRemember(a, inv.To.Bare()) {
 		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: Stamp{t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
@@ -308,7 +308,7 @@ func (t *turn) renderInvites() {
 // renderInvite writes an invitation anew: nothing of the inviter's own stands in
 // it but the reason and what it continues.
 func (t *turn) renderInvite(inv *Invitation) {
-	cfg := &t.r.cfg
+	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlWriter) {
 		if cfg.InviteBody != nil {
 			if body := cfg.InviteBody(*inv); validText(body) {
@@ -346,7 +346,7 @@ func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 384)}
 	w.start("message", "")
-	w.address("from", t.r.cfg.Room)
+	w.address("from", t.r.jid)
 	w.attr("id", id)
 	w.attrIf("xml:lang", lang)
 	content(&w)

@@ -162,7 +162,7 @@ func (r *Room) writeMessage(w *xmlWriter, m *Message) {
 	w.occupantID(m.OccupantID)
 	if m.StanzaID != "" {
 		w.start("stanza-id", nsSID)
-		w.address("by", r.cfg.Room)
+		w.address("by", r.jid)
 		w.attr("id", m.StanzaID)
 		w.end()
 	}

@@ -21,7 +21,7 @@ func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
 	t.r.localize(t.in.lang, fields)
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsOwner)
-		w.form("form", nsConfig, "Configuration of "+t.r.cfg.Room.String(), fields)
+		w.form("form", nsConfig, "Configuration of "+t.r.jid.String(), fields)
 		w.end()
 	}
 	return nil
@@ -202,8 +202,7 @@ func (t *turn) destroy(b *RoomDestroyed) {
 
 // proposeBirth proposes a new room, owned by its creator (XEP-0045 §10.1.1).
 func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
-	c := &t.r.cfg
-	b := &Created{Room: c.Room, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
+	b := &Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
 	if locked {
 		b.LockedUntil = Stamp{t.lockEnd()}
 	}

@@ -31,7 +31,7 @@ func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
 
 // requestRegistration proposes that somebody waits for an admin's approval.
 func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
-	s, cfg := &t.r.st, &t.r.cfg
+	s, cfg := &t.r.st, t.r.cfg
 	if s.requestOf(bare) != nil {
 		return refuse(UnexpectedRequest, "9.9", "your request waits for an admin")
 	}

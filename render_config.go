@@ -34,7 +34,7 @@ func (t *turn) renderStatus(b *Configured) {
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 192)}
 	w.start("message", "")
-	w.address("from", t.r.cfg.Room)
+	w.address("from", t.r.jid)
 	w.attr("type", "groupchat")
 	w.start("x", nsUser)
 	w.raw(statuses(codes...))

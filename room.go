@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/beevik/etree"
@@ -10,7 +9,8 @@ import (
 // Room is one chat room. It has one owner at a time: calls must not overlap.
 // What it returned may be read by anybody, for ever.
 type Room struct {
-	cfg Config
+	cfg *Config // shared with other rooms
+	jid JID
 	st  state
 	aud audience
 }
@@ -35,17 +35,14 @@ func (fx *Effects) reset() {
 }
 
 // New makes an unborn room: it comes to life with the first acceptable join or
-// with Do(Create{…}). The error wraps [ErrConfig].
+// with Do(Create{…}). The error wraps [ErrConfig]. A host of many rooms makes them
+// of a [Template].
 func New(cfg Config) (*Room, error) {
-	full, err := cfg.complete()
+	t, room, err := cfg.alone()
 	if err != nil {
 		return nil, err
 	}
-	r := &Room{cfg: full}
-	if _, refused := r.checkConfig(&full.Defaults); refused != nil {
-		return nil, fmt.Errorf("%w: Defaults: %s", ErrConfig, refused.Text)
-	}
-	return r, nil
+	return t.New(room)
 }
 
 // Handle takes one stanza from the wire, with a `from` that the host vouches
@@ -104,7 +101,7 @@ func (r *Room) clock(now time.Time) time.Time {
 // [ErrCorrupt], or are [ErrKey] or [ErrOtherRoom].
 func (r *Room) Apply(ev Event) error {
 	if c, ok := ev.Body.(*Created); ok {
-		if c.Room != r.cfg.Room {
+		if c.Room != r.jid {
 			return ErrOtherRoom
 		}
 		if c.KeyPrint != r.keyPrint() {
@@ -119,35 +116,25 @@ func (r *Room) Apply(ev Event) error {
 // snapshot, it is the room after a restart of its host: nobody is inside. From
 // all events, or a Live snapshot, it is the room itself, in mid-conversation.
 func Restore(cfg Config, snapshot []byte, events []Event) (*Room, error) {
-	r, err := New(cfg)
+	t, room, err := cfg.alone()
 	if err != nil {
 		return nil, err
 	}
-	if snapshot != nil {
-		if err := r.load(snapshot); err != nil {
-			return nil, err
-		}
-	}
-	for i, ev := range events {
-		if err := r.Apply(ev); err != nil {
-			return nil, fmt.Errorf("event %d: %w", i, err)
-		}
-	}
-	return r, nil
+	return t.Restore(room, snapshot, events)
 }
 
 // at is the occupant JID of a nick, or the room's own address for none.
 func (r *Room) at(nick string) JID {
 	if nick == "" {
-		return r.cfg.Room
+		return r.jid
 	}
-	return r.cfg.Room.withResource(nick)
+	return r.jid.withResource(nick)
 }
 
 // addressedAs is the address that a stanza was sent to: who answers it.
 func (r *Room) addressedAs(in *stanza) JID {
 	if !in.toNick || len(in.nick) > maxPartSize || !validText(in.nick) {
-		return r.cfg.Room
+		return r.jid
 	}
 	return r.at(in.nick)
 }

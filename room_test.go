@@ -29,9 +29,38 @@ func TestConfigIsChecked(t *testing.T) {
 		spoil(&bad)
 		_, err := muc.New(bad)
 		assert.ErrorIs(t, err, muc.ErrConfig, name)
+		_, err = muc.Restore(bad, nil, nil)
+		assert.ErrorIs(t, err, muc.ErrConfig, name)
 	}
 	_, err := muc.New(good)
 	assert.NoError(t, err)
+	_, err = muc.NewTemplate(good)
+	assert.ErrorIs(t, err, muc.ErrConfig, "many rooms at one address")
+}
+
+// Rooms of one template are rooms of their own, like those that New makes.
+func TestRoomsOfATemplate(t *testing.T) {
+	cfg := muc.Config{Secret: []byte("a secret of sixteen bytes or more"), Instant: true}
+	template, err := muc.NewTemplate(cfg)
+	require.NoError(t, err)
+	for _, name := range []string{"coven@chat.shakespeare.lit", "cellar@chat.shakespeare.lit"} {
+		cfg.Room = muc.MustParseJID(name)
+		lone, err := muc.New(cfg)
+		require.NoError(t, err)
+		room, err := template.New(cfg.Room)
+		require.NoError(t, err)
+		create := muc.Create{Owner: crone.Bare(), Config: muc.RoomConfig{Name: name}}
+		fx, err := room.Do(benchTime, create)
+		require.NoError(t, err)
+		_, err = lone.Do(benchTime, create)
+		require.NoError(t, err)
+		assert.Equal(t, lone.Snapshot(muc.Live), room.Snapshot(muc.Live))
+		again, err := template.Restore(cfg.Room, nil, fx.Events)
+		require.NoError(t, err)
+		assert.Equal(t, name, again.RoomConfig().Name)
+		_, err = template.Restore(muc.MustParseJID("attic@chat.shakespeare.lit"), room.Snapshot(muc.Durable), nil)
+		assert.ErrorIs(t, err, muc.ErrOtherRoom)
+	}
 }
 
 // The host's fault is a Go error, and the room has not changed.

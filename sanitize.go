@@ -31,11 +31,11 @@ func (in *stanza) childAttr(c *child, name string) string {
 // however it is spelled.
 func (r *Room) claimsRoom(address string) bool {
 	bare, _, _ := strings.Cut(address, "/")
-	if bare == r.cfg.Room.s {
+	if bare == r.jid.s {
 		return true
 	}
 	j, err := parseJID(bare, r.cfg.NormalizeDomain)
-	return err == nil && j == r.cfg.Room
+	return err == nil && j == r.jid
 }
 
 // sanitized is the payload of a stanza without what is not its sender's to say.

@@ -116,7 +116,7 @@ const kindDurable, kindLive = "durable", "live"
 // Config.Secret.
 func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	s := &r.st
-	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.cfg.Room, KeyPrint: s.keyPrint,
+	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid, KeyPrint: s.keyPrint,
 		Seq: s.seq, At: Stamp{s.durableAt}, DurableAt: Stamp{s.durableAt}, Life: s.life.String(), Creator: s.creator,
 		LockedUntil: Stamp{s.lockedUntil}, Config: s.conf, Requests: s.requests, Archived: shootEntries(s.archived), End: s.end}
 	if s.subject != nil {

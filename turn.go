@@ -147,7 +147,7 @@ func (t *turn) renderError(e *StanzaError) {
 	w.raw(t.echo)
 	w.start("error", "")
 	w.attr("type", string(e.typeOrDefault()))
-	w.address("by", t.r.cfg.Room)
+	w.address("by", t.r.jid)
 	w.start(string(e.Condition), nsStanzas)
 	if e.Condition == Gone && e.URI != "" {
 		w.text(e.URI)

@@ -205,7 +205,7 @@ func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 256)}
 	w.start("message", "")
-	w.address("from", t.r.cfg.Room)
+	w.address("from", t.r.jid)
 	w.start("x", nsUser)
 	w.start("item", "")
 	w.attr("affiliation", b.New.String())
@@ -283,7 +283,7 @@ func (r *Room) inviterSeen(a actor) JID {
 	case a.nick != "":
 		return r.at(a.nick)
 	}
-	return r.cfg.Room
+	return r.jid
 }
 
 // declinerSeen is how an inviter sees who declines: by the address that he

@@ -170,7 +170,7 @@ func (r *Room) approvalForm(id, formType, title, instructions string, fields []f
 	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 1024)}
 	w.start("message", "")
-	w.address("from", r.cfg.Room)
+	w.address("from", r.jid)
 	w.attr("id", id)
 	w.instructedForm("form", formType, title, instructions, fields)
 	w.end()

@@ -68,7 +68,7 @@ func (h *house) publicJID(e ast.Expr) bool {
 			return false
 		}
 		name := h.named(s.Recv()) + "." + e.Sel.Name
-		return name == "Config.Room" || name == "RoomDestroyed.Alternate" || slices.Contains(publicFields, name)
+		return name == "Room.jid" || name == "RoomDestroyed.Alternate" || slices.Contains(publicFields, name)
 	}
 	return false
 }
@@ -183,7 +183,7 @@ func _(r *Room, w *xmlWriter, p *person, ses *session, ev Event, in *stanza) {
 	_ = in.from.Local() == "" && p.jid().Domain() != s
 	_ = cmp.Compare(p.jid().s, "")
 	_ = r.mac("x", in.from.String(), p.jid().Bare().String())
-	_ = r.cfg.Room.String() + r.at("nick").Resource() + f()
+	_ = r.jid.String() + r.at("nick").Resource() + f()
 }
 `
 
@@ -220,7 +220,7 @@ func checkAddresses(h *house) []breach {
 const addressSample = `
 func _(r *Room, w *xmlWriter, ses *session, in *stanza, b *Joined, d *RoomDestroyed) {
 	w.address("from", r.at("nick"))
-	w.address("from", r.cfg.Room)
+	w.address("from", r.jid)
 	w.address("from", r.addressedAs(in))
 	w.address("jid", d.Alternate)
 	w.address("jid", b.JID) // breach
@@ -231,7 +231,7 @@ func _(r *Room, w *xmlWriter, ses *session, in *stanza, b *Joined, d *RoomDestro
 	x := &relayRender{from: ses.jid()} // breach
 	x = &relayRender{to: ses.jid(), from: r.at("nick")}
 	x.from = j // breach
-	x.from = r.cfg.Room
+	x.from = r.jid
 	w.address("from", x.from)
 }
 `
