@@ -275,9 +275,8 @@ func (t *turn) renderArchive(p *archiveRender) {
 // with its author's real JID for those who may see it (§6.1.2).
 func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	m := ev.archived()
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
-	w.start("message", "")
+	d := w.stanza("message")
 	w.address("from", r.jid)
 	w.start("result", nsMAM)
 	w.attrIf("queryid", p.query.id)

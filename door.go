@@ -59,35 +59,33 @@ func (in *stanza) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
-// admit reads a stanza at the door. A Go error is the host's fault; a refusal
-// is the sender's, and then the stanza holds what is needed to answer it.
-func (r *Room) admit(el *etree.Element) (in *stanza, refused *StanzaError, err error) {
-	in = new(stanza)
-	d := door{lim: &r.cfg.Limits, in: in}
-	d.b, d.binds, d.stack, in.kids = d.bytes[:0], d.bound[:0], d.frames[:0], in.few[:0]
+// admit reads a stanza at a door. A Go error is the host's fault; a refusal is the
+// sender's, and then the stanza holds what is needed to answer it.
+func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaError, err error) {
+	*in = stanza{kids: in.few[:0]}
+	d.open(&r.cfg.Limits, in)
 	if err := d.head(el); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := r.addressed(in, el); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	from, ok := rootAttr(el, "from")
 	if !ok {
-		in.from = JID{}
-		return in, refuse(BadRequest, "RFC 6120 §8.1.2.1", "no from address"), nil
+		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "no from address"), nil
 	}
 	if in.from, err = parseJID(from, r.cfg.NormalizeDomain); err != nil {
 		in.from = JID{}
-		return in, refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "bad from address"), nil
+		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "bad from address"), nil
 	}
 	longest := maxPartSize
 	if in.isAnswer() {
 		longest += maxWayBack
 	}
 	if refused := in.checkHead(longest); refused != nil {
-		return in, refused, nil
+		return refused, nil
 	}
-	return in, d.children(el), nil
+	return d.children(el), nil
 }
 
 // checkHead judges the attributes that the room hands on.
@@ -138,6 +136,16 @@ type door struct {
 	bytes  [512]byte
 	bound  [4]binding
 	frames [6]frame
+}
+
+// open begins a stanza. The buffers of an earlier one are used again, however
+// large they had to be.
+func (d *door) open(lim *Limits, in *stanza) {
+	if d.b == nil {
+		d.b, d.binds, d.stack = d.bytes[:0], d.bound[:0], d.frames[:0]
+	}
+	d.lim, d.in, d.elements = lim, in, 0
+	d.b, d.binds, d.stack = d.b[:0], d.binds[:0], d.stack[:0]
 }
 
 type binding struct{ prefix, uri string }
@@ -278,6 +286,7 @@ func (d *door) leave(top *frame) {
 		}
 	}
 	d.binds = d.binds[:top.binds]
+	*top = frame{} // the element is the host's, not to be kept
 	d.stack = d.stack[:len(d.stack)-1]
 }
 

@@ -3,7 +3,6 @@ package muc
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // The host's faults. A call that returns one of them has changed nothing.
@@ -161,7 +160,7 @@ func (e *StanzaError) settled() *StanzaError {
 	if !validName(string(s.Condition)) {
 		s.Condition = UndefinedCondition
 	}
-	if !validName(s.App.Local) || !validText(s.App.Space) || s.App.Space == "" || strings.ContainsAny(s.App.Space, escapedInAttr) {
+	if !validName(s.App.Local) || !validText(s.App.Space) || s.App.Space == "" || escapedInAttr.in(s.App.Space) {
 		s.App = AppCondition{}
 	}
 	if !validText(s.Text) {

@@ -343,9 +343,8 @@ func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
 	if id == "" {
 		id = t.newID()
 	}
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 384)}
-	w.start("message", "")
+	d := w.stanza("message")
 	w.address("from", t.r.jid)
 	w.attr("id", id)
 	w.attrIf("xml:lang", lang)

@@ -46,6 +46,9 @@ func MustParseJID(s string) JID {
 // normalisation form C, no trailing dot. A host that needs all of IDNA sets
 // Config.NormalizeDomain.
 func NormalizeDomain(domain string) (string, error) {
+	if plainDomain(domain) && domain != "" && domain[0] != '.' && domain[len(domain)-1] != '.' && !strings.Contains(domain, "..") {
+		return domain, nil
+	}
 	domain = strings.TrimSuffix(domain, ".")
 	if !plainDomain(domain) {
 		domain = norm.NFC.String(strings.ToLower(domain))
@@ -127,7 +130,7 @@ func makeJID(s, local, domain, resource string) JID {
 	if local != "" {
 		j.bare += uint32(len(local)) + 1
 	}
-	if strings.ContainsAny(resource, escapedInAttr) {
+	if escapedInAttr.in(resource) {
 		j.bare |= escapeBit
 	}
 	return j
@@ -223,7 +226,7 @@ func (j JID) within(who JID) bool { return j == who || j.Bare() == who || j.doma
 func (j JID) withResource(resource string) JID {
 	bare := j.Bare()
 	out := JID{s: bare.s + "/" + resource, at: bare.at, bare: bare.bare}
-	if strings.ContainsAny(resource, escapedInAttr) {
+	if escapedInAttr.in(resource) {
 		out.bare |= escapeBit
 	}
 	return out
@@ -253,7 +256,7 @@ func storedJID(s string) (JID, error) {
 	switch {
 	case domain == "" || hasLocal && local == "" || hasResource && resource == "",
 		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
-		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal+escapedInAttr):
+		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal) || escapedInAttr.in(local):
 		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
 	return makeJID(s, local, domain, resource), nil

@@ -139,12 +139,15 @@ func (t *turn) broadcast(doc *rendered) {
 	t.send(a.others.all(), doc, viewNone, nil)
 }
 
+// messageMarkup is what a message takes beyond what is said, by whom, where and
+// under which id: a buffer of that much more need not grow.
+const messageMarkup = 272
+
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
 func (r *Room) renderMessage(m *Message) *rendered {
-	d := &rendered{head: headOf("message")}
-	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload)+len(m.Nick)+len(m.ID))}
-	w.start("message", "")
+	w := xmlWriter{b: make([]byte, 0, messageMarkup+2*len(r.jid.s)+len(m.Payload)+len(m.Nick)+len(m.ID))}
+	d := w.stanza("message")
 	r.writeMessage(&w, m)
 	d.tail = w.openTag()
 	w.end()
@@ -154,7 +157,7 @@ func (r *Room) renderMessage(m *Message) *rendered {
 
 // writeMessage writes what a message to everybody is, in a start tag that is open.
 func (r *Room) writeMessage(w *xmlWriter, m *Message) {
-	w.address("from", r.at(m.Nick))
+	w.occupant("from", r.jid, m.Nick)
 	w.attr("type", "groupchat")
 	w.attrIf("id", m.ID)
 	w.attrIf("xml:lang", m.Lang)
@@ -218,10 +221,9 @@ type privateRender struct {
 // renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
 func (t *turn) renderPrivate(p *privateRender) {
 	m := &p.message
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload))}
-	w.start("message", "")
-	w.address("from", t.r.at(m.Nick))
+	d := w.stanza("message")
+	w.occupant("from", t.r.jid, m.Nick)
 	w.attrIf("type", p.typ)
 	w.attrIf("id", m.ID)
 	w.attrIf("xml:lang", m.Lang)

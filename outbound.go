@@ -16,7 +16,8 @@ type Outbound struct {
 // reader; the offsets say where that goes. It is immutable.
 type rendered struct {
 	b []byte
-	// head is the end of the stanza's name: `to`, `xmlns` and `id` go here.
+	// head is the end of the stanza's name, where emptyTo stands: `to`, `xmlns` and
+	// `id` go here.
 	head int
 	// jid and jidEnd enclose ` jid='…'` of the item, actor and actorEnd that of
 	// the item's actor. Equal offsets enclose nothing; zero is no such place.
@@ -24,9 +25,6 @@ type rendered struct {
 	// tail is where the status codes or the delay of an extra go.
 	tail int
 }
-
-// headOf is the head of a stanza, by its name.
-func headOf(name string) int { return len("<") + len(name) }
 
 // extra is what one copy of a shared stanza has beyond the others.
 type extra struct {
@@ -59,17 +57,21 @@ func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
 
 func (o Outbound) appendXML(dst []byte, to, self JID, ns string) []byte {
 	d := o.doc
+	if ns == "" && to.s != "" && o.extra == nil && (d.jid == 0 || o.view == viewAll) { // as nearly all are
+		pos := d.head + len(openTo)
+		return append(to.appendTo(append(dst, d.b[:pos]...)), d.b[pos:]...)
+	}
 	dst = append(dst, d.b[:d.head]...)
 	if ns != "" {
 		dst = append(append(append(dst, " xmlns='"...), ns...), '\'')
 	}
 	if to.s != "" {
-		dst = append(to.appendTo(append(dst, " to='"...)), '\'')
+		dst = append(to.appendTo(append(dst, openTo...)), '\'')
 	}
+	pos := d.head + len(emptyTo)
 	if o.extra != nil && o.extra.id != "" {
 		dst = append(appendEscaped(append(dst, " id='"...), o.extra.id, escapedInAttr), '\'')
 	}
-	pos := d.head
 	if d.jid != 0 && o.view != viewAll {
 		dst, pos = append(dst, d.b[pos:d.jid]...), d.jidEnd
 		if o.view == viewSelf {

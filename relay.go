@@ -112,9 +112,8 @@ func (t *turn) relayAnswer() *StanzaError {
 }
 
 func (t *turn) renderRelay(x *relayRender) {
-	d := &rendered{head: headOf("iq")}
 	w := xmlWriter{b: make([]byte, 0, 192+len(x.payload))}
-	w.start("iq", "")
+	d := w.stanza("iq")
 	w.address("from", x.from)
 	w.attr("id", x.id)
 	w.attr("type", x.typ)

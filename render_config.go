@@ -31,9 +31,8 @@ func (t *turn) renderStatus(b *Configured) {
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 192)}
-	w.start("message", "")
+	d := w.stanza("message")
 	w.address("from", t.r.jid)
 	w.attr("type", "groupchat")
 	w.start("x", nsUser)

@@ -62,10 +62,9 @@ func (c *RoomConfig) shown(role Role, payload string) string {
 // renderPresence writes a presence with every real JID it could show, and marks
 // where they stand.
 func (r *Room) renderPresence(p *presence) *rendered {
-	d := &rendered{head: headOf("presence")}
 	w := xmlWriter{b: make([]byte, 0, 256+len(p.payload))}
-	w.start("presence", "")
-	w.address("from", r.at(p.nick))
+	d := w.stanza("presence")
+	w.occupant("from", r.jid, p.nick)
 	w.attrIf("type", p.kind)
 	w.attrIf("xml:lang", p.lang)
 	w.raw(p.payload)

@@ -28,10 +28,26 @@ type Effects struct {
 	// Refused is the rule that the sender of the stanza broke, nil for none. If
 	// there was somebody to tell, Outbound tells him.
 	Refused *StanzaError
+
+	work *workspace
 }
 
-func (fx *Effects) reset() {
-	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0]}
+// workspace is where HandleInto works. It belongs to the caller's Effects, so that
+// it is made once for many stanzas, and rooms need none of their own.
+type workspace struct {
+	door door
+	in   stanza
+	turn turn
+}
+
+// reset empties what an earlier call left, and hands out the place to work.
+func (fx *Effects) reset() *workspace {
+	w := fx.work
+	if w == nil {
+		w = new(workspace)
+	}
+	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0], work: w}
+	return w
 }
 
 // New makes an unborn room: it comes to life with the first acceptable join or
@@ -52,18 +68,20 @@ func New(cfg Config) (*Room, error) {
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 	var fx Effects
 	err := r.HandleInto(&fx, now, el)
+	fx.work = nil // what is kept should hold nothing else alive
 	return fx, err
 }
 
 // HandleInto is [Room.Handle] with the caller's Effects, whose slices are used
 // again: what an earlier call put there must have been released.
 func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
-	fx.reset()
-	in, refused, err := r.admit(el)
+	w := fx.reset()
+	refused, err := r.admit(&w.door, &w.in, el)
 	if err != nil {
 		return err
 	}
-	t := turn{r: r, now: r.clock(now), fx: fx, in: in}
+	t := &w.turn
+	*t = turn{r: r, now: r.clock(now), fx: fx, in: &w.in}
 	if refused == nil {
 		refused = t.dispatch()
 	}
@@ -79,7 +97,8 @@ func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
 // the refusal happens.
 func (t *turn) refuse(e *StanzaError) {
 	e = e.settled()
-	*t.fx = Effects{Events: t.fx.Events[:0], Outbound: t.fx.Outbound[:0], Asks: t.fx.Asks[:0], Refused: e}
+	t.fx.reset()
+	t.fx.Refused = e
 	t.renderError(e)
 }
 

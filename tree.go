@@ -291,8 +291,8 @@ func isCanonicalKey(key string, before []string) bool {
 }
 
 // isEscaped reports whether a text is as appendEscaped leaves it.
-func isEscaped(s, set string) bool {
-	return !strings.ContainsAny(s, set) || string(appendEscaped(nil, unescape(s), set)) == s
+func isEscaped(s string, set *charSet) bool {
+	return !set.in(s) || string(appendEscaped(nil, unescape(s), set)) == s
 }
 
 // buildElement makes an etree element of the room's own bytes, for hosts that

@@ -112,9 +112,8 @@ func (t *turn) render(events []Event) {
 
 // renderResult answers the IQ of this turn.
 func (t *turn) renderResult(payload func(w *xmlWriter)) {
-	d := &rendered{head: headOf("iq")}
 	w := xmlWriter{b: make([]byte, 0, 128)}
-	w.start("iq", "")
+	d := w.stanza("iq")
 	w.address("from", t.r.addressedAs(t.in))
 	w.attr("id", t.in.id)
 	w.attr("type", "result")
@@ -134,9 +133,8 @@ func (t *turn) renderError(e *StanzaError) {
 	if in.isAnswer() || in.from.IsZero() {
 		return
 	}
-	d := &rendered{head: headOf(kindNames[in.kind])}
 	w := xmlWriter{b: make([]byte, 0, 320)}
-	w.start(kindNames[in.kind], "")
+	d := w.stanza(kindNames[in.kind])
 	w.address("from", t.r.addressedAs(in))
 	w.attrIf("id", in.id)
 	w.attr("type", "error")

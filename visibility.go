@@ -202,9 +202,8 @@ func (t *turn) renderAbsent(events []Event) {
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
 func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 256)}
-	w.start("message", "")
+	d := w.stanza("message")
 	w.address("from", t.r.jid)
 	w.start("x", nsUser)
 	w.start("item", "")

@@ -167,9 +167,8 @@ func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
 // for it, so its labels are in the room's language.
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *rendered {
 	r.localize(r.st.conf.Lang, fields)
-	d := &rendered{head: headOf("message")}
 	w := xmlWriter{b: make([]byte, 0, 1024)}
-	w.start("message", "")
+	d := w.stanza("message")
 	w.address("from", r.jid)
 	w.attr("id", id)
 	w.instructedForm("form", formType, title, instructions, fields)

@@ -156,7 +156,7 @@ func (h *house) checkWriterLiteral(lit *ast.CompositeLit) []breach {
 			continue
 		}
 		key := kv.Key.(*ast.Ident).Name
-		if call, ok := kv.Value.(*ast.CallExpr); key == "head" || key == "b" && ok && len(call.Args) == 3 &&
+		if call, ok := kv.Value.(*ast.CallExpr); key == "b" && ok && len(call.Args) == 3 &&
 			h.info.Types[call.Fun].IsBuiltin() && zero(call.Args[1]) {
 			continue
 		}
@@ -183,7 +183,7 @@ func _(w *xmlWriter, d *rendered, sender []byte) {
 	_ = xmlWriter{b: make([]byte, 0, 10)}
 	_ = xmlWriter{b: make([]byte, 5, 10)} // breach
 	_ = &rendered{b: sender} // breach
-	_ = &rendered{head: headOf("iq")}
+	_ = &rendered{head: 3} // breach
 	_ = string(w.b)
 }
 `

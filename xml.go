@@ -1,23 +1,44 @@
 package muc
 
 import (
-	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
+// charSet is a set of ASCII characters. A look into a table is what a walk through
+// every text that comes in or goes out can afford.
+type charSet [256]bool
+
+func charsOf(chars string) *charSet {
+	var set charSet
+	for i := range len(chars) {
+		set[chars[i]] = true
+	}
+	return &set
+}
+
+// in reports whether any character of the set stands in s.
+func (set *charSet) in(s string) bool {
+	for i := range len(s) {
+		if set[s[i]] {
+			return true
+		}
+	}
+	return false
+}
+
 // What must be escaped, by place. Attribute values stand in single quotes.
-const (
-	escapedInAttr = "&<>'\"\t\n\r"
-	escapedInText = "&<>\r"
+var (
+	escapedInAttr = charsOf("&<>'\"\t\n\r")
+	escapedInText = charsOf("&<>\r")
 )
 
 // appendEscaped writes s with every character of set replaced by a reference.
-func appendEscaped(dst []byte, s, set string) []byte {
+func appendEscaped(dst []byte, s string, set *charSet) []byte {
 	start := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		c := s[i]
-		if c > '>' || strings.IndexByte(set, c) < 0 {
+		if !set[c] {
 			continue
 		}
 		dst = append(dst, s[start:i]...)
@@ -111,6 +132,21 @@ func writerWithin(ns string) xmlWriter {
 	return w
 }
 
+// emptyTo is the place of whoever a stanza goes to: appendXML puts the address
+// between the quotes, or leaves all of it out.
+const (
+	emptyTo = " to=''"
+	openTo  = " to='"
+)
+
+// stanza opens a stanza; its bytes are set when the writer is done.
+func (w *xmlWriter) stanza(name string) *rendered {
+	w.start(name, "")
+	d := &rendered{head: len(w.b)}
+	w.b = append(w.b, emptyTo...)
+	return d
+}
+
 // start opens an element. An empty ns means the parent's.
 func (w *xmlWriter) start(name, ns string) {
 	w.closeTag()
@@ -147,6 +183,17 @@ func (w *xmlWriter) attrIf(name, value string) {
 func (w *xmlWriter) address(name string, j JID) {
 	w.b = append(append(append(w.b, ' '), name...), "='"...)
 	w.b = append(j.appendTo(w.b), '\'')
+}
+
+// occupant writes the address of a nick in a room, or the room's own for none: the
+// same as address would, without making a JID of it.
+func (w *xmlWriter) occupant(name string, room JID, nick string) {
+	w.b = append(append(append(w.b, ' '), name...), "='"...)
+	w.b = room.appendTo(w.b)
+	if nick != "" {
+		w.b = appendEscaped(append(w.b, '/'), nick, escapedInAttr)
+	}
+	w.b = append(w.b, '\'')
 }
 
 func (w *xmlWriter) text(s string) {
