@@ -3,6 +3,7 @@ package muc_test
 import (
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +14,12 @@ import (
 )
 
 // The benchmarks are the workloads that the comparison with other servers runs
-// (docs/performance.md): one for each, on the same sizes. "decide" is HandleInto
-// alone; "serialise" also writes every recipient's complete bytes.
+// (docs/performance.md): one for each, on the same sizes and bodies. "decide" is
+// HandleInto alone; "serialise" also writes every recipient's complete bytes to a
+// writer that discards them. Each counts its deliveries.
 
-const benchBody = "Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor incididunt ut labore."
+// benchBody is a text of 100 bytes.
+const benchBody = "lorem ipsum dolor sit amet lorem ipsum dolor sit amet lorem ipsum dolor sit amet lorem ipsum dolor s"
 
 var benchTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -32,217 +35,310 @@ func element(format string, args ...any) *etree.Element {
 	return doc.Root()
 }
 
-func joinOf(user int) *etree.Element {
-	return element(`<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, user, user)
+// elements makes n stanzas of a format in which every verb is the number of the
+// stanza.
+func elements(n int, format string) []*etree.Element {
+	list := make([]*etree.Element, n)
+	for i := range list {
+		list[i] = element("%s", strings.ReplaceAll(format, "%d", strconv.Itoa(i)))
+	}
+	return list
+}
+
+// The stanzas of occupant number %d.
+const (
+	benchJoin    = `<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d' id='j%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`
+	benchLeave   = `<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d' type='unavailable'/>`
+	benchMessage = `<message from='u0@users.bench/r' to='room0@muc.bench' type='groupchat' id='m%d'><body>` + benchBody + `</body></message>`
+)
+
+// messages are n different ones from occupant 0.
+func messages(n int) []*etree.Element {
+	return elements(n, benchMessage)
+}
+
+// discard is where serialised stanzas go.
+type discard struct{ writes, bytes int }
+
+func (d *discard) Write(b []byte) (int, error) {
+	d.writes++
+	d.bytes += len(b)
+	return len(b), nil
 }
 
 // bench drives one room and counts what it delivers.
 type bench struct {
-	b     *testing.B
-	room  *muc.Room
-	fx    muc.Effects
-	buf   []byte
+	b    *testing.B
+	room *muc.Room
+	fx   muc.Effects
+	buf  []byte
+	// write says whether stanzas are serialised; out counts them if so, and sent if
+	// not.
 	write bool
-	// sent and bytes are the deliveries so far and their size.
-	sent, bytes int
+	out   discard
+	sent  int
+}
+
+// forms runs a benchmark in both forms.
+func forms(b *testing.B, run func(b *testing.B, write bool)) {
+	b.Run("decide", func(b *testing.B) { run(b, false) })
+	b.Run("serialise", func(b *testing.B) { run(b, true) })
 }
 
 // start times the steps of a room with n occupants in both forms. Step i must
 // make the given number of deliveries.
-func start(b *testing.B, n, deliveries int, cfg muc.Config, step func(x *bench, i int)) {
-	for _, mode := range []string{"decide", "serialise"} {
-		b.Run(mode, func(b *testing.B) {
-			x := newBench(b, n, cfg)
-			x.write = mode == "serialise"
-			b.ReportAllocs()
-			x.sent = 0
-			i := 0
-			for b.Loop() {
-				step(x, i)
-				i++
-			}
-			x.report(i, deliveries)
-		})
-	}
+func start(b *testing.B, n, deliveries int, step func(x *bench, i int)) {
+	forms(b, func(b *testing.B, write bool) {
+		x := newBench(b, n, benchConfig(0))
+		x.begin(write)
+		i := 0
+		for b.Loop() {
+			step(x, i)
+			i++
+		}
+		x.report(i * deliveries)
+	})
 }
 
+// newBench makes a room with n occupants.
 func newBench(b *testing.B, n int, cfg muc.Config) *bench {
 	b.Helper()
 	room, err := muc.New(cfg)
 	if err != nil {
 		b.Fatal(err)
 	}
-	x := &bench{b: b, room: room, buf: make([]byte, 0, 1<<20)}
-	for i := range n {
-		x.handle(joinOf(i))
+	x := &bench{b: b, room: room}
+	for _, el := range elements(n, benchJoin) {
+		x.handle(el)
 	}
 	return x
+}
+
+// begin counts from here.
+func (x *bench) begin(write bool) {
+	x.b.ReportAllocs()
+	x.write, x.sent, x.out = write, 0, discard{}
 }
 
 func (x *bench) handle(el *etree.Element) {
 	if err := x.room.HandleInto(&x.fx, benchTime, el); err != nil {
 		x.b.Fatal(err)
 	}
+	x.deliver()
+}
+
+func (x *bench) deliver() {
 	if x.fx.Refused != nil {
 		x.b.Fatal(x.fx.Refused)
 	}
 	for i := range x.fx.Outbound {
 		out := &x.fx.Outbound[i]
 		to := out.To()
-		x.sent += len(to)
-		if x.write {
-			for _, j := range to {
-				x.buf = out.AppendXML(x.buf[:0], j, "")
-				x.bytes += len(x.buf)
-			}
+		if !x.write {
+			x.sent += len(to)
+			continue
+		}
+		for _, j := range to {
+			x.buf = out.AppendXML(x.buf[:0], j, "")
+			_, _ = x.out.Write(x.buf)
 		}
 	}
 }
 
-func (x *bench) report(steps, deliveries int) {
-	if x.sent != steps*deliveries {
-		x.b.Fatalf("%d deliveries in %d steps, want %d a step", x.sent, steps, deliveries)
+// report holds the room to its number of deliveries.
+func (x *bench) report(deliveries int) {
+	x.b.Helper()
+	if got := x.sent + x.out.writes; got != deliveries {
+		x.b.Fatalf("%d deliveries, want %d", got, deliveries)
 	}
-	x.b.ReportMetric(float64(x.b.Elapsed().Nanoseconds())/float64(x.sent), "ns/delivery")
+	x.b.ReportMetric(float64(x.b.Elapsed().Nanoseconds())/float64(deliveries), "ns/delivery")
+	if x.write {
+		x.b.ReportMetric(float64(x.out.bytes)/float64(deliveries), "XML-B/delivery")
+	}
 }
 
-// sizes runs a benchmark for several numbers of occupants.
+// sizes runs a benchmark for several numbers of people.
 func sizes(b *testing.B, ns []int, run func(b *testing.B, n int)) {
 	for _, n := range ns {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) { run(b, n) })
 	}
 }
 
-// BenchmarkW1JoinStorm fills an empty room: N² + N deliveries.
+// BenchmarkW1JoinStorm fills an empty room: N² + N deliveries, one of them the
+// subject that each newcomer is told.
 func BenchmarkW1JoinStorm(b *testing.B) {
 	sizes(b, []int{100, 1000, 5000}, func(b *testing.B, n int) {
-		joins := make([]*etree.Element, n)
-		for i := range joins {
-			joins[i] = joinOf(i)
-		}
-		for _, mode := range []string{"decide", "serialise"} {
-			b.Run(mode, func(b *testing.B) {
-				b.ReportAllocs()
-				sent := 0
-				for b.Loop() {
-					x := newBench(b, 0, benchConfig(0))
-					x.write = mode == "serialise"
-					for _, el := range joins {
-						x.handle(el)
-					}
-					if x.sent != n*n+n {
-						b.Fatalf("%d deliveries", x.sent)
-					}
-					sent += x.sent
+		joins := elements(n, benchJoin)
+		forms(b, func(b *testing.B, write bool) {
+			x := newBench(b, 0, benchConfig(0))
+			x.begin(write)
+			storms := 0
+			for b.Loop() {
+				var err error
+				if x.room, err = muc.New(benchConfig(0)); err != nil {
+					b.Fatal(err)
 				}
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(sent), "ns/delivery")
-			})
-		}
+				for _, el := range joins {
+					x.handle(el)
+				}
+				storms++
+			}
+			x.report(storms * (n*n + n))
+		})
 	})
 }
 
-// BenchmarkW2Groupchat sends messages of 100 bytes to everybody.
+// BenchmarkW2Groupchat sends messages of 100 bytes to everybody. In the small room
+// "handle" is the whole of Handle, which makes new Effects for every message.
 func BenchmarkW2Groupchat(b *testing.B) {
+	els := messages(64)
 	sizes(b, []int{10, 100, 1000, 10000}, func(b *testing.B, n int) {
-		el := element(`<message from='u0@users.bench/r' to='room0@muc.bench' type='groupchat' id='m1'><body>%s</body></message>`, benchBody)
-		start(b, n, n, benchConfig(0), func(x *bench, _ int) { x.handle(el) })
+		start(b, n, n, func(x *bench, i int) { x.handle(els[i%len(els)]) })
+		if n != 10 {
+			return
+		}
+		b.Run("handle", func(b *testing.B) {
+			x := newBench(b, n, benchConfig(0))
+			x.begin(false)
+			i := 0
+			for b.Loop() {
+				var err error
+				if x.fx, err = x.room.Handle(benchTime, els[i%len(els)]); err != nil {
+					b.Fatal(err)
+				}
+				x.deliver()
+				i++
+			}
+			x.report(i * n)
+		})
 	})
 }
 
 // BenchmarkW3Presence changes the availability of another occupant each time.
 func BenchmarkW3Presence(b *testing.B) {
 	sizes(b, []int{1000}, func(b *testing.B, n int) {
-		els := make([]*etree.Element, n)
-		for i := range els {
-			els[i] = element(`<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d'><show>away</show></presence>`, i, i)
+		const format = `<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d' id='p%d'><show>SHOW</show></presence>`
+		var els [2][]*etree.Element
+		for i, show := range []string{"away", "dnd"} {
+			els[i] = elements(n, strings.ReplaceAll(format, "SHOW", show))
 		}
-		start(b, n, n, benchConfig(0), func(x *bench, i int) { x.handle(els[i%n]) })
+		start(b, n, n, func(x *bench, i int) { x.handle(els[i/n%2][i%n]) })
 	})
 }
 
 // BenchmarkW4Nick changes the nick of another occupant each time.
 func BenchmarkW4Nick(b *testing.B) {
 	sizes(b, []int{1000}, func(b *testing.B, n int) {
-		var els [2][]*etree.Element
-		for i := range n {
-			els[0] = append(els[0], element(`<presence from='u%d@users.bench/r' to='room0@muc.bench/n%d'/>`, i, i))
-			els[1] = append(els[1], element(`<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d'/>`, i, i))
+		els := [2][]*etree.Element{
+			elements(n, `<presence from='u%d@users.bench/r' to='room0@muc.bench/n%d_%d' id='n%d'/>`),
+			elements(n, `<presence from='u%d@users.bench/r' to='room0@muc.bench/u%d' id='n%d'/>`),
 		}
-		start(b, n, 2*n, benchConfig(0), func(x *bench, i int) { x.handle(els[i/n%2][i%n]) })
+		start(b, n, 2*n, func(x *bench, i int) { x.handle(els[i/n%2][i%n]) })
 	})
 }
 
-// members gives a room 10,000 members who are not inside.
-func (x *bench) members() {
-	for i := range 10000 {
-		cmd := muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("m%d@users.bench", i)), Affiliation: muc.Member}
+// members gives a room n members who are not inside.
+func (x *bench) members(n int) {
+	for i := range n {
+		cmd := muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("a%d@users.bench", i)), Affiliation: muc.Member}
 		if _, err := x.room.Do(benchTime, cmd); err != nil {
 			x.b.Fatal(err)
 		}
 	}
 }
 
-// BenchmarkW5List reads the list of 10,000 members; "changed" after one of them
-// has changed.
+// BenchmarkW5List reads the list of 10,000 members: the "first" time in a room
+// that has just been restored, after one of them has "changed", or "unchanged".
+// The change is timed, the restoring is not.
 func BenchmarkW5List(b *testing.B) {
-	get := element(`<iq from='u0@users.bench/r' to='room0@muc.bench' type='get' id='l'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query></iq>`)
-	for _, mode := range []string{"changed", "unchanged"} {
-		b.Run(mode+"/serialise", func(b *testing.B) {
-			cfg := benchConfig(0)
-			cfg.Limits.StanzaBytes = 1 << 24
-			x := newBench(b, 1, cfg)
-			x.members()
-			x.write = true
-			x.handle(get)
-			if n := strings.Count(string(x.buf), "<item "); n != 10000 {
-				b.Fatalf("%d items", n)
+	const n = 10000
+	get := element(`<iq from='u0@users.bench/r' to='room0@muc.bench' type='get' id='g'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query></iq>`)
+	before := map[string]func(x *bench, i int, snapshot []byte){
+		"first": func(x *bench, _ int, snapshot []byte) {
+			x.b.StopTimer()
+			var err error
+			if x.room, err = muc.Restore(benchConfig(0), snapshot, nil); err != nil {
+				x.b.Fatal(err)
 			}
-			b.ReportAllocs()
-			i := 0
-			for b.Loop() {
-				if mode == "changed" {
-					i++
-					cmd := muc.SetAffiliation{JID: muc.MustParseJID("m5@users.bench"), Affiliation: muc.Member + muc.Affiliation(i%2)}
-					if _, err := x.room.Do(benchTime, cmd); err != nil {
-						b.Fatal(err)
-					}
-				}
+			x.b.StartTimer()
+		},
+		"changed": func(x *bench, i int, _ []byte) {
+			cmd := muc.SetAffiliation{JID: muc.MustParseJID("a5@users.bench"), Affiliation: muc.Member + muc.Affiliation(i%2)}
+			if _, err := x.room.Do(benchTime, cmd); err != nil {
+				x.b.Fatal(err)
+			}
+		},
+		"unchanged": func(*bench, int, []byte) {},
+	}
+	for _, mode := range []string{"first", "changed", "unchanged"} {
+		b.Run(mode, func(b *testing.B) {
+			forms(b, func(b *testing.B, write bool) {
+				x := newBench(b, 1, benchConfig(0))
+				x.members(n)
+				snapshot := x.room.Snapshot(muc.Live)
+				x.begin(true)
 				x.handle(get)
-			}
+				if items := strings.Count(string(x.buf), "<item "); items != n {
+					b.Fatalf("%d items", items)
+				}
+				x.begin(write)
+				i := 0
+				for b.Loop() {
+					before[mode](x, i, snapshot)
+					x.handle(get)
+					i++
+				}
+				x.report(i)
+			})
 		})
 	}
 }
 
-// BenchmarkW6AdminItem changes one affiliation in a room that remembers 10,000,
-// and makes the events durable as JSON.
+// BenchmarkW6AdminItem makes one of a hundred members an admin each time, or an
+// admin a member again, in a room that remembers N people. "binary" and "json"
+// also encode the event for a store.
 func BenchmarkW6AdminItem(b *testing.B) {
-	for _, mode := range []string{"decide", "store"} {
-		b.Run(mode, func(b *testing.B) {
-			x := newBench(b, 1, benchConfig(0))
-			x.members()
-			var els [2]*etree.Element
-			for i, aff := range []string{"admin", "member"} {
-				els[i] = element(`<iq from='u0@users.bench/r' to='room0@muc.bench' type='set' id='s'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='m5@users.bench' affiliation='%s'/></query></iq>`, aff)
+	const format = `<iq from='u0@users.bench/r' to='room0@muc.bench' type='set' id='s%d'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='a%d@users.bench' affiliation='%s'/></query></iq>`
+	const changing = 100
+	encodings := map[string]func(x *bench, ev muc.Event) error{
+		"decide":    func(*bench, muc.Event) error { return nil },
+		"serialise": func(*bench, muc.Event) error { return nil },
+		"binary": func(x *bench, ev muc.Event) (err error) {
+			x.buf, err = ev.AppendBinary(x.buf[:0])
+			return err
+		},
+		"json": func(x *bench, ev muc.Event) (err error) {
+			x.buf, err = ev.MarshalJSON()
+			return err
+		},
+	}
+	sizes(b, []int{100, 10000}, func(b *testing.B, n int) {
+		var els []*etree.Element
+		for _, aff := range []string{"admin", "member"} {
+			for i := range changing {
+				els = append(els, element(format, i, i*n/changing, aff))
 			}
-			b.ReportAllocs()
-			x.sent = 0
-			i := 0
-			for b.Loop() {
-				x.handle(els[i%2])
-				if mode == "store" {
+		}
+		for _, mode := range []string{"decide", "serialise", "binary", "json"} {
+			b.Run(mode, func(b *testing.B) {
+				x := newBench(b, 1, benchConfig(0))
+				x.members(n)
+				x.begin(mode == "serialise")
+				encode := encodings[mode]
+				i := 0
+				for b.Loop() {
+					x.handle(els[i%len(els)])
 					for _, ev := range x.fx.Events {
-						text, err := ev.MarshalJSON()
-						if err != nil {
+						if err := encode(x, ev); err != nil {
 							b.Fatal(err)
 						}
-						x.bytes += len(text)
 					}
+					i++
 				}
-				i++
-			}
-			x.report(i, 2)
-		})
-	}
+				x.report(2 * i) // an answer to the owner, who is also told
+			})
+		}
+	})
 }
 
 // BenchmarkW7Rooms measures what many rooms hold in memory.
@@ -283,34 +379,53 @@ func BenchmarkW7Rooms(b *testing.B) {
 	}
 }
 
-// BenchmarkW8History joins a room of 10 that remembers messages, and leaves.
+// BenchmarkW8History joins a room of 10 that remembers 100 messages, of which the
+// newcomer wants some. Only joins are timed: people leave sixteen rooms at a time,
+// for it is dear to stop the clock.
 func BenchmarkW8History(b *testing.B) {
 	for _, h := range []int{0, 20, 100} {
 		b.Run(fmt.Sprintf("history=%d", h), func(b *testing.B) {
-			join := element(`<presence from='late@users.bench/r' to='room0@muc.bench/late'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='%d'/></x></presence>`, h)
-			leave := element(`<presence type='unavailable' from='late@users.bench/r' to='room0@muc.bench/late'/>`)
+			joins := elements(1024, strings.ReplaceAll(strings.ReplaceAll(benchJoin, "u%d", "late%d"),
+				"/muc'/>", fmt.Sprintf("/muc'><history maxstanzas='%d'/></x>", h)))
+			leaves := elements(len(joins), strings.ReplaceAll(benchLeave, "u%d", "late%d"))
 			cfg := benchConfig(0)
 			cfg.Defaults.History = 100
-			for _, mode := range []string{"decide", "serialise"} {
-				b.Run(mode, func(b *testing.B) {
+			forms(b, func(b *testing.B, write bool) {
+				rooms := make([]*muc.Room, 16)
+				for i := range rooms {
 					x := newBench(b, 10, cfg)
-					for i := range 100 {
-						x.handle(element(`<message from='u0@users.bench/r' to='room0@muc.bench' type='groupchat' id='h%d'><body>%s</body></message>`, i, benchBody))
+					for _, el := range messages(100) {
+						x.handle(el)
 					}
-					x.write = mode == "serialise"
-					b.ReportAllocs()
-					for b.Loop() {
-						before := x.sent
-						x.handle(join)
-						if got := x.sent - before; got != 22+h {
-							b.Fatalf("%d deliveries", got)
-						}
-						x.handle(leave)
+					rooms[i] = x.room
+				}
+				x := &bench{b: b}
+				x.begin(write)
+				i := 0
+				for b.Loop() {
+					x.room = rooms[i%len(rooms)]
+					x.handle(joins[i%len(joins)])
+					if i++; i%len(rooms) == 0 {
+						b.StopTimer()
+						x.leaveAll(rooms, leaves[(i-len(rooms))%len(leaves):])
+						b.StartTimer()
 					}
-				})
-			}
+				}
+				x.report(i * (22 + h))
+			})
 		})
 	}
+}
+
+// leaveAll makes one person leave each room, uncounted.
+func (x *bench) leaveAll(rooms []*muc.Room, leaves []*etree.Element) {
+	counted := *x
+	x.write = false
+	for i, room := range rooms {
+		x.room = room
+		x.handle(leaves[i])
+	}
+	x.write, x.sent = counted.write, counted.sent
 }
 
 // BenchmarkFloorMemcpy is the least that serialising can cost: the bytes of one
@@ -318,24 +433,23 @@ func BenchmarkW8History(b *testing.B) {
 func BenchmarkFloorMemcpy(b *testing.B) {
 	sizes(b, []int{1000, 10000}, func(b *testing.B, n int) {
 		x := newBench(b, n, benchConfig(0))
-		x.handle(element(`<message from='u0@users.bench/r' to='room0@muc.bench' type='groupchat' id='m1'><body>%s</body></message>`, benchBody))
+		x.handle(messages(1)[0])
 		text := string(x.fx.Outbound[0].AppendXML(nil, muc.JID{}, ""))
 		head, tail := text[:len("<message")], text[len("<message"):]
 		addresses := make([]string, n)
 		for i := range addresses {
 			addresses[i] = fmt.Sprintf(" to='u%d@users.bench/r'", i)
 		}
-		buf := make([]byte, 0, 4096)
-		total := 0
+		x.begin(true)
 		steps := 0
 		for b.Loop() {
 			for _, to := range addresses {
-				buf = append(append(append(buf[:0], head...), to...), tail...)
-				total += len(buf)
+				x.buf = append(append(append(x.buf[:0], head...), to...), tail...)
+				_, _ = x.out.Write(x.buf)
 			}
 			steps++
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(steps*n), "ns/delivery")
+		x.report(steps * n)
 	})
 }
 
@@ -347,9 +461,11 @@ func BenchmarkRestore(b *testing.B) {
 		x.handle(el)
 		log = append(log, x.fx.Events...)
 	}
-	for i := range 1000 {
-		keep(joinOf(i))
-		keep(element(`<message from='u%d@users.bench/r' to='room0@muc.bench' type='groupchat' id='m%d'><body>%s</body></message>`, i, i, benchBody))
+	joins := elements(1000, benchJoin)
+	messages := elements(len(joins), strings.ReplaceAll(benchMessage, "u0@", "u%d@"))
+	for i := range joins {
+		keep(joins[i])
+		keep(messages[i])
 	}
 	b.ReportAllocs()
 	for b.Loop() {
