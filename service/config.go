@@ -1,0 +1,201 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// ErrConfig: a Config that cannot make a service.
+var ErrConfig = errors.New("service: bad config")
+
+// Config is what a host decides about a service. Functions in it are called from
+// several goroutines.
+type Config struct {
+	// Domain is the domain of all rooms, as conference.example.org. Required.
+	Domain string
+	// Name is what people may call the service; empty means "Chat rooms".
+	Name string
+	// Software is told to whoever asks for it (XEP-0092); nil tells nothing.
+	Software *Software
+	// Room is what all rooms have in common, without an address. Its Secret is
+	// required and must never change. What it leaves to the host with AnswersIQ,
+	// Archive or AsksJoin comes to Ask.
+	Room muc.Config
+	// Store keeps the rooms. Required; for rooms that end with the process it is
+	// new(Memory).
+	Store Store
+	// Deliver sends a stanza to each address of its To, in the order of calls.
+	// Required.
+	//
+	// It is called in order for what one room says, and never twice at once for one
+	// room; for different rooms it is called by several goroutines. It may block: then this
+	// room waits, and takes no more stanzas than its queue holds, and the others go on. What it cannot send is
+	// lost; of a session that is gone tell [Service.Vanished]. It must
+	// not call the service for the same room and wait for it. The context ends when
+	// [Service.Shutdown] gives up.
+	Deliver func(ctx context.Context, s Stanza)
+	// Ask is given what rooms ask of the host, after what has to be stored is
+	// stored. It is called like Deliver. The answer is given later, by Do(ctx, room,
+	// muc.Answer{…}), from another goroutine. Nil answers nothing: what rooms ask
+	// then is refused when its time is up.
+	Ask func(ctx context.Context, room muc.JID, ask muc.Ask)
+
+	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
+	// already. XEP-0045 wants not-allowed. Nil admits all.
+	RoomName func(local string) *muc.StanzaError
+	// MayCreate judges who may create which room. Room.MayCreate is asked as well,
+	// but not told which room it is about. Nil refuses nothing.
+	MayCreate func(Creation) *muc.StanzaError
+	// Admin tells who administers the service: who may speak to all rooms
+	// (XEP-0133 §4.23). Nil means nobody. Who shall own all rooms is for
+	// Room.IsOwner to say.
+	Admin func(muc.JID) bool
+
+	// Limits bound what the service holds and does at once. Zero fields get defaults.
+	Limits Limits
+	// IdleAfter is how long a room in which nobody is stays in memory: 0 means five
+	// minutes.
+	IdleAfter time.Duration
+	// CompactAfter is how many events of a room are stored before they are replaced
+	// by a snapshot: 0 means 500.
+	CompactAfter int
+
+	// Log is told what an operator should know; nil means slog.Default().
+	Log *slog.Logger
+	// Observer counts; nil functions in it are not called.
+	Observer Observer
+}
+
+// Creation is what Config.MayCreate judges.
+type Creation struct {
+	Room    muc.JID
+	Creator muc.JID // full
+}
+
+// Software is what a service says of itself (XEP-0092).
+type Software struct{ Name, Version, OS string }
+
+// Stanza is one stanza and the addresses it goes to: a [muc.Outbound], or an
+// answer of the service itself. It never changes: keep it as long as you like.
+type Stanza interface {
+	// To lists where the stanza goes. The caller must not change it.
+	To() []muc.JID
+	// AppendXML appends the complete bytes of the stanza for one of To. With ns
+	// empty it inherits the namespace of the stream that it is written to.
+	AppendXML(dst []byte, to muc.JID, ns string) []byte
+	// Stanza is the stanza as a new element, complete but for `to`.
+	Stanza() *etree.Element
+}
+
+// Limits bound what a service holds and does at once. A zero field has the default
+// that its comment names.
+type Limits struct {
+	// Rooms in memory: 200000. When so many are there, those in which nobody is
+	// make place; when there are none, joins and other stanzas to further
+	// rooms are refused with resource-constraint.
+	Rooms int
+	// RoomQueue is how many stanzas wait for one room: 1000. Further ones are refused with
+	// resource-constraint.
+	RoomQueue int
+	// SenderShare is how many of them are of one person: 50.
+	SenderShare int
+	// SenderQueue is how many stanzas of one person wait in all rooms together: 1000.
+	SenderQueue int
+	// Batch is how many stanzas a room takes at once, to be stored together: 100.
+	Batch int
+	// Workers is how many rooms are at work at the same time, counting those that
+	// wait for the store or for Deliver: 1000.
+	Workers int
+	// Writers is how many calls of Store.Append are under way at the same time: 1.
+	// All rooms that have something to store while a call is under way go into the
+	// next one.
+	Writers int
+	// StoreBatch is how many rooms one call of Store.Append stores at the most: 1000.
+	StoreBatch int
+	// Page is how many rooms one answer lists: 200. Longer lists come in pages
+	// (XEP-0059).
+	Page int
+}
+
+// Observer is told what happens, to be counted. The functions must return at once,
+// and are called from several goroutines.
+type Observer struct {
+	// Received: a stanza came in.
+	Received func()
+	// Delivered: so many copies of a stanza went out.
+	Delivered func(copies int)
+	// Refused: somebody's stanza was refused, by a room or by the service itself.
+	Refused func(*muc.StanzaError)
+	// Stored: one call of Store.Append.
+	Stored func(rooms, events int, took time.Duration, err error)
+	// Loaded: one call of Store.Load, and making the room of it.
+	Loaded func(took time.Duration, err error)
+}
+
+const (
+	defaultName         = "Chat rooms"
+	defaultIdleAfter    = 5 * time.Minute
+	defaultCompactAfter = 500
+)
+
+// complete checks a configuration and fills in its defaults.
+func (c Config) complete() (Config, error) {
+	normalize := c.Room.NormalizeDomain
+	if normalize == nil {
+		normalize = muc.NormalizeDomain
+	}
+	domain, err := normalize(c.Domain)
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("%w: Domain %q: %v", ErrConfig, c.Domain, err)
+	case c.Store == nil:
+		return c, fmt.Errorf("%w: no Store", ErrConfig)
+	case c.Deliver == nil:
+		return c, fmt.Errorf("%w: no Deliver", ErrConfig)
+	}
+	c.Domain, c.Room.NormalizeDomain = domain, normalize
+	if c.Name == "" {
+		c.Name = defaultName
+	}
+	if c.IdleAfter <= 0 {
+		c.IdleAfter = defaultIdleAfter
+	}
+	if c.CompactAfter <= 0 {
+		c.CompactAfter = defaultCompactAfter
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	c.Limits = c.Limits.withDefaults()
+	return c, nil
+}
+
+// withDefaults fills in the limits that are not set.
+func (l Limits) withDefaults() Limits {
+	for _, f := range [...]struct {
+		limit     *int
+		otherwise int
+	}{
+		{&l.Rooms, 200000},
+		{&l.RoomQueue, 1000},
+		{&l.SenderShare, 50},
+		{&l.SenderQueue, 1000},
+		{&l.Batch, 100},
+		{&l.Workers, 1000},
+		{&l.Writers, 1},
+		{&l.StoreBatch, 1000},
+		{&l.Page, 200},
+	} {
+		if *f.limit <= 0 {
+			*f.limit = f.otherwise
+		}
+	}
+	return l
+}

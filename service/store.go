@@ -1,0 +1,88 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// ErrConflict: somebody else has written to the room, or forgotten it: its last
+// stored event is not the one that a [Batch] comes after. Two services work on one
+// store, or an earlier Append succeeded although it reported an error.
+var ErrConflict = errors.New("service: the store holds other events of this room")
+
+// Store keeps rooms. One service at a time works on it, and calls it from several
+// goroutines. What Append has returned nil for survives a crash of the machine.
+// Package storetest has the tests that every store should pass.
+type Store interface {
+	// Append stores batches of different rooms, never two of one room. One call is
+	// atomic: all of it is stored, or nothing. An error that is one room's alone is
+	// no reason to hurry: the service then tries the batches one by one. A batch
+	// whose After does not fit is an [ErrConflict].
+	//
+	// A context that ends is a reason to return an error, not to store half.
+	Append(ctx context.Context, batches []Batch) error
+	// Load reads what is stored of a room; nothing is stored of a room that nobody
+	// has appended to, or that is gone, and that is no error. What is stored but
+	// cannot be read is an error that wraps [muc.ErrCorrupt] or is a
+	// [*muc.UnknownEventError]; the service leaves such a room alone.
+	Load(ctx context.Context, room muc.JID) (Saved, error)
+	// List reads the entries of at most limit rooms, sorted by the text of the address,
+	// beginning after that address; the zero JID is before all. An empty list is the end. It
+	// must not read events or snapshots: it is called for all rooms at the start.
+	List(ctx context.Context, after muc.JID, limit int) ([]Entry, error)
+}
+
+// Batch is what became of one room since it was last stored.
+type Batch struct {
+	Room muc.JID
+	// After is the Seq of the last event that is stored of the room, in its events or
+	// in its snapshot; 0 for a room of which nothing is stored.
+	After uint64
+	// Events are the durable events after that, without a gap; none in a batch that
+	// only brings a snapshot. Whoever keeps an archive (XEP-0313) finds here, and
+	// nowhere else, each message when it is said, also beside a Snapshot or Gone.
+	Events []muc.Event
+	// Snapshot, unless nil, is the room after Events. It takes the place of the
+	// snapshot before it, and of all events of the room up to and including Events.
+	Snapshot []byte
+	// Entry describes the room after Events, in place of the entry before it.
+	Entry Entry
+	// Gone says that the room has ended and leaves nothing: after Events nothing is stored of it,
+	// no entry either, and a new room may be made at its address. Rooms that leave a
+	// tombstone stay.
+	Gone bool
+}
+
+// Seq is that of the room's last event when the batch is stored.
+func (b Batch) Seq() uint64 {
+	if n := len(b.Events); n > 0 {
+		return b.Events[n-1].Seq
+	}
+	return b.After
+}
+
+// Saved is a room as it is stored: what [muc.Restore] needs.
+type Saved struct {
+	// Snapshot is nil if there is none.
+	Snapshot []byte
+	// Events are those after the snapshot, in order.
+	Events []muc.Event
+}
+
+// Entry is what the service has to know of a room without loading it.
+type Entry struct {
+	Room muc.JID
+	// Name is the natural name, empty for none.
+	Name string
+	// Public says that the room stands in the service's list of rooms.
+	Public bool
+	// Lasting says that the room is there after a restart although nobody is inside:
+	// a persistent room, or the tombstone of one. The others have ended then, which the service sees to when
+	// it starts.
+	Lasting bool
+	// Due is when the room wants to be woken, zero for never; to the millisecond.
+	Due time.Time
+}
