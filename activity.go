@@ -14,15 +14,15 @@ const activityWindow = 24 * time.Hour
 // back far enough, the time counts that it covers.
 func (r *Room) activity(now time.Time) string {
 	since := now.Add(-activityWindow)
-	lists := [...][]*entry{r.st.archived, r.st.kept}
+	lists := [...]*history{&r.st.archived, &r.st.kept}
 	for _, list := range lists {
-		if len(list) >= r.cfg.Limits.History && list[0].at.After(since) {
-			since = list[0].at
+		if list.len() >= r.cfg.Limits.History && list.at(0).at.After(since) {
+			since = list.at(0).at
 		}
 	}
 	n := 0
 	for _, list := range lists {
-		for _, e := range list {
+		for e := range list.all() {
 			if !e.at.Before(since) && e.msg.counts() {
 				n++
 			}

@@ -80,14 +80,15 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	case *VoiceStored:
 		return s.applyVoice(b)
 	case *SubjectChanged:
-		s.subject = &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}
+		e := entryOf(&ev, &b.Message)
+		s.subject = &e
 	case *MessageArchived:
-		s.archived = remember(s.archived, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
+		s.archived.remember(entryOf(&ev, &b.Message), lim)
 	case *MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
-		s.archived = slices.DeleteFunc(s.archived, func(e *entry) bool { return e.msg.StanzaID == b.StanzaID })
+		s.archived.retract(b.StanzaID)
 	case *MessageKept:
-		s.kept = remember(s.kept, &entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: &b.Message}, lim)
+		s.kept.remember(entryOf(&ev, &b.Message), lim)
 	case *RoomDestroyed:
 		s.applyDestroyed(b)
 	case *Joined:
@@ -105,9 +106,9 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	case *VoiceRequested:
 		return s.applyVoiceRequested(b, ev.Time)
 	case *PrivateSent:
-		s.privates = append(s.privates, private{b.Session, b.Occupant, b.ID})
-		if over := len(s.privates) - lim.Privates; over > 0 {
-			s.privates = slices.Delete(s.privates, 0, over)
+		s.privates.push(private{b.Session, b.Occupant, b.ID}, lim.Privates+1)
+		for s.privates.len() > max(lim.Privates, 0) {
+			s.privates.shift()
 		}
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
@@ -166,11 +167,16 @@ func (s *state) applyDestroyed(b *RoomDestroyed) {
 }
 
 func (s *state) applyBounced(p private) error {
-	i := slices.Index(s.privates, p)
-	if i < 0 {
+	n := s.privates.len()
+	found := false
+	s.privates.drop(func(q *private) bool {
+		first := *q == p && !found
+		found = found || first
+		return first
+	})
+	if s.privates.len() == n {
 		return badEvent("no such private message")
 	}
-	s.privates = slices.Delete(s.privates, i, i+1)
 	return nil
 }
 
@@ -200,27 +206,4 @@ func (s *state) applyAnswered(b *Answered) error {
 		}
 	}
 	return badEvent("nothing was asked")
-}
-
-// remember appends to a history and drops what exceeds its bounds.
-func remember(list []*entry, e *entry, lim *Limits) []*entry {
-	list = append(list, e)
-	bytes := 0
-	first := len(list)
-	for first > 0 && len(list)-first < lim.History {
-		bytes += list[first-1].msg.size()
-		if bytes > lim.HistoryBytes {
-			break
-		}
-		first--
-	}
-	// The array's front runs empty until appending needs a new one, which has room
-	// for what is left: on average nothing is moved.
-	clear(list[:first])
-	return list[first:]
-}
-
-// size is what a message counts for in the history's bounds.
-func (m *Message) size() int {
-	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
 }

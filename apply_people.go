@@ -196,11 +196,8 @@ func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, 
 func (s *state) dropOccupant(o *occupant) {
 	s.shape++
 	s.nicks.drop(o.key)
-	for i, other := range s.occupants {
-		if other == o {
-			s.occupants = slices.Delete(s.occupants, i, i+1)
-			break
-		}
+	if i, inside := s.occupantIndex(o.num); inside {
+		s.occupants = slices.Delete(s.occupants, i, i+1)
 	}
 	if i := slices.Index(o.person.occupants, o); i >= 0 {
 		o.person.occupants = slices.Delete(o.person.occupants, i, i+1)

@@ -31,14 +31,17 @@ func (r *Room) load(b []byte) error {
 	life := slices.Index(stateNames[:], shot.Life)
 	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At.Time, durableAt: shot.DurableAt.Time,
 		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil.Time, conf: shot.Config, end: shot.End,
-		archived: loadEntries(shot.Archived), kept: loadEntries(shot.Kept), asks: shot.Asks}
+		asks: shot.Asks}
+	s.archived.load(shot.Archived)
+	s.kept.load(shot.Kept)
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
 			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
 		}
 	}
 	if shot.Subject != nil {
-		s.subject = loadEntries([]entryShot{*shot.Subject})[0]
+		e := shot.Subject.entry()
+		s.subject = &e
 	}
 	for i := range shot.Persons {
 		if err := s.loadPerson(&shot.Persons[i]); err != nil {
@@ -59,7 +62,7 @@ func (r *Room) load(b []byte) error {
 		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
 	}
 	for _, p := range shot.Privates {
-		s.privates = append(s.privates, private{p.Session, p.Occupant, p.ID})
+		s.privates.push(private{p.Session, p.Occupant, p.ID}, len(shot.Privates))
 	}
 	for _, x := range shot.Spent {
 		s.spent.put(rateKey{x.JID, x.Kind}, x.Until.Time)
@@ -163,11 +166,14 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	return nil
 }
 
-func loadEntries(shots []entryShot) []*entry {
-	var list []*entry
+func (x *entryShot) entry() entry {
+	return entry{seq: x.Seq, sub: x.Sub, at: x.Time.Time, msg: &x.Message}
+}
+
+func (h *history) load(shots []entryShot) {
 	for i := range shots {
-		x := &shots[i]
-		list = append(list, &entry{seq: x.Seq, sub: x.Sub, at: x.Time.Time, msg: &x.Message})
+		e := shots[i].entry()
+		h.push(e, len(shots))
+		h.bytes += e.msg.size()
 	}
-	return list
 }

@@ -1,19 +1,20 @@
 package muc_test
 
 import (
-	"encoding/json"
+	"strings"
 	"testing"
 
+	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 )
 
-// aBusyRoom is the log of a room in which fifty people come, talk and go, as much
-// of a day as is asked for.
-func aBusyRoom(t testing.TB, messages int) (muc.Config, []muc.Event) {
-	h := open(t, muc.Config{Instant: true})
-	for n := range messages {
+// aTalk is the log of a room in which fifty people come, talk and go, as much of a
+// day as is asked for: nearly all of it is messages.
+func aTalk(b *testing.B) (muc.Config, []muc.Event) {
+	h := open(b, muc.Config{Instant: true})
+	for n := range 5000 {
 		who := n % 50
 		from := "user" + string(rune('a'+who%25)) + string(rune('a'+who/25)) + "@shakespeare.lit/pda"
 		if n/50%20 == 0 {
@@ -27,8 +28,52 @@ func aBusyRoom(t testing.TB, messages int) (muc.Config, []muc.Event) {
 	return h.cfg, h.log
 }
 
-func benchmarkRestore(b *testing.B, write func(muc.Event) ([]byte, error), read func(*muc.Event, []byte) error) {
-	cfg, log := aBusyRoom(b, 5000)
+// aRush is the log of a room that a thousand people enter, each with a word: half
+// of it is joins.
+func aRush(b *testing.B) (muc.Config, []muc.Event) {
+	x := newBench(b, 0, benchConfig(0))
+	var log []muc.Event
+	keep := func(el *etree.Element) {
+		x.handle(el)
+		log = append(log, x.fx.Events...)
+	}
+	joins := elements(1000, benchJoin)
+	messages := elements(len(joins), strings.ReplaceAll(benchMessage, "u0@", "u%d@"))
+	for i := range joins {
+		keep(joins[i])
+		keep(messages[i])
+	}
+	return benchConfig(0), log
+}
+
+// BenchmarkRestore replays two logs: of events in memory, and reading each of them
+// in one of its two forms.
+func BenchmarkRestore(b *testing.B) {
+	for _, room := range []struct {
+		name string
+		live func(b *testing.B) (muc.Config, []muc.Event)
+	}{{"talk", aTalk}, {"rush", aRush}} {
+		cfg, log := room.live(b)
+		b.Run(room.name+"/typed", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := muc.Restore(cfg, nil, log); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.N)*float64(len(log))/b.Elapsed().Seconds(), "events/s")
+		})
+		b.Run(room.name+"/binary", func(b *testing.B) {
+			restoreStored(b, cfg, log, muc.Event.MarshalBinary, (*muc.Event).UnmarshalBinary)
+		})
+		b.Run(room.name+"/JSON", func(b *testing.B) {
+			restoreStored(b, cfg, log, muc.Event.MarshalJSON, (*muc.Event).UnmarshalJSON)
+		})
+	}
+}
+
+// restoreStored reads and applies stored events, one after the other.
+func restoreStored(b *testing.B, cfg muc.Config, log []muc.Event, write func(muc.Event) ([]byte, error), read func(*muc.Event, []byte) error) {
 	var stored [][]byte
 	bytes := 0
 	for _, ev := range log {
@@ -38,7 +83,6 @@ func benchmarkRestore(b *testing.B, write func(muc.Event) ([]byte, error), read 
 		bytes += len(one)
 	}
 	b.ReportAllocs()
-	events := 0
 	for b.Loop() {
 		room, err := muc.New(cfg)
 		require.NoError(b, err)
@@ -51,18 +95,7 @@ func benchmarkRestore(b *testing.B, write func(muc.Event) ([]byte, error), read 
 				b.Fatal(err)
 			}
 		}
-		events += len(stored)
 	}
-	b.ReportMetric(float64(events)/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(b.N)*float64(len(stored))/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(bytes)/float64(len(stored)), "B/event")
-}
-
-// BenchmarkRestoreBinary reads and applies stored events, one after the other.
-func BenchmarkRestoreBinary(b *testing.B) {
-	benchmarkRestore(b, muc.Event.MarshalBinary, (*muc.Event).UnmarshalBinary)
-}
-
-// BenchmarkRestoreJSON does the same for events in JSON.
-func BenchmarkRestoreJSON(b *testing.B) {
-	benchmarkRestore(b, muc.Event.MarshalJSON, func(ev *muc.Event, one []byte) error { return json.Unmarshal(one, ev) })
 }

@@ -452,26 +452,3 @@ func BenchmarkFloorMemcpy(b *testing.B) {
 		x.report(steps * n)
 	})
 }
-
-// BenchmarkRestore replays a log of messages and visits.
-func BenchmarkRestore(b *testing.B) {
-	x := newBench(b, 0, benchConfig(0))
-	var log []muc.Event
-	keep := func(el *etree.Element) {
-		x.handle(el)
-		log = append(log, x.fx.Events...)
-	}
-	joins := elements(1000, benchJoin)
-	messages := elements(len(joins), strings.ReplaceAll(benchMessage, "u0@", "u%d@"))
-	for i := range joins {
-		keep(joins[i])
-		keep(messages[i])
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := muc.Restore(benchConfig(0), nil, log); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N)*float64(len(log))/b.Elapsed().Seconds(), "events/s")
-}

@@ -18,9 +18,9 @@ type messageCache struct {
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
 func (r *Room) docOf(m *Message) *rendered {
-	for _, list := range [...][]*entry{r.st.archived, r.st.kept} {
-		if n := len(list); n > 0 && list[n-1].msg == m {
-			return r.entryDoc(list[n-1])
+	for _, list := range [...]*history{&r.st.archived, &r.st.kept} {
+		if n := list.len(); n > 0 && list.at(n-1).msg == m {
+			return r.entryDoc(list.at(n - 1))
 		}
 	}
 	return r.renderMessage(m)
@@ -69,15 +69,18 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 	if q.maxstanzas >= 0 {
 		limit = min(limit, q.maxstanzas)
 	}
-	a, k := r.st.archived, r.st.kept
+	archived, kept := &r.st.archived, &r.st.kept
+	a, k := archived.len(), kept.len() // what is left of them
 	var picked []*entry
 	chars := 0
-	for len(picked) < limit && len(a)+len(k) > 0 {
+	for len(picked) < limit && a+k > 0 {
 		var e *entry
-		if len(k) == 0 || len(a) > 0 && k[len(k)-1].before(a[len(a)-1]) {
-			e, a = a[len(a)-1], a[:len(a)-1]
+		if k == 0 || a > 0 && kept.at(k-1).before(archived.at(a-1)) {
+			a--
+			e = archived.at(a)
 		} else {
-			e, k = k[len(k)-1], k[:len(k)-1]
+			k--
+			e = kept.at(k)
 		}
 		if q.seconds >= 0 && e.at.Before(now.Add(-time.Duration(min(q.seconds, 1<<31))*time.Second)) ||
 			!q.since.IsZero() && e.at.Before(q.since) {

@@ -247,7 +247,7 @@ func (t *turn) relayBounce(ses *session) *StanzaError {
 	if sender == nil {
 		return nil
 	}
-	for _, p := range r.st.privates {
+	for p := range r.st.privates.all() {
 		if p.occupant != ses.occ.num || p.id != in.id {
 			continue
 		}

@@ -27,7 +27,7 @@ func (t *turn) renderEntry(j *joinRender) {
 	}
 	to := []JID{j.session}
 	own, v := ses.occ, s.viewOf(ses.occ.role)
-	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), len(s.archived)+len(s.kept))+1)
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), s.archived.len()+s.kept.len())+1)
 	for _, o := range s.occupants {
 		if o != own && s.shows(o.role, own) {
 			t.send(to, r.recipe(o), v, nil)

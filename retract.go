@@ -13,7 +13,7 @@ func (t *turn) retract(m *Message) {
 		return
 	}
 	id := t.in.childAttr(c, "id")
-	for _, e := range t.r.st.archived {
+	for e := range t.r.st.archived.all() {
 		if e.msg.StanzaID == id && e.msg.OccupantID == m.OccupantID {
 			t.propose(&MessageRetracted{StanzaID: id, OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID})
 			return

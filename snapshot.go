@@ -118,9 +118,10 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	s := &r.st
 	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid, KeyPrint: s.keyPrint,
 		Seq: s.seq, At: Stamp{s.durableAt}, DurableAt: Stamp{s.durableAt}, Life: s.life.String(), Creator: s.creator,
-		LockedUntil: Stamp{s.lockedUntil}, Config: s.conf, Requests: s.requests, Archived: shootEntries(s.archived), End: s.end}
+		LockedUntil: Stamp{s.lockedUntil}, Config: s.conf, Requests: s.requests, Archived: s.archived.shoot(), End: s.end}
 	if s.subject != nil {
-		shot.Subject = &shootEntries([]*entry{s.subject})[0]
+		subject := s.subject.shoot()
+		shot.Subject = &subject
 	}
 	for _, j := range sortedKeys(&s.persons, compareJIDs) {
 		p, _ := s.persons.get(j)
@@ -130,12 +131,12 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	}
 	if kind == Live {
 		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, Stamp{s.at}
-		shot.Kept, shot.Invites, shot.Asks = shootEntries(s.kept), s.invites, s.asks
+		shot.Kept, shot.Invites, shot.Asks = s.kept.shoot(), s.invites, s.asks
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
 		for i := range s.voiceAsked {
 			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), Stamp{s.voiceAsked[i].at}})
 		}
-		for _, p := range s.privates {
+		for p := range s.privates.all() {
 			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
 		}
 		for _, k := range sortedKeys(&s.spent, compareRateKeys) {
@@ -170,10 +171,12 @@ func (ses *session) shoot() *sessionShot {
 	return &sessionShot{ses.num, ses.spoke, ses.jid(), ses.lang, ses.payload}
 }
 
-func shootEntries(list []*entry) []entryShot {
+func (e *entry) shoot() entryShot { return entryShot{e.seq, e.sub, Stamp{e.at}, *e.msg} }
+
+func (h *history) shoot() []entryShot {
 	var shots []entryShot
-	for _, e := range list {
-		shots = append(shots, entryShot{e.seq, e.sub, Stamp{e.at}, *e.msg})
+	for e := range h.all() {
+		shots = append(shots, e.shoot())
 	}
 	return shots
 }

@@ -1,6 +1,10 @@
 package muc
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // State is where a room is in its life.
 type State uint8
@@ -50,15 +54,15 @@ type state struct {
 	lastOccupant, lastSession uint32
 
 	subject  *entry
-	archived []*entry // in the order of speaking, bounded by Config.Limits
-	kept     []*entry // the same for what is not archived
+	archived history // in the order of speaking
+	kept     history // the same for what is not archived
 
 	voiceAsked []voiceAsked  // in the order of asking
 	invites    []*InviteSent // open invitations, the one that expires first in front
 
 	asks []*Asked // open questions to the host, in the order of asking
 
-	privates []private // the last private messages, bounded by Config.Limits
+	privates ring[private] // the last private messages, bounded by Config.Limits
 	// spent is until when a person's share of Config.Rates is used up. What lies in
 	// the past means nothing; it is swept out when there are spentSweep entries.
 	spent      index[rateKey, time.Time]
@@ -190,19 +194,15 @@ func (o *occupant) goesBy(j JID) bool {
 }
 
 func (s *state) occupantByNumber(num uint32) *occupant {
-	lo, hi := 0, len(s.occupants)
-	for lo < hi {
-		mid := (lo + hi) / 2
-		if s.occupants[mid].num < num {
-			lo = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	if lo < len(s.occupants) && s.occupants[lo].num == num {
-		return s.occupants[lo]
+	if i, inside := s.occupantIndex(num); inside {
+		return s.occupants[i]
 	}
 	return nil
+}
+
+// occupantIndex finds an occupant's place: numbers rise in the order of joining.
+func (s *state) occupantIndex(num uint32) (int, bool) {
+	return slices.BinarySearchFunc(s.occupants, num, func(o *occupant, num uint32) int { return cmp.Compare(o.num, num) })
 }
 
 // sessionByNumber finds a session by the number that relayed ids know it by.

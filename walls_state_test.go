@@ -93,14 +93,19 @@ func _(t *turn, r *Room, s *state, p *person, o *occupant, ses *session, e *entr
 
 func _(r *Room, s *state, o *occupant) {
 	s.occupants = append(s.occupants, o) // breach
-	_ = append(s.archived[:0], nil) // breach
-	_ = append(s.kept, nil) // breach
-	_ = append(s.kept[:1:1], nil)
+	_ = append(s.requests[:0], nil) // breach
+	_ = append(s.invites, nil) // breach
+	_ = append(s.invites[:1:1], nil)
 	copy(s.occupants, s.occupants[1:]) // breach
 	clear(o.sessions) // breach
 	_ = slices.Delete(o.sessions, 0, 1) // breach
-	slices.Reverse(s.archived) // breach
-	sort.Slice(s.archived, nil) // breach
+	slices.Reverse(s.requests) // breach
+	sort.Slice(s.requests, nil) // breach
+	s.archived.shift() // breach
+	s.kept.push(*s.subject, 1) // breach
+	s.kept.drop(nil) // breach
+	s.archived.at(0).seq = 1 // breach
+	_ = s.archived.len()
 	s.persons.put(JID{}, nil) // breach
 	s.nicks.drop(o.key) // breach
 	_, _ = s.nicks.get(o.key)
@@ -123,6 +128,11 @@ func _(s *state, r *Room) {
 	for _, a := range s.asks {
 		a.IQ = "" // breach
 	}
+	for e := range s.kept.all() {
+		e.at = e.at.UTC() // breach
+	}
+	last := s.kept.at(0)
+	last.sub = 2 // breach
 	lent := sampleLend(s)
 	lent[0] = nil // breach
 	conf := s.conf

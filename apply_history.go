@@ -1,0 +1,44 @@
+package muc
+
+// history is the last messages of a room, the oldest first, in the bounds of
+// Limits.History and Limits.HistoryBytes.
+type history struct {
+	ring[entry]
+	bytes int // of all of them, as they count for the bounds
+}
+
+// remember appends a message and forgets the oldest, as far as the bounds are
+// exceeded.
+func (h *history) remember(e entry, lim *Limits) {
+	h.push(e, lim.History+1)
+	h.bytes += e.msg.size()
+	for h.len() > max(lim.History, 0) || h.bytes > max(lim.HistoryBytes, 0) {
+		h.forgetOldest()
+	}
+}
+
+func (h *history) forgetOldest() {
+	e := h.shift()
+	h.bytes -= e.msg.size()
+}
+
+// retract forgets the messages with a stanza-id.
+func (h *history) retract(stanzaID string) {
+	h.drop(func(e *entry) bool {
+		gone := e.msg.StanzaID == stanzaID
+		if gone {
+			h.bytes -= e.msg.size()
+		}
+		return gone
+	})
+}
+
+// size is what a message counts for in the history's bounds.
+func (m *Message) size() int {
+	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
+}
+
+// entryOf is an event's message as newcomers are shown it.
+func entryOf(ev *Event, m *Message) entry {
+	return entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: m}
+}

@@ -1,0 +1,67 @@
+package muc
+
+import "iter"
+
+// ring is a queue in one array: nothing moves when something comes in at the end or
+// goes out at the front.
+type ring[V any] struct {
+	slots    []V
+	first, n int
+}
+
+func (q *ring[V]) len() int { return q.n }
+
+// at is the i-th, the oldest being 0. It is good until the ring changes.
+func (q *ring[V]) at(i int) *V {
+	if i += q.first; i >= len(q.slots) {
+		i -= len(q.slots)
+	}
+	return &q.slots[i]
+}
+
+// all goes from the oldest to the newest.
+func (q *ring[V]) all() iter.Seq[*V] {
+	return func(yield func(*V) bool) {
+		for i := range q.n {
+			if !yield(q.at(i)) {
+				return
+			}
+		}
+	}
+}
+
+// push appends. The array grows with what is in it, but where it can not beyond
+// what will ever be in it at once.
+func (q *ring[V]) push(v V, most int) {
+	if q.n == len(q.slots) {
+		size := min(max(2*q.n, 4), most)
+		grown := make([]V, max(size, q.n+1))
+		for i := range q.n {
+			grown[i] = *q.at(i)
+		}
+		q.slots, q.first = grown, 0
+	}
+	q.n++
+	*q.at(q.n - 1) = v
+}
+
+// shift takes out the oldest.
+func (q *ring[V]) shift() V {
+	var none V
+	v := *q.at(0)
+	*q.at(0) = none
+	if q.first++; q.first == len(q.slots) {
+		q.first = 0
+	}
+	q.n--
+	return v
+}
+
+// drop takes out all that a function names, and keeps the others in their order.
+func (q *ring[V]) drop(named func(*V) bool) {
+	for range q.n {
+		if v := q.shift(); !named(&v) {
+			q.push(v, len(q.slots))
+		}
+	}
+}
