@@ -16,7 +16,7 @@ import (
 
 // documents are those that people write, with parts that the code prints.
 var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/embedding.md",
-	"docs/events.md", "docs/reliability.md"}
+	"docs/events.md", "docs/reliability.md", "docs/performance.md"}
 
 // printedPart is a part of a document that is printed: all from the line with its
 // name to the line that ends it.
