@@ -98,7 +98,7 @@ func plan() []workload {
 		{name: "W6", ours: benches("^BenchmarkW6AdminItem$"), lines: adminItem()},
 		{name: "W7", ours: benches("^BenchmarkW7Rooms$"), lines: manyRooms()},
 		{name: "W8", ours: benches("^BenchmarkW8History$"), lines: history()},
-		{name: "restore", ours: benches("^BenchmarkRestore$", "^BenchmarkRestoreBinary$", "^BenchmarkRestoreJSON$"), lines: restore()},
+		{name: "restore", ours: benches("^BenchmarkRestore$"), lines: restore()},
 	}
 	for i := range all {
 		all[i].cells = cellsOf(all[i].lines)
@@ -219,9 +219,15 @@ func history() []line {
 }
 
 func restore() []line {
-	return []line{
-		{"Restore of typed events", bench("Restore", events), figure{}, alone, atLeast(5e6)},
-		{"Restore of binary events", bench("RestoreBinary", events), figure{}, alone, atLeast(1e6)},
-		{"Restore of JSON events", bench("RestoreJSON", events), figure{}, alone, atLeast(0.25e6)},
+	var lines []line
+	for _, log := range []struct{ name, what string }{{"talk", "a day of talk"}, {"rush", "a rush of joins"}} {
+		for _, form := range []struct {
+			name   string
+			target target
+		}{{"typed", atLeast(5e6)}, {"binary", atLeast(1e6)}, {"JSON", atLeast(0.25e6)}} {
+			lines = append(lines, line{"Restore of " + log.what + ", " + form.name + " events",
+				bench("Restore/"+log.name+"/"+form.name, events), figure{}, alone, form.target})
+		}
 	}
+	return lines
 }
