@@ -147,7 +147,13 @@ func (e *StanzaError) typeOrDefault() ErrorType {
 	if e.Type != "" {
 		return e.Type
 	}
-	if t, ok := defaultTypes[e.Condition]; ok {
+	return e.Condition.Type()
+}
+
+// Type is the error type that a condition has where nothing else is said: cancel
+// for those that a room does not use.
+func (c Condition) Type() ErrorType {
+	if t, ok := defaultTypes[c]; ok {
 		return t
 	}
 	return TypeCancel

@@ -1,0 +1,147 @@
+package service
+
+import (
+	"crypto/rand"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// requests are what the domain itself answers, by the namespace of the payload.
+var requests = map[string]struct {
+	tag    string
+	answer func(s *Service, in *incoming, query *etree.Element) (*reply, *muc.StanzaError)
+}{
+	nsDiscoInfo:  {"query", (*Service).info},
+	nsDiscoItems: {"query", (*Service).items},
+	nsPing:       {"ping", (*Service).ping},
+	nsUnique:     {"unique", (*Service).unique},
+	nsVersion:    {"query", (*Service).version},
+	nsVCard:      {"vCard", (*Service).vCard},
+}
+
+// features are what disco#info tells of the domain, as far as it offers them.
+var features = []string{nsMUC, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard}
+
+// answer answers what is addressed to the domain itself. Presence is none of its
+// business, and messages have nobody to read them.
+func (s *Service) answer(in *incoming) {
+	if in.isAnswer() || in.el.Tag == "presence" {
+		return
+	}
+	unknown := &muc.StanzaError{Condition: muc.ServiceUnavailable, Section: "RFC 6120 §8.4"}
+	if in.el.Tag == "message" {
+		s.refuse(in, unknown)
+		return
+	}
+	ns, query := in.payload()
+	r, known := requests[ns]
+	switch {
+	case in.id == "" || query == nil || len(in.el.ChildElements()) != 1 || in.typ != "get" && in.typ != "set":
+		s.refuse(in, &muc.StanzaError{Condition: muc.BadRequest, Section: "RFC 6120 §8.2.3"})
+	case !known || query.Tag != r.tag || in.typ != "get" || !s.offers(ns):
+		s.refuse(in, unknown)
+	default:
+		reply, e := r.answer(s, in, query)
+		if e != nil {
+			s.refuse(in, e)
+			return
+		}
+		s.send(reply)
+	}
+}
+
+// offers reports whether the service does what it can be configured not to. Names
+// that nobody may use are no help.
+func (s *Service) offers(ns string) bool {
+	switch ns {
+	case nsUnique:
+		return s.cfg.RoomName == nil || s.cfg.RoomName(uniqueName()) == nil
+	case nsVersion:
+		return s.cfg.Software != nil
+	}
+	return true
+}
+
+// info tells what the service is (XEP-0045 §6.2).
+func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
+	if query.SelectAttrValue("node", "") != "" {
+		return nil, noNode()
+	}
+	r := in.result()
+	answer := child(r.el, nsDiscoInfo, "query")
+	identity := answer.CreateElement("identity")
+	identity.CreateAttr("category", "conference")
+	identity.CreateAttr("type", "text")
+	identity.CreateAttr("name", s.cfg.Name)
+	for _, ns := range features {
+		if s.offers(ns) {
+			answer.CreateElement("feature").CreateAttr("var", ns)
+		}
+	}
+	return r, nil
+}
+
+func noNode() *muc.StanzaError {
+	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "there is no such node", Section: "XEP-0030 §3.2"}
+}
+
+// items lists the public rooms (XEP-0045 §6.3), in pages (XEP-0059).
+func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
+	if query.SelectAttrValue("node", "") != "" {
+		return nil, noNode()
+	}
+	ask, e := readPage(query, s.cfg.Limits.Page)
+	if e != nil {
+		return nil, e
+	}
+	is := s.dir.cut(ask)
+	r := in.result()
+	answer := child(r.el, nsDiscoItems, "query")
+	for _, l := range is.rooms {
+		item := answer.CreateElement("item")
+		item.CreateAttr("jid", l.room.String())
+		if l.name != "" {
+			item.CreateAttr("name", l.name)
+		}
+	}
+	is.write(answer, ask.asked)
+	return r, nil
+}
+
+func (s *Service) ping(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
+	return in.result(), nil
+}
+
+// unique gives a name that no room has and that nobody can guess (XEP-0307).
+func (s *Service) unique(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
+	r := in.result()
+	child(r.el, nsUnique, "unique").SetText(uniqueName())
+	return r, nil
+}
+
+// uniqueName is a localpart of 128 random bits.
+func uniqueName() string { return strings.ToLower(rand.Text()) }
+
+// version tells what software this is (XEP-0092).
+func (s *Service) version(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
+	r := in.result()
+	answer := child(r.el, nsVersion, "query")
+	for _, f := range [...]struct{ tag, text string }{
+		{"name", s.cfg.Software.Name}, {"version", s.cfg.Software.Version}, {"os", s.cfg.Software.OS},
+	} {
+		if f.text != "" || f.tag != "os" {
+			answer.CreateElement(f.tag).SetText(f.text)
+		}
+	}
+	return r, nil
+}
+
+// vCard is who the service is, for clients that show it as a contact (XEP-0054).
+func (s *Service) vCard(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
+	r := in.result()
+	child(r.el, nsVCard, "vCard").CreateElement("FN").SetText(s.cfg.Name)
+	return r, nil
+}

@@ -1,0 +1,58 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Do has a room carry out a command, as [muc.Room.Do] does, and returns when what
+// came of it is stored and delivered; the effects are for the caller to read. The
+// room is loaded, or, by [muc.Create], made. Neither Config.RoomName nor
+// MayCreate are asked about what the host does itself.
+//
+// Errors are those of [muc.Room.Do], [ErrClosed], a [*muc.StanzaError] with
+// resource-constraint if there is no place for another room in memory, or that of
+// the store. When the context ends first, its error is returned, and the room may still do it.
+func (s *Service) Do(ctx context.Context, room muc.JID, cmd muc.Command) (muc.Effects, error) {
+	return s.wait(ctx, room, command(cmd))
+}
+
+// Read lets a function look at a room, in the room's own turn, as it is in memory:
+// what it sees may not be stored yet. The function must be quick and only read; it
+// must not keep the room. A room that nobody has made is Unborn. Errors are as
+// for [Service.Do].
+func (s *Service) Read(ctx context.Context, room muc.JID, read func(*muc.Room)) error {
+	_, err := s.wait(ctx, room, func(_ time.Time, live *muc.Room) (muc.Effects, error) {
+		read(live)
+		return muc.Effects{}, nil
+	})
+	return err
+}
+
+func command(cmd muc.Command) func(time.Time, *muc.Room) (muc.Effects, error) {
+	return func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Do(now, cmd) }
+}
+
+// wait has a room do something, and waits for the end of it.
+func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *muc.Room) (muc.Effects, error)) (muc.Effects, error) {
+	type end struct {
+		fx  muc.Effects
+		err error
+	}
+	if room.Domain() != s.cfg.Domain || room.Local() == "" || !room.IsBare() {
+		return muc.Effects{}, muc.ErrNotForRoom
+	}
+	ends := make(chan end, 1)
+	c := call{run: run, done: func(fx muc.Effects, err error) { ends <- end{fx, err} }}
+	if err := s.enqueue(room, c); err != nil {
+		return muc.Effects{}, err
+	}
+	select {
+	case e := <-ends:
+		return e.fx, e.err
+	case <-ctx.Done():
+		return muc.Effects{}, ctx.Err()
+	}
+}

@@ -1,0 +1,123 @@
+package service
+
+import (
+	"context"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// Handle takes a stanza off the wire that is addressed to the domain, to a room or
+// to somebody in one, with a `from` that the host vouches for, and returns at
+// once: a room answers when its turn comes, by Config.Deliver. What is addressed
+// to the domain itself is answered before Handle returns. The element belongs to the service from now
+// on and must not be changed.
+//
+// Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza],
+// [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the
+// context. Then nobody was answered. Whatever else is wrong is told to the sender.
+func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	in, room, err := s.read(el)
+	if err != nil {
+		return err
+	}
+	if s.cfg.Observer.Received != nil {
+		s.cfg.Observer.Received()
+	}
+	switch {
+	case in.from.IsZero(): // there is nobody to tell
+		s.count(&muc.StanzaError{Condition: muc.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
+		return nil
+	case in.to.IsZero():
+		in.to = s.domain
+		s.refuse(in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "no room can have this address"})
+		return nil
+	case room.IsZero():
+		s.answer(in)
+		return nil
+	}
+	err = s.enqueue(room, call{stanza: in})
+	if e, ok := err.(*muc.StanzaError); ok {
+		s.refuse(in, e)
+		return nil
+	}
+	return err
+}
+
+// read finds out whom a stanza is for: a room, or, if that is zero, the domain
+// itself. An address that cannot be read is zero.
+func (s *Service) read(el *etree.Element) (in *incoming, room muc.JID, err error) {
+	if el == nil {
+		return nil, room, muc.ErrNilStanza
+	}
+	if el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq" {
+		return nil, room, muc.ErrNotStanza
+	}
+	in = &incoming{el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
+	in.from, _ = muc.ParseJID(el.SelectAttrValue("from", ""))
+	bare, nick, _ := strings.Cut(el.SelectAttrValue("to", ""), "/")
+	local, domain, hasLocal := strings.Cut(bare, "@")
+	if !hasLocal {
+		local, domain = "", bare
+	}
+	if domain, err = s.cfg.Room.NormalizeDomain(domain); err != nil || domain != s.cfg.Domain {
+		return nil, room, muc.ErrNotForRoom
+	}
+	if !hasLocal {
+		in.to = s.domain
+		return in, room, nil
+	}
+	room, err = muc.ParseJID(local + "@" + domain)
+	if err != nil {
+		return in, muc.JID{}, nil
+	}
+	in.to = room
+	if nick != "" {
+		if full, err := muc.ParseJID(room.String() + "/" + nick); err == nil {
+			in.to = full
+		}
+	}
+	return in, room, nil
+}
+
+// mayCreate judges a stanza that would bring a room to life (XEP-0045 §10.1): its
+// name first, then who asks. The room judges all else.
+func (s *Service) mayCreate(live *muc.Room, in *incoming) *muc.StanzaError {
+	if live.State() != muc.Unborn || !s.creates(in) {
+		return nil
+	}
+	var e *muc.StanzaError
+	if s.cfg.RoomName != nil {
+		e = s.cfg.RoomName(in.to.Local())
+	}
+	if e == nil && s.cfg.MayCreate != nil {
+		e = s.cfg.MayCreate(Creation{Room: in.to.Bare(), Creator: in.from})
+	}
+	return e
+}
+
+// creates reports whether a room that is not there would be made of a stanza.
+func (s *Service) creates(in *incoming) bool {
+	switch in.el.Tag {
+	case "presence":
+		return in.typ == "" && !in.to.IsBare()
+	case "iq":
+		ns, _ := in.payload()
+		return s.cfg.Room.CreateByForm && !in.isAnswer() && ns == nsOwner
+	}
+	return false
+}
+
+// payload is the first child of a request, and its namespace.
+func (in *incoming) payload() (ns string, child *etree.Element) {
+	kids := in.el.ChildElements()
+	if len(kids) == 0 {
+		return "", nil
+	}
+	return kids[0].NamespaceURI(), kids[0]
+}

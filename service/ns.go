@@ -1,0 +1,15 @@
+package service
+
+// The namespaces that the service itself speaks. No other file spells one out.
+const (
+	nsStanzas    = "urn:ietf:params:xml:ns:xmpp-stanzas"
+	nsMUC        = "http://jabber.org/protocol/muc"
+	nsOwner      = "http://jabber.org/protocol/muc#owner"
+	nsUnique     = "http://jabber.org/protocol/muc#unique"
+	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
+	nsDiscoItems = "http://jabber.org/protocol/disco#items"
+	nsRSM        = "http://jabber.org/protocol/rsm"
+	nsPing       = "urn:xmpp:ping"
+	nsVersion    = "jabber:iq:version"
+	nsVCard      = "vcard-temp"
+)

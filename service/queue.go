@@ -1,0 +1,146 @@
+package service
+
+import (
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// call is one thing that a room has to do.
+type call struct {
+	// stanza came off the wire; nil for what the host or the service wants.
+	stanza *incoming
+	run    func(now time.Time, live *muc.Room) (muc.Effects, error)
+	// done is told the end of it, unless nil; it must not block.
+	done func(muc.Effects, error)
+	// aside: the room is to be put aside, if it is still idle.
+	aside bool
+	// last: the service stops. Rooms that are not in memory need not be loaded.
+	last bool
+}
+
+func tick(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Tick(now) }
+
+// incoming is a stanza for the service or one of its rooms.
+type incoming struct {
+	el       *etree.Element
+	typ, id  string
+	from, to muc.JID
+}
+
+// isAnswer reports whether it must not be answered (RFC 6120 §8.2.3, §8.3.1).
+func (in *incoming) isAnswer() bool {
+	return in.typ == "error" || in.el.Tag == "iq" && in.typ == "result"
+}
+
+// isGoodbye reports whether it tells what is so anyway: refusing it would help
+// nobody.
+func (in *incoming) isGoodbye() bool {
+	return in.isAnswer() || in.el.Tag == "presence" && in.typ == "unavailable"
+}
+
+// share is what one person has waiting in a room, or, without a room, in all.
+type share struct {
+	who  muc.JID
+	room *room
+}
+
+// place finds place for a stanza in the queue of a room.
+func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
+	factor := 1
+	if in.isGoodbye() {
+		factor = 2
+	}
+	l, who := &s.cfg.Limits, in.from.Bare()
+	switch {
+	case s.shares[share{who, r}] >= factor*l.SenderShare, s.shares[share{who, nil}] >= factor*l.SenderQueue:
+		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many of your stanzas are waiting"}
+	case len(r.queue) >= factor*l.RoomQueue:
+		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many stanzas are waiting"}
+	}
+	s.shares[share{who, r}]++
+	s.shares[share{who, nil}]++
+	return nil
+}
+
+// enqueue gives a room something to do: a stanza, if there is place for it, or what the host wants.
+func (s *Service) enqueue(jid muc.JID, c call) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return ErrClosed
+	}
+	r := s.rooms[jid]
+	if r == nil {
+		if len(s.rooms) >= s.cfg.Limits.Rooms && !s.makePlace() {
+			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many rooms are in use"}
+		}
+		r = newRoom(jid)
+	}
+	if c.stanza != nil {
+		if e := s.place(r, c.stanza); e != nil {
+			return e
+		}
+	}
+	s.rooms[jid] = r
+	s.add(r, c)
+	return nil
+}
+
+// add appends to the queue of a room and gets it a worker.
+func (s *Service) add(r *room, c call) {
+	r.queue = append(r.queue, c)
+	s.queued++
+	if r.busy {
+		return
+	}
+	r.busy = true
+	if r.idle != nil {
+		s.idle.Remove(r.idle)
+		r.idle = nil
+	}
+	if s.workers < s.cfg.Limits.Workers {
+		s.workers++
+		go s.work(r)
+	} else {
+		s.ready = append(s.ready, r)
+	}
+}
+
+// take takes what waits for a room, as far as it is one batch.
+func (s *Service) take(r *room) []call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := min(len(r.queue), s.cfg.Limits.Batch)
+	calls := r.queue[:n:n]
+	r.queue = r.queue[n:]
+	if len(r.queue) == 0 {
+		r.queue = nil
+	}
+	s.queued -= n
+	for _, c := range calls {
+		if c.stanza != nil {
+			s.release(share{c.stanza.from.Bare(), r})
+			s.release(share{c.stanza.from.Bare(), nil})
+		}
+	}
+	return calls
+}
+
+func (s *Service) release(of share) {
+	if s.shares[of]--; s.shares[of] == 0 {
+		delete(s.shares, of)
+	}
+}
+
+// makePlace puts one idle room aside at once: all of it is stored.
+func (s *Service) makePlace() bool {
+	front := s.idle.Front()
+	if front == nil {
+		return false
+	}
+	s.forget(front.Value.(*room))
+	return true
+}

@@ -1,0 +1,136 @@
+package service
+
+import (
+	"container/list"
+	"errors"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// room is one address in memory. While it is busy, its worker owns what the second
+// part says; otherwise whoever holds Service.mu does.
+type room struct {
+	jid muc.JID
+
+	// Service.mu guards these.
+	queue []call
+	busy  bool          // it has a worker, or waits for one
+	idle  *list.Element // where it stands among the idle ones
+	since time.Time     // since when it is idle
+	due   time.Time     // when it wants a tick; zero for never
+	timer int           // where it stands among the timers, if due is set
+
+	// live is nil as long as nobody needs the room.
+	live *muc.Room
+	// stored is the Seq of the last event that is stored, tail the number of events
+	// that are stored since the last snapshot.
+	stored uint64
+	tail   int
+	people int // occupants when it was last looked at
+	// failed is why the room could not be loaded, which is tried again after retry.
+	// A room that crashed has a retry too, because it may have wanted something.
+	failed error
+	retry  time.Time
+}
+
+func newRoom(jid muc.JID) *room { return &room{jid: jid} }
+
+// pause is how long a room that failed is left alone.
+const pause = time.Minute
+
+// load brings a room into memory. The error is why it cannot be.
+func (s *Service) load(r *room) error {
+	now := time.Now()
+	if r.failed != nil && now.Before(r.retry) {
+		return r.failed
+	}
+	r.failed = nil
+	saved, err := s.cfg.Store.Load(s.ctx, r.jid)
+	if err == nil {
+		err = guarded(func() (err error) {
+			r.live, err = s.template.Restore(r.jid, saved.Snapshot, saved.Events)
+			return err
+		})
+	}
+	if s.cfg.Observer.Loaded != nil {
+		s.cfg.Observer.Loaded(time.Since(now), err)
+	}
+	if err != nil {
+		r.live, r.failed, r.retry = nil, err, now.Add(pause)
+		s.cfg.Log.Error("a room cannot be loaded; it is left alone", "room", r.jid, "error", err)
+		return err
+	}
+	r.retry, r.stored, r.tail = time.Time{}, r.live.Seq(), len(saved.Events)
+	return nil
+}
+
+// isDamage tells what is wrong with stored data from what may pass.
+func isDamage(err error) bool {
+	var unknown *muc.UnknownEventError
+	return errors.Is(err, muc.ErrCorrupt) || errors.Is(err, muc.ErrKey) || errors.Is(err, muc.ErrOtherRoom) ||
+		errors.Is(err, errPanic) || errors.As(err, &unknown)
+}
+
+// entry describes a room for the store and for the list of rooms.
+func (r *room) entry() Entry {
+	sum, state := r.live.Summary(), r.live.State()
+	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.Deadline(),
+		Lasting: state == muc.Destroyed || state == muc.Open && r.live.RoomConfig().Persistent}
+}
+
+// next settles a room that has been at work, and returns one that is to be at work
+// now; nil for none.
+func (s *Service) next(r *room) *room {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(r.queue) > 0 {
+		s.ready = append(s.ready, r)
+	} else {
+		r.busy = false
+		s.settle(r)
+	}
+	if len(s.ready) == 0 {
+		if s.workers--; s.workers == 0 && s.closing {
+			close(s.drained)
+		}
+		return nil
+	}
+	r = s.ready[0]
+	if s.ready = s.ready[1:]; len(s.ready) == 0 {
+		s.ready = nil
+	}
+	return r
+}
+
+// settle decides what becomes of a room without work.
+func (s *Service) settle(r *room) {
+	switch live := r.live; {
+	case s.closing:
+		s.forget(r)
+	case live == nil && r.retry.IsZero():
+		s.forget(r)
+	case live == nil:
+		s.setDue(r, r.retry)
+	case live.State() == muc.Unborn:
+		s.forget(r)
+	default:
+		s.setDue(r, live.Deadline())
+		if live.Idle() && r.due.IsZero() {
+			r.since = time.Now()
+			r.idle = s.idle.PushBack(r)
+			s.arm(r.since.Add(s.cfg.IdleAfter))
+		}
+	}
+}
+
+// forget takes a room without work out of memory.
+func (s *Service) forget(r *room) {
+	if r.idle != nil {
+		s.idle.Remove(r.idle)
+		r.idle = nil
+	}
+	s.setDue(r, time.Time{})
+	r.live = nil
+	delete(s.rooms, r.jid)
+}

@@ -1,0 +1,169 @@
+package service
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// ErrClosed: the service stops, or has stopped.
+var ErrClosed = errors.New("service: closed")
+
+// Service is many rooms on one domain. All methods may be called by several
+// goroutines at once.
+type Service struct {
+	cfg      Config
+	domain   muc.JID
+	template *muc.Template
+	writes   chan write
+	dir      directory
+	// ctx ends with the service.
+	ctx  context.Context
+	stop context.CancelFunc
+
+	// mu guards what follows, and of each room what its comment says. It is held for
+	// moments: never while a room works, the store is called or a stanza delivered.
+	mu       sync.Mutex
+	rooms    map[muc.JID]*room // in memory, or with something to do
+	ready    []*room           // they have something to do and wait for a worker
+	workers  int
+	shares   map[share]int
+	queued   int
+	idle     *list.List // of rooms that may be put aside, the longest idle in front
+	timers   timers
+	armed    time.Time // when keepTime looks next
+	rearm    chan struct{}
+	sessions map[muc.JID][]*room // who is inside where
+	people   int                 // occupants of all rooms
+	closing  bool
+	drained  chan struct{} // closed when the last room has done its last work
+}
+
+// New starts a service over a store. It reads the list of rooms and loads those that
+// want something now: temporary rooms, which end, and those whose time has come.
+// The context bounds the start only. The error wraps [ErrConfig] or
+// [muc.ErrConfig], or is the store's.
+func New(ctx context.Context, cfg Config) (*Service, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	domain, err := muc.ParseJID(cfg.Domain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: Domain: %v", ErrConfig, err)
+	}
+	template, err := muc.NewTemplate(cfg.Room)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, domain: domain, template: template, writes: make(chan write),
+		rooms: map[muc.JID]*room{}, shares: map[share]int{}, idle: list.New(), rearm: make(chan struct{}, 1),
+		sessions: map[muc.JID][]*room{}, drained: make(chan struct{})}
+	restless, err := s.readList(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("service: list of rooms: %w", err)
+	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	for range cfg.Limits.Writers {
+		go s.write()
+	}
+	s.wakeAll(restless)
+	go s.keepTime()
+	return s, nil
+}
+
+// listPage is how many entries are read from the store at once.
+const listPage = 5000
+
+// readList fills the directory, and returns what has to be done about rooms at the
+// start.
+func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
+	var after muc.JID
+	for {
+		entries, err := s.cfg.Store.List(ctx, after, listPage)
+		if err != nil || len(entries) == 0 {
+			return restless, err
+		}
+		for _, e := range entries {
+			if e.Room.String() <= after.String() {
+				return nil, fmt.Errorf("%w: %s is listed after %s", muc.ErrCorrupt, e.Room, after)
+			}
+			after = e.Room
+			if e.Room.Domain() != s.cfg.Domain {
+				return nil, fmt.Errorf("%w: the store holds %s, which is not a room of %s", ErrConfig, e.Room, s.cfg.Domain)
+			}
+			s.dir.set(e)
+			if !e.Lasting || !e.Due.IsZero() {
+				restless = append(restless, e)
+			}
+		}
+	}
+}
+
+// wakeAll has rooms that do not last end, and sets the time for the others.
+func (s *Service) wakeAll(entries []Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		r := newRoom(e.Room)
+		s.rooms[e.Room] = r
+		if !e.Lasting {
+			s.add(r, call{run: tick})
+		} else {
+			s.setDue(r, e.Due)
+		}
+	}
+}
+
+// Stats are numbers of this moment.
+type Stats struct {
+	// Rooms are those in memory, Listed those that stand in the list of rooms.
+	Rooms, Listed int
+	// Occupants are those of all rooms together; Sessions are the different clients
+	// who are inside somewhere.
+	Occupants, Sessions int
+	// Queued are the calls that wait in all queues, Working the rooms at work.
+	Queued, Working int
+}
+
+// Stats counts, in constant time.
+func (s *Service) Stats() Stats {
+	listed := s.dir.len()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Stats{Rooms: len(s.rooms), Listed: listed, Occupants: s.people, Sessions: len(s.sessions),
+		Queued: s.queued, Working: s.workers}
+}
+
+// Shutdown stops the service: nothing is taken any more ([ErrClosed]), what waits is
+// done, everybody is put out with status 332 and the reason (XEP-0045 §11.2), and
+// rooms are stored as snapshots. Rooms stay as they are; [New] over the same
+// store has them again. When the context ends before that, the rest is given up, without
+// loss of what was stored, and its error is returned.
+func (s *Service) Shutdown(ctx context.Context, reason string) error {
+	s.mu.Lock()
+	if !s.closing {
+		s.closing = true
+		for _, r := range s.rooms {
+			s.add(r, call{last: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
+				return live.Do(now, muc.Shutdown{Reason: reason})
+			}})
+		}
+		if s.workers == 0 {
+			close(s.drained)
+		}
+	}
+	s.mu.Unlock()
+	defer s.stop()
+	select {
+	case <-s.drained:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

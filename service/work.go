@@ -1,0 +1,207 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// errPanic: a room panicked.
+var errPanic = errors.New("service: panic")
+
+// outcome is what became of one call.
+type outcome struct {
+	call
+	fx  muc.Effects
+	err error
+	// reply is what the service answers in place of the room.
+	reply Stanza
+}
+
+// work is a worker: it serves one room after the other, as long as there is one
+// with something to do.
+func (s *Service) work(r *room) {
+	for r != nil {
+		for calls := s.take(r); len(calls) > 0; {
+			calls = s.turn(r, calls)
+		}
+		r = s.next(r)
+	}
+}
+
+// turn has a room do calls up to the end of the room, if they bring that, and
+// returns the rest.
+func (s *Service) turn(r *room, calls []call) (rest []call) {
+	if r.live == nil && !calls[0].needsRoom() {
+		return calls[1:]
+	}
+	if r.live == nil {
+		if err := s.load(r); err != nil {
+			for _, c := range calls {
+				s.fail(&outcome{call: c}, err)
+			}
+			return nil
+		}
+	}
+	var done []outcome
+	for i, c := range calls {
+		o := outcome{call: c}
+		if err := guarded(func() error { s.step(r, &o); return nil }); err != nil {
+			s.crash(r, append(done, o), calls[i+1:], err)
+			return nil
+		}
+		done = append(done, o)
+		if r.live.State() == muc.Destroyed && len(o.fx.Events) > 0 {
+			rest = calls[i+1:]
+			break
+		}
+	}
+	s.watch(r, done)
+	b, write := s.batch(r, done)
+	if write {
+		if err := s.save(b); err != nil {
+			s.crash(r, done, rest, err)
+			return nil
+		}
+		r.stored, r.tail = b.Seq(), r.tail+len(b.Events)
+		if b.Snapshot != nil {
+			r.tail = 0
+		}
+		if len(b.Events) > 0 {
+			s.dir.set(b.Entry)
+		}
+	}
+	for i := range done {
+		s.deliver(r, &done[i])
+	}
+	if b.Gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
+		r.live = nil
+	}
+	return rest
+}
+
+// needsRoom reports whether a call is a reason to load a room.
+func (c call) needsRoom() bool { return !c.last && !c.aside }
+
+// step has a room do one call.
+func (s *Service) step(r *room, o *outcome) {
+	now := time.Now()
+	switch {
+	case o.stanza != nil:
+		if e := s.mayCreate(r.live, o.stanza); e != nil {
+			o.fx.Refused, o.reply = e, o.stanza.refusal(e)
+			return
+		}
+		o.fx, o.err = r.live.Handle(now, o.stanza.el)
+	case o.run != nil:
+		o.fx, o.err = o.run(now, r.live)
+	}
+}
+
+// guarded makes a panic an error: a fault of one room is not to be that of all.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// batch is what has to be stored of what a room did, if anything.
+func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
+	b = Batch{Room: r.jid, After: r.stored}
+	compact := false
+	for i := range done {
+		for _, ev := range done[i].fx.Events {
+			if ev.Durable() {
+				b.Events = append(b.Events, ev)
+			}
+		}
+		compact = compact || done[i].aside || done[i].last
+	}
+	tail := r.tail + len(b.Events)
+	if tail == 0 || len(b.Events) == 0 && !compact {
+		return b, false
+	}
+	if n := len(b.Events); n > 0 {
+		end, ended := b.Events[n-1].Body.(*muc.RoomDestroyed)
+		b.Gone = ended && !end.Tombstone
+	}
+	b.Entry = r.entry()
+	if b.Gone {
+		b.Entry = Entry{Room: r.jid}
+	} else if compact || tail >= s.cfg.CompactAfter {
+		b.Snapshot = r.live.Snapshot(muc.Durable)
+	}
+	return b, true
+}
+
+// deliver lets out what a call brought, now that it is stored.
+func (s *Service) deliver(r *room, o *outcome) {
+	if o.reply != nil {
+		s.send(o.reply)
+	}
+	for _, out := range o.fx.Outbound {
+		s.send(out)
+	}
+	if o.fx.Refused != nil && s.cfg.Observer.Refused != nil {
+		s.cfg.Observer.Refused(o.fx.Refused)
+	}
+	if s.cfg.Ask != nil {
+		for _, ask := range o.fx.Asks {
+			s.cfg.Ask(s.ctx, r.jid, ask)
+		}
+	}
+	switch {
+	case o.done != nil:
+		o.done(o.fx, o.err)
+	case o.err != nil && !o.last: // there may be no room to say goodbye in
+		s.cfg.Log.Warn("a room refused what it was given", "room", r.jid, "error", o.err)
+	}
+}
+
+func (s *Service) send(out Stanza) {
+	s.cfg.Deliver(s.ctx, out)
+	if s.cfg.Observer.Delivered != nil {
+		s.cfg.Observer.Delivered(len(out.To()))
+	}
+}
+
+// crash ends a room in memory that is not what is stored: nothing of what it did
+// goes out. Those inside are put out, so that they know.
+func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
+	s.cfg.Log.Error("a room is made again from what is stored", "room", r.jid, "error", err)
+	live := r.live
+	r.live, r.failed, r.retry = nil, nil, time.Now().Add(pause)
+	for i := range done {
+		s.fail(&done[i], err)
+	}
+	for _, c := range rest {
+		s.fail(&outcome{call: c}, err)
+	}
+	farewell := outcome{}
+	if guarded(func() (err error) {
+		farewell.fx, err = live.Do(time.Now(), muc.Shutdown{Reason: "the room has to start again"})
+		return err
+	}) == nil {
+		for _, out := range farewell.fx.Outbound {
+			s.send(out)
+		}
+	}
+	s.unwatch(r)
+}
+
+// fail answers a call of which nothing came.
+func (s *Service) fail(o *outcome, err error) {
+	switch {
+	case o.done != nil:
+		o.done(muc.Effects{}, err)
+	case o.stanza != nil && !o.stanza.isAnswer():
+		s.refuse(o.stanza, &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError,
+			Text: "the service could not do this"})
+	}
+}
