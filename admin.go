@@ -129,34 +129,6 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	return nil
 }
 
-func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
-	s := &t.r.st
-	if refused := s.mayList(a, aff); refused != nil {
-		return refused
-	}
-	var people []*person
-	for _, j := range sortedKeys(&s.persons, compareJIDs) {
-		if p, _ := s.persons.get(j); p.aff == aff {
-			people = append(people, p)
-		}
-	}
-	is, refused := part.cut(len(people), func(uid string) (int, bool) {
-		return slices.BinarySearchFunc(people, uid, (*person).compareUID)
-	})
-	if refused != nil {
-		return refused
-	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", nsAdmin)
-		for _, p := range people[is.from:is.to] {
-			w.listedPerson(p)
-		}
-		w.pageOf(&part, is, func(i int) string { return people[i].uid() })
-		w.end()
-	}
-	return nil
-}
-
 // listRole lists occupants. Lists of roles are for moderators, that of
 // moderators for admins.
 func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {

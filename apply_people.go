@@ -43,6 +43,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	if p.aff == Owner {
 		s.owners--
 	}
+	s.lists.note(p)
 	p.aff, p.reason = b.New, b.Reason
 	if p.aff == None {
 		p.reason = ""
@@ -75,6 +76,7 @@ func (s *state) applyRegistered(b *Registered) error {
 	if p.nick != "" {
 		s.reserved.drop(p.key)
 	}
+	s.lists.note(p)
 	p.nick, p.key = b.Nick, b.Key
 	s.reserved.put(b.Key, p)
 	return nil
@@ -87,6 +89,7 @@ func (s *state) applyDeregistered(b *Deregistered) error {
 	}
 	defer s.recount(p, true)
 	s.reserved.drop(p.key)
+	s.lists.note(p)
 	p.nick, p.key = "", ""
 	return nil
 }

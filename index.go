@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 )
@@ -92,5 +91,3 @@ func sortedKeys[K comparable, V any](x *index[K, V], less func(a, b K) int) []K 
 	slices.SortFunc(keys, less)
 	return keys
 }
-
-func compareJIDs(a, b JID) int { return cmp.Compare(a.s, b.s) }

@@ -40,11 +40,13 @@ func (o Outbound) To() []JID { return o.to }
 // Stanza is the stanza as an element, complete but for `to`. Each call builds a
 // new one.
 func (o Outbound) Stanza() *etree.Element {
-	var self JID
+	var to JID
 	if len(o.to) > 0 {
-		self = o.to[0]
+		to = o.to[0]
 	}
-	return buildElement(string(o.appendXML(nil, JID{}, self, "")))
+	el := buildElement(string(o.AppendXML(nil, to, "")))
+	el.RemoveAttr("to")
+	return el
 }
 
 // AppendXML appends the complete bytes of the stanza for one recipient, one of
@@ -52,12 +54,13 @@ func (o Outbound) Stanza() *etree.Element {
 // is written to; any other is written as xmlns, as WebSocket framing needs it
 // (RFC 7395 §3.3.3).
 func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
-	return o.appendXML(dst, to, to, ns)
+	return o.doc.appendXML(dst, to, o.extra, o.view, ns)
 }
 
-func (o Outbound) appendXML(dst []byte, to, self JID, ns string) []byte {
-	d := o.doc
-	if ns == "" && to.s != "" && o.extra == nil && (d.jid == 0 || o.view == viewAll) { // as nearly all are
+// appendXML is AppendXML with what it needs of an Outbound: so little that a call
+// costs less than the copying.
+func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []byte {
+	if ns == "" && to.s != "" && x == nil && (d.jid == 0 || v == viewAll) { // as nearly all are
 		pos := d.head + len(openTo)
 		return append(to.appendTo(append(dst, d.b[:pos]...)), d.b[pos:]...)
 	}
@@ -69,21 +72,21 @@ func (o Outbound) appendXML(dst []byte, to, self JID, ns string) []byte {
 		dst = append(to.appendTo(append(dst, openTo...)), '\'')
 	}
 	pos := d.head + len(emptyTo)
-	if o.extra != nil && o.extra.id != "" {
-		dst = append(appendEscaped(append(dst, " id='"...), o.extra.id, escapedInAttr), '\'')
+	if x != nil && x.id != "" {
+		dst = append(appendEscaped(append(dst, " id='"...), x.id, escapedInAttr), '\'')
 	}
-	if d.jid != 0 && o.view != viewAll {
+	if d.jid != 0 && v != viewAll {
 		dst, pos = append(dst, d.b[pos:d.jid]...), d.jidEnd
-		if o.view == viewSelf {
-			dst = appendOwnJID(dst, self)
+		if v == viewSelf {
+			dst = appendOwnJID(dst, to)
 		}
 		if d.actor != 0 {
 			dst, pos = append(dst, d.b[pos:d.actor]...), d.actorEnd
 		}
 	}
-	if o.extra != nil && o.extra.tail != "" {
+	if x != nil && x.tail != "" {
 		dst, pos = append(dst, d.b[pos:d.tail]...), d.tail
-		dst = append(dst, o.extra.tail...)
+		dst = append(dst, x.tail...)
 	}
 	return append(dst, d.b[pos:]...)
 }

@@ -36,7 +36,7 @@ func (r *Room) configForm(conf *RoomConfig) []formField {
 			lo: f.lo, hi: f.hi, values: f.get(conf)})
 	}
 	for _, f := range rankFields {
-		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(r.st.ranked(f.affiliation))})
+		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(r.ranked(f.affiliation))})
 	}
 	return fields
 }

@@ -15,12 +15,10 @@ var rankFields = []struct {
 }
 
 // ranked lists the people of an affiliation, sorted.
-func (s *state) ranked(aff Affiliation) []JID {
+func (r *Room) ranked(aff Affiliation) []JID {
 	var list []JID
-	for _, j := range sortedKeys(&s.persons, compareJIDs) {
-		if p, _ := s.persons.get(j); p.aff == aff {
-			list = append(list, j)
-		}
+	for _, p := range r.st.lists.of(&r.st).having(aff) {
+		list = append(list, p.jid())
 	}
 	return list
 }
@@ -43,7 +41,7 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
 			}
 		}
-		for _, j := range x.t.r.st.ranked(f.affiliation) {
+		for _, j := range x.t.r.ranked(f.affiliation) {
 			if !slices.Contains(wanted, j) {
 				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
 			}

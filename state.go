@@ -47,6 +47,7 @@ type state struct {
 	// whether inside or not.
 	remembered int
 	requests   []*RegistrationRequested // to register, in the order of asking
+	lists      listCache
 
 	occupants                 []*occupant              // in the order of joining
 	nicks                     index[string, *occupant] // by comparison key

@@ -31,8 +31,10 @@ type turn struct {
 	declined *declineRender
 	// page is what the host found in the archive.
 	page *archiveRender
-	// answer writes the payload of an IQ result, when everything else is said.
+	// answer writes the payload of an IQ result, when everything else is said; ready is
+	// a result that is there already and lacks only its id.
 	answer func(w *xmlWriter)
+	ready  *rendered
 	// ids counts the ids made in this step.
 	ids uint64
 	// was is the configuration before the step, and touched the occupants of whom
@@ -105,6 +107,9 @@ func (t *turn) render(events []Event) {
 	}
 	if t.answer != nil {
 		t.renderResult(t.answer)
+	}
+	if t.ready != nil {
+		t.toSender(t.ready, viewNone, &extra{id: t.in.id})
 	}
 	t.renderAnswers(events)
 	t.renderConfigured(events)

@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"cmp"
 	"strings"
 )
 
@@ -143,7 +142,12 @@ func (o *occupant) frontJID() JID {
 // uid names a person in a list of affiliations and sorts him there (XEP-0059).
 func (p *person) uid() string { return p.real.s }
 
-func (p *person) compareUID(uid string) int { return cmp.Compare(p.real.s, uid) }
+func (p *person) compareUID(uid string) int { return strings.Compare(p.real.s, uid) }
+
+// compare sorts people as their uids do.
+func (p *person) compare(o *person) int { return compareJIDs(p.real, o.real) }
+
+func compareJIDs(a, b JID) int { return strings.Compare(a.s, b.s) }
 
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).

@@ -1,0 +1,138 @@
+package muc
+
+import "slices"
+
+// The lists of affiliations as they are asked for (XEP-0045 §9.2, §9.5, §10.5, §10.8).
+// Large rooms have long ones, and clients of admins ask for them often.
+
+// listCache holds what such requests are answered with. It is no state: it is made
+// when somebody asks, follows what changes, and can always be made again.
+type listCache struct{ known *knownLists } // nil until somebody asks
+
+type knownLists struct {
+	people  []*person // who had an affiliation, by JID
+	changed []*person // who has had another one since
+	// written are whole lists as they were last sent, without the id of the request.
+	written [Owner - Outcast + 1]*rendered
+}
+
+// leastChanged is how many changes are kept even for a short list.
+const leastChanged = 64
+
+// note takes in that somebody's line in the lists is another one now. When more has
+// changed than is worth keeping, everything is forgotten.
+func (c *listCache) note(p *person) {
+	k := c.known
+	switch {
+	case k == nil:
+	case len(k.changed) > len(k.people)+leastChanged:
+		c.known = nil
+	default:
+		k.written = [len(k.written)]*rendered{}
+		k.changed = append(k.changed, p)
+	}
+}
+
+// of is what is known of the lists of a room. People whose affiliation changed are
+// merged in: nothing is sorted again.
+func (c *listCache) of(s *state) *knownLists {
+	if c.known == nil {
+		c.known = new(knownLists)
+		for _, j := range sortedKeys(&s.persons, compareJIDs) {
+			if p, _ := s.persons.get(j); p.aff != None {
+				c.known.people = append(c.known.people, p)
+			}
+		}
+	}
+	if k := c.known; len(k.changed) > 0 {
+		slices.SortFunc(k.changed, (*person).compare)
+		k.people, k.changed = merged(k.people, k.changed), nil
+	}
+	return c.known
+}
+
+// having picks those of an affiliation.
+func (k *knownLists) having(aff Affiliation) []*person {
+	var some []*person
+	for _, p := range k.people {
+		if p.aff == aff {
+			some = append(some, p)
+		}
+	}
+	return some
+}
+
+// merged makes one sorted list of two, of those who have an affiliation, each once.
+func merged(a, b []*person) []*person {
+	list := make([]*person, 0, len(a)+len(b))
+	for len(a)+len(b) > 0 {
+		from := &a
+		if len(a) == 0 || len(b) > 0 && b[0].compare(a[0]) < 0 {
+			from = &b
+		}
+		p := (*from)[0]
+		*from = (*from)[1:]
+		if p.aff != None && (len(list) == 0 || list[len(list)-1] != p) {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// listAffiliation answers with a list of affiliations, or a page of one.
+func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
+	s := &t.r.st
+	if refused := s.mayList(a, aff); refused != nil {
+		return refused
+	}
+	known := s.lists.of(s)
+	written := &known.written[aff-Outcast]
+	if *written != nil && !part.asked {
+		t.ready = *written
+		return nil
+	}
+	people := known.having(aff)
+	is, refused := part.cut(len(people), func(uid string) (int, bool) {
+		return slices.BinarySearchFunc(people, uid, (*person).compareUID)
+	})
+	switch {
+	case refused != nil:
+		return refused
+	case !part.asked && is.to-is.from == is.count:
+		*written = t.r.writeList(people)
+		t.ready = *written
+		return nil
+	}
+	t.answer = func(w *xmlWriter) {
+		w.start("query", nsAdmin)
+		for _, p := range people[is.from:is.to] {
+			w.listedPerson(p)
+		}
+		w.pageOf(&part, is, func(i int) string { return people[i].uid() })
+		w.end()
+	}
+	return nil
+}
+
+// itemMarkup is what a line of a list takes beyond the JID, nick and reason in it.
+const itemMarkup = 64
+
+// writeList writes a whole list as the answer to any request for it.
+func (r *Room) writeList(people []*person) *rendered {
+	size := 256
+	for _, p := range people {
+		size += itemMarkup + len(p.uid()) + len(p.nick) + len(p.reason)
+	}
+	w := xmlWriter{b: make([]byte, 0, size)}
+	d := w.stanza("iq")
+	w.address("from", r.jid)
+	w.attr("type", "result")
+	w.start("query", nsAdmin)
+	for _, p := range people {
+		w.listedPerson(p)
+	}
+	w.end()
+	w.end()
+	d.b = w.b
+	return d
+}
