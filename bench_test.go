@@ -2,7 +2,6 @@ package muc_test
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -339,44 +338,6 @@ func BenchmarkW6AdminItem(b *testing.B) {
 			})
 		}
 	})
-}
-
-// BenchmarkW7Rooms measures what many rooms hold in memory.
-func BenchmarkW7Rooms(b *testing.B) {
-	const rooms = 10000
-	for _, n := range []int{1, 5} {
-		b.Run(fmt.Sprintf("occupants=%d", n), func(b *testing.B) {
-			cfg := benchConfig(0)
-			cfg.Room = muc.JID{}
-			template, err := muc.NewTemplate(cfg)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for b.Loop() {
-				var before, after runtime.MemStats
-				runtime.GC()
-				runtime.ReadMemStats(&before)
-				all := make([]*muc.Room, rooms)
-				for i := range all {
-					room, err := template.New(benchConfig(i).Room)
-					if err != nil {
-						b.Fatal(err)
-					}
-					for k := range n {
-						el := element(`<presence from='u%d@users.bench/r' to='room%d@muc.bench/u%d'><x xmlns='http://jabber.org/protocol/muc'/><c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://client.example' ver='QgayPKawpkPSDYmwT/WM94uAlu0='/></presence>`, k, i, k)
-						if _, err := room.Handle(benchTime, el); err != nil {
-							b.Fatal(err)
-						}
-					}
-					all[i] = room
-				}
-				runtime.GC()
-				runtime.ReadMemStats(&after)
-				b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/rooms, "B/room")
-				runtime.KeepAlive(all)
-			}
-		})
-	}
 }
 
 // BenchmarkW8History joins a room of 10 that remembers 100 messages, of which the

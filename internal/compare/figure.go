@@ -11,12 +11,13 @@ const (
 	allocs
 	events
 	perRoom     // bytes
+	perOccupant // bytes
 	heapPerRoom // bytes, as a rig reports them
 )
 
 // goUnits are the units of our benchmarks.
 var goUnits = map[unit]string{
-	perDelivery: "ns/delivery", perStep: "ns/op", allocs: "allocs/op", events: "events/s", perRoom: "B/room",
+	perDelivery: "ns/delivery", perStep: "ns/op", allocs: "allocs/op", events: "events/s", perRoom: "B/room", perOccupant: "B/occupant",
 }
 
 // figure is a number that was measured, once a run. The zero figure is none.

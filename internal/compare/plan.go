@@ -96,7 +96,7 @@ func plan() []workload {
 		{name: "W4", ours: benches("^BenchmarkW4Nick$"), lines: fanOut("nick change", "W4", "W4Nick")},
 		{name: "W5", ours: benches("^BenchmarkW5List$"), lines: lists()},
 		{name: "W6", ours: benches("^BenchmarkW6AdminItem$"), lines: adminItem()},
-		{name: "W7", ours: benches("^BenchmarkW7Rooms$"), lines: manyRooms()},
+		{name: "W7", ours: benches("^BenchmarkW7Rooms$", "^BenchmarkW7BigRoom$"), lines: manyRooms()},
 		{name: "W8", ours: benches("^BenchmarkW8History$"), lines: history()},
 		{name: "restore", ours: benches("^BenchmarkRestore$"), lines: restore()},
 	}
@@ -205,7 +205,7 @@ func manyRooms() []line {
 			line{"10,000 rooms of one, memory of each", one, of(1), faster, atMost(1000).ofOurs()},
 			line{"10,000 rooms of five, memory of each occupant more", more, slope(of(5), of(1)), faster, atMost(500).ofOurs()})
 	}
-	return lines
+	return append(lines, line{"One room of 10,000, memory of each occupant", bench("W7BigRoom/N=10000", perOccupant), figure{}, alone, target{}})
 }
 
 func history() []line {

@@ -164,7 +164,7 @@ func (u unit) format(v float64) string {
 		return duration(v) + "/delivery"
 	case perStep:
 		return duration(v)
-	case perRoom, heapPerRoom:
+	case perRoom, perOccupant, heapPerRoom:
 		return significant(v) + " B"
 	case events:
 		return significant(v/1e6) + " M/s"
