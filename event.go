@@ -1,10 +1,6 @@
 package muc
 
-import (
-	"encoding/json"
-	"fmt"
-	"time"
-)
+import "time"
 
 // Event is one fact that happened in a room. A host stores events in order
 // and rebuilds a room of them with [Restore].
@@ -33,7 +29,7 @@ type Event struct {
 // EventBody is what happened. The set of bodies is sealed; [Event] lists it.
 type EventBody interface {
 	eventType() eventType
-	// fields reads or writes the binary form.
+	// fields writes the body or reads it.
 	fields(c *codec)
 }
 
@@ -90,19 +86,6 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(Answered) },
 }
 
-// known finds the type of an event by its name, or, when that is empty, by its
-// number. A body of it is made by the function, which is nil for what this version
-// of the library does not know.
-func known(number uint64, name string, version int) func() EventBody {
-	for i := range bodyTypes {
-		t := &bodyTypes[i]
-		if t.version == version && (t.name == name || name == "" && t.number == number) {
-			return newBodies[i]
-		}
-	}
-	return nil
-}
-
 // bodyTypes are the types of newBodies.
 var bodyTypes = func() []eventType {
 	var list []eventType
@@ -112,69 +95,11 @@ var bodyTypes = func() []eventType {
 	return list
 }()
 
-// eventTime is how times stand in JSON: UTC, always three digits of a second.
-const eventTime = "2006-01-02T15:04:05.000Z"
-
-// Stamp is a time in an event or snapshot: UTC, to the millisecond, with one form
-// in JSON.
-type Stamp struct{ time.Time }
-
-// MarshalJSON writes the one form, as 2030-01-01T12:00:00.000Z.
-func (s Stamp) MarshalJSON() ([]byte, error) {
-	return s.UTC().AppendFormat(make([]byte, 0, len(eventTime)+2), `"`+eventTime+`"`), nil
-}
-
-// UnmarshalJSON reads the one form, and no other.
-func (s *Stamp) UnmarshalJSON(b []byte) error {
-	at, err := time.Parse(`"`+eventTime+`"`, string(b))
-	if err != nil {
-		return fmt.Errorf("%w: time %s", ErrCorrupt, b)
+// typesByNumber and typesByName find a type's place in the two lists.
+var typesByNumber, typesByName = func() (map[uint64]int, map[string]int) {
+	numbers, names := map[uint64]int{}, map[string]int{}
+	for i, t := range bodyTypes {
+		numbers[t.number], names[t.name] = i, i
 	}
-	s.Time = at
-	return nil
-}
-
-type eventJSON struct {
-	Seq  uint64          `json:"seq"`
-	Sub  uint64          `json:"sub"`
-	Time Stamp           `json:"time"`
-	Type string          `json:"type"`
-	V    int             `json:"v"`
-	Data json.RawMessage `json:"data"`
-}
-
-// MarshalJSON writes {"seq","sub","time","type","v","data"}.
-func (e Event) MarshalJSON() ([]byte, error) {
-	if e.Body == nil {
-		return nil, fmt.Errorf("%w: event without body", ErrCorrupt)
-	}
-	data, err := json.Marshal(e.Body)
-	if err != nil {
-		return nil, err
-	}
-	t := e.Body.eventType()
-	return json.Marshal(eventJSON{e.Seq, e.Sub, Stamp{e.Time}, t.name, t.version, data})
-}
-
-// UnmarshalJSON reads what [Event.MarshalJSON] wrote. A type or version that it
-// does not know is an [*UnknownEventError], anything else that is not an event
-// wraps [ErrCorrupt]. Fields that it does not know are ignored.
-func (e *Event) UnmarshalJSON(b []byte) error {
-	var j eventJSON
-	if err := json.Unmarshal(b, &j); err != nil {
-		return fmt.Errorf("%w: %v", ErrCorrupt, err)
-	}
-	fresh := known(0, j.Type, j.V)
-	if fresh == nil || j.Type == "" {
-		return &UnknownEventError{Type: j.Type, Version: j.V}
-	}
-	body := fresh()
-	if err := json.Unmarshal(j.Data, body); err != nil {
-		return fmt.Errorf("%w: %s: %v", ErrCorrupt, j.Type, err)
-	}
-	if c := (codec{mode: codecChecks}); !c.accepts(body) {
-		return fmt.Errorf("%w: %s: a text or value that no room writes", ErrCorrupt, j.Type)
-	}
-	*e = Event{Seq: j.Seq, Sub: j.Sub, Time: j.Time.Time, Body: body}
-	return nil
-}
+	return numbers, names
+}()

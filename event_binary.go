@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 )
 
 // binaryFormat is the first byte of an event in its binary form.
@@ -38,7 +40,7 @@ func (e Event) MarshalBinary() ([]byte, error) { return e.AppendBinary(nil) }
 // [*UnknownEventError], anything else that is not an event wraps [ErrCorrupt].
 // Fields that it does not know are ignored.
 func (e *Event) UnmarshalBinary(b []byte) error {
-	c := codec{buf: b, mode: codecReads}
+	c := codec{buf: b, mode: readsBinary}
 	if len(b) > 0 && b[0] != binaryFormat {
 		return &UnknownEventError{Type: "binary", Version: int(b[0])}
 	}
@@ -50,14 +52,152 @@ func (e *Event) UnmarshalBinary(b []byte) error {
 	if c.bad || len(c.buf) > 0 {
 		return fmt.Errorf("%w: no event", ErrCorrupt)
 	}
-	fresh := known(number, "", int(min(version, math.MaxInt32)))
-	if fresh == nil {
+	at, found := typesByNumber[number]
+	if !found || version != uint64(bodyTypes[at].version) {
 		return &UnknownEventError{Type: fmt.Sprintf("number %d", number), Version: int(min(version, math.MaxInt32))}
 	}
-	ev.Body = fresh()
+	ev.Body = newBodies[at]()
 	if c.within(data, ev.Body.fields); c.bad {
 		return fmt.Errorf("%w: %s", ErrCorrupt, ev.Type())
 	}
 	*e = ev
 	return nil
+}
+
+// In binary, fields come in the order of their numbers. A field that has its zero
+// value is not written; a number that is not asked for is passed over.
+
+// binaryReader is where a reader is.
+type binaryReader struct {
+	// key is that of the field which buf goes on with, 0 at the end.
+	key uint64
+	// text is buf and what was before it, if strings are to be parts of it.
+	text string
+}
+
+// A key is the number of a field and the kind of its value.
+const (
+	kindNumber = 0 // one varint
+	kindBytes  = 1 // a length and as many bytes
+)
+
+// The times that the room can write as text.
+var (
+	firstMilli = time.Time{}.UnixMilli()
+	lastMilli  = time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC).UnixMilli()
+)
+
+func (c *codec) key(field, kind uint64) { c.buf = binary.AppendUvarint(c.buf, field<<1|kind) }
+
+func (c *codec) uvarint() uint64 {
+	if len(c.buf) > 0 && c.buf[0] < 0x80 {
+		v := c.buf[0]
+		c.buf = c.buf[1:]
+		return uint64(v)
+	}
+	v, n := binary.Uvarint(c.buf)
+	if n <= 0 {
+		c.fail()
+		return 0
+	}
+	c.buf = c.buf[n:]
+	return v
+}
+
+func (c *codec) moment() time.Time {
+	v := c.uvarint()
+	ms := int64(v>>1) ^ -int64(v&1)
+	if ms < firstMilli || ms > lastMilli {
+		c.fail()
+		ms = firstMilli
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// bytes takes a length and as many bytes.
+func (c *codec) bytes() []byte {
+	n := c.uvarint()
+	if n > uint64(len(c.buf)) {
+		c.fail()
+		return nil
+	}
+	b := c.buf[:n]
+	c.buf = c.buf[n:]
+	return b
+}
+
+func (c *codec) string() string {
+	b := c.bytes()
+	if c.bin.text == "" {
+		return string(b)
+	}
+	end := len(c.bin.text) - len(c.buf)
+	return c.bin.text[end-len(b) : end]
+}
+
+// next reads the key of the next field, which must be higher than the one before.
+func (c *codec) next() {
+	if len(c.buf) == 0 {
+		c.bin.key = 0
+		return
+	}
+	before := c.bin.key
+	if c.bin.key = c.uvarint(); c.bin.key>>1 <= before>>1 {
+		c.fail()
+	}
+}
+
+// skip passes over the value of the next field.
+func (c *codec) skip() {
+	if c.bin.key&1 == kindBytes {
+		c.bytes()
+	} else {
+		c.uvarint()
+	}
+	c.next()
+}
+
+// at moves to the field of a number, and reports whether it is there.
+func (c *codec) at(field, kind uint64) bool {
+	for c.bin.key != 0 && c.bin.key>>1 < field {
+		c.skip()
+	}
+	if c.bin.key>>1 != field {
+		return false
+	}
+	if c.bin.key&1 != kind {
+		c.fail()
+		return false
+	}
+	return true
+}
+
+// within reads the fields inside of a value.
+func (c *codec) within(b []byte, fields func(c *codec)) {
+	rest, outer := c.buf, c.bin
+	c.buf, c.bin = b, binaryReader{}
+	c.next()
+	fields(c)
+	for c.bin.key != 0 {
+		c.skip() // what was not asked for
+	}
+	c.buf, c.bin = rest, outer
+}
+
+// eachWithin reads the elements of a list.
+func (c *codec) eachWithin(b []byte, fields func(c *codec)) {
+	rest := c.buf
+	for c.buf = b; len(c.buf) > 0; {
+		c.within(c.bytes(), fields)
+	}
+	c.buf = rest
+}
+
+// sized writes what a function writes, with the length before it.
+func (c *codec) sized(fields func(c *codec)) {
+	start := len(c.buf)
+	fields(c)
+	var length [binary.MaxVarintLen64]byte
+	n := binary.PutUvarint(length[:], uint64(len(c.buf)-start))
+	c.buf = slices.Insert(c.buf, start, length[:n]...)
 }

@@ -183,8 +183,8 @@ func TestUnknownFields(t *testing.T) {
 		c.sized(func(c *codec) {
 			ev.Body.fields(c)
 			n, s := uint64(7), "of tomorrow"
-			c.uint(1000, &n)
-			c.str(1001, &s)
+			c.uint(1000, "of_tomorrow", &n)
+			c.str(1001, "of_the_day_after", &s)
 		})
 		plain := codec{}
 		plain.sized(ev.Body.fields)

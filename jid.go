@@ -262,10 +262,9 @@ func storedJID(s string) (JID, error) {
 	return makeJID(s, local, domain, resource), nil
 }
 
-// jid is an address in binary.
-func (c *codec) jid(field uint64, p *JID) {
-	stringField(c, field, &p.s)
-	if c.mode != codecReads || p.s == "" {
+// jid is an address in an event.
+func (c *codec) jid(field uint64, name string, p *JID) {
+	if !stringField(c, field, name, &p.s) {
 		return
 	}
 	var err error

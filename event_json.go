@@ -1,0 +1,158 @@
+package muc
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// eventHead is what stands before an event's body in JSON.
+type eventHead struct {
+	seq, sub uint64
+	at       Stamp
+	name     string
+	version  int
+}
+
+func (h *eventHead) fields(c *codec) {
+	c.uint(1, "seq", &h.seq)
+	c.uint(2, "sub", &h.sub)
+	c.stamp(3, "time", &h.at)
+	c.str(4, "type", &h.name)
+	c.int(5, "v", &h.version)
+}
+
+const bodyName = "data"
+
+// MarshalJSON writes {"seq","sub","time","type","v","data"}. It fails only for what
+// no room writes: an event without body, an affiliation that there is not.
+func (e Event) MarshalJSON() ([]byte, error) {
+	if e.Body == nil {
+		return nil, fmt.Errorf("%w: event without body", ErrCorrupt)
+	}
+	t := e.Body.eventType()
+	h := eventHead{e.Seq, e.Sub, Stamp{e.Time}, t.name, t.version}
+	c := codec{mode: writesJSON, buf: make([]byte, 0, 512)}
+	c.writeObject(func(c *codec) {
+		h.fields(c)
+		c.nest(6, bodyName, e.Body.fields)
+	})
+	if c.bad {
+		return nil, fmt.Errorf("%w: %s", ErrCorrupt, t.name)
+	}
+	return c.buf, nil
+}
+
+// UnmarshalJSON reads what [Event.MarshalJSON] wrote, and keeps nothing of b. A type
+// or version that it does not know is an [*UnknownEventError], anything else that is
+// not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	var h eventHead
+	c := codec{mode: readsJSON, buf: b}
+	var body []byte
+	c.readObject(func(c *codec) {
+		h.fields(c)
+		if c.hasValue(bodyName) {
+			body = c.value()
+		}
+	})
+	c.space()
+	if c.bad || len(c.buf) > 0 {
+		return fmt.Errorf("%w: no event", ErrCorrupt)
+	}
+	at, found := typesByName[h.name]
+	if !found || h.version != bodyTypes[at].version {
+		return &UnknownEventError{Type: h.name, Version: h.version}
+	}
+	ev := Event{Seq: h.seq, Sub: h.sub, Time: h.at.Time, Body: newBodies[at]()}
+	c = codec{mode: readsJSON, buf: body}
+	if !c.null() {
+		c.readObject(ev.Body.fields)
+	}
+	if c.bad {
+		return fmt.Errorf("%w: %s", ErrCorrupt, h.name)
+	}
+	*e = ev
+	return nil
+}
+
+// Objects and lists are written as they come, without blanks.
+
+// bare is the name of what stands in a list.
+const bare = ""
+
+func isOptional(name string) bool { return name != bare && name[len(name)-1] == '?' }
+
+// member writes the name of what comes next, unless that is empty and to be left out.
+func (c *codec) member(name string, empty bool) bool {
+	if isOptional(name) {
+		if empty {
+			return false
+		}
+		name = name[:len(name)-1]
+	}
+	if last := c.buf[len(c.buf)-1]; last != '{' && last != '[' {
+		c.buf = append(c.buf, ',')
+	}
+	if name != bare {
+		c.buf = append(append(append(c.buf, '"'), name...), '"', ':')
+	}
+	return true
+}
+
+func (c *codec) writeObject(fields func(c *codec)) {
+	c.buf = append(c.buf, '{')
+	fields(c)
+	c.buf = append(c.buf, '}')
+}
+
+func (c *codec) writeList(null bool, n int, element func(i int)) {
+	if null {
+		c.buf = append(c.buf, "null"...)
+		return
+	}
+	c.buf = append(c.buf, '[')
+	for i := range n {
+		element(i)
+	}
+	c.buf = append(c.buf, ']')
+}
+
+// plainInJSON are the characters that stand for themselves in a JSON string. What XML
+// escapes is escaped here too, as encoding/json does, so that JSON can stand in a page.
+var plainInJSON = func() (set charSet) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		set[c] = c != '"' && c != '\\' && !escapedInText[c]
+	}
+	return set
+}()
+
+const hexDigits = "0123456789abcdef"
+
+// shortEscapes are the letters for characters that have one.
+var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+
+// appendQuoted writes a JSON string.
+func appendQuoted(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		if plainInJSON[s[i]] {
+			i++
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r >= utf8.RuneSelf && r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || n > 1) {
+			i += n
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		if letter, short := shortEscapes[s[i]]; short {
+			dst = append(dst, '\\', letter)
+		} else {
+			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+		}
+		i += n
+		start = i
+	}
+	return append(append(dst, s[start:]...), '"')
+}
