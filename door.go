@@ -133,9 +133,9 @@ type door struct {
 	elements int
 
 	// Where the slices stand as long as the stanza is as small as usual.
-	bytes  [512]byte
-	bound  [4]binding
-	frames [6]frame
+	bytes  [256]byte
+	bound  [2]binding
+	frames [4]frame
 }
 
 // open begins a stanza. The buffers of an earlier one are used again, however
