@@ -16,7 +16,7 @@ func (t *turn) actor() actor { return t.r.actorOf(t.in.from) }
 // do what a moderator may.
 func (r *Room) actorOf(j JID) actor {
 	a := actor{jid: j, aff: r.standing(j.Bare())}
-	if ses, inside := r.st.sessions.get(j); inside {
+	if ses, inside := r.st.session(j); inside {
 		a.nick, a.role = ses.occ.nick, ses.occ.role
 	}
 	if a.aff >= Admin {
@@ -28,7 +28,7 @@ func (r *Room) actorOf(j JID) actor {
 // vouchedOwner reports whether the host says that somebody owns the room (see
 // Config.IsOwner). Of who is inside it was said when he entered.
 func (r *Room) vouchedOwner(bare JID) bool {
-	if p, ok := r.st.persons.get(bare); ok && len(p.occupants) > 0 {
+	if p, ok := r.st.persons.get(bare); ok && p.inside() {
 		return p.vouched
 	}
 	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)

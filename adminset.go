@@ -12,7 +12,7 @@ type adminSet struct {
 	people []*overlaidPerson // in the order of their first change
 	byJID  index[JID, *overlaidPerson]
 	// roles are those that occupants will have; NoRole for who is put out.
-	roles   index[*occupant, Role]
+	roles   index[*occupant, roleTaken]
 	removed int
 	owners  int
 	domains []JID // that ban or admit others than before
@@ -28,6 +28,16 @@ type overlaidPerson struct {
 	voice     Role
 	nick, key string
 }
+
+func (p *overlaidPerson) indexKey() JID { return p.jid }
+
+// roleTaken is the role that an occupant will have.
+type roleTaken struct {
+	occ  *occupant
+	role Role
+}
+
+func (x roleTaken) indexKey() *occupant { return x.occ }
 
 func (p *overlaidPerson) remembered() bool {
 	return p.aff != None || p.voice != NoRole || p.nick != ""
@@ -50,10 +60,11 @@ func (x *adminSet) person(j JID) *overlaidPerson {
 	}
 	o := &overlaidPerson{jid: j}
 	if p, ok := x.t.r.st.persons.get(j); ok {
-		o.aff, o.voice, o.nick, o.key, o.known = p.aff, p.voice, p.nick, p.key, p.remembered()
+		n := p.noted()
+		o.aff, o.voice, o.nick, o.key, o.known = p.aff, p.voice, n.nick, n.key, p.remembered()
 	}
 	x.people = append(x.people, o)
-	x.byJID.put(j, o)
+	x.byJID.put(o)
 	return o
 }
 
@@ -95,15 +106,15 @@ func (x *adminSet) reservedFor(key string) JID {
 			return p.jid
 		}
 	}
-	if p, ok := x.t.r.st.reserved.get(key); ok && x.find(p.jid()) == nil {
+	if p, ok := x.t.r.st.reservedBy(key); ok && x.find(p.jid()) == nil {
 		return p.jid()
 	}
 	return JID{}
 }
 
 func (x *adminSet) roleOf(o *occupant) Role {
-	if role, changed := x.roles.get(o); changed {
-		return role
+	if x, changed := x.roles.get(o); changed {
+		return x.role
 	}
 	return o.role
 }
@@ -156,14 +167,14 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 	case it.jid.IsZero():
 		return nil, refuse(BadRequest, "8", "whose role?")
 	case !it.jid.IsBare():
-		if ses, ok := s.sessions.get(it.jid); ok {
+		if ses, ok := s.session(it.jid); ok {
 			o = ses.occ
 		}
 	default:
-		if p, ok := s.persons.get(it.jid); ok && len(p.occupants) > 1 {
-			return nil, refuse(BadRequest, "8", "which of the nicks of that address?")
-		} else if ok && len(p.occupants) == 1 {
-			o = p.occupants[0]
+		if p, ok := s.persons.get(it.jid); ok && p.inside() {
+			if o = p.first; o.sibling != nil {
+				return nil, refuse(BadRequest, "8", "which of the nicks of that address?")
+			}
 		}
 	}
 	if o == nil || x.isRemoved(o) {
@@ -271,7 +282,7 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 	if holder := x.reservedFor(nick.Key); !holder.IsZero() && holder != target {
 		return nick, refuse(Conflict, "9.3", "the nick is reserved for somebody else")
 	}
-	if o, used := s.nicks.get(nick.Key); used && o.person.jid() != target && !x.isRemoved(o) {
+	if o, used := s.nick(nick.Key); used && o.person.jid() != target && !x.isRemoved(o) {
 		aff := x.effective(o.person.jid())
 		if aff >= x.actor.aff && !x.actor.host {
 			return nick, refuse(Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
@@ -314,10 +325,10 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 		case x.isRemoved(o) || now == was[i]:
 		case now == Outcast:
 			x.remove(o, CauseBanned, now, reason)
-		case !mayEnter(now, &s.conf):
+		case !mayEnter(now, s.conf):
 			x.remove(o, CauseUnmembered, now, reason)
 		default:
-			if role := roleAfter(x.roleOf(o), was[i], now, &s.conf); role != x.roleOf(o) {
+			if role := roleAfter(x.roleOf(o), was[i], now, s.conf); role != x.roleOf(o) {
 				x.setRole(o, role, reason)
 			}
 		}
@@ -330,13 +341,13 @@ func (x *adminSet) remove(o *occupant, cause Cause, aff Affiliation, reason stri
 		by = Actor{} // nothing was done to him: the nick is somebody else's
 	}
 	x.t.remove(o, cause, aff, reason, by)
-	x.roles.put(o, NoRole)
+	x.roles.put(roleTaken{o, NoRole})
 	x.removed++
 }
 
 func (x *adminSet) setRole(o *occupant, role Role, reason string) {
 	x.t.propose(&RoleChanged{Occupant: o.num, Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
-	x.roles.put(o, role)
+	x.roles.put(roleTaken{o, role})
 }
 
 // rememberVoice proposes that somebody without affiliation comes back with the

@@ -10,17 +10,17 @@ import (
 // through it alike, so a replayed room is the live room by construction. It
 // judges nothing and renders nothing; an error means that the event cannot
 // have been written by a room in this state.
-func (s *state) apply(ev Event, lim *Limits) error {
+func (s *state) apply(ev Event, cfg *Config) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
-	err := s.applyBody(ev, lim)
+	err := s.applyBody(ev, cfg)
 	if err != nil {
 		return fmt.Errorf("%w: event %d.%d %s: %s", ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
 	}
-	s.seq, s.sub, s.at = ev.Seq, ev.Sub, ev.Time
+	s.seq, s.sub, s.at = ev.Seq, ev.Sub, instantOf(ev.Time)
 	if ev.Sub == 0 {
-		s.durableAt = ev.Time
+		s.durableAt = s.at
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func (s *state) follows(ev Event) error {
 	if ev.Time.After(lastTime) {
 		return fmt.Errorf("%w: event %d.%d is at the end of time", ErrCorrupt, ev.Seq, ev.Sub)
 	}
-	if ev.Time.Before(s.at) {
+	if ev.Time.Before(s.at.time()) {
 		return fmt.Errorf("%w: event %d.%d goes back in time", ErrCorrupt, ev.Seq, ev.Sub)
 	}
 	return nil
@@ -51,20 +51,21 @@ type badEvent string
 
 func (e badEvent) Error() string { return string(e) }
 
-func (s *state) applyBody(ev Event, lim *Limits) error {
+func (s *state) applyBody(ev Event, cfg *Config) error {
 	if _, birth := ev.Body.(*Created); birth != (s.life == Unborn) {
 		return badEvent("out of place in the room's life")
 	}
 	if s.life == Destroyed {
 		return badEvent("after the end of the room")
 	}
+	lim := &cfg.Limits
 	switch b := ev.Body.(type) {
 	case *Created:
-		return s.applyCreated(b)
+		return s.applyCreated(b, cfg)
 	case *Unlocked:
 		s.life = Open
 	case *Configured:
-		return s.applyConfigured(b)
+		return s.applyConfigured(b, cfg)
 	case *AffiliationChanged:
 		return s.applyAffiliation(b)
 	case *Registered:
@@ -106,10 +107,7 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	case *VoiceRequested:
 		return s.applyVoiceRequested(b, ev.Time)
 	case *PrivateSent:
-		s.privates.push(private{b.Session, b.Occupant, b.ID}, lim.Privates+1)
-		for s.privates.len() > max(lim.Privates, 0) {
-			s.privates.shift()
-		}
+		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, lim)
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *RateSpent:
@@ -121,7 +119,8 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	case *InviteExpired:
 		return s.applyInviteOver(b.Invitee, b.Inviter)
 	case *Asked:
-		s.asks = append(s.asks, b)
+		m := s.rarities()
+		m.asks = append(m.asks, b)
 	case *Answered:
 		return s.applyAnswered(b)
 	default:
@@ -130,7 +129,26 @@ func (s *state) applyBody(ev Event, lim *Limits) error {
 	return nil
 }
 
-func (s *state) applyCreated(b *Created) error {
+// begin is the state before all events.
+func (s *state) begin() { *s = state{conf: new(RoomConfig)} }
+
+// rarities is where to put what most rooms have nothing of.
+func (s *state) rarities() *rarities {
+	if s.more == nil {
+		s.more = new(rarities)
+	}
+	return s.more
+}
+
+// share keeps a configuration, which is that of the template for many rooms.
+func (cfg *Config) share(conf RoomConfig) *RoomConfig {
+	if conf == cfg.Defaults {
+		return &cfg.Defaults
+	}
+	return &conf
+}
+
+func (s *state) applyCreated(b *Created, cfg *Config) error {
 	if !b.Config.sound() {
 		return badEvent("no room is configured so")
 	}
@@ -138,12 +156,12 @@ func (s *state) applyCreated(b *Created) error {
 	if !b.LockedUntil.IsZero() {
 		s.life = Locked
 	}
-	s.creator, s.keyPrint, s.lockedUntil, s.conf = b.Creator, b.KeyPrint, b.LockedUntil.Time, b.Config
+	s.creator, s.lockedUntil, s.conf = b.Creator, instantOf(b.LockedUntil.Time), cfg.share(b.Config)
 	return nil
 }
 
-func (s *state) applyConfigured(b *Configured) error {
-	conf := s.conf
+func (s *state) applyConfigured(b *Configured, cfg *Config) error {
+	conf := *s.conf
 	for _, c := range b.Changes {
 		f := configFieldNamed(c.Var)
 		if f == nil || f.set(&conf, c.New) != nil {
@@ -155,7 +173,7 @@ func (s *state) applyConfigured(b *Configured) error {
 			o.presence.drop()
 		}
 	}
-	s.conf = conf
+	s.conf = cfg.share(conf)
 	return nil
 }
 
@@ -163,18 +181,27 @@ func (s *state) applyConfigured(b *Configured) error {
 // owes nothing to this one (XEP-0045 §10.9).
 func (s *state) applyDestroyed(b *RoomDestroyed) {
 	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
-		creator: s.creator, keyPrint: s.keyPrint, end: b, shape: s.shape + 1}
+		creator: s.creator, conf: new(RoomConfig), more: &rarities{end: b}, shape: s.shape + 1}
+}
+
+func (s *state) applyPrivate(p private, lim *Limits) {
+	m := s.rarities()
+	m.privates.push(p, lim.Privates+1)
+	for m.privates.len() > max(lim.Privates, 0) {
+		m.privates.shift()
+	}
 }
 
 func (s *state) applyBounced(p private) error {
-	n := s.privates.len()
+	m := s.rarities()
+	n := m.privates.len()
 	found := false
-	s.privates.drop(func(q *private) bool {
+	m.privates.drop(func(q *private) bool {
 		first := *q == p && !found
 		found = found || first
 		return first
 	})
-	if s.privates.len() == n {
+	if m.privates.len() == n {
 		return badEvent("no such private message")
 	}
 	return nil
@@ -186,22 +213,24 @@ const leastSweep = 64
 // applySpent notes how much of a rate is used up. Now and then it looks for what
 // has become meaningless, so that no more than half of the entries ever are.
 func (s *state) applySpent(k rateKey, until, now time.Time) {
-	s.spent.put(k, until)
-	if s.spent.len() < max(s.spentSweep, leastSweep) {
+	m := s.rarities()
+	m.spent.put(spending{k.jid, k.kind, until})
+	if m.spent.len() < max(m.spentSweep, leastSweep) {
 		return
 	}
-	for _, old := range sortedKeys(&s.spent, compareRateKeys) {
-		if at, _ := s.spent.get(old); !at.After(now) {
-			s.spent.drop(old)
+	for _, old := range sortedKeys(&m.spent, compareRateKeys) {
+		if x, _ := m.spent.get(old); !x.until.After(now) {
+			m.spent.drop(old)
 		}
 	}
-	s.spentSweep = 2 * s.spent.len()
+	m.spentSweep = 2 * m.spent.len()
 }
 
 func (s *state) applyAnswered(b *Answered) error {
-	for i, a := range s.asks {
+	m := s.rarities()
+	for i, a := range m.asks {
 		if a.ID == b.ID {
-			s.asks = slices.Delete(s.asks, i, i+1)
+			m.asks = slices.Delete(m.asks, i, i+1)
 			return nil
 		}
 	}

@@ -12,7 +12,7 @@ func (s *state) person(bare JID) *person {
 		return p
 	}
 	p := &person{real: bare}
-	s.persons.put(bare, p)
+	s.persons.put(p)
 	return p
 }
 
@@ -25,6 +25,33 @@ func (s *state) recount(p *person, before bool) {
 		s.remembered--
 	}
 	s.forgetIfEmpty(p)
+}
+
+// note keeps what a room knows of few people.
+func (p *person) note(n notes) {
+	if p.notes = nil; n != (notes{}) {
+		p.notes = &n
+	}
+}
+
+// reservation is a person, known by the nick that he has reserved.
+type reservation struct{ *person }
+
+func (x reservation) indexKey() string { return x.noted().key }
+
+func (p *person) indexKey() JID { return p.real }
+
+// indexNick has an occupant found by his nick.
+func (s *state) indexNick(o *occupant) {
+	switch {
+	case s.nicks != nil:
+		s.nicks[o.key] = o
+	case len(s.occupants) > smallIndex:
+		s.nicks = make(map[string]*occupant, 2*smallIndex)
+		for _, other := range s.occupants {
+			s.nicks[other.key] = other
+		}
+	}
 }
 
 func (s *state) forgetIfEmpty(p *person) {
@@ -44,10 +71,12 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 		s.owners--
 	}
 	s.lists.note(p)
-	p.aff, p.reason = b.New, b.Reason
-	if p.aff == None {
-		p.reason = ""
+	p.aff = b.New
+	n := p.noted()
+	if n.reason = b.Reason; p.aff == None {
+		n.reason = ""
 	}
+	p.note(n)
 	if p.aff == Owner {
 		s.owners++
 	}
@@ -57,7 +86,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 			o.presence.drop()
 		}
 	}
-	for _, o := range p.occupants {
+	for o := p.first; o != nil; o = o.sibling {
 		o.presence.drop()
 	}
 	return nil
@@ -67,30 +96,34 @@ func (s *state) applyRegistered(b *Registered) error {
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" {
 		return badEvent("registration without JID or nick")
 	}
-	if holder, taken := s.reserved.get(b.Key); taken && holder.real != b.JID {
+	if holder, taken := s.reservedBy(b.Key); taken && holder.real != b.JID {
 		return badEvent("nick is reserved already")
 	}
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
 	defer s.recount(p, p.remembered())
-	if p.nick != "" {
-		s.reserved.drop(p.key)
+	n, m := p.noted(), s.rarities()
+	if n.nick != "" {
+		m.reserved.drop(n.key)
 	}
 	s.lists.note(p)
-	p.nick, p.key = b.Nick, b.Key
-	s.reserved.put(b.Key, p)
+	n.nick, n.key = b.Nick, b.Key
+	p.note(n)
+	m.reserved.put(reservation{p})
 	return nil
 }
 
 func (s *state) applyDeregistered(b *Deregistered) error {
 	p, ok := s.persons.get(b.JID)
-	if !ok || p.nick == "" {
+	if !ok || p.nick() == "" {
 		return badEvent("no such registration")
 	}
 	defer s.recount(p, true)
-	s.reserved.drop(p.key)
 	s.lists.note(p)
-	p.nick, p.key = "", ""
+	n := p.noted()
+	s.rarities().reserved.drop(n.key)
+	n.nick, n.key = "", ""
+	p.note(n)
 	return nil
 }
 
@@ -98,15 +131,20 @@ func (s *state) applyRegistrationRequested(b *RegistrationRequested) error {
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.requestOf(b.JID) != nil {
 		return badEvent("no request to register")
 	}
-	s.requests = append(s.requests, b)
+	m := s.rarities()
+	m.requests = append(m.requests, b)
 	return nil
 }
 
 // dropRequest forgets somebody's request to register, if there is one.
 func (s *state) dropRequest(bare JID) bool {
-	for i, b := range s.requests {
+	m := s.more
+	if m == nil {
+		return false
+	}
+	for i, b := range m.requests {
 		if b.JID == bare {
-			s.requests = slices.Delete(s.requests, i, i+1)
+			m.requests = slices.Delete(m.requests, i, i+1)
 			return true
 		}
 	}
@@ -129,8 +167,9 @@ func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
 	if b.JID.IsZero() || s.occupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
-	s.voiceAsked = slices.DeleteFunc(s.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
-	s.voiceAsked = append(s.voiceAsked, voiceAsked{real: b.JID.Bare(), at: at})
+	m := s.rarities()
+	m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
+	m.voiceAsked = append(m.voiceAsked, voiceAsked{real: b.JID.Bare(), at: at})
 	return nil
 }
 
@@ -138,7 +177,7 @@ func (s *state) applyJoined(b *Joined) error {
 	if b.Session == 0 {
 		return s.applyPuppet(b)
 	}
-	if _, inside := s.sessions.get(b.JID); inside {
+	if _, inside := s.session(b.JID); inside {
 		return badEvent("session is inside already")
 	}
 	if b.Session <= s.lastSession {
@@ -160,8 +199,7 @@ func (s *state) applyJoined(b *Joined) error {
 	}
 	s.lastSession = b.Session
 	ses := &session{num: b.Session, real: b.JID, occ: o}
-	o.sessions = append(o.sessions, ses)
-	s.sessions.put(b.JID, ses)
+	o.take(ses)
 	ses.says(b.Lang, b.Payload)
 	return nil
 }
@@ -184,28 +222,35 @@ func (s *state) applyPuppet(b *Joined) error {
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
 func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, error) {
-	if _, taken := s.nicks.get(key); taken || num <= s.lastOccupant || nick == "" || key == "" {
+	if _, taken := s.nick(key); taken || num <= s.lastOccupant || nick == "" || key == "" {
 		return nil, badEvent("no nick, or it or the occupant number is taken")
 	}
 	p := s.person(bare)
 	o := &occupant{num: num, nick: nick, key: key, person: p}
 	s.lastOccupant = num
-	p.occupants = append(p.occupants, o)
+	last := &p.first
+	for *last != nil {
+		last = &(*last).sibling
+	}
+	*last = o
 	s.occupants = append(s.occupants, o)
-	s.nicks.put(key, o)
+	s.indexNick(o)
 	return o, nil
 }
 
 func (s *state) dropOccupant(o *occupant) {
 	s.shape++
-	s.nicks.drop(o.key)
+	delete(s.nicks, o.key)
 	if i, inside := s.occupantIndex(o.num); inside {
 		s.occupants = slices.Delete(s.occupants, i, i+1)
 	}
-	if i := slices.Index(o.person.occupants, o); i >= 0 {
-		o.person.occupants = slices.Delete(o.person.occupants, i, i+1)
+	for at := &o.person.first; *at != nil; at = &(*at).sibling {
+		if *at == o {
+			*at = o.sibling
+			break
+		}
 	}
-	if len(o.person.occupants) == 0 {
+	if !o.person.inside() {
 		o.person.vouched = false
 	}
 	s.forgetIfEmpty(o.person)
@@ -228,17 +273,31 @@ func (ses *session) says(lang, payload string) {
 func (s *state) dropSession(ses *session) {
 	s.shape++
 	o := ses.occ
-	o.sessions = slices.DeleteFunc(o.sessions, func(x *session) bool { return x == ses })
+	for at := &o.first; *at != nil; at = &(*at).next {
+		if *at == ses {
+			*at, ses.next = ses.next, nil
+			break
+		}
+	}
 	if o.front == ses {
-		o.front = lastSpoken(o.sessions)
+		o.front = o.lastSpoken()
 		o.presence.drop()
 	}
 }
 
-// lastSpoken finds the session that spoke of its presence last, nil among none.
-func lastSpoken(list []*session) *session {
+// take puts a session behind the others of an occupant.
+func (o *occupant) take(ses *session) {
+	last := &o.first
+	for *last != nil {
+		last = &(*last).next
+	}
+	*last = ses
+}
+
+// lastSpoken finds the session that spoke of its presence last, nil for a puppet.
+func (o *occupant) lastSpoken() *session {
 	var last *session
-	for _, ses := range list {
+	for ses := o.first; ses != nil; ses = ses.next {
 		if last == nil || ses.spoke > last.spoke {
 			last = ses
 		}
@@ -255,7 +314,7 @@ func (s *state) applyPresence(b *PresenceChanged) error {
 		o.front.says(b.Lang, b.Payload)
 		return nil
 	}
-	ses, _ := s.sessions.get(b.JID)
+	ses, _ := s.session(b.JID)
 	ses.says(b.Lang, b.Payload)
 	return nil
 }
@@ -268,12 +327,12 @@ func (s *state) applyRenamed(b *Renamed) error {
 	old := ses.occ
 	s.shape++
 	if b.Occupant == old.num {
-		if holder, taken := s.nicks.get(b.Key); taken && holder != old {
+		if holder, taken := s.nick(b.Key); taken && holder != old {
 			return badEvent("nick is taken")
 		}
-		s.nicks.drop(old.key)
+		delete(s.nicks, old.key)
 		old.nick, old.key = b.Nick, b.Key
-		s.nicks.put(b.Key, old)
+		s.indexNick(old)
 	} else {
 		to := s.occupantByNumber(b.Occupant)
 		if to == nil {
@@ -287,8 +346,8 @@ func (s *state) applyRenamed(b *Renamed) error {
 		}
 		s.dropSession(ses)
 		ses.occ, ses.spoke = to, 0
-		to.sessions = append(to.sessions, ses)
-		if len(old.sessions) == 0 {
+		to.take(ses)
+		if old.first == nil {
 			s.dropOccupant(old)
 		}
 	}
@@ -312,13 +371,12 @@ func (s *state) applyLeft(b *Left) error {
 		s.dropOccupant(o)
 		return nil
 	}
-	ses, ok := s.sessions.get(b.JID)
+	ses, ok := s.session(b.JID)
 	if !ok {
 		return badEvent("no such session")
 	}
-	s.sessions.drop(b.JID)
 	s.dropSession(ses)
-	if len(ses.occ.sessions) == 0 {
+	if ses.occ.first == nil {
 		s.dropOccupant(ses.occ)
 	}
 	return nil
@@ -328,9 +386,6 @@ func (s *state) applyRemoved(b *Removed) error {
 	o := s.occupantByNumber(b.Occupant)
 	if o == nil {
 		return badEvent("no such occupant")
-	}
-	for _, ses := range o.sessions {
-		s.sessions.drop(ses.real)
 	}
 	s.dropOccupant(o)
 	return nil
@@ -342,19 +397,21 @@ func (s *state) applyInvite(b *InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
 	}
-	s.invites = slices.DeleteFunc(s.invites, sameInvite(b.Invitee, b.Inviter))
-	at := len(s.invites)
-	for at > 0 && s.invites[at-1].Expires.After(b.Expires.Time) {
+	m := s.rarities()
+	m.invites = slices.DeleteFunc(m.invites, sameInvite(b.Invitee, b.Inviter))
+	at := len(m.invites)
+	for at > 0 && m.invites[at-1].Expires.After(b.Expires.Time) {
 		at--
 	}
-	s.invites = slices.Insert(s.invites, at, b)
+	m.invites = slices.Insert(m.invites, at, b)
 	return nil
 }
 
 func (s *state) applyInviteOver(invitee, inviter JID) error {
-	n := len(s.invites)
-	s.invites = slices.DeleteFunc(s.invites, sameInvite(invitee, inviter))
-	if len(s.invites) == n {
+	m := s.rarities()
+	n := len(m.invites)
+	m.invites = slices.DeleteFunc(m.invites, sameInvite(invitee, inviter))
+	if len(m.invites) == n {
 		return badEvent("no such invitation")
 	}
 	return nil

@@ -29,11 +29,11 @@ func (r *Room) load(b []byte) error {
 		return fmt.Errorf("%w: snapshot: %s", ErrCorrupt, err)
 	}
 	life := slices.Index(stateNames[:], shot.Life)
-	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: shot.At.Time, durableAt: shot.DurableAt.Time,
-		creator: shot.Creator, keyPrint: shot.KeyPrint, lockedUntil: shot.LockedUntil.Time, conf: shot.Config, end: shot.End,
-		asks: shot.Asks}
+	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: instantOf(shot.At.Time), durableAt: instantOf(shot.DurableAt.Time),
+		creator: shot.Creator, lockedUntil: instantOf(shot.LockedUntil.Time), conf: r.cfg.share(shot.Config)}
 	s.archived.load(shot.Archived)
 	s.kept.load(shot.Kept)
+	s.loadRarities(&shot)
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
 			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
@@ -58,26 +58,35 @@ func (r *Room) load(b []byte) error {
 			return fmt.Errorf("%w: snapshot: occupant: %s", ErrCorrupt, err)
 		}
 	}
-	for _, v := range shot.VoiceAsked {
-		s.voiceAsked = append(s.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
-	}
-	for _, p := range shot.Privates {
-		s.privates.push(private{p.Session, p.Occupant, p.ID}, len(shot.Privates))
-	}
-	for _, x := range shot.Spent {
-		s.spent.put(rateKey{x.JID, x.Kind}, x.Until.Time)
-	}
 	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	if !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(s.requests) > 0) {
+	if !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(shot.Requests) > 0) {
 		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
 	}
 	// A room without an owner is none that a step ends with, but one that a log may
 	// be cut at: the owner's event stands behind that of the room, or of a successor.
 	r.st = s
 	return nil
+}
+
+// loadRarities takes in what most rooms have nothing of, as far as there is nothing
+// to judge.
+func (s *state) loadRarities(shot *snapshot) {
+	if shot.End != nil || len(shot.Asks)+len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 {
+		m := s.rarities()
+		m.end, m.asks = shot.End, shot.Asks
+		for _, v := range shot.VoiceAsked {
+			m.voiceAsked = append(m.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
+		}
+		for _, p := range shot.Privates {
+			m.privates.push(private{p.Session, p.Occupant, p.ID}, len(shot.Privates))
+		}
+		for _, x := range shot.Spent {
+			m.spent.put(spending{x.JID, x.Kind, x.Until.Time})
+		}
+	}
 }
 
 // check is what a snapshot must be before anybody is taken in from it.
@@ -95,13 +104,13 @@ func (shot *snapshot) check() error {
 	case !shot.Config.sound():
 		return badEvent("no room is configured so")
 	}
-	numbers := index[uint32, bool]{}
+	numbers := index[uint32, sessionNumber]{}
 	for i := range shot.Occupants {
 		for _, x := range shot.Occupants[i].Sessions {
 			if _, twice := numbers.get(x.Number); twice {
 				return badEvent("a session number twice")
 			}
-			numbers.put(x.Number, true)
+			numbers.put(sessionNumber(x.Number))
 		}
 	}
 	for _, a := range shot.Asks {
@@ -112,6 +121,10 @@ func (shot *snapshot) check() error {
 	return nil
 }
 
+type sessionNumber uint32
+
+func (n sessionNumber) indexKey() uint32 { return uint32(n) }
+
 func (s *state) loadPerson(shot *personShot) error {
 	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Affiliation < Outcast || shot.Affiliation > Owner || (shot.Nick == "") != (shot.Key == "") {
 		return badEvent("no person")
@@ -120,7 +133,8 @@ func (s *state) loadPerson(shot *personShot) error {
 	if !p.forgettable() {
 		return badEvent("twice")
 	}
-	p.aff, p.reason, p.voice, p.nick, p.key = shot.Affiliation, shot.Reason, shot.Voice, shot.Nick, shot.Key
+	p.aff, p.voice = shot.Affiliation, shot.Voice
+	p.note(notes{shot.Nick, shot.Key, shot.Reason})
 	if p.forgettable() {
 		return badEvent("nothing to remember")
 	}
@@ -128,11 +142,11 @@ func (s *state) loadPerson(shot *personShot) error {
 	if p.aff == Owner {
 		s.owners++
 	}
-	if p.key != "" {
-		if _, taken := s.reserved.get(p.key); taken {
+	if shot.Key != "" {
+		if _, taken := s.reservedBy(shot.Key); taken {
 			return badEvent("nick reserved twice")
 		}
-		s.reserved.put(p.key, p)
+		s.rarities().reserved.put(reservation{p})
 	}
 	return nil
 }
@@ -148,15 +162,14 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	o.id, o.role = shot.OccupantID, shot.Role
 	o.person.vouched = o.person.vouched || shot.Vouched
 	for _, x := range shot.Sessions {
-		if _, inside := s.sessions.get(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
+		if _, inside := s.session(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
 			return badEvent("a session that cannot be")
 		}
 		ses := &session{num: x.Number, spoke: x.Spoke, real: x.JID, occ: o, lang: x.Lang, payload: x.Payload}
-		o.sessions = append(o.sessions, ses)
-		s.sessions.put(x.JID, ses)
+		o.take(ses)
 		s.lastSession = max(s.lastSession, x.Number)
 	}
-	o.front = lastSpoken(o.sessions)
+	o.front = o.lastSpoken()
 	if p := shot.Puppet; p != nil && o.front == nil && p.JID.Bare() == shot.JID && p.Number == 0 {
 		o.front = &session{real: p.JID, occ: o, lang: p.Lang, payload: p.Payload}
 	}

@@ -129,9 +129,9 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 	if e := s.closedTo(a.aff); e != nil {
 		return e
 	}
-	_, inside := s.sessions.get(a.jid)
+	_, inside := s.session(a.jid)
 	switch {
-	case !mayEnter(a.aff, &s.conf), s.conf.Password != "" && a.aff < Member && !inside:
+	case !mayEnter(a.aff, s.conf), s.conf.Password != "" && a.aff < Member && !inside:
 		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	case r.cfg.MayReadArchive != nil:
 		return r.cfg.MayReadArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})

@@ -61,12 +61,12 @@ func (t *turn) unknownIQ() *StanzaError {
 func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
 	own := 0
-	for _, a := range r.st.asks {
+	for _, a := range r.st.rare().asks {
 		if a.Join == nil && a.JID.Bare() == in.from.Bare() {
 			own++
 		}
 	}
-	if len(r.st.asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
+	if len(r.st.rare().asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
 		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	a := t.actor()
@@ -82,7 +82,7 @@ func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 }
 
 func (c Answer) do(t *turn) error {
-	for _, a := range t.r.st.asks {
+	for _, a := range t.r.st.rare().asks {
 		if a.ID != c.ID {
 			continue
 		}
@@ -137,7 +137,7 @@ func (b *Answered) refuse(e *StanzaError) { b.Condition, b.Type, b.Text = e.Cond
 // answerAsks proposes one answer to all questions that fit and have not been
 // answered in this step.
 func (t *turn) answerAsks(e *StanzaError, fits func(a Asked) bool) {
-	asks := t.r.st.asks
+	asks := t.r.st.rare().asks
 	if len(asks) == 0 {
 		return
 	}

@@ -8,8 +8,7 @@ package muc
 // end, any other change makes new arrays.
 type audience struct {
 	moderators, others roster
-	shape              uint64
-	count              int // occupants taken in
+	shape, count       uint32 // count: occupants taken in
 	built              bool
 }
 
@@ -21,14 +20,14 @@ type roster struct {
 
 // refresh brings the lists up to date with the state.
 func (a *audience) refresh(s *state) {
-	if a.built && a.shape == s.shape && a.count <= len(s.occupants) {
+	if a.built && a.shape == s.shape && int(a.count) <= len(s.occupants) {
 		for _, o := range s.occupants[a.count:] {
 			a.add(o)
 		}
-		a.count = len(s.occupants)
+		a.count = uint32(len(s.occupants))
 		return
 	}
-	*a = audience{shape: s.shape, count: len(s.occupants), built: true}
+	*a = audience{shape: s.shape, count: uint32(len(s.occupants)), built: true}
 	for _, o := range s.occupants {
 		a.add(o)
 	}
@@ -39,7 +38,7 @@ func (a *audience) add(o *occupant) {
 	if o.role == Moderator {
 		list = &a.moderators
 	}
-	for _, ses := range o.sessions {
+	for ses := o.first; ses != nil; ses = ses.next {
 		list.to = append(list.to, ses.address())
 		list.owner = append(list.owner, o.num)
 	}

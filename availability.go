@@ -5,7 +5,7 @@ package muc
 // (§7.2.18).
 func (t *turn) available() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
+	ses, inside := r.st.session(in.from)
 	if !inside {
 		t.renderLostTouch()
 		return nil
@@ -48,7 +48,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 	if o.role == Visitor && s.conf.NoVisitorNickChange {
 		return refuse(NotAllowed, "5.1.1", "visitors keep their nick in this room")
 	}
-	if p, ok := s.persons.get(bare); ok && p.nick != "" && p.nick != nick.Nick && r.cfg.NickLockdown != LockdownOff {
+	if p, ok := s.persons.get(bare); ok && p.nick() != "" && p.nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
 		return refuse(NotAcceptable, "7.6", "you must use your reserved nick")
 	}
 	at, e := t.freeNick(bare, nick)
@@ -62,7 +62,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 	case at == o:
 		// Another spelling of the same nick: all of its sessions take it.
 	case at != nil:
-		if e := t.space(bare, at, r.standing(bare), &s.conf); e != nil {
+		if e := t.space(bare, at, r.standing(bare), s.conf); e != nil {
 			return e
 		}
 		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
@@ -70,8 +70,8 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 		if at.nick != nick.Nick {
 			t.own.tail = statuses(statusSelf, statusNickChanged)
 		}
-	case len(o.sessions) > 1:
-		if e := t.space(bare, nil, r.standing(bare), &s.conf); e != nil {
+	case o.first.next != nil:
+		if e := t.space(bare, nil, r.standing(bare), s.conf); e != nil {
 			return e
 		}
 		b.Occupant = s.lastOccupant + 1
@@ -87,7 +87,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 // he himself is (XEP-0045 §17.3). Nobody else learns anything.
 func (t *turn) probe() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
+	ses, inside := r.st.session(in.from)
 	if !inside {
 		return nil
 	}

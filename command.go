@@ -77,7 +77,7 @@ func (t *turn) commander(as JID) (actor, *StanzaError) {
 // session, the puppet that goes by it, or, for a bare JID, the one of highest
 // role, the first among equals.
 func (s *state) occupantKnownAs(j JID) *occupant {
-	if ses, inside := s.sessions.get(j); inside {
+	if ses, inside := s.session(j); inside {
 		return ses.occ
 	}
 	p, ok := s.persons.get(j.Bare())
@@ -85,7 +85,7 @@ func (s *state) occupantKnownAs(j JID) *occupant {
 		return nil
 	}
 	var highest *occupant
-	for _, o := range p.occupants {
+	for o := p.first; o != nil; o = o.sibling {
 		if (j.IsBare() || o.frontJID() == j) && (highest == nil || o.role > highest.role) {
 			highest = o
 		}

@@ -88,14 +88,14 @@ func (c Vanished) do(t *turn) error {
 func (t *turn) vanish(who JID) (going int) {
 	t.withdrawJoins(who)
 	for _, o := range t.r.st.occupants {
-		left := len(o.sessions)
-		for _, ses := range o.sessions {
+		left := o.sessions()
+		for ses := o.first; ses != nil; ses = ses.next {
 			if ses.jid().within(who) {
 				left--
 				t.proposeLeft(ses, "", DepartureVanished, left == 0)
 			}
 		}
-		if left == 0 && len(o.sessions) > 0 {
+		if left == 0 && !o.isPuppet() {
 			going++
 		}
 	}

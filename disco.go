@@ -28,10 +28,10 @@ func (t *turn) discoInfo() *StanzaError {
 // mayDiscover asks the host whether somebody outside may look at the room.
 func (t *turn) mayDiscover() *StanzaError {
 	r := t.r
-	if _, inside := r.st.sessions.get(t.in.from); inside || r.cfg.MayDiscover == nil {
+	if _, inside := r.st.session(t.in.from); inside || r.cfg.MayDiscover == nil {
 		return nil
 	}
-	return r.cfg.MayDiscover(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Room: r.st.conf})
+	return r.cfg.MayDiscover(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Room: *r.st.conf})
 }
 
 // featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
@@ -53,7 +53,7 @@ var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing
 
 func (t *turn) writeRoomInfo(w *xmlWriter) {
 	r := t.r
-	c := &r.st.conf
+	c := r.st.conf
 	w.start("query", nsDiscoInfo)
 	w.start("identity", "")
 	w.attr("category", "conference")
@@ -97,7 +97,7 @@ func (w *xmlWriter) feature(name string) {
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
 func (r *Room) roomInfo(now time.Time) []formField {
-	c := &r.st.conf
+	c := r.st.conf
 	fields := []formField{
 		{name: "muc#roominfo_description", typ: "text-single", label: "Description", values: []string{c.Description}},
 		{name: "muc#roominfo_occupants", typ: "text-single", label: "Number of occupants",
@@ -133,10 +133,10 @@ func (t *turn) reservedNickInfo() *StanzaError {
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsDiscoInfo)
 		w.attr("node", nodeReservedNick)
-		if p != nil && p.nick != "" {
+		if p != nil && p.nick() != "" {
 			w.start("identity", "")
 			w.attr("category", "conference")
-			w.attr("name", p.nick)
+			w.attr("name", p.nick())
 			w.attr("type", "text")
 			w.end()
 		}
@@ -155,7 +155,7 @@ func (t *turn) discoItems() *StanzaError {
 		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	r, s := t.r, &t.r.st
-	ses, inside := s.sessions.get(t.in.from)
+	ses, inside := s.session(t.in.from)
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsDiscoItems)
 		for _, o := range s.occupants {

@@ -135,10 +135,11 @@ func (t *turn) lifeless() *StanzaError {
 	switch {
 	case in.isAnswer():
 		return nil
-	case s.life == Destroyed && s.end.Tombstone && (in.kind != kindPresence || joins):
-		e := refuse(Gone, "10.9", s.end.Reason)
-		if !s.end.Alternate.IsZero() {
-			e.URI = "xmpp:" + s.end.Alternate.String() + "?join"
+	case s.life == Destroyed && s.rare().end.Tombstone && (in.kind != kindPresence || joins):
+		end := s.rare().end
+		e := refuse(Gone, "10.9", end.Reason)
+		if !end.Alternate.IsZero() {
+			e.URI = "xmpp:" + end.Alternate.String() + "?join"
 		}
 		return e
 	case joins && s.life == Unborn:

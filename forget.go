@@ -25,7 +25,7 @@ func (c Forget) do(t *turn) error {
 	p, known := s.persons.get(bare)
 	going := t.vanish(bare)
 	if known {
-		for _, o := range p.occupants {
+		for o := p.first; o != nil; o = o.sibling {
 			if o.isPuppet() {
 				t.proposePuppetLeft(o, "", "")
 				going++
@@ -70,7 +70,7 @@ func (t *turn) forgetWaiting(bare JID) {
 	if s.requestOf(bare) != nil {
 		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
 	}
-	for _, b := range s.invites {
+	for _, b := range s.rare().invites {
 		if b.Invitee == bare || b.Inviter == bare {
 			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
@@ -80,7 +80,7 @@ func (t *turn) forgetWaiting(bare JID) {
 // forgetPerson proposes that the room remembers nothing of somebody.
 func (t *turn) forgetPerson(p *person) {
 	bare := p.jid()
-	if p.nick != "" {
+	if p.nick() != "" {
 		t.propose(&Deregistered{JID: bare})
 	}
 	if p.voice != NoRole {

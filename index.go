@@ -9,50 +9,50 @@ import (
 // map: most rooms are small, and a map of one entry costs more than the room.
 const smallIndex = 8
 
-// index is a map that costs nothing while it is small. It is only looked up,
-// never ranged: order comes from elsewhere.
-type index[K comparable, V any] struct {
-	few  []indexEntry[K, V]
+// index is a map that costs nothing while it is small, whose values know their
+// keys. It is only looked up, never ranged: order comes from elsewhere.
+type index[K comparable, V keyed[K]] struct {
+	few  []V
 	many map[K]V
 }
 
-type indexEntry[K comparable, V any] struct {
-	key K
-	val V
-}
+// keyed is a value that knows by which key it is found. The key must not change
+// while it is in an index.
+type keyed[K comparable] interface{ indexKey() K }
 
 func (x *index[K, V]) get(k K) (V, bool) {
 	if x.many != nil {
 		v, ok := x.many[k]
 		return v, ok
 	}
-	for i := range x.few {
-		if x.few[i].key == k {
-			return x.few[i].val, true
+	for _, v := range x.few {
+		if v.indexKey() == k {
+			return v, true
 		}
 	}
 	var none V
 	return none, false
 }
 
-func (x *index[K, V]) put(k K, v V) {
+func (x *index[K, V]) put(v V) {
+	k := v.indexKey()
 	if x.many != nil {
 		x.many[k] = v
 		return
 	}
 	for i := range x.few {
-		if x.few[i].key == k {
-			x.few[i].val = v
+		if x.few[i].indexKey() == k {
+			x.few[i] = v
 			return
 		}
 	}
 	if len(x.few) < smallIndex {
-		x.few = append(x.few, indexEntry[K, V]{k, v})
+		x.few = append(x.few, v)
 		return
 	}
 	x.many = make(map[K]V, 2*smallIndex)
-	for _, e := range x.few {
-		x.many[e.key] = e.val
+	for _, old := range x.few {
+		x.many[old.indexKey()] = old
 	}
 	x.many[k] = v
 	x.few = nil
@@ -64,7 +64,7 @@ func (x *index[K, V]) drop(k K) {
 		return
 	}
 	for i := range x.few {
-		if x.few[i].key == k {
+		if x.few[i].indexKey() == k {
 			x.few = slices.Delete(x.few, i, i+1)
 			return
 		}
@@ -80,13 +80,13 @@ func (x *index[K, V]) len() int {
 
 // sortedKeys is the one place where a map is ranged: nothing that a room writes
 // may depend on the order of a map.
-func sortedKeys[K comparable, V any](x *index[K, V], less func(a, b K) int) []K {
+func sortedKeys[K comparable, V keyed[K]](x *index[K, V], less func(a, b K) int) []K {
 	keys := make([]K, 0, x.len())
 	if x.many != nil {
 		keys = slices.AppendSeq(keys, maps.Keys(x.many))
 	}
-	for i := range x.few {
-		keys = append(keys, x.few[i].key)
+	for _, v := range x.few {
+		keys = append(keys, v.indexKey())
 	}
 	slices.SortFunc(keys, less)
 	return keys

@@ -11,11 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+type pair[K comparable] struct {
+	key K
+	val int
+}
+
+func (p pair[K]) indexKey() K { return p.key }
+
 // An index is a map, whatever its size and whatever way it got there.
 func TestIndex(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 50 {
-		var x index[string, int]
+		var x index[string, pair[string]]
 		truth := map[string]int{}
 		for i := range 200 {
 			k := fmt.Sprint(random.IntN(4 + round%20))
@@ -23,7 +30,7 @@ func TestIndex(t *testing.T) {
 				x.drop(k)
 				delete(truth, k)
 			} else {
-				x.put(k, i)
+				x.put(pair[string]{k, i})
 				truth[k] = i
 			}
 			require.Equal(t, len(truth), x.len())
@@ -33,7 +40,7 @@ func TestIndex(t *testing.T) {
 			for k, v := range truth {
 				got, ok := x.get(k)
 				require.True(t, ok)
-				require.Equal(t, v, got)
+				require.Equal(t, v, got.val)
 			}
 			_, ok := x.get("nowhere")
 			require.False(t, ok)
@@ -42,7 +49,7 @@ func TestIndex(t *testing.T) {
 			assert.LessOrEqual(t, len(x.few), smallIndex, "small ones are no map")
 		}
 	}
-	var empty index[string, int]
+	var empty index[string, pair[string]]
 	assert.Empty(t, sortedKeys(&empty, cmp.Compare[string]))
 	empty.drop("nothing")
 	assert.Zero(t, empty.len())
@@ -54,9 +61,9 @@ func TestSortedKeysHaveOneOrder(t *testing.T) {
 	jids := []JID{MustParseJID("b@x"), MustParseJID("a@x"), MustParseJID("x"), MustParseJID("a@y"), MustParseJID("b@x/r")}
 	var want []JID
 	for range 20 {
-		var x index[JID, int]
+		var x index[JID, pair[JID]]
 		for i, at := range rand.Perm(len(jids)) {
-			x.put(jids[at], i)
+			x.put(pair[JID]{jids[at], i})
 		}
 		got := sortedKeys(&x, compareJIDs)
 		if want == nil {

@@ -170,7 +170,7 @@ func (t *turn) welcome(a actor, set *adminSet) {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}
-		if p, known := s.persons.get(b.JID); known && len(p.occupants) > 0 || t.r.hostOnInvite(a, &inv) != nil {
+		if p, known := s.persons.get(b.JID); known && p.inside() || t.r.hostOnInvite(a, &inv) != nil {
 			continue
 		}
 		t.sendInvite(a, inv)
@@ -191,7 +191,7 @@ func (t *turn) mayRemember(a actor, invitee JID) bool {
 		}
 		all++
 	}
-	for _, b := range t.r.st.invites {
+	for _, b := range t.r.st.rare().invites {
 		count(b)
 	}
 	for _, body := range t.bodies {
@@ -204,7 +204,7 @@ func (t *turn) mayRemember(a actor, invitee JID) bool {
 
 // sendInvite proposes and renders an invitation that was judged.
 func (t *turn) sendInvite(a actor, inv Invitation) {
-	conf := &t.r.st.conf
+	conf := t.r.st.conf
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	if t.mayRemember(a, inv.To.Bare()) {
 		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: Stamp{t.now.Add(t.r.cfg.InviteTimeout)}})
@@ -242,7 +242,7 @@ func (t *turn) decline(n *node) *StanzaError {
 // invitation finds the latest open invitation of somebody: by whom it says it is
 // from, or any.
 func (s *state) invitation(invitee, from JID) *InviteSent {
-	for _, b := range slices.Backward(s.invites) {
+	for _, b := range slices.Backward(s.rare().invites) {
 		if b.Invitee.Bare() == invitee && (from.IsZero() || from == b.From || from.Bare() == b.From) {
 			return b
 		}
@@ -256,11 +256,11 @@ func (r *Room) reach(bare JID) []JID {
 		return nil
 	}
 	p, known := r.st.persons.get(bare)
-	if !known || len(p.occupants) == 0 {
+	if !known || !p.inside() {
 		return []JID{bare}
 	}
 	var list []JID
-	for _, o := range p.occupants {
+	for o := p.first; o != nil; o = o.sibling {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
 	if len(list) == 0 {
@@ -271,7 +271,7 @@ func (r *Room) reach(bare JID) []JID {
 
 // useInvites proposes that somebody who enters has used his invitations.
 func (t *turn) useInvites(bare JID) {
-	for _, b := range t.r.st.invites {
+	for _, b := range t.r.st.rare().invites {
 		if b.Invitee.Bare() == bare {
 			t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
@@ -280,7 +280,7 @@ func (t *turn) useInvites(bare JID) {
 
 // expireInvites proposes that the time of invitations is up.
 func (t *turn) expireInvites() {
-	for _, b := range t.r.st.invites {
+	for _, b := range t.r.st.rare().invites {
 		if b.Expires.After(t.now) {
 			return // they stand in the order of their time
 		}

@@ -121,7 +121,8 @@ const itemMarkup = 64
 func (r *Room) writeList(people []*person) *rendered {
 	size := 256
 	for _, p := range people {
-		size += itemMarkup + len(p.uid()) + len(p.nick) + len(p.reason)
+		n := p.noted()
+		size += itemMarkup + len(p.uid()) + len(n.nick) + len(n.reason)
 	}
 	w := xmlWriter{b: make([]byte, 0, size)}
 	d := w.stanza("iq")

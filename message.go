@@ -45,7 +45,7 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 // (§7.4).
 func (t *turn) speaker() (Message, Role, *StanzaError) {
 	r, in := t.r, t.in
-	if ses, inside := r.st.sessions.get(in.from); inside {
+	if ses, inside := r.st.session(in.from); inside {
 		return in.spokenBy(ses.occ), ses.occ.role, nil
 	}
 	if r.cfg.SpeakFromOutside && r.standing(in.from.Bare()) >= Admin {
@@ -106,7 +106,7 @@ func (in *stanza) unstored() bool {
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
 func (t *turn) groupchatToOccupant() *StanzaError {
-	if _, inside := t.r.st.sessions.get(t.in.from); !inside {
+	if _, inside := t.r.st.session(t.in.from); !inside {
 		return t.outsider("7.5")
 	}
 	return refuse(BadRequest, "7.5", "a private message is not of type groupchat")
@@ -180,7 +180,7 @@ func (t *turn) messageToRoom() *StanzaError {
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
 func (t *turn) privateMessage() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.sessions.get(in.from)
+	ses, inside := r.st.session(in.from)
 	if !inside {
 		return t.outsider("7.5")
 	}
@@ -247,11 +247,12 @@ func (t *turn) relayBounce(ses *session) *StanzaError {
 	if sender == nil {
 		return nil
 	}
-	for p := range r.st.privates.all() {
+	privates := r.st.rare().privates
+	for p := range privates.all() {
 		if p.occupant != ses.occ.num || p.id != in.id {
 			continue
 		}
-		for _, to := range sender.sessions {
+		for to := sender.first; to != nil; to = to.next {
 			if to.num != p.session {
 				continue
 			}

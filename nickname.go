@@ -130,8 +130,11 @@ func visible(r rune) bool {
 	return r != 0x2800 && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r))
 }
 
-// admitNick judges the nick in the address of the turn's stanza.
-func (t *turn) admitNick() (NickResult, *StanzaError) { return t.r.judgeNick(t.in.nick) }
+// admitNick judges the nick in the address of the turn's stanza, which is to be kept
+// without the address.
+func (t *turn) admitNick() (NickResult, *StanzaError) {
+	return t.r.judgeNick(strings.Clone(t.in.nick))
+}
 
 func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 	if !utf8.ValidString(wanted) {

@@ -12,7 +12,7 @@ func (t *turn) ownerGet() *StanzaError {
 	if q := t.query(); len(q.kids) > 0 {
 		return refuse(BadRequest, "10.2", "the query must be empty")
 	}
-	return t.answerForm(&t.r.st.conf)
+	return t.answerForm(t.r.st.conf)
 }
 
 // answerForm answers with the configuration form, filled in.
@@ -74,7 +74,7 @@ func (t *turn) ownerSet() *StanzaError {
 		}
 		return nil
 	}
-	conf, refused := t.r.configured(t.r.st.conf, sub)
+	conf, refused := t.r.configured(*t.r.st.conf, sub)
 	if refused != nil {
 		return refused
 	}
@@ -130,14 +130,14 @@ func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *Stanza
 func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
 	if r.cfg.MayConfigure != nil && !set.actor.host {
-		if e := r.cfg.MayConfigure(ConfigRequest{JID: set.actor.jid, Old: s.conf, New: *conf}); e != nil {
+		if e := r.cfg.MayConfigure(ConfigRequest{JID: set.actor.jid, Old: *s.conf, New: *conf}); e != nil {
 			return e
 		}
 	}
 	if refused := set.judge(); refused != nil {
 		return refused
 	}
-	if list := changes(&s.conf, conf); len(list) > 0 {
+	if list := changes(s.conf, conf); len(list) > 0 {
 		t.propose(&Configured{Changes: list, Actor: set.by})
 	}
 	if s.life == Locked {
@@ -161,8 +161,8 @@ func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 // remove proposes that an occupant is put out.
 func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, by Actor) {
 	b := &Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
-		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, len(o.sessions))}
-	for _, ses := range o.sessions {
+		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.sessions())}
+	for ses := o.first; ses != nil; ses = ses.next {
 		b.JIDs = append(b.JIDs, ses.jid())
 	}
 	t.propose(b)

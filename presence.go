@@ -32,7 +32,7 @@ func (t *turn) join() *StanzaError {
 		return refused
 	}
 	x := readNode(in.xml(in.find(nsMUC, "x")))
-	if ses, inside := r.st.sessions.get(in.from); inside {
+	if ses, inside := r.st.session(in.from); inside {
 		return t.resync(ses, nick, &x, payload)
 	}
 	return t.enter(nick, &x, payload)
@@ -51,15 +51,16 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		if e := r.cfg.mayCreate(bare); e != nil {
 			return e
 		}
-		conf, aff = r.birthConfig(x), Owner
+		c := r.birthConfig(x)
+		conf, aff = &c, Owner
 		if len(conf.Password) > r.cfg.Limits.FieldBytes {
 			return refuse(PolicyViolation, "14.6", "the password is too long")
 		}
 	}
-	if e := t.admission(aff, &conf, x, birth); e != nil {
+	if e := t.admission(aff, conf, x, birth); e != nil {
 		return e
 	}
-	at, e := t.place(bare, &nick, aff, &conf)
+	at, e := t.place(bare, &nick, aff, conf)
 	if e != nil {
 		return e
 	}
@@ -79,7 +80,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	}
 	t.withdrawJoins(in.from)
 	if birth {
-		t.proposeBirth(bare, conf, !r.cfg.Instant)
+		t.proposeBirth(bare, *conf, !r.cfg.Instant)
 	}
 	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
 		Vouched: r.vouchedOwner(bare)}
@@ -87,11 +88,11 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		nick.Changed = nick.Changed || nick.Nick != at.nick
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role
 	} else {
-		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, &conf)
+		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, conf)
 	}
 	t.propose(b)
 	t.useInvites(bare)
-	t.owe(x, &conf, nick.Changed || b.Nick != nick.Nick, birth)
+	t.owe(x, conf, nick.Changed || b.Nick != nick.Nick, birth)
 	return nil
 }
 
@@ -157,13 +158,13 @@ func (t *turn) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConf
 // person whom the session will share (XEP-0045 §7.2.8), if any.
 func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 	s := &t.r.st
-	if o, taken := s.nicks.get(nick.Key); taken {
+	if o, taken := s.nick(nick.Key); taken {
 		if o.person.jid() != bare || o.isPuppet() {
 			return nil, refuse(Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil
 	}
-	if p, taken := s.reserved.get(nick.Key); taken && p.jid() != bare {
+	if p, taken := s.reservedBy(nick.Key); taken && p.jid() != bare {
 		return nil, refuse(Conflict, "7.2.8", "the nick is reserved")
 	}
 	return nil, nil
@@ -177,7 +178,7 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 		return refuse(ResourceConstraint, "14.6", "the room has no more numbers for sessions")
 	}
 	if at != nil {
-		if len(at.sessions) >= lim.SessionsPerNick {
+		if at.sessions() >= lim.SessionsPerNick {
 			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")
 		}
 		return nil
@@ -192,7 +193,7 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 	if len(s.occupants) >= users {
 		return refuse(ServiceUnavailable, "7.2.9", "the room is full").as(TypeWait)
 	}
-	if p, ok := s.persons.get(bare); ok && len(p.occupants) >= lim.NicksPerPerson {
+	if p, ok := s.persons.get(bare); ok && len(p.occupants()) >= lim.NicksPerPerson {
 		return refuse(ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil
@@ -203,11 +204,11 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 func (t *turn) lockdown(bare JID, nick *NickResult) *StanzaError {
 	p, ok := t.r.st.persons.get(bare)
 	switch {
-	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick == "" || p.nick == nick.Nick:
+	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick() == "" || p.nick() == nick.Nick:
 	case t.r.cfg.NickLockdown == LockdownRefuse:
 		return refuse(NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
-		*nick = NickResult{Nick: p.nick, Key: p.key, Changed: true}
+		*nick = NickResult{Nick: p.nick(), Key: p.noted().key, Changed: true}
 	}
 	return nil
 }
@@ -242,14 +243,14 @@ func (t *turn) resync(ses *session, nick NickResult, x *node, payload string) *S
 			return e
 		}
 	}
-	t.owe(x, &t.r.st.conf, nick.Changed, false)
+	t.owe(x, t.r.st.conf, nick.Changed, false)
 	return nil
 }
 
 // leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
 // has, the session leaves; from strangers it means nothing (§17.3).
 func (t *turn) leave() *StanzaError {
-	ses, inside := t.r.st.sessions.get(t.in.from)
+	ses, inside := t.r.st.session(t.in.from)
 	if !inside {
 		t.withdrawJoins(t.in.from)
 		return nil
@@ -264,7 +265,7 @@ func (t *turn) leave() *StanzaError {
 
 // part proposes that one session goes, and what that means for the room.
 func (t *turn) part(ses *session, payload string, how Departure) {
-	last := len(ses.occ.sessions) == 1
+	last := ses.occ.first.next == nil
 	if s := &t.r.st; last && s.life == Locked && len(s.occupants) == 1 && how != DepartureVanished {
 		t.destroy(&RoomDestroyed{}) // the creator goes without a configuration (§10.1.3)
 		return
@@ -326,7 +327,7 @@ func (in *stanza) isGhost() bool {
 // bounced decides on a message or presence of type error: a session that cannot
 // be reached any more is put out (XEP-0045 §11.1), whatever the address.
 func (t *turn) bounced() *StanzaError {
-	ses, inside := t.r.st.sessions.get(t.in.from)
+	ses, inside := t.r.st.session(t.in.from)
 	if !inside {
 		return nil
 	}

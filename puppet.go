@@ -52,7 +52,7 @@ func (c Join) do(t *turn) error {
 	switch {
 	case aff == Outcast:
 		return refuse(Forbidden, "7.2.7", "the puppet is banned from this room")
-	case !mayEnter(aff, &s.conf):
+	case !mayEnter(aff, s.conf):
 		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
 	}
 	if at, e := t.freeNick(bare, nick); e != nil {
@@ -60,11 +60,11 @@ func (c Join) do(t *turn) error {
 	} else if at != nil {
 		return refuse(Conflict, "7.2.8", "the nick is in use")
 	}
-	if e := t.space(bare, nil, aff, &s.conf); e != nil {
+	if e := t.space(bare, nil, aff, s.conf); e != nil {
 		return e
 	}
 	t.propose(&Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, &s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
+		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
 	return nil
 }
 
@@ -123,7 +123,7 @@ func (t *turn) proposePuppetLeft(o *occupant, lang, payload string) {
 }
 
 // isPuppet reports whether an occupant is the host's own.
-func (o *occupant) isPuppet() bool { return len(o.sessions) == 0 }
+func (o *occupant) isPuppet() bool { return o.first == nil }
 
 // puppet finds a puppet by its nick.
 func (r *Room) puppet(nick string) (*occupant, error) {

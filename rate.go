@@ -73,6 +73,15 @@ type rateKey struct {
 	kind RateKind
 }
 
+// spending is a bucket.
+type spending struct {
+	jid   JID
+	kind  RateKind
+	until time.Time // when it will be full again
+}
+
+func (x spending) indexKey() rateKey { return rateKey{x.jid, x.kind} }
+
 func compareRateKeys(a, b rateKey) int {
 	return cmp.Or(compareJIDs(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
 }
@@ -92,9 +101,9 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	if t.r.standing(bare) >= Admin || s.life == Unborn {
 		return nil
 	}
-	full := t.now
-	if until, ok := s.spent.get(rateKey{bare, kind}); ok && until.After(full) {
-		full = until
+	full, spent := t.now, s.rare().spent
+	if x, ok := spent.get(rateKey{bare, kind}); ok && x.until.After(full) {
+		full = x.until
 	}
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {

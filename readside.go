@@ -20,7 +20,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 		for _, o := range r.st.occupants {
 			x := Occupant{Nick: o.nick, Role: o.role, ID: o.id, JID: o.person.jid(),
 				Affiliation: r.st.affiliationOf(o.person.jid())}
-			for _, ses := range o.sessions {
+			for ses := o.first; ses != nil; ses = ses.next {
 				x.Sessions = append(x.Sessions, ses.jid())
 			}
 			if !yield(x) {
@@ -46,7 +46,7 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 func (r *Room) Registrations() iter.Seq2[JID, string] {
 	return func(yield func(JID, string) bool) {
 		for _, j := range sortedKeys(&r.st.persons, compareJIDs) {
-			if p, _ := r.st.persons.get(j); p.nick != "" && !yield(j, p.nick) {
+			if p, _ := r.st.persons.get(j); p.nick() != "" && !yield(j, p.nick()) {
 				return
 			}
 		}
@@ -57,7 +57,7 @@ func (r *Room) Registrations() iter.Seq2[JID, string] {
 // the order of asking; [DecideRegistration] decides on them.
 func (r *Room) RegistrationRequests() iter.Seq[RegistrationRequested] {
 	return func(yield func(RegistrationRequested) bool) {
-		for _, b := range r.st.requests {
+		for _, b := range r.st.rare().requests {
 			if !yield(*b) {
 				return
 			}
@@ -81,7 +81,7 @@ func (r *Room) Subject() (subject, nick string) {
 }
 
 // RoomConfig is the configuration that the owners chose.
-func (r *Room) RoomConfig() RoomConfig { return r.st.conf }
+func (r *Room) RoomConfig() RoomConfig { return *r.st.conf }
 
 // Summary is what a list of rooms shows of one.
 type Summary struct {
@@ -93,6 +93,6 @@ type Summary struct {
 
 // Summary describes the room in constant time.
 func (r *Room) Summary() Summary {
-	c := &r.st.conf
+	c := r.st.conf
 	return Summary{Name: c.Name, Public: !c.Hidden, MembersOnly: c.MembersOnly, Occupants: len(r.st.occupants)}
 }

@@ -41,8 +41,8 @@ func (t *turn) registerGet() *StanzaError {
 		return refused
 	}
 	bare := t.in.from.Bare()
-	if p, ok := t.r.st.persons.get(bare); ok && p.nick != "" {
-		nick := p.nick
+	if p, ok := t.r.st.persons.get(bare); ok && p.nick() != "" {
+		nick := p.nick()
 		t.answer = func(w *xmlWriter) {
 			w.start("query", nsRegister)
 			w.element("registered", "", "")
@@ -165,7 +165,7 @@ func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 		return nil, nil
 	}
 	var o *occupant
-	for _, other := range p.occupants {
+	for other := p.first; other != nil; other = other.sibling {
 		switch {
 		case other.isPuppet(): // the host's to name
 		case o != nil:
@@ -207,7 +207,7 @@ func (t *turn) deregister(q *node) *StanzaError {
 		set := t.newAdminSet(actor{}, Actor{})
 		set.affiliate(bare, None, "")
 		return set.finish()
-	case p.nick != "":
+	case p.nick() != "":
 		t.propose(&Deregistered{JID: bare})
 	}
 	return nil

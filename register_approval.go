@@ -6,7 +6,7 @@ package muc
 
 // requestOf is somebody's request to register, nil for none.
 func (s *state) requestOf(bare JID) *RegistrationRequested {
-	for _, b := range s.requests {
+	for _, b := range s.rare().requests {
 		if b.JID == bare {
 			return b
 		}
@@ -18,7 +18,7 @@ func (s *state) requestOf(bare JID) *RegistrationRequested {
 // nil for none.
 func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
 	var found *RegistrationRequested
-	for _, b := range s.requests {
+	for _, b := range s.rare().requests {
 		if b.Nick == nick && (bare.IsZero() || b.JID == bare) {
 			if found != nil {
 				return nil
@@ -38,7 +38,7 @@ func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
-	if len(s.requests) >= cfg.Limits.Registrations {
+	if len(s.rare().requests) >= cfg.Limits.Registrations {
 		return refuse(ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
 	b := &RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
@@ -51,7 +51,7 @@ func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
 
 // expireRequests closes the requests that nobody decided on in time.
 func (t *turn) expireRequests() {
-	for _, b := range t.r.st.requests {
+	for _, b := range t.r.st.rare().requests {
 		if !b.Deadline.IsZero() && !b.Deadline.After(t.now) {
 			t.propose(&RegistrationClosed{JID: b.JID, How: RequestExpired})
 		}
@@ -149,10 +149,10 @@ func (t *turn) renderRequest(b *RegistrationRequested) {
 // renderRequests shows an admin or owner who enters what waits for him.
 func (t *turn) renderRequests(to []JID, own *occupant) {
 	s := &t.r.st
-	if len(s.requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
+	if len(s.rare().requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
 		return
 	}
-	for _, b := range s.requests {
+	for _, b := range s.rare().requests {
 		t.send(to, t.r.requestApproval(t.newID(), b), viewNone, nil)
 	}
 }

@@ -31,7 +31,7 @@ func (t *turn) pingRoom() *StanzaError {
 // pingOccupant answers an occupant who pings himself to learn whether he is
 // still inside (XEP-0410 §3.3); other occupants are pinged like anything else.
 func (t *turn) pingOccupant() *StanzaError {
-	ses, inside := t.r.st.sessions.get(t.in.from)
+	ses, inside := t.r.st.session(t.in.from)
 	if inside && t.r.addressee(t.in) == ses.occ {
 		t.answer = emptyResult
 		return nil
@@ -45,7 +45,7 @@ func (t *turn) pingOccupant() *StanzaError {
 func (t *turn) relayIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.kids[0]
-	ses, inside := r.st.sessions.get(in.from)
+	ses, inside := r.st.session(in.from)
 	switch {
 	case !inside && (k.ns == nsDiscoInfo || k.ns == nsDiscoItems):
 		return refuse(BadRequest, "6.6", "only occupants learn about occupants")

@@ -24,7 +24,7 @@ func (t *turn) renderStatus(b *Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
-			codes = append(codes, f.codes(t.was, &t.r.st.conf)...)
+			codes = append(codes, f.codes(t.was, t.r.st.conf)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}
@@ -74,11 +74,11 @@ func (t *turn) renderNewSights() {
 func (t *turn) confBefore(events []Event) *RoomConfig {
 	for _, ev := range events {
 		if b, ok := ev.Body.(*Configured); ok {
-			old := b.before(t.r.st.conf)
+			old := b.before(*t.r.st.conf)
 			return &old
 		}
 	}
-	return &t.r.st.conf
+	return t.r.st.conf
 }
 
 // before is the configuration that an event changed.

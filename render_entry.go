@@ -13,15 +13,16 @@ func (t *turn) renderArrival(b *Joined) {
 	if o == nil {
 		return // came and went in one step
 	}
-	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), "")
-	t.tellSelf(o, r.recipe(o), statuses(statusSelf))
+	doc := r.recipe(o)
+	t.tell(o.num, s.conf.broadcasts(o.role), doc, "")
+	t.tellSelf(o, doc, statuses(statusSelf))
 }
 
 // renderEntry sends to a session all that entering entitles it to, in the order
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
 func (t *turn) renderEntry(j *joinRender) {
 	r, s := t.r, &t.r.st
-	ses, inside := s.sessions.get(j.session)
+	ses, inside := s.session(j.session)
 	if !inside {
 		return
 	}
@@ -47,8 +48,8 @@ func (t *turn) renderEntry(j *joinRender) {
 // nick.
 func (t *turn) renderAbsentMembers(to []JID) {
 	for _, p := range t.r.st.absentMembers() {
-		doc := t.r.renderPresence(&presence{nick: p.nick, kind: "unavailable", id: t.r.occupantID(p.jid()),
-			item: item{affiliation: p.aff, nick: p.nick}})
+		doc := t.r.renderPresence(&presence{nick: p.nick(), kind: "unavailable", id: t.r.occupantID(p.jid()),
+			item: item{affiliation: p.aff, nick: p.nick()}})
 		t.send(to, doc, viewNone, nil)
 	}
 }
@@ -57,9 +58,10 @@ func (t *turn) renderAbsentMembers(to []JID) {
 // inside. Only those with a nick are looked at, not everybody whom the room knows.
 func (s *state) absentMembers() []*person {
 	var list []*person
-	for _, key := range sortedKeys(&s.reserved, strings.Compare) {
-		if p, _ := s.reserved.get(key); p.aff >= Member && len(p.occupants) == 0 {
-			list = append(list, p)
+	reserved := s.rare().reserved
+	for _, key := range sortedKeys(&reserved, strings.Compare) {
+		if p, _ := reserved.get(key); p.aff >= Member && !p.inside() {
+			list = append(list, p.person)
 		}
 	}
 	slices.SortFunc(list, func(a, b *person) int { return compareJIDs(a.jid(), b.jid()) })

@@ -218,7 +218,7 @@ func touch(list []touched, x touched) []touched {
 // person's, or all of a domain.
 func (s *state) concerned(j JID) []*occupant {
 	if p, ok := s.persons.get(j); ok && j.Local() != "" {
-		return p.occupants
+		return p.occupants()
 	}
 	var list []*occupant
 	for _, o := range s.occupants {

@@ -31,13 +31,18 @@ type presence struct {
 }
 
 // recipe is the presence that an occupant has now: one immutable record for
-// everybody who is told of it.
+// everybody who is told of it. A small room does not keep it: there it is made for a
+// few readers, and would be half of what the room holds.
 func (r *Room) recipe(o *occupant) *rendered {
-	if o.presence.doc == nil {
-		p := r.presenceOf(o)
-		o.presence.doc = r.renderPresence(&p)
+	if o.presence.doc != nil {
+		return o.presence.doc
 	}
-	return o.presence.doc
+	p := r.presenceOf(o)
+	doc := r.renderPresence(&p)
+	if len(r.st.occupants) > smallIndex {
+		o.presence.doc = doc
+	}
+	return doc
 }
 
 func (r *Room) presenceOf(o *occupant) presence {

@@ -39,8 +39,9 @@ func (t *turn) renderRenamed(b *Renamed) {
 	if b.Assigned {
 		assigned = statusNickChanged
 	}
-	t.tell(o.num, s.conf.broadcasts(o.role), r.recipe(o), statuses(assigned))
-	t.tellSelf(o, r.recipe(o), statuses(statusSelf, assigned))
+	doc := r.recipe(o)
+	t.tell(o.num, s.conf.broadcasts(o.role), doc, statuses(assigned))
+	t.tellSelf(o, doc, statuses(statusSelf, assigned))
 	if b.Role != o.role {
 		t.renderSight(mover, o, b.Role)
 	}

@@ -109,8 +109,8 @@ func (r *Room) clock(now time.Time) time.Time {
 	if now.After(lastTime) {
 		now = lastTime
 	}
-	if now.Before(r.st.at) {
-		return r.st.at
+	if at := r.st.at.time(); now.Before(at) {
+		return at
 	}
 	return now
 }
@@ -127,7 +127,7 @@ func (r *Room) Apply(ev Event) error {
 			return ErrKey
 		}
 	}
-	return r.st.apply(ev, &r.cfg.Limits)
+	return r.st.apply(ev, r.cfg)
 }
 
 // Restore rebuilds a room of a snapshot, of events, or of a snapshot and the

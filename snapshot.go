@@ -115,33 +115,37 @@ const kindDurable, kindLive = "durable", "live"
 // Equal states give equal bytes. It holds the room's password, but not
 // Config.Secret.
 func (r *Room) Snapshot(kind SnapshotKind) []byte {
-	s := &r.st
-	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid, KeyPrint: s.keyPrint,
-		Seq: s.seq, At: Stamp{s.durableAt}, DurableAt: Stamp{s.durableAt}, Life: s.life.String(), Creator: s.creator,
-		LockedUntil: Stamp{s.lockedUntil}, Config: s.conf, Requests: s.requests, Archived: s.archived.shoot(), End: s.end}
+	s, rare := &r.st, r.st.rare()
+	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid, KeyPrint: r.keyPrint(),
+		Seq: s.seq, At: s.durableAt.stamp(), DurableAt: s.durableAt.stamp(), Life: s.life.String(), Creator: s.creator,
+		LockedUntil: s.lockedUntil.stamp(), Config: *s.conf, Requests: rare.requests, Archived: s.archived.shoot(), End: rare.end}
+	if s.life == Unborn {
+		shot.KeyPrint = ""
+	}
 	if s.subject != nil {
 		subject := s.subject.shoot()
 		shot.Subject = &subject
 	}
 	for _, j := range sortedKeys(&s.persons, compareJIDs) {
 		p, _ := s.persons.get(j)
-		if p.aff != None || p.voice != NoRole || p.nick != "" {
-			shot.Persons = append(shot.Persons, personShot{j, p.aff, p.reason, p.voice, p.nick, p.key})
+		if p.remembered() {
+			n := p.noted()
+			shot.Persons = append(shot.Persons, personShot{j, p.aff, n.reason, p.voice, n.nick, n.key})
 		}
 	}
 	if kind == Live {
-		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, Stamp{s.at}
-		shot.Kept, shot.Invites, shot.Asks = s.kept.shoot(), s.invites, s.asks
+		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, s.at.stamp()
+		shot.Kept, shot.Invites, shot.Asks = s.kept.shoot(), rare.invites, rare.asks
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
-		for i := range s.voiceAsked {
-			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{s.voiceAsked[i].jid(), Stamp{s.voiceAsked[i].at}})
+		for i := range rare.voiceAsked {
+			shot.VoiceAsked = append(shot.VoiceAsked, voiceShot{rare.voiceAsked[i].jid(), Stamp{rare.voiceAsked[i].at}})
 		}
-		for p := range s.privates.all() {
+		for p := range rare.privates.all() {
 			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
 		}
-		for _, k := range sortedKeys(&s.spent, compareRateKeys) {
-			if until, _ := s.spent.get(k); until.After(s.at) {
-				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, Stamp{until}})
+		for _, k := range sortedKeys(&rare.spent, compareRateKeys) {
+			if x, _ := rare.spent.get(k); x.until.After(s.at.time()) {
+				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, Stamp{x.until}})
 			}
 		}
 		for _, o := range s.occupants {
@@ -161,7 +165,7 @@ func (o *occupant) shoot() occupantShot {
 	if o.isPuppet() {
 		shot.Puppet = o.front.shoot()
 	}
-	for _, ses := range o.sessions {
+	for ses := o.first; ses != nil; ses = ses.next {
 		shot.Sessions = append(shot.Sessions, *ses.shoot())
 	}
 	return shot

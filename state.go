@@ -29,34 +29,44 @@ func (s State) String() string {
 
 // state is all that a room remembers. Only apply*.go changes it.
 type state struct {
-	life      State
-	seq, sub  uint64
-	at        time.Time // of the last event: the clock never runs backwards past it
-	durableAt time.Time // of the last durable event
+	life State
+	// shape counts the changes that recipient lists cannot follow by appending.
+	shape                     uint32
+	lastOccupant, lastSession uint32
 
+	seq, sub    uint64
+	at          instant // of the last event: the clock never runs backwards past it
+	durableAt   instant // of the last durable event
+	lockedUntil instant
 	creator     JID
-	keyPrint    string
-	lockedUntil time.Time
-	conf        RoomConfig
-	end         *RoomDestroyed
+	// conf is never written to, but replaced: rooms with the defaults of their
+	// Template share those.
+	conf *RoomConfig
 
-	persons  index[JID, *person]    // by bare JID, or by domain
-	reserved index[string, *person] // by comparison key of the nick
-	owners   int                    // persons who are Owner
+	persons index[JID, *person] // by bare JID, or by domain
+	owners  int                 // persons who are Owner
 	// remembered counts the persons who are there for what the room knows of them,
 	// whether inside or not.
 	remembered int
-	requests   []*RegistrationRequested // to register, in the order of asking
 	lists      listCache
 
-	occupants                 []*occupant              // in the order of joining
-	nicks                     index[string, *occupant] // by comparison key
-	sessions                  index[JID, *session]     // by full JID
-	lastOccupant, lastSession uint32
+	occupants []*occupant // in the order of joining
+	// nicks has them by comparison key; nil as long as they are few.
+	nicks map[string]*occupant
 
 	subject  *entry
 	archived history // in the order of speaking
 	kept     history // the same for what is not archived
+
+	more *rarities // nil for none
+}
+
+// rarities are what most rooms have nothing of.
+type rarities struct {
+	end *RoomDestroyed
+
+	reserved index[string, reservation] // by comparison key of the nick
+	requests []*RegistrationRequested   // to register, in the order of asking
 
 	voiceAsked []voiceAsked  // in the order of asking
 	invites    []*InviteSent // open invitations, the one that expires first in front
@@ -66,12 +76,36 @@ type state struct {
 	privates ring[private] // the last private messages, bounded by Config.Limits
 	// spent is until when a person's share of Config.Rates is used up. What lies in
 	// the past means nothing; it is swept out when there are spentSweep entries.
-	spent      index[rateKey, time.Time]
+	spent      index[rateKey, spending]
 	spentSweep int
-
-	// shape counts the changes that recipient lists cannot follow by appending.
-	shape uint64
 }
+
+// rare is what a room has of rarities, to be read.
+func (s *state) rare() (r rarities) {
+	if s.more != nil {
+		r = *s.more
+	}
+	return r
+}
+
+// reservedBy finds who has reserved a nick, by its key.
+func (s *state) reservedBy(key string) (*person, bool) {
+	reserved := s.rare().reserved
+	x, ok := reserved.get(key)
+	return x.person, ok
+}
+
+// instant is a time as a room remembers it: milliseconds since the year 1, so that
+// zero is the zero time.
+type instant int64
+
+const unixYear1 = -62135596800000 // in Unix time
+
+func instantOf(t time.Time) instant { return instant(t.UnixMilli() - unixYear1) }
+
+func (i instant) time() time.Time { return time.UnixMilli(int64(i) + unixYear1).UTC() }
+
+func (i instant) stamp() Stamp { return Stamp{i.time()} }
 
 // person is somebody whom the room remembers or who is inside, or a whole
 // domain. Who has nothing to remember and is not inside is not kept.
@@ -79,30 +113,59 @@ type person struct {
 	real JID // bare; read in visibility.go only
 	aff  Affiliation
 	// voice is the stored role of somebody without affiliation (§5.1).
-	voice     Role
-	nick, key string // reserved
-	reason    string // of the affiliation
-	occupants []*occupant
+	voice Role
 	// vouched says that he counts as owner while he is inside (Config.IsOwner).
 	vouched bool
+	notes   *notes    // nil for none
+	first   *occupant // of his, in the order of joining
 }
+
+// notes are what the room knows of few people.
+type notes struct {
+	nick, key string // reserved
+	reason    string // of the affiliation
+}
+
+// noted is what a person's notes say, to be read.
+func (p *person) noted() (n notes) {
+	if p.notes != nil {
+		n = *p.notes
+	}
+	return n
+}
+
+// nick is what the person has reserved, "" for nothing.
+func (p *person) nick() string { return p.noted().nick }
+
+// occupants lists those of a person, in the order of joining.
+func (p *person) occupants() []*occupant {
+	var list []*occupant
+	for o := p.first; o != nil; o = o.sibling {
+		list = append(list, o)
+	}
+	return list
+}
+
+// inside reports whether somebody has an occupant in the room.
+func (p *person) inside() bool { return p.first != nil }
 
 // remembered reports whether the room knows something of a person beyond that he
 // is inside.
 func (p *person) remembered() bool {
-	return p.aff != None || p.voice != NoRole || p.nick != ""
+	return p.aff != None || p.voice != NoRole || p.nick() != ""
 }
 
-func (p *person) forgettable() bool { return !p.remembered() && len(p.occupants) == 0 }
+func (p *person) forgettable() bool { return !p.remembered() && !p.inside() }
 
 // occupant is a nick with a role.
 type occupant struct {
 	num       uint32
+	role      Role
 	nick, key string
 	id        string // XEP-0421
-	role      Role
 	person    *person
-	sessions  []*session // in the order of joining; none for a puppet of the host
+	sibling   *occupant // the next of the same person
+	first     *session  // in the order of joining; none for a puppet of the host
 	// front is the session whose presence is the occupant's: the one that spoke
 	// of its presence last. A puppet has one without a number here, which nothing is
 	// ever sent to.
@@ -116,8 +179,18 @@ type session struct {
 	spoke   uint32 // higher than that of the occupant's sessions who spoke earlier
 	real    JID    // full; read in visibility.go only
 	occ     *occupant
-	lang    string // of what the client says in its presence, and
-	payload string // what it says, canonical
+	next    *session // of the same occupant
+	lang    string   // of what the client says in its presence, and
+	payload string   // what it says, canonical
+}
+
+// sessions counts those of an occupant.
+func (o *occupant) sessions() int {
+	n := 0
+	for ses := o.first; ses != nil; ses = ses.next {
+		n++
+	}
+	return n
 }
 
 // private is a private message that may still come back as an error: who sent
@@ -169,15 +242,43 @@ func (s *state) ownAffiliation(j JID) Affiliation {
 // reasonOf is the reason that was given for somebody's affiliation.
 func (s *state) reasonOf(j JID) string {
 	if p, ok := s.persons.get(j); ok {
-		return p.reason
+		return p.noted().reason
 	}
 	return ""
+}
+
+// nick finds an occupant by the comparison key of his nick.
+func (s *state) nick(key string) (*occupant, bool) {
+	if s.nicks != nil {
+		o, ok := s.nicks[key]
+		return o, ok
+	}
+	for _, o := range s.occupants {
+		if o.key == key {
+			return o, true
+		}
+	}
+	return nil, false
+}
+
+// session finds who is inside by his full JID.
+func (s *state) session(j JID) (*session, bool) {
+	if p, ok := s.persons.get(j.Bare()); ok {
+		for o := p.first; o != nil; o = o.sibling {
+			for ses := o.first; ses != nil; ses = ses.next {
+				if ses.jid() == j {
+					return ses, true
+				}
+			}
+		}
+	}
+	return nil, false
 }
 
 // occupantByNick finds who is addressed by a nick. It is the exact display form
 // that addresses, though the comparison key decides conflicts.
 func (s *state) occupantByNick(nick, key string) *occupant {
-	if o, ok := s.nicks.get(key); ok && o.nick == nick {
+	if o, ok := s.nick(key); ok && o.nick == nick {
 		return o
 	}
 	return nil
@@ -186,7 +287,7 @@ func (s *state) occupantByNick(nick, key string) *occupant {
 // goesBy reports whether an address is that of an occupant: the person's or a
 // session's.
 func (o *occupant) goesBy(j JID) bool {
-	for _, ses := range o.sessions {
+	for ses := o.first; ses != nil; ses = ses.next {
 		if ses.jid() == j {
 			return true
 		}
@@ -209,7 +310,7 @@ func (s *state) occupantIndex(num uint32) (int, bool) {
 // sessionByNumber finds a session by the number that relayed ids know it by.
 func (s *state) sessionByNumber(num uint32) *session {
 	for _, o := range s.occupants {
-		for _, ses := range o.sessions {
+		for ses := o.first; ses != nil; ses = ses.next {
 			if ses.num == num {
 				return ses
 			}

@@ -32,7 +32,9 @@ func (t *Template) New(room JID) (*Room, error) {
 	if room.IsZero() || !room.IsBare() || room.Local() == "" {
 		return nil, fmt.Errorf("%w: Room must be a bare JID with a localpart", ErrConfig)
 	}
-	return &Room{cfg: &t.cfg, jid: room}, nil
+	r := &Room{cfg: &t.cfg, jid: room}
+	r.st.begin()
+	return r, nil
 }
 
 // Restore rebuilds the room at an address, as [Restore] does.

@@ -22,7 +22,7 @@ func (r *Room) Deadline() time.Time {
 		return time.Time{}
 	}
 	if s.deserted() {
-		return s.at
+		return s.at.time()
 	}
 	var due time.Time
 	soonest := func(at time.Time) {
@@ -30,16 +30,17 @@ func (r *Room) Deadline() time.Time {
 			due = at
 		}
 	}
-	if s.life == Locked && s.lockedUntil != never {
-		soonest(s.lockedUntil)
+	if s.life == Locked && s.lockedUntil.time() != never {
+		soonest(s.lockedUntil.time())
 	}
-	if len(s.invites) > 0 {
-		soonest(s.invites[0].Expires.Time)
+	rare := s.rare()
+	if len(rare.invites) > 0 {
+		soonest(rare.invites[0].Expires.Time)
 	}
-	for _, a := range s.asks {
+	for _, a := range rare.asks {
 		soonest(a.Deadline.Time)
 	}
-	for _, b := range s.requests {
+	for _, b := range rare.requests {
 		if !b.Deadline.IsZero() {
 			soonest(b.Deadline.Time)
 		}
@@ -65,7 +66,7 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	if !s.alive() {
 		return fx, nil
 	}
-	unconfigured := s.life == Locked && !s.lockedUntil.After(t.now)
+	unconfigured := s.life == Locked && !s.lockedUntil.time().After(t.now)
 	if s.deserted() || unconfigured && r.cfg.EndUnconfigured {
 		t.destroy(&RoomDestroyed{})
 		t.commit()

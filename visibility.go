@@ -107,7 +107,7 @@ func (s *state) whose(b *PresenceChanged) *occupant {
 	if b.Occupant != 0 {
 		return s.puppetOf(b.Occupant, b.JID)
 	}
-	if ses, ok := s.sessions.get(b.JID); ok {
+	if ses, ok := s.session(b.JID); ok {
 		return ses.occ
 	}
 	return nil
@@ -118,7 +118,7 @@ func (s *state) mover(b *Renamed) *session {
 	if o := s.puppetOf(b.From, b.JID); o != nil {
 		return o.front
 	}
-	ses, _ := s.sessions.get(b.JID)
+	ses, _ := s.session(b.JID)
 	return ses
 }
 
@@ -155,9 +155,10 @@ func (w *xmlWriter) listedPerson(p *person) {
 	w.start("item", "")
 	w.attr("affiliation", p.aff.String())
 	w.realJID(p.real)
-	w.attrIf("nick", p.nick)
-	if p.reason != "" {
-		w.element("reason", "", p.reason)
+	n := p.noted()
+	w.attrIf("nick", n.nick)
+	if n.reason != "" {
+		w.element("reason", "", n.reason)
 	}
 	w.end()
 }
@@ -227,7 +228,7 @@ func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
 // concernsPresent reports whether a change of affiliation was told by a presence
 // already: that of an occupant, or of one who was put out in the same step.
 func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
-	if p, ok := t.r.st.persons.get(b.JID); ok && len(p.occupants) > 0 {
+	if p, ok := t.r.st.persons.get(b.JID); ok && p.inside() {
 		return true
 	}
 	for _, ev := range events {

@@ -36,7 +36,7 @@ func (t *turn) formToRoom() *StanzaError {
 // voiceForm decides on a request for voice, or on a moderator's verdict on one.
 func (t *turn) voiceForm(x *node) *StanzaError {
 	a := t.actor()
-	ses, inside := t.r.st.sessions.get(t.in.from)
+	ses, inside := t.r.st.session(t.in.from)
 	if !inside && a.role < Moderator {
 		return refuse(NotAcceptable, "7.13", "you are not in the room")
 	}
@@ -71,8 +71,9 @@ func (t *turn) requestVoice(ses *session) *StanzaError {
 		return refuse(RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := 0
-	for i := range s.voiceAsked {
-		v := &s.voiceAsked[i]
+	asked := s.rare().voiceAsked
+	for i := range asked {
+		v := &asked[i]
 		if !s.waitsForVoice(v, t.now) {
 			continue
 		}

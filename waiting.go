@@ -8,7 +8,7 @@ package muc
 func (t *turn) askJoin(q JoinRequest) *StanzaError {
 	r, in := t.r, t.in
 	others := 0
-	for _, a := range r.st.asks {
+	for _, a := range r.st.rare().asks {
 		if a.Join == nil || a.JID != in.from {
 			others++
 		}

@@ -181,7 +181,7 @@ import "maps"
 
 type sampleMap map[string]int
 
-func _[M ~map[string]int](m map[string]int, n sampleMap, o M, x *index[string, int], list []int) {
+func _[M ~map[string]int](m map[string]int, n sampleMap, o M, x *index[rateKey, spending], list []int) {
 	for range m { // breach
 	}
 	for k := range n { // breach

@@ -86,29 +86,33 @@ func _(t *turn, r *Room, s *state, p *person, o *occupant, ses *session, e *entr
 	*p = *o.person // breach
 	r.st = state{} // breach
 	s.occupants[0] = o // breach
-	s.asks[0].ID = "z" // breach
+	s.more.asks[0].ID = "z" // breach
+	s.rare().asks[0].ID = "z" // breach
+	s.more.spent.drop(rateKey{}) // breach
+	s.more = nil // breach
 	for _, s.lastSession = range []uint32{1} { // breach
 	}
 }
 
 func _(r *Room, s *state, o *occupant) {
 	s.occupants = append(s.occupants, o) // breach
-	_ = append(s.requests[:0], nil) // breach
-	_ = append(s.invites, nil) // breach
-	_ = append(s.invites[:1:1], nil)
+	_ = append(s.more.requests[:0], nil) // breach
+	_ = append(s.more.invites, nil) // breach
+	_ = append(s.more.invites[:1:1], nil)
 	copy(s.occupants, s.occupants[1:]) // breach
-	clear(o.sessions) // breach
-	_ = slices.Delete(o.sessions, 0, 1) // breach
-	slices.Reverse(s.requests) // breach
-	sort.Slice(s.requests, nil) // breach
+	o.first = nil // breach
+	o.first.next = nil // breach
+	_ = slices.Delete(s.occupants, 0, 1) // breach
+	slices.Reverse(s.more.requests) // breach
+	sort.Slice(s.more.requests, nil) // breach
 	s.archived.shift() // breach
 	s.kept.push(*s.subject, 1) // breach
 	s.kept.drop(nil) // breach
 	s.archived.at(0).seq = 1 // breach
 	_ = s.archived.len()
-	s.persons.put(JID{}, nil) // breach
-	s.nicks.drop(o.key) // breach
-	_, _ = s.nicks.get(o.key)
+	s.persons.put(nil) // breach
+	delete(s.nicks, o.key) // breach
+	_, _ = s.persons.get(JID{})
 	_ = slices.Contains(s.occupants, o)
 	_ = o.presence
 	o.presence.drop()
@@ -116,16 +120,16 @@ func _(r *Room, s *state, o *occupant) {
 }
 
 func _(s *state, r *Room) {
-	c := &s.conf
+	c := s.conf
 	c.Name = "x" // breach
 	list := s.occupants
 	list[0] = nil // breach
 	sampleSpoil(list) // breach
-	sampleRename(&s.conf) // breach
-	_ = sampleName(&s.conf)
-	_ = passwordFlag.get(&s.conf)
-	_ = passwordFlag.set(&s.conf, nil) // breach
-	for _, a := range s.asks {
+	sampleRename(s.conf) // breach
+	_ = sampleName(s.conf)
+	_ = passwordFlag.get(s.conf)
+	_ = passwordFlag.set(s.conf, nil) // breach
+	for _, a := range s.rare().asks {
 		a.IQ = "" // breach
 	}
 	for e := range s.kept.all() {
@@ -135,12 +139,12 @@ func _(s *state, r *Room) {
 	last.sub = 2 // breach
 	lent := sampleLend(s)
 	lent[0] = nil // breach
-	conf := s.conf
+	conf := *s.conf
 	conf.Name = "x"
 	sampleRename(&conf)
 	spoil, look := func(c *RoomConfig) { c.Name = "" }, func(c *RoomConfig) string { return c.Name }
-	spoil(&s.conf) // breach
-	_ = look(&s.conf)
+	spoil(s.conf) // breach
+	_ = look(s.conf)
 	_ = &person{} // breach
 	_ = &Room{st: state{}} // breach
 	_ = &Room{st: *s} // breach
@@ -157,6 +161,7 @@ func sampleLend(s *state) []*occupant { return s.occupants[1:] }
 var applyDoors = map[string][]string{
 	"apply": {"commit", "Apply"},
 	"load":  {"Restore"},
+	"begin": {"New"},
 }
 
 // checkApplyDoors keeps the parts of apply from being called one by one.
