@@ -122,8 +122,8 @@ func readRows(t *testing.T) []*row {
 		require.True(t, len(fields) == 5 && rowID.MatchString(r.id) && r.section != "" && r.what != "" &&
 			!strings.Contains(line, "|"), "%s:%d is no row", rowsFile, i+1)
 		why, isNo := strings.CutPrefix(r.status, "no: ")
-		require.True(t, r.status == "" || r.status == "service" || isNo && why != "",
-			"%s:%d: a status is empty, `service` or `no: why`", rowsFile, i+1)
+		require.True(t, r.status == "" || isNo && why != "",
+			"%s:%d: a status is empty or `no: why`", rowsFile, i+1)
 		rows = append(rows, r)
 	}
 	return rows
@@ -181,10 +181,9 @@ func conformance(rows []*row) []byte {
 	var b bytes.Buffer
 	b.WriteString(`# Conformance
 
-What the room does, row by row, and the script or test that shows it. A row
-without a script or test that would fail without it says no. The section is that
-of XEP-0045 if no other document is named. "service" marks what is not a matter
-of one room.
+What rooms and the service around them do, row by row, and the script or test
+that shows it. A row without a script or test that would fail without it says no.
+The section is that of XEP-0045 if no other document is named.
 
 This file is generated: rows stand in [rows.tsv](rows.tsv), scripts name theirs
 in a header line ` + "`# rows: C21, K7`" + `, tests in a line of their doc comment
@@ -192,11 +191,11 @@ in a header line ` + "`# rows: C21, K7`" + `, tests in a line of their doc comme
 
     go test -run TestConformance -update .
 
-| Group | Rows | Yes | No | Service |
-|---|---|---|---|---|
+| Group | Rows | Yes | No |
+|---|---|---|---|
 `)
 	for _, g := range groups {
-		var yes, no, service, all int
+		var yes, no, all int
 		for _, r := range rows {
 			if r.id[:1] != g.letter {
 				continue
@@ -205,13 +204,11 @@ in a header line ` + "`# rows: C21, K7`" + `, tests in a line of their doc comme
 			switch r.verdict() {
 			case "yes":
 				yes++
-			case "service":
-				service++
 			default:
 				no++
 			}
 		}
-		fmt.Fprintf(&b, "| %s %s | %d | %d | %d | %d |\n", g.letter, g.title, all, yes, no, service)
+		fmt.Fprintf(&b, "| %s %s | %d | %d | %d |\n", g.letter, g.title, all, yes, no)
 	}
 	for _, g := range groups {
 		fmt.Fprintf(&b, "\n## %s. %s\n\n| Row | Section | What | Built | Shown by |\n|---|---|---|---|---|\n", g.letter, g.title)

@@ -12,18 +12,20 @@ import (
 // requests are what the domain itself answers, by the namespace of the payload.
 var requests = map[string]struct {
 	tag    string
+	typ    string
 	answer func(s *Service, in *incoming, query *etree.Element) (*reply, *muc.StanzaError)
 }{
-	nsDiscoInfo:  {"query", (*Service).info},
-	nsDiscoItems: {"query", (*Service).items},
-	nsPing:       {"ping", (*Service).ping},
-	nsUnique:     {"unique", (*Service).unique},
-	nsVersion:    {"query", (*Service).version},
-	nsVCard:      {"vCard", (*Service).vCard},
+	nsDiscoInfo:  {"query", "get", (*Service).info},
+	nsDiscoItems: {"query", "get", (*Service).items},
+	nsPing:       {"ping", "get", (*Service).ping},
+	nsUnique:     {"unique", "get", (*Service).unique},
+	nsVersion:    {"query", "get", (*Service).version},
+	nsVCard:      {"vCard", "get", (*Service).vCard},
+	nsCommands:   {"command", "set", (*Service).command},
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{nsMUC, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard}
+var features = []string{nsMUC, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard, nsCommands}
 
 // answer answers what is addressed to the domain itself. Presence is none of its
 // business, and messages have nobody to read them.
@@ -41,7 +43,7 @@ func (s *Service) answer(in *incoming) {
 	switch {
 	case in.id == "" || query == nil || len(in.el.ChildElements()) != 1 || in.typ != "get" && in.typ != "set":
 		s.refuse(in, &muc.StanzaError{Condition: muc.BadRequest, Section: "RFC 6120 §8.2.3"})
-	case !known || query.Tag != r.tag || in.typ != "get" || !s.offers(ns):
+	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(ns):
 		s.refuse(in, unknown)
 	default:
 		reply, e := r.answer(s, in, query)
@@ -61,14 +63,16 @@ func (s *Service) offers(ns string) bool {
 		return s.cfg.RoomName == nil || s.cfg.RoomName(uniqueName()) == nil
 	case nsVersion:
 		return s.cfg.Software != nil
+	case nsCommands:
+		return s.cfg.Admin != nil
 	}
 	return true
 }
 
 // info tells what the service is (XEP-0045 §6.2).
 func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
-	if query.SelectAttrValue("node", "") != "" {
-		return nil, noNode()
+	if node := query.SelectAttrValue("node", ""); node != "" {
+		return s.commandInfo(in, node)
 	}
 	r := in.result()
 	answer := child(r.el, nsDiscoInfo, "query")
@@ -90,8 +94,8 @@ func noNode() *muc.StanzaError {
 
 // items lists the public rooms (XEP-0045 §6.3), in pages (XEP-0059).
 func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
-	if query.SelectAttrValue("node", "") != "" {
-		return nil, noNode()
+	if node := query.SelectAttrValue("node", ""); node != "" {
+		return s.commandItems(in, node)
 	}
 	ask, e := readPage(query, s.cfg.Limits.Page)
 	if e != nil {

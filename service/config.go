@@ -31,20 +31,21 @@ type Config struct {
 	// Store keeps the rooms. Required; for rooms that end with the process it is
 	// new(Memory).
 	Store Store
-	// Deliver sends a stanza to each address of its To, in the order of calls.
-	// Required.
+	// Deliver sends a stanza to each address of its To. Required.
 	//
-	// It is called in order for what one room says, and never twice at once for one
-	// room; for different rooms it is called by several goroutines. It may block: then this
-	// room waits, and takes no more stanzas than its queue holds, and the others go on. What it cannot send is
-	// lost; of a session that is gone tell [Service.Vanished]. It must
-	// not call the service for the same room and wait for it. The context ends when
-	// [Service.Shutdown] gives up.
+	// What a room says comes in order, one call after the other; different rooms call
+	// it at the same time. A Deliver that blocks holds up its own room: that takes no
+	// more stanzas than its queue holds, and the others go on. Answers of the domain
+	// itself, and refusals of what finds no place in a queue, come from within
+	// [Service.Handle].
+	//
+	// What it cannot send is lost; if that is because a session is gone, tell
+	// [Service.Vanished]. It must not call the service for the same room and wait for
+	// it. The context ends when [Service.Shutdown] is over.
 	Deliver func(ctx context.Context, s Stanza)
-	// Ask is given what rooms ask of the host, after what has to be stored is
-	// stored. It is called like Deliver. The answer is given later, by Do(ctx, room,
-	// muc.Answer{…}), from another goroutine. Nil answers nothing: what rooms ask
-	// then is refused when its time is up.
+	// Ask is given what rooms ask of the host, and is called like Deliver. The answer
+	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine. Nil
+	// answers nothing: what rooms ask then is refused when its time is up.
 	Ask func(ctx context.Context, room muc.JID, ask muc.Ask)
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
@@ -97,12 +98,12 @@ type Stanza interface {
 // Limits bound what a service holds and does at once. A zero field has the default
 // that its comment names.
 type Limits struct {
-	// Rooms in memory: 200000. When so many are there, those in which nobody is
-	// make place; when there are none, joins and other stanzas to further
-	// rooms are refused with resource-constraint.
-	Rooms int
-	// RoomQueue is how many stanzas wait for one room: 1000. Further ones are refused with
+	// Rooms in memory: 200000. When so many are there, those in which nobody is make
+	// place; when there are none, stanzas to further rooms are refused with
 	// resource-constraint.
+	Rooms int
+	// RoomQueue is how many stanzas wait for one room: 1000. Further ones are refused
+	// with resource-constraint, as are those beyond SenderShare and SenderQueue.
 	RoomQueue int
 	// SenderShare is how many of them are of one person: 50.
 	SenderShare int

@@ -14,7 +14,8 @@ import (
 //
 // Errors are those of [muc.Room.Do], [ErrClosed], a [*muc.StanzaError] with
 // resource-constraint if there is no place for another room in memory, or that of
-// the store. When the context ends first, its error is returned, and the room may still do it.
+// the store. When the context ends first, its error is returned, and the room may
+// still do it.
 func (s *Service) Do(ctx context.Context, room muc.JID, cmd muc.Command) (muc.Effects, error) {
 	return s.wait(ctx, room, command(cmd))
 }

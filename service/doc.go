@@ -3,10 +3,9 @@
 // A host gives it the stanzas that are addressed to the domain ([Service.Handle])
 // and gets what is to be sent ([Config.Deliver]). The service finds the room,
 // loads it from a [Store] when it is needed and puts it aside when nobody is
-// inside, makes its events durable before anything that they say goes out, keeps
-// the time for all rooms, and answers what is asked of the domain itself: who
-// you are, which rooms there are (XEP-0045 §6.2, §6.3), a name that no room has
-// (XEP-0307).
+// inside, makes its events durable before anything of them goes out, keeps the
+// time for all rooms, and answers what is asked of the domain itself: what it is,
+// which rooms there are (XEP-0045 §6.2, §6.3), a name that no room has (XEP-0307).
 //
 // # Rooms do not wait for each other
 //
@@ -21,20 +20,22 @@
 //
 // Every queue has an end ([Limits]). A stanza that finds no place is refused with
 // resource-constraint, of type wait, and nothing has changed. One person has a
-// share of each room's queue and of all queues together, so a flood from one
-// is refused to that one. What nobody can be refused (goodbyes,
-// errors, answers) has as much place again. A Deliver that blocks holds up its own
-// room only.
+// share of each room's queue and of all queues together, so a flood from one is
+// refused to that one. What it would not help to refuse (goodbyes, errors, answers)
+// has as much place again. A Deliver that blocks holds up its own room only.
 //
 // # When something fails
 //
 // Where a store does not take what became of a room, nothing of it goes out. The
-// senders are told internal-server-error, those inside that they are out
-// (332), and the room is made again from what is stored when it is next
-// needed. A room that cannot be read answers internal-server-error; what is stored of it
-// stays as it is, and it is tried again after a minute. A stanza that makes a room panic is a fault of the
-// library; the service takes it like a failed store, so that it is that room's
-// alone.
+// senders are told internal-server-error, those inside that they are out (332),
+// and the room is made again from what is stored when it is next needed.
+//
+// A room that cannot be read answers internal-server-error. What is stored of it
+// stays as it is, and reading it is tried again after a minute.
+//
+// A stanza that makes a room panic is a fault of the library, and a hook that
+// panics one of the host. The service takes either like a failed store, so that it
+// is that room's alone.
 //
 // After a restart rooms are there when somebody needs them, with nobody inside.
 // Temporary rooms, and those that were never configured, have ended.

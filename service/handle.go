@@ -12,8 +12,8 @@ import (
 // Handle takes a stanza off the wire that is addressed to the domain, to a room or
 // to somebody in one, with a `from` that the host vouches for, and returns at
 // once: a room answers when its turn comes, by Config.Deliver. What is addressed
-// to the domain itself is answered before Handle returns. The element belongs to the service from now
-// on and must not be changed.
+// to the domain itself is answered before Handle returns. The element belongs to
+// the service from now on and must not be changed.
 //
 // Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza],
 // [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the

@@ -186,9 +186,11 @@ func refused(t *testing.T, el *etree.Element, condition, typ string) {
 }
 
 // bodies are the texts of messages that somebody was sent.
-func (h *host) bodies(who string) []string {
+func (h *host) bodies(who string) []string { return bodiesIn(h.got(who)) }
+
+func bodiesIn(stanzas []*etree.Element) []string {
 	var list []string
-	for _, el := range h.got(who) {
+	for _, el := range stanzas {
 		if b := el.SelectElement("body"); b != nil && el.SelectAttrValue("type", "") == "groupchat" {
 			list = append(list, b.Text())
 		}

@@ -65,7 +65,8 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 	return nil
 }
 
-// enqueue gives a room something to do: a stanza, if there is place for it, or what the host wants.
+// enqueue gives a room something to do: a stanza, if there is place for it, or what
+// the host wants.
 func (s *Service) enqueue(jid muc.JID, c call) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

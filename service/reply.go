@@ -85,6 +85,16 @@ func child(parent *etree.Element, ns, tag string) *etree.Element {
 	return el
 }
 
+// childNamed finds a child, nil for none.
+func childNamed(parent *etree.Element, ns, tag string) *etree.Element {
+	for _, el := range parent.ChildElements() {
+		if el.Tag == tag && el.NamespaceURI() == ns {
+			return el
+		}
+	}
+	return nil
+}
+
 // refuse tells the sender of a stanza that it is refused, unless it is one that
 // must not be answered.
 func (s *Service) refuse(in *incoming, e *muc.StanzaError) {

@@ -31,12 +31,7 @@ const (
 // readPage reads what page a query asks for, of so many items at the most.
 func readPage(query *etree.Element, most int) (pageRequest, *muc.StanzaError) {
 	p := pageRequest{max: most}
-	var set *etree.Element
-	for _, el := range query.SelectElements("set") {
-		if el.NamespaceURI() == nsRSM {
-			set = el
-		}
-	}
+	set := childNamed(query, nsRSM, "set")
 	if set == nil {
 		return p, nil
 	}

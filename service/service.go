@@ -44,7 +44,7 @@ type Service struct {
 	drained  chan struct{} // closed when the last room has done its last work
 }
 
-// New starts a service over a store. It reads the list of rooms and loads those that
+// New starts a service over a store. It reads the list of rooms, and loads those that
 // want something now: temporary rooms, which end, and those whose time has come.
 // The context bounds the start only. The error wraps [ErrConfig] or
 // [muc.ErrConfig], or is the store's.
@@ -142,9 +142,9 @@ func (s *Service) Stats() Stats {
 
 // Shutdown stops the service: nothing is taken any more ([ErrClosed]), what waits is
 // done, everybody is put out with status 332 and the reason (XEP-0045 §11.2), and
-// rooms are stored as snapshots. Rooms stay as they are; [New] over the same
-// store has them again. When the context ends before that, the rest is given up, without
-// loss of what was stored, and its error is returned.
+// rooms are stored as snapshots. Rooms stay as they are; [New] over the same store
+// has them again. When the context ends before that, the rest is given up, its error
+// is returned, and nothing is lost of what was stored.
 func (s *Service) Shutdown(ctx context.Context, reason string) error {
 	s.mu.Lock()
 	if !s.closing {

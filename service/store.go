@@ -18,20 +18,19 @@ var ErrConflict = errors.New("service: the store holds other events of this room
 // Package storetest has the tests that every store should pass.
 type Store interface {
 	// Append stores batches of different rooms, never two of one room. One call is
-	// atomic: all of it is stored, or nothing. An error that is one room's alone is
-	// no reason to hurry: the service then tries the batches one by one. A batch
-	// whose After does not fit is an [ErrConflict].
-	//
-	// A context that ends is a reason to return an error, not to store half.
+	// atomic: all of it is stored, or nothing; also when the context ends. A batch
+	// whose After does not fit is an [ErrConflict]. After an error the service tries
+	// the batches one by one, so that one room does not harm the others.
 	Append(ctx context.Context, batches []Batch) error
 	// Load reads what is stored of a room; nothing is stored of a room that nobody
 	// has appended to, or that is gone, and that is no error. What is stored but
 	// cannot be read is an error that wraps [muc.ErrCorrupt] or is a
 	// [*muc.UnknownEventError]; the service leaves such a room alone.
 	Load(ctx context.Context, room muc.JID) (Saved, error)
-	// List reads the entries of at most limit rooms, sorted by the text of the address,
-	// beginning after that address; the zero JID is before all. An empty list is the end. It
-	// must not read events or snapshots: it is called for all rooms at the start.
+	// List reads the entries of at most limit rooms, sorted by the bytes of the
+	// address, beginning after the given one; the zero JID is before all. An empty
+	// list is the end. It must not read events or snapshots: it is called for all
+	// rooms at the start.
 	List(ctx context.Context, after muc.JID, limit int) ([]Entry, error)
 }
 
@@ -50,8 +49,8 @@ type Batch struct {
 	Snapshot []byte
 	// Entry describes the room after Events, in place of the entry before it.
 	Entry Entry
-	// Gone says that the room has ended and leaves nothing: after Events nothing is stored of it,
-	// no entry either, and a new room may be made at its address. Rooms that leave a
+	// Gone says that the room has ended and leaves nothing: events, snapshot and entry
+	// are deleted, and a new room may be made at its address. Rooms that leave a
 	// tombstone stay.
 	Gone bool
 }
@@ -80,8 +79,8 @@ type Entry struct {
 	// Public says that the room stands in the service's list of rooms.
 	Public bool
 	// Lasting says that the room is there after a restart although nobody is inside:
-	// a persistent room, or the tombstone of one. The others have ended then, which the service sees to when
-	// it starts.
+	// a persistent room, or the tombstone of one. The others have ended then, which
+	// the service sees to when it starts.
 	Lasting bool
 	// Due is when the room wants to be woken, zero for never; to the millisecond.
 	Due time.Time

@@ -1,0 +1,147 @@
+package service
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// Announce says something to everybody who is inside somewhere: each of these rooms
+// says it, as itself. It returns how many rooms have it to say, without waiting for
+// them. A text in which nothing stands is a [*muc.StanzaError]; other errors are
+// [ErrClosed] and that of the context.
+func (s *Service) Announce(ctx context.Context, text string) (rooms int, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	if strings.TrimSpace(text) == "" {
+		return 0, &muc.StanzaError{Condition: muc.BadRequest, Text: "there is nothing to announce"}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return 0, ErrClosed
+	}
+	for _, r := range s.rooms {
+		if r.people > 0 {
+			s.add(r, call{run: command(muc.Say{Body: text})})
+			rooms++
+		}
+	}
+	return rooms, nil
+}
+
+func (s *Service) isAdmin(who muc.JID) bool { return s.cfg.Admin != nil && s.cfg.Admin(who) }
+
+// command carries out a command of administrators (XEP-0050). There is one: an
+// announcement to all rooms (XEP-0133 §4.23). Nothing of it is remembered between
+// its two steps.
+func (s *Service) command(in *incoming, asked *etree.Element) (*reply, *muc.StanzaError) {
+	if asked.SelectAttrValue("node", "") != nsAnnounce {
+		return nil, noNode()
+	}
+	if !s.isAdmin(in.from) {
+		return nil, &muc.StanzaError{Condition: muc.Forbidden, Text: "only administrators of the service announce"}
+	}
+	r := in.result()
+	answer := child(r.el, nsCommands, "command")
+	answer.CreateAttr("node", nsAnnounce)
+	session := asked.SelectAttrValue("sessionid", "")
+	if session == "" {
+		session = rand.Text()
+	}
+	answer.CreateAttr("sessionid", session)
+	form := childNamed(asked, nsData, "x")
+	switch action := asked.SelectAttrValue("action", "execute"); {
+	case action == "cancel":
+		answer.CreateAttr("status", "canceled")
+	case action != "execute" && action != "complete":
+		return nil, badCommand("malformed-action", "there is no such action here")
+	case form == nil && action == "execute":
+		answer.CreateAttr("status", "executing")
+		answer.CreateElement("actions").CreateElement("complete")
+		writeAnnounceForm(answer)
+	default:
+		if _, err := s.Announce(s.ctx, announcement(form)); err != nil {
+			return nil, badCommand("bad-payload", "there is nothing to announce")
+		}
+		answer.CreateAttr("status", "completed")
+	}
+	return r, nil
+}
+
+func badCommand(condition, text string) *muc.StanzaError {
+	return &muc.StanzaError{Condition: muc.BadRequest, Text: text, Section: "XEP-0050 §4.4",
+		App: muc.AppCondition{Space: nsCommands, Local: condition}}
+}
+
+func writeAnnounceForm(parent *etree.Element) {
+	form := child(parent, nsData, "x")
+	form.CreateAttr("type", "form")
+	form.CreateElement("title").SetText("An announcement to all rooms")
+	field := form.CreateElement("field")
+	field.CreateAttr("type", "hidden")
+	field.CreateAttr("var", "FORM_TYPE")
+	field.CreateElement("value").SetText(nsAdmin)
+	field = form.CreateElement("field")
+	field.CreateAttr("type", "text-multi")
+	field.CreateAttr("var", "announcement")
+	field.CreateAttr("label", "Announcement")
+	field.CreateElement("required")
+}
+
+// announcement is the text in a form that was submitted, empty for none.
+func announcement(form *etree.Element) string {
+	if form == nil {
+		return ""
+	}
+	var lines []string
+	for _, field := range form.SelectElements("field") {
+		if field.SelectAttrValue("var", "") == "announcement" {
+			for _, value := range field.SelectElements("value") {
+				lines = append(lines, value.Text())
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// commandInfo tells what a node of the commands is (XEP-0050 §2.2).
+func (s *Service) commandInfo(in *incoming, node string) (*reply, *muc.StanzaError) {
+	kind := map[string]string{nsCommands: "command-list", nsAnnounce: "command-node"}[node]
+	if kind == "" || !s.isAdmin(in.from) {
+		return nil, noNode()
+	}
+	r := in.result()
+	answer := child(r.el, nsDiscoInfo, "query")
+	answer.CreateAttr("node", node)
+	identity := answer.CreateElement("identity")
+	identity.CreateAttr("category", "automation")
+	identity.CreateAttr("type", kind)
+	identity.CreateAttr("name", "Announcement to all rooms")
+	for _, ns := range [...]string{nsCommands, nsData} {
+		answer.CreateElement("feature").CreateAttr("var", ns)
+	}
+	return r, nil
+}
+
+// commandItems lists the commands that somebody may use.
+func (s *Service) commandItems(in *incoming, node string) (*reply, *muc.StanzaError) {
+	if node != nsCommands || s.cfg.Admin == nil {
+		return nil, noNode()
+	}
+	r := in.result()
+	answer := child(r.el, nsDiscoItems, "query")
+	answer.CreateAttr("node", node)
+	if s.isAdmin(in.from) {
+		item := answer.CreateElement("item")
+		item.CreateAttr("jid", s.domain.String())
+		item.CreateAttr("node", nsAnnounce)
+		item.CreateAttr("name", "Announcement to all rooms")
+	}
+	return r, nil
+}

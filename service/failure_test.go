@@ -1,0 +1,238 @@
+package service_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+func TestStoreFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar", func(c *muc.RoomConfig) { c.Moderated = false })
+		h.join(romeo, "cellar", "Romeo")
+		h.join(juliet, "cellar", "Juliet")
+		h.say(romeo, "cellar", "stored")
+		h.forget()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.say(romeo, "cellar", "lost")
+
+		got := h.got(romeo)
+		require.Len(t, got, 2)
+		refused(t, got[0], "internal-server-error", "wait")
+		assert.Equal(t, "110 332", statuses(got[1]), text(got[1]))
+		assert.Empty(t, bodiesIn(got))
+		got = h.got(juliet)
+		assert.Empty(t, bodiesIn(got))
+		assert.Equal(t, "110 332", statuses(got[len(got)-1]))
+		assert.Equal(t, 0, h.service.Stats().Occupants)
+		assert.Equal(t, 0, h.service.Stats().Sessions)
+
+		_, err := h.service.Do(t.Context(), at("cellar"), muc.SetSubject{Subject: "x"})
+		require.ErrorIs(t, err, errDisk)
+		got2 := h.ask(romeo, "cellar@chat.example", info)
+		assert.Equal(t, "result", got2.SelectAttrValue("type", ""), "the room is there, and answers what needs no store")
+
+		h.store.failAppends(nil)
+		h.forget()
+		h.join(romeo, "cellar", "Romeo")
+		assert.Equal(t, []string{"stored"}, h.bodies(romeo))
+		h.say(romeo, "cellar", "stored again")
+		assert.Equal(t, []string{"stored again"}, h.bodies(romeo))
+	})
+}
+
+// A request among what was lost gets its one answer, and what must not be answered
+// none.
+func TestStoreFailsForBatch(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.forget()
+		release := h.hold("cellar")
+		h.say(romeo, "cellar", "held")
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.say(romeo, "cellar", "lost")
+		for i, typ := range []string{"get", "set", "result", "error"} {
+			h.send(`<iq type='%s' id='q%d' from='%s' to='cellar@chat.example'><x xmlns='urn:example:no'/></iq>`, typ, i, juliet)
+		}
+		release()
+		synctest.Wait()
+		got := h.got(juliet)
+		require.Len(t, got, 2)
+		for i, el := range got {
+			assert.Equal(t, fmt.Sprint("q", i), el.SelectAttrValue("id", ""))
+			refused(t, el, "internal-server-error", "wait")
+		}
+	})
+}
+
+// A room that cannot be stored does not harm those that are stored with it.
+func TestStoreFailsForOne(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		for _, room := range []string{"first", "bad", "good"} {
+			h.join(romeo, room, "Romeo")
+		}
+		h.forget()
+		held := make(chan struct{})
+		h.store.failAppends(func(batches []service.Batch) error {
+			<-held
+			for _, b := range batches {
+				if b.Room == at("bad") {
+					return errDisk
+				}
+			}
+			return nil
+		})
+		for _, room := range []string{"first", "bad", "good"} {
+			h.say(romeo, room, "to "+room)
+		}
+		before := len(h.store.written())
+		close(held)
+		synctest.Wait()
+		got := h.got(romeo)
+		assert.ElementsMatch(t, []string{"to first", "to good"}, bodiesIn(got))
+		assert.Len(t, h.store.written()[before:], 3, "both together, then each alone")
+		assert.Equal(t, 2, h.service.Stats().Occupants)
+	})
+}
+
+// A temporary room of which nobody is left ends also when the store failed at that
+// moment.
+func TestStoreFailsAtTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.leave(romeo, "cellar", "Romeo")
+		sleep(3 * time.Minute)
+		saved, err := h.store.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		require.NotEmpty(t, saved.Events)
+		assert.Equal(t, 1, h.service.Stats().Rooms, "it tries again")
+		h.store.failAppends(nil)
+		sleep(2 * time.Minute)
+		saved, err = h.store.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		assert.Empty(t, saved)
+		assert.Equal(t, service.Stats{}, h.service.Stats())
+	})
+}
+
+// Two services on one store: the later write of two is refused, nothing is mixed.
+func TestConflict(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		other := newHost(t, func(o *host) { o.config.Store = h.store })
+		other.join(juliet, "cellar", "Juliet")
+		h.say(romeo, "cellar", "first")
+		other.forget()
+		other.say(juliet, "cellar", "lost")
+		refused(t, other.got(juliet)[0], "internal-server-error", "wait")
+		other.join(juliet, "cellar", "Juliet")
+		assert.Equal(t, []string{"first"}, other.bodies(juliet))
+		saved, err := h.store.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		assert.Len(t, payloads(saved), 1)
+	})
+}
+
+func TestCorruptRoom(t *testing.T) {
+	for name, damage := range map[string]error{
+		"corrupt": fmt.Errorf("event 7: %w", muc.ErrCorrupt),
+		"unknown": &muc.UnknownEventError{Type: "levitated", Version: 1},
+		"passing": errDisk,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHost(t, nil)
+				h.lasting("bad")
+				h.lasting("good")
+				h.stop()
+				h.start()
+				before := len(h.store.written())
+				h.store.failLoads(func(room muc.JID) error {
+					if room == at("bad") {
+						return damage
+					}
+					return nil
+				})
+				h.join(romeo, "bad", "Romeo")
+				refused(t, h.only(romeo), "internal-server-error", "wait")
+				loads := len(h.store.loads)
+				refused(t, h.ask(romeo, "bad@chat.example", info), "internal-server-error", "wait")
+				_, err := h.service.Do(t.Context(), at("bad"), muc.Destroy{})
+				require.ErrorIs(t, err, damage)
+				assert.Len(t, h.store.loads, loads, "it is left alone for a while")
+				h.join(romeo, "good", "Romeo")
+				assert.Equal(t, "110", statuses(h.got(romeo)[0]))
+				rooms, _ := h.page("")
+				assert.Equal(t, []string{"bad", "good"}, rooms)
+
+				sleep(90 * time.Second)
+				assert.Len(t, h.store.written(), before, "nothing was written to it")
+				h.store.failLoads(nil)
+				sleep(90 * time.Second)
+				h.join(romeo, "bad", "Romeo")
+				assert.Equal(t, "110", statuses(h.got(romeo)[0]))
+			})
+		})
+	}
+}
+
+// Events that fit no room, or another secret, are damage too.
+func TestDamagedEvents(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.stop()
+		saved, err := h.store.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		h.config.Room.Secret = []byte("not the one that it was, not at all")
+		h.start()
+		h.join(romeo, "cellar", "Romeo")
+		refused(t, h.only(romeo), "internal-server-error", "wait")
+		again, err := h.store.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		assert.Equal(t, saved, again)
+	})
+}
+
+// A room that panics is a fault of the library, and of that room alone.
+func TestPanic(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Room.MaySpeak = func(r muc.SpeakRequest) *muc.StanzaError {
+				if strings.Contains(r.Payload, "boom") {
+					panic("a hook that panics")
+				}
+				return nil
+			}
+		})
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		h.join(juliet, "cellar", "Juliet")
+		h.join(juliet, "garden", "Juliet")
+		h.forget()
+		h.say(romeo, "cellar", "boom")
+		refused(t, h.got(romeo)[0], "internal-server-error", "wait")
+		assert.Equal(t, 1, h.service.Stats().Occupants)
+		assert.NotEmpty(t, h.got(juliet))
+		h.say(juliet, "garden", "quiet here")
+		assert.Equal(t, []string{"quiet here"}, h.bodies(juliet))
+		h.join(romeo, "cellar", "Romeo")
+		h.say(romeo, "cellar", "back")
+		assert.Equal(t, []string{"back"}, h.bodies(romeo))
+	})
+}
