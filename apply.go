@@ -186,7 +186,7 @@ func (s *state) applyDestroyed(b *RoomDestroyed) {
 
 func (s *state) applyPrivate(p private, lim *Limits) {
 	m := s.rarities()
-	m.privates.push(p, lim.Privates+1)
+	*m.privates.push(lim.Privates + 1) = p
 	for m.privates.len() > max(lim.Privates, 0) {
 		m.privates.shift()
 	}

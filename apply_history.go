@@ -10,7 +10,7 @@ type history struct {
 // remember appends a message and forgets the oldest, as far as the bounds are
 // exceeded.
 func (h *history) remember(e entry, lim *Limits) {
-	h.push(e, lim.History+1)
+	*h.push(lim.History + 1) = e
 	h.bytes += e.msg.size()
 	for h.len() > max(lim.History, 0) || h.bytes > max(lim.HistoryBytes, 0) {
 		h.forgetOldest()
@@ -18,8 +18,8 @@ func (h *history) remember(e entry, lim *Limits) {
 }
 
 func (h *history) forgetOldest() {
-	e := h.shift()
-	h.bytes -= e.msg.size()
+	h.bytes -= h.at(0).msg.size()
+	h.shift()
 }
 
 // retract forgets the messages with a stanza-id.

@@ -81,7 +81,7 @@ func (s *state) loadRarities(shot *snapshot) {
 			m.voiceAsked = append(m.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
 		}
 		for _, p := range shot.Privates {
-			m.privates.push(private{p.Session, p.Occupant, p.ID}, len(shot.Privates))
+			*m.privates.push(len(shot.Privates)) = private{p.Session, p.Occupant, p.ID}
 		}
 		for _, x := range shot.Spent {
 			m.spent.put(spending{x.JID, x.Kind, x.Until.Time})
@@ -186,7 +186,7 @@ func (x *entryShot) entry() entry {
 func (h *history) load(shots []entryShot) {
 	for i := range shots {
 		e := shots[i].entry()
-		h.push(e, len(shots))
+		*h.push(len(shots)) = e
 		h.bytes += e.msg.size()
 	}
 }

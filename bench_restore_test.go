@@ -83,11 +83,11 @@ func restoreStored(b *testing.B, cfg muc.Config, log []muc.Event, write func(muc
 		bytes += len(one)
 	}
 	b.ReportAllocs()
+	var ev muc.Event
 	for b.Loop() {
 		room, err := muc.New(cfg)
 		require.NoError(b, err)
 		for _, one := range stored {
-			var ev muc.Event
 			if err := read(&ev, one); err != nil {
 				b.Fatal(err)
 			}

@@ -1,5 +1,9 @@
 package muc
 
+// The fields of the bodies are listed in event_fields.go, with their names. The tags
+// are for whoever prints a body by itself, and for snapshots; a test holds them to the
+// list.
+
 // The durable events.
 type (
 	// Created: the room came to life (XEP-0045 §10.1.1). KeyPrint tells whether

@@ -17,7 +17,7 @@ type codec struct {
 	mode codecMode
 	bad  bool
 	bin  binaryReader
-	js   jsonReader
+	js   *jsonReader // of a reader of JSON
 }
 
 type codecMode uint8
@@ -33,7 +33,10 @@ const (
 func (c *codec) fail() {
 	c.bad = true
 	if c.mode == readsBinary || c.mode == readsJSON {
-		c.buf, c.bin.key, c.js.inside = nil, 0, false
+		c.buf, c.bin.key = nil, 0
+		if c.mode == readsJSON {
+			c.js.inside = false
+		}
 	}
 }
 
@@ -173,7 +176,10 @@ func stringField[S ~string](c *codec, field uint64, name string, p *S) bool {
 		if !c.has(name) {
 			return false
 		}
-		*p = S(c.readText())
+		text, plain := c.readText()
+		if *p = S(text); plain {
+			return true // no need to look again
+		}
 	}
 	if !validText(string(*p)) {
 		c.fail()
@@ -201,7 +207,7 @@ type named interface {
 func enum[E named](c *codec, field uint64, name string, p *E, values []E) {
 	if c.mode == readsJSON {
 		if c.has(name) {
-			text := c.readText()
+			text, _ := c.readText()
 			found := slices.IndexFunc(values, func(v E) bool { return v.String() == text })
 			if found < 0 {
 				c.fail()
@@ -238,8 +244,10 @@ func (c *codec) roles(field uint64, name string, p *RoleSet) {
 		}
 		return
 	case readsJSON:
-		if c.has(name) && p.UnmarshalText([]byte(c.readText())) != nil {
-			c.fail()
+		if c.has(name) {
+			if text, _ := c.readText(); p.UnmarshalText([]byte(text)) != nil {
+				c.fail()
+			}
 		}
 		return
 	}

@@ -47,7 +47,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var h eventHead
-	c := codec{mode: readsJSON, buf: b}
+	c := codec{mode: readsJSON, buf: b, js: new(jsonReader)}
 	var body []byte
 	c.readObject(func(c *codec) {
 		h.fields(c)
@@ -64,7 +64,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 		return &UnknownEventError{Type: h.name, Version: h.version}
 	}
 	ev := Event{Seq: h.seq, Sub: h.sub, Time: h.at.Time, Body: newBodies[at]()}
-	c = codec{mode: readsJSON, buf: body}
+	c.buf = body
 	if !c.null() {
 		c.readObject(ev.Body.fields)
 	}
@@ -129,7 +129,7 @@ var plainInJSON = func() (set charSet) {
 const hexDigits = "0123456789abcdef"
 
 // shortEscapes are the letters for characters that have one.
-var shortEscapes = map[byte]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
+var shortEscapes = [utf8.RuneSelf]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
 
 // appendQuoted writes a JSON string.
 func appendQuoted(dst []byte, s string) []byte {
@@ -146,8 +146,8 @@ func appendQuoted(dst []byte, s string) []byte {
 			continue
 		}
 		dst = append(dst, s[start:i]...)
-		if letter, short := shortEscapes[s[i]]; short {
-			dst = append(dst, '\\', letter)
+		if r < utf8.RuneSelf && shortEscapes[r] != 0 {
+			dst = append(dst, '\\', shortEscapes[r])
 		} else {
 			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
 		}

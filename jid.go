@@ -243,6 +243,10 @@ func (j *JID) UnmarshalText(text []byte) error {
 	return err
 }
 
+// notInStoredLocal are characters that no localpart has, and those that would have to
+// be escaped.
+var notInStoredLocal = charsOf(notInLocal + "\t\n\r")
+
 // storedJID takes a text for an address that was normal when it was stored.
 func storedJID(s string) (JID, error) {
 	if s == "" {
@@ -256,7 +260,7 @@ func storedJID(s string) (JID, error) {
 	switch {
 	case domain == "" || hasLocal && local == "" || hasResource && resource == "",
 		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
-		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), strings.ContainsAny(local, notInLocal) || escapedInAttr.in(local):
+		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.in(local):
 		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
 	return makeJID(s, local, domain, resource), nil

@@ -17,8 +17,6 @@ type jsonReader struct {
 	name          []byte
 	// reads counts the members that were read.
 	reads int
-	// scratch holds a string that has escapes.
-	scratch []byte
 	// texts is the memory of all strings, if they share it.
 	texts strings.Builder
 }
@@ -103,7 +101,9 @@ func (c *codec) nameNext() {
 	c.space()
 	raw, plain := c.rawString()
 	if !plain {
-		raw = decoded(nil, raw)
+		var name strings.Builder
+		decode(&name, raw)
+		raw = []byte(name.String())
 	}
 	c.js.name, c.js.taken = raw, false
 	c.expect(':')
@@ -157,7 +157,9 @@ var runsInText = func() (set charSet) {
 }()
 
 // longEscapes are the characters that short escapes stand for.
-var longEscapes = map[byte]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+var longEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+var hexDigit = charsOf("0123456789abcdefABCDEF")
 
 // rawString takes what stands between quotes. It is plain if it is ASCII and has no
 // escapes, which are all good.
@@ -198,36 +200,36 @@ func escapeLen(b []byte) int {
 	if len(b) < len(`\n`) {
 		return 0
 	}
-	if _, short := longEscapes[b[1]]; short {
+	if longEscapes[b[1]] != 0 {
 		return len(`\n`)
 	}
 	if b[1] != 'u' || len(b) < len(`\u0000`) {
 		return 0
 	}
 	for _, char := range b[2:6] {
-		if strings.IndexByte("0123456789abcdefABCDEF", char) < 0 {
+		if !hexDigit[char] {
 			return 0
 		}
 	}
 	return len(`\u0000`)
 }
 
-// decoded appends what a raw string stands for. What is no UTF-8 becomes U+FFFD.
-func decoded(dst, raw []byte) []byte {
+// decode writes what a raw string stands for. What is no UTF-8 becomes U+FFFD.
+func decode(w *strings.Builder, raw []byte) {
 	for i := 0; i < len(raw); {
 		start := i
 		for i < len(raw) && runsInText[raw[i]] {
 			i++
 		}
-		dst = append(dst, raw[start:i]...)
+		w.Write(raw[start:i])
 		switch {
 		case i == len(raw):
 		case raw[i] != '\\':
 			r, n := utf8.DecodeRune(raw[i:])
-			dst = utf8.AppendRune(dst, r)
+			w.WriteRune(r)
 			i += n
 		case raw[i+1] != 'u':
-			dst = append(dst, longEscapes[raw[i+1]])
+			w.WriteByte(longEscapes[raw[i+1]])
 			i += len(`\n`)
 		default:
 			r := codeUnit(raw[i:])
@@ -236,10 +238,9 @@ func decoded(dst, raw []byte) []byte {
 				r = 0x10000 + (r-0xD800)<<10 + (low - 0xDC00)
 				i += len(`\u0000`)
 			}
-			dst = utf8.AppendRune(dst, r) // half a pair is U+FFFD
+			w.WriteRune(r) // half a pair is U+FFFD
 		}
 	}
-	return dst
 }
 
 // codeUnit is what the escape means that a text begins with, or negative.
@@ -260,24 +261,28 @@ func codeUnit(b []byte) rune {
 	return r
 }
 
-// readText reads a string.
-func (c *codec) readText() string {
-	text, plain := c.rawString()
-	if !plain {
-		c.js.scratch = decoded(c.js.scratch[:0], text)
-		text = c.js.scratch
-	}
+// readText reads a string, and reports whether it was plain.
+func (c *codec) readText() (text string, plain bool) {
+	raw, plain := c.rawString()
 	shared := &c.js.texts
 	if shared.Cap() == 0 {
-		return string(text)
+		if plain {
+			return string(raw), true
+		}
+		shared = new(strings.Builder)
+		shared.Grow(len(raw))
 	}
 	start := shared.Len()
-	shared.Write(text)
-	return shared.String()[start:]
+	if plain {
+		shared.Write(raw)
+	} else {
+		decode(shared, raw)
+	}
+	return shared.String()[start:], plain
 }
 
 // number takes a number.
-func (c *codec) number() string {
+func (c *codec) number() []byte {
 	b, i := c.buf, 0
 	digits := func() bool {
 		start := i
@@ -304,21 +309,21 @@ func (c *codec) number() string {
 	}
 	if !good {
 		c.fail()
-		return ""
+		return nil
 	}
 	c.buf = b[i:]
-	return string(b[:i])
+	return b[:i]
 }
 
 func (c *codec) readNumber(p *uint64) {
-	v, err := strconv.ParseUint(c.number(), 10, 64)
+	v, err := strconv.ParseUint(string(c.number()), 10, 64)
 	if *p = v; err != nil {
 		c.fail()
 	}
 }
 
 func (c *codec) readInt(p *int) {
-	v, err := strconv.Atoi(c.number())
+	v, err := strconv.Atoi(string(c.number()))
 	if *p = v; err != nil {
 		c.fail()
 	}

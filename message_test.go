@@ -86,6 +86,24 @@ func TestPrivateMessagesAreForgotten(t *testing.T) {
 	assert.Zero(t, bounce(4))
 }
 
+// A negative limit is none: the room remembers no message, and no private one.
+//
+// rows: L12
+func TestNothingIsRemembered(t *testing.T) {
+	for _, limits := range []muc.Limits{{History: -1, Privates: -1}, {HistoryBytes: -1, Privates: -1}} {
+		h := open(t, muc.Config{Limits: limits})
+		h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+		for range 3 {
+			require.Nil(t, h.say("crone@shakespeare.lit/desktop", "When shall we meet again?").Refused)
+			require.Nil(t, h.send(`<message type='chat' id='p' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
+				`<body>When shall we meet again?</body></message>`).Refused)
+		}
+		shot := string(h.room.Snapshot(muc.Live))
+		assert.NotContains(t, shot, `"archived"`)
+		assert.NotContains(t, shot, `"privates"`)
+	}
+}
+
 // The host's own policy judges what is said to everybody, subjects too, after the
 // rules of the room.
 func TestMaySpeak(t *testing.T) {

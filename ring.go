@@ -30,9 +30,9 @@ func (q *ring[V]) all() iter.Seq[*V] {
 	}
 }
 
-// push appends. The array grows with what is in it, but where it can not beyond
-// what will ever be in it at once.
-func (q *ring[V]) push(v V, most int) {
+// push makes place for one more at the end, and returns it. The array grows with
+// what is in it, but where it can not beyond what will ever be in it at once.
+func (q *ring[V]) push(most int) *V {
 	if q.n == len(q.slots) {
 		size := min(max(2*q.n, 4), most)
 		grown := make([]V, max(size, q.n+1))
@@ -42,26 +42,25 @@ func (q *ring[V]) push(v V, most int) {
 		q.slots, q.first = grown, 0
 	}
 	q.n++
-	*q.at(q.n - 1) = v
+	return q.at(q.n - 1)
 }
 
 // shift takes out the oldest.
-func (q *ring[V]) shift() V {
+func (q *ring[V]) shift() {
 	var none V
-	v := *q.at(0)
-	*q.at(0) = none
+	q.slots[q.first] = none
 	if q.first++; q.first == len(q.slots) {
 		q.first = 0
 	}
 	q.n--
-	return v
 }
 
 // drop takes out all that a function names, and keeps the others in their order.
 func (q *ring[V]) drop(named func(*V) bool) {
 	for range q.n {
-		if v := q.shift(); !named(&v) {
-			q.push(v, len(q.slots))
+		v := *q.at(0)
+		if q.shift(); !named(&v) {
+			*q.push(len(q.slots)) = v
 		}
 	}
 }

@@ -18,7 +18,8 @@ func TestRing(t *testing.T) {
 			switch random.IntN(4 + round%7) {
 			case 0:
 				if len(truth) > 0 {
-					require.Equal(t, truth[0], q.shift())
+					require.Equal(t, truth[0], *q.at(0))
+					q.shift()
 					truth = truth[1:]
 				}
 			case 1:
@@ -26,7 +27,7 @@ func TestRing(t *testing.T) {
 				q.drop(func(v *int) bool { return named(*v) })
 				truth = slices.DeleteFunc(slices.Clone(truth), named)
 			default:
-				q.push(i, 20)
+				*q.push(20) = i
 				truth = append(truth, i)
 			}
 			require.Equal(t, len(truth), q.len())
@@ -48,7 +49,7 @@ func TestRingStaysSmall(t *testing.T) {
 		if q.len() == 10 {
 			q.shift()
 		}
-		q.push(i, 10)
+		*q.push(10) = i
 	}
 	require.Len(t, q.slots, 10)
 }

@@ -223,7 +223,7 @@ const maxStoredDepth = 10000
 // isCanonical reports whether a text is what the door writes: elements, and
 // nothing else beside them.
 func isCanonical(s string) bool {
-	var open []string
+	open := make([]string, 0, 8)
 	for s != "" {
 		switch {
 		case s[0] != '<':
@@ -251,14 +251,16 @@ func isCanonical(s string) bool {
 	return len(open) == 0
 }
 
+var endsTagName = charsOf(" />")
+
 // canonicalTag reads a start tag behind its '<'.
 func canonicalTag(s string) (name, rest string, empty, ok bool) {
-	end := strings.IndexAny(s, " />")
+	end := endsTagName.index(s)
 	if end < 0 || !validName(s[:end]) {
 		return "", "", false, false
 	}
 	name, s = s[:end], s[end:]
-	var keys []string
+	keys := make([]string, 0, 8)
 	for strings.HasPrefix(s, " ") {
 		key, tail, found := strings.Cut(s[1:], "='")
 		value, tail, closed := strings.Cut(tail, "'")

@@ -106,7 +106,7 @@ func _(r *Room, s *state, o *occupant) {
 	slices.Reverse(s.more.requests) // breach
 	sort.Slice(s.more.requests, nil) // breach
 	s.archived.shift() // breach
-	s.kept.push(*s.subject, 1) // breach
+	s.kept.push(1) // breach
 	s.kept.drop(nil) // breach
 	s.archived.at(0).seq = 1 // breach
 	_ = s.archived.len()

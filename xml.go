@@ -18,13 +18,16 @@ func charsOf(chars string) *charSet {
 }
 
 // in reports whether any character of the set stands in s.
-func (set *charSet) in(s string) bool {
+func (set *charSet) in(s string) bool { return set.index(s) >= 0 }
+
+// index is where the first character of the set stands in s, or negative.
+func (set *charSet) index(s string) int {
 	for i := range len(s) {
 		if set[s[i]] {
-			return true
+			return i
 		}
 	}
-	return false
+	return -1
 }
 
 // What must be escaped, by place. Attribute values stand in single quotes.
@@ -65,19 +68,23 @@ func appendEscaped(dst []byte, s string, set *charSet) []byte {
 	return append(dst, s[start:]...)
 }
 
+// plainInXML are the ASCII characters that may stand in XML 1.0.
+var plainInXML = func() (set charSet) {
+	for c := range utf8.RuneSelf {
+		set[c] = c >= ' ' || c == '\t' || c == '\n' || c == '\r'
+	}
+	return set
+}()
+
 // validText reports whether s may stand in XML 1.0 at all.
 func validText(s string) bool {
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c < ' ' && c != '\t' && c != '\n' && c != '\r' {
-				return false
-			}
+		if plainInXML[s[i]] {
 			i++
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
+		if r < utf8.RuneSelf || r == utf8.RuneError && n == 1 || r == 0xFFFE || r == 0xFFFF {
 			return false
 		}
 		i += n
