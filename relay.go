@@ -68,18 +68,18 @@ func (t *turn) relayIQ() *StanzaError {
 	case nsVCard, nsVCard4, nsPubSub:
 		target = target.Bare()
 	}
-	t.relay = &relayRender{to: target, id: r.wayBack(ses, to, in.id), typ: in.typ, from: r.at(ses.occ.nick),
+	t.relay = &relayRender{to: target, id: r.wayBack(ses, to, in), typ: in.typ, from: r.at(ses.occ.nick),
 		payload: r.veil(in.body, in.from, ses.occ.nick, to.role)}
 	return nil
 }
 
 // wayBack is the id of a passed-on request: the asker's session, a signature over
-// all that follows and over who may answer, the nick that was asked, and the
-// asker's own id.
-func (r *Room) wayBack(asker *session, target *occupant, id string) string {
+// all that follows and over who may answer, the nick that was asked, as the asker
+// writes it, and his own id.
+func (r *Room) wayBack(asker *session, target *occupant, in *stanza) string {
 	num := strconv.FormatUint(uint64(asker.num), 36)
-	return num + "." + r.relayMAC(num, target.person.jid(), target.nick, id) + "." +
-		strconv.Itoa(len(target.nick)) + "." + target.nick + id
+	return num + "." + r.relayMAC(num, target.person.jid(), in.nick, in.id) + "." +
+		strconv.Itoa(len(in.nick)) + "." + in.nick + in.id
 }
 
 func (r *Room) relayMAC(asker string, answerer JID, nick, id string) string {
