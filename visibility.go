@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -186,11 +187,11 @@ func (w *xmlWriter) listedOccupant(s *state, o *occupant, reader actor) {
 
 // renderAbsent tells those who see real JIDs of an affiliation that somebody who
 // is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4), and himself, if the
-// host wants it.
+// host wants it. Of several changes in one step the last is told.
 func (t *turn) renderAbsent(events []Event) {
-	for _, ev := range events {
+	for i, ev := range events {
 		b, ok := ev.Body.(*AffiliationChanged)
-		if !ok || b.Old == b.New || t.concernsPresent(b, events) {
+		if !ok || b.Old == b.New || changesAgain(b, events[i+1:]) || t.concernsPresent(b, events) {
 			continue
 		}
 		d, a := t.renderAffiliation(b, ""), t.r.audience()
@@ -202,6 +203,15 @@ func (t *turn) renderAbsent(events []Event) {
 			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), viewNone, nil)
 		}
 	}
+}
+
+// changesAgain reports whether the rest of a step gives somebody yet another
+// affiliation.
+func changesAgain(b *AffiliationChanged, rest []Event) bool {
+	return slices.ContainsFunc(rest, func(ev Event) bool {
+		later, ok := ev.Body.(*AffiliationChanged)
+		return ok && later.JID == b.JID
+	})
 }
 
 // renderAffiliation writes a message about somebody's affiliation for readers who
