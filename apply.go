@@ -3,7 +3,6 @@ package muc
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // apply is the one place where a room changes. Live calls and Restore go
@@ -111,7 +110,7 @@ func (s *state) applyBody(ev Event, cfg *Config) error {
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *RateSpent:
-		s.applySpent(rateKey{b.JID, b.Kind}, b.Until.Time, ev.Time)
+		s.rarities().applySpent(spending{b.JID, b.Kind, b.Until.Time}, ev.Time, lim)
 	case *InviteSent:
 		return s.applyInvite(b)
 	case *InviteUsed:
@@ -205,25 +204,6 @@ func (s *state) applyBounced(p private) error {
 		return badEvent("no such private message")
 	}
 	return nil
-}
-
-// leastSweep is how many entries of spent rates are not worth a look.
-const leastSweep = 64
-
-// applySpent notes how much of a rate is used up. Now and then it looks for what
-// has become meaningless, so that no more than half of the entries ever are.
-func (s *state) applySpent(k rateKey, until, now time.Time) {
-	m := s.rarities()
-	m.spent.put(spending{k.jid, k.kind, until})
-	if m.spent.len() < max(m.spentSweep, leastSweep) {
-		return
-	}
-	for _, old := range sortedKeys(&m.spent, compareRateKeys) {
-		if x, _ := m.spent.get(old); !x.until.After(now) {
-			m.spent.drop(old)
-		}
-	}
-	m.spentSweep = 2 * m.spent.len()
 }
 
 func (s *state) applyAnswered(b *Answered) error {

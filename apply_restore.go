@@ -33,7 +33,7 @@ func (r *Room) load(b []byte) error {
 		creator: shot.Creator, lockedUntil: instantOf(shot.LockedUntil.Time), conf: r.cfg.share(shot.Config)}
 	s.archived.load(shot.Archived)
 	s.kept.load(shot.Kept)
-	s.loadRarities(&shot)
+	s.loadRarities(&shot, &r.cfg.Limits)
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
 			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
@@ -73,7 +73,7 @@ func (r *Room) load(b []byte) error {
 
 // loadRarities takes in what most rooms have nothing of, as far as there is nothing
 // to judge.
-func (s *state) loadRarities(shot *snapshot) {
+func (s *state) loadRarities(shot *snapshot, lim *Limits) {
 	if shot.End != nil || len(shot.Asks)+len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 {
 		m := s.rarities()
 		m.end, m.asks = shot.End, shot.Asks
@@ -84,7 +84,7 @@ func (s *state) loadRarities(shot *snapshot) {
 			*m.privates.push(len(shot.Privates)) = private{p.Session, p.Occupant, p.ID}
 		}
 		for _, x := range shot.Spent {
-			m.spent.put(spending{x.JID, x.Kind, x.Until.Time})
+			m.applySpent(spending{x.JID, x.Kind, x.Until.Time}, s.at.time(), lim)
 		}
 	}
 }

@@ -27,6 +27,7 @@ var cutOff = map[string]string{
 	"History":      "testdata/07-02-history/7.2.14-length.scs",
 	"HistoryBytes": "TestHistoryIsBounded",
 	"Privates":     "TestPrivateMessagesAreForgotten",
+	"RateShares":   "TestRateSharesAreForgotten",
 	"ListItems":    "testdata/09-03-membership/xep-0059-pages.scs",
 	"ArchivePage":  "testdata/xep-0313-archive/4.3-pages.scs",
 }

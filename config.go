@@ -231,6 +231,7 @@ type Limits struct {
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
 	PersonAsks      int // of these, requests of one person: 10
+	RateShares      int // shares of Rates, two for each person, that are remembered as used up: 50000
 	Privates        int // private messages whose errors still find their way back: 200
 	Invites         int // invitations that are open at once: 1000
 	PersonInvites   int // of these, by one person: 50
@@ -267,6 +268,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},
 		{&l.PersonAsks, 10},
+		{&l.RateShares, 50000},
 		{&l.Privates, 200},
 		{&l.Invites, 1000},
 		{&l.PersonInvites, 50},

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +105,27 @@ func TestRateForgets(t *testing.T) {
 		} else if i > 100 {
 			require.InDelta(t, small, size, 200)
 		}
+	}
+}
+
+// Of more people than a room may remember, those are forgotten who would have to wait
+// the shortest: they may speak again too soon, and the room holds no more.
+func TestRateSharesAreForgotten(t *testing.T) {
+	h := open(t, muc.Config{Limits: muc.Limits{RateShares: 3}, Rates: muc.Rates{Presence: muc.Rate{Burst: 1, Every: time.Hour}}})
+	hag := func(i int) string { return fmt.Sprintf("hag%d@shakespeare.lit/pda", i) }
+	for i := range 5 {
+		require.Nil(t, h.join(hag(i), fmt.Sprintf("hag%d", i)).Refused)
+		h.send(`<presence type='unavailable' from='` + hag(i) + `' to='coven@chat.shakespeare.lit/hag'/>`)
+	}
+	assert.Equal(t, 3, strings.Count(string(h.room.Snapshot(muc.Live)), `"kind":"presence"`))
+	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	for _, room := range []*muc.Room{h.room, moved} {
+		h.room = room
+		require.NotNil(t, h.join(hag(4), "hag4").Refused)
+		require.NotNil(t, h.join(hag(2), "hag2").Refused)
+		require.Nil(t, h.join(hag(1), "hag1").Refused)
+		require.Nil(t, h.join(hag(2), "hag2").Refused, "forgotten for the one before")
 	}
 }
 

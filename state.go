@@ -74,10 +74,11 @@ type rarities struct {
 	asks []*Asked // open questions to the host, in the order of asking
 
 	privates ring[private] // the last private messages, bounded by Config.Limits
-	// spent is until when a person's share of Config.Rates is used up. What lies in
-	// the past means nothing; it is swept out when there are spentSweep entries.
-	spent      index[rateKey, spending]
-	spentSweep int
+	// spent is until when a person's share of Config.Rates is used up, soonest is the
+	// same in the order of time. What lies in the past means nothing and is dropped
+	// when something is added.
+	spent   index[rateKey, spending]
+	soonest []spending
 }
 
 // rare is what a room has of rarities, to be read.
