@@ -7,28 +7,32 @@ type truth struct {
 	state     muc.State
 	conf      muc.RoomConfig
 	occupants []muc.Occupant
-	// inside finds the occupant of a full JID.
-	inside map[string]*muc.Occupant
-	affs   map[string]muc.Affiliation
-	live   string
+	// inside finds the occupant of a full JID; sessions are all of those.
+	inside             map[string]*muc.Occupant
+	sessions           []string
+	affs               map[string]muc.Affiliation
+	subject, subjectBy string
+	live               []byte
 	// isOwner is the host's word on who owns the room without being on its lists.
 	isOwner func(muc.JID) bool
 }
 
-func (w *world) truth() *truth {
-	t := &truth{state: w.room.State(), conf: w.room.RoomConfig(), inside: map[string]*muc.Occupant{},
-		affs: map[string]muc.Affiliation{}, live: string(w.room.Snapshot(muc.Live)), isOwner: w.cfg.IsOwner}
-	for o := range w.room.Occupants() {
+func truthOf(room *muc.Room, isOwner func(muc.JID) bool) *truth {
+	t := &truth{state: room.State(), conf: room.RoomConfig(), inside: map[string]*muc.Occupant{},
+		affs: map[string]muc.Affiliation{}, live: room.Snapshot(muc.Live), isOwner: isOwner}
+	for o := range room.Occupants() {
 		t.occupants = append(t.occupants, o)
 	}
 	for i := range t.occupants {
 		for _, s := range t.occupants[i].Sessions {
 			t.inside[s.String()] = &t.occupants[i]
+			t.sessions = append(t.sessions, s.String())
 		}
 	}
-	for j, a := range w.room.Affiliations() {
+	for j, a := range room.Affiliations() {
 		t.affs[j.String()] = a
 	}
+	t.subject, t.subjectBy = room.Subject()
 	return t
 }
 
@@ -48,26 +52,26 @@ func (t *truth) affiliation(bare muc.JID) muc.Affiliation {
 
 // seesJIDs is the rule about real JIDs, written down a second time: as the
 // documents have it, not as the library does it.
-func (t *truth) seesJIDs(full muc.JID) bool {
-	if t.conf.Whois == muc.WhoisAnyone || t.affiliation(full.Bare()) >= muc.Admin {
+func (t *truth) seesJIDs(to muc.JID) bool {
+	if t.conf.Whois == muc.WhoisAnyone || t.affiliation(to.Bare()) >= muc.Admin {
 		return true
 	}
-	o, inside := t.inside[full.String()]
+	o, inside := t.inside[to.String()]
 	return inside && o.Role == muc.Moderator
 }
 
-// roster is what somebody inside must believe: nick to role and affiliation.
-func (t *truth) roster(full string) map[string]string {
-	own, inside := t.inside[full]
-	if !inside {
-		return nil
-	}
-	r := map[string]string{}
-	for i := range t.occupants {
-		o := &t.occupants[i]
-		if o.Nick == own.Nick || own.Role == muc.Moderator || !t.conf.HiddenRoles.Has(o.Role) {
-			r[o.Nick] = o.Role.String() + " " + o.Affiliation.String()
+// visible reports whether somebody inside is told of an occupant.
+func (t *truth) visible(o, reader *muc.Occupant) bool {
+	return o.Nick == reader.Nick || reader.Role == muc.Moderator || !t.conf.HiddenRoles.Has(o.Role)
+}
+
+// hasOwner reports whether somebody owns the room: a person, or a component that is
+// known by its domain.
+func (t *truth) hasOwner() bool {
+	for _, a := range t.affs {
+		if a == muc.Owner {
+			return true
 		}
 	}
-	return r
+	return false
 }

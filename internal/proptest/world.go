@@ -1,7 +1,9 @@
 package proptest
 
 import (
+	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -15,8 +17,11 @@ import (
 var roomJID = muc.MustParseJID("room@rooms.example")
 
 // password is what a room of a history is protected with, if at all: a text that
-// nothing else contains.
-const password = "sesame-4711"
+// nothing else contains. secret is the host's.
+const (
+	password = "sesame-4711"
+	secret   = "a secret that is only for tests!"
+)
 
 // world is one room, its users, and all that was ever said between them.
 type world struct {
@@ -24,51 +29,60 @@ type world struct {
 	cfg  muc.Config
 	room *muc.Room
 	now  time.Time
-	// log is every event so far; follower and restart replay all of them and the
-	// durable ones alone.
-	log               []muc.Event
-	follower, restart *muc.Room
-	clients           map[string]*client
-	ids               int
-	asks              []muc.Ask
-	// steps is the history, for the report of a failure, and inputs is what was
-	// done, for doing it again.
-	steps  []string
-	inputs []input
-	output []string
+	// last is what the room knew after the last step.
+	last *truth
+	// log is every event so far.
+	log  []muc.Event
+	kept replicas
+
+	clients map[string]*client
+	// occupantIDs are those that people ever had, the same in each life of a room.
+	occupantIDs map[string]string
+	ids         int
+	ledger      ledger
+	// privates are the private messages that were passed on, as they came.
+	privates []sent
+	// steps is the history, for the report of a failure; inputs and outputs are what
+	// was done and said, for doing it again.
+	steps   []string
+	inputs  []input
+	outputs [][]byte
+	tally   *tally
 }
 
 // input is one step that can be done again.
 type input struct {
 	at     time.Time
-	stanza string
+	stanza *etree.Element
+	text   string // of the stanza
 	cmd    muc.Command
 	tick   bool
+	// answers is the request that a stanza truly answers, if any.
+	answers *relayed
 }
 
-func newWorld(t *rapid.T) *world {
-	cfg := muc.Config{Room: roomJID, Secret: []byte("a secret that is only for tests!")}
-	cfg.Instant = rapid.Bool().Draw(t, "instant")
-	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
-	cfg.SelfKick = rapid.Bool().Draw(t, "selfKick")
-	cfg.TellAbsent = rapid.Bool().Draw(t, "tellAbsent")
-	cfg.LegacyInvites = rapid.Bool().Draw(t, "legacyInvites")
-	if rapid.Bool().Draw(t, "asksJoin") {
-		cfg.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Bare().String() == users[4] }
-	}
-	if rapid.Bool().Draw(t, "isOwner") {
-		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
-	}
-	if rapid.Bool().Draw(t, "rates") {
-		cfg.Rates.Messages = muc.Rate{Burst: 2, Every: 20 * time.Second}
-		cfg.Rates.Presence = muc.Rate{Burst: 3, Every: 10 * time.Second}
-	}
-	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
-	cfg.Limits = muc.Limits{History: 5, SessionsPerNick: 3, Occupants: 8, AdminReserve: 1, Affiliations: 12, Asks: 3}
-	cfg.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
-	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), clients: map[string]*client{}}
-	w.room, w.follower, w.restart = w.fresh(), w.fresh(), w.fresh()
+// sent is one stanza as somebody gets it.
+type sent struct {
+	to   muc.JID
+	text string
+	el   *element
+}
+
+func newWorld(t *rapid.T, n *tally) *world {
+	w := &world{t: t, cfg: anyConfig(t), now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, tally: n}
+	w.begin()
 	return w
+}
+
+// begin starts the life of a room. Nobody believes anything of it yet.
+func (w *world) begin() {
+	w.room = w.fresh()
+	w.kept = replicas{follower: w.fresh(), restart: w.fresh(), moved: w.fresh()}
+	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
+	w.last = truthOf(w.room, w.cfg.IsOwner)
+	w.log, w.inputs, w.outputs, w.privates = nil, nil, nil, nil
+	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}}
+	w.steps = append(w.steps, "— a room")
 }
 
 func (w *world) fresh() *muc.Room {
@@ -85,6 +99,7 @@ func (w *world) fail(format string, args ...any) {
 	w.t.Fatalf("%s\nhistory:\n%s", fmt.Sprintf(format, args...), strings.Join(w.steps, "\n"))
 }
 
+// parse reads what somebody sends; what is no XML is nil.
 func parse(xml string) *etree.Element {
 	doc := etree.NewDocument()
 	if err := doc.ReadFromString(xml); err != nil {
@@ -95,30 +110,75 @@ func parse(xml string) *etree.Element {
 
 // stanza plays one stanza as text; what is no XML is not played.
 func (w *world) stanza(xml string) {
-	el := parse(xml)
-	if el == nil {
-		return
+	if el := parse(xml); el != nil {
+		w.step(input{stanza: el, text: xml})
 	}
-	w.step(input{stanza: xml})
 }
 
 func (w *world) command(cmd muc.Command) { w.step(input{cmd: cmd}) }
 
+// client is what a session believes.
+func (w *world) client(full string) *client {
+	c := w.clients[full]
+	if c == nil {
+		c = &client{}
+		w.clients[full] = c
+	}
+	return c
+}
+
 // step does one thing and checks every property that a step must have.
 func (w *world) step(in input) {
-	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 1, 1, 30, 4000}).Draw(w.t, "seconds")) * time.Second)
+	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 1, 1, 1, 30, -40, 4000}).Draw(w.t, "seconds")) * time.Second)
+	w.stepAt(in)
+}
+
+func (w *world) stepAt(in input) {
 	in.at = w.now
 	w.inputs = append(w.inputs, in)
 	w.steps = append(w.steps, describe(in))
-	before := w.truth()
+	before := w.last
 	fx, err := perform(w.room, in)
-	w.output = append(w.output, outputs(fx))
 	if err != nil && in.cmd == nil {
 		w.fail("a stanza is never the host's fault here: %v", err)
 	}
 	w.log = append(w.log, fx.Events...)
-	w.asks = append(w.asks, fx.Asks...)
-	w.check(in, before, w.truth(), fx, err)
+	out := output(nil, fx, err)
+	w.outputs = append(w.outputs, out)
+	w.tally.count(fx, err)
+	s := &step{in: in, fx: fx, err: err, before: before, after: w.look(before, fx)}
+	w.last = s.after
+	if el := in.stanza; el != nil {
+		s.sender = el.SelectAttrValue("from", "")
+		s.resync = before.inside[s.sender] != nil && strings.Contains(in.text, "<x xmlns='http://jabber.org/protocol/muc'>")
+	}
+	s.out = w.read(fx)
+	w.check(s, out)
+}
+
+// look is what the room knows after a step. Where nothing happened the snapshot
+// tells whether that is true.
+func (w *world) look(before *truth, fx muc.Effects) *truth {
+	if len(fx.Events) == 0 && bytes.Equal(before.live, w.room.Snapshot(muc.Live)) {
+		return before
+	}
+	return truthOf(w.room, w.cfg.IsOwner)
+}
+
+// read is what everybody gets, as he reads it.
+func (w *world) read(fx muc.Effects) []sent {
+	var list []sent
+	for _, out := range fx.Outbound {
+		for _, to := range out.To() {
+			text := string(out.AppendXML(nil, to, ""))
+			el, err := readElement(text)
+			if err != nil {
+				w.fail("%v: %s", err, text)
+			}
+			list = append(list, sent{to, text, el})
+		}
+	}
+	return list
 }
 
 func perform(room *muc.Room, in input) (muc.Effects, error) {
@@ -128,35 +188,49 @@ func perform(room *muc.Room, in input) (muc.Effects, error) {
 	case in.tick:
 		return room.Tick(in.at)
 	}
-	return room.Handle(in.at, parse(in.stanza))
+	return room.Handle(in.at, in.stanza)
 }
+
+var pointers = regexp.MustCompile(`\b0x[0-9a-f]+`)
 
 func describe(in input) string {
 	at := in.at.Format("15:04:05 ")
 	switch {
 	case in.cmd != nil:
-		return at + fmt.Sprintf("%T%+v", in.cmd, in.cmd)
+		// Addresses in memory are not the same the next time.
+		return at + pointers.ReplaceAllString(fmt.Sprintf("%T%+v", in.cmd, in.cmd), "…")
 	case in.tick:
 		return at + "tick"
 	}
-	return at + in.stanza
+	return at + in.text
 }
 
-// outputs is all that a step gave, as text.
-func outputs(fx muc.Effects) string {
-	var b strings.Builder
+// output is all that a step gave, as bytes.
+func output(b []byte, fx muc.Effects, err error) []byte {
 	for _, ev := range fx.Events {
-		j, err := ev.MarshalJSON()
-		fmt.Fprintln(&b, string(j), err)
+		var bad error
+		if b, bad = ev.AppendBinary(b); bad != nil {
+			panic(bad)
+		}
+		b = append(b, '\n')
 	}
 	for _, out := range fx.Outbound {
 		for _, to := range out.To() {
-			fmt.Fprintln(&b, string(out.AppendXML(nil, to, "")))
+			b = append(out.AppendXML(b, to, ""), '\n')
 		}
 	}
 	for _, a := range fx.Asks {
-		fmt.Fprintf(&b, "%+v\n", a)
+		if q := a.Archive; q != nil {
+			a.Archive = nil
+			b = fmt.Appendf(b, "%+v ", *q)
+		}
+		b = fmt.Appendf(b, "%+v\n", a)
 	}
-	fmt.Fprintln(&b, fx.Refused)
-	return b.String()
+	if fx.Refused != nil {
+		b = fmt.Appendf(b, "refused %+v\n", *fx.Refused)
+	}
+	if err != nil {
+		b = fmt.Appendf(b, "error %v\n", err)
+	}
+	return b
 }

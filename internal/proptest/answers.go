@@ -1,0 +1,129 @@
+package proptest
+
+import (
+	"github.com/gomuc/muc"
+)
+
+// ledger is who still waits for an answer.
+type ledger struct {
+	// open are the questions to the host, by their ids.
+	open map[string]*muc.Asked
+	asks []muc.Ask
+	// relayed are the requests that were passed on to other occupants.
+	relayed []*relayed
+}
+
+// relayed is a request that one occupant sent to another.
+type relayed struct {
+	id, from, answerer string // of the stanza that was passed on
+	asked              string // the address that was asked
+	asker, askerID     string
+	client             *client // the asker's, and his visit
+	visit              int
+}
+
+// waits reports whether the asker is still the one who asked.
+func (r *relayed) waits(w *world, now *truth) bool {
+	_, inside := now.inside[r.asker]
+	return inside && w.clients[r.asker] == r.client && r.client.visit == r.visit
+}
+
+type reply struct{ to, id string }
+
+// checkAnswers: a request gets exactly one answer, is passed on, or is asked about
+// and answered later; nothing else is ever answered.
+func (w *world) checkAnswers(s *step) {
+	due := w.askedAndAnswered(s)
+	request, answers := false, false
+	id := ""
+	if in := s.in.stanza; in != nil {
+		_, bad := muc.ParseJID(s.sender)
+		typ := in.SelectAttrValue("type", "")
+		id = in.SelectAttrValue("id", "")
+		request = in.Tag == "iq" && typ != "result" && typ != "error" && bad == nil
+		answers = in.Tag == "iq" && typ == "result" || typ == "error"
+	}
+	direct, returned, passed := 0, 0, 0
+	for _, m := range s.out {
+		typ, to := m.el.attr("type"), reply{m.to.String(), m.el.attr("id")}
+		if answers && typ == "error" && due[to] == 0 && to.to == s.sender && m.el.child("", "error").attr("by") == roomJID.String() {
+			w.fail("an error is answered: %s", m.text)
+		}
+		if m.el.name != "iq" {
+			continue
+		}
+		switch {
+		case typ == "get" || typ == "set":
+			passed++
+			w.ledger.relayed = append(w.ledger.relayed, &relayed{id: to.id, from: m.el.attr("from"), asked: s.in.stanza.SelectAttrValue("to", ""),
+				answerer: to.to, asker: s.sender, askerID: id, client: w.client(s.sender), visit: w.client(s.sender).visit})
+		case due[to] > 0:
+			due[to]--
+		case request && to == reply{s.sender, id}:
+			direct++
+		case answers:
+			returned++
+			if r := s.in.answers; r == nil || to != (reply{r.asker, r.askerID}) || m.el.attr("from") != r.asked {
+				w.fail("an answer to nothing: %s", m.text)
+			}
+		default:
+			w.fail("an answer that nobody waits for: %s", m.text)
+		}
+	}
+	for to, n := range due {
+		if n > 0 {
+			w.fail("no answer for %v", to)
+		}
+	}
+	asked := 0
+	for _, a := range s.fx.Asks {
+		if !a.Join {
+			asked++
+		}
+	}
+	if n := direct + passed + asked; request && n != 1 || !request && n != 0 {
+		w.fail("%d answers, %d passed on, %d asks", direct, passed, asked)
+	}
+	if r := s.in.answers; r != nil {
+		if waits := r.waits(w, s.before); waits != (returned == 1) || returned > 1 {
+			w.fail("%d answers returned to %s, who waits: %v", returned, r.asker, waits)
+		}
+	}
+}
+
+// askedAndAnswered keeps the questions to the host, and tells which answers must be
+// sent because of those that are answered now.
+func (w *world) askedAndAnswered(s *step) map[reply]int {
+	due, asked := map[reply]int{}, 0
+	for _, ev := range s.fx.Events {
+		switch b := ev.Body.(type) {
+		case *muc.Asked:
+			if asked == len(s.fx.Asks) || s.fx.Asks[asked].ID != b.ID {
+				w.fail("a question that the host does not hear: %+v", b)
+			}
+			asked++
+			w.ledger.open[b.ID] = b
+		case *muc.Answered:
+			a := w.ledger.open[b.ID]
+			if a == nil {
+				w.fail("an answer to what is not open: %+v", b)
+			}
+			delete(w.ledger.open, b.ID)
+			if a.Join == nil {
+				due[reply{a.JID.String(), a.IQ}]++
+			}
+		}
+	}
+	if asked != len(s.fx.Asks) {
+		w.fail("%d questions and %d asks", asked, len(s.fx.Asks))
+	}
+	w.ledger.asks = append(w.ledger.asks, s.fx.Asks...)
+	return due
+}
+
+// checkPatience: whoever waited for the host has been answered when its time is up.
+func (w *world) checkPatience() {
+	for _, a := range w.ledger.open {
+		w.fail("never answered: %+v", a)
+	}
+}

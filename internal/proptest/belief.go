@@ -1,0 +1,75 @@
+package proptest
+
+import "github.com/gomuc/muc"
+
+// forgetVanished: a session that went without being told, as sessions do that are
+// gone, believes nothing any more.
+func (w *world) forgetVanished(s *step) {
+	for _, ev := range s.fx.Events {
+		// A puppet may bear the same address, and goes in another way.
+		if b, ok := ev.Body.(*muc.Left); ok && b.How == muc.DepartureVanished {
+			delete(w.clients, b.JID.String())
+		}
+	}
+}
+
+// checkBelief: what each session believes is what is so.
+func (w *world) checkBelief(after *truth) {
+	says := map[string]string{}
+	for _, full := range after.sessions {
+		own, c := after.inside[full], w.client(full)
+		switch {
+		case !c.inside:
+			w.fail("%s does not know that it is inside", full)
+		case c.nick != own.Nick:
+			w.fail("%s believes to be %q and is %q", full, c.nick, own.Nick)
+		case c.subject != after.subject || c.subjectBy != after.subjectBy:
+			w.fail("%s believes in the subject %q of %q, but it is %q of %q", full, c.subject, c.subjectBy, after.subject, after.subjectBy)
+		}
+		n := 0
+		for i := range after.occupants {
+			if o := &after.occupants[i]; after.visible(o, own) {
+				n++
+				w.checkSeen(full, own, o, after, says)
+			}
+		}
+		if n != len(c.roster) {
+			w.fail("%s believes in %d occupants and should in %d: %v", full, len(c.roster), n, c.roster)
+		}
+	}
+	for full, c := range w.clients {
+		if _, inside := after.inside[full]; c.inside && !inside {
+			w.fail("%s believes to be inside and is not", full)
+		}
+	}
+	for i := range after.occupants {
+		o := &after.occupants[i]
+		bare := o.JID.Bare().String()
+		if id, known := w.occupantIDs[bare]; known && id != o.ID {
+			w.fail("%s was known by %s and is now by %s", bare, id, o.ID)
+		}
+		w.occupantIDs[bare] = o.ID
+	}
+}
+
+// checkSeen: what one session believes of one occupant. Of what the occupant says
+// of its availability, all believe the same.
+func (w *world) checkSeen(full string, own, o *muc.Occupant, after *truth, says map[string]string) {
+	s, known := w.clients[full].roster[o.Nick]
+	if !known {
+		w.fail("%s does not know that %s is inside", full, o.Nick)
+	}
+	if s.role != o.Role.String() || s.affiliation != o.Affiliation.String() || s.id != o.ID {
+		w.fail("%s believes %+v of %s, who is %+v", full, s, o.Nick, *o)
+	}
+	if j, err := muc.ParseJID(s.jid); s.jid != "" && (err != nil || j.Bare() != o.JID.Bare()) {
+		w.fail("%s takes %s for %s, who is %s", full, o.Nick, s.jid, o.JID)
+	}
+	if s.jid == "" && own.Role == muc.Moderator {
+		w.fail("%s is a moderator and was not told who %s is", full, o.Nick)
+	}
+	if others, told := says[o.Nick]; told && others != s.says {
+		w.fail("%s hears %q of %s, others %q", full, s.says, o.Nick, others)
+	}
+	says[o.Nick] = s.says
+}

@@ -1,0 +1,90 @@
+package proptest
+
+import (
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gomuc/muc"
+)
+
+// anyConfig is what a host may decide about its rooms. The limits are small, so that
+// histories meet them.
+func anyConfig(t *rapid.T) muc.Config {
+	yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
+	cfg := muc.Config{Room: roomJID, Secret: []byte(secret), Limits: smallLimits}
+	cfg.Instant = rapid.IntRange(0, 3).Draw(t, "instant") > 0
+	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
+	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
+	cfg.SelfKick, cfg.TellAbsent, cfg.LegacyInvites = yes("selfKick"), yes("tellAbsent"), yes("legacyInvites")
+	cfg.EndUnconfigured, cfg.CreateByForm, cfg.Tombstones = yes("endUnconfigured"), yes("createByForm"), yes("tombstones")
+	cfg.VisitorsInvite, cfg.SpeakFromOutside = yes("visitorsInvite"), yes("speakFromOutside")
+	cfg.Archive, cfg.ShowActivity = yes("archive"), yes("showActivity")
+	cfg.Defaults = anyRoomConfig(t)
+	if yes("asksJoin") {
+		cfg.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Bare().String() == users[4] }
+	}
+	if yes("isOwner") {
+		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
+	}
+	if yes("rates") {
+		cfg.Rates.Messages = muc.Rate{Burst: 2, Every: 20 * time.Second}
+		cfg.Rates.Presence = muc.Rate{Burst: 3, Every: 10 * time.Second}
+	}
+	if yes("strict") {
+		cfg.Nick = muc.StrictNick
+	}
+	if yes("policies") {
+		policies(&cfg)
+	}
+	cfg.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
+	return cfg
+}
+
+var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
+	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, RateShares: 4, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
+	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 100, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
+	FieldBytes: 200, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
+
+// policies are those of a host that says no now and then.
+func policies(cfg *muc.Config) {
+	no := &muc.StanzaError{Condition: muc.NotAllowed, Text: "not here"}
+	when := func(said bool) *muc.StanzaError {
+		if said {
+			return no
+		}
+		return nil
+	}
+	cfg.MayJoin = func(q muc.JoinRequest) *muc.StanzaError { return when(q.Nick == "Cyd") }
+	cfg.MaySpeak = func(q muc.SpeakRequest) *muc.StanzaError { return when(strings.Contains(q.Payload, "eins")) }
+	cfg.MayInvite = func(q muc.InviteRequest) *muc.StanzaError { return when(q.Invitee.Local() == "eve") }
+	cfg.MayRegister = func(q muc.RegisterRequest) *muc.StanzaError { return when(q.JID.Local() == "carol") }
+	cfg.MayAffiliate = func(q muc.AffiliationRequest) *muc.StanzaError {
+		return when(q.New == muc.Admin && q.JID.Local() == "bob")
+	}
+	cfg.MayConfigure = func(q muc.ConfigRequest) *muc.StanzaError { return when(q.New.Logging) }
+	cfg.InviteBody = func(inv muc.Invitation) string { return "come to " + inv.Room.String() + ": " + inv.Reason }
+}
+
+// anyRoomConfig is a configuration that a host may choose for a room.
+func anyRoomConfig(t *rapid.T) muc.RoomConfig {
+	yes := func(what string) bool { return rapid.IntRange(0, 3).Draw(t, what) == 3 }
+	c := muc.RoomConfig{Persistent: !yes("temporary"), Hidden: yes("hidden"), ListOccupants: yes("listOccupants"),
+		MembersOnly: yes("membersOnly"), Moderated: rapid.Bool().Draw(t, "moderated"), OpenSubject: yes("openSubject"), AllowInvites: yes("allowInvites"),
+		ModeratorPM: yes("moderatorPM"), ShowAbsent: yes("showAbsent"), Logging: yes("logging"), NoArchive: yes("noArchive"),
+		NoVisitorNickChange: yes("noVisitorNickChange"), NoQueries: yes("noQueries"), NoVoiceRequests: yes("noVoiceRequests"),
+		NoVisitorStatus: yes("noVisitorStatus")}
+	if yes("nonAnonymous") {
+		c.Whois = muc.WhoisAnyone
+	}
+	if yes("password") {
+		c.Password = password
+	}
+	c.AllowPM = muc.AllowPM(rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, 4}).Draw(t, "allowPM"))
+	c.MaxUsers = rapid.SampledFrom([]int{0, 0, 0, 3}).Draw(t, "maxUsers")
+	c.History = rapid.SampledFrom([]int{0, 0, -1, 2}).Draw(t, "history")
+	c.VoiceInterval = rapid.SampledFrom([]int{0, -1, 60}).Draw(t, "voiceInterval")
+	c.HiddenRoles = rapid.SampledFrom([]muc.RoleSet{0, 0, 0, muc.Roles(muc.Visitor), muc.Roles(muc.Visitor, muc.Participant)}).Draw(t, "hiddenRoles")
+	return c
+}

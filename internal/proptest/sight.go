@@ -1,0 +1,85 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gomuc/muc"
+)
+
+// checkSecrets: a real JID reaches only who may see it; the password only who owns
+// the room or is invited; the host's secret and what belongs to other rooms nobody,
+// be it in a stanza or in an error. What somebody has just said himself is no news
+// to him.
+func (w *world) checkSecrets(s *step) {
+	for _, m := range s.out {
+		said := ""
+		if m.to.String() == s.sender {
+			said = strings.Replace(s.in.text, "from='"+s.sender+"'", "", 1)
+		}
+		if !s.seesJIDs(m.to) {
+			for _, u := range users {
+				if strings.Contains(m.text, u) && m.to.Bare().String() != u && !strings.Contains(said, u) && !declined(s, m, u) {
+					w.fail("%s learns of %s: %s", m.to, u, m.text)
+				}
+			}
+		}
+		if strings.Contains(m.text, password) && !strings.Contains(said, password) && !mayRead(s, m) {
+			w.fail("%s learns the password: %s", m.to, m.text)
+		}
+		if strings.Contains(m.text, nextDoor) && !strings.Contains(said, nextDoor) {
+			w.fail("%s hears from next door: %s", m.to, m.text)
+		}
+		if strings.Contains(m.text, secret) {
+			w.fail("the secret: %s", m.text)
+		}
+	}
+	if s.err == nil && s.fx.Refused == nil {
+		return
+	}
+	errors := ""
+	if s.err != nil {
+		errors = s.err.Error()
+	}
+	if e := s.fx.Refused; e != nil {
+		errors += fmt.Sprintf("%v %+v", e, *e)
+	}
+	for _, not := range append([]string{password, secret, nextDoor}, users...) {
+		if strings.Contains(errors, not) {
+			w.fail("%s stands in an error: %s", not, errors)
+		}
+	}
+}
+
+// seesJIDs is who sees real JIDs in what a step gave: whoever does when it is over;
+// of those who left with it, whoever did before.
+func (s *step) seesJIDs(to muc.JID) bool {
+	if _, stays := s.after.inside[to.String()]; stays {
+		return s.after.seesJIDs(to)
+	}
+	return s.before.seesJIDs(to) || s.after.seesJIDs(to)
+}
+
+// declined reports whether a stanza tells an inviter that the one whom he invited
+// by that address declines.
+func declined(s *step, m sent, who string) bool {
+	for _, ev := range s.fx.Events {
+		if b, ok := ev.Body.(*muc.InviteUsed); ok && b.Declined && b.Inviter.Bare() == m.to.Bare() && b.Invitee.Bare().String() == who {
+			return true
+		}
+	}
+	return false
+}
+
+// mayRead reports whether somebody may be told the password: an owner, whoever is
+// about to be one, and whoever is invited (XEP-0045 §7.8.2).
+func mayRead(s *step, m sent) bool {
+	if s.before.state == muc.Unborn {
+		return true
+	}
+	if who := m.to.Bare(); s.before.affiliation(who) == muc.Owner || s.after.affiliation(who) == muc.Owner {
+		return true
+	}
+	x := m.el.child(nsUser, "x")
+	return m.el.name == "message" && x != nil && x.child("", "invite") != nil
+}

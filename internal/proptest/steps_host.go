@@ -1,0 +1,116 @@
+package proptest
+
+import (
+	"time"
+
+	"github.com/beevik/etree"
+	"pgregory.net/rapid"
+
+	"github.com/gomuc/muc"
+)
+
+// tick lets time pass: some, or until something is due.
+func (w *world) tick() {
+	due := w.room.Deadline()
+	if due.After(w.now) && w.oneIn(2, "due") {
+		w.now = due
+	}
+	w.step(input{tick: true})
+}
+
+func (w *world) host() {
+	who := muc.MustParseJID(w.someone())
+	text := "because"
+	switch rapid.IntRange(0, 17).Draw(w.t, "command") {
+	case 0, 1:
+		w.command(muc.Vanished{JID: who})
+	case 2:
+		w.command(muc.Vanished{JID: pick(w, "vanished", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())})})
+	case 3:
+		w.command(muc.Kick{Nick: w.nick(), Reason: text, As: w.as()})
+	case 4, 5:
+		w.command(muc.SetRole{Nick: w.nick(), Role: muc.Role(rapid.IntRange(0, 3).Draw(w.t, "role")), As: w.as()})
+	case 6, 7:
+		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-1, 3).Draw(w.t, "affiliation")),
+			Nick: pick(w, "reserve", []string{"", w.nick()}), As: w.as()})
+	case 8:
+		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Owner})
+	case 9:
+		w.command(muc.Configure{Config: anyRoomConfig(w.t), As: w.as()})
+	case 10:
+		w.command(muc.Create{Owner: who, Config: anyRoomConfig(w.t)})
+	case 11:
+		w.command(muc.Shutdown{Reason: text})
+	case 12:
+		w.command(muc.Forget{JID: who.Bare()})
+	case 13:
+		w.command(muc.Forget{JID: who.Bare(), Heir: muc.MustParseJID(pick(w, "heir", append([]string{"heir@three.example"}, users...)))})
+	case 14:
+		w.command(muc.Invite{To: muc.MustParseJID(w.session()).Bare(), Reason: text, As: w.as()})
+	case 15:
+		w.command(muc.DecideRegistration{JID: who.Bare(), Allow: rapid.Bool().Draw(w.t, "allow"), As: w.as()})
+	case 16:
+		if w.oneIn(3, "destroy") {
+			w.command(muc.Destroy{Reason: text, Tombstone: rapid.Bool().Draw(w.t, "tombstone"), As: w.as()})
+		}
+	case 17:
+		w.command(pick(w, "talk", []muc.Command{muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"}, muc.SetSubject{},
+			muc.Say{As: who, Body: "for him"}, muc.SetSubject{As: who, Subject: "his"}}))
+	}
+}
+
+// as is in whose name the host acts, often its own.
+func (w *world) as() muc.JID {
+	if w.oneIn(2, "as") {
+		return muc.MustParseJID(w.someone())
+	}
+	return muc.JID{}
+}
+
+// puppet is what the host does with occupants of its own.
+func (w *world) puppet() {
+	el := etree.NewElement("presence")
+	el.CreateElement("status").SetText("a puppet")
+	nick := w.nick()
+	for i := range w.last.occupants {
+		if o := &w.last.occupants[i]; len(o.Sessions) == 0 {
+			nick = o.Nick
+		}
+	}
+	w.command(pick(w, "puppet", []muc.Command{
+		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.nick(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.nick()},
+		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.nick()}, muc.Say{Nick: nick, Body: "said by a puppet"},
+		muc.SetSubject{Nick: nick, Subject: "set by a puppet"},
+	}))
+}
+
+// hostAnswer is the host's answer to something that it was once asked.
+func (w *world) hostAnswer() {
+	if len(w.ledger.asks) == 0 {
+		w.command(muc.Answer{ID: "nonsense"})
+		return
+	}
+	ask := w.ledger.asks[len(w.ledger.asks)-1]
+	if w.oneIn(3, "earlier") {
+		ask = pick(w, "ask", w.ledger.asks)
+	}
+	a := muc.Answer{ID: ask.ID}
+	switch rapid.IntRange(0, 3).Draw(w.t, "answer") {
+	case 0:
+		a.Refuse = &muc.StanzaError{Condition: muc.NotAllowed}
+	case 1:
+		a.Payload = parse("<q xmlns='urn:example:asked'/>")
+	case 2:
+		if ask.Archive != nil {
+			page, refused := ask.Archive.Page(w.log)
+			a.Archive, a.Refuse = &page, refused
+		}
+	}
+	w.command(a)
+}
+
+// outlive lets more time pass than anybody has to wait.
+func (w *world) outlive() {
+	w.now = w.now.Add(48 * time.Hour)
+	w.stepAt(input{tick: true})
+}

@@ -1,0 +1,149 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/gomuc/muc"
+)
+
+var settings = []string{
+	"persistentroom:0", "persistentroom:1", "membersonly:0", "membersonly:1", "moderatedroom:0", "moderatedroom:1",
+	"roomsecret:" + password, "roomsecret:", "whois:anyone", "whois:moderators", "maxusers:3", "maxusers:0", "maxusers:many",
+	"changesubject:1", "allowpm:none", "allowpm:anyone", "presencebroadcast:moderator", "presencebroadcast:participant",
+	"presencebroadcast:none", "enablelogging:1", "enablelogging:0", "enablearchiving:0", "enablearchiving:1", "historylength:2",
+	"roomadmins:" + users[1], "roomowners:" + users[0], "roomowners:", "allowinvites:1", "allowvisitorstatus:0", "allowvisitorstatus:1",
+	"allowvisitornickchange:0", "allowvoicerequests:0", "getmemberlist:participant", "publicroom:0", "roomname:A room", "roomdesc:d", "lang:de",
+	"passwordprotectedroom:0",
+}
+
+const nsOwner = "http://jabber.org/protocol/muc#owner"
+
+// config is what an owner does with his room.
+func (w *world) config() {
+	form := "<x xmlns='jabber:x:data' type='submit'>"
+	switch rapid.IntRange(0, 19).Draw(w.t, "owner") {
+	case 18:
+		form = "<x xmlns='jabber:x:data' type='cancel'>"
+	case 19:
+		if w.oneIn(3, "destroy") {
+			w.iq(w.ruler(), "set", "", "<query xmlns='"+nsOwner+"'><destroy jid='other@rooms.example'><password>elsewhere</password><reason>over</reason></destroy></query>")
+			return
+		}
+	}
+	for _, s := range rapid.SliceOfN(rapid.SampledFrom(settings), 0, 3).Draw(w.t, "settings") {
+		name, value, _ := strings.Cut(s, ":")
+		form += fmt.Sprintf("<field var='muc#roomconfig_%s'><value>%s</value></field>", name, value)
+	}
+	w.iq(w.ruler(), "set", "", "<query xmlns='"+nsOwner+"'>"+form+"</x></query>")
+}
+
+func (w *world) register() {
+	payload := pick(w, "registration", []string{"<remove/>", "", "",
+		"<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>" + w.nick() + "</value></field></x>"})
+	if payload == "" {
+		payload = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>" +
+			"<field var='muc#register_roomnick'><value>" + w.nick() + "</value></field></x>"
+	}
+	w.iq(w.someone(), "set", "", "<query xmlns='jabber:iq:register'>"+payload+"</query>")
+}
+
+func (w *world) request() {
+	to, from := pick(w, "address", []string{"", "", "/" + w.nick()}), w.someone()
+	w.iq(from, pick(w, "type", []string{"get", "get", "get", "set", "set", "result", "error"}), to, pick(w, "request", []string{
+		"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='http://jabber.org/protocol/disco#items'/>",
+		"<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>", "<ping xmlns='urn:xmpp:ping'/>",
+		"<query xmlns='jabber:iq:register'/>", "<query xmlns='http://jabber.org/protocol/muc#owner'/>",
+		"<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='" + pick(w, "list", affiliations) + "'/></query>",
+		"<query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query>",
+		"<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>",
+		"<vCard xmlns='vcard-temp'/>", "<q xmlns='urn:example:unknown'/>", "<q xmlns='urn:example:asked'/>", "<q xmlns='urn:example:asked'/>",
+		"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><before/></set></query>",
+		"<query xmlns='urn:xmpp:mam:2'/>", "<metadata xmlns='urn:xmpp:mam:2'/>",
+		"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'><item publisher='" + from + "'/></items></pubsub>", "", "<a/><b/>",
+	}))
+}
+
+// relayedAnswer answers a request that was passed on, or claims to.
+func (w *world) relayedAnswer() {
+	if len(w.ledger.relayed) == 0 {
+		return
+	}
+	r := pick(w, "relayed", w.ledger.relayed)
+	from, truly := r.answerer, r
+	if w.oneIn(4, "forged") {
+		from, truly = w.session(), nil
+		if j := muc.MustParseJID(from); j.Bare() == muc.MustParseJID(r.answerer).Bare() {
+			return // his other session may answer too
+		}
+	}
+	typ := pick(w, "type", []string{"result", "result", "error"})
+	text := fmt.Sprintf(`<iq type='%s' id='%s' from='%s' to='%s'><vCard xmlns='vcard-temp'><JABBERID>%s</JABBERID></vCard></iq>`,
+		typ, r.id, from, r.from, from)
+	w.step(input{stanza: parse(text), text: text, answers: truly})
+}
+
+// bounce is a stanza that comes back, perhaps one that was sent.
+func (w *world) bounce() {
+	kind := pick(w, "kind", []string{"message", "presence", "iq"})
+	condition := pick(w, "condition", []string{"gone", "remote-server-timeout", "not-acceptable", "feature-not-implemented"})
+	to, from, id := roomJID.String()+pick(w, "address", []string{"", "/" + w.nick()}), w.someone(), w.id()
+	if len(w.privates) > 0 && w.oneIn(2, "private") {
+		m := pick(w, "sent", w.privates)
+		kind, condition = "message", "not-acceptable"
+		to, from, id = m.el.attr("from"), m.to.String(), m.el.attr("id")
+	}
+	w.stanza(fmt.Sprintf(`<%s type='error' id='%s' from='%s' to='%s'><error type='cancel'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></%s>`,
+		kind, id, from, to, condition, kind))
+}
+
+// hostile is what no honest client sends.
+func (w *world) hostile() {
+	kind := pick(w, "kind", []string{"message", "presence", "iq"})
+	typ := pick(w, "type", []string{"", "get", "set", "groupchat", "unavailable", "error", "?"})
+	payload := pick(w, "payload", []string{
+		"<x xmlns='http://jabber.org/protocol/muc'/>", "<query xmlns='http://jabber.org/protocol/muc#admin'/>",
+		"<query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='@'/></query>",
+		"<query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' affiliation='none' nick='Ann'/></query>",
+		"<a:b xmlns:a='urn:x' a:c='d'>&amp;&lt;<!-- no --><?no no?></a:b>", "<subject>s</subject><body>b</body>",
+		"<x xmlns='jabber:x:data' type='submit'/>", "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'/></query>",
+		"<delay xmlns='urn:xmpp:delay' from='" + roomJID.String() + "'/><addresses xmlns='http://jabber.org/protocol/address'><address type='ofrom' jid='x'/></addresses><body>z</body>",
+		strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40), "<body>" + strings.Repeat("&lt;", 900) + "</body>",
+		"<x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/><item affiliation='owner' role='moderator'/></x><body>z</body>",
+	})
+	from := pick(w, "from", []string{w.someone(), pick(w, "user", users), "one.example", "@@"})
+	to := pick(w, "address", []string{"", "/", "/ ", "/" + w.nick(), "/\u202Eevil", "/" + strings.Repeat("very-long-nick-", 6)})
+	w.stanza(fmt.Sprintf(`<%s type='%s' id='%s' from='%s' to='%s%s'>%s</%s>`, kind, typ, w.id(), from, roomJID, to, payload, kind))
+}
+
+// flood is somebody new each time, who leaves as much behind as he can.
+func (w *world) flood() {
+	guest := func() string { return "guest" + w.id() + strings.Repeat("-of-many", 20) + "@crowd.example" }
+	for range rapid.IntRange(1, 12).Draw(w.t, "guests") {
+		who, nick := guest(), w.id()+strings.Repeat("n", 50)
+		join := fmt.Sprintf(`<presence from='%s/r' to='%s/%s'><status>%s</status><x xmlns='http://jabber.org/protocol/muc'><password>%s</password></x></presence>`,
+			who, roomJID, nick, strings.Repeat("s", 90), password)
+		switch pick(w, "flood", []string{"join", "pass", "invite", "ban", "register", "ask", "voice"}) {
+		case "join":
+			w.stanza(join)
+		case "pass":
+			w.stanza(join)
+			w.stanza(fmt.Sprintf(`<presence type='unavailable' from='%s/r' to='%s/%s'/>`, who, roomJID, nick))
+		case "invite":
+			w.stanza(fmt.Sprintf(`<message from='%s' to='%s'><x xmlns='%s'><invite to='%s'><reason>%s</reason></invite></x></message>`,
+				w.someone(), roomJID, nsUser, who, strings.Repeat("r", 90)))
+		case "ban":
+			w.iq(w.ruler(), "set", "", "<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='outcast' jid='"+who+"'><reason>"+strings.Repeat("r", 90)+"</reason></item></query>")
+		case "register":
+			w.iq(who+"/r", "set", "", "<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>"+nick+"</value></field></x></query>")
+		case "ask":
+			w.iq(who+"/r", "get", "", "<q xmlns='urn:example:asked'/>")
+		case "voice":
+			w.stanza(join)
+			w.stanza(fmt.Sprintf(`<message from='%s/r' to='%s'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>`+
+				`<field var='muc#role'><value>participant</value></field></x></message>`, who, roomJID))
+		}
+	}
+}

@@ -1,0 +1,45 @@
+package proptest
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gomuc/muc"
+)
+
+// tally counts what was played, so that "a million operations" is a figure that
+// can be looked up.
+type tally struct {
+	histories, lives, operations, refused int
+	// replayed are operations that were done again, for determinism, cuts the points
+	// at which a log was cut in two.
+	replayed, cuts, stanzas int
+	events                  map[string]int
+}
+
+// count takes one operation into account.
+func (n *tally) count(fx muc.Effects, err error) {
+	n.operations++
+	if err != nil || fx.Refused != nil {
+		n.refused++
+	}
+	if n.events == nil {
+		n.events = map[string]int{}
+	}
+	for _, ev := range fx.Events {
+		n.events[ev.Type()]++
+	}
+}
+
+func (n *tally) String() string {
+	var types []string
+	events := 0
+	for _, typ := range slices.Sorted(maps.Keys(n.events)) {
+		types = append(types, fmt.Sprintf("%s %d", typ, n.events[typ]))
+		events += n.events[typ]
+	}
+	return fmt.Sprintf("%d histories, %d rooms, %d operations, of which %d were refused; %d events, %d stanzas read, %d operations repeated, %d cuts\nevents: %s",
+		n.histories, n.lives, n.operations, n.refused, events, n.stanzas, n.replayed, n.cuts, strings.Join(types, ", "))
+}
