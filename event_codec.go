@@ -29,10 +29,12 @@ const (
 	readsJSON
 )
 
+func (c *codec) reads() bool { return c.mode == readsBinary || c.mode == readsJSON }
+
 // fail notes that something is wrong, and leaves nothing to be read.
 func (c *codec) fail() {
 	c.bad = true
-	if c.mode == readsBinary || c.mode == readsJSON {
+	if c.reads() {
 		c.buf, c.bin.key = nil, 0
 		if c.mode == readsJSON {
 			c.js.inside = false
@@ -91,15 +93,17 @@ func (c *codec) int(field uint64, name string, p *int) {
 		return
 	}
 	v := uint64(*p)<<1 ^ uint64(*p>>63)
-	c.uint(field, name, &v)
-	*p = int(v>>1) ^ -int(v&1)
+	if c.uint(field, name, &v); c.reads() {
+		*p = int(v>>1) ^ -int(v&1)
+	}
 }
 
 func (c *codec) uint32(field uint64, name string, p *uint32) {
 	v := uint64(*p)
-	c.uint(field, name, &v)
-	if *p = uint32(v); uint64(*p) != v {
-		c.fail()
+	if c.uint(field, name, &v); c.reads() {
+		if *p = uint32(v); uint64(*p) != v {
+			c.fail()
+		}
 	}
 }
 
@@ -121,10 +125,11 @@ func (c *codec) bool(field uint64, name string, p *bool) {
 	if *p {
 		v = 1
 	}
-	if c.uint(field, name, &v); v > 1 {
-		c.fail()
+	if c.uint(field, name, &v); c.reads() {
+		if *p = v == 1; v > 1 {
+			c.fail()
+		}
 	}
-	*p = v == 1
 }
 
 // stamp is in binary milliseconds since 1970, zigzag.
@@ -228,7 +233,10 @@ func enum[E named](c *codec, field uint64, name string, p *E, values []E) {
 		}
 		return
 	}
-	if c.uint(field, name, &v); v >= uint64(len(values)) {
+	if c.uint(field, name, &v); !c.reads() {
+		return
+	}
+	if v >= uint64(len(values)) {
 		c.fail()
 		return
 	}
@@ -254,9 +262,9 @@ func (c *codec) roles(field uint64, name string, p *RoleSet) {
 	v := uint64(*p)
 	if c.uint(field, name, &v); v >= 1<<len(roleNames) {
 		c.fail()
-		return
+	} else if c.reads() {
+		*p = RoleSet(v)
 	}
-	*p = RoleSet(v)
 }
 
 // nest is a value with fields of its own.

@@ -236,6 +236,24 @@ func TestEventJSONForms(t *testing.T) {
 	}
 }
 
+// TestEventsAreWrittenAtOnce: a body is shared, so writing it changes nothing in it,
+// not even to what it was. The race detector sees that.
+func TestEventsAreWrittenAtOnce(t *testing.T) {
+	events := filledEvents(t)
+	texts := make(chan string)
+	for range 2 {
+		go func() {
+			var all []byte
+			for _, ev := range events {
+				all = append(all, must(ev.MarshalJSON())...)
+				all = must(ev.AppendBinary(all))
+			}
+			texts <- string(all)
+		}()
+	}
+	assert.Equal(t, <-texts, <-texts)
+}
+
 // TestStampForms: of a time there is one form, and no day that the month has not.
 func TestStampForms(t *testing.T) {
 	for text, good := range map[string]bool{
