@@ -45,6 +45,9 @@ func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *m
 	if room.Domain() != s.cfg.Domain || room.Local() == "" || !room.IsBare() {
 		return muc.Effects{}, muc.ErrNotForRoom
 	}
+	if err := ctx.Err(); err != nil {
+		return muc.Effects{}, err
+	}
 	ends := make(chan end, 1)
 	c := call{run: run, done: func(fx muc.Effects, err error) { ends <- end{fx, err} }}
 	if err := s.enqueue(room, c); err != nil {

@@ -254,6 +254,37 @@ func TestVanished(t *testing.T) {
 	})
 }
 
+// Somebody may vanish before the room has come to his join, or before the host has
+// decided on it.
+func TestVanishedOnTheWay(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "juliet" }
+			h.config.Ask = func(_ context.Context, _ muc.JID, ask muc.Ask) { h.asks = append(h.asks, ask) }
+		})
+		h.lasting("cellar")
+		h.join(juliet, "cellar", "Juliet")
+		held := make(chan struct{})
+		h.store.failLoads(func(muc.JID) error { <-held; return nil })
+		h.join(tybalt, "garden", "Tybalt")
+		for _, who := range []string{juliet, tybalt} {
+			require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(who)))
+		}
+		close(held)
+		synctest.Wait()
+		_, err := h.service.Do(t.Context(), at("cellar"), muc.Answer{ID: h.asks[0].ID})
+		require.ErrorIs(t, err, muc.ErrNotFound)
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+		h.join(juliet, "cellar", "Juliet")
+		_, err = h.service.Do(t.Context(), at("cellar"), muc.Answer{ID: h.asks[1].ID})
+		require.NoError(t, err)
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.service.Stats())
+		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(juliet)))
+		synctest.Wait()
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+	})
+}
+
 func TestAsk(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {

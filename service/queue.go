@@ -1,6 +1,7 @@
 package service
 
 import (
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -41,10 +42,21 @@ func (in *incoming) isGoodbye() bool {
 	return in.isAnswer() || in.el.Tag == "presence" && in.typ == "unavailable"
 }
 
-// share is what one person has waiting in a room, or, without a room, in all.
+// sender is what one person has waiting, or being done at this moment.
+type sender struct {
+	all int
+	in  []share
+}
+
+// share is how much of it is in one room.
 type share struct {
-	who  muc.JID
 	room *room
+	n    int
+}
+
+// of finds the share of a room, whether there is one or not.
+func (p *sender) of(r *room) int {
+	return slices.IndexFunc(p.in, func(sh share) bool { return sh.room == r })
 }
 
 // place finds place for a stanza in the queue of a room.
@@ -54,15 +66,38 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 		factor = 2
 	}
 	l, who := &s.cfg.Limits, in.from.Bare()
+	p := s.senders[who]
+	if p == nil {
+		p = new(sender)
+	}
+	i := p.of(r)
 	switch {
-	case s.shares[share{who, r}] >= factor*l.SenderShare, s.shares[share{who, nil}] >= factor*l.SenderQueue:
+	case p.all >= factor*l.SenderQueue, i >= 0 && p.in[i].n >= factor*l.SenderShare:
 		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many of your stanzas are waiting"}
 	case len(r.queue) >= factor*l.RoomQueue:
 		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many stanzas are waiting"}
 	}
-	s.shares[share{who, r}]++
-	s.shares[share{who, nil}]++
+	if i < 0 {
+		i, p.in = len(p.in), append(p.in, share{room: r})
+	}
+	p.all++
+	p.in[i].n++
+	s.senders[who] = p
 	return nil
+}
+
+// placeAgain gives back the place of a stanza that is done.
+func (s *Service) placeAgain(r *room, in *incoming) {
+	who := in.from.Bare()
+	p := s.senders[who]
+	if p.all--; p.all == 0 {
+		delete(s.senders, who)
+		return
+	}
+	i := p.of(r)
+	if p.in[i].n--; p.in[i].n == 0 {
+		p.in = slices.Delete(p.in, i, i+1)
+	}
 }
 
 // enqueue gives a room something to do: a stanza, if there is place for it, or what
@@ -121,19 +156,7 @@ func (s *Service) take(r *room) []call {
 		r.queue = nil
 	}
 	s.queued -= n
-	for _, c := range calls {
-		if c.stanza != nil {
-			s.release(share{c.stanza.from.Bare(), r})
-			s.release(share{c.stanza.from.Bare(), nil})
-		}
-	}
 	return calls
-}
-
-func (s *Service) release(of share) {
-	if s.shares[of]--; s.shares[of] == 0 {
-		delete(s.shares, of)
-	}
 }
 
 // makePlace puts one idle room aside at once: all of it is stored.

@@ -79,11 +79,16 @@ func (r *room) entry() Entry {
 		Lasting: state == muc.Destroyed || state == muc.Open && r.live.RoomConfig().Persistent}
 }
 
-// next settles a room that has been at work, and returns one that is to be at work
-// now; nil for none.
-func (s *Service) next(r *room) *room {
+// next settles a room that has done some calls, and returns one that is to be at
+// work now; nil for none.
+func (s *Service) next(r *room, done []call) *room {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, c := range done {
+		if c.stanza != nil {
+			s.placeAgain(r, c.stanza)
+		}
+	}
 	if len(r.queue) > 0 {
 		s.ready = append(s.ready, r)
 	} else {

@@ -20,11 +20,14 @@ type Service struct {
 	cfg      Config
 	domain   muc.JID
 	template *muc.Template
-	writes   chan write
 	dir      directory
 	// ctx ends with the service.
 	ctx  context.Context
 	stop context.CancelFunc
+
+	writeMu sync.Mutex // guards what follows, for moments
+	writes  []*write   // those that wait
+	leaders int        // of them, or of those before them, are calling the store
 
 	// mu guards what follows, and of each room what its comment says. It is held for
 	// moments: never while a room works, the store is called or a stanza delivered.
@@ -32,7 +35,7 @@ type Service struct {
 	rooms    map[muc.JID]*room // in memory, or with something to do
 	ready    []*room           // they have something to do and wait for a worker
 	workers  int
-	shares   map[share]int
+	senders  map[muc.JID]*sender
 	queued   int
 	idle     *list.List // of rooms that may be put aside, the longest idle in front
 	timers   timers
@@ -61,17 +64,14 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, domain: domain, template: template, writes: make(chan write),
-		rooms: map[muc.JID]*room{}, shares: map[share]int{}, idle: list.New(), rearm: make(chan struct{}, 1),
+	s := &Service{cfg: cfg, domain: domain, template: template,
+		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: map[muc.JID][]*room{}, drained: make(chan struct{})}
 	restless, err := s.readList(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("service: list of rooms: %w", err)
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
-	for range cfg.Limits.Writers {
-		go s.write()
-	}
 	s.wakeAll(restless)
 	go s.keepTime()
 	return s, nil

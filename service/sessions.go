@@ -9,8 +9,9 @@ import (
 
 // Vanished tells all rooms in which somebody is that a session is no more: its
 // connection broke, or its server is unreachable. A bare JID stands for all
-// sessions of the account, a domain for all of its accounts. It returns when the
-// rooms know that they have to do it; who is not inside is no error.
+// sessions of the account, a domain for all of its accounts. Rooms do it after what
+// they were given before, and Vanished does not wait for them. Who is not inside is
+// no error.
 func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -20,26 +21,43 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	if s.closing {
 		return ErrClosed
 	}
-	vanished := call{run: command(muc.Vanished{JID: who})}
+	rooms := map[*room]bool{}
 	if !who.IsBare() {
-		for _, r := range s.sessions[who] {
-			s.add(r, vanished)
+		s.reach(rooms, s.sessions[who], s.senders[who.Bare()])
+	} else {
+		for jid, inside := range s.sessions {
+			if isOf(jid, who) {
+				s.reach(rooms, inside, nil)
+			}
 		}
-		return nil
-	}
-	told := map[*room]bool{}
-	for jid, rooms := range s.sessions {
-		if jid.Bare() != who && (who.Local() != "" || jid.Domain() != who.Domain()) {
-			continue
-		}
-		for _, r := range rooms {
-			if !told[r] {
-				told[r] = true
-				s.add(r, vanished)
+		for jid, p := range s.senders {
+			if isOf(jid, who) {
+				s.reach(rooms, nil, p)
 			}
 		}
 	}
+	for r := range rooms {
+		s.add(r, call{run: command(muc.Vanished{JID: who})})
+	}
 	return nil
+}
+
+// isOf reports whether an address belongs to an account or a domain.
+func isOf(jid, who muc.JID) bool {
+	return jid.Bare() == who || who.Local() == "" && jid.Domain() == who.Domain()
+}
+
+// reach adds the rooms in which somebody is, or will be when they have done what
+// waits.
+func (s *Service) reach(rooms map[*room]bool, inside []*room, p *sender) {
+	for _, r := range inside {
+		rooms[r] = true
+	}
+	if p != nil {
+		for _, sh := range p.in {
+			rooms[sh.room] = true
+		}
+	}
 }
 
 // watch keeps account of who is inside where.
@@ -52,6 +70,14 @@ func (s *Service) watch(r *room, done []outcome) {
 			case *muc.Joined:
 				if b.Session != 0 {
 					s.sessions[b.JID] = append(s.sessions[b.JID], r)
+				}
+			case *muc.Asked:
+				if b.Join != nil { // he is as good as inside
+					s.sessions[b.JID] = append(s.sessions[b.JID], r)
+				}
+			case *muc.Answered:
+				if b.Nick != "" {
+					s.gone(r, b.JID)
 				}
 			case *muc.Left:
 				s.gone(r, b.JID)

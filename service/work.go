@@ -25,10 +25,11 @@ type outcome struct {
 // with something to do.
 func (s *Service) work(r *room) {
 	for r != nil {
-		for calls := s.take(r); len(calls) > 0; {
-			calls = s.turn(r, calls)
+		calls := s.take(r)
+		for rest := calls; len(rest) > 0; {
+			rest = s.turn(r, rest)
 		}
-		r = s.next(r)
+		r = s.next(r, calls)
 	}
 }
 
@@ -159,7 +160,7 @@ func (s *Service) deliver(r *room, o *outcome) {
 	switch {
 	case o.done != nil:
 		o.done(o.fx, o.err)
-	case o.err != nil && !o.last: // there may be no room to say goodbye in
+	case o.err != nil && !errors.Is(o.err, muc.ErrNotOpen): // there may be nothing to say goodbye to
 		s.cfg.Log.Warn("a room refused what it was given", "room", r.jid, "error", o.err)
 	}
 }
@@ -198,6 +199,8 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 // fail answers a call of which nothing came.
 func (s *Service) fail(o *outcome, err error) {
 	switch {
+	case o.done != nil && o.err != nil: // it has done nothing anyway
+		o.done(muc.Effects{}, o.err)
 	case o.done != nil:
 		o.done(muc.Effects{}, err)
 	case o.stanza != nil && !o.stanza.isAnswer():

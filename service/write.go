@@ -1,62 +1,80 @@
 package service
 
 import (
+	"slices"
 	"time"
 )
 
 // write is a batch on its way to the store.
 type write struct {
 	batch Batch
-	done  chan error
+	// turn tells what became of it, or that it is to lead: at most one of each.
+	turn chan verdict
 }
 
-// save stores a batch together with those of other rooms.
+type verdict struct {
+	lead bool
+	err  error
+}
+
+// save stores a batch, together with those of other rooms that wait at that moment.
+// There is no writer: of those who wait, one leads, that is, calls the store for
+// all, and then gives the lead to somebody who has come in the meantime.
 func (s *Service) save(b Batch) error {
-	w := write{b, make(chan error, 1)}
-	select {
-	case s.writes <- w:
-	case <-s.ctx.Done():
-		return s.ctx.Err()
+	w := &write{b, make(chan verdict, 2)}
+	s.writeMu.Lock()
+	s.writes = append(s.writes, w)
+	lead := s.leaders < s.cfg.Limits.Writers
+	if lead {
+		s.leaders++
 	}
-	return <-w.done
+	s.writeMu.Unlock()
+	for {
+		if lead {
+			s.lead()
+		}
+		v := <-w.turn
+		if !v.lead {
+			return v.err
+		}
+		lead = true
+	}
 }
 
-// write is a writer: it takes all that waits, and stores it with one call.
-func (s *Service) write() {
-	for {
-		var group []write
-		select {
-		case w := <-s.writes:
-			group = append(group, w)
-		case <-s.ctx.Done():
-			return
-		}
-		for more := true; more && len(group) < s.cfg.Limits.StoreBatch; {
-			select {
-			case w := <-s.writes:
-				group = append(group, w)
-			default:
-				more = false
-			}
-		}
-		s.store(group)
+// lead stores what waits with one call.
+func (s *Service) lead() {
+	s.writeMu.Lock()
+	n := min(len(s.writes), s.cfg.Limits.StoreBatch)
+	group := slices.Clone(s.writes[:n])
+	s.writes = slices.Delete(s.writes, 0, n)
+	s.writeMu.Unlock()
+	s.store(group)
+	s.writeMu.Lock()
+	defer s.writeMu.Unlock()
+	if len(s.writes) > 0 {
+		s.writes[0].turn <- verdict{lead: true}
+	} else {
+		s.leaders--
 	}
 }
 
 // store tells each of a group what became of it. Where all together fail, each is
 // tried alone, so that one room is not the misfortune of others.
-func (s *Service) store(group []write) {
+func (s *Service) store(group []*write) {
 	err := s.append(group)
 	for i, w := range group {
 		if err != nil && len(group) > 1 {
-			w.done <- s.append(group[i : i+1])
+			w.turn <- verdict{err: s.append(group[i : i+1])}
 		} else {
-			w.done <- err
+			w.turn <- verdict{err: err}
 		}
 	}
 }
 
-func (s *Service) append(group []write) error {
+func (s *Service) append(group []*write) error {
+	if len(group) == 0 {
+		return nil // somebody else has stored it
+	}
 	batches, events := make([]Batch, len(group)), 0
 	for i, w := range group {
 		batches[i] = w.batch

@@ -1,0 +1,136 @@
+package service_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// A service in a server: what comes off the wire goes to Handle, and Deliver puts
+// it on the wire.
+func Example() {
+	ctx := context.Background()
+	rooms, err := service.New(ctx, service.Config{
+		Domain: "chat.example",
+		Room:   muc.Config{Secret: secret, Instant: true},
+		Store:  new(service.Memory),
+		Deliver: func(_ context.Context, s service.Stanza) {
+			for _, to := range s.To() {
+				stanza := parse(string(s.AppendXML(nil, to, ""))) // the wire
+				fmt.Println(to, "<", stanza.SelectAttrValue("from", ""), stanza.Tag)
+			}
+		},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, stanza := range []string{
+		"<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<message type='groupchat' from='romeo@example.org/pda' to='cellar@chat.example'><body>But soft!</body></message>",
+		"<iq type='get' id='1' from='romeo@example.org/pda' to='cellar@chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
+	} {
+		if err := rooms.Handle(ctx, parse(stanza)); err != nil {
+			log.Fatal(err) // the host's fault
+		}
+	}
+	if err := rooms.Shutdown(ctx, "closing time"); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// romeo@example.org/pda < cellar@chat.example/Romeo presence
+	// romeo@example.org/pda < cellar@chat.example message
+	// romeo@example.org/pda < cellar@chat.example/Romeo message
+	// romeo@example.org/pda < cellar@chat.example iq
+	// romeo@example.org/pda < cellar@chat.example/Romeo presence
+}
+
+// The host's own hand: rooms, people, whatever package muc has a command for.
+func ExampleService_Do() {
+	ctx := context.Background()
+	rooms := quietService()
+	cellar := muc.MustParseJID("cellar@chat.example")
+	for _, cmd := range []muc.Command{
+		muc.Create{Owner: muc.MustParseJID("romeo@example.org"), Config: muc.RoomConfig{Name: "The wine cellar", Persistent: true}},
+		muc.SetAffiliation{JID: muc.MustParseJID("tybalt@example.org"), Affiliation: muc.Outcast},
+	} {
+		if _, err := rooms.Do(ctx, cellar, cmd); err != nil {
+			log.Fatal(err)
+		}
+	}
+	_, err := rooms.Do(ctx, cellar, muc.Kick{Nick: "Mercutio"})
+	fmt.Println(err)
+	if err := rooms.Read(ctx, cellar, func(r *muc.Room) {
+		for who, affiliation := range r.Affiliations() {
+			fmt.Println(who, affiliation)
+		}
+	}); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%+v\n", rooms.Stats())
+	// Output:
+	// muc: not found
+	// romeo@example.org owner
+	// tybalt@example.org outcast
+	// {Rooms:1 Listed:1 Occupants:0 Sessions:0 Queued:0 Working:0}
+}
+
+// Who may create which room, and what rooms may be called.
+func ExampleConfig() {
+	config := service.Config{
+		Domain: "chat.example",
+		Room:   muc.Config{Secret: secret},
+		Store:  new(service.Memory),
+		Deliver: func(_ context.Context, s service.Stanza) {
+			fmt.Println("to", s.To()[0], s.Stanza().FindElement("error/text").Text())
+		},
+		RoomName: func(local string) *muc.StanzaError {
+			if len(local) < 3 {
+				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "a name has three letters at least"}
+			}
+			return nil
+		},
+		MayCreate: func(c service.Creation) *muc.StanzaError {
+			if c.Creator.Domain() != "example.org" {
+				return &muc.StanzaError{Condition: muc.NotAllowed, Text: c.Room.Local() + " is for our own people to create"}
+			}
+			return nil
+		},
+	}
+	ctx := context.Background()
+	rooms, err := service.New(ctx, config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, stanza := range []string{
+		"<presence from='romeo@example.org/pda' to='me@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<presence from='iago@elsewhere.example/x' to='cyprus@chat.example/Iago'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+	} {
+		el := parse(stanza)
+		if err := rooms.Handle(ctx, el); err != nil {
+			log.Fatal(err)
+		}
+		settle(rooms, el.SelectAttrValue("to", ""))
+	}
+	// Output:
+	// to romeo@example.org/pda a name has three letters at least
+	// to iago@elsewhere.example/x cyprus is for our own people to create
+}
+
+// settle waits until a room has done what it was given.
+func settle(rooms *service.Service, address string) {
+	if err := rooms.Read(context.Background(), muc.MustParseJID(address).Bare(), func(*muc.Room) {}); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func quietService() *service.Service {
+	s, err := service.New(context.Background(), service.Config{Domain: "chat.example", Store: new(service.Memory),
+		Room: muc.Config{Secret: secret, Instant: true}, Deliver: func(context.Context, service.Stanza) {}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return s
+}
