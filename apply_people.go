@@ -325,7 +325,6 @@ func (s *state) applyRenamed(b *Renamed) error {
 		return badEvent("no such session or puppet")
 	}
 	old := ses.occ
-	s.shape++
 	if b.Occupant == old.num {
 		if holder, taken := s.nick(b.Key); taken && holder != old {
 			return badEvent("nick is taken")
@@ -360,9 +359,11 @@ func (s *state) applyRole(b *RoleChanged) error {
 	if o == nil || b.New == NoRole {
 		return badEvent("no such occupant or role")
 	}
+	if (o.role == Moderator) != (b.New == Moderator) {
+		s.shape++
+	}
 	o.role = b.New
 	o.presence.drop()
-	s.shape++
 	return nil
 }
 

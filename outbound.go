@@ -12,18 +12,23 @@ type Outbound struct {
 	view  view
 }
 
-// rendered is a stanza as bytes, complete but for what differs from reader to
-// reader; the offsets say where that goes. It is immutable.
+// rendered is a stanza as bytes, complete for most of its readers; the offsets say
+// where others have something else. It is immutable.
 type rendered struct {
 	b []byte
+	// as is the view in which b is complete: what most readers see.
+	as view
 	// head is the end of the stanza's name, where emptyTo stands: `to`, `xmlns` and
 	// `id` go here.
-	head int
-	// jid and jidEnd enclose ` jid='…'` of the item, actor and actorEnd that of
-	// the item's actor. Equal offsets enclose nothing; zero is no such place.
-	jid, jidEnd, actor, actorEnd int
+	head uint32
+	// jid and jidEnd enclose ` jid='…'` of the item, or nothing where it is for other
+	// views than as; zero is no such place. actor and actorEnd enclose what of the
+	// item's actor only viewAll shows, in which b is complete if there is one.
+	jid, jidEnd, actor, actorEnd uint32
 	// tail is where the status codes or the delay of an extra go.
-	tail int
+	tail uint32
+	// real is the JID that viewAll shows in the item where b has none.
+	real JID
 }
 
 // extra is what one copy of a shared stanza has beyond the others.
@@ -60,25 +65,29 @@ func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
 // appendXML is AppendXML with what it needs of an Outbound: so little that a call
 // costs less than the copying.
 func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []byte {
-	if ns == "" && to.s != "" && x == nil && (d.jid == 0 || v == viewAll) { // as nearly all are
-		pos := d.head + len(openTo)
+	if ns == "" && to.s != "" && x == nil && v == d.as { // as nearly all are
+		pos := d.head + uint32(len(openTo))
 		return append(to.appendTo(append(dst, d.b[:pos]...)), d.b[pos:]...)
 	}
-	dst = append(dst, d.b[:d.head]...)
+	pos := d.head
+	dst = append(dst, d.b[:pos]...)
 	if ns != "" {
 		dst = append(append(append(dst, " xmlns='"...), ns...), '\'')
 	}
 	if to.s != "" {
 		dst = append(to.appendTo(append(dst, openTo...)), '\'')
 	}
-	pos := d.head + len(emptyTo)
+	pos += uint32(len(emptyTo))
 	if x != nil && x.id != "" {
 		dst = append(appendEscaped(append(dst, " id='"...), x.id, escapedInAttr), '\'')
 	}
-	if d.jid != 0 && v != viewAll {
+	if d.jid != 0 && v != d.as {
 		dst, pos = append(dst, d.b[pos:d.jid]...), d.jidEnd
-		if v == viewSelf {
-			dst = appendOwnJID(dst, to)
+		switch v {
+		case viewAll:
+			dst = appendJIDAttr(dst, d.real)
+		case viewSelf:
+			dst = appendJIDAttr(dst, to)
 		}
 		if d.actor != 0 {
 			dst, pos = append(dst, d.b[pos:d.actor]...), d.actorEnd

@@ -28,12 +28,13 @@ func (t *turn) renderEntry(j *joinRender) {
 	}
 	to := []JID{j.session}
 	own, v := ses.occ, s.viewOf(ses.occ.role)
-	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), s.archived.len()+s.kept.len())+1)
-	for _, o := range s.occupants {
+	out := slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), s.archived.len()+s.kept.len())+1)
+	for _, o := range s.occupants { // not by send: this is nearly all of a join
 		if o != own && s.shows(o.role, own) {
-			t.send(to, r.recipe(o), v, nil)
+			out = append(out, Outbound{to: to, doc: r.recipe(o), view: v})
 		}
 	}
+	t.fx.Outbound = out
 	if s.conf.ShowAbsent {
 		t.renderAbsentMembers(to)
 	}

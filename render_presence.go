@@ -31,12 +31,17 @@ type presence struct {
 }
 
 // recipe is the presence that an occupant has now: one immutable record for
-// everybody who is told of it. A small room does not keep it: there it is made for a
-// few readers, and would be half of what the room holds.
+// everybody who is told of it.
 func (r *Room) recipe(o *occupant) *rendered {
-	if o.presence.doc != nil {
-		return o.presence.doc
+	if doc := o.presence.doc; doc != nil {
+		return doc
 	}
+	return r.renderOccupant(o)
+}
+
+// renderOccupant makes the presence of an occupant. A small room does not keep it:
+// there it is made for a few readers, and would be half of what the room holds.
+func (r *Room) renderOccupant(o *occupant) *rendered {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
 	if len(r.st.occupants) > smallIndex {
@@ -64,11 +69,12 @@ func (c *RoomConfig) shown(role Role, payload string) string {
 	return filtered(payload, func(n *node) bool { return n.ns != "" || n.name != "status" })
 }
 
-// renderPresence writes a presence with every real JID it could show, and marks
-// where they stand.
+// renderPresence writes a presence as most will see it, and marks what differs for
+// others.
 func (r *Room) renderPresence(p *presence) *rendered {
 	w := xmlWriter{b: make([]byte, 0, 256+len(p.payload))}
 	d := w.stanza("presence")
+	d.as = r.st.asMostSee(&p.item)
 	w.occupant("from", r.jid, p.nick)
 	w.attrIf("type", p.kind)
 	w.attrIf("xml:lang", p.lang)
@@ -85,7 +91,7 @@ func (r *Room) renderPresence(p *presence) *rendered {
 	if p.destroy != nil {
 		w.destroy(p.destroy)
 	}
-	d.tail = len(w.b)
+	d.tail = w.pos()
 	w.end()
 	w.end()
 	d.b = w.b

@@ -162,6 +162,7 @@ func (p *person) forgettable() bool { return !p.remembered() && !p.inside() }
 type occupant struct {
 	num       uint32
 	role      Role
+	presence  presenceCache // beside role: a join reads these two of everybody
 	nick, key string
 	id        string // XEP-0421
 	person    *person
@@ -170,8 +171,7 @@ type occupant struct {
 	// front is the session whose presence is the occupant's: the one that spoke
 	// of its presence last. A puppet has one without a number here, which nothing is
 	// ever sent to.
-	front    *session
-	presence presenceCache
+	front *session
 }
 
 // session is one connected client of an occupant.

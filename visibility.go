@@ -62,12 +62,25 @@ func jidField(name string, j JID) formField {
 // jid is who a session is, for the same places.
 func (ses *session) jid() JID { return ses.real }
 
-// markJID writes the real JID of an item where it can be left out or exchanged
-// for each reader; a zero JID is written for nobody but oneself.
+// asMostSee is the view in which a presence is written down. Who did something is
+// written for those who see all of it.
+func (s *state) asMostSee(it *item) view {
+	if it.actor != (Actor{}) {
+		return viewAll
+	}
+	return s.viewOf(Participant)
+}
+
+// markJID puts the real JID of an item where it can be left out, put in or exchanged
+// for each reader; a zero JID is there for nobody but oneself.
 func (w *xmlWriter) markJID(d *rendered, j JID) {
-	d.jid = len(w.b)
-	w.realJID(j)
-	d.jidEnd = len(w.b)
+	d.jid = w.pos()
+	if d.as == viewAll {
+		w.realJID(j)
+	} else {
+		d.real = j
+	}
+	d.jidEnd = w.pos()
 }
 
 // markActor writes who did what an item tells: his nick for everybody, his
@@ -77,30 +90,28 @@ func (w *xmlWriter) markActor(d *rendered, by Actor) {
 	w.start("actor", "")
 	if by.Nick != "" {
 		w.attr("nick", by.Nick)
-		d.actor = len(w.b)
+		d.actor = w.pos()
 	}
 	w.realJID(by.JID)
 	if by.Nick != "" {
-		d.actorEnd = len(w.b)
+		d.actorEnd = w.pos()
 	}
 	w.end()
 	if by.Nick == "" {
-		d.actorEnd = len(w.b)
+		d.actorEnd = w.pos()
 	}
 }
 
 // realJID writes a real JID for readers who are known to see it.
 func (w *xmlWriter) realJID(j JID) {
-	if !j.IsZero() {
-		w.b = append(j.appendTo(append(w.b, " jid='"...)), '\'')
-	}
+	w.b = appendJIDAttr(w.b, j)
 }
 
-func appendOwnJID(dst []byte, self JID) []byte {
-	if self.IsZero() {
+func appendJIDAttr(dst []byte, j JID) []byte {
+	if j.IsZero() {
 		return dst
 	}
-	return append(self.appendTo(append(dst, " jid='"...)), '\'')
+	return append(j.appendTo(append(dst, " jid='"...)), '\'')
 }
 
 // whose is the occupant whose presence changed, nil for nobody.

@@ -247,7 +247,7 @@ func checkViews(h *house) []breach {
 			return
 		}
 		obj := h.info.Uses[id]
-		if fn, ok := obj.(*types.Func); ok && (h.isMethod(fn, "xmlWriter", "realJID") || fn.Name() == "appendOwnJID") {
+		if fn, ok := obj.(*types.Func); ok && (h.isMethod(fn, "xmlWriter", "realJID") || fn.Name() == "appendJIDAttr") {
 			list = append(list, h.breach(n, "%s writes real JIDs: for visibility.go alone", id.Name))
 		}
 		if c, ok := obj.(*types.Const); ok && c.Name() == "viewAll" {
@@ -260,7 +260,7 @@ func checkViews(h *house) []breach {
 const viewSample = `
 func _(t *turn, w *xmlWriter, d *rendered, j JID) {
 	w.realJID(j) // breach
-	_ = appendOwnJID(nil, j) // breach
+	_ = appendJIDAttr(nil, j) // breach
 	t.send(nil, d, viewAll, nil) // breach
 	t.send(nil, d, t.r.st.viewOf(Visitor), nil)
 	w.markJID(d, j)

@@ -177,7 +177,7 @@ func _(w *xmlWriter, d *rendered, sender []byte) {
 	_ = p
 	d.b = sender // breach
 	d.b = w.b
-	d.tail = len(w.b)
+	d.tail = w.pos()
 	_ = append(d.b, sender...) // breach
 	_ = xmlWriter{b: sender} // breach
 	_ = xmlWriter{b: make([]byte, 0, 10)}

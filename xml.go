@@ -149,7 +149,7 @@ const (
 // stanza opens a stanza; its bytes are set when the writer is done.
 func (w *xmlWriter) stanza(name string) *rendered {
 	w.start(name, "")
-	d := &rendered{head: len(w.b)}
+	d := &rendered{head: w.pos()}
 	w.b = append(w.b, emptyTo...)
 	return d
 }
@@ -251,10 +251,13 @@ func (w *xmlWriter) elementIf(name, text string) {
 
 // openTag closes the current start tag, so that something can be spliced in before
 // the element's end tag even when it has no children.
-func (w *xmlWriter) openTag() int {
+func (w *xmlWriter) openTag() uint32 {
 	w.closeTag()
-	return len(w.b)
+	return w.pos()
 }
+
+// pos is how much is written.
+func (w *xmlWriter) pos() uint32 { return uint32(len(w.b)) }
 
 // emptyElement is an element of the content namespace without anything in it.
 func emptyElement(name string) string {
