@@ -89,7 +89,7 @@ func TestWriter(t *testing.T) {
 	assert.Zero(t, w.depth)
 	w = writerWithin("urn:b")
 	w.start("c", "urn:b")
-	assert.Equal(t, len("<c>"), w.openTag())
+	assert.EqualValues(t, len("<c>"), w.openTag())
 	w.end()
 	assert.Equal(t, "<c></c>", string(w.b))
 	assert.Equal(t, "<subject/>", emptyElement("subject"))
