@@ -3,7 +3,16 @@ package muc
 import (
 	"fmt"
 	"slices"
+	"time"
 )
+
+// What a store gives back may be damaged or forged. A room must not come to life
+// with it and fall over later, so all of it is checked before it is believed: by the
+// codec for what any text or value must be, in apply*.go for what it means.
+
+// lastTime is the latest that a room knows: later than anybody's clock, and early
+// enough that all that is added to it can still be written down.
+var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // apply is the one place where a room changes. Live calls and Restore go
 // through it alike, so a replayed room is the live room by construction. It

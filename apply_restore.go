@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -10,12 +9,9 @@ import (
 // written is an ErrCorrupt.
 func (r *Room) load(b []byte) error {
 	var shot snapshot
-	err := json.Unmarshal(b, &shot)
-	if err == nil {
-		err = checkStored(b)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: snapshot: %v", ErrCorrupt, err)
+	c := codec{mode: readsJSON, buf: b, js: new(jsonReader)}
+	if c.readObject(shot.fields); !c.ends() {
+		return fmt.Errorf("%w: snapshot: no snapshot", ErrCorrupt)
 	}
 	switch {
 	case shot.Version != snapshotVersion:

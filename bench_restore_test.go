@@ -99,3 +99,28 @@ func restoreStored(b *testing.B, cfg muc.Config, log []muc.Event, write func(muc
 	b.ReportMetric(float64(b.N)*float64(len(stored))/b.Elapsed().Seconds(), "events/s")
 	b.ReportMetric(float64(bytes)/float64(len(stored)), "B/event")
 }
+
+// BenchmarkSnapshot writes and reads the live snapshot of a room of a thousand, as
+// when it moves to another process.
+func BenchmarkSnapshot(b *testing.B) {
+	cfg, log := aRush(b)
+	room, err := muc.Restore(cfg, nil, log)
+	require.NoError(b, err)
+	text := room.Snapshot(muc.Live)
+	b.Run("write", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			room.Snapshot(muc.Live)
+		}
+	})
+	b.Run("read", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := muc.Restore(cfg, text, nil); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -63,7 +63,7 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.SetBool(true)
 	case reflect.Int:
 		v.SetInt(int64(-*n * 1000))
-	case reflect.Uint32:
+	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(*n * 100000))
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))

@@ -1,8 +1,7 @@
 package muc
 
 // The fields of the bodies are listed in event_fields.go, with their names. The tags
-// are for whoever prints a body by itself, and for snapshots; a test holds them to the
-// list.
+// are for whoever prints a body by itself; a test holds them to the list.
 
 // The durable events.
 type (

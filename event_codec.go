@@ -49,7 +49,7 @@ func (c *codec) whole() {
 	case readsBinary:
 		c.bin.text = string(c.buf)
 	case readsJSON:
-		if c.js.texts.Cap() == 0 {
+		if c.js.depth == 1 && c.js.texts.Cap() == 0 { // not for a part of a snapshot
 			c.js.texts.Grow(len(c.buf))
 		}
 	}

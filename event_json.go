@@ -55,8 +55,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 			body = c.value()
 		}
 	})
-	c.space()
-	if c.bad || len(c.buf) > 0 {
+	if !c.ends() {
 		return fmt.Errorf("%w: no event", ErrCorrupt)
 	}
 	at, found := typesByName[h.name]

@@ -112,7 +112,9 @@ func scatter(random *rand.Rand, v reflect.Value) {
 			scatter(random, v.Index(i))
 		}
 	case reflect.Pointer:
-		scatter(random, v.Elem())
+		if !v.IsNil() {
+			scatter(random, v.Elem())
+		}
 	}
 }
 
@@ -148,6 +150,32 @@ func TestEventJSONReference(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, string(want), string(appendQuoted(nil, odd+text)))
 		}
+	}
+}
+
+// TestSnapshotReference: the same for snapshots.
+func TestSnapshotReference(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for round := range 30 {
+		var shot snapshot
+		n := 2
+		if round > 0 {
+			fill(t, reflect.ValueOf(&shot).Elem(), &n)
+		}
+		if round > 1 {
+			scatter(random, reflect.ValueOf(&shot).Elem())
+		}
+		w := codec{mode: writesJSON}
+		w.writeObject(shot.fields)
+		require.False(t, w.bad)
+		require.Equal(t, string(must(json.Marshal(&shot))), string(w.buf))
+
+		var want, got snapshot
+		require.NoError(t, json.Unmarshal(w.buf, &want))
+		r := codec{mode: readsJSON, buf: w.buf, js: new(jsonReader)}
+		r.readObject(got.fields)
+		require.True(t, r.ends())
+		require.Equal(t, want, got)
 	}
 }
 

@@ -15,10 +15,18 @@ type jsonReader struct {
 	// that its value was read.
 	inside, taken bool
 	name          []byte
+	// depth is how many objects the reader is in.
+	depth int
 	// reads counts the members that were read.
 	reads int
 	// texts is the memory of all strings, if they share it.
 	texts strings.Builder
+}
+
+// ends reports whether nothing is left, and nothing was wrong.
+func (c *codec) ends() bool {
+	c.space()
+	return !c.bad && len(c.buf) == 0
 }
 
 // space passes over blanks.
@@ -66,6 +74,7 @@ func (c *codec) word(word string) bool {
 // one name the later one counts.
 func (c *codec) readObject(fields func(c *codec)) {
 	inside, taken, name := c.js.inside, c.js.taken, c.js.name
+	c.js.depth++
 	c.expect('{')
 	c.js.inside = !c.bad && !c.found('}')
 	if c.js.inside {
@@ -82,6 +91,7 @@ func (c *codec) readObject(fields func(c *codec)) {
 		}
 	}
 	c.js.inside, c.js.taken, c.js.name = inside, taken, name
+	c.js.depth--
 }
 
 // nextMember goes on to the next name, or out of the object.

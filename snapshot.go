@@ -1,9 +1,5 @@
 package muc
 
-import (
-	"encoding/json"
-)
-
 // SnapshotKind is what a snapshot is for.
 type SnapshotKind uint8
 
@@ -152,11 +148,9 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 			shot.Occupants = append(shot.Occupants, o.shoot())
 		}
 	}
-	b, err := json.Marshal(&shot)
-	if err != nil {
-		panic(err) // nothing in a snapshot can fail to marshal
-	}
-	return b
+	c := codec{mode: writesJSON}
+	c.writeObject(shot.fields)
+	return c.buf
 }
 
 func (o *occupant) shoot() occupantShot {

@@ -22,7 +22,7 @@ func coreWalls() []wall {
 
 // pureImports are the packages that the core may use.
 var pureImports = []string{"bytes", "cmp", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base64",
-	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices",
+	"encoding/binary", "encoding/hex", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices",
 	"sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 	"github.com/beevik/etree", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}
 
