@@ -1,0 +1,188 @@
+package storetest_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/service/storetest"
+)
+
+// faultVar names the fault of the store under test, in a process of its own.
+const faultVar = "STORETEST_FAULT"
+
+// TestOneStore runs the tests on a store that is as it should be, or, in a process
+// that TestFaultsAreFound has started, on one with a fault.
+func TestOneStore(t *testing.T) {
+	f := faults[os.Getenv(faultVar)]
+	storetest.Run(t, func(*testing.T) service.Store {
+		return &faulty{Memory: new(service.Memory), fault: f, first: map[muc.JID]service.Entry{}, shots: map[muc.JID][]byte{}}
+	})
+}
+
+func TestFaultsAreFound(t *testing.T) {
+	if os.Getenv(faultVar) != "" {
+		return
+	}
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for name := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestOneStore$")
+			cmd.Env = append(os.Environ(), faultVar+"="+name)
+			out, err := cmd.CombinedOutput()
+			var failed *exec.ExitError
+			require.ErrorAs(t, err, &failed, "nobody noticed:\n%s", out)
+			assert.Contains(t, string(out), "--- FAIL: TestOneStore")
+		})
+	}
+}
+
+// TestReopened is how a store in a folder is tested; this one keeps its folders in
+// memory.
+func TestReopened(t *testing.T) {
+	folders := map[string]service.Store{}
+	storetest.RunReopened(t, func(_ *testing.T, dir string) service.Store {
+		if folders[dir] == nil {
+			folders[dir] = new(service.Memory)
+		}
+		return folders[dir]
+	})
+}
+
+// fault is what a store does wrong.
+type fault struct {
+	append func(f *faulty, batches []service.Batch) error
+	load   func(f *faulty, room muc.JID, saved service.Saved) service.Saved
+	list   func(f *faulty, after muc.JID, limit int) []service.Entry
+	deaf   bool // it does not mind its context
+}
+
+var faults = map[string]fault{
+	"a conflict is none": {append: func(f *faulty, batches []service.Batch) error {
+		if err := f.Memory.Append(context.Background(), batches); !errors.Is(err, service.ErrConflict) {
+			return err
+		}
+		return nil
+	}},
+	"a conflict is another error": {append: func(f *faulty, batches []service.Batch) error {
+		if f.Memory.Append(context.Background(), batches) != nil {
+			return errors.New("something is wrong")
+		}
+		return nil
+	}},
+	"one after the other": {append: func(f *faulty, batches []service.Batch) error {
+		for _, b := range batches {
+			if err := f.Memory.Append(context.Background(), []service.Batch{b}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	"no snapshots": {append: each(func(_ *faulty, b *service.Batch) { b.Snapshot = nil })},
+	"nothing goes": {append: each(func(_ *faulty, b *service.Batch) { b.Gone = false })},
+	"the first entry stays": {append: each(func(f *faulty, b *service.Batch) {
+		if _, known := f.first[b.Room]; !known {
+			f.first[b.Room] = b.Entry
+		}
+		b.Entry = f.first[b.Room]
+	})},
+	"seconds": {append: each(func(_ *faulty, b *service.Batch) { b.Entry.Due = b.Entry.Due.Truncate(time.Second) })},
+	"an event is lost": {load: func(_ *faulty, _ muc.JID, saved service.Saved) service.Saved {
+		saved.Events = saved.Events[:max(0, len(saved.Events)-1)]
+		return saved
+	}},
+	"events stay beside the snapshot": {append: each(func(f *faulty, b *service.Batch) {
+		f.events = append(f.events, b.Events...)
+	}), load: func(f *faulty, room muc.JID, saved service.Saved) service.Saved {
+		if saved.Snapshot != nil {
+			saved.Events = f.events
+		}
+		return saved
+	}},
+	"memory is shared": {append: each(func(f *faulty, b *service.Batch) {
+		if b.Snapshot != nil {
+			f.shots[b.Room] = b.Snapshot
+		}
+	}), load: func(f *faulty, room muc.JID, saved service.Saved) service.Saved {
+		if saved.Snapshot != nil {
+			saved.Snapshot = f.shots[room]
+		}
+		return saved
+	}},
+	"empty for none": {load: func(_ *faulty, _ muc.JID, saved service.Saved) service.Saved {
+		if saved.Snapshot == nil {
+			saved.Snapshot = []byte{}
+		}
+		return saved
+	}},
+	"backwards": {list: func(f *faulty, after muc.JID, limit int) []service.Entry {
+		list, _ := f.Memory.List(context.Background(), after, limit)
+		slices.Reverse(list)
+		return list
+	}},
+	"from the beginning": {list: func(f *faulty, _ muc.JID, limit int) []service.Entry {
+		list, _ := f.Memory.List(context.Background(), muc.JID{}, limit)
+		return list
+	}},
+	"all at once": {list: func(f *faulty, after muc.JID, _ int) []service.Entry {
+		list, _ := f.Memory.List(context.Background(), after, 1<<30)
+		return list
+	}},
+	"context": {deaf: true},
+}
+
+// each spoils every batch.
+func each(spoil func(f *faulty, b *service.Batch)) func(*faulty, []service.Batch) error {
+	return func(f *faulty, batches []service.Batch) error {
+		batches = slices.Clone(batches)
+		for i := range batches {
+			spoil(f, &batches[i])
+		}
+		return f.Memory.Append(context.Background(), batches)
+	}
+}
+
+// faulty is a store with a fault, or, without one, as it should be.
+type faulty struct {
+	*service.Memory
+	fault  fault
+	first  map[muc.JID]service.Entry
+	shots  map[muc.JID][]byte
+	events []muc.Event
+}
+
+func (f *faulty) Append(ctx context.Context, batches []service.Batch) error {
+	if f.fault.deaf {
+		ctx = context.WithoutCancel(ctx)
+	}
+	if err := ctx.Err(); err != nil || f.fault.append == nil {
+		return f.Memory.Append(ctx, batches)
+	}
+	return f.fault.append(f, batches)
+}
+
+func (f *faulty) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
+	saved, err := f.Memory.Load(ctx, room)
+	if err == nil && f.fault.load != nil {
+		saved = f.fault.load(f, room, saved)
+	}
+	return saved, err
+}
+
+func (f *faulty) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
+	if err := ctx.Err(); err != nil || f.fault.list == nil {
+		return f.Memory.List(ctx, after, limit)
+	}
+	return f.fault.list(f, after, limit), nil
+}
