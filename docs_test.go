@@ -16,7 +16,7 @@ import (
 
 // documents are those that people write, with parts that the code prints.
 var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/embedding.md",
-	"docs/events.md", "docs/reliability.md", "docs/performance.md"}
+	"docs/service.md", "docs/events.md", "docs/reliability.md", "docs/performance.md"}
 
 // printedPart is a part of a document that is printed: all from the line with its
 // name to the line that ends it.
@@ -55,9 +55,10 @@ func printed(t *testing.T, name string) string {
 }
 
 // exampleCode is the body of an example, or a whole declaration beside the
-// examples.
+// examples: of the room, or of a package whose folder stands before the name.
 func exampleCode(t *testing.T, name string) string {
-	files, err := filepath.Glob("example*_test.go")
+	folder, name := filepath.Split(name)
+	files, err := filepath.Glob(folder + "example*_test.go")
 	require.NoError(t, err)
 	for _, file := range files {
 		src, err := os.ReadFile(file)
