@@ -29,12 +29,16 @@ func (t *turn) renderEntry(j *joinRender) {
 	to := []JID{j.session}
 	own, v := ses.occ, s.viewOf(ses.occ.role)
 	out := slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), s.archived.len()+s.kept.len())+1)
-	for _, o := range s.occupants { // not by send: this is nearly all of a join
+	n := len(out)
+	out = out[:n+len(s.occupants)]
+	for _, o := range s.occupants { // this is nearly all of a join: each is made in its place
 		if o != own && s.shows(o.role, own) {
-			out = append(out, Outbound{to: to, doc: r.recipe(o), view: v})
+			x := &out[n]
+			x.to, x.doc, x.extra, x.view = to, r.recipe(o), nil, v
+			n++
 		}
 	}
-	t.fx.Outbound = out
+	t.fx.Outbound = out[:n]
 	if s.conf.ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
