@@ -174,32 +174,32 @@ var hexDigit = charsOf("0123456789abcdefABCDEF")
 // rawString takes what stands between quotes. It is plain if it is ASCII and has no
 // escapes, which are all good.
 func (c *codec) rawString() (raw []byte, plain bool) {
+	b := c.buf
 	plain = true
-	if len(c.buf) == 0 || c.buf[0] != '"' {
+	if len(b) == 0 || b[0] != '"' {
 		c.fail()
 		return nil, plain
 	}
-	for i := 1; i < len(c.buf); i++ {
-		char := c.buf[i]
+	for i := 1; i < len(b); i++ {
+		for i < len(b) && runsInText[b[i]] {
+			i++
+		}
 		switch {
-		case runsInText[char]:
-		case char == '"':
-			raw, c.buf = c.buf[1:i], c.buf[i+1:]
-			return raw, plain
-		case char == '\\':
-			plain = false
-			n := escapeLen(c.buf[i:])
+		case i == len(b) || b[i] < ' ':
+			c.fail()
+			return nil, plain
+		case b[i] == '"':
+			c.buf = b[i+1:]
+			return b[1:i], plain
+		case b[i] == '\\':
+			n := escapeLen(b[i:])
 			if n == 0 {
 				c.fail()
 				return nil, plain
 			}
 			i += n - 1
-		case char < ' ':
-			c.fail()
-			return nil, plain
-		default:
-			plain = false
 		}
+		plain = false
 	}
 	c.fail()
 	return nil, plain
