@@ -1,6 +1,10 @@
 package proptest
 
-import "github.com/gomuc/muc"
+import (
+	"slices"
+
+	"github.com/gomuc/muc"
+)
 
 // forgetVanished: a session that went without being told, as sessions do that are
 // gone, believes nothing any more.
@@ -72,4 +76,24 @@ func (w *world) checkSeen(full string, own, o *muc.Occupant, after *truth, says 
 		w.fail("%s hears %q of %s, others %q", full, s.says, o.Nick, others)
 	}
 	says[o.Nick] = s.says
+}
+
+// checkSelf: one's own presence is marked as such, and nobody else's is (XEP-0045
+// §7.2.2). Who is not inside at all is told so in the same way.
+func (w *world) checkSelf(s *step) {
+	for _, m := range s.out {
+		nick, ofOccupant := nickIn(m.el.attr("from"))
+		x := m.el.child(nsUser, "x")
+		was, is := s.before.inside[m.to.String()], s.after.inside[m.to.String()]
+		if m.el.name != "presence" || !ofOccupant || x == nil || was == nil && is == nil {
+			continue
+		}
+		own := is != nil && is.Nick == nick
+		if m.el.attr("type") == "unavailable" {
+			own = was != nil && was.Nick == nick
+		}
+		if marked := slices.Contains(codesOf(x), "110"); marked != own {
+			w.fail("status 110 is %v, one's own presence is %v: %s", marked, own, m.text)
+		}
+	}
 }

@@ -29,6 +29,8 @@ func (w *world) check(s *step, out []byte) {
 	w.checkRecipients(s)
 	w.checkSecrets(s)
 	w.checkEntry(s)
+	w.checkSelf(s)
+	w.checkRules(s)
 	w.checkAnswers(s)
 	for _, m := range s.out {
 		w.tally.stanzas++

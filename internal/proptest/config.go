@@ -14,7 +14,10 @@ import (
 func anyConfig(t *rapid.T) muc.Config {
 	yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
 	cfg := muc.Config{Room: roomJID, Secret: []byte(secret), Limits: smallLimits}
-	cfg.Instant = rapid.IntRange(0, 3).Draw(t, "instant") > 0
+	if rapid.IntRange(0, 3).Draw(t, "crowded") == 3 {
+		cfg.Limits.Occupants = crowded
+	}
+	cfg.Instant = rapid.IntRange(0, 3).Draw(t, "instant") < 3
 	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
 	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
 	cfg.SelfKick, cfg.TellAbsent, cfg.LegacyInvites = yes("selfKick"), yes("tellAbsent"), yes("legacyInvites")
@@ -42,9 +45,13 @@ func anyConfig(t *rapid.T) muc.Config {
 	return cfg
 }
 
+// crowded is how many occupants a big room takes: more than a room keeps in the
+// simple lists of small ones.
+const crowded = 16
+
 var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
 	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, RateShares: 4, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
-	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 100, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
+	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 150, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
 	FieldBytes: 200, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
 
 // policies are those of a host that says no now and then.

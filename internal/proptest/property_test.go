@@ -1,6 +1,7 @@
 package proptest
 
 import (
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -35,6 +36,12 @@ func (w *world) open() {
 	}
 	for range rapid.IntRange(0, 6).Draw(w.t, "company") {
 		w.join()
+	}
+	if w.cfg.Limits.Occupants == crowded {
+		for i := range rapid.IntRange(0, crowded).Draw(w.t, "crowd") {
+			w.stanza(fmt.Sprintf(`<presence from='guest%d%s/r' to='%s/guest%d'><x xmlns='http://jabber.org/protocol/muc'><password>%s</password></x></presence>`,
+				i, crowd, roomJID, i, password))
+		}
 	}
 }
 

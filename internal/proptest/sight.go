@@ -23,6 +23,9 @@ func (w *world) checkSecrets(s *step) {
 					w.fail("%s learns of %s: %s", m.to, u, m.text)
 				}
 			}
+			if others := strings.ReplaceAll(m.text, m.to.Bare().String(), ""); strings.Contains(others, crowd) && !strings.Contains(said, crowd) {
+				w.fail("%s learns of one of the crowd: %s", m.to, m.text)
+			}
 		}
 		if strings.Contains(m.text, password) && !strings.Contains(said, password) && !mayRead(s, m) {
 			w.fail("%s learns the password: %s", m.to, m.text)

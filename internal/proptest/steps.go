@@ -12,11 +12,14 @@ import (
 // users are the people of a history. Their names stand in nothing else.
 var users = []string{"alice@one.example", "bob@one.example", "carol@two.example", "dave@two.example", "eve@two.example"}
 
+// crowd is where all others are from: it stands in their addresses alone.
+const crowd = "@crowd.example"
+
 var (
 	resources    = []string{"a", "b", "c"}
 	nicks        = []string{"Ann", "ann", "Ben", "Cyd", "Dr. Who", "Zoë", "李雷", "❤️"}
-	affiliations = []string{"outcast", "none", "member", "admin", "owner"}
-	roles        = []string{"none", "visitor", "participant", "moderator"}
+	affiliations = []string{"member", "none", "admin", "outcast", "owner"}
+	roles        = []string{"moderator", "participant", "visitor", "none"}
 )
 
 func pick[T any](w *world, what string, from []T) T { return rapid.SampledFrom(from).Draw(w.t, what) }
@@ -55,7 +58,7 @@ func (w *world) ruler() string {
 
 func (w *world) nick() string {
 	if n := len(w.last.occupants); n > 0 && w.oneIn(2, "taken") {
-		return w.last.occupants[rapid.IntRange(0, n-1).Draw(w.t, "occupant")].Nick
+		return w.last.occupants[n-1-rapid.IntRange(0, n-1).Draw(w.t, "occupant")].Nick // mostly not the owner's
 	}
 	return pick(w, "nick", nicks)
 }
@@ -74,7 +77,8 @@ var kinds = []struct {
 	{3, (*world).leave},
 	{5, (*world).presence},
 	{8, (*world).message},
-	{7, (*world).admin},
+	{6, (*world).admin},
+	{5, (*world).role},
 	{6, (*world).config},
 	{4, (*world).register},
 	{6, (*world).request},
@@ -140,7 +144,14 @@ func (w *world) presence() {
 		pick(w, "payload", []string{w.saying(), "<x xmlns='http://jabber.org/protocol/muc#user'><item role='moderator'/></x>"})))
 }
 
+// message is what somebody says, once or several times.
 func (w *world) message() {
+	for range pick(w, "messages", []int{1, 1, 2, 6}) {
+		w.say()
+	}
+}
+
+func (w *world) say() {
 	to := pick(w, "address", []string{"", "", "", "/" + w.nick()})
 	typ := pick(w, "type", []string{"groupchat", "groupchat", "groupchat", "groupchat", "groupchat", "groupchat", "chat", "normal"})
 	if to != "" {
@@ -221,4 +232,10 @@ func (w *world) admin() {
 		items += fmt.Sprintf("<item jid='%s' affiliation='%s'%s/>", who, pick(w, "affiliation", affiliations), nick)
 	}
 	w.iq(w.ruler(), "set", "", "<query xmlns='http://jabber.org/protocol/muc#admin'>"+items+"</query>")
+}
+
+// role is a moderator's change of somebody's role.
+func (w *world) role() {
+	w.iq(w.ruler(), "set", "", fmt.Sprintf("<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='%s' role='%s'/></query>",
+		w.nick(), pick(w, "role", roles)))
 }

@@ -29,7 +29,7 @@ func (w *world) host() {
 	case 3:
 		w.command(muc.Kick{Nick: w.nick(), Reason: text, As: w.as()})
 	case 4, 5:
-		w.command(muc.SetRole{Nick: w.nick(), Role: muc.Role(rapid.IntRange(0, 3).Draw(w.t, "role")), As: w.as()})
+		w.command(muc.SetRole{Nick: w.nick(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 3).Draw(w.t, "role")), As: w.as()})
 	case 6, 7:
 		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-1, 3).Draw(w.t, "affiliation")),
 			Nick: pick(w, "reserve", []string{"", w.nick()}), As: w.as()})

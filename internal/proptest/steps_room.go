@@ -120,7 +120,7 @@ func (w *world) hostile() {
 
 // flood is somebody new each time, who leaves as much behind as he can.
 func (w *world) flood() {
-	guest := func() string { return "guest" + w.id() + strings.Repeat("-of-many", 20) + "@crowd.example" }
+	guest := func() string { return "guest" + w.id() + strings.Repeat("-of-many", 20) + crowd }
 	for range rapid.IntRange(1, 12).Draw(w.t, "guests") {
 		who, nick := guest(), w.id()+strings.Repeat("n", 50)
 		join := fmt.Sprintf(`<presence from='%s/r' to='%s/%s'><status>%s</status><x xmlns='http://jabber.org/protocol/muc'><password>%s</password></x></presence>`,

@@ -38,8 +38,10 @@ type world struct {
 	clients map[string]*client
 	// occupantIDs are those that people ever had, the same in each life of a room.
 	occupantIDs map[string]string
-	ids         int
-	ledger      ledger
+	// voices are those that the room has stored for people without affiliation.
+	voices map[muc.JID]muc.Role
+	ids    int
+	ledger ledger
 	// privates are the private messages that were passed on, as they came.
 	privates []sent
 	// steps is the history, for the report of a failure; inputs and outputs are what
@@ -81,6 +83,7 @@ func (w *world) begin() {
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
 	w.last = truthOf(w.room, w.cfg.IsOwner)
 	w.log, w.inputs, w.outputs, w.privates = nil, nil, nil, nil
+	w.voices = map[muc.JID]muc.Role{}
 	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}}
 	w.steps = append(w.steps, "— a room")
 }

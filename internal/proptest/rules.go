@@ -1,0 +1,87 @@
+package proptest
+
+import (
+	"strings"
+
+	"github.com/gomuc/muc"
+)
+
+// checkRules holds what happened to the tables of XEP-0045 §5, written down a second
+// time: who enters, in what role, and who is heard.
+func (w *world) checkRules(s *step) {
+	for _, ev := range s.fx.Events {
+		switch b := ev.Body.(type) {
+		case *muc.Joined:
+			if b.Session != 0 {
+				w.checkAdmission(s, b)
+			}
+		case *muc.MessageArchived:
+			w.checkVoice(s, &b.Message)
+		case *muc.MessageKept:
+			w.checkVoice(s, &b.Message)
+		case *muc.SubjectChanged:
+			w.checkVoice(s, &b.Message)
+		case *muc.VoiceStored:
+			w.voices[b.JID] = b.Role
+		case *muc.AffiliationChanged:
+			delete(w.voices, b.JID) // what he may do is his affiliation's business now
+		}
+	}
+}
+
+// checkAdmission: who enters may, with the password, where there is one, and in the
+// role of his affiliation.
+func (w *world) checkAdmission(s *step, b *muc.Joined) {
+	if s.before.state == muc.Unborn {
+		return // it is his
+	}
+	aff, conf := s.before.affiliation(b.JID.Bare()), &s.before.conf
+	if aff == muc.Outcast || conf.MembersOnly && aff < muc.Member {
+		w.fail("%s enters, being %s", b.JID, aff)
+	}
+	said := s.in.text
+	if a, waited := s.in.cmd.(muc.Answer); waited {
+		for _, ask := range w.ledger.asks {
+			if ask.ID == a.ID {
+				said = ask.Payload
+			}
+		}
+	}
+	if conf.Password != "" && aff < muc.Admin && !strings.Contains(said, "<password>"+conf.Password+"</password>") {
+		w.fail("%s enters without the password", b.JID)
+	}
+	for i := range s.before.occupants {
+		if o := &s.before.occupants[i]; o.Nick == b.Nick {
+			return // he joins himself
+		}
+	}
+	role := muc.Participant
+	switch {
+	case aff >= muc.Admin:
+		role = muc.Moderator
+	case aff == muc.None && conf.Moderated:
+		role = muc.Visitor
+		if voice, stored := w.voices[b.JID.Bare()]; stored && voice != muc.NoRole {
+			role = voice
+		}
+	}
+	if b.Role != role {
+		w.fail("%s, who is %s, enters as %s", b.JID, aff, b.Role)
+	}
+}
+
+// checkVoice: who is heard has a voice. The room itself always has one.
+func (w *world) checkVoice(s *step, m *muc.Message) {
+	if m.Nick == "" {
+		return
+	}
+	for i := range s.before.occupants {
+		if o := &s.before.occupants[i]; o.Nick == m.Nick {
+			if o.Role < muc.Participant && s.before.conf.Moderated {
+				w.fail("%s is heard, being a %s", m.Nick, o.Role)
+			}
+			return
+		}
+	}
+	w.fail("%s is heard and not inside", m.Nick)
+}
