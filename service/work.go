@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"time"
 
@@ -25,6 +26,7 @@ type outcome struct {
 // with something to do.
 func (s *Service) work(r *room) {
 	for r != nil {
+		runtime.Gosched() // whoever always has something to do lets the others come first
 		calls := s.take(r)
 		for rest := calls; len(rest) > 0; {
 			rest = s.turn(r, rest)
