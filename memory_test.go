@@ -1,0 +1,19 @@
+package muc
+
+import (
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// What everybody inside costs is counted in bytes. Memory comes in sizes of 48, 64,
+// 80, 96, 112, … 416, 448, 480: one field too many costs the next of them, times all
+// rooms or people of a service. What few of them have belongs behind one pointer.
+func TestSizesOfWhatThereIsManyOf(t *testing.T) {
+	assert.LessOrEqual(t, unsafe.Sizeof(Room{}), uintptr(448))
+	assert.LessOrEqual(t, unsafe.Sizeof(person{}), uintptr(48))
+	assert.LessOrEqual(t, unsafe.Sizeof(occupant{}), uintptr(96))
+	assert.LessOrEqual(t, unsafe.Sizeof(session{}), uintptr(80))
+	assert.LessOrEqual(t, unsafe.Sizeof(rendered{}), uintptr(80))
+}
