@@ -1,0 +1,12 @@
+// Package sqlitestore keeps the rooms of a service in one SQLite file.
+//
+// One process works on a file at a time; others may read it meanwhile, to look at
+// it or to copy it. Each Append is one transaction, and is on the disk when it
+// returns (WAL, synchronous=FULL). Events and snapshots are JSON, as
+// docs/events.md describes them: the sqlite3 command can look into them, and what
+// a commit costs is the disk's doing, not the encoder's.
+//
+// The file also holds the secret that all ids of its rooms are made with. It is
+// made once, together with the tables. Whoever has the file has all that the rooms
+// know: their passwords, and who people are. So it is made for its owner alone.
+package sqlitestore

@@ -1,0 +1,201 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// statements of the writer, prepared once.
+type statements struct {
+	find, add, change, forget *sql.Stmt
+	addEvent, dropEvents      *sql.Stmt
+	putSnapshot, dropSnapshot *sql.Stmt
+}
+
+func (s *Store) prepare(ctx context.Context) error {
+	for _, p := range []struct {
+		into  **sql.Stmt
+		query string
+	}{
+		{&s.stmts.find, `SELECT id, seq FROM room WHERE jid = ?`},
+		{&s.stmts.add, `INSERT INTO room (jid, seq, name, public, lasting, due) VALUES (?, ?, ?, ?, ?, ?)`},
+		{&s.stmts.change, `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ? WHERE id = ?`},
+		{&s.stmts.forget, `DELETE FROM room WHERE id = ?`},
+		{&s.stmts.addEvent, `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`},
+		{&s.stmts.dropEvents, `DELETE FROM event WHERE room = ?`},
+		{&s.stmts.putSnapshot, `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`},
+		{&s.stmts.dropSnapshot, `DELETE FROM snapshot WHERE room = ?`},
+	} {
+		var err error
+		if *p.into, err = s.writer.PrepareContext(ctx, p.query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Append stores batches in one transaction.
+func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	// A transaction that has begun is not interrupted: it is short.
+	ctx = context.WithoutCancel(ctx)
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return s.explain(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	for i := range batches {
+		if err := s.appendBatch(ctx, tx, &batches[i]); err != nil {
+			return err
+		}
+	}
+	return s.explain(tx.Commit())
+}
+
+func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) error {
+	var id int64
+	var seq uint64
+	err := tx.StmtContext(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return s.explain(err)
+	}
+	known := err == nil
+	if seq != b.After {
+		return fmt.Errorf("%w: %s: event %d is the last, not %d", service.ErrConflict, b.Room, seq, b.After)
+	}
+	w := writing{ctx: ctx, tx: tx}
+	switch {
+	case b.Gone && !known:
+		return nil
+	case b.Gone:
+		w.exec(s.stmts.dropEvents, id)
+		w.exec(s.stmts.dropSnapshot, id)
+		w.exec(s.stmts.forget, id)
+		return s.explain(w.err)
+	case known:
+		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), id)
+	default:
+		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due))
+	}
+	if b.Snapshot != nil {
+		w.exec(s.stmts.dropEvents, id)
+		w.exec(s.stmts.putSnapshot, id, b.Seq(), string(b.Snapshot))
+		return s.explain(w.err)
+	}
+	for _, ev := range b.Events {
+		body, err := json.Marshal(ev)
+		if err != nil {
+			return err
+		}
+		w.exec(s.stmts.addEvent, id, ev.Seq, string(body))
+	}
+	return s.explain(w.err)
+}
+
+// writing is statements in a transaction, up to the first that fails.
+type writing struct {
+	ctx context.Context
+	tx  *sql.Tx
+	err error
+}
+
+func (w *writing) exec(stmt *sql.Stmt, args ...any) (id int64) {
+	if w.err != nil {
+		return 0
+	}
+	var result sql.Result
+	if result, w.err = w.tx.StmtContext(w.ctx, stmt).ExecContext(w.ctx, args...); w.err != nil {
+		return 0
+	}
+	id, w.err = result.LastInsertId()
+	return id
+}
+
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+// Load reads a room, as it is at one moment.
+func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
+	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return service.Saved{}, s.explain(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it has written nothing
+	var saved service.Saved
+	var id int64
+	var shot sql.NullString
+	err = tx.QueryRowContext(ctx,
+		`SELECT id, body FROM room LEFT JOIN snapshot ON room = id WHERE jid = ?`, room.String()).Scan(&id, &shot)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return saved, nil
+	case err != nil:
+		return saved, s.explain(err)
+	case shot.Valid:
+		saved.Snapshot = []byte(shot.String)
+	}
+	saved.Events, err = s.loadEvents(ctx, tx, id)
+	return saved, err
+}
+
+func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]muc.Event, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT seq, body FROM event WHERE room = ? ORDER BY seq`, id)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer rows.Close()
+	var events []muc.Event
+	for rows.Next() {
+		var seq uint64
+		var body []byte
+		if err := rows.Scan(&seq, &body); err != nil {
+			return nil, s.explain(err)
+		}
+		var ev muc.Event
+		if err := ev.UnmarshalJSON(body); err != nil {
+			return nil, fmt.Errorf("event %d: %w", seq, err)
+		}
+		events = append(events, ev)
+	}
+	return events, s.explain(rows.Err())
+}
+
+// List reads entries in order of address.
+func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
+	rows, err := s.reader.QueryContext(ctx,
+		`SELECT jid, name, public, lasting, due FROM room WHERE jid > ? ORDER BY jid LIMIT ?`, after.String(), limit)
+	if err != nil {
+		return nil, s.explain(err)
+	}
+	defer rows.Close()
+	var list []service.Entry
+	for rows.Next() {
+		var e service.Entry
+		var jid string
+		var due int64
+		if err := rows.Scan(&jid, &e.Name, &e.Public, &e.Lasting, &due); err != nil {
+			return nil, s.explain(err)
+		}
+		if e.Room, err = muc.ParseJID(jid); err != nil {
+			return nil, fmt.Errorf("store %s: %w: a room with the address %q", s.path, muc.ErrCorrupt, jid)
+		}
+		if due != 0 {
+			e.Due = time.UnixMilli(due).UTC()
+		}
+		list = append(list, e)
+	}
+	return list, s.explain(rows.Err())
+}

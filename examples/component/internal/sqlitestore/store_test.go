@@ -1,0 +1,216 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/service/storetest"
+)
+
+func open(t *testing.T, path string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func TestStore(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) service.Store {
+		return open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	})
+}
+
+func TestStoreReopened(t *testing.T) {
+	storetest.RunReopened(t, func(t *testing.T, dir string) service.Store {
+		return open(t, filepath.Join(dir, "rooms.db"))
+	})
+}
+
+// The names of files are not all as simple as one would like.
+func TestNames(t *testing.T) {
+	for _, name := range []string{"rooms.db", "a b?c=d&e#f%41.db", "ü.db", "-"} {
+		dir := t.TempDir()
+		s := open(t, filepath.Join(dir, name))
+		require.NoError(t, s.Append(t.Context(), []service.Batch{created(t, s, "cellar")}))
+		assert.FileExists(t, filepath.Join(dir, name))
+	}
+}
+
+// created is the first batch of a room.
+func created(t *testing.T, s *Store, local string) service.Batch {
+	t.Helper()
+	address := muc.MustParseJID(local + "@chat.example")
+	room, err := muc.New(muc.Config{Room: address, Secret: s.Secret()})
+	require.NoError(t, err)
+	fx, err := room.Do(time.Unix(2e9, 0), muc.Create{Owner: muc.MustParseJID("romeo@example.org"),
+		Config: muc.RoomConfig{Name: strings.Repeat("n", 100), Persistent: true}})
+	require.NoError(t, err)
+	return service.Batch{Room: address, Events: fx.Events, Entry: service.Entry{Room: address, Lasting: true}}
+}
+
+// The secret is made once, and a file of its own has another one.
+func TestSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rooms.db")
+	s := open(t, path)
+	secret := s.Secret()
+	assert.Len(t, secret, 32)
+	require.NoError(t, s.Close())
+	assert.Equal(t, secret, open(t, path).Secret())
+	assert.NotEqual(t, secret, open(t, filepath.Join(t.TempDir(), "rooms.db")).Secret())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), "it is for its owner alone")
+}
+
+// What Append returned for is on the disk, also when nobody closes the store.
+func TestDurable(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, filepath.Join(dir, "rooms.db"))
+	for query, want := range map[string]string{"PRAGMA journal_mode": "wal", "PRAGMA synchronous": "2"} {
+		var got string
+		require.NoError(t, s.writer.QueryRow(query).Scan(&got))
+		assert.Equal(t, want, got, query)
+	}
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Append(t.Context(), []service.Batch{b}))
+	// The files as they would be found after a crash.
+	crashed := t.TempDir()
+	require.NoError(t, os.CopyFS(crashed, os.DirFS(dir)))
+	saved, err := open(t, filepath.Join(crashed, "rooms.db")).Load(t.Context(), b.Room)
+	require.NoError(t, err)
+	assert.Equal(t, b.Events, saved.Events)
+}
+
+// The sqlite3 command, or any other reader, may look into a store that is in use.
+func TestReadByOthers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "rooms.db")
+	s := open(t, path)
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Append(t.Context(), []service.Batch{b}))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer db.Close()
+	var name string
+	require.NoError(t, db.QueryRow(`SELECT body ->> '$.data.creator' FROM event`).Scan(&name))
+	assert.Equal(t, "romeo@example.org", name)
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	other := filepath.Join(dir, "other.db")
+	db, err := sql.Open("sqlite", other)
+	require.NoError(t, err)
+	_, err = db.Exec(`CREATE TABLE cats (name TEXT)`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	newer := filepath.Join(dir, "newer.db")
+	s := open(t, newer)
+	_, err = s.writer.Exec(`PRAGMA user_version=2`)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+
+	busy := filepath.Join(dir, "busy.db")
+	open(t, busy)
+
+	damaged := filepath.Join(dir, "damaged.db")
+	require.NoError(t, open(t, damaged).Close())
+	whole, err := os.ReadFile(damaged)
+	require.NoError(t, err)
+	for i := 100; i < 4096; i++ {
+		whole[i] ^= 0x5a
+	}
+	write("damaged.db", string(whole))
+
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none", "rooms.db"):         "there is no directory " + filepath.Join(dir, "none") + ": make it, or name another file",
+		write("text.db", strings.Repeat("cat\n", 999)): "it is no SQLite database: name another file, or bring back a copy",
+		damaged: "the file is damaged: bring back a copy",
+		other:   "it is a database of another program: name another file",
+		newer:   "it is of version 2, and this program knows version 1",
+		busy:    "another process works on it: stop that one, or name another file",
+		dir:     "is a directory",
+	} {
+		before, _ := os.ReadFile(path)
+		_, err := Open(t.Context(), path)
+		require.ErrorContains(t, err, want, path)
+		assert.Contains(t, err.Error(), "store "+path)
+		assert.NotContains(t, err.Error(), "\n", "one line")
+		assert.Equal(t, strings.Contains(want, "damaged") || strings.Contains(want, "no SQLite"), errors.Is(err, muc.ErrCorrupt), path)
+		after, _ := os.ReadFile(path)
+		assert.Equal(t, before, after, "%s is left as it was", path)
+	}
+	_, err = Open(t.Context(), busy)
+	assert.ErrorIs(t, err, ErrLocked)
+}
+
+// A full disk is an error that says so; nothing is stored of that call, and when
+// there is space again the store goes on.
+func TestDiskFull(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	var pages int
+	require.NoError(t, s.writer.QueryRow(`PRAGMA page_count`).Scan(&pages))
+	limit := func(n int) {
+		require.NoError(t, s.writer.QueryRow(`PRAGMA max_page_count=`+strconv.Itoa(n)).Scan(&n))
+	}
+	limit(pages)
+	var batches []service.Batch
+	for i := range 200 {
+		batches = append(batches, created(t, s, "cellar"+strconv.Itoa(i)))
+	}
+	err := s.Append(t.Context(), batches)
+	require.ErrorIs(t, err, ErrFull)
+	list, err := s.List(t.Context(), muc.JID{}, 10)
+	require.NoError(t, err)
+	assert.Empty(t, list, "nothing half-written")
+	limit(1 << 30)
+	require.NoError(t, s.Append(t.Context(), batches))
+}
+
+// An event that cannot be read is its room's trouble alone.
+func TestUnreadableEvents(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	good, bad := created(t, s, "good"), created(t, s, "bad")
+	require.NoError(t, s.Append(t.Context(), []service.Batch{good, bad}))
+	for _, body := range []string{"cat", "{}", `{"seq":1,"sub":0,"time":"2030-01-01T12:00:00.000Z","type":"created","v":1,"data":7}`} {
+		_, err := s.writer.Exec(`UPDATE event SET body = ? WHERE room = (SELECT id FROM room WHERE jid = ?)`, body, bad.Room.String())
+		require.NoError(t, err)
+		_, err = s.Load(t.Context(), bad.Room)
+		var unknown *muc.UnknownEventError
+		assert.True(t, errors.Is(err, muc.ErrCorrupt) || errors.As(err, &unknown), "%s: %v", body, err)
+		saved, err := s.Load(t.Context(), good.Room)
+		require.NoError(t, err)
+		assert.Len(t, saved.Events, len(good.Events))
+	}
+}
+
+// A call whose time is over stores nothing.
+func TestCancelled(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	b := created(t, s, "cellar")
+	assert.ErrorIs(t, s.Append(ctx, []service.Batch{b}), context.Canceled)
+	_, err := s.Load(ctx, b.Room)
+	assert.ErrorIs(t, err, context.Canceled)
+	_, err = s.List(ctx, muc.JID{}, 1)
+	assert.ErrorIs(t, err, context.Canceled)
+}

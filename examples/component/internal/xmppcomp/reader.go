@@ -1,0 +1,225 @@
+package xmppcomp
+
+import (
+	"bufio"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/beevik/etree"
+)
+
+// Limits bound what one stanza may be. A stanza over Bytes, Depth or Elements is
+// read to its end but not kept, and reported as a [*TooLargeError]: the stream
+// goes on. One over Hard ends the stream.
+type Limits struct {
+	Bytes    int64 // on the wire: 256 KiB
+	Depth    int   // elements in elements: 64
+	Elements int   // in one stanza: 4000
+	Hard     int64 // on the wire: 16 MiB
+}
+
+func (l Limits) withDefaults() Limits {
+	if l.Bytes == 0 {
+		l.Bytes = 256 << 10
+	}
+	if l.Depth == 0 {
+		l.Depth = 64
+	}
+	if l.Elements == 0 {
+		l.Elements = 4000
+	}
+	if l.Hard == 0 {
+		l.Hard = 16 << 20
+	}
+	return l
+}
+
+// TooLargeError reports a stanza beyond the [Limits]. Head is the stanza without
+// its children, for an answer.
+type TooLargeError struct{ Head *etree.Element }
+
+// Error names the stanza.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("a %s from %s is too large", e.Head.Tag, e.Head.SelectAttrValue("from", "nobody"))
+}
+
+// hardError ends a stream: the server sends something without end.
+type hardError struct{ limit int64 }
+
+func (e *hardError) Error() string {
+	return fmt.Sprintf("the server sends a stanza of more than %d bytes", e.limit)
+}
+
+// bounded reads bytes and stops when one stanza has too many. The XML decoder
+// takes bytes from it one by one, so the count is exact.
+type bounded struct {
+	*bufio.Reader
+	left, hard int64
+}
+
+func (b *bounded) ReadByte() (byte, error) {
+	if b.left <= 0 {
+		return 0, &hardError{b.hard}
+	}
+	b.left--
+	return b.Reader.ReadByte()
+}
+
+// reader makes elements of a stream. Elements hold their namespaces themselves, in
+// xmlns attributes: nothing is inherited from the stream any more but its
+// default namespace.
+type reader struct {
+	limits Limits
+	bytes  *bounded
+	dec    *xml.Decoder
+	lang   string // of the stream
+}
+
+func newReader(r io.Reader, limits Limits) *reader {
+	limits = limits.withDefaults()
+	b := &bounded{Reader: bufio.NewReaderSize(r, 16<<10), hard: limits.Hard}
+	return &reader{limits: limits, bytes: b, dec: xml.NewDecoder(b)}
+}
+
+// token is the next token, and never one that XMPP forbids.
+func (r *reader) token() (xml.Token, error) {
+	tok, err := r.dec.Token()
+	if err != nil {
+		var hard *hardError
+		if errors.As(err, &hard) {
+			return nil, hard
+		}
+		return nil, err
+	}
+	switch t := tok.(type) {
+	case xml.Comment, xml.Directive:
+		return nil, errDirective
+	case xml.ProcInst:
+		if t.Target != "xml" || r.dec.InputOffset() > 256 {
+			return nil, errDirective
+		}
+	}
+	return tok, nil
+}
+
+// open reads the stream's own start tag and returns the id that the server gave it
+// (XEP-0114 §3).
+func (r *reader) open() (id string, err error) {
+	r.bytes.left = r.limits.Hard
+	for {
+		tok, err := r.token()
+		if err != nil {
+			return "", err
+		}
+		start, ok := tok.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		if start.Name.Space != nsStream || start.Name.Local != "stream" {
+			return "", errors.New("what answers there is no XMPP server: its stream does not open with <stream:stream>")
+		}
+		for _, a := range start.Attr {
+			switch {
+			case a.Name.Space == "" && a.Name.Local == "id":
+				id = a.Value
+			case a.Name.Space == nsXML && a.Name.Local == "lang":
+				r.lang = a.Value
+			}
+		}
+		return id, nil
+	}
+}
+
+// next is the next element of the stream. After a [*TooLargeError] the stream goes
+// on; after any other error it does not.
+func (r *reader) next() (*etree.Element, error) {
+	r.bytes.left = r.limits.Hard
+	for {
+		tok, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			return r.element(t)
+		case xml.EndElement:
+			return nil, errEnded
+		case xml.CharData:
+			r.bytes.left = r.limits.Hard // whitespace keeps a stream alive
+		}
+	}
+}
+
+// element reads one element to its end. It does not recurse.
+func (r *reader) element(start xml.StartElement) (*etree.Element, error) {
+	from := r.dec.InputOffset()
+	root := r.start(nil, nsComponent, start)
+	if r.lang != "" && root.SelectAttr("xml:lang") == nil {
+		root.CreateAttr("xml:lang", r.lang)
+	}
+	// spaces are the namespaces of the elements that are open.
+	spaces := []string{start.Name.Space}
+	at, depth, elements, tooLarge := root, 1, 1, false
+	for depth > 0 {
+		tok, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		switch t := tok.(type) {
+		case xml.StartElement:
+			depth++
+			elements++
+			tooLarge = tooLarge || depth > r.limits.Depth || elements > r.limits.Elements
+			if !tooLarge {
+				at = r.start(at, spaces[len(spaces)-1], t)
+				spaces = append(spaces, t.Name.Space)
+			}
+		case xml.EndElement:
+			depth--
+			if !tooLarge {
+				at, spaces = at.Parent(), spaces[:len(spaces)-1]
+			}
+		case xml.CharData:
+			if !tooLarge {
+				at.CreateText(string(t))
+			}
+		}
+		tooLarge = tooLarge || r.dec.InputOffset()-from > r.limits.Bytes
+	}
+	if tooLarge {
+		root.Child = nil
+		return nil, &TooLargeError{Head: root}
+	}
+	return root, nil
+}
+
+// start makes an element of a start tag. Its prefixes are gone: an element that is
+// in another namespace than its parent says so.
+func (r *reader) start(parent *etree.Element, space string, start xml.StartElement) *etree.Element {
+	el := etree.NewElement("")
+	el.Tag = start.Name.Local // not by NewElement, which looks for a prefix in it
+	if parent != nil {
+		parent.AddChild(el)
+	}
+	if start.Name.Space != space {
+		el.Attr = append(el.Attr, etree.Attr{Key: "xmlns", Value: start.Name.Space})
+	}
+	for i, a := range start.Attr {
+		switch {
+		case a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns":
+		case a.Name.Space == "":
+			el.Attr = append(el.Attr, etree.Attr{Key: a.Name.Local, Value: a.Value})
+		case a.Name.Space == nsXML:
+			el.Attr = append(el.Attr, etree.Attr{Space: "xml", Key: a.Name.Local, Value: a.Value})
+		default:
+			prefix := "a" + strconv.Itoa(i)
+			el.Attr = append(el.Attr,
+				etree.Attr{Space: "xmlns", Key: prefix, Value: a.Name.Space},
+				etree.Attr{Space: prefix, Key: a.Name.Local, Value: a.Value})
+		}
+	}
+	return el
+}
