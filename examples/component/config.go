@@ -1,0 +1,193 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// settings is what an operator decides.
+type settings struct {
+	domain  string
+	connect string
+	secret  string
+	store   string
+	name    string
+	metrics string
+	admins  map[muc.JID]bool
+	create  creators
+	// registration is who may register with a room (XEP-0045 §7.10).
+	registration muc.Registration
+	level        slog.Level
+	json         bool
+	drain        time.Duration
+	idle         time.Duration
+	compact      int
+}
+
+// creators is who may create rooms: anyone, or those of some domains; the
+// administrators always.
+type creators struct {
+	anyone  bool
+	domains map[string]bool
+}
+
+// option is one setting: a flag, a variable and a line of the configuration file.
+type option struct {
+	name     string
+	value    string // what stands for the value in the help
+	standard string
+	help     string
+	set      func(*settings, string) error
+}
+
+// variable is the environment variable of the option.
+func (o *option) variable() string {
+	return "MUC_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+// options are all settings. A value that is not given is the standard one.
+var options = []option{
+	{"domain", "DOMAIN", "", "the domain of the rooms, as the server knows the component (required)",
+		func(s *settings, v string) (err error) { s.domain, err = domain(v); return err }},
+	{"secret", "TEXT", "", "the secret that the server expects of the component (required); others on this machine can see a flag, so better say it by variable or file",
+		func(s *settings, v string) error { s.secret = v; return required(v) }},
+	{"connect", "HOST:PORT", "127.0.0.1:5347", "where the server listens for components",
+		func(s *settings, v string) error { s.connect = v; return address(v) }},
+	{"store", "FILE", "rooms.db", "the SQLite file that keeps the rooms; it is made if it is not there",
+		func(s *settings, v string) error { s.store = v; return required(v) }},
+	{"name", "TEXT", "Chat rooms", "what clients call the service",
+		func(s *settings, v string) error { s.name = v; return required(v) }},
+	{"admins", "JID,JID", "", "who administers the service: they own every room, and may create rooms and speak to all of them",
+		func(s *settings, v string) (err error) { s.admins, err = people(v); return err }},
+	{"create", "WHO", "anyone", "who may create rooms: anyone, admins, or domains such as example.org,example.net",
+		func(s *settings, v string) (err error) { s.create, err = whoCreates(v); return err }},
+	{"registration", "WHO", "members", "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
+		func(s *settings, v string) (err error) { s.registration, err = whoRegisters(v); return err }},
+	{"metrics", "HOST:PORT", "", "where to serve Prometheus metrics, at /metrics; nowhere if empty",
+		func(s *settings, v string) error {
+			if s.metrics = v; v == "" {
+				return nil
+			}
+			return address(v)
+		}},
+	{"log-level", "LEVEL", "info", "how much to log: debug, info, warn or error",
+		func(s *settings, v string) error {
+			if s.level.UnmarshalText([]byte(v)) != nil {
+				return errors.New("must be debug, info, warn or error")
+			}
+			return nil
+		}},
+	{"log-format", "FORMAT", "text", "how to log, to standard error: text or json",
+		func(s *settings, v string) error {
+			if s.json = v == "json"; !s.json && v != "text" {
+				return errors.New("must be text or json")
+			}
+			return nil
+		}},
+	{"drain", "TIME", "10s", "how long a stop may take until all have been told",
+		func(s *settings, v string) (err error) { s.drain, err = duration(v); return err }},
+	{"idle", "TIME", "5m", "how long an empty room stays in memory",
+		func(s *settings, v string) (err error) { s.idle, err = duration(v); return err }},
+	{"compact", "EVENTS", "500", "how many stored events of a room are replaced by a snapshot",
+		func(s *settings, v string) (err error) {
+			if s.compact, err = strconv.Atoi(v); err != nil || s.compact < 1 {
+				return errors.New("must be a whole number from 1")
+			}
+			return nil
+		}},
+}
+
+func required(v string) error {
+	if v == "" {
+		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+func domain(v string) (string, error) {
+	if v == "" {
+		return "", errors.New("must not be empty: name the domain of the rooms, as conference.example.org")
+	}
+	jid, err := muc.ParseJID(v)
+	if err != nil || jid.Local() != "" || !jid.IsBare() {
+		return "", fmt.Errorf("%q is no domain: it should look like conference.example.org", v)
+	}
+	return jid.String(), nil
+}
+
+func address(v string) error {
+	_, port, err := net.SplitHostPort(v)
+	if err != nil {
+		return fmt.Errorf("%q is no address: it should look like 127.0.0.1:5347", v)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%q has no port from 1 to 65535", v)
+	}
+	return nil
+}
+
+func duration(v string) (time.Duration, error) {
+	d, err := time.ParseDuration(v)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("%q is no time: it should look like 30s or 5m", v)
+	}
+	return d, nil
+}
+
+// list is what stands between commas.
+func list(v string) []string {
+	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+func people(v string) (map[muc.JID]bool, error) {
+	all := map[muc.JID]bool{}
+	for _, text := range list(v) {
+		jid, err := muc.ParseJID(text)
+		if err != nil || jid.Local() == "" || !jid.IsBare() {
+			return nil, fmt.Errorf("%q is no address of a person: it should look like romeo@example.org", text)
+		}
+		all[jid] = true
+	}
+	return all, nil
+}
+
+func whoCreates(v string) (creators, error) {
+	switch v {
+	case "anyone":
+		return creators{anyone: true}, nil
+	case "admins":
+		return creators{}, nil
+	case "":
+		return creators{}, errors.New("must be anyone, admins or domains")
+	}
+	c := creators{domains: map[string]bool{}}
+	for _, text := range list(v) {
+		d, err := domain(text)
+		if err != nil {
+			return c, err
+		}
+		c.domains[d] = true
+	}
+	return c, nil
+}
+
+func whoRegisters(v string) (muc.Registration, error) {
+	switch v {
+	case "members":
+		return muc.RegistrationMembers, nil
+	case "approved":
+		return muc.RegistrationApproved, nil
+	case "open":
+		return muc.RegistrationOpen, nil
+	case "none":
+		return muc.RegistrationNone, nil
+	}
+	return 0, errors.New("must be members, approved, open or none")
+}

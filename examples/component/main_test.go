@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// server plays the XMPP server on loopback, for one connection.
+type server struct {
+	t        *testing.T
+	listener net.Listener
+
+	mu   sync.Mutex
+	conn net.Conn
+	got  output
+}
+
+// output is text that one goroutine writes and another reads.
+type output struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// gets waits for a text.
+func (o *output) gets(t *testing.T, text string) {
+	t.Helper()
+	if !assert.Eventually(t, func() bool { return strings.Contains(o.String(), text) }, 20*time.Second, time.Millisecond) {
+		t.Fatalf("%s is missing in\n%s", text, o)
+	}
+}
+
+func newServer(t *testing.T, answer string) *server {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := &server{t: t, listener: listener}
+	t.Cleanup(func() { listener.Close() })
+	go s.play(answer)
+	return s
+}
+
+func (s *server) play(answer string) {
+	conn, err := s.listener.Accept()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	s.mu.Lock()
+	s.conn = conn
+	s.mu.Unlock()
+	fmt.Fprint(conn, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>")
+	buf := make([]byte, 4096)
+	for greeted := false; ; {
+		n, err := conn.Read(buf)
+		s.got.Write(buf[:n])
+		text := s.got.String()
+		if !greeted && strings.Contains(text, "</handshake>") {
+			greeted = true
+			fmt.Fprint(conn, answer)
+		}
+		if err != nil || strings.Contains(text, "</stream:stream>") {
+			fmt.Fprint(conn, "</stream:stream>")
+			return
+		}
+	}
+}
+
+func (s *server) text() string { return s.got.String() }
+
+// gets waits until the component has sent something.
+func (s *server) gets(text string) {
+	s.t.Helper()
+	s.got.gets(s.t, text)
+}
+
+func (s *server) sends(stanza string) {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, err := io.WriteString(s.conn, stanza)
+	require.NoError(s.t, err)
+}
+
+// running is a component in a goroutine.
+type running struct {
+	stop   context.CancelFunc
+	stderr output
+	status chan int
+}
+
+func start(t *testing.T, args ...string) *running {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{stop: cancel, status: make(chan int, 1)}
+	go func() { r.status <- run(ctx, args, environment("MUC_SECRET", "geheim"), io.Discard, &r.stderr) }()
+	t.Cleanup(cancel)
+	return r
+}
+
+// ends waits for the end, and returns the status and the last line.
+func (r *running) ends(t *testing.T) (int, string) {
+	t.Helper()
+	select {
+	case status := <-r.status:
+		lines := strings.Split(strings.TrimSpace(r.stderr.String()), "\n")
+		return status, lines[len(lines)-1]
+	case <-time.After(30 * time.Second):
+		t.Fatal("the component does not end")
+		return 0, ""
+	}
+}
+
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// From the first stanza to the stop: a room, its metrics, and a goodbye to everybody.
+func TestRun(t *testing.T) {
+	s := newServer(t, "<handshake/>")
+	metrics := freeAddress(t)
+	r := start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(),
+		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-metrics", metrics, "-admins", "admin@example.org")
+	s.gets("</handshake>")
+	s.sends("<iq type='get' id='d1' from='romeo@example.org/o' to='rooms.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+	s.gets(`name="Chat rooms"`)
+	s.sends("<presence from='romeo@example.org/o' to='cellar@rooms.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+	s.gets("<status code='201'/>")
+	s.sends("<message id='big' type='groupchat' from='romeo@example.org/o' to='cellar@rooms.example'><body>" +
+		strings.Repeat("x", 300<<10) + "</body></message>")
+	s.gets("the stanza is too large")
+	s.sends("<message type='groupchat' from='romeo@example.org/o' to='elsewhere.example'><body>a</body></message>")
+	s.sends("<message type='groupchat' from='tybalt@example.org/o' to='cellar@rooms.example'><body>a</body></message>")
+	s.gets("to='tybalt@example.org/o'")
+	page := get(t, "http://"+metrics+"/metrics")
+	for _, line := range []string{"muc_rooms 1", "muc_occupants 1", "muc_connected 1", "muc_streams_total 1",
+		`muc_refusals_total{condition="policy-violation"} 1`, `muc_refusals_total{condition="item-not-found"} 1`,
+		`muc_store_seconds_count{call="append"}`} {
+		assert.Contains(t, page, "\n"+line)
+	}
+	r.stop()
+	status, _ := r.ends(t)
+	assert.Equal(t, statusStopped, status, r.stderr.String())
+	assert.Contains(t, s.text(), "<status code='332'/>", "everybody is told")
+	assert.True(t, strings.HasSuffix(s.text(), "</stream:stream>"), "and then the stream ends")
+	assert.NotContains(t, r.stderr.String(), "geheim")
+	assert.Contains(t, r.stderr.String(), "elsewhere.example")
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	return string(page)
+}
+
+// A stop while nobody can be told is one too.
+func TestRunWithoutServer(t *testing.T) {
+	r := start(t, "-domain", "rooms.example", "-connect", freeAddress(t), "-store", filepath.Join(t.TempDir(), "rooms.db"),
+		"-log-format", "json", "-drain", "1s")
+	r.stderr.gets(t, "not connected")
+	r.stop()
+	status, last := r.ends(t)
+	assert.Equal(t, statusStopped, status)
+	assert.Contains(t, last, `"msg":"stopped"`)
+}
+
+func TestRunFails(t *testing.T) {
+	dir := t.TempDir()
+	store := filepath.Join(dir, "rooms.db")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	garbage := filepath.Join(dir, "garbage.db")
+	require.NoError(t, os.WriteFile(garbage, bytes.Repeat([]byte("cat "), 2000), 0o600))
+	refuses := func(condition string) string {
+		return newServer(t, "<stream:error><"+condition+" xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>").listener.Addr().String()
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-metrics", taken.Addr().String()}, "address already in use: take another port, or stop what uses it"},
+		{[]string{"-store", garbage}, "it is no SQLite database: name another file, or bring back a copy"},
+		{[]string{"-connect", refuses("not-authorized")}, "the server refuses the secret of rooms.example"},
+		{[]string{"-connect", refuses("conflict")}, "another component is connected to the server as rooms.example"},
+	} {
+		status, last := start(t, append([]string{"-domain", "rooms.example", "-store", store}, c.args...)...).ends(t)
+		assert.Equal(t, statusFailed, status, c.args)
+		assert.True(t, strings.HasPrefix(last, "component: "), last)
+		assert.Contains(t, last, c.want)
+	}
+	first := start(t, "-domain", "rooms.example", "-store", store, "-connect", freeAddress(t))
+	first.stderr.gets(t, "not connected")
+	status, last := start(t, "-domain", "rooms.example", "-store", store, "-connect", freeAddress(t)).ends(t)
+	assert.Equal(t, statusFailed, status)
+	assert.Contains(t, last, "another process works on it: stop that one, or name another file")
+	first.stop()
+	first.ends(t)
+}
+
+func TestRunRefusesSettings(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	assert.Equal(t, statusWrong, run(t.Context(), []string{"-cat"}, environment(), &stdout, &stderr))
+	assert.Equal(t, "component: flag provided but not defined: -cat: see -h\n", stderr.String())
+	assert.Equal(t, statusStopped, run(t.Context(), []string{"-h"}, environment(), &stdout, &stderr))
+	assert.Contains(t, stdout.String(), "usage: component -domain DOMAIN -secret TEXT [flags]")
+}
+
+// Who may create rooms is what -create says, and the administrators.
+func TestMayCreate(t *testing.T) {
+	s := newServer(t, "<handshake/>")
+	start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-create", "example.org",
+		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-admins", "admin@example.net")
+	s.gets("</handshake>")
+	for who, created := range map[string]bool{"romeo@example.org": true, "admin@example.net": true, "tybalt@example.net": false} {
+		local, _, _ := strings.Cut(who, "@")
+		s.sends("<presence from='" + who + "/o' to='" + local + "@rooms.example/x'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+		if created {
+			s.gets("from='" + local + "@rooms.example/x'")
+			continue
+		}
+		s.gets("you may not create rooms here")
+	}
+	assert.Equal(t, 2, strings.Count(s.text(), "<status code='201'/>"))
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// environment is variables by name.
+func environment(pairs ...string) func(string) string {
+	return func(name string) string {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1]
+			}
+		}
+		return ""
+	}
+}
+
+func parseOK(t *testing.T, env func(string) string, args ...string) settings {
+	t.Helper()
+	s, err := parse(args, env, nil)
+	require.NoError(t, err)
+	return s
+}
+
+func configFile(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "muc.conf")
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return path
+}
+
+func TestStandards(t *testing.T) {
+	s := parseOK(t, environment(), "-domain", "Conference.Localhost", "-secret", "geheim")
+	assert.Equal(t, "conference.localhost", s.domain)
+	assert.Equal(t, "geheim", s.secret)
+	assert.Equal(t, "127.0.0.1:5347", s.connect)
+	assert.Equal(t, "rooms.db", s.store)
+	assert.Equal(t, "Chat rooms", s.name)
+	assert.Empty(t, s.metrics)
+	assert.True(t, s.create.anyone)
+	assert.Equal(t, 10*time.Second, s.drain)
+	assert.Equal(t, 500, s.compact)
+}
+
+// Each setting can be given in three places, of which the flag counts most and the
+// file least.
+func TestPrecedence(t *testing.T) {
+	file := configFile(t, "# rooms\n\ndomain = file.example\nsecret=a = b # c\nname =  The rooms \nstore = file.db\n")
+	env := environment("MUC_CONFIG", file, "MUC_NAME", "of the environment", "MUC_STORE", "env.db", "MUC_LOG_LEVEL", "debug")
+	s := parseOK(t, env, "-store", "flag.db")
+	assert.Equal(t, "file.example", s.domain)
+	assert.Equal(t, "a = b # c", s.secret, "a secret may hold anything")
+	assert.Equal(t, "of the environment", s.name)
+	assert.Equal(t, "flag.db", s.store)
+	assert.EqualValues(t, -4, s.level)
+	other := configFile(t, "domain = other.example\nsecret = x\n")
+	assert.Equal(t, "other.example", parseOK(t, env, "-config", other).domain)
+}
+
+func TestSettingsRefused(t *testing.T) {
+	good := []string{"-domain", "rooms.example", "-secret", "x"}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "-domain: must not be empty: name the domain of the rooms, as conference.example.org"},
+		{[]string{"-domain", "rooms.example"}, "-secret: must not be empty"},
+		{[]string{"-domain", "a@b"}, `-domain: "a@b" is no domain: it should look like conference.example.org`},
+		{append(good, "-cat", "1"), "flag provided but not defined: -cat: see -h"},
+		{append(good, "cat"), `"cat" is no flag: see -h`},
+		{append(good, "-store"), "flag needs an argument: -store: see -h"},
+		{append(good, "-connect", "localhost"), `-connect: "localhost" is no address: it should look like 127.0.0.1:5347`},
+		{append(good, "-connect", "localhost:xmpp"), `-connect: "localhost:xmpp" has no port from 1 to 65535`},
+		{append(good, "-metrics", ":99999"), `-metrics: ":99999" has no port from 1 to 65535`},
+		{append(good, "-admins", "romeo@example.org,example.org"), `-admins: "example.org" is no address of a person: it should look like romeo@example.org`},
+		{append(good, "-create", ""), "-create: must be anyone, admins or domains"},
+		{append(good, "-create", "a@b"), `-create: "a@b" is no domain: it should look like conference.example.org`},
+		{append(good, "-registration", "all"), "-registration: must be members, approved, open or none"},
+		{append(good, "-log-level", "loud"), "-log-level: must be debug, info, warn or error"},
+		{append(good, "-log-format", "xml"), "-log-format: must be text or json"},
+		{append(good, "-drain", "soon"), `-drain: "soon" is no time: it should look like 30s or 5m`},
+		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
+		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
+	} {
+		_, err := parse(c.args, environment(), nil)
+		assert.EqualError(t, err, c.want, "%q", c.args)
+	}
+	_, err := parse(good, environment("MUC_DRAIN", "-1s"), nil)
+	assert.EqualError(t, err, `MUC_DRAIN: "-1s" is no time: it should look like 30s or 5m`)
+	for content, want := range map[string]string{
+		"domain rooms.example": ":1: a line is `name = value`",
+		"\ncat = 1":            `:2: there is no setting "cat": see -h`,
+		"name = a\nname = b":   ":2: name stands twice in this file",
+		"\n\nidle = long":      `:3: idle: "long" is no time: it should look like 30s or 5m`,
+	} {
+		file := configFile(t, content)
+		_, err := parse(append(good, "-config", file), environment(), nil)
+		assert.EqualError(t, err, file+want)
+	}
+}
+
+// The help names every setting, its variable and its standard.
+func TestHelp(t *testing.T) {
+	var help bytes.Buffer
+	_, err := parse([]string{"-h"}, environment(), &help)
+	assert.ErrorIs(t, err, errHelp)
+	for _, o := range options {
+		assert.Contains(t, help.String(), "-"+o.name+" "+o.value+", "+o.variable()+"\n\t"+o.help)
+	}
+	for _, text := range []string{"usage: component -domain DOMAIN -secret TEXT", "MUC_LOG_LEVEL", "(127.0.0.1:5347)", "SIGTERM"} {
+		assert.Contains(t, help.String(), text)
+	}
+}
