@@ -1,0 +1,75 @@
+"""Plays the tests of the component behind a real server.
+
+    python3 run.py --server prosody|ejabberd --program COMPONENT [--kills N]
+"""
+
+import argparse
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+
+import faults
+from component import Component
+from servers import KINDS
+from story import story
+
+CROWD = 200
+TIME = 300  # seconds that a test may take on a machine that has other things to do
+
+
+class World:
+    def __init__(self, kind, program):
+        self.folder = tempfile.mkdtemp(prefix="muc-")
+        self.server = KINDS[kind](self.folder)
+        self.component = Component(program, self.folder, self.server)
+
+
+def tests(kind, kills):
+    yield "story", story
+    yield "refusals", faults.refusals
+    yield "stop", faults.stop
+    yield "crashes", lambda world: faults.crashes(world, kills)
+    yield "server restarts", faults.server_restarts
+    if kind == "prosody":
+        yield "crowd", lambda world: faults.crowd(world, CROWD)
+
+
+async def play(world, kind, kills, only):
+    await world.server.start()
+    await world.component.start("-registration", "open")
+    for name, test in tests(kind, kills):
+        if only and name not in only:
+            continue
+        print(f"  {kind}: {name}", flush=True)
+        start = time.monotonic()
+        await asyncio.wait_for(test(world), TIME + 30 * kills)
+        print(f"    {time.monotonic() - start:.1f} s", flush=True)
+
+
+async def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--server", choices=sorted(KINDS), required=True)
+    parser.add_argument("--program", required=True)
+    parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--only", action="append", help="the name of a test")
+    args = parser.parse_args()
+    world = World(args.server, args.program)
+    world.server.add("juliet", "romeo", "tybalt", "mercutio", *(f"guest{i}" for i in range(CROWD)))
+    try:
+        await play(world, args.server, args.kills, args.only)
+    except BaseException:
+        for process in (world.component, world.server):
+            if process.child is not None:
+                print(f"--- {process.name}:\n" + process.said()[-4000:], file=sys.stderr)
+        raise
+    finally:
+        for process in (world.component, world.server):
+            if process.child is not None:
+                process.kill()
+        shutil.rmtree(world.folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
