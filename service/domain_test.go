@@ -241,6 +241,8 @@ func TestListInPages(t *testing.T) {
 
 		rooms, _ = h.page("<max>2</max><index>748</index>")
 		assert.Equal(t, public[748:], rooms)
+		rooms, _ = h.page("<max>1000</max>")
+		assert.Equal(t, public[:150], rooms)
 		rooms, _ = h.page("<max>2</max><index>9999</index>")
 		assert.Empty(t, rooms)
 		rooms, rsm = h.page("<max>0</max>")
@@ -270,22 +272,22 @@ func TestListFollows(t *testing.T) {
 		h.forget()
 		item := h.ask(tybalt, "chat.example", fmt.Sprintf(items, "")).FindElement("query/item")
 		assert.Equal(t, "locked@chat.example", item.SelectAttrValue("name", item.SelectAttrValue("jid", "")))
-		_, err := h.service.Do(t.Context(), at("open"), muc.Configure{Config: muc.RoomConfig{Persistent: true, Name: "The <open> one"}})
+		_, err := h.do("open", muc.Configure{Config: muc.RoomConfig{Persistent: true, Name: "The <open> one"}})
 		require.NoError(t, err)
 		item = h.ask(tybalt, "chat.example", fmt.Sprintf(items, "")).FindElements("query/item")[1]
 		assert.Equal(t, "The <open> one", item.SelectAttrValue("name", ""))
-		_, err = h.service.Do(t.Context(), at("open"), muc.Configure{Config: muc.RoomConfig{Persistent: true, Hidden: true}})
+		_, err = h.do("open", muc.Configure{Config: muc.RoomConfig{Persistent: true, Hidden: true}})
 		require.NoError(t, err)
 		assert.Equal(t, "locked", list())
 		h.leave(romeo, "locked", "Romeo")
 		assert.Empty(t, list(), "a temporary room ends")
-		_, err = h.service.Do(t.Context(), at("open"), muc.Configure{Config: muc.RoomConfig{Persistent: true}})
+		_, err = h.do("open", muc.Configure{Config: muc.RoomConfig{Persistent: true}})
 		require.NoError(t, err)
 		assert.Equal(t, "open", list())
 		h.stop()
 		h.start()
 		assert.Equal(t, "open", list(), "after a restart")
-		_, err = h.service.Do(t.Context(), at("open"), muc.Destroy{Tombstone: true})
+		_, err = h.do("open", muc.Destroy{Tombstone: true})
 		require.NoError(t, err)
 		assert.Empty(t, list())
 	})
@@ -316,6 +318,10 @@ func TestRoomNames(t *testing.T) {
 		assert.Equal(t, "result", got.SelectAttrValue("type", ""), text(got))
 		h.join(romeo, strings.Repeat("x", 1024), "Romeo")
 		refused(t, h.only(romeo), "jid-malformed", "modify")
+
+		h.config.Room.CreateByForm = false
+		h.start()
+		refused(t, h.ask(romeo, "administrators@chat.example", form), "item-not-found", "cancel")
 	})
 }
 

@@ -69,12 +69,12 @@ func ExampleService_Do() {
 	}); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%+v\n", rooms.Stats())
+	fmt.Println(rooms.Stats().Listed, "room is listed")
 	// Output:
 	// muc: not found
 	// romeo@example.org owner
 	// tybalt@example.org outcast
-	// {Rooms:1 Listed:1 Occupants:0 Sessions:0 Queued:0 Working:0}
+	// 1 room is listed
 }
 
 // Who may create which room, and what rooms may be called.

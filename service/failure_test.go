@@ -36,7 +36,7 @@ func TestStoreFails(t *testing.T) {
 		assert.Equal(t, 0, h.service.Stats().Occupants)
 		assert.Equal(t, 0, h.service.Stats().Sessions)
 
-		_, err := h.service.Do(t.Context(), at("cellar"), muc.SetSubject{Subject: "x"})
+		_, err := h.do("cellar", muc.SetSubject{Subject: "x"})
 		require.ErrorIs(t, err, errDisk)
 		got2 := h.ask(romeo, "cellar@chat.example", info)
 		assert.Equal(t, "result", got2.SelectAttrValue("type", ""), "the room is there, and answers what needs no store")
@@ -172,7 +172,7 @@ func TestCorruptRoom(t *testing.T) {
 				refused(t, h.only(romeo), "internal-server-error", "wait")
 				loads := len(h.store.loads)
 				refused(t, h.ask(romeo, "bad@chat.example", info), "internal-server-error", "wait")
-				_, err := h.service.Do(t.Context(), at("bad"), muc.Destroy{})
+				_, err := h.do("bad", muc.Destroy{})
 				require.ErrorIs(t, err, damage)
 				assert.Len(t, h.store.loads, loads, "it is left alone for a while")
 				h.join(romeo, "good", "Romeo")
@@ -182,6 +182,11 @@ func TestCorruptRoom(t *testing.T) {
 
 				sleep(90 * time.Second)
 				assert.Len(t, h.store.written(), before, "nothing was written to it")
+				if retried := len(h.store.loads) > loads+1; name == "passing" {
+					assert.True(t, retried, "what may pass is tried again")
+				} else {
+					assert.False(t, retried, "damage does not pass")
+				}
 				h.store.failLoads(nil)
 				sleep(90 * time.Second)
 				h.join(romeo, "bad", "Romeo")

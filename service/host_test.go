@@ -128,6 +128,14 @@ func (h *host) say(who, room, body string) {
 	h.send(`<message type='groupchat' from='%s' to='%s@chat.example'><body>%s</body></message>`, who, room, body)
 }
 
+// do has a room do something, and waits until nothing moves any more.
+func (h *host) do(room string, cmd muc.Command) (muc.Effects, error) {
+	h.t.Helper()
+	fx, err := h.service.Do(h.t.Context(), at(room), cmd)
+	synctest.Wait()
+	return fx, err
+}
+
 // lasting makes a persistent room, as the host.
 func (h *host) lasting(room string, adapt ...func(c *muc.RoomConfig)) {
 	h.t.Helper()
@@ -135,9 +143,8 @@ func (h *host) lasting(room string, adapt ...func(c *muc.RoomConfig)) {
 	for _, f := range adapt {
 		f(&conf)
 	}
-	_, err := h.service.Do(h.t.Context(), at(room), muc.Create{Owner: muc.MustParseJID("romeo@example.org"), Config: conf})
+	_, err := h.do(room, muc.Create{Owner: muc.MustParseJID("romeo@example.org"), Config: conf})
 	require.NoError(h.t, err)
-	synctest.Wait()
 }
 
 func at(room string) muc.JID { return muc.MustParseJID(room + "@chat.example") }

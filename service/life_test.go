@@ -32,7 +32,7 @@ func TestShutdownAndRestart(t *testing.T) {
 		}
 		assert.Equal(t, []string{"110 332", "110 332", "110 332"}, codes)
 		require.ErrorIs(t, h.service.Handle(t.Context(), parse("<presence from='a@b/c' to='cellar@chat.example/x'/>")), service.ErrClosed)
-		_, err := h.service.Do(t.Context(), at("cellar"), muc.SetSubject{})
+		_, err := h.do("cellar", muc.SetSubject{})
 		require.ErrorIs(t, err, service.ErrClosed)
 		require.ErrorIs(t, h.service.Vanished(t.Context(), muc.MustParseJID(romeo)), service.ErrClosed)
 		require.NoError(t, h.service.Shutdown(t.Context(), ""), "twice")
@@ -109,7 +109,7 @@ func TestTombstone(t *testing.T) {
 		}
 		h.send(`<iq type='set' id='d' from='%s' to='cellar@chat.example'><query xmlns='http://jabber.org/protocol/muc#owner'>
 			<destroy jid='hall@chat.example'/></query></iq>`, romeo)
-		_, err := h.service.Do(t.Context(), at("garden"), muc.Destroy{})
+		_, err := h.do("garden", muc.Destroy{})
 		require.NoError(t, err)
 		assert.Equal(t, 0, h.service.Stats().Sessions)
 		assert.Equal(t, 0, h.service.Stats().Occupants)
@@ -121,6 +121,7 @@ func TestTombstone(t *testing.T) {
 			assert.Equal(t, 0, h.service.Stats().Rooms)
 			h.stop()
 			h.start()
+			assert.Equal(t, 0, h.service.Stats().Rooms, "nothing is to be done about a tombstone")
 		}
 		h.join(juliet, "garden", "Juliet")
 		assert.Equal(t, "110 201", statuses(h.got(juliet)[0]), "without a tombstone the address is free")
@@ -218,10 +219,35 @@ func TestDueAfterRestart(t *testing.T) {
 		assert.Equal(t, 1, h.service.Stats().Rooms, "it waits for something")
 		h.stop()
 		h.start()
+		loads := len(h.store.loads)
+		h.stop()
+		h.start()
+		assert.Len(t, h.store.loads, loads, "it was not needed")
 		written := len(h.store.written())
 		sleep(31 * time.Minute)
 		assert.Greater(t, len(h.store.written()), written, "the room did it by itself")
 		assert.Equal(t, 0, waiting())
+	})
+}
+
+func TestTenThousandRooms(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const rooms = 10_000
+		h := newHost(t, nil)
+		create := muc.Create{Owner: muc.MustParseJID("romeo@example.org"), Config: muc.RoomConfig{Persistent: true}}
+		for i := range rooms {
+			_, err := h.service.Do(t.Context(), at(fmt.Sprint("room", i)), create)
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		assert.Equal(t, service.Stats{Rooms: rooms, Listed: rooms}, h.service.Stats())
+		sleep(time.Hour)
+		assert.Equal(t, service.Stats{Listed: rooms}, h.service.Stats())
+		h.stop()
+		h.start()
+		assert.Equal(t, service.Stats{Listed: rooms}, h.service.Stats())
+		h.join(juliet, "room4711", "Juliet")
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: rooms, Occupants: 1, Sessions: 1}, h.service.Stats())
 	})
 }
 
@@ -272,11 +298,11 @@ func TestVanishedOnTheWay(t *testing.T) {
 		}
 		close(held)
 		synctest.Wait()
-		_, err := h.service.Do(t.Context(), at("cellar"), muc.Answer{ID: h.asks[0].ID})
+		_, err := h.do("cellar", muc.Answer{ID: h.asks[0].ID})
 		require.ErrorIs(t, err, muc.ErrNotFound)
 		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
 		h.join(juliet, "cellar", "Juliet")
-		_, err = h.service.Do(t.Context(), at("cellar"), muc.Answer{ID: h.asks[1].ID})
+		_, err = h.do("cellar", muc.Answer{ID: h.asks[1].ID})
 		require.NoError(t, err)
 		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.service.Stats())
 		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(juliet)))
@@ -302,7 +328,7 @@ func TestAsk(t *testing.T) {
 		}
 		require.Len(t, h.asks, 2)
 		assert.Empty(t, h.got(romeo))
-		_, err := h.service.Do(t.Context(), at("cellar"), muc.Answer{ID: h.asks[1].ID, Payload: parse("<query xmlns='jabber:iq:version'><name>x</name></query>")})
+		_, err := h.do("cellar", muc.Answer{ID: h.asks[1].ID, Payload: parse("<query xmlns='jabber:iq:version'><name>x</name></query>")})
 		require.NoError(t, err)
 		assert.Equal(t, "b", h.only(romeo).SelectAttrValue("id", ""))
 		sleep(2 * time.Minute)

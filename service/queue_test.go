@@ -202,6 +202,28 @@ func TestFloodOfRooms(t *testing.T) {
 	})
 }
 
+// A share is given back as soon as a stanza is done, also while others wait.
+func TestShareIsGivenBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) { h.config.Limits = service.Limits{SenderShare: 3, SenderQueue: 5} })
+		for _, room := range []string{"cellar", "garden"} {
+			h.join(romeo, room, "Romeo")
+		}
+		h.forget()
+		h.hold("garden")
+		h.say(romeo, "garden", "held")
+		h.say(romeo, "garden", "behind it")
+		for i := range 10 {
+			h.say(romeo, "cellar", fmt.Sprint(i))
+			assert.Equal(t, []string{fmt.Sprint(i)}, h.bodies(romeo))
+		}
+		h.say(romeo, "garden", "the third")
+		assert.Empty(t, h.got(romeo))
+		h.say(romeo, "garden", "one too many")
+		refused(t, h.only(romeo), "resource-constraint", "wait")
+	})
+}
+
 func TestFewWorkers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) { h.config.Limits = service.Limits{Workers: 2, Batch: 1} })
@@ -236,7 +258,7 @@ func TestRoomsInMemory(t *testing.T) {
 		h.forget()
 		h.join(romeo, "room3", "Romeo")
 		refused(t, h.only(romeo), "resource-constraint", "wait")
-		_, err := h.service.Do(t.Context(), at("room3"), muc.SetSubject{Subject: "x"})
+		_, err := h.do("room3", muc.SetSubject{Subject: "x"})
 		require.ErrorIs(t, err, &muc.StanzaError{Condition: muc.ResourceConstraint})
 		h.leave(romeo, "room1", "Romeo")
 		h.forget()

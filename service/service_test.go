@@ -70,11 +70,11 @@ func TestHibernation(t *testing.T) {
 func TestDo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, nil)
-		_, err := h.service.Do(t.Context(), at("cellar"), muc.SetSubject{Subject: "Wherefore?"})
+		_, err := h.do("cellar", muc.SetSubject{Subject: "Wherefore?"})
 		require.ErrorIs(t, err, muc.ErrNotOpen)
 		assert.Equal(t, service.Stats{}, h.service.Stats())
 		h.lasting("cellar")
-		fx, err := h.service.Do(t.Context(), at("cellar"), muc.SetSubject{Subject: "Wherefore?"})
+		fx, err := h.do("cellar", muc.SetSubject{Subject: "Wherefore?"})
 		require.NoError(t, err)
 		require.Len(t, fx.Events, 1)
 		var subject string

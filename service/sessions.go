@@ -83,10 +83,6 @@ func (s *Service) watch(r *room, done []outcome) {
 				s.gone(r, b.JID)
 			case *muc.Removed:
 				s.gone(r, b.JIDs...)
-			case *muc.RoomDestroyed: // which everybody inside is told
-				for _, out := range done[i].fx.Outbound {
-					s.gone(r, out.To()...)
-				}
 			}
 		}
 	}

@@ -201,8 +201,6 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 // fail answers a call of which nothing came.
 func (s *Service) fail(o *outcome, err error) {
 	switch {
-	case o.done != nil && o.err != nil: // it has done nothing anyway
-		o.done(muc.Effects{}, o.err)
 	case o.done != nil:
 		o.done(muc.Effects{}, err)
 	case o.stanza != nil && !o.stanza.isAnswer():
