@@ -137,6 +137,8 @@ type Config struct {
 	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room
 	// does not wait: MayCreate judges him.
 	AsksJoin func(JoinRequest) bool
+
+	key *macKey // of the Secret
 }
 
 // ConfigRequest is what Config.MayConfigure judges. JID is the owner's.
@@ -296,6 +298,7 @@ func (c Config) complete() (Config, error) {
 	if len(c.Secret) < minSecret {
 		return c, fmt.Errorf("%w: Secret has fewer than %d bytes", ErrConfig, minSecret)
 	}
+	c.key = newMACKey(c.Secret)
 	if c.NormalizeDomain == nil {
 		c.NormalizeDomain = NormalizeDomain
 	}

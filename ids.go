@@ -15,36 +15,43 @@ const idBytes = 16
 // mac signs texts for one purpose. They are told apart by a separator that
 // stands in no JID.
 func (r *Room) mac(purpose string, parts ...string) string {
-	var space [256]byte
-	msg := append(append(append(space[:0], purpose...), 0), r.jid.s...)
+	k := r.cfg.key
+	var space [sha256.BlockSize + 256]byte
+	msg := append(append(append(append(space[:0], k.inner[:]...), purpose...), 0), r.jid.s...)
 	for _, p := range parts {
 		msg = append(append(msg, 0), p...)
 	}
-	sum := hmacSHA256(r.cfg.Secret, msg)
+	sum := k.sign(msg)
 	var text [2 * idBytes]byte
 	hex.Encode(text[:], sum[:idBytes])
 	return string(text[:])
 }
 
-// hmacSHA256 is RFC 2104 over SHA-256 without an allocation: a room keeps no
-// hash state, of which crypto/hmac would cost each room more than all else
-// that it remembers.
-func hmacSHA256(key, msg []byte) [sha256.Size]byte {
-	if len(key) > sha256.BlockSize {
-		short := sha256.Sum256(key)
-		key = short[:]
+// macKey is the secret as HMAC-SHA-256 needs it (RFC 2104), made once for all rooms
+// that share it. A room keeps no hash state, of which crypto/hmac would cost each
+// more than all else that it remembers.
+type macKey struct{ inner, outer [sha256.BlockSize]byte }
+
+func newMACKey(secret []byte) *macKey {
+	if len(secret) > sha256.BlockSize {
+		short := sha256.Sum256(secret)
+		secret = short[:]
 	}
-	var space [sha256.BlockSize + 256 + 64]byte
-	inner := space[:sha256.BlockSize]
+	var k macKey
+	copy(k.inner[:], secret)
+	copy(k.outer[:], secret)
+	for i := range k.inner {
+		k.inner[i] ^= 0x36
+		k.outer[i] ^= 0x5c
+	}
+	return &k
+}
+
+// sign makes the HMAC of a message that stands behind the inner half of the key.
+func (k *macKey) sign(msg []byte) [sha256.Size]byte {
+	sum := sha256.Sum256(msg)
 	var outer [sha256.BlockSize + sha256.Size]byte
-	copy(inner, key)
-	copy(outer[:], key)
-	for i := range sha256.BlockSize {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
-	}
-	sum := sha256.Sum256(append(inner, msg...))
-	copy(outer[sha256.BlockSize:], sum[:])
+	copy(outer[copy(outer[:], k.outer[:]):], sum[:])
 	return sha256.Sum256(outer[:])
 }
 

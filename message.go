@@ -1,5 +1,7 @@
 package muc
 
+import "slices"
+
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
 // new subject instead (§8.1).
 func (t *turn) groupchat() *StanzaError {
@@ -135,6 +137,7 @@ func (t *turn) renderMessages(events []Event) {
 // broadcast sends one stanza to every session, in two lists at most.
 func (t *turn) broadcast(doc *rendered) {
 	a := t.r.audience()
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
 	t.send(a.moderators.all(), doc, viewNone, nil)
 	t.send(a.others.all(), doc, viewNone, nil)
 }

@@ -13,6 +13,8 @@ type Room struct {
 	jid JID
 	st  state
 	aud audience
+	// work is where Handle works; nil in a small room.
+	work *workspace
 }
 
 // Effects is what one step of a room asks of its host.
@@ -32,12 +34,26 @@ type Effects struct {
 	work *workspace
 }
 
-// workspace is where HandleInto works. It belongs to the caller's Effects, so that
-// it is made once for many stanzas, and rooms need none of their own.
+// workspace is where a stanza is worked on. It belongs to the Effects of whoever
+// calls HandleInto, or to a room that is not small, and is made once for many
+// stanzas: it is larger than all that most of them leave.
 type workspace struct {
 	door door
 	in   stanza
 	turn turn
+}
+
+// keptBytes is the largest buffer that a room keeps between stanzas.
+const keptBytes = 4096
+
+// keep has the next call of Handle work where this one did. For a small room the
+// place would be more than all else that it holds.
+func (r *Room) keep(w *workspace) {
+	r.work = nil
+	if len(r.st.occupants) > smallIndex && cap(w.door.b) <= keptBytes {
+		w.in, w.turn = stanza{}, turn{} // what is done holds nothing else alive
+		r.work = w
+	}
 }
 
 // reset empties what an earlier call left, and hands out the place to work.
@@ -66,9 +82,10 @@ func New(cfg Config) (*Room, error) {
 // [ErrNotStanza], [ErrNotForRoom]; whatever else is wrong with a stanza is
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
-	var fx Effects
+	fx := Effects{work: r.work}
 	err := r.HandleInto(&fx, now, el)
-	fx.work = nil // what is kept should hold nothing else alive
+	r.keep(fx.work)
+	fx.work = nil // Effects may be kept, and hold nothing else alive
 	return fx, err
 }
 
