@@ -10,7 +10,8 @@ for name in ("slixmpp", "asyncio"):  # what fails, fails in a test
     logging.getLogger(name).setLevel(logging.CRITICAL)
 
 import slixmpp
-from slixmpp.exceptions import PresenceError
+from slixmpp import JID
+from slixmpp.exceptions import IqError, PresenceError
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
@@ -82,7 +83,7 @@ class Client(slixmpp.ClientXMPP):
     async def enters(self, name, maxstanzas=None):
         """Joins a room, until its subject comes (XEP-0045 §7.1); the Entry."""
         muc, since = self["xep_0045"], len(self.got)
-        muc.rooms[slixmpp.JID(room(name))], muc.our_nicks[slixmpp.JID(room(name))] = {}, self.nick
+        muc.rooms[JID(room(name))], muc.our_nicks[JID(room(name))] = {}, self.nick
         p = self.make_presence(pto=f"{room(name)}/{self.nick}")
         p.enable("muc_join")
         if maxstanzas is not None:

@@ -5,9 +5,7 @@ import os
 import random
 import xml.etree.ElementTree as ET
 
-from slixmpp import JID
-
-from client import Client, body, codes, room
+from client import JID, Client, body, codes, room
 from component import Component
 
 MESSAGES = 1000
@@ -209,5 +207,7 @@ async def crowd(world, size):
     assert world.component.metrics()["muc_occupants"] == size, world.component.metrics()["muc_occupants"]
     host.says("feast", "welcome")
     await asyncio.gather(*(c.hears("welcome", within=60) for c in [host, *guests]))
-    print(f"    {size} clients saw each other after {entered:.1f} s, and all heard the same")
+    cpu = world.component.metrics()["process_cpu_seconds_total"]
+    print(f"    {size} clients saw each other after {entered:.1f} s, and all heard the same; "
+          f"the component used {cpu:.1f} s of CPU since it started")
     await asyncio.gather(*(c.offline() for c in [host, *guests]))

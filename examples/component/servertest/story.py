@@ -1,9 +1,6 @@
 """An evening of three users, through all that a room has for them."""
 
-from slixmpp import JID
-from slixmpp.exceptions import IqError, PresenceError
-
-from client import USER, Client, body, codes, condition, room
+from client import JID, USER, IqError, PresenceError, Client, body, codes, condition, room
 from servers import ROOMS
 
 MUC = "http://jabber.org/protocol/muc"
