@@ -38,6 +38,14 @@ func anyConfig(t *rapid.T) muc.Config {
 	if yes("strict") {
 		cfg.Nick = muc.StrictNick
 	}
+	if yes("patient") {
+		cfg.LockTimeout, cfg.RegistrationTimeout, cfg.InviteTimeout, cfg.AskTimeout = -1, -1, 100*time.Hour, time.Hour
+	}
+	if yes("talkative") {
+		cfg.Info = []muc.InfoField{{Var: "muc#roominfo_contactjid", Label: "Contact", Values: []string{"help@rooms.example"}}}
+		cfg.Label = func(lang, field, label string) string { return lang + label }
+		cfg.RegistrationFields = []muc.RegistrationField{{Var: "muc#register_first", Label: "First name", Type: muc.TextSingle}}
+	}
 	if yes("policies") {
 		policies(&cfg)
 	}

@@ -72,8 +72,22 @@ func (w *world) move(s *step) {
 	k.moved = w.restore(s.after.live, nil)
 	k.follower = w.restore(s.after.live, nil)
 	k.restart = w.restore(k.durable, nil)
-	if !k.restart.Idle() {
+	w.checkRestart(s)
+}
+
+// checkRestart: after a restart nobody is inside, and the first tick ends a room that
+// was waiting for its configuration or lived by its occupants, and no other.
+func (w *world) checkRestart(s *step) {
+	room := w.restore(w.kept.durable, nil)
+	if !room.Idle() {
 		w.fail("somebody is inside after a restart")
+	}
+	want := s.after.state
+	if want == muc.Locked || want == muc.Open && !s.after.conf.Persistent {
+		want = muc.Destroyed
+	}
+	if _, err := room.Tick(w.now); err != nil || room.State() != want {
+		w.fail("a %v room is %v after a restart and a tick: %v", s.after.state, room.State(), err)
 	}
 }
 
