@@ -22,6 +22,7 @@ type component struct {
 	service  *service.Service
 	link     *xmppcomp.Link
 	ghosts   *ghosts
+	archive  *archive
 }
 
 // serve runs the component until ctx ends, or until it cannot go on. It takes what
@@ -34,10 +35,11 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	defer stopMetrics()
-	store, err := sqlitestore.Open(ctx, s.store)
+	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{Archive: s.archive > 0})
 	if err != nil {
 		return err
 	}
+	c.archive = &archive{component: c, store: store, keep: s.archive}
 	c.link = xmppcomp.NewLink(xmppcomp.Config{
 		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: log,
 		Handle: c.handle, TooLarge: c.tooLarge, Connected: c.metrics.connection, Sent: c.metrics.written,
@@ -62,6 +64,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		Software: &service.Software{Name: "muc", Version: version()},
 		Room: muc.Config{
 			Secret:       store.Secret(),
+			Archive:      s.archive > 0,
 			Registration: s.registration,
 			IsOwner:      s.isAdmin,
 			TellAbsent:   true,
@@ -69,6 +72,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		},
 		Store:        store,
 		Deliver:      c.deliver,
+		Ask:          c.archive.ask,
 		MayCreate:    s.mayCreate,
 		Admin:        s.isAdmin,
 		IdleAfter:    s.idle,
@@ -94,6 +98,7 @@ func (c *component) work(ctx context.Context) error {
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
+	c.archive.answering.Go(func() { c.archive.forget(linked) })
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -121,6 +126,7 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 	}
 	unlink()
 	<-ended
+	c.archive.answering.Wait()
 	c.log.Info("stopped")
 	return err
 }

@@ -28,6 +28,7 @@ type settings struct {
 	json         bool
 	drain        time.Duration
 	idle         time.Duration
+	archive      time.Duration // 0 keeps nothing
 	compact      int
 }
 
@@ -70,6 +71,13 @@ var options = []option{
 		func(s *settings, v string) (err error) { s.create, err = whoCreates(v); return err }},
 	{"registration", "WHO", "members", "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
 		func(s *settings, v string) (err error) { s.registration, err = whoRegisters(v); return err }},
+	{"archive", "TIME", "720h", "how long messages are kept for clients that ask for them (XEP-0313); 0 keeps none",
+		func(s *settings, v string) (err error) {
+			if v != "0" {
+				s.archive, err = duration(v)
+			}
+			return err
+		}},
 	{"metrics", "HOST:PORT", "", "where to serve Prometheus metrics, at /metrics; nowhere if empty",
 		func(s *settings, v string) error {
 			if s.metrics = v; v == "" {

@@ -252,3 +252,26 @@ func TestMayCreate(t *testing.T) {
 	}
 	assert.Equal(t, 2, strings.Count(s.text(), "<status code='201'/>"))
 }
+
+// Who is inside can ask for what was said, and nobody keeps it where the operator does
+// not.
+func TestArchive(t *testing.T) {
+	for keep, want := range map[string]string{"1h": "<forwarded xmlns='urn:xmpp:forward:0'>", "0": "<service-unavailable"} {
+		s := newServer(t, "<handshake/>")
+		r := start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-archive", keep,
+			"-store", filepath.Join(t.TempDir(), "rooms.db"))
+		s.gets("</handshake>")
+		const from = " from='romeo@example.org/o' to='cellar@rooms.example"
+		s.sends("<presence" + from + "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+		s.sends("<iq type='set' id='c1'" + from + "'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>")
+		s.sends("<message type='groupchat'" + from + "'><body>But soft!</body></message>")
+		s.gets("<body>But soft!</body>")
+		s.sends("<iq type='set' id='a1'" + from + "'><query xmlns='urn:xmpp:mam:2' queryid='q1'/></iq>")
+		s.gets(want)
+		s.sends("<iq type='set' id='a2'" + from + "'><query xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><after>none</after></set></query></iq>")
+		s.gets("id='a2' type='error'")
+		r.stop()
+		status, _ := r.ends(t)
+		assert.Equal(t, statusStopped, status)
+	}
+}

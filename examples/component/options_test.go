@@ -48,6 +48,8 @@ func TestStandards(t *testing.T) {
 	assert.True(t, s.create.anyone)
 	assert.Equal(t, 10*time.Second, s.drain)
 	assert.Equal(t, 500, s.compact)
+	assert.Equal(t, 30*24*time.Hour, s.archive)
+	assert.Zero(t, parseOK(t, environment("MUC_ARCHIVE", "0"), "-domain", "a", "-secret", "b").archive)
 }
 
 // Each setting can be given in three places, of which the flag counts most and the
@@ -87,6 +89,7 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-log-level", "loud"), "-log-level: must be debug, info, warn or error"},
 		{append(good, "-log-format", "xml"), "-log-format: must be text or json"},
 		{append(good, "-drain", "soon"), `-drain: "soon" is no time: it should look like 30s or 5m`},
+		{append(good, "-archive", "-1h"), `-archive: "-1h" is no time: it should look like 30s or 5m`},
 		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
 	} {

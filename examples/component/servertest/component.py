@@ -1,7 +1,6 @@
 """The component, and a look into its store."""
 
 import asyncio
-import json
 import os
 import sqlite3
 import urllib.request
@@ -54,9 +53,8 @@ class Component(Process):
         db = sqlite3.connect(f"file:{self.store}?mode=ro", uri=True)
         try:
             rows = db.execute(
-                "SELECT event.body FROM event JOIN room ON room.id = event.room WHERE jid = ? ORDER BY event.seq",
-                (address,)).fetchall()
+                "SELECT body ->> '$.data.payload' FROM archive WHERE room = (SELECT id FROM room WHERE jid = ?) "
+                "ORDER BY seq", (address,)).fetchall()
         finally:
             db.close()
-        events = [json.loads(body) for (body,) in rows]
-        return [e["data"]["payload"] for e in events if e["type"] == "message-archived"]
+        return [text.split("<body>")[1].split("</body>")[0] for (text,) in rows if "<body>" in text]

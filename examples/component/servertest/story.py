@@ -24,6 +24,7 @@ async def story(world):
     await chat(juliet, romeo)
     await history(tybalt)
     await privacy(juliet, romeo, tybalt)
+    await archive(tybalt)
     await voice(juliet, tybalt)
     await kick_and_ban(juliet, romeo, tybalt)
     await registration(juliet, romeo)
@@ -77,6 +78,22 @@ async def chat(juliet, romeo):
 async def history(tybalt):
     joined = await tybalt.enters("cellar", maxstanzas=5)
     assert joined.history == [f"line {i} <&> ü 🍷" for i in range(15, 20)], joined.history
+
+
+async def archive(tybalt):
+    """What was said can be asked for, page by page (XEP-0313)."""
+    mam, found, after = "{urn:xmpp:mam:2}", [], ""
+    for _ in range(10):
+        since = len(tybalt.got)
+        fin = await tybalt.asks("set", room("cellar"), "<query xmlns='urn:xmpp:mam:2'>"
+                                f"<set xmlns='http://jabber.org/protocol/rsm'><max>8</max>{after}</set></query>")
+        found += [x.findtext(".//{jabber:client}body") for x in tybalt.got[since:] if x.find(mam + "result") is not None]
+        if fin.find(mam + "fin").get("complete") == "true":
+            break
+        last = fin.findtext(".//{http://jabber.org/protocol/rsm}last")
+        after = f"<after>{last}</after>"
+    lines = [text for text in found if text]
+    assert lines == [f"line {i} <&> ü 🍷" for i in range(20)] + ["aloud"], lines
 
 
 async def privacy(juliet, romeo, tybalt):

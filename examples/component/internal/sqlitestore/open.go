@@ -44,13 +44,34 @@ CREATE TABLE event (
 	body TEXT    NOT NULL, -- JSON
 	PRIMARY KEY (room, seq)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE archive ( -- what was said (XEP-0313)
+	id        INTEGER PRIMARY KEY,
+	room      INTEGER NOT NULL REFERENCES room (id),
+	seq       INTEGER NOT NULL,
+	stanza_id TEXT    NOT NULL,
+	at        INTEGER NOT NULL, -- ms since 1970
+	nick      TEXT    NOT NULL,
+	jid       TEXT    NOT NULL,
+	bare      TEXT    NOT NULL,
+	body      TEXT    NOT NULL, -- the event, JSON
+	UNIQUE (room, seq),
+	UNIQUE (room, stanza_id)
+) STRICT;
+CREATE INDEX archive_at ON archive (at);
 `
+
+// Options are what a store is to do beyond keeping rooms.
+type Options struct {
+	// Archive keeps what is said in rooms, for queries.
+	Archive bool
+}
 
 // Store keeps rooms in a file. It is a service.Store.
 type Store struct {
-	path   string
-	lock   *lock
-	secret []byte
+	path    string
+	options Options
+	lock    *lock
+	secret  []byte
 	// One connection writes, a few read.
 	writer, reader *sql.DB
 	stmts          statements
@@ -58,7 +79,7 @@ type Store struct {
 
 // Open opens the store in a file, which it makes if it is not there; the directory
 // must be. Errors say in one line what to do.
-func Open(ctx context.Context, path string) (*Store, error) {
+func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	full, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
@@ -66,7 +87,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := create(full); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	s := &Store{path: path}
+	s := &Store{path: path, options: options}
 	if s.lock, err = lockFile(full + ".lock"); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}

@@ -17,6 +17,9 @@ type statements struct {
 	find, add, change, forget *sql.Stmt
 	addEvent, dropEvents      *sql.Stmt
 	putSnapshot, dropSnapshot *sql.Stmt
+	addMessage, findMessage   *sql.Stmt
+	changeMessage             *sql.Stmt
+	dropMessages              *sql.Stmt
 }
 
 func (s *Store) prepare(ctx context.Context) error {
@@ -32,6 +35,10 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.stmts.dropEvents, `DELETE FROM event WHERE room = ?`},
 		{&s.stmts.putSnapshot, `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`},
 		{&s.stmts.dropSnapshot, `DELETE FROM snapshot WHERE room = ?`},
+		{&s.stmts.addMessage, `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
+		{&s.stmts.findMessage, `SELECT body FROM archive WHERE room = ? AND stanza_id = ?`},
+		{&s.stmts.changeMessage, `UPDATE archive SET body = ? WHERE room = ? AND stanza_id = ?`},
+		{&s.stmts.dropMessages, `DELETE FROM archive WHERE room = ?`},
 	} {
 		var err error
 		if *p.into, err = s.writer.PrepareContext(ctx, p.query); err != nil {
@@ -77,14 +84,19 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 	case b.Gone && !known:
 		return nil
 	case b.Gone:
-		w.exec(s.stmts.dropEvents, id)
-		w.exec(s.stmts.dropSnapshot, id)
-		w.exec(s.stmts.forget, id)
+		for _, drop := range []*sql.Stmt{s.stmts.dropEvents, s.stmts.dropSnapshot, s.stmts.dropMessages, s.stmts.forget} {
+			w.exec(drop, id)
+		}
 		return s.explain(w.err)
 	case known:
 		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), id)
 	default:
 		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due))
+	}
+	if s.options.Archive {
+		for i := range b.Events {
+			w.archive(&s.stmts, id, &b.Events[i])
+		}
 	}
 	if b.Snapshot != nil {
 		w.exec(s.stmts.dropEvents, id)
@@ -106,6 +118,13 @@ type writing struct {
 	ctx context.Context
 	tx  *sql.Tx
 	err error
+}
+
+// fail is the first error.
+func (w *writing) fail(err error) {
+	if w.err == nil {
+		w.err = err
+	}
 }
 
 func (w *writing) exec(stmt *sql.Stmt, args ...any) (id int64) {

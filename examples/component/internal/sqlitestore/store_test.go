@@ -21,7 +21,7 @@ import (
 
 func open(t *testing.T, path string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), path)
+	s, err := Open(t.Context(), path, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -150,7 +150,7 @@ func TestOpenRefuses(t *testing.T) {
 		dir:     "is a directory",
 	} {
 		before, _ := os.ReadFile(path)
-		_, err := Open(t.Context(), path)
+		_, err := Open(t.Context(), path, Options{})
 		require.ErrorContains(t, err, want, path)
 		assert.Contains(t, err.Error(), "store "+path)
 		assert.NotContains(t, err.Error(), "\n", "one line")
@@ -158,7 +158,7 @@ func TestOpenRefuses(t *testing.T) {
 		after, _ := os.ReadFile(path)
 		assert.Equal(t, before, after, "%s is left as it was", path)
 	}
-	_, err = Open(t.Context(), busy)
+	_, err = Open(t.Context(), busy, Options{})
 	assert.ErrorIs(t, err, ErrLocked)
 }
 

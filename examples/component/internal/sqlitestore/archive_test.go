@@ -1,0 +1,214 @@
+package sqlitestore
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// archived is a room in a store that keeps messages, and all its events.
+type archived struct {
+	t     *testing.T
+	store *Store
+	room  *muc.Room
+	jid   muc.JID
+	now   time.Time
+	log   []muc.Event
+}
+
+func newArchived(t *testing.T) *archived {
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), Options{Archive: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	jid := muc.MustParseJID("cellar@chat.example")
+	room, err := muc.New(muc.Config{Room: jid, Secret: s.Secret(), Instant: true, Archive: true})
+	require.NoError(t, err)
+	a := &archived{t: t, store: s, room: room, jid: jid, now: time.Unix(2e9, 0)}
+	a.do(muc.Create{Owner: muc.MustParseJID("host@example.org"), Config: muc.RoomConfig{Persistent: true}})
+	for _, who := range []string{"Romeo", "Juliet"} {
+		a.sends(who, "<presence to='cellar@chat.example/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", who)
+	}
+	return a
+}
+
+// keep stores what a step of the room says is durable.
+func (a *archived) keep(fx muc.Effects, err error) {
+	a.t.Helper()
+	require.NoError(a.t, err)
+	a.now = a.now.Add(500 * time.Millisecond)
+	b := service.Batch{Room: a.jid, Entry: service.Entry{Room: a.jid, Lasting: true}}
+	if len(a.log) > 0 {
+		b.After = a.log[len(a.log)-1].Seq
+	}
+	for _, ev := range fx.Events {
+		if ev.Durable() {
+			b.Events = append(b.Events, ev)
+		}
+	}
+	if len(b.Events) == 0 {
+		return
+	}
+	if len(a.log)%5 == 4 { // the archive stays when a snapshot takes the place of events
+		b.Snapshot = a.room.Snapshot(muc.Durable)
+	}
+	require.NoError(a.t, a.store.Append(a.t.Context(), []service.Batch{b}))
+	a.log = append(a.log, b.Events...)
+}
+
+func (a *archived) do(cmd muc.Command) { a.keep(a.room.Do(a.now, cmd)) }
+
+func (a *archived) sends(who, format string, args ...any) {
+	doc := etree.NewDocument()
+	require.NoError(a.t, doc.ReadFromString(fmt.Sprintf(format, args...)))
+	doc.Root().CreateAttr("from", map[string]string{"Romeo": "romeo@example.org/o", "Juliet": "juliet@example.org/b"}[who])
+	a.keep(a.room.Handle(a.now, doc.Root()))
+}
+
+// says sends messages of both, some of which are subjects, or take back what was said.
+func (a *archived) says(chance *rand.Rand, n int) {
+	for i := range n {
+		who := []string{"Romeo", "Juliet"}[chance.IntN(2)]
+		switch chance.IntN(8) {
+		case 0:
+			a.do(muc.SetSubject{Subject: fmt.Sprint("subject ", i)})
+		case 1:
+			a.sends(who, "<message type='groupchat' to='cellar@chat.example'><retract id='%s' xmlns='urn:xmpp:message-retract:1'/></message>",
+				a.ids()[chance.IntN(len(a.ids()))])
+		default:
+			a.sends(who, "<message type='groupchat' to='cellar@chat.example'><body>message %d</body></message>", i)
+		}
+	}
+}
+
+// ids are those of all messages, and one that there is not.
+func (a *archived) ids() []string {
+	ids := []string{"nobody's"}
+	page, refused := muc.ArchiveQuery{Max: 1e6}.Page(a.log)
+	require.Nil(a.t, refused)
+	for _, ev := range page.Messages {
+		switch b := ev.Body.(type) {
+		case *muc.MessageArchived:
+			ids = append(ids, b.StanzaID)
+		case *muc.SubjectChanged:
+			ids = append(ids, b.StanzaID)
+		}
+	}
+	return ids
+}
+
+// anyQuery is one of which the ids are, mostly, there.
+func anyQuery(chance *rand.Rand, ids []string) muc.ArchiveQuery {
+	id := func() string {
+		if chance.IntN(4) > 0 {
+			return ""
+		}
+		if chance.IntN(10) == 0 {
+			return ids[0]
+		}
+		return ids[1+chance.IntN(len(ids)-1)]
+	}
+	moment := func() (at time.Time) {
+		if chance.IntN(4) > 0 {
+			return at
+		}
+		return time.Unix(2e9, 0).Add(time.Duration(chance.IntN(60000)) * time.Millisecond).Add(time.Duration(chance.IntN(3)) * 300 * time.Microsecond)
+	}
+	q := muc.ArchiveQuery{Max: chance.IntN(12), AfterID: id(), BeforeID: id(), Start: moment(), End: moment(),
+		Nick: []string{"", "", "Romeo"}[chance.IntN(3)], Metadata: chance.IntN(20) == 0}
+	if chance.IntN(2) == 0 {
+		q.After = id()
+	} else {
+		q.Backward, q.Before = true, id()
+	}
+	if chance.IntN(5) == 0 {
+		q.IDs = []string{ids[1+chance.IntN(len(ids)-1)], ids[1+chance.IntN(len(ids)-1)]}
+	}
+	if text := []string{"", "", "juliet@example.org", "romeo@example.org/o", "romeo@example.org/x"}[chance.IntN(5)]; text != "" {
+		q.JID = muc.MustParseJID(text)
+	}
+	return q
+}
+
+// The archive answers as the library's own does.
+func TestArchive(t *testing.T) {
+	a := newArchived(t)
+	chance := rand.New(rand.NewPCG(1, 2))
+	a.says(chance, 60)
+	types := map[string]int{}
+	for _, ev := range a.log {
+		types[ev.Type()]++
+	}
+	for _, name := range []string{"message-archived", "subject-changed", "message-retracted"} {
+		require.NotZero(t, types[name], name)
+	}
+	answered := 0
+	ids := a.ids()
+	for range 500 {
+		q := anyQuery(chance, ids)
+		want, refused := q.Page(a.log)
+		got, err := a.store.Archive(t.Context(), a.jid, q)
+		if refused != nil {
+			if q.Max == 0 && (q.After != "" || q.Before != "") {
+				continue // where a page begins is no matter when there is none
+			}
+			require.ErrorIs(t, err, refused, "%+v", q)
+			continue
+		}
+		require.NoError(t, err, "%+v", q)
+		answered += len(got.Messages)
+		require.Equal(t, want.Messages, got.Messages, "%+v", q)
+		if q.Max > 0 {
+			require.Equal(t, want.Complete, got.Complete, "%+v", q)
+		} else if !q.Metadata {
+			require.Equal(t, want.Count, got.Count, "%+v", q)
+		}
+	}
+	assert.Greater(t, answered, 300, "the queries find something")
+}
+
+// What is old is forgotten; a room that is destroyed leaves no messages.
+func TestArchiveForgets(t *testing.T) {
+	a := newArchived(t)
+	chance := rand.New(rand.NewPCG(3, 4))
+	a.says(chance, 30)
+	all := muc.ArchiveQuery{Max: 1000}
+	before, err := a.store.Archive(t.Context(), a.jid, all)
+	require.NoError(t, err)
+	cut := before.Messages[10].Time
+	require.NoError(t, a.store.Forget(t.Context(), cut))
+	after, err := a.store.Archive(t.Context(), a.jid, all)
+	require.NoError(t, err)
+	assert.Equal(t, before.Messages[10:], after.Messages)
+	a.do(muc.Destroy{Reason: "closing time"})
+	after, err = a.store.Archive(t.Context(), a.jid, all)
+	require.NoError(t, err)
+	assert.Empty(t, after.Messages)
+	last := a.log[len(a.log)-1].Seq
+	require.NoError(t, a.store.Append(t.Context(), []service.Batch{{Room: a.jid, After: last, Gone: true}}))
+	nothing, err := a.store.Archive(t.Context(), a.jid, all)
+	require.NoError(t, err)
+	assert.Empty(t, nothing.Messages)
+}
+
+// A store that keeps no messages has none, and an unknown room has none.
+func TestNoArchive(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Append(t.Context(), []service.Batch{b}))
+	page, err := s.Archive(t.Context(), b.Room, muc.ArchiveQuery{Max: 10})
+	require.NoError(t, err)
+	assert.Empty(t, page.Messages)
+	assert.True(t, page.Complete)
+	_, err = s.Archive(t.Context(), b.Room, muc.ArchiveQuery{Max: 10, After: "1"})
+	assert.True(t, errors.Is(err, &muc.StanzaError{Condition: muc.ItemNotFound}), err)
+}
