@@ -150,3 +150,27 @@ func talk(ctx context.Context, s *service.Service, room string, said *int) {
 		}
 	}
 }
+
+// BenchmarkMessage is what a message to everybody costs in a room of 50, written for
+// all of them.
+func BenchmarkMessage(b *testing.B) {
+	b.ReportAllocs()
+	s := measured(b, func(_ context.Context, s service.Stanza) {
+		var buffer [1024]byte
+		for _, to := range s.To() {
+			s.AppendXML(buffer[:0], to, "")
+		}
+	}, time.Hour)
+	for p := range 50 {
+		require.NoError(b, s.Handle(b.Context(), parse(fmt.Sprintf(
+			`<presence from='p%d@example.org/x' to='cellar@chat.example/P%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, p, p))))
+	}
+	settle(s, "cellar@chat.example")
+	message := parse(`<message type='groupchat' from='p1@example.org/x' to='cellar@chat.example'><body>What is in a name?</body></message>`)
+	for n := 0; b.Loop(); n++ {
+		require.NoError(b, s.Handle(b.Context(), message))
+		if n%40 == 39 { // one person's share of a queue is 50
+			settle(s, "cellar@chat.example")
+		}
+	}
+}

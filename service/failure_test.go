@@ -233,6 +233,7 @@ func TestPanic(t *testing.T) {
 		h.say(romeo, "cellar", "boom")
 		refused(t, h.got(romeo)[0], "internal-server-error", "wait")
 		assert.Equal(t, 1, h.service.Stats().Occupants)
+		assert.Equal(t, 1, h.service.Stats().Sessions)
 		assert.NotEmpty(t, h.got(juliet))
 		h.say(juliet, "garden", "quiet here")
 		assert.Equal(t, []string{"quiet here"}, h.bodies(juliet))

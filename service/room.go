@@ -21,13 +21,15 @@ type room struct {
 	due   time.Time     // when it wants a tick; zero for never
 	timer int           // where it stands among the timers, if due is set
 
+	people   int // occupants when it was last looked at
+	sessions int // how often it stands in Service.sessions
+
 	// live is nil as long as nobody needs the room.
 	live *muc.Room
 	// stored is the Seq of the last event that is stored, tail the number of events
 	// that are stored since the last snapshot.
 	stored uint64
 	tail   int
-	people int // occupants when it was last looked at
 	// failed is why the room could not be loaded, which is tried again after retry.
 	// A room that crashed has a retry too, because it may have wanted something.
 	failed error

@@ -69,11 +69,11 @@ func (s *Service) watch(r *room, done []outcome) {
 			switch b := ev.Body.(type) {
 			case *muc.Joined:
 				if b.Session != 0 {
-					s.sessions[b.JID] = append(s.sessions[b.JID], r)
+					s.came(r, b.JID)
 				}
 			case *muc.Asked:
 				if b.Join != nil { // he is as good as inside
-					s.sessions[b.JID] = append(s.sessions[b.JID], r)
+					s.came(r, b.JID)
 				}
 			case *muc.Answered:
 				if b.Nick != "" {
@@ -90,28 +90,46 @@ func (s *Service) watch(r *room, done []outcome) {
 	r.people = r.live.Summary().Occupants
 }
 
+func (s *Service) came(r *room, jid muc.JID) {
+	s.sessions[jid] = append(s.sessions[jid], r)
+	r.sessions++
+}
+
 // gone notes that sessions are not in a room.
 func (s *Service) gone(r *room, sessions ...muc.JID) {
 	for _, jid := range sessions {
 		rooms := s.sessions[jid]
 		i := slices.Index(rooms, r)
-		switch {
-		case i < 0:
-		case len(rooms) == 1:
+		if i < 0 {
+			continue
+		}
+		r.sessions--
+		if len(rooms) == 1 {
 			delete(s.sessions, jid)
-		default:
+		} else {
 			s.sessions[jid] = slices.Delete(rooms, i, i+1)
 		}
 	}
 }
 
-// unwatch notes that nobody is in a room that crashed.
-func (s *Service) unwatch(r *room) {
+// unwatch notes that nobody is in a room that crashed. Who was inside is said by the
+// room, as far as it still can.
+func (s *Service) unwatch(r *room, live *muc.Room) {
+	var inside []muc.JID
+	_ = guarded(func() error {
+		for o := range live.Occupants() {
+			inside = append(inside, o.Sessions...)
+		}
+		return nil
+	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for jid, rooms := range s.sessions {
-		if slices.Contains(rooms, r) {
-			s.gone(r, jid)
+	s.gone(r, inside...)
+	if r.sessions > 0 { // some wait to be let in, or left in the step that crashed
+		for jid, rooms := range s.sessions {
+			if slices.Contains(rooms, r) {
+				s.gone(r, jid)
+			}
 		}
 	}
 	s.people -= r.people

@@ -195,7 +195,7 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 			s.send(out)
 		}
 	}
-	s.unwatch(r)
+	s.unwatch(r, live)
 }
 
 // fail answers a call of which nothing came.
