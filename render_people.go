@@ -1,5 +1,7 @@
 package muc
 
+import "slices"
+
 // tell sends a presence about one occupant, named by number, to everybody else
 // inside: moderators always, the others if the room shows the role to them.
 func (t *turn) tell(num uint32, shown bool, doc *rendered, tail string) {
@@ -55,14 +57,36 @@ func (t *turn) renderDepartures(events []Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *Left:
-			t.renderLeft(b)
+			t.renderLeft(b, events)
 		case *Removed:
 			t.renderRemoved(b, events)
 		}
 	}
 }
 
-func (t *turn) renderLeft(b *Left) {
+// tellGone tells the others of somebody who is gone. Those who see a hidden role no
+// more since this step must hear of it too.
+func (t *turn) tellGone(role Role, doc *rendered, code int, events []Event) {
+	tail := statuses(code)
+	shown := t.was.broadcasts(role)
+	t.tell(0, shown, doc, tail)
+	if shown {
+		return
+	}
+	var told []*occupant
+	for _, ev := range events {
+		b, ok := ev.Body.(*RoleChanged)
+		if !ok || b.Old != Moderator {
+			continue
+		}
+		if o := t.r.st.occupantByNumber(b.Occupant); o != nil && o.role != Moderator && !slices.Contains(told, o) {
+			told = append(told, o)
+			t.send(t.r.audience().sessionsOf(o), doc, t.r.st.viewOf(o.role), &extra{tail: tail})
+		}
+	}
+}
+
+func (t *turn) renderLeft(b *Left, events []Event) {
 	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: t.r.st.conf.shown(b.Role, b.Payload),
 		item: item{affiliation: b.Affiliation, real: b.JID}})
 	code := 0
@@ -73,7 +97,7 @@ func (t *turn) renderLeft(b *Left) {
 		t.send([]JID{b.JID}, doc, viewSelf, &extra{tail: statuses(statusSelf, code)})
 	}
 	if b.Last {
-		t.tell(0, t.was.broadcasts(b.Role), doc, statuses(code))
+		t.tellGone(b.Role, doc, code, events)
 	}
 }
 
@@ -92,7 +116,7 @@ func (t *turn) renderRemoved(b *Removed, events []Event) {
 	}
 	// When everybody goes, each learns of himself alone.
 	if !ends {
-		t.tell(0, t.was.broadcasts(b.Role), doc, statuses(code))
+		t.tellGone(b.Role, doc, code, events)
 	}
 }
 
