@@ -119,6 +119,56 @@ func ExampleConfig() {
 	// to iago@elsewhere.example/x cyprus is for our own people to create
 }
 
+// What rooms ask of the host, as a page of the archive, is looked up beside the
+// room, which goes on meanwhile, and answered with a command.
+func ExampleConfig_ask() {
+	ctx := context.Background()
+	store := new(service.Memory)
+	answered := make(chan error, 1)
+	var rooms *service.Service
+	config := service.Config{
+		Domain: "chat.example",
+		Room:   muc.Config{Secret: secret, Instant: true, Archive: true},
+		Store:  store,
+		Deliver: func(_ context.Context, s service.Stanza) {
+			if stanza := s.Stanza(); stanza.FindElement("result/forwarded/message/body") != nil || stanza.Tag == "iq" {
+				fmt.Println(s.To()[0], "<", stanza.Tag)
+			}
+		},
+		Ask: func(ctx context.Context, room muc.JID, ask muc.Ask) {
+			go func() {
+				saved, err := store.Load(ctx, room) // stands for a search in the archive
+				if err != nil {
+					answered <- err // and the room refuses the request in a minute
+					return
+				}
+				page, refused := ask.Archive.Page(saved.Events)
+				_, err = rooms.Do(ctx, room, muc.Answer{ID: ask.ID, Archive: &page, Refuse: refused})
+				answered <- err
+			}()
+		},
+	}
+	rooms, err := service.New(ctx, config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, stanza := range []string{
+		"<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<message type='groupchat' from='romeo@example.org/pda' to='cellar@chat.example'><body>But soft!</body></message>",
+		"<iq type='set' id='1' from='romeo@example.org/pda' to='cellar@chat.example'><query xmlns='urn:xmpp:mam:2'/></iq>",
+	} {
+		if err := rooms.Handle(ctx, parse(stanza)); err != nil {
+			log.Fatal(err)
+		}
+	}
+	if err := <-answered; err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// romeo@example.org/pda < message
+	// romeo@example.org/pda < iq
+}
+
 // settle waits until a room has done what it was given.
 func settle(rooms *service.Service, address string) {
 	if err := rooms.Read(context.Background(), muc.MustParseJID(address).Bare(), func(*muc.Room) {}); err != nil {
