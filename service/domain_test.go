@@ -325,6 +325,29 @@ func TestRoomNames(t *testing.T) {
 	})
 }
 
+// What a hook leaves out is filled in, and what it says goes where it belongs.
+func TestRefusalsOfHooks(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.MayCreate = func(c service.Creation) *muc.StanzaError {
+				if c.Room == at("old") {
+					return &muc.StanzaError{Condition: muc.Gone, URI: "xmpp:new@chat.example"}
+				}
+				return &muc.StanzaError{App: muc.AppCondition{Space: "urn:example:x", Local: "full-moon"}, Text: "a & b"}
+			}
+		})
+		h.join(romeo, "old", "Romeo")
+		got := h.only(romeo)
+		refused(t, got, "gone", "cancel")
+		assert.Equal(t, "xmpp:new@chat.example", got.FindElement("error/gone").Text())
+		h.join(romeo, "cellar", "Romeo")
+		got = h.only(romeo)
+		refused(t, got, "undefined-condition", "cancel")
+		assert.Equal(t, "a & b", got.FindElement("error/text").Text())
+		assert.NotNil(t, got.FindElement("error/full-moon"))
+	})
+}
+
 func TestCreationPolicy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var asked []service.Creation

@@ -106,6 +106,27 @@ func TestStoreFailsForOne(t *testing.T) {
 	})
 }
 
+// Without a snapshot nothing is lost, so nobody is put out for it.
+func TestStoreFailsForSnapshots(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.lasting("garden")
+		h.join(romeo, "cellar", "Romeo")
+		h.say(romeo, "cellar", "stored")
+		h.forget()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		sleep(time.Hour)
+		assert.Equal(t, 1, h.service.Stats().Rooms, "the idle room is put aside")
+		h.stop()
+		assert.Equal(t, "110 332", statuses(h.only(romeo)))
+		h.store.failAppends(nil)
+		h.start()
+		h.join(romeo, "cellar", "Romeo")
+		assert.Equal(t, []string{"stored"}, h.bodies(romeo))
+	})
+}
+
 // A temporary room of which nobody is left ends also when the store failed at that
 // moment.
 func TestStoreFailsAtTheEnd(t *testing.T) {

@@ -62,13 +62,19 @@ func (in *incoming) refusal(e *muc.StanzaError) *reply {
 		child(r.el, nsMUC, "x")
 	}
 	el := r.el.CreateElement("error")
-	typ := e.Type
+	condition, typ := e.Condition, e.Type
+	if condition == "" { // a hook left it out
+		condition = muc.UndefinedCondition
+	}
 	if typ == "" {
-		typ = e.Condition.Type()
+		typ = condition.Type()
 	}
 	el.CreateAttr("type", string(typ))
 	el.CreateAttr("by", in.to.Bare().String())
-	child(el, nsStanzas, string(e.Condition))
+	named := child(el, nsStanzas, string(condition))
+	if condition == muc.Gone && e.URI != "" {
+		named.SetText(e.URI)
+	}
 	if e.Text != "" {
 		child(el, nsStanzas, "text").SetText(e.Text)
 	}

@@ -65,16 +65,9 @@ func (s *Service) turn(r *room, calls []call) (rest []call) {
 	s.watch(r, done)
 	b, write := s.batch(r, done)
 	if write {
-		if err := s.save(b); err != nil {
+		if err := s.keep(r, b); err != nil {
 			s.crash(r, done, rest, err)
 			return nil
-		}
-		r.stored, r.tail = b.Seq(), r.tail+len(b.Events)
-		if b.Snapshot != nil {
-			r.tail = 0
-		}
-		if len(b.Events) > 0 {
-			s.dir.set(b.Entry)
 		}
 	}
 	for i := range done {
@@ -84,6 +77,27 @@ func (s *Service) turn(r *room, calls []call) (rest []call) {
 		r.live = nil
 	}
 	return rest
+}
+
+// keep stores what became of a room. A snapshot alone can wait: without it nothing is
+// lost.
+func (s *Service) keep(r *room, b Batch) error {
+	err := s.save(b)
+	switch {
+	case err != nil && len(b.Events) > 0:
+		return err
+	case err != nil:
+		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
+		return nil
+	}
+	r.stored, r.tail = b.Seq(), r.tail+len(b.Events)
+	if b.Snapshot != nil {
+		r.tail = 0
+	}
+	if len(b.Events) > 0 {
+		s.dir.set(b.Entry)
+	}
+	return nil
 }
 
 // needsRoom reports whether a call is a reason to load a room.
