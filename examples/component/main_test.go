@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net"
@@ -274,4 +275,49 @@ func TestArchive(t *testing.T) {
 		status, _ := r.ends(t)
 		assert.Equal(t, statusStopped, status)
 	}
+}
+
+// A room that cannot be read answers internal-server-error and stays as it is; the
+// others live.
+func TestUnreadableRoom(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "rooms.db")
+	enter := func(s *server, room string) {
+		s.sends("<presence from='romeo@example.org/o' to='" + room + "@rooms.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+	}
+	first := newServer(t, "<handshake/>")
+	r := start(t, "-domain", "rooms.example", "-connect", first.listener.Addr().String(), "-store", store)
+	first.gets("</handshake>")
+	for _, room := range []string{"good", "bad"} {
+		enter(first, room)
+		first.sends("<iq type='set' id='" + room + "' from='romeo@example.org/o' to='" + room + "@rooms.example'>" +
+			"<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>" +
+			"<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>" +
+			"<field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>")
+		first.gets("id='" + room + "' type='result'")
+	}
+	r.stop()
+	r.ends(t)
+
+	db, err := sql.Open("sqlite", store)
+	require.NoError(t, err)
+	defer db.Close()
+	const bad = ` WHERE room = (SELECT id FROM room WHERE jid = 'bad@rooms.example')`
+	for _, damage := range []string{`UPDATE event SET body = 'cats'` + bad, `UPDATE snapshot SET body = 'cats'` + bad} {
+		_, err = db.Exec(damage)
+		require.NoError(t, err)
+	}
+	second := newServer(t, "<handshake/>")
+	r = start(t, "-domain", "rooms.example", "-connect", second.listener.Addr().String(), "-store", store)
+	second.gets("</handshake>")
+	enter(second, "bad")
+	second.gets("<internal-server-error")
+	enter(second, "good")
+	second.gets("from='good@rooms.example/Romeo'")
+	r.stop()
+	status, _ := r.ends(t)
+	assert.Equal(t, statusStopped, status)
+	var left int
+	require.NoError(t, db.QueryRow(`SELECT (SELECT count(*) FROM event`+bad+`) + (SELECT count(*) FROM snapshot`+bad+`)`).Scan(&left))
+	assert.NotZero(t, left, "what is stored of it stays")
+	assert.Contains(t, r.stderr.String(), "bad@rooms.example", "the log names it")
 }

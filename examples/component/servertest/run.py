@@ -6,6 +6,7 @@
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -16,7 +17,7 @@ from servers import KINDS
 from story import story
 
 CROWD = 200
-TIME = 300  # seconds that a test may take on a machine that has other things to do
+TIME = 180  # seconds that a test may take on a machine that has other things to do
 
 
 class World:
@@ -71,5 +72,10 @@ async def main():
         shutil.rmtree(world.folder, ignore_errors=True)
 
 
+def terminated(*_):
+    raise KeyboardInterrupt  # so that what was started is ended
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, terminated)
     asyncio.run(main())

@@ -107,6 +107,7 @@ log = {{ info = "*console" }}
 modules_enabled = {{ "disco", "roster", "saslauth", "ping" }}
 modules_disabled = {{ "s2s" }}
 interfaces = {{ "127.0.0.1" }}
+component_interfaces = {{ "127.0.0.1" }}
 c2s_ports = {{ {clients} }}
 component_ports = {{ {components} }}
 c2s_require_encryption = false

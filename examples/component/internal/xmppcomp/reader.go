@@ -84,31 +84,29 @@ func newReader(r io.Reader, limits Limits) *reader {
 	return &reader{limits: limits, bytes: b, dec: xml.NewDecoder(b)}
 }
 
-// token is the next token, and never one that XMPP forbids.
+// token is the next token, and never one that XMPP forbids (RFC 6120 §11.1).
 func (r *reader) token() (xml.Token, error) {
 	tok, err := r.dec.Token()
-	if err != nil {
-		var hard *hardError
-		if errors.As(err, &hard) {
-			return nil, hard
-		}
-		return nil, err
+	var hard *hardError
+	if errors.As(err, &hard) {
+		return nil, hard
 	}
-	switch t := tok.(type) {
-	case xml.Comment, xml.Directive:
+	switch tok.(type) {
+	case xml.Comment, xml.Directive, xml.ProcInst:
 		return nil, errDirective
-	case xml.ProcInst:
-		if t.Target != "xml" || r.dec.InputOffset() > 256 {
-			return nil, errDirective
-		}
 	}
-	return tok, nil
+	return tok, err
 }
 
 // open reads the stream's own start tag and returns the id that the server gave it
 // (XEP-0114 §3).
 func (r *reader) open() (id string, err error) {
 	r.bytes.left = r.limits.Hard
+	if first, err := r.bytes.Peek(2); err == nil && string(first) == "<?" {
+		if _, err := r.dec.Token(); err != nil { // the XML declaration
+			return "", err
+		}
+	}
 	for {
 		tok, err := r.token()
 		if err != nil {
