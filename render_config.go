@@ -56,7 +56,7 @@ func (t *turn) renderNewSights() {
 			continue
 		}
 		was, is := t.was.broadcasts(o.role), s.conf.broadcasts(o.role)
-		retold := o.front != nil && t.was.shown(o.role, o.front.payload) != s.conf.shown(o.role, o.front.payload)
+		retold := t.retold(o)
 		switch {
 		case is && (!was || opened || retold):
 			t.tellOthers(o.num, t.r.recipe(o), nil)
@@ -68,6 +68,12 @@ func (t *turn) renderNewSights() {
 			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
 		}
 	}
+}
+
+// retold reports whether moderators see something else in an occupant's presence
+// since this step changed the configuration, and so are told of him again.
+func (t *turn) retold(o *occupant) bool {
+	return o.front != nil && t.was.shown(o.role, o.front.payload) != t.r.st.conf.shown(o.role, o.front.payload)
 }
 
 // confBefore is the configuration before this step.

@@ -294,7 +294,7 @@ func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role) {
 		shown := t.was.broadcasts(role)
 		switch {
 		case o == reader:
-		case gains && !told && (jids || !shown):
+		case gains && !told && !t.retold(o) && (jids || !shown):
 			t.send(to, t.r.recipe(o), s.viewOf(reader.role), nil)
 		case loses && !shown && !s.conf.broadcasts(o.role):
 			t.send(to, t.r.absence(o), s.viewOf(reader.role), nil)
