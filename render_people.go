@@ -187,7 +187,7 @@ func (t *turn) renderPresences(events []Event) {
 	t.touched = list
 	for i := range list {
 		if x := &list[i]; x.oldRole != x.occ.role {
-			t.renderSight(t.r.audience().sessionsOf(x.occ), x.occ, x.oldRole)
+			t.renderSight(t.r.audience().sessionsOf(x.occ), x.occ, x.oldRole, nil)
 		}
 	}
 }
@@ -283,8 +283,8 @@ func (r *Room) absence(o *occupant) *rendered {
 // renderSight sends to sessions of an occupant what he sees of the others only
 // since, or no more since, his role changed: real JIDs when he gains the sight of them, and
 // those whom the room shows to moderators alone. What everybody is told in this
-// step, he is told with them.
-func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role) {
+// step, he is told with them; of known he has been told already.
+func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role, known *occupant) {
 	s := &t.r.st
 	gains := reader.role == Moderator && oldRole != Moderator
 	loses := reader.role != Moderator && oldRole == Moderator
@@ -293,7 +293,7 @@ func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role) {
 		role, told := t.roleBefore(o)
 		shown := t.was.broadcasts(role)
 		switch {
-		case o == reader:
+		case o == reader || o == known:
 		case gains && !told && !t.retold(o) && (jids || !shown):
 			t.send(to, t.r.recipe(o), s.viewOf(reader.role), nil)
 		case loses && !shown && !s.conf.broadcasts(o.role):

@@ -43,7 +43,7 @@ func (t *turn) renderRenamed(b *Renamed) {
 	t.tell(o.num, s.conf.broadcasts(o.role), doc, statuses(assigned))
 	t.tellSelf(o, doc, statuses(statusSelf, assigned))
 	if b.Role != o.role {
-		t.renderSight(mover, o, b.Role)
+		t.renderSight(mover, o, b.Role, stays)
 	}
 }
 
