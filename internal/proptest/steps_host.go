@@ -71,17 +71,22 @@ func (w *world) as() muc.JID {
 func (w *world) puppet() {
 	el := etree.NewElement("presence")
 	el.CreateElement("status").SetText("a puppet")
-	nick := w.nick()
-	for i := range w.last.occupants {
-		if o := &w.last.occupants[i]; len(o.Sessions) == 0 {
-			nick = o.Nick
-		}
-	}
+	nick := w.puppetNick()
 	w.command(pick(w, "puppet", []muc.Command{
 		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.nick(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.nick()},
 		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.nick()}, muc.Say{Nick: nick, Body: "said by a puppet"},
 		muc.SetSubject{Nick: nick, Subject: "set by a puppet"},
 	}))
+}
+
+// puppetNick is that of a puppet, if there is one, or any.
+func (w *world) puppetNick() string {
+	for i := range w.last.occupants {
+		if o := &w.last.occupants[i]; len(o.Sessions) == 0 {
+			return o.Nick
+		}
+	}
+	return w.nick()
 }
 
 // hostAnswer is the host's answer to something that it was once asked.

@@ -51,7 +51,7 @@ func (w *world) register() {
 }
 
 func (w *world) request() {
-	to, from := pick(w, "address", []string{"", "", "/" + w.nick()}), w.someone()
+	to, from := pick(w, "address", []string{"", "", "/" + w.nick(), "/" + w.puppetNick()}), w.someone()
 	w.iq(from, pick(w, "type", []string{"get", "get", "get", "set", "set", "result", "error"}), to, pick(w, "request", []string{
 		"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='http://jabber.org/protocol/disco#items'/>",
 		"<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>", "<ping xmlns='urn:xmpp:ping'/>",

@@ -153,7 +153,8 @@ func (w *world) stepAt(in input) {
 	w.last = s.after
 	if el := in.stanza; el != nil {
 		s.sender = el.SelectAttrValue("from", "")
-		s.resync = before.inside[s.sender] != nil && strings.Contains(in.text, "<x xmlns='http://jabber.org/protocol/muc'>")
+		x := el.SelectElement("x")
+		s.resync = before.inside[s.sender] != nil && x != nil && x.SelectAttrValue("xmlns", "") == "http://jabber.org/protocol/muc"
 	}
 	s.out = w.read(fx)
 	w.check(s, out)
