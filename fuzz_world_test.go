@@ -265,11 +265,11 @@ func (w *world) judgeSight(to muc.JID, out muc.Outbound) {
 // judgeAnswer: each request is answered once, or will be; nothing else is
 // answered but by an error, and errors and results by nothing.
 func (w *world) judgeAnswer(el *etree.Element, fx muc.Effects, text string) {
-	kind, from := el.SelectAttrValue("type", ""), el.SelectAttrValue("from", "")
+	kind, from := plainAttr(el, "type"), plainAttr(el, "from")
 	answers, errs := len(fx.Asks), 0
 	for _, ev := range fx.Events {
 		// The end of a room also answers what it was asked before, perhaps under the same id.
-		if b, ok := ev.Body.(*muc.Answered); ok && b.IQ != "" && b.IQ == el.SelectAttrValue("id", "") && b.JID.String() == from {
+		if b, ok := ev.Body.(*muc.Answered); ok && b.IQ != "" && b.IQ == plainAttr(el, "id") && b.JID.String() == from {
 			answers--
 		}
 	}
@@ -283,7 +283,7 @@ func (w *world) judgeAnswer(el *etree.Element, fx muc.Effects, text string) {
 		if out.To()[0].String() != from {
 			continue
 		}
-		if s.Tag == "iq" && s.SelectAttrValue("id", "") == el.SelectAttrValue("id", "") {
+		if s.Tag == "iq" && s.SelectAttrValue("id", "") == plainAttr(el, "id") {
 			answers++
 		}
 		if e := s.SelectElement("error"); typ == "error" && s.Tag == el.Tag && e != nil && e.SelectAttrValue("by", "") == "room@chat.lit" {
