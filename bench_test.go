@@ -131,16 +131,18 @@ func (x *bench) deliver() {
 		x.b.Fatal(x.fx.Refused)
 	}
 	for i := range x.fx.Outbound {
-		out := &x.fx.Outbound[i]
+		out := x.fx.Outbound[i]
 		to := out.To()
 		if !x.write {
 			x.sent += len(to)
 			continue
 		}
+		buf := x.buf
 		for _, j := range to {
-			x.buf = out.AppendXML(x.buf[:0], j, "")
-			_, _ = x.out.Write(x.buf)
+			buf = out.AppendXML(buf[:0], j, "")
+			_, _ = x.out.Write(buf)
 		}
+		x.buf = buf
 	}
 }
 
@@ -403,10 +405,11 @@ func BenchmarkFloorMemcpy(b *testing.B) {
 		}
 		x.begin(true)
 		steps := 0
+		var buf []byte
 		for b.Loop() {
 			for _, to := range addresses {
-				x.buf = append(append(append(x.buf[:0], head...), to...), tail...)
-				_, _ = x.out.Write(x.buf)
+				buf = append(append(append(buf[:0], head...), to...), tail...)
+				_, _ = x.out.Write(buf)
 			}
 			steps++
 		}

@@ -77,9 +77,19 @@ func TestPlanNamesBenchmarks(t *testing.T) {
 			assert.True(t, strings.Contains(string(source), "func Benchmark"+name+"("), "there is no Benchmark%s", name)
 			assert.Contains(t, strings.Join(patterns, " "), "^Benchmark"+name+"$", l.what)
 		}
-		for _, c := range w.cells {
+		for _, c := range w.cells(false) {
 			assert.Contains(t, c.workload, w.name, "a cell of another workload")
 		}
+	}
+}
+
+// TestQuick leaves out the cells that take minutes, and those without a target.
+func TestQuick(t *testing.T) {
+	for name, want := range map[string][2]int{"W1": {2, 2}, "W2": {6, 2}, "W3": {2, 1}, "W7": {4, 0}} {
+		w, err := choose(plan(), name)
+		require.NoError(t, err)
+		assert.Len(t, w[0].cells(false), want[0], name)
+		assert.Len(t, w[0].cells(true), want[1], name)
 	}
 }
 

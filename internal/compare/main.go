@@ -1,7 +1,7 @@
 // Command compare measures this library beside other servers, one after the other
 // on one machine, and prints one Markdown table of medians and ratios:
 //
-//	go run ./internal/compare [-peers DIR] [-runs 6] [-peer-runs 1] [-only W2,W3] [-o FILE] [-raw FILE]
+//	go run ./internal/compare [-peers DIR] [-quick] [-runs 6] [-peer-runs 1] [-only W2,W3] [-o FILE] [-raw FILE]
 //
 // DIR is a folder of rigs that drive the room engines of other servers in process:
 // DIR/prosody/prosody.cfg.lua is a configuration that Prosody is started with,
@@ -46,6 +46,7 @@ type options struct {
 	benchtime      time.Duration
 	workloads      []workload
 	out, raw, read string
+	quick          bool
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
@@ -60,6 +61,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&only, "only", "", "`workloads` to run, as in W2,W3; none means all")
 	flags.StringVar(&o.out, "o", "", "`file` to write the table to, besides printing it")
 	flags.StringVar(&o.raw, "raw", filepath.Join(os.TempDir(), "muc-compare.txt"), "`file` to write all measurements to")
+	flags.BoolVar(&o.quick, "quick", false, "leave out what takes the peers minutes, and what has no target")
 	flags.StringVar(&o.read, "read", "", "raw `file` to make the table of, instead of measuring")
 	err := flags.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {

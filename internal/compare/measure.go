@@ -42,7 +42,7 @@ func measure(ctx context.Context, o options, raw, progress io.Writer) error {
 			}
 			for range peerRunsDue(round, o.runs, o.peerRuns) {
 				for _, p := range peers {
-					p.runAll(ctx, w.cells, raw, say)
+					p.runAll(ctx, w.cells(o.quick), raw, say)
 				}
 			}
 		}

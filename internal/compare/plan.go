@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // The peers, by the names that their rigs print.
 const (
@@ -14,7 +17,6 @@ type workload struct {
 	name string
 	// ours are patterns of benchmarks; what one pattern finds runs in one process.
 	ours  []pattern
-	cells []cell
 	lines []line
 }
 
@@ -49,14 +51,16 @@ func (c cell) String() string {
 	return s
 }
 
-// cellsOf are the cells that the lines need.
-func cellsOf(lines []line) []cell {
+// slow tells of a cell that it takes minutes.
+func (c cell) slow() bool { return c.workload == "W7" || c.workload == "W2" && c.n > 1000 }
+
+// cells are those that the lines of a workload need; if it must be quick, only for
+// targets, and none that is slow.
+func (w workload) cells(quick bool) []cell {
 	var cells []cell
-	seen := map[cell]bool{}
-	for _, l := range lines {
+	for _, l := range w.lines {
 		for _, c := range l.beside.cells {
-			if !seen[c] {
-				seen[c] = true
+			if skip := quick && (c.slow() || l.target == target{}); !skip && !slices.Contains(cells, c) {
 				cells = append(cells, c)
 			}
 		}
@@ -84,7 +88,7 @@ func decided(w string, n int) (e, p cell) {
 
 // plan is all that is measured, with the targets.
 func plan() []workload {
-	all := []workload{
+	return []workload{
 		{name: "W1", ours: benches("^BenchmarkW1JoinStorm$/^N=(1000|5000)$"), lines: joinStorm()},
 		{name: "W2", ours: append(benches(
 			"^BenchmarkW2Groupchat$/^N=10$",
@@ -100,10 +104,6 @@ func plan() []workload {
 		{name: "W8", ours: benches("^BenchmarkW8History$"), lines: history()},
 		{name: "restore", ours: benches("^BenchmarkRestore$"), lines: restore()},
 	}
-	for i := range all {
-		all[i].cells = cellsOf(all[i].lines)
-	}
-	return all
 }
 
 func joinStorm() []line {
