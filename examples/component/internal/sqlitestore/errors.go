@@ -26,7 +26,7 @@ var remedies = map[int]error{
 	sqlite3.SQLITE_CORRUPT:  errors.New("the file is damaged: bring back a copy, or save what is left with `sqlite3 FILE .recover`"),
 	sqlite3.SQLITE_READONLY: errors.New("this user may only read it: change the permissions of the file and its directory"),
 	sqlite3.SQLITE_CANTOPEN: errors.New("it cannot be opened: see to its directory and permissions"),
-	sqlite3.SQLITE_IOERR:    errors.New("the disk fails: see the system's log"),
+	sqlite3.SQLITE_IOERR:    errors.New("the disk fails, or is full: look at df and at the system's log"),
 }
 
 // explain puts an error into one line that names the file and says what to do.
@@ -41,8 +41,11 @@ func (s *Store) explain(err error) error {
 	const primary = 0xff // the rest of a code says more about it
 	code := failed.Code() & primary
 	remedy, ok := remedies[code]
-	if !ok {
+	switch {
+	case !ok:
 		return fmt.Errorf("store %s: %w", s.path, err)
+	case failed.Code() == sqlite3.SQLITE_IOERR_SHMSIZE: // the file beside it found no space
+		remedy = ErrFull
 	}
 	if code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB {
 		remedy = damaged{remedy}
