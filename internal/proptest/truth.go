@@ -1,6 +1,10 @@
 package proptest
 
-import "github.com/gomuc/muc"
+import (
+	"slices"
+
+	"github.com/gomuc/muc"
+)
 
 // truth is what a room knows at one moment.
 type truth struct {
@@ -56,8 +60,14 @@ func (t *truth) seesJIDs(to muc.JID) bool {
 	if t.conf.Whois == muc.WhoisAnyone || t.affiliation(to.Bare()) >= muc.Admin {
 		return true
 	}
-	o, inside := t.inside[to.String()]
-	return inside && o.Role == muc.Moderator
+	for i := range t.occupants {
+		// What goes to an account is for all of its occupants.
+		o := &t.occupants[i]
+		if o.Role == muc.Moderator && (to == o.JID.Bare() || slices.Contains(o.Sessions, to)) {
+			return true
+		}
+	}
+	return false
 }
 
 // visible reports whether somebody inside is told of an occupant.
