@@ -171,7 +171,7 @@ func TestRender(t *testing.T) {
 | Events | – | – | – | ≥ 5 M/s | not measured |
 
 Prosody: not installed: no prosody.
-Medians of 1 runs, of peers 1, on one core: A Processor. Spread of ours, (max − min) / median: 100 % in the middle, 250 % at most.
+Medians of 1 runs, of peers 1, on one core: A Processor. Spread of our times a delivery, (max − min) / median: 175 % in the middle, 250 % at most.
 `, got)
 }
 

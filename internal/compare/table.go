@@ -141,7 +141,7 @@ func summary(rec *record) string {
 	fewest, spreads := math.MaxInt, []float64(nil)
 	for s, values := range rec.ours {
 		fewest = min(fewest, len(values))
-		if s.unit == goUnits[perStep] {
+		if s.unit == goUnits[perDelivery] {
 			spreads = append(spreads, (slices.Max(values)-slices.Min(values))/median(values))
 		}
 	}
@@ -153,7 +153,7 @@ func summary(rec *record) string {
 		}
 		peers = fmt.Sprintf("of peers %d", runs)
 	}
-	return fmt.Sprintf("Medians of %d runs, %s, on one core: %s. Spread of ours, (max − min) / median: %.0f %% in the middle, %.0f %% at most.\n",
+	return fmt.Sprintf("Medians of %d runs, %s, on one core: %s. Spread of our times a delivery, (max − min) / median: %.0f %% in the middle, %.0f %% at most.\n",
 		fewest, peers, rec.cpu, 100*median(spreads), 100*slices.Max(spreads))
 }
 
