@@ -127,8 +127,7 @@ func (s *state) applyBody(ev Event, cfg *Config) error {
 	case *InviteExpired:
 		return s.applyInviteOver(b.Invitee, b.Inviter)
 	case *Asked:
-		m := s.rarities()
-		m.asks = append(m.asks, b)
+		return s.applyAsked(b)
 	case *Answered:
 		return s.applyAnswered(b)
 	default:
@@ -212,6 +211,15 @@ func (s *state) applyBounced(p private) error {
 	if m.privates.len() == n {
 		return badEvent("no such private message")
 	}
+	return nil
+}
+
+func (s *state) applyAsked(b *Asked) error {
+	if b.ID == "" || b.JID.IsZero() {
+		return badEvent("a question of nobody")
+	}
+	m := s.rarities()
+	m.asks = append(m.asks, b)
 	return nil
 }
 

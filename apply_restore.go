@@ -39,6 +39,11 @@ func (r *Room) load(b []byte) error {
 		e := shot.Subject.entry()
 		s.subject = &e
 	}
+	for _, b := range shot.Asks {
+		if b == nil || s.applyAsked(b) != nil {
+			return fmt.Errorf("%w: snapshot: question", ErrCorrupt)
+		}
+	}
 	for i := range shot.Persons {
 		if err := s.loadPerson(&shot.Persons[i]); err != nil {
 			return fmt.Errorf("%w: snapshot: person: %s", ErrCorrupt, err)
@@ -70,9 +75,9 @@ func (r *Room) load(b []byte) error {
 // loadRarities takes in what most rooms have nothing of, as far as there is nothing
 // to judge.
 func (s *state) loadRarities(shot *snapshot, lim *Limits) {
-	if shot.End != nil || len(shot.Asks)+len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 {
+	if shot.End != nil || len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 {
 		m := s.rarities()
-		m.end, m.asks = shot.End, shot.Asks
+		m.end = shot.End
 		for _, v := range shot.VoiceAsked {
 			m.voiceAsked = append(m.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
 		}
@@ -107,11 +112,6 @@ func (shot *snapshot) check() error {
 				return badEvent("a session number twice")
 			}
 			numbers.put(sessionNumber(x.Number))
-		}
-	}
-	for _, a := range shot.Asks {
-		if a == nil || a.ID == "" || a.JID.IsZero() {
-			return badEvent("a question of nobody")
 		}
 	}
 	return nil
