@@ -104,8 +104,8 @@ func (w *world) askedAndAnswered(s *step) map[reply]int {
 			asked++
 			w.ledger.open[b.ID] = b
 		case *muc.Answered:
-			a := w.ledger.open[b.ID]
-			if a == nil {
+			a, open := w.ledger.open[b.ID]
+			if !open {
 				w.fail("an answer to what is not open: %+v", b)
 			}
 			delete(w.ledger.open, b.ID)
