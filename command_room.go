@@ -109,8 +109,9 @@ func (c Destroy) do(t *turn) error {
 	return nil
 }
 
-// Shutdown puts everybody out because the service stops (XEP-0045 §11.2). The
-// room itself stays as it is, even if it is temporary.
+// Shutdown puts everybody out because the service stops (XEP-0045 §11.2), and
+// refuses what waits for the host to answer it. The room itself stays as it is, even
+// if it is temporary.
 type Shutdown struct{ Reason string }
 
 func (c Shutdown) do(t *turn) error {
@@ -121,5 +122,6 @@ func (c Shutdown) do(t *turn) error {
 	for _, o := range s.occupants {
 		t.remove(o, CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, Actor{})
 	}
+	t.answerAsks(refuse(RecipientUnavailable, "11.2", "the service stops"), func(Asked) bool { return true })
 	return nil
 }

@@ -27,8 +27,9 @@
 // # When something fails
 //
 // Where a store does not take what became of a room, nothing of it goes out. The
-// senders are told internal-server-error, those inside that they are out (332),
-// and the room is made again from what is stored when it is next needed.
+// senders are told internal-server-error, as are those who wait for an answer of the
+// host. Those who were inside before are told that they are out (332), and the room is
+// made again from what is stored when it is next needed.
 //
 // A room that cannot be read answers internal-server-error. What is stored of it
 // stays as it is, and reading it is tried again after a minute.

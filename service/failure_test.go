@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -48,6 +49,112 @@ func TestStoreFails(t *testing.T) {
 		h.say(romeo, "cellar", "stored again")
 		assert.Equal(t, []string{"stored again"}, h.bodies(romeo))
 	})
+}
+
+// What is lost must be told to nobody; that everybody is out is no part of it.
+func TestStoreFailsAtShutdown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.join(juliet, "cellar", "Juliet")
+		h.forget()
+		release := h.hold("cellar")
+		h.say(romeo, "cellar", "held")
+		h.say(romeo, "cellar", "lost")
+		stopped := make(chan error, 1)
+		go func() { stopped <- h.service.Shutdown(t.Context(), "closing time") }()
+		synctest.Wait()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		release()
+		require.NoError(t, <-stopped)
+		for _, who := range []string{romeo, juliet} {
+			got := h.got(who)
+			assert.Equal(t, []string{"held"}, bodiesIn(got))
+			end := got[len(got)-1]
+			assert.Equal(t, "110 332", statuses(end), text(end))
+			assert.Equal(t, "closing time", end.FindElement("x/item/reason").Text())
+		}
+	})
+}
+
+// People are put out of the room that they know: without what became of it in the
+// step that is lost.
+func TestStoreFailsForThoseWhoWent(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		h.join(juliet, "cellar", "Juliet")
+		h.join(tybalt, "cellar", "Tybalt")
+		h.join("nurse@example.org/x", "cellar", "Nurse")
+		h.forget()
+		release := h.hold("cellar")
+		h.say(romeo, "cellar", "held")
+		h.send(`<iq type='set' id='ban' from='%s' to='cellar@chat.example'><query xmlns='http://jabber.org/protocol/muc#admin'>
+			<item affiliation='outcast' jid='tybalt@example.org'/></query></iq>`, romeo)
+		h.join(juliet, "cellar", "Beloved")
+		h.join("iago@example.org/x", "cellar", "Iago")
+		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID("nurse@example.org/x")))
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		release()
+		synctest.Wait()
+		for who, nick := range map[string]string{romeo: "Romeo", juliet: "Juliet", tybalt: "Tybalt"} {
+			got := h.got(who)
+			end := got[len(got)-1]
+			assert.Equal(t, "cellar@chat.example/"+nick, end.SelectAttrValue("from", ""))
+			assert.Equal(t, "110 332", statuses(end), text(end))
+			assert.Equal(t, "none", end.FindElement("x/item").SelectAttrValue("affiliation", ""))
+			assert.NotNil(t, end.SelectElement("occupant-id"))
+		}
+		refused(t, h.only("iago@example.org/x"), "internal-server-error", "wait")
+		assert.Equal(t, []string{"held"}, h.bodies("nurse@example.org/x"))
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+	})
+}
+
+// What waits for the host has its one answer also when the room cannot wait any more.
+func TestAsksWhenTheRoomEnds(t *testing.T) {
+	for name, end := range map[string]func(h *host){
+		"failure": func(h *host) {
+			h.store.failAppends(func([]service.Batch) error { return errDisk })
+			_, err := h.do("cellar", muc.SetSubject{Subject: "lost"})
+			require.ErrorIs(h.t, err, errDisk)
+		},
+		"failure while it is answered": func(h *host) {
+			release := h.hold("cellar")
+			h.say(romeo, "cellar", "held")
+			h.store.failAppends(func([]service.Batch) error { return errDisk })
+			for _, cmd := range []muc.Command{muc.SetSubject{Subject: "lost"}, muc.Answer{ID: h.asks[0].ID}, muc.Answer{ID: h.asks[1].ID}} {
+				go func() { _, _ = h.service.Do(h.t.Context(), at("cellar"), cmd) }()
+			}
+			synctest.Wait()
+			release()
+			synctest.Wait()
+		},
+		"shutdown": func(h *host) { h.stop() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHost(t, func(h *host) {
+					h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "tybalt" }
+					h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:yes" }
+					h.config.Ask = func(_ context.Context, _ muc.JID, ask muc.Ask) { h.asks = append(h.asks, ask) }
+				})
+				h.lasting("cellar")
+				h.join(romeo, "cellar", "Romeo")
+				h.send("<iq type='get' id='yes' from='%s' to='cellar@chat.example'><x xmlns='urn:example:yes'/></iq>", juliet)
+				h.join(tybalt, "cellar", "Tybalt")
+				require.Len(t, h.asks, 2)
+				h.forget()
+				end(h)
+				got := h.only(juliet)
+				assert.Equal(t, "error yes", got.SelectAttrValue("type", "")+" "+got.SelectAttrValue("id", ""))
+				assert.Equal(t, "wait", got.SelectElement("error").SelectAttrValue("type", ""))
+				got = h.only(tybalt)
+				assert.Equal(t, "error cellar@chat.example/Tybalt", got.SelectAttrValue("type", "")+" "+got.SelectAttrValue("from", ""))
+			})
+		})
+	}
 }
 
 // A request among what was lost gets its one answer, and what must not be answered

@@ -76,13 +76,19 @@ func (s *Service) read(el *etree.Element) (in *incoming, room muc.JID, err error
 	if err != nil {
 		return in, muc.JID{}, nil
 	}
-	in.to = room
+	in.to = occupantIn(room, nick)
+	return in, room, nil
+}
+
+// occupantIn is the address of somebody in a room; the room's own if there is no nick,
+// or none that an address can have.
+func occupantIn(room muc.JID, nick string) muc.JID {
 	if nick != "" {
 		if full, err := muc.ParseJID(room.String() + "/" + nick); err == nil {
-			in.to = full
+			return full
 		}
 	}
-	return in, room, nil
+	return room
 }
 
 // mayCreate judges a stanza that would bring a room to life (XEP-0045 §10.1): its

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gomuc/muc"
@@ -95,4 +94,4 @@ func (m *Memory) List(ctx context.Context, after muc.JID, limit int) ([]Entry, e
 	return list[:min(limit, len(list))], nil
 }
 
-func compareEntries(a, b Entry) int { return strings.Compare(a.Room.String(), b.Room.String()) }
+func compareEntries(a, b Entry) int { return compareJIDs(a.Room, b.Room) }

@@ -4,6 +4,7 @@ package service
 const (
 	nsStanzas    = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	nsMUC        = "http://jabber.org/protocol/muc"
+	nsUser       = "http://jabber.org/protocol/muc#user"
 	nsOwner      = "http://jabber.org/protocol/muc#owner"
 	nsUnique     = "http://jabber.org/protocol/muc#unique"
 	nsDiscoInfo  = "http://jabber.org/protocol/disco#info"
@@ -16,4 +17,5 @@ const (
 	nsPing       = "urn:xmpp:ping"
 	nsVersion    = "jabber:iq:version"
 	nsVCard      = "vcard-temp"
+	nsOccupantID = "urn:xmpp:occupant-id:0"
 )

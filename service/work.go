@@ -189,7 +189,7 @@ func (s *Service) send(out Stanza) {
 }
 
 // crash ends a room in memory that is not what is stored: nothing of what it did
-// goes out. Those inside are put out, so that they know.
+// goes out, and those who believe to be inside are put out, so that they know.
 func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 	s.cfg.Log.Error("a room is made again from what is stored", "room", r.jid, "error", err)
 	live := r.live
@@ -200,15 +200,7 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 	for _, c := range rest {
 		s.fail(&outcome{call: c}, err)
 	}
-	farewell := outcome{}
-	if guarded(func() (err error) {
-		farewell.fx, err = live.Do(time.Now(), muc.Shutdown{Reason: "the room has to start again"})
-		return err
-	}) == nil {
-		for _, out := range farewell.fx.Outbound {
-			s.send(out)
-		}
-	}
+	s.farewell(r, live, done, err)
 	s.unwatch(r, live)
 }
 
