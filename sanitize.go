@@ -91,7 +91,7 @@ func (in *stanza) cleared(c *child) string {
 // be found now: that may be a real address.
 func withoutDetector(canonical string) string {
 	n := readNode(canonical)
-	n.attrs = slices.DeleteFunc(n.attrs, func(a nodeAttr) bool { return a.name == "by" })
+	n.attrs = n.attrs.without("by")
 	for i := range n.kids {
 		if k := &n.kids[i]; k.ns == nsStanzas && k.name != "text" {
 			k.text = ""

@@ -11,27 +11,57 @@ import (
 // look into a payload. Its namespace is resolved; content elements have none.
 type node struct {
 	ns, name string
-	attrs    []nodeAttr
+	attrs    attrs
 	text     string // of this element alone, concatenated
 	kids     []node
 }
 
-type nodeAttr struct{ name, value string }
-
-func (n *node) attr(name string) (string, bool) {
-	for i := range n.attrs {
-		if n.attrs[i].name == name {
-			return n.attrs[i].value, true
-		}
-	}
-	return "", false
-}
+func (n *node) attr(name string) (string, bool) { return n.attrs.get(name) }
 
 func (n *node) attrOr(name, otherwise string) string {
 	if v, ok := n.attr(name); ok {
 		return v
 	}
 	return otherwise
+}
+
+// attrs are the attributes of a start tag as they stand there, each behind a blank.
+// Few of them are ever asked for, so they are looked through rather than taken apart.
+type attrs string
+
+// next takes the first attribute off, with its value as it is written.
+func (a *attrs) next() (name, escaped string, ok bool) {
+	if *a == "" {
+		return "", "", false
+	}
+	name, rest, _ := strings.Cut(string((*a)[1:]), "=")
+	escaped, rest, _ = strings.Cut(rest[1:], "'")
+	*a = attrs(rest)
+	return name, escaped, true
+}
+
+func (a attrs) get(name string) (value string, ok bool) {
+	for {
+		key, escaped, more := a.next()
+		if !more || key == name {
+			return unescape(escaped), more
+		}
+	}
+}
+
+// without is the attributes but one.
+func (a attrs) without(name string) attrs {
+	before := a
+	for rest := a; ; {
+		key, _, more := rest.next()
+		if !more {
+			return a
+		}
+		if key == name {
+			return a[:len(a)-len(before)] + rest
+		}
+		before = rest
+	}
 }
 
 // child is the first child of that name, or nil.
@@ -52,31 +82,15 @@ type xmlReader struct {
 }
 
 // tag reads the start tag at the position and reports whether it is also the
-// end of the element. Attributes are handed to attr as they come.
-func (r *xmlReader) tag(attr func(name, value string)) (name string, empty bool) {
-	r.pos++ // '<'
-	start := r.pos
-	for c := r.s[r.pos]; c != ' ' && c != '>' && c != '/'; c = r.s[r.pos] {
-		r.pos++
+// end of the element. Values hold no '>': it is escaped in them.
+func (r *xmlReader) tag() (name string, a attrs, empty bool) {
+	end := r.pos + strings.IndexByte(r.s[r.pos:], '>')
+	name, empty = strings.CutSuffix(r.s[r.pos+1:end], "/")
+	r.pos = end + 1
+	if blank := strings.IndexByte(name, ' '); blank >= 0 {
+		name, a = name[:blank], attrs(name[blank:])
 	}
-	name = r.s[start:r.pos]
-	for {
-		switch r.s[r.pos] {
-		case '>':
-			r.pos++
-			return name, false
-		case '/':
-			r.pos += 2
-			return name, true
-		}
-		r.pos++ // ' '
-		eq := strings.IndexByte(r.s[r.pos:], '=')
-		key := r.s[r.pos : r.pos+eq]
-		r.pos += eq + 2
-		quote := strings.IndexByte(r.s[r.pos:], '\'')
-		attr(key, unescape(r.s[r.pos:r.pos+quote]))
-		r.pos += quote + 1
-	}
+	return name, a, empty
 }
 
 // text reads up to the next tag.
@@ -113,15 +127,11 @@ func readNode(canonical string) node {
 }
 
 func (r *xmlReader) node(parent string) node {
-	n := node{ns: parent}
-	name, empty := r.tag(func(key, value string) {
-		if key == "xmlns" {
-			n.ns = value
-			return
-		}
-		n.attrs = append(n.attrs, nodeAttr{key, value})
-	})
-	n.name = name
+	name, a, empty := r.tag()
+	n := node{ns: parent, name: name, attrs: a}
+	if ns, own := n.attr("xmlns"); own {
+		n.ns = ns
+	}
 	if empty {
 		return n
 	}
@@ -153,15 +163,11 @@ func filtered(canonical string, keep func(*node) bool) string {
 // left; all else stays as it is to the byte.
 func withoutKids(canonical string, cut func(*node) bool) (kept string, left int) {
 	r := xmlReader{s: canonical}
-	ns := ""
-	_, empty := r.tag(func(key, value string) {
-		if key == "xmlns" {
-			ns = value
-		}
-	})
+	_, a, empty := r.tag()
 	if empty {
 		return canonical, 0
 	}
+	ns, _ := a.get("xmlns")
 	var b []byte
 	copied := 0
 	for !r.atClose() {
@@ -198,12 +204,11 @@ func replaceValues(canonical string, replace func(value string) string) string {
 			r.skipClose()
 			b = append(b, canonical[start:r.pos]...)
 		case r.atTag():
-			var attrs []nodeAttr
-			name, empty := r.tag(func(key, value string) { attrs = append(attrs, nodeAttr{key, value}) })
+			name, a, empty := r.tag()
 			b = append(append(b, '<'), name...)
-			for _, a := range attrs {
-				b = append(append(append(b, ' '), a.name...), "='"...)
-				b = append(appendEscaped(b, replace(a.value), escapedInAttr), '\'')
+			for key, escaped, more := a.next(); more; key, escaped, more = a.next() {
+				b = append(append(append(b, ' '), key...), "='"...)
+				b = append(appendEscaped(b, replace(unescape(escaped)), escapedInAttr), '\'')
 			}
 			if empty {
 				b = append(b, '/')
@@ -308,9 +313,12 @@ func buildElement(canonical string) *etree.Element {
 			r.skipClose()
 			at = at.Parent()
 		case r.atTag():
+			name, a, empty := r.tag()
 			el := etree.NewElement("")
-			name, empty := r.tag(func(key, value string) { el.CreateAttr(key, value) })
 			el.Tag = name
+			for key, escaped, more := a.next(); more; key, escaped, more = a.next() {
+				el.CreateAttr(key, unescape(escaped))
+			}
 			if at == nil {
 				root = el
 			} else {
@@ -334,8 +342,10 @@ func (w *xmlWriter) node(n *node) {
 		return
 	}
 	w.start(n.name, n.ns)
-	for i := range n.attrs {
-		w.attr(n.attrs[i].name, n.attrs[i].value)
+	for a := n.attrs; a != ""; {
+		if name, escaped, _ := a.next(); name != "xmlns" {
+			w.attr(name, unescape(escaped))
+		}
 	}
 	if n.text != "" {
 		w.text(n.text)

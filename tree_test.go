@@ -29,6 +29,11 @@ func TestReadNode(t *testing.T) {
 	assert.True(t, there)
 	assert.Empty(t, z)
 
+	assert.Equal(t, attrs(" xmlns='urn:a' xml:lang='en' xmlns:ns3='urn:p' ns3:y='&apos;'"), n.attrs.without("x"))
+	assert.Equal(t, attrs(" xmlns='urn:a' x='1' xml:lang='en' xmlns:ns3='urn:p'"), n.attrs.without("ns3:y"))
+	assert.Equal(t, n.attrs, n.attrs.without("nowhere"))
+	assert.Empty(t, attrs(" z='/'").without("z"))
+
 	el := buildElement(canonical)
 	doc := etree.NewDocument()
 	require.NoError(t, doc.ReadFromString(canonical))
