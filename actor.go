@@ -55,8 +55,10 @@ func (s *state) closedTo(aff Affiliation) *StanzaError {
 // event is how an actor is written down.
 func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
 
-// query is the payload of the turn's iq.
+// request is the payload of the turn's iq, canonical; query is the same, read.
+func (t *turn) request() string { return t.in.xml(&t.in.kids[0]) }
+
 func (t *turn) query() *node {
-	n := readNode(t.in.xml(&t.in.kids[0]))
+	n := readNode(t.request())
 	return &n
 }

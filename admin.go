@@ -15,23 +15,30 @@ type adminItem struct {
 	nick        string
 	hasNick     bool
 	reason      string
-	asked       *node // as it came; nil from the host
+	asked       string // as it came, canonical; "" from the host
 }
 
-// adminItems reads the items of a query. Whatever else is in it means nothing.
-func (t *turn) adminItems(q *node, section string) ([]adminItem, *StanzaError) {
-	var items []adminItem
-	for i := range q.kids {
-		n := &q.kids[i]
+// adminItems reads the items of a query into a list that is empty. Whatever else is
+// in it means nothing.
+func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem, *StanzaError) {
+	r := xmlReader{s: query}
+	_, _, empty := r.tag()
+	for !empty && !r.atClose() {
+		if !r.atTag() {
+			r.text()
+			continue
+		}
+		start := r.pos
+		n := r.node(nsAdmin)
 		if n.ns != nsAdmin || n.name != "item" {
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
 			return nil, refuse(PolicyViolation, "14.6", "too many items at once")
 		}
-		it, refused := t.adminItem(n, section)
-		if refused != nil {
-			t.offending = append(t.offending, n)
+		it, refused := t.adminItem(&n, section)
+		if it.asked = query[start:r.pos]; refused != nil {
+			t.offending = append(t.offending, it.asked)
 			return nil, refused
 		}
 		items = append(items, it)
@@ -43,7 +50,7 @@ func (t *turn) adminItems(q *node, section string) ([]adminItem, *StanzaError) {
 }
 
 func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
-	it := adminItem{asked: n}
+	it := adminItem{}
 	role, hasRole := n.attr("role")
 	aff, hasAff := n.attr("affiliation")
 	if hasRole == hasAff {
@@ -78,18 +85,18 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 // adminGet answers a request for a list of people by affiliation or occupants by
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *turn) adminGet() *StanzaError {
-	a, q := t.actor(), t.query()
+	a := t.actor()
 	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
 	}
-	items, refused := t.adminItems(q, "9")
+	items, refused := t.adminItems(nil, t.request(), "9")
 	if refused != nil {
 		return refused
 	}
 	if len(items) > 1 {
 		return refuse(BadRequest, "9", "one list at a time")
 	}
-	page, refused := t.r.readPage(q, t.r.cfg.Limits.ListItems)
+	page, refused := t.r.readPage(t.query(), t.r.cfg.Limits.ListItems)
 	if refused != nil {
 		return refused
 	}
@@ -177,7 +184,8 @@ func (t *turn) adminSet() *StanzaError {
 	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
 	}
-	items, refused := t.adminItems(t.query(), "9")
+	var one [1]adminItem // mostly
+	items, refused := t.adminItems(one[:0], t.request(), "9")
 	if refused == nil {
 		refused = t.administer(a, items)
 	} else if forbidden := a.mayModerate(); forbidden != nil {
@@ -187,18 +195,20 @@ func (t *turn) adminSet() *StanzaError {
 		t.echo = t.r.repeated(t.offending)
 		return refused
 	}
-	t.answer = emptyResult
+	t.done = true
 	return nil
 }
 
 // repeated writes items again, for an error that names the wrong ones (§8.4).
-func (r *Room) repeated(items []*node) string {
+func (r *Room) repeated(items []string) string {
 	if len(items) == 0 {
 		return ""
 	}
 	w := xmlWriter{}
 	w.start("query", nsAdmin)
-	for _, n := range items {
+	for _, asked := range items {
+		item := xmlReader{s: asked}
+		n := item.node(nsAdmin)
 		w.start("item", "")
 		for _, name := range [...]string{"affiliation", "role", "jid", "nick"} {
 			if v, given := n.attr(name); given {
@@ -216,7 +226,9 @@ func (r *Room) repeated(items []*node) string {
 
 // administer judges and proposes a list of changes in their order.
 func (t *turn) administer(a actor, items []adminItem) *StanzaError {
+	var one [1]overlaidPerson // mostly
 	set := t.newAdminSet(a, a.event())
+	set.people = one[:0]
 	for i := range items {
 		var refused *StanzaError
 		it := &items[i]

@@ -9,15 +9,15 @@ type adminSet struct {
 	actor actor
 	by    Actor // written down with each change; zero for self-service
 
-	people []*overlaidPerson // in the order of their first change
-	byJID  index[JID, *overlaidPerson]
+	people []overlaidPerson // in the order of their first change
+	places map[JID]int      // of people; nil as long as they are few
 	// roles are those that occupants will have; NoRole for who is put out.
 	roles   index[*occupant, roleTaken]
 	removed int
 	owners  int
 	domains []JID // that ban or admit others than before
-	// demotions are the items that took an owner off the list.
-	demotions []*node
+	// demotions are the items that took an owner off the list, canonical.
+	demotions []string
 }
 
 // overlaidPerson is what the room will remember of somebody.
@@ -28,8 +28,6 @@ type overlaidPerson struct {
 	voice     Role
 	nick, key string
 }
-
-func (p *overlaidPerson) indexKey() JID { return p.jid }
 
 // roleTaken is the role that an occupant will have.
 type roleTaken struct {
@@ -49,29 +47,50 @@ func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
 
 // find is somebody's overlay, or nil where nothing has changed.
 func (x *adminSet) find(j JID) *overlaidPerson {
-	p, _ := x.byJID.get(j)
-	return p
+	if x.places != nil {
+		if i, changed := x.places[j]; changed {
+			return &x.people[i]
+		}
+		return nil
+	}
+	for i := range x.people {
+		if x.people[i].jid == j {
+			return &x.people[i]
+		}
+	}
+	return nil
 }
 
-// person is somebody's overlay, to be changed.
+// person is somebody's overlay, to be changed before that of anybody else is asked
+// for.
 func (x *adminSet) person(j JID) *overlaidPerson {
 	if p := x.find(j); p != nil {
 		return p
 	}
-	o := &overlaidPerson{jid: j}
+	o := overlaidPerson{jid: j}
 	if p, ok := x.t.r.st.persons.get(j); ok {
 		n := p.noted()
 		o.aff, o.voice, o.nick, o.key, o.known = p.aff, p.voice, n.nick, n.key, p.remembered()
 	}
 	x.people = append(x.people, o)
-	x.byJID.put(o)
-	return o
+	last := len(x.people) - 1
+	switch {
+	case x.places != nil:
+		x.places[j] = last
+	case last == smallIndex:
+		x.places = make(map[JID]int, 2*smallIndex)
+		for i := range x.people {
+			x.places[x.people[i].jid] = i
+		}
+	}
+	return &x.people[last]
 }
 
 // growth is by how many people the room will remember more.
 func (x *adminSet) growth() int {
 	n := 0
-	for _, p := range x.people {
+	for i := range x.people {
+		p := &x.people[i]
 		switch is := p.remembered(); {
 		case is && !p.known:
 			n++
@@ -101,9 +120,9 @@ func (x *adminSet) effective(bare JID) Affiliation {
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
 func (x *adminSet) reservedFor(key string) JID {
-	for _, p := range x.people {
-		if p.key == key {
-			return p.jid
+	for i := range x.people {
+		if x.people[i].key == key {
+			return x.people[i].jid
 		}
 	}
 	if p, ok := x.t.r.st.reservedBy(key); ok && x.find(p.jid()) == nil {

@@ -30,7 +30,8 @@ func (s *state) recount(p *person, before bool) {
 // note keeps what a room knows of few people.
 func (p *person) note(n notes) {
 	if p.notes = nil; n != (notes{}) {
-		p.notes = &n
+		kept := n // n itself would be memory even where nothing is kept
+		p.notes = &kept
 	}
 }
 

@@ -67,7 +67,7 @@ func (t *turn) ownerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = emptyResult
+	t.done = true
 	if sub.cancelled {
 		if t.r.st.life == Locked {
 			t.destroy(&RoomDestroyed{Actor: a.event()})
@@ -188,7 +188,7 @@ func (t *turn) destroyByForm(d *node, a actor) *StanzaError {
 		return refuse(PolicyViolation, "14.6", "the reason is too long")
 	}
 	t.destroy(b)
-	t.answer = emptyResult
+	t.done = true
 	return nil
 }
 
@@ -225,7 +225,7 @@ func (t *turn) createByForm() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = emptyResult
+	t.done = true
 	if sub.cancelled {
 		return nil
 	}

@@ -104,7 +104,7 @@ func (t *turn) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = emptyResult
+	t.done = true
 	if sub.cancelled {
 		return nil
 	}
@@ -196,7 +196,7 @@ func (t *turn) deregister(q *node) *StanzaError {
 	case s.affiliationOf(bare) == Outcast:
 		return refuse(Forbidden, "XEP-0077 §3.2", "you are banned from this room")
 	}
-	t.answer = emptyResult
+	t.done = true
 	if s.requestOf(bare) != nil {
 		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
 	}

@@ -24,7 +24,7 @@ type relayRender struct {
 
 // pingRoom answers a ping of the room itself (XEP-0199).
 func (t *turn) pingRoom() *StanzaError {
-	t.answer = emptyResult
+	t.done = true
 	return nil
 }
 
@@ -33,7 +33,7 @@ func (t *turn) pingRoom() *StanzaError {
 func (t *turn) pingOccupant() *StanzaError {
 	ses, inside := t.r.st.session(t.in.from)
 	if inside && t.r.addressee(t.in) == ses.occ {
-		t.answer = emptyResult
+		t.done = true
 		return nil
 	}
 	return t.relayIQ()

@@ -31,9 +31,11 @@ type turn struct {
 	declined *declineRender
 	// page is what the host found in the archive.
 	page *archiveRender
-	// answer writes the payload of an IQ result, when everything else is said; ready is
-	// a result that is there already and lacks only its id.
+	// answer writes the payload of an IQ result, when everything else is said; done is
+	// for a result without one, and ready is one that is there already and lacks only
+	// its id.
 	answer func(w *xmlWriter)
+	done   bool
 	ready  *rendered
 	// ids counts the ids made in this step.
 	ids uint64
@@ -43,8 +45,8 @@ type turn struct {
 	touched []touched
 	// resent are occupants whose presence is to be sent again, though it is the same.
 	resent []touched
-	// offending are the items that an error repeats.
-	offending []*node
+	// offending are the items that an error repeats, canonical.
+	offending []string
 	// echo is what of the request an error repeats, canonical.
 	echo string
 }
@@ -105,8 +107,11 @@ func (t *turn) render(events []Event) {
 	if t.relay != nil {
 		t.renderRelay(t.relay)
 	}
-	if t.answer != nil {
+	switch {
+	case t.answer != nil:
 		t.renderResult(t.answer)
+	case t.done:
+		t.renderDone()
 	}
 	if t.ready != nil {
 		t.toSender(t.ready, viewNone, &extra{id: t.in.id})
@@ -118,18 +123,30 @@ func (t *turn) render(events []Event) {
 // renderResult answers the IQ of this turn.
 func (t *turn) renderResult(payload func(w *xmlWriter)) {
 	w := xmlWriter{b: make([]byte, 0, 128)}
-	d := w.stanza("iq")
-	w.address("from", t.r.addressedAs(t.in))
-	w.attr("id", t.in.id)
-	w.attr("type", "result")
+	d := t.openResult(&w)
 	payload(&w)
 	w.end()
 	d.b = w.b
 	t.toSender(d, viewNone, nil)
 }
 
-// emptyResult is the answer that says only that something is done.
-func emptyResult(*xmlWriter) {}
+// renderDone answers it by saying only that it is done. Nobody else writes here, so
+// that the writer needs no memory of its own.
+func (t *turn) renderDone() {
+	w := xmlWriter{b: make([]byte, 0, 96)}
+	d := t.openResult(&w)
+	w.end()
+	d.b = w.b
+	t.toSender(d, viewNone, nil)
+}
+
+func (t *turn) openResult(w *xmlWriter) *rendered {
+	d := w.stanza("iq")
+	w.address("from", t.r.addressedAs(t.in))
+	w.attr("id", t.in.id)
+	w.attr("type", "result")
+	return d
+}
 
 // renderError answers the stanza of this turn with a refusal, unless the stanza
 // is one that must not be answered or has nobody to answer.
