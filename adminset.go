@@ -269,8 +269,8 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 	if new < Owner && r.vouchedOwner(target) {
 		return refuse(NotAllowed, "9.1", "the service has made him an owner")
 	}
-	if old != new && r.cfg.MayAffiliate != nil {
-		return r.cfg.MayAffiliate(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})
+	if old != new {
+		return r.hostOnAffiliation(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func TestMayAffiliate(t *testing.T) {
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='auth'`)
 	assert.Equal(t, before, s.room.Snapshot(muc.Live))
 	require.Len(t, asked, 2)
-	assert.Equal(t, muc.AffiliationRequest{Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
+	assert.Equal(t, muc.AffiliationRequest{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
 
 	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "he may go himself")
 	_, err := s.room.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin, As: muc.MustParseJID(ownerJID)})

@@ -49,15 +49,6 @@ type ArchivePage struct {
 	Count, Index int
 }
 
-// ArchiveRequest is what Config.MayReadArchive judges. Nick and Role are empty for
-// somebody who is not inside.
-type ArchiveRequest struct {
-	JID         JID // full, or bare for another server
-	Nick        string
-	Role        Role
-	Affiliation Affiliation
-}
-
 // archiveFields are what a query may filter by (XEP-0313 §4.1).
 var archiveFields = []formField{
 	{name: "with", typ: "jid-single"},
@@ -130,13 +121,10 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 		return e
 	}
 	_, inside := s.session(a.jid)
-	switch {
-	case !mayEnter(a.aff, s.conf), s.conf.Password != "" && a.aff < Member && !inside:
+	if !mayEnter(a.aff, s.conf) || s.conf.Password != "" && a.aff < Member && !inside {
 		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
-	case r.cfg.MayReadArchive != nil:
-		return r.cfg.MayReadArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 	}
-	return nil
+	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 }
 
 // readArchiveQuery reads a <query/> or <metadata/>.

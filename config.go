@@ -98,7 +98,8 @@ type Config struct {
 	// IsOwner tells who owns this room without being on its lists: an administrator
 	// of the service. He counts as owner from when he enters until he leaves, as the
 	// event [*Joined] says, and in whatever he asks from outside; nobody in the room
-	// can take that from him. Nil means nobody.
+	// can take that from him. He is one in all rooms, and it is asked all the time, so
+	// it is not told which room asks. Nil means nobody.
 	IsOwner func(JID) bool
 	// SelfKick lets moderators kick themselves, as people do on IRC, instead of
 	// refusing it with conflict (XEP-0045 §8.2).
@@ -109,12 +110,13 @@ type Config struct {
 
 	// The policies of the host follow. Each judges what all rules of the room admit,
 	// and refuses it with the error that it returns; one that is nil refuses nothing.
-	// None is asked about what the host does itself, by [Room.Do].
+	// Each is told which room asks. None is asked about what the host does itself, by
+	// [Room.Do].
 
 	// MayAffiliate judges a change of affiliation.
 	MayAffiliate func(AffiliationRequest) *StanzaError
 	// MayCreate judges who brings the room to life.
-	MayCreate func(creator JID) *StanzaError
+	MayCreate func(CreateRequest) *StanzaError
 	// MayConfigure judges a configuration. XEP-0045 §10.1.3 wants not-acceptable for
 	// a matter of policy.
 	MayConfigure func(ConfigRequest) *StanzaError
@@ -141,58 +143,11 @@ type Config struct {
 	key *macKey // of the Secret
 }
 
-// ConfigRequest is what Config.MayConfigure judges. JID is the owner's.
-type ConfigRequest struct {
-	JID      JID
-	Old, New RoomConfig
-}
-
-// DiscoRequest is what Config.MayDiscover judges.
-type DiscoRequest struct {
-	JID         JID // full, or bare for another server
-	Affiliation Affiliation
-	Room        RoomConfig
-}
-
 // InfoField is a field that the host adds to what a room tells about itself, as
 // muc#roominfo_contactjid or muc#roominfo_logs (§16.5.4).
 type InfoField struct {
 	Var, Label string
 	Values     []string
-}
-
-// AffiliationRequest is what Config.MayAffiliate judges.
-type AffiliationRequest struct {
-	Actor    JID // who asks: full, if he asks by a stanza
-	JID      JID // whose affiliation: a bare JID, or a domain
-	Old, New Affiliation
-}
-
-// JoinRequest is what Config.MayJoin judges.
-type JoinRequest struct {
-	JID         JID // full
-	Nick        string
-	Affiliation Affiliation
-}
-
-// InviteRequest is what Config.MayInvite judges. Nick is empty for somebody who is
-// not inside.
-type InviteRequest struct {
-	JID         JID // full
-	Nick        string
-	Role        Role
-	Affiliation Affiliation
-	Invitee     JID
-	Reason      string
-}
-
-// SpeakRequest is what Config.MaySpeak judges. Payload is the message's child
-// elements as canonical XML.
-type SpeakRequest struct {
-	JID     JID // full
-	Nick    string
-	Role    Role
-	Payload string
 }
 
 // Lockdown is a policy for people with a reserved nick.
@@ -324,11 +279,4 @@ func (c Config) complete() (Config, error) {
 	var err error
 	c.Rates, err = c.Rates.complete()
 	return c, err
-}
-
-func (c *Config) mayCreate(creator JID) *StanzaError {
-	if c.MayCreate == nil {
-		return nil
-	}
-	return c.MayCreate(creator)
 }

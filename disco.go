@@ -28,10 +28,10 @@ func (t *turn) discoInfo() *StanzaError {
 // mayDiscover asks the host whether somebody outside may look at the room.
 func (t *turn) mayDiscover() *StanzaError {
 	r := t.r
-	if _, inside := r.st.session(t.in.from); inside || r.cfg.MayDiscover == nil {
+	if _, inside := r.st.session(t.in.from); inside {
 		return nil
 	}
-	return r.cfg.MayDiscover(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Room: *r.st.conf})
+	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Config: *r.st.conf})
 }
 
 // featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).

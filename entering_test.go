@@ -32,7 +32,7 @@ func TestMayJoin(t *testing.T) {
 	require.NotNil(t, fx.Refused)
 	assert.Empty(t, fx.Events)
 	assert.Equal(t, string(before), string(h.room.Snapshot(muc.Live)))
-	assert.Equal(t, []muc.JoinRequest{{JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
+	assert.Equal(t, []muc.JoinRequest{{Room: h.cfg.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint ")
 
@@ -46,8 +46,8 @@ func TestMayJoin(t *testing.T) {
 // rows: C31, L13
 func TestRoomCreationLimits(t *testing.T) {
 	made := map[muc.JID]int{muc.MustParseJID("hag66@shakespeare.lit"): 3}
-	h := unborn(t, muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
-		if made[creator] >= 3 {
+	h := unborn(t, muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+		if made[q.Creator.Bare()] >= 3 {
 			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "three rooms are enough"}
 		}
 		return nil

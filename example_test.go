@@ -281,8 +281,8 @@ func ExampleConfig() {
 	config := muc.Config{
 		Room:   muc.MustParseJID("cellar@chat.example"),
 		Secret: secret,
-		MayCreate: func(creator muc.JID) *muc.StanzaError {
-			if creator.Domain() != "example.org" {
+		MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+			if q.Creator.Domain() != "example.org" {
 				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "rooms are for our own people", Section: "house rule 1"}
 			}
 			return nil

@@ -147,15 +147,6 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	return nil
 }
 
-// hostOnInvite is what the host says to an invitation.
-func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
-	if r.cfg.MayInvite == nil || a.host {
-		return nil
-	}
-	return r.cfg.MayInvite(InviteRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
-		Invitee: inv.To, Reason: inv.Reason})
-}
-
 // welcome invites those who were just made members of a members-only room and
 // had no affiliation before (§9.5). It is a courtesy: where no more invitations
 // can be remembered, they are sent all the same.

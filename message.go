@@ -29,10 +29,8 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 	if refused := t.spend(RateMessages); refused != nil {
 		return refused
 	}
-	if r.cfg.MaySpeak != nil {
-		if e := r.cfg.MaySpeak(SpeakRequest{JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
-			return e
-		}
+	if e := r.hostOnSpeech(SpeakRequest{JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
+		return e
 	}
 	if subject {
 		t.changeSubject(m)

@@ -129,8 +129,8 @@ func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *Stanza
 // and what follows from both.
 func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
-	if r.cfg.MayConfigure != nil && !set.actor.host {
-		if e := r.cfg.MayConfigure(ConfigRequest{JID: set.actor.jid, Old: *s.conf, New: *conf}); e != nil {
+	if !set.actor.host {
+		if e := r.hostOnConfig(ConfigRequest{JID: set.actor.jid, Old: *s.conf, New: *conf}); e != nil {
 			return e
 		}
 	}
@@ -215,7 +215,7 @@ func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 func (t *turn) createByForm() *StanzaError {
 	r, in := t.r, t.in
 	creator := in.from.Bare()
-	if e := r.cfg.mayCreate(creator); e != nil {
+	if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
 		return e
 	}
 	if in.typ == "get" {
@@ -233,10 +233,8 @@ func (t *turn) createByForm() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if r.cfg.MayConfigure != nil {
-		if e := r.cfg.MayConfigure(ConfigRequest{JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
-			return e
-		}
+	if e := r.hostOnConfig(ConfigRequest{JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
+		return e
 	}
 	t.proposeBirth(creator, conf, false)
 	return nil

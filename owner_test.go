@@ -44,7 +44,7 @@ func TestMayConfigure(t *testing.T) {
 //
 // rows: C31, K4
 func TestMayCreate(t *testing.T) {
-	h := unborn(t, muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
+	h := unborn(t, muc.Config{MayCreate: func(muc.CreateRequest) *muc.StanzaError {
 		return &muc.StanzaError{Condition: muc.NotAllowed, Text: "no room may bear this name"}
 	}})
 
@@ -109,7 +109,7 @@ func TestDiscoPolicy(t *testing.T) {
 	h := open(t, muc.Config{
 		Info: []muc.InfoField{{Var: "muc#roominfo_contactjid", Label: "Contact", Values: []string{"help@shakespeare.lit"}}},
 		MayDiscover: func(q muc.DiscoRequest) *muc.StanzaError {
-			if q.Room.Hidden && q.Affiliation < muc.Member {
+			if q.Config.Hidden && q.Affiliation < muc.Member {
 				return &muc.StanzaError{Condition: muc.ItemNotFound}
 			}
 			return nil

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,51 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// roomless are the functions of a Config that are not told which room calls them: what
+// they say is the same in all rooms.
+var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ", "IsOwner"}
+
+// Whatever else the host decides, it is told which room asks: many rooms share a
+// template.
+func TestHooksAreToldTheRoom(t *testing.T) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[muc.Config]()) {
+		if f.Type.Kind() != reflect.Func || slices.Contains(roomless, f.Name) {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			require.Equal(t, 1, f.Type.NumIn())
+			room, there := f.Type.In(0).FieldByName("Room")
+			require.True(t, there && room.Type == reflect.TypeFor[muc.JID](), "%s is not told which room asks", f.Type.In(0))
+			var told []any
+			cfg := muc.Config{Instant: true, Archive: true}
+			reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func(args []reflect.Value) []reflect.Value {
+				told = append(told, args[0].FieldByName("Room").Interface())
+				return []reflect.Value{reflect.Zero(f.Type.Out(0))}
+			}))
+			stanza, h := asksHook(f.Name), unborn(t, cfg)
+			if !trials[f.Name].unborn {
+				h = coven(t, cfg)
+			}
+			h.send(stanza)
+			require.NotEmpty(t, told)
+			for _, room := range told {
+				assert.Equal(t, h.cfg.Room, room)
+			}
+		})
+	}
+}
+
+// asksHook is a stanza that a function of the Config is asked about.
+func asksHook(name string) string {
+	switch name {
+	case "AsksJoin":
+		name = "MayJoin"
+	case "InviteBody":
+		name = "MayInvite"
+	}
+	return trials[name].asks
+}
+
 // A refusal that no stanza could hold is made into one that it can.
 func TestPoliciesGoneWrong(t *testing.T) {
 	for verdict, want := range map[*muc.StanzaError]string{
@@ -112,8 +158,8 @@ func TestPoliciesGoneWrong(t *testing.T) {
 // rows: L13
 func TestRoomsPerPerson(t *testing.T) {
 	rooms := map[muc.JID]int{}
-	cfg := muc.Config{MayCreate: func(creator muc.JID) *muc.StanzaError {
-		if rooms[creator] >= 1 {
+	cfg := muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+		if rooms[q.Creator.Bare()] >= 1 {
 			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "one room is enough"}
 		}
 		return nil

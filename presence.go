@@ -48,7 +48,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 	aff := r.standing(bare)
 	conf := s.conf
 	if birth {
-		if e := r.cfg.mayCreate(bare); e != nil {
+		if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
 			return e
 		}
 		c := r.birthConfig(x)
@@ -70,12 +70,10 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		}
 	}
 	q := JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}
-	if r.cfg.MayJoin != nil {
-		if e := r.cfg.MayJoin(q); e != nil {
-			return e
-		}
+	if e := r.hostOnJoin(q); e != nil {
+		return e
 	}
-	if !birth && !t.hostAgrees && r.cfg.AsksJoin != nil && r.cfg.AsksJoin(q) {
+	if !birth && !t.hostAgrees && r.hostDecides(q) {
 		return t.askJoin(q)
 	}
 	t.withdrawJoins(in.from)

@@ -17,16 +17,6 @@ const (
 	RegistrationNone
 )
 
-// RegisterRequest is what Config.MayRegister judges.
-type RegisterRequest struct {
-	JID         JID // bare
-	Affiliation Affiliation
-	// Nick is the nick wanted, empty for somebody who only asks for the form.
-	Nick string
-	// Answers are the fields of Config.RegistrationFields that were filled in.
-	Answers []FieldValue
-}
-
 // application is a registration form that was filled in.
 type application struct {
 	nick    NickResult
@@ -51,7 +41,7 @@ func (t *turn) registerGet() *StanzaError {
 		}
 		return nil
 	}
-	if e := t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: aff}); e != nil {
+	if e := t.r.hostOnRegistration(RegisterRequest{JID: bare, Affiliation: aff}); e != nil {
 		return e
 	}
 	fields := t.r.registrationForm()
@@ -81,13 +71,6 @@ func (t *turn) registrant() (Affiliation, *StanzaError) {
 		return aff, refuse(RegistrationRequired, "7.10", "only members register with this room")
 	}
 	return aff, nil
-}
-
-func (r *Room) mayRegister(req RegisterRequest) *StanzaError {
-	if r.cfg.MayRegister == nil {
-		return nil
-	}
-	return r.cfg.MayRegister(req)
 }
 
 // registerSet decides on a registration or its end.
@@ -127,7 +110,7 @@ func (t *turn) admissible(bare JID, app *application) *StanzaError {
 	if _, refused := t.freeNick(bare, app.nick); refused != nil {
 		return refuse(Conflict, "7.10", "the nick is taken")
 	}
-	return t.r.mayRegister(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
+	return t.r.hostOnRegistration(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
 }
 
 // register proposes a registration, by somebody himself or by an admin who

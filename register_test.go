@@ -58,9 +58,9 @@ func TestMayRegister(t *testing.T) {
 		{Var: "x-house", Values: []string{"Capulet"}},
 	}
 	assert.Equal(t, []muc.RegisterRequest{
-		{JID: hag, Affiliation: muc.None},
-		{JID: hag, Affiliation: muc.None, Nick: "Macbeth", Answers: []muc.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
-		{JID: hag, Affiliation: muc.None, Nick: "thirdwitch", Answers: answers},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None, Nick: "Macbeth", Answers: []muc.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None, Nick: "thirdwitch", Answers: answers},
 	}, seen)
 	require.Len(t, fx.Events, 2)
 	assert.Equal(t, &muc.AffiliationChanged{JID: hag, Old: muc.None, New: muc.Member}, fx.Events[0].Body)

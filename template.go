@@ -6,8 +6,7 @@ import "fmt"
 // once. A room of a template shares it and holds nothing of it itself. A template
 // never changes; rooms may be made of it by several goroutines at once.
 //
-// The functions of the Config are shared as well, and are not told which room
-// calls them. Rooms under different policies have different templates.
+// The functions of the Config are shared as well. Policies are told which room asks.
 type Template struct{ cfg Config }
 
 // NewTemplate checks a configuration without an address, which each room is given

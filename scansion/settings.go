@@ -85,8 +85,8 @@ var builtinSettings = map[string]Setting{
 	},
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
-		cfg.MayCreate = func(creator muc.JID) *muc.StanzaError {
-			if creator.Bare() == only {
+		cfg.MayCreate = func(q muc.CreateRequest) *muc.StanzaError {
+			if q.Creator.Bare() == only {
 				return nil
 			}
 			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "others create rooms here"}

@@ -49,11 +49,9 @@ type Config struct {
 	Ask func(ctx context.Context, room muc.JID, ask muc.Ask)
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
-	// already. XEP-0045 wants not-allowed. Nil admits all.
+	// already. XEP-0045 wants not-allowed. Nil admits all. Who may create a room is for
+	// Room.MayCreate to say, which is asked after it.
 	RoomName func(local string) *muc.StanzaError
-	// MayCreate judges who may create which room. Room.MayCreate is asked as well,
-	// but not told which room it is about. Nil refuses nothing.
-	MayCreate func(Creation) *muc.StanzaError
 	// Admin tells who administers the service: who may speak to all rooms
 	// (XEP-0133 §4.23). Nil means nobody. Who shall own all rooms is for
 	// Room.IsOwner to say.
@@ -72,12 +70,6 @@ type Config struct {
 	Log *slog.Logger
 	// Observer counts; nil functions in it are not called.
 	Observer Observer
-}
-
-// Creation is what Config.MayCreate judges.
-type Creation struct {
-	Room    muc.JID
-	Creator muc.JID // full
 }
 
 // Software is what a service says of itself (XEP-0092).
@@ -162,6 +154,7 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: no Deliver", ErrConfig)
 	}
 	c.Domain, c.Room.NormalizeDomain = domain, normalize
+	c.Room.MayCreate = c.mayCreate()
 	if c.Name == "" {
 		c.Name = defaultName
 	}
@@ -176,6 +169,20 @@ func (c Config) complete() (Config, error) {
 	}
 	c.Limits = c.Limits.withDefaults()
 	return c, nil
+}
+
+// mayCreate judges the name of a new room first, then who creates it.
+func (c Config) mayCreate() func(muc.CreateRequest) *muc.StanzaError {
+	name, who := c.RoomName, c.Room.MayCreate
+	if name == nil {
+		return who
+	}
+	return func(q muc.CreateRequest) *muc.StanzaError {
+		if e := name(q.Room.Local()); e != nil || who == nil {
+			return e
+		}
+		return who(q)
+	}
 }
 
 // withDefaults fills in the limits that are not set.

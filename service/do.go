@@ -9,8 +9,8 @@ import (
 
 // Do has a room carry out a command, as [muc.Room.Do] does, and returns when what
 // came of it is stored and delivered; the effects are for the caller to read. The
-// room is loaded, or, by [muc.Create], made. Neither Config.RoomName nor
-// MayCreate are asked about what the host does itself.
+// room is loaded, or, by [muc.Create], made. Config.RoomName is not asked about what the
+// host does itself.
 //
 // Errors are those of [muc.Room.Do], [ErrClosed], a [*muc.StanzaError] with
 // resource-constraint if there is no place for another room in memory, or that of

@@ -329,7 +329,7 @@ func TestRoomNames(t *testing.T) {
 func TestRefusalsOfHooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
-			h.config.MayCreate = func(c service.Creation) *muc.StanzaError {
+			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
 				if c.Room == at("old") {
 					return &muc.StanzaError{Condition: muc.Gone, URI: "xmpp:new@chat.example"}
 				}
@@ -350,9 +350,9 @@ func TestRefusalsOfHooks(t *testing.T) {
 
 func TestCreationPolicy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var asked []service.Creation
+		var asked []muc.CreateRequest
 		h := newHost(t, func(h *host) {
-			h.config.MayCreate = func(c service.Creation) *muc.StanzaError {
+			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
 				asked = append(asked, c)
 				if c.Creator.Local() != c.Room.Local() {
 					return &muc.StanzaError{Condition: muc.NotAllowed, Text: "a room of one's own"}
@@ -365,7 +365,7 @@ func TestCreationPolicy(t *testing.T) {
 		h.join(romeo, "romeo", "Romeo")
 		assert.Equal(t, "110 201", statuses(h.got(romeo)[0]))
 		h.join(juliet, "romeo", "Juliet")
-		assert.Equal(t, []service.Creation{
+		assert.Equal(t, []muc.CreateRequest{
 			{Room: at("cellar"), Creator: muc.MustParseJID(romeo)},
 			{Room: at("romeo"), Creator: muc.MustParseJID(romeo)},
 		}, asked, "who enters a room that is there creates nothing")

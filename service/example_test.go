@@ -81,20 +81,19 @@ func ExampleService_Do() {
 func ExampleConfig() {
 	config := service.Config{
 		Domain: "chat.example",
-		Room:   muc.Config{Secret: secret},
-		Store:  new(service.Memory),
+		Room: muc.Config{Secret: secret, MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+			if q.Creator.Domain() != "example.org" {
+				return &muc.StanzaError{Condition: muc.NotAllowed, Text: q.Room.Local() + " is for our own people to create"}
+			}
+			return nil
+		}},
+		Store: new(service.Memory),
 		Deliver: func(_ context.Context, s service.Stanza) {
 			fmt.Println("to", s.To()[0], s.Stanza().FindElement("error/text").Text())
 		},
 		RoomName: func(local string) *muc.StanzaError {
 			if len(local) < 3 {
 				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "a name has three letters at least"}
-			}
-			return nil
-		},
-		MayCreate: func(c service.Creation) *muc.StanzaError {
-			if c.Creator.Domain() != "example.org" {
-				return &muc.StanzaError{Condition: muc.NotAllowed, Text: c.Room.Local() + " is for our own people to create"}
 			}
 			return nil
 		},

@@ -91,34 +91,6 @@ func occupantIn(room muc.JID, nick string) muc.JID {
 	return room
 }
 
-// mayCreate judges a stanza that would bring a room to life (XEP-0045 §10.1): its
-// name first, then who asks. The room judges all else.
-func (s *Service) mayCreate(live *muc.Room, in *incoming) *muc.StanzaError {
-	if live.State() != muc.Unborn || !s.creates(in) {
-		return nil
-	}
-	var e *muc.StanzaError
-	if s.cfg.RoomName != nil {
-		e = s.cfg.RoomName(in.to.Local())
-	}
-	if e == nil && s.cfg.MayCreate != nil {
-		e = s.cfg.MayCreate(Creation{Room: in.to.Bare(), Creator: in.from})
-	}
-	return e
-}
-
-// creates reports whether a room that is not there would be made of a stanza.
-func (s *Service) creates(in *incoming) bool {
-	switch in.el.Tag {
-	case "presence":
-		return in.typ == "" && !in.to.IsBare()
-	case "iq":
-		ns, _ := in.payload()
-		return s.cfg.Room.CreateByForm && !in.isAnswer() && ns == nsOwner
-	}
-	return false
-}
-
 // payload is the first child of a request, and its namespace.
 func (in *incoming) payload() (ns string, child *etree.Element) {
 	kids := in.el.ChildElements()

@@ -54,7 +54,8 @@ func (in *incoming) reply(tag, typ string) *reply {
 // result answers a request, with nothing in it as yet.
 func (in *incoming) result() *reply { return in.reply("iq", "result") }
 
-// refusal answers a stanza with an error.
+// refusal answers a stanza with an error of the service's own. Those of hooks may hold
+// more, and are written by rooms.
 func (in *incoming) refusal(e *muc.StanzaError) *reply {
 	r := in.reply(in.el.Tag, "error")
 	if in.el.Tag == "presence" {
@@ -62,19 +63,13 @@ func (in *incoming) refusal(e *muc.StanzaError) *reply {
 		child(r.el, nsMUC, "x")
 	}
 	el := r.el.CreateElement("error")
-	condition, typ := e.Condition, e.Type
-	if condition == "" { // a hook left it out
-		condition = muc.UndefinedCondition
-	}
+	typ := e.Type
 	if typ == "" {
-		typ = condition.Type()
+		typ = e.Condition.Type()
 	}
 	el.CreateAttr("type", string(typ))
 	el.CreateAttr("by", in.to.Bare().String())
-	named := child(el, nsStanzas, string(condition))
-	if condition == muc.Gone && e.URI != "" {
-		named.SetText(e.URI)
-	}
+	child(el, nsStanzas, string(e.Condition))
 	if e.Text != "" {
 		child(el, nsStanzas, "text").SetText(e.Text)
 	}

@@ -18,8 +18,6 @@ type outcome struct {
 	call
 	fx  muc.Effects
 	err error
-	// reply is what the service answers in place of the room.
-	reply Stanza
 }
 
 // work is a worker: it serves one room after the other, as long as there is one
@@ -108,10 +106,6 @@ func (s *Service) step(r *room, o *outcome) {
 	now := time.Now()
 	switch {
 	case o.stanza != nil:
-		if e := s.mayCreate(r.live, o.stanza); e != nil {
-			o.fx.Refused, o.reply = e, o.stanza.refusal(e)
-			return
-		}
 		o.fx, o.err = r.live.Handle(now, o.stanza.el)
 	case o.run != nil:
 		o.fx, o.err = o.run(now, r.live)
@@ -159,9 +153,6 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 
 // deliver lets out what a call brought, now that it is stored.
 func (s *Service) deliver(r *room, o *outcome) {
-	if o.reply != nil {
-		s.send(o.reply)
-	}
 	for _, out := range o.fx.Outbound {
 		s.send(out)
 	}

@@ -67,13 +67,13 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 			Archive:      s.archive > 0,
 			Registration: s.registration,
 			IsOwner:      s.isAdmin,
+			MayCreate:    s.mayCreate,
 			TellAbsent:   true,
 			ShowActivity: true,
 		},
 		Store:        store,
 		Deliver:      c.deliver,
 		Ask:          c.archive.ask,
-		MayCreate:    s.mayCreate,
 		Admin:        s.isAdmin,
 		IdleAfter:    s.idle,
 		CompactAfter: s.compact,
@@ -85,8 +85,8 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 func (s *settings) isAdmin(who muc.JID) bool { return s.admins[who.Bare()] }
 
 // mayCreate refuses whoever may not create rooms (XEP-0045 §10.1.1).
-func (s *settings) mayCreate(of service.Creation) *muc.StanzaError {
-	if s.create.anyone || s.isAdmin(of.Creator) || s.create.domains[of.Creator.Domain()] {
+func (s *settings) mayCreate(q muc.CreateRequest) *muc.StanzaError {
+	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
 		return nil
 	}
 	return &muc.StanzaError{Condition: muc.NotAllowed, Text: "you may not create rooms here", Section: "XEP-0045 §10.1.1"}

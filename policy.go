@@ -1,0 +1,162 @@
+package muc
+
+// The host's policies: what they are told, and the only places where they are asked.
+// Many rooms share one Config, so each is told here which room asks.
+
+// AffiliationRequest is what Config.MayAffiliate judges.
+type AffiliationRequest struct {
+	Room     JID
+	Actor    JID // who asks: full, if he asks by a stanza
+	JID      JID // whose affiliation: a bare JID, or a domain
+	Old, New Affiliation
+}
+
+func (r *Room) hostOnAffiliation(q AffiliationRequest) *StanzaError {
+	if r.cfg.MayAffiliate == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayAffiliate(q)
+}
+
+// CreateRequest is what Config.MayCreate judges.
+type CreateRequest struct {
+	Room    JID
+	Creator JID // full, or bare for another server
+}
+
+func (r *Room) hostOnCreation(q CreateRequest) *StanzaError {
+	if r.cfg.MayCreate == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayCreate(q)
+}
+
+// ConfigRequest is what Config.MayConfigure judges. JID is the owner's.
+type ConfigRequest struct {
+	Room     JID
+	JID      JID
+	Old, New RoomConfig
+}
+
+func (r *Room) hostOnConfig(q ConfigRequest) *StanzaError {
+	if r.cfg.MayConfigure == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayConfigure(q)
+}
+
+// DiscoRequest is what Config.MayDiscover judges.
+type DiscoRequest struct {
+	Room        JID
+	JID         JID // full, or bare for another server
+	Affiliation Affiliation
+	Config      RoomConfig
+}
+
+func (r *Room) hostOnDisco(q DiscoRequest) *StanzaError {
+	if r.cfg.MayDiscover == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayDiscover(q)
+}
+
+// JoinRequest is what Config.MayJoin and Config.AsksJoin judge.
+type JoinRequest struct {
+	Room        JID
+	JID         JID // full
+	Nick        string
+	Affiliation Affiliation
+}
+
+func (r *Room) hostOnJoin(q JoinRequest) *StanzaError {
+	if r.cfg.MayJoin == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayJoin(q)
+}
+
+// hostDecides reports whether a join waits for the host's own decision.
+func (r *Room) hostDecides(q JoinRequest) bool {
+	q.Room = r.jid
+	return r.cfg.AsksJoin != nil && r.cfg.AsksJoin(q)
+}
+
+// ArchiveRequest is what Config.MayReadArchive judges. Nick and Role are empty for
+// somebody who is not inside.
+type ArchiveRequest struct {
+	Room        JID
+	JID         JID // full, or bare for another server
+	Nick        string
+	Role        Role
+	Affiliation Affiliation
+}
+
+func (r *Room) hostOnArchive(q ArchiveRequest) *StanzaError {
+	if r.cfg.MayReadArchive == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayReadArchive(q)
+}
+
+// InviteRequest is what Config.MayInvite judges. Nick is empty for somebody who is
+// not inside.
+type InviteRequest struct {
+	Room        JID
+	JID         JID // full
+	Nick        string
+	Role        Role
+	Affiliation Affiliation
+	Invitee     JID
+	Reason      string
+}
+
+func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
+	if r.cfg.MayInvite == nil || a.host {
+		return nil
+	}
+	return r.cfg.MayInvite(InviteRequest{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
+		Invitee: inv.To, Reason: inv.Reason})
+}
+
+// RegisterRequest is what Config.MayRegister judges.
+type RegisterRequest struct {
+	Room        JID
+	JID         JID // bare
+	Affiliation Affiliation
+	// Nick is the nick wanted, empty for somebody who only asks for the form.
+	Nick string
+	// Answers are the fields of Config.RegistrationFields that were filled in.
+	Answers []FieldValue
+}
+
+func (r *Room) hostOnRegistration(q RegisterRequest) *StanzaError {
+	if r.cfg.MayRegister == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MayRegister(q)
+}
+
+// SpeakRequest is what Config.MaySpeak judges. Payload is the message's child
+// elements as canonical XML.
+type SpeakRequest struct {
+	Room    JID
+	JID     JID // full
+	Nick    string
+	Role    Role
+	Payload string
+}
+
+func (r *Room) hostOnSpeech(q SpeakRequest) *StanzaError {
+	if r.cfg.MaySpeak == nil {
+		return nil
+	}
+	q.Room = r.jid
+	return r.cfg.MaySpeak(q)
+}
