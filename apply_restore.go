@@ -9,7 +9,7 @@ import (
 // written is an ErrCorrupt.
 func (r *Room) load(b []byte) error {
 	var shot snapshot
-	c := codec{mode: readsJSON, buf: b, js: new(jsonReader)}
+	c := codec{mode: readsJSON, buf: b}
 	if c.readObject(shot.fields); !c.ends() {
 		return fmt.Errorf("%w: snapshot: no snapshot", ErrCorrupt)
 	}

@@ -26,7 +26,8 @@ func (e Event) AppendBinary(dst []byte) ([]byte, error) {
 	dst = binary.AppendUvarint(dst, e.Sub)
 	dst = binary.AppendVarint(dst, e.Time.UnixMilli())
 	c := codec{buf: dst}
-	if c.sized(e.Body.fields); c.bad {
+	fieldsOf(e.Body, &c)
+	if c.size(len(dst)); c.bad {
 		return dst, fmt.Errorf("%w: %s", ErrCorrupt, t.name)
 	}
 	return c.buf, nil
@@ -49,15 +50,18 @@ func (e *Event) UnmarshalBinary(b []byte) error {
 	var ev Event
 	ev.Seq, ev.Sub, ev.Time = c.uvarint(), c.uvarint(), c.moment()
 	data := c.bytes()
-	if c.bad || len(c.buf) > 0 {
+	if c.bad || c.pos < len(b) {
 		return fmt.Errorf("%w: no event", ErrCorrupt)
 	}
-	at, found := typesByNumber[number]
-	if !found || version != uint64(bodyTypes[at].version) {
+	at := typeOfNumber(number)
+	if at < 0 || version != uint64(bodyTypes[at].version) {
 		return &UnknownEventError{Type: fmt.Sprintf("number %d", number), Version: int(min(version, math.MaxInt32))}
 	}
 	ev.Body = newBodies[at]()
-	if c.within(data, ev.Body.fields); c.bad {
+	c.buf, c.pos = data, 0
+	c.next()
+	fieldsOf(ev.Body, &c)
+	if c.skipRest(); c.bad {
 		return fmt.Errorf("%w: %s", ErrCorrupt, ev.Type())
 	}
 	*e = ev
@@ -69,9 +73,9 @@ func (e *Event) UnmarshalBinary(b []byte) error {
 
 // binaryReader is where a reader is.
 type binaryReader struct {
-	// key is that of the field which buf goes on with, 0 at the end.
+	// key is that of the field whose value comes next, 0 at the end.
 	key uint64
-	// text is buf and what was before it, if strings are to be parts of it.
+	// text is the end of buf, if strings are to be parts of it.
 	text string
 }
 
@@ -90,17 +94,16 @@ var (
 func (c *codec) key(field, kind uint64) { c.buf = binary.AppendUvarint(c.buf, field<<1|kind) }
 
 func (c *codec) uvarint() uint64 {
-	if len(c.buf) > 0 && c.buf[0] < 0x80 {
-		v := c.buf[0]
-		c.buf = c.buf[1:]
-		return uint64(v)
+	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 {
+		c.pos++
+		return uint64(c.buf[c.pos-1])
 	}
-	v, n := binary.Uvarint(c.buf)
+	v, n := binary.Uvarint(c.buf[c.pos:])
 	if n <= 0 {
 		c.fail()
 		return 0
 	}
-	c.buf = c.buf[n:]
+	c.pos += n
 	return v
 }
 
@@ -117,13 +120,13 @@ func (c *codec) moment() time.Time {
 // bytes takes a length and as many bytes.
 func (c *codec) bytes() []byte {
 	n := c.uvarint()
-	if n > uint64(len(c.buf)) {
+	start := c.pos
+	if n > uint64(len(c.buf)-start) {
 		c.fail()
 		return nil
 	}
-	b := c.buf[:n]
-	c.buf = c.buf[n:]
-	return b
+	c.pos += int(n)
+	return c.buf[start:c.pos]
 }
 
 func (c *codec) string() string {
@@ -131,13 +134,13 @@ func (c *codec) string() string {
 	if c.bin.text == "" {
 		return string(b)
 	}
-	end := len(c.bin.text) - len(c.buf)
+	end := len(c.bin.text) - (len(c.buf) - c.pos)
 	return c.bin.text[end-len(b) : end]
 }
 
 // next reads the key of the next field, which must be higher than the one before.
 func (c *codec) next() {
-	if len(c.buf) == 0 {
+	if c.pos == len(c.buf) {
 		c.bin.key = 0
 		return
 	}
@@ -147,18 +150,13 @@ func (c *codec) next() {
 	}
 }
 
-// skip passes over the value of the next field.
-func (c *codec) skip() {
-	if c.bin.key&1 == kindBytes {
-		c.bytes()
-	} else {
-		c.uvarint()
-	}
-	c.next()
-}
-
 // at moves to the field of a number, and reports whether it is there.
 func (c *codec) at(field, kind uint64) bool {
+	return c.bin.key == field<<1|kind || c.bin.key != 0 && c.bin.key>>1 <= field && c.find(field, kind)
+}
+
+// find passes over fields that were not asked for.
+func (c *codec) find(field, kind uint64) bool {
 	for c.bin.key != 0 && c.bin.key>>1 < field {
 		c.skip()
 	}
@@ -172,31 +170,48 @@ func (c *codec) at(field, kind uint64) bool {
 	return true
 }
 
-// within reads the fields inside of a value.
-func (c *codec) within(b []byte, fields func(c *codec)) {
-	rest, outer := c.buf, c.bin
-	c.buf, c.bin = b, binaryReader{}
+// skip passes over the value of the next field.
+func (c *codec) skip() {
+	if c.bin.key&1 == kindBytes {
+		c.bytes()
+	} else {
+		c.uvarint()
+	}
+	c.next()
+}
+
+// skipRest passes over what nobody asks for.
+func (c *codec) skipRest() {
+	for c.bin.key != 0 {
+		c.skip()
+	}
+}
+
+// readFields reads all fields that there are.
+func (c *codec) readFields(fields func(c *codec)) {
 	c.next()
 	fields(c)
-	for c.bin.key != 0 {
-		c.skip() // what was not asked for
-	}
-	c.buf, c.bin = rest, outer
+	c.skipRest()
 }
 
 // eachWithin reads the elements of a list.
-func (c *codec) eachWithin(b []byte, fields func(c *codec)) {
-	rest := c.buf
-	for c.buf = b; len(c.buf) > 0; {
-		c.within(c.bytes(), fields)
+func (c *codec) eachWithin(fields func(c *codec)) {
+	for c.pos < len(c.buf) {
+		one := c.within(c.bytes(), 0)
+		one.readFields(fields)
+		c.after(one)
 	}
-	c.buf = rest
 }
 
 // sized writes what a function writes, with the length before it.
 func (c *codec) sized(fields func(c *codec)) {
 	start := len(c.buf)
 	fields(c)
+	c.size(start)
+}
+
+// size puts the length before what was written from a place on.
+func (c *codec) size(start int) {
 	var length [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(length[:], uint64(len(c.buf)-start))
 	c.buf = slices.Insert(c.buf, start, length[:n]...)

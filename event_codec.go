@@ -12,12 +12,18 @@ import (
 // What is wrong with what is read is noted in bad, and reading goes on with nothing.
 // A text that cannot stand in XML is wrong, a payload that the door would not have
 // made, a value that is not among those that there are.
+//
+// Whoever reads or writes an event has its codec on the stack, which spares an
+// allocation for each. So it goes to no function that the compiler does not know; what
+// stands in values has a codec of its own, see within.
 type codec struct {
-	buf  []byte // what was written, or what is still to be read
-	mode codecMode
-	bad  bool
-	bin  binaryReader
-	js   *jsonReader // of a reader of JSON
+	buf   []byte // what was written, or what is read
+	pos   int    // where the reader is. Moving a slice on would cost a write barrier each time
+	mode  codecMode
+	bad   bool
+	bin   binaryReader
+	js    jsonReader
+	inner *codec // of what stands in values, made when there is something
 }
 
 type codecMode uint8
@@ -35,23 +41,41 @@ func (c *codec) reads() bool { return c.mode == readsBinary || c.mode == readsJS
 func (c *codec) fail() {
 	c.bad = true
 	if c.reads() {
-		c.buf, c.bin.key = nil, 0
-		if c.mode == readsJSON {
-			c.js.inside = false
-		}
+		c.pos, c.bin.key, c.js.inside = len(c.buf), 0, false
+	}
+}
+
+// within is a codec for what stands in a value. It is good until it is asked for again.
+func (c *codec) within(buf []byte, pos int) *codec {
+	if c.inner == nil {
+		c.inner = new(codec)
+	}
+	*c.inner = codec{mode: c.mode, buf: buf, pos: pos, js: jsonReader{depth: c.js.depth}, inner: c.inner.inner}
+	return c.inner
+}
+
+// after goes on behind a value.
+func (c *codec) after(inner *codec) {
+	switch c.mode {
+	case writesBinary, writesJSON:
+		c.buf = inner.buf
+	case readsJSON:
+		c.pos = inner.pos
+	}
+	if inner.bad {
+		c.fail()
 	}
 }
 
 // whole has all strings that follow share their memory, as one allocation: for
-// what is kept and forgotten together.
-func (c *codec) whole() {
-	switch c.mode {
-	case readsBinary:
-		c.bin.text = string(c.buf)
-	case readsJSON:
-		if c.js.depth == 1 && c.js.texts.Cap() == 0 { // not for a part of a snapshot
-			c.js.texts.Grow(len(c.buf))
-		}
+// what is kept and forgotten together. In JSON some of what follows is no text: syntax
+// is about how much.
+func (c *codec) whole(syntax int) {
+	switch {
+	case c.mode == readsBinary:
+		c.bin.text = string(c.buf[c.pos:])
+	case c.mode == readsJSON && c.js.shares && c.js.texts.Cap() == 0:
+		c.js.texts.Grow(max(len(c.buf)-c.pos-syntax, 1))
 	}
 }
 
@@ -150,14 +174,15 @@ func (c *codec) stamp(field uint64, name string, p *Stamp) {
 			c.buf = p.appendJSON(c.buf)
 		}
 	case readsJSON:
-		if c.hasValue(name) && p.UnmarshalJSON(c.value()) != nil {
-			c.fail()
+		if c.hasValue(name) {
+			c.readStamp(p)
 		}
 	}
 }
 
-// stringField is a string of any type. It reports whether one was read.
-func stringField[S ~string](c *codec, field uint64, name string, p *S) bool {
+// textField is a string of any type. It reports whether one was read, and whether it
+// is good without looking into it.
+func textField[S ~string](c *codec, field uint64, name string, p *S) (read, good bool) {
 	switch c.mode {
 	case writesBinary:
 		if *p != "" {
@@ -165,31 +190,34 @@ func stringField[S ~string](c *codec, field uint64, name string, p *S) bool {
 			c.buf = binary.AppendUvarint(c.buf, uint64(len(*p)))
 			c.buf = append(c.buf, *p...)
 		}
-		return false
 	case readsBinary:
-		if !c.at(field, kindBytes) {
-			return false
+		if c.at(field, kindBytes) {
+			*p = S(c.string())
+			c.next()
+			return true, false
 		}
-		*p = S(c.string())
-		c.next()
 	case writesJSON:
 		if c.member(name, *p == "") {
 			c.buf = appendQuoted(c.buf, string(*p))
 		}
-		return false
 	case readsJSON:
-		if !c.has(name) {
-			return false
-		}
-		text, plain := c.readText()
-		if *p = S(text); plain {
-			return true // no need to look again
+		if c.has(name) {
+			text, plain := c.readText()
+			*p = S(text)
+			return true, plain
 		}
 	}
-	if !validText(string(*p)) {
+	return false, false
+}
+
+// stringField is a string of any type that can stand in XML. It reports whether one
+// was read.
+func stringField[S ~string](c *codec, field uint64, name string, p *S) bool {
+	read, good := textField(c, field, name, p)
+	if read && !good && !validText(string(*p)) {
 		c.fail()
 	}
-	return true
+	return read
 }
 
 func (c *codec) str(field uint64, name string, p *string) { stringField(c, field, name, p) }
@@ -210,37 +238,31 @@ type named interface {
 // enum is one of a list of values. In binary it is the place in the list, which may
 // only ever grow at its end. The first is the zero value.
 func enum[E named](c *codec, field uint64, name string, p *E, values []E) {
-	if c.mode == readsJSON {
-		if c.has(name) {
-			text, _ := c.readText()
-			found := slices.IndexFunc(values, func(v E) bool { return v.String() == text })
-			if found < 0 {
-				c.fail()
-				return
-			}
-			*p = values[found]
+	v := uint64(0)
+	switch c.mode {
+	case readsBinary:
+		c.uint(field, name, &v)
+	case readsJSON:
+		if !c.has(name) {
+			return
 		}
-		return
-	}
-	v := uint64(slices.Index(values, *p))
-	if v >= uint64(len(values)) {
-		c.fail() // no room has such a value
-		return
-	}
-	if c.mode == writesJSON {
-		if c.member(name, v == 0) {
-			c.buf = appendQuoted(c.buf, (*p).String())
+		text := c.readName()
+		for v < uint64(len(values)) && values[v].String() != string(text) {
+			v++
 		}
-		return
+	default:
+		v = uint64(slices.Index(values, *p))
 	}
-	if c.uint(field, name, &v); !c.reads() {
-		return
+	switch {
+	case v >= uint64(len(values)):
+		c.fail() // there is no such value
+	case c.reads():
+		*p = values[v]
+	case c.mode == writesBinary:
+		c.uint(field, name, &v)
+	case c.member(name, v == 0):
+		c.buf = appendQuoted(c.buf, (*p).String())
 	}
-	if v >= uint64(len(values)) {
-		c.fail()
-		return
-	}
-	*p = values[v]
 }
 
 // roles is a set: in binary with a bit for each role, in JSON their names.
@@ -253,7 +275,7 @@ func (c *codec) roles(field uint64, name string, p *RoleSet) {
 		return
 	case readsJSON:
 		if c.has(name) {
-			if text, _ := c.readText(); p.UnmarshalText([]byte(text)) != nil {
+			if p.UnmarshalText(c.readName()) != nil {
 				c.fail()
 			}
 		}
@@ -279,32 +301,51 @@ func (c *codec) object(field uint64, name string, there bool, fields func(c *cod
 	switch c.mode {
 	case writesBinary:
 		c.key(field, kindBytes)
-		empty := len(c.buf) + 1
-		if c.sized(fields); !there && len(c.buf) == empty {
+		start := len(c.buf)
+		inner := c.within(c.buf, 0)
+		fields(inner)
+		if c.after(inner); there || len(c.buf) > start {
+			c.size(start)
+		} else {
 			c.buf = c.buf[:before]
 		}
 	case readsBinary:
 		if c.at(field, kindBytes) {
-			c.within(c.bytes(), fields)
+			inner := c.within(c.bytes(), 0)
+			inner.readFields(fields)
+			c.after(inner)
 			c.next()
 		}
 	case writesJSON:
 		c.member(name, false)
 		empty := len(c.buf) + len("{}")
-		if c.writeObject(fields); isOptional(name) && !there && len(c.buf) == empty {
+		inner := c.within(c.buf, 0)
+		inner.writeObject(fields)
+		if c.after(inner); isOptional(name) && !there && len(c.buf) == empty {
 			c.buf = c.buf[:before]
 		}
 	case readsJSON:
 		if c.has(name) {
-			c.readObject(fields)
+			c.readWithin(fields)
 		}
 	}
 }
 
 // optional is a nest that may not be there.
 func optional[T any](c *codec, field uint64, name string, p **T, fields func(p *T, c *codec)) {
-	if c.mode == readsBinary && c.at(field, kindBytes) || c.mode == readsJSON && *p == nil && c.comes(name) {
-		*p = new(T)
+	switch c.mode {
+	case readsBinary:
+		if c.at(field, kindBytes) {
+			*p = new(T)
+		}
+	case readsJSON:
+		if c.has(name) {
+			if *p == nil {
+				*p = new(T)
+			}
+			c.readWithin(func(c *codec) { fields(*p, c) })
+		}
+		return
 	}
 	if *p != nil {
 		c.object(field, name, true, func(c *codec) { fields(*p, c) })
@@ -339,21 +380,27 @@ func elements[T any](c *codec, field uint64, name string, p *[]T, element func(c
 	case writesBinary:
 		if *p != nil {
 			c.key(field, kindBytes)
-			c.sized(func(c *codec) {
-				for i := range *p {
-					c.sized(func(c *codec) { element(c, &(*p)[i]) })
-				}
-			})
+			start := len(c.buf)
+			inner := c.within(c.buf, 0)
+			for i := range *p {
+				inner.sized(func(c *codec) { element(c, &(*p)[i]) })
+			}
+			c.after(inner)
+			c.size(start)
 		}
 	case readsBinary:
 		if c.at(field, kindBytes) {
 			*p = []T{}
-			c.eachWithin(c.bytes(), func(c *codec) { element(c, added(p)) })
+			inner := c.within(c.bytes(), 0)
+			inner.eachWithin(func(c *codec) { element(c, added(p)) })
+			c.after(inner)
 			c.next()
 		}
 	case writesJSON:
 		if c.member(name, len(*p) == 0) {
-			c.writeList(*p == nil, len(*p), func(i int) { element(c, &(*p)[i]) })
+			inner := c.within(c.buf, 0)
+			inner.writeList(*p == nil, len(*p), func(i int) { element(inner, &(*p)[i]) })
+			c.after(inner)
 		}
 	case readsJSON:
 		if c.hasValue(name) {
@@ -361,7 +408,9 @@ func elements[T any](c *codec, field uint64, name string, p *[]T, element func(c
 				return
 			}
 			*p = []T{}
-			c.readList(func() { element(c, added(p)) })
+			inner := c.within(c.buf, c.pos)
+			inner.readList(func() { element(inner, added(p)) })
+			c.after(inner)
 		}
 	}
 }

@@ -215,7 +215,7 @@ func (b *Answered) fields(c *codec) {
 }
 
 func (b *Message) fields(c *codec) {
-	c.whole()
+	c.whole(len(`{"nick":"","key":"","occupant_id":"","jid":"","stanza_id":"","id":"","payload":""}`))
 	c.str(1, "nick?", &b.Nick)
 	c.str(2, "key?", &b.Key)
 	c.str(3, "occupant_id?", &b.OccupantID)

@@ -13,12 +13,32 @@ type eventHead struct {
 	version  int
 }
 
+// place is that of the type in the lists of types, if this version is known.
+func (h *eventHead) place() (at int, known bool) {
+	at, known = typesByName[h.name]
+	return at, known && h.version == bodyTypes[at].version
+}
+
 func (h *eventHead) fields(c *codec) {
 	c.uint(1, "seq", &h.seq)
 	c.uint(2, "sub", &h.sub)
 	c.stamp(3, "time", &h.at)
-	c.str(4, "type", &h.name)
+	c.typeName("type", &h.name)
 	c.int(5, "v", &h.version)
+}
+
+// typeName is a string that mostly is known, and then takes no memory.
+func (c *codec) typeName(name string, p *string) {
+	if c.mode == writesJSON {
+		c.str(4, name, p)
+	} else if c.has(name) {
+		text := c.readName()
+		if at, known := typesByName[string(text)]; known {
+			*p = bodyTypes[at].name
+		} else if *p = string(text); !validText(*p) {
+			c.fail()
+		}
+	}
 }
 
 const bodyName = "data"
@@ -32,11 +52,12 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	t := e.Body.eventType()
 	h := eventHead{e.Seq, e.Sub, Stamp{e.Time}, t.name, t.version}
 	c := codec{mode: writesJSON, buf: make([]byte, 0, 512)}
-	c.writeObject(func(c *codec) {
-		h.fields(c)
-		c.nest(6, bodyName, e.Body.fields)
-	})
-	if c.bad {
+	c.buf = append(c.buf, '{')
+	h.fields(&c)
+	c.member(bodyName, false)
+	c.buf = append(c.buf, '{')
+	fieldsOf(e.Body, &c)
+	if c.buf = append(c.buf, "}}"...); c.bad {
 		return nil, fmt.Errorf("%w: %s", ErrCorrupt, t.name)
 	}
 	return c.buf, nil
@@ -47,31 +68,51 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
 func (e *Event) UnmarshalJSON(b []byte) error {
 	var h eventHead
-	c := codec{mode: readsJSON, buf: b, js: new(jsonReader)}
-	var body []byte
-	c.readObject(func(c *codec) {
-		h.fields(c)
+	var body EventBody
+	data := len(b) // where the body begins
+	c := codec{mode: readsJSON, buf: b}
+	for c.open(); c.js.inside; c.goOn() {
+		h.fields(&c)
 		if c.hasValue(bodyName) {
-			body = c.value()
+			data, body = c.pos, nil
+			if at, known := h.place(); known {
+				body, c.pos = readJSONBody(b, data, at)
+			}
+			if body == nil { // the type comes later, or it is another
+				c.value()
+			}
 		}
-	})
+	}
 	if !c.ends() {
 		return fmt.Errorf("%w: no event", ErrCorrupt)
 	}
-	at, found := typesByName[h.name]
-	if !found || h.version != bodyTypes[at].version {
+	at, known := h.place()
+	if !known {
 		return &UnknownEventError{Type: h.name, Version: h.version}
 	}
-	ev := Event{Seq: h.seq, Sub: h.sub, Time: h.at.Time, Body: newBodies[at]()}
-	c.buf = body
-	if !c.null() {
-		c.readObject(ev.Body.fields)
+	if body == nil || body.eventType().name != h.name {
+		body, _ = readJSONBody(b, data, at)
 	}
-	if c.bad {
+	if body == nil {
 		return fmt.Errorf("%w: %s", ErrCorrupt, h.name)
 	}
-	*e = ev
+	*e = Event{Seq: h.seq, Sub: h.sub, Time: h.at.Time, Body: body}
 	return nil
+}
+
+// readJSONBody reads the body in an event, and where it ends; nil if it is none.
+func readJSONBody(event []byte, start, typ int) (body EventBody, end int) {
+	body = newBodies[typ]()
+	c := codec{mode: readsJSON, buf: event, pos: start, js: jsonReader{depth: 1, shares: true}}
+	if !c.null() {
+		for c.open(); c.js.inside; c.goOn() {
+			fieldsOf(body, &c)
+		}
+	}
+	if c.bad {
+		return nil, start
+	}
+	return body, c.pos
 }
 
 // Objects and lists are written as they come, without blanks.

@@ -172,7 +172,7 @@ func TestSnapshotReference(t *testing.T) {
 
 		var want, got snapshot
 		require.NoError(t, json.Unmarshal(w.buf, &want))
-		r := codec{mode: readsJSON, buf: w.buf, js: new(jsonReader)}
+		r := codec{mode: readsJSON, buf: w.buf}
 		r.readObject(got.fields)
 		require.True(t, r.ends())
 		require.Equal(t, want, got)
@@ -257,10 +257,37 @@ func TestEventJSONForms(t *testing.T) {
 		`{"type":"created","v":1,"data":{"config":{"max_users":9223372036854775808}}}`:                                    false,
 		`{"type":"created","v":1,"data":{"config":{"whois":"nobody"}}}`:                                                   false,
 		`{"type":"created","v":1,"data":{"config":{"hidden_roles":"king"}}}`:                                              false,
+		// The type comes after the body, or is another then.
+		`{"type":"renamed","v":1,"data":{"nick":1},"type":"unlocked"}`:              true,
+		`{"type":"renamed","v":1,"data":{"nick":"x"},"type":"removed"}`:             true,
+		`{"type":"renamed","v":1,"data":{"nick":"x"},"v":2}`:                        false,
+		`{"type":"renamed","v":2,"data":{"nick":"x"},"v":1}`:                        true,
+		`{"type":"unlocked","v":1,"data":{"nick":1},"type":"renamed"}`:              false,
+		`{"type":"renamed","v":1,"data":{"nick":"x","key":"x"},"data":{"key":"y"}}`: true,
+		`{"type":"renamed","v":1,"data":{"nick":"x"},"data":null}`:                  true,
+		`{"type":"renamed","v":1,"data":{"nick":1},"data":{"nick":"x"}}`:            true,
+		`{"type":"renamed","v":1,"data":{"nick":1}`:                                 false,
+		`{"type":"renamed","v":1}`:                                                  false,
+		`{"type":"ren\u0061med","v":1,"data":{"nick":"x"}}`:                         true,
+		`{"type":"renamed\u0000","v":1,"data":{}}`:                                  false,
 		`null`: false, ``: false, `"x"`: false, `{`: false, `{}`: false,
 	} {
 		_, read := requireReference(t, []byte(text))
 		assert.Equal(t, good, read, "%.200s", text)
+	}
+}
+
+// TestEventAllocations: reading a message takes memory for its body and for all its
+// texts together, and writing an event takes memory for what is written.
+func TestEventAllocations(t *testing.T) {
+	said := Message{Nick: "Nick", Key: "nick", OccupantID: "1", JID: MustParseJID("a@b/c"), StanzaID: "2", Payload: "<body>&amp;</body>"}
+	for _, ev := range []Event{{Seq: 1, Body: &MessageArchived{said}}, {Seq: 1, Sub: 1, Body: &MessageKept{said}}} {
+		text, inBinary := must(ev.MarshalJSON()), must(ev.MarshalBinary())
+		var back Event
+		assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { _ = back.UnmarshalJSON(text) }), 2.0)
+		assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { _ = back.UnmarshalBinary(inBinary) }), 2.0)
+		assert.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = ev.MarshalJSON() }), 1.0)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { text, _ = ev.AppendBinary(text[:0]) }))
 	}
 }
 

@@ -268,7 +268,7 @@ func storedJID(s string) (JID, error) {
 
 // jid is an address in an event.
 func (c *codec) jid(field uint64, name string, p *JID) {
-	if !stringField(c, field, name, &p.s) {
+	if read, _ := textField(c, field, name, &p.s); !read {
 		return
 	}
 	var err error

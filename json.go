@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"bytes"
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -9,42 +11,45 @@ import (
 // JSON is read without a tree: the members of an object come as they stand, and the
 // fields of a body, which mostly stand in the same order, take theirs.
 
-// jsonReader is where a reader is.
+// jsonReader is where a reader is, in one object or in none.
 type jsonReader struct {
-	// inside says that a member of an object comes next, name is its name, and taken
-	// that its value was read.
-	inside, taken bool
-	name          []byte
-	// depth is how many objects the reader is in.
+	// inside says that the reader is before a member or, if that is taken, behind its
+	// value. taken counts the members that were, since goOn.
+	inside, behind bool
+	// named says that the reader is behind the name of the next member already: nobody
+	// took that as it stands.
+	named bool
+	name  []byte
+	taken int
+	// depth is how many objects and lists the reader is in.
 	depth int
-	// reads counts the members that were read.
-	reads int
-	// texts is the memory of all strings, if they share it.
-	texts strings.Builder
+	// shares says that strings may share memory, which is texts.
+	shares bool
+	texts  strings.Builder
 }
 
 // ends reports whether nothing is left, and nothing was wrong.
 func (c *codec) ends() bool {
 	c.space()
-	return !c.bad && len(c.buf) == 0
+	return !c.bad && c.pos == len(c.buf)
 }
 
 // space passes over blanks.
 func (c *codec) space() {
-	for len(c.buf) > 0 && (c.buf[0] == ' ' || c.buf[0] == '\n' || c.buf[0] == '\t' || c.buf[0] == '\r') {
-		c.buf = c.buf[1:]
+	for c.pos < len(c.buf) && c.buf[c.pos] <= ' ' && isBlank[c.buf[c.pos]] {
+		c.pos++
 	}
 }
 
+var isBlank = charsOf(" \n\t\r")
+
 // found reports whether a character of the syntax comes next, and passes over it.
 func (c *codec) found(char byte) bool {
-	if len(c.buf) > 0 && c.buf[0] <= ' ' {
-		c.space()
-	}
-	if len(c.buf) == 0 || c.buf[0] != char {
+	c.space()
+	if c.pos == len(c.buf) || c.buf[c.pos] != char {
 		return false
 	}
-	c.buf = c.buf[1:]
+	c.pos++
 	return true
 }
 
@@ -57,15 +62,15 @@ func (c *codec) expect(char byte) {
 // null reports whether null comes next, and passes over it.
 func (c *codec) null() bool {
 	c.space()
-	return len(c.buf) > 0 && c.buf[0] == 'n' && c.word("null")
+	return c.pos < len(c.buf) && c.buf[c.pos] == 'n' && c.word("null")
 }
 
 func (c *codec) word(word string) bool {
-	if len(c.buf) < len(word) || string(c.buf[:len(word)]) != word {
+	if !bytes.HasPrefix(c.buf[c.pos:], []byte(word)) {
 		c.fail()
 		return false
 	}
-	c.buf = c.buf[len(word):]
+	c.pos += len(word)
 	return true
 }
 
@@ -73,136 +78,147 @@ func (c *codec) word(word string) bool {
 // again as long as they take any; what they do not take is passed over. Of two with
 // one name the later one counts.
 func (c *codec) readObject(fields func(c *codec)) {
-	inside, taken, name := c.js.inside, c.js.taken, c.js.name
-	c.js.depth++
-	c.expect('{')
-	c.js.inside = !c.bad && !c.found('}')
-	if c.js.inside {
-		c.nameNext()
-	}
-	for c.js.inside {
-		before := c.js.reads
+	for c.open(); c.js.inside; c.goOn() {
 		fields(c)
-		if c.js.taken {
-			c.nextMember()
-		} else if c.js.reads == before {
-			c.value()
-			c.nextMember()
-		}
 	}
-	c.js.inside, c.js.taken, c.js.name = inside, taken, name
-	c.js.depth--
 }
 
-// nextMember goes on to the next name, or out of the object.
+// readWithin reads the members of a value.
+func (c *codec) readWithin(fields func(c *codec)) {
+	inner := c.within(c.buf, c.pos)
+	inner.readObject(fields)
+	c.after(inner)
+}
+
+// open begins an object.
+func (c *codec) open() {
+	c.expect('{')
+	if c.js.inside = !c.bad && !c.found('}'); c.js.inside {
+		c.js.depth++
+	}
+}
+
+// goOn comes when all fields were asked for the next member.
+func (c *codec) goOn() {
+	switch {
+	case c.js.taken > 0:
+		c.js.taken = 0
+	case !c.js.named:
+		c.nameNext() // it may be in another form than ours
+	default:
+		c.value()
+		c.js.named, c.js.behind = false, true
+	}
+	if c.js.behind {
+		c.nextMember()
+	}
+}
+
+// nextMember goes on to the next member, or out of the object.
 func (c *codec) nextMember() {
-	c.js.taken = false
+	c.js.behind = false
 	switch {
 	case c.found(','):
-		c.nameNext()
+		c.space()
 	case c.found('}'):
 		c.js.inside = false
+		c.js.depth--
 	default:
 		c.fail()
 	}
 }
 
 func (c *codec) nameNext() {
-	c.space()
-	raw, plain := c.rawString()
-	if !plain {
-		var name strings.Builder
-		decode(&name, raw)
-		raw = []byte(name.String())
-	}
-	c.js.name, c.js.taken = raw, false
+	c.js.name, c.js.named = c.readName(), true
 	c.expect(':')
-}
-
-// isNext reports whether the next member has a name. As in encoding/json it may be
-// in other letters than ours.
-func (c *codec) isNext(name string) bool {
-	if c.js.taken {
-		c.nextMember()
-	}
-	if isOptional(name) {
-		name = name[:len(name)-1]
-	}
-	return c.js.inside && len(c.js.name) == len(name) &&
-		(string(c.js.name) == name || strings.EqualFold(string(c.js.name), name))
-}
-
-// comes reports whether the next member has a name, and a value that is not null.
-func (c *codec) comes(name string) bool {
-	if !c.isNext(name) {
-		return false
-	}
-	c.space()
-	return len(c.buf) > 0 && c.buf[0] != 'n'
 }
 
 // hasValue reports whether the value comes next that is to be read: that of the
 // member with the name, or what stands in a list.
 func (c *codec) hasValue(name string) bool {
 	if name != bare {
-		if !c.isNext(name) {
+		if c.js.behind {
+			c.nextMember()
+		}
+		if !c.js.inside || !c.passName(name) {
 			return false
 		}
-		c.js.taken = true
-		c.js.reads++
+		c.js.behind = true
+		c.js.taken++
 	}
 	c.space()
+	return true
+}
+
+// passName passes over the name of the next member, if it is this one. First it has
+// to stand there as we write it; if no field took it so, any letters will do that mean
+// the same, in capitals or not, as in encoding/json.
+func (c *codec) passName(name string) bool {
+	if isOptional(name) {
+		name = name[:len(name)-1]
+	}
+	if c.js.named {
+		c.js.named = !strings.EqualFold(string(c.js.name), name)
+		return !c.js.named
+	}
+	b, end := c.buf[c.pos:], len(`"`)+len(name)
+	if len(b) < end+len(`":`) || b[0] != '"' || string(b[1:end]) != name || b[end] != '"' || b[end+1] != ':' {
+		return false
+	}
+	c.pos += end + len(`":`)
 	return true
 }
 
 // has is hasValue but for null, which says nothing.
 func (c *codec) has(name string) bool { return c.hasValue(name) && !c.null() }
 
-// runsInText are the characters that stand for themselves in what is read.
-var runsInText = func() (set charSet) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		set[c] = c != '"' && c != '\\'
-	}
-	return set
-}()
-
 // longEscapes are the characters that short escapes stand for.
 var longEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
 var hexDigit = charsOf("0123456789abcdefABCDEF")
 
+// plainStart is how much of the beginning of a text stands for itself.
+func plainStart(b []byte) int {
+	i := 0
+	for ; len(b)-i >= 8; i += 8 {
+		if marks := special(eight(b[i:])); marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
 // rawString takes what stands between quotes. It is plain if it is ASCII and has no
 // escapes, which are all good.
 func (c *codec) rawString() (raw []byte, plain bool) {
-	b := c.buf
-	plain = true
-	if len(b) == 0 || b[0] != '"' {
+	if c.pos == len(c.buf) || c.buf[c.pos] != '"' {
 		c.fail()
-		return nil, plain
+		return nil, false
 	}
-	for i := 1; i < len(b); i++ {
-		for i < len(b) && runsInText[b[i]] {
-			i++
-		}
-		switch {
-		case i == len(b) || b[i] < ' ':
-			c.fail()
-			return nil, plain
-		case b[i] == '"':
-			c.buf = b[i+1:]
-			return b[1:i], plain
-		case b[i] == '\\':
+	b := c.buf[c.pos+1:]
+	i := plainStart(b)
+	for plain = true; i < len(b) && b[i] >= ' '; i += plainStart(b[i:]) {
+		switch b[i] {
+		case '"':
+			c.pos += len(`"`) + i + len(`"`)
+			return b[:i], plain
+		case '\\':
 			n := escapeLen(b[i:])
 			if n == 0 {
 				c.fail()
-				return nil, plain
+				return nil, false
 			}
-			i += n - 1
+			i += n
+		default:
+			i++
 		}
 		plain = false
 	}
 	c.fail()
-	return nil, plain
+	return nil, false
 }
 
 // escapeLen is how long the escape is that a text begins with, 0 for a bad one.
@@ -228,9 +244,7 @@ func escapeLen(b []byte) int {
 func decode(w *strings.Builder, raw []byte) {
 	for i := 0; i < len(raw); {
 		start := i
-		for i < len(raw) && runsInText[raw[i]] {
-			i++
-		}
+		i += plainStart(raw[i:])
 		w.Write(raw[start:i])
 		switch {
 		case i == len(raw):
@@ -274,26 +288,42 @@ func codeUnit(b []byte) rune {
 // readText reads a string, and reports whether it was plain.
 func (c *codec) readText() (text string, plain bool) {
 	raw, plain := c.rawString()
-	shared := &c.js.texts
-	if shared.Cap() == 0 {
-		if plain {
-			return string(raw), true
+	var own strings.Builder
+	w := &own
+	if shared := &c.js.texts; shared.Cap() > 0 {
+		if shared.Cap()-shared.Len() < len(raw) { // more of them than whole thought
+			shared.Reset()
+			shared.Grow(len(c.buf) - c.pos + len(raw))
 		}
-		shared = new(strings.Builder)
-		shared.Grow(len(raw))
-	}
-	start := shared.Len()
-	if plain {
-		shared.Write(raw)
+		w = shared
+	} else if plain {
+		return string(raw), true
 	} else {
-		decode(shared, raw)
+		w.Grow(len(raw))
 	}
-	return shared.String()[start:], plain
+	start := w.Len()
+	if plain {
+		w.Write(raw)
+	} else {
+		decode(w, raw)
+	}
+	return w.String()[start:], plain
+}
+
+// readName reads a string that is the name of something, and not kept.
+func (c *codec) readName() []byte {
+	raw, plain := c.rawString()
+	if !plain {
+		var name strings.Builder
+		decode(&name, raw)
+		raw = []byte(name.String())
+	}
+	return raw
 }
 
 // number takes a number.
 func (c *codec) number() []byte {
-	b, i := c.buf, 0
+	b, i := c.buf[c.pos:], 0
 	digits := func() bool {
 		start := i
 		for i < len(b) && b[i] >= '0' && b[i] <= '9' {
@@ -321,7 +351,7 @@ func (c *codec) number() []byte {
 		c.fail()
 		return nil
 	}
-	c.buf = b[i:]
+	c.pos += i
 	return b[:i]
 }
 
@@ -340,15 +370,23 @@ func (c *codec) readInt(p *int) {
 }
 
 func (c *codec) readBool(p *bool) {
-	if *p = len(c.buf) > 0 && c.buf[0] == 't'; *p {
+	if *p = c.pos < len(c.buf) && c.buf[c.pos] == 't'; *p {
 		c.word("true")
 	} else {
 		c.word("false")
 	}
 }
 
+// readStamp reads a time in its one form.
+func (c *codec) readStamp(p *Stamp) {
+	if p.UnmarshalJSON(c.value()) != nil {
+		c.fail()
+	}
+}
+
 // readList reads the elements of a list.
 func (c *codec) readList(element func()) {
+	c.js.depth++
 	c.expect('[')
 	if c.found(']') {
 		return
@@ -362,31 +400,33 @@ func (c *codec) readList(element func()) {
 	}
 }
 
-// value takes a value of any kind, as it stands.
+// value takes the value of a member, of any kind, as it stands.
 func (c *codec) value() []byte {
 	c.space()
-	b := c.buf
-	c.pass(0)
-	return b[:len(b)-len(c.buf)]
+	start := c.pos
+	c.pass(c.js.depth - 1)
+	return c.buf[start:c.pos]
 }
 
 // pass goes past a value.
 func (c *codec) pass(depth int) {
 	c.space()
-	switch {
-	case len(c.buf) == 0 || depth > maxStoredDepth:
+	if c.pos == len(c.buf) || depth > maxStoredDepth {
 		c.fail()
-	case c.buf[0] == '"':
+		return
+	}
+	switch c.buf[c.pos] {
+	case '"':
 		c.rawString()
-	case c.buf[0] == '{':
+	case '{':
 		c.passAll('{', '}', depth)
-	case c.buf[0] == '[':
+	case '[':
 		c.passAll('[', ']', depth)
-	case c.buf[0] == 't':
+	case 't':
 		c.word("true")
-	case c.buf[0] == 'f':
+	case 'f':
 		c.word("false")
-	case c.buf[0] == 'n':
+	case 'n':
 		c.word("null")
 	default:
 		c.number()

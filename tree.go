@@ -109,8 +109,11 @@ func (r *xmlReader) atTag() bool   { return r.s[r.pos] == '<' }
 func (r *xmlReader) atClose() bool { return r.s[r.pos] == '<' && r.s[r.pos+1] == '/' }
 func (r *xmlReader) skipClose()    { r.pos += strings.IndexByte(r.s[r.pos:], '>') + 1 }
 
-var unescaper = strings.NewReplacer("&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
-	"&#x9;", "\t", "&#xA;", "\n", "&#xD;", "\r")
+// references are those that appendEscaped writes, and what they stand for.
+var references = []string{"&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
+	"&#x9;", "\t", "&#xA;", "\n", "&#xD;", "\r"}
+
+var unescaper = strings.NewReplacer(references...)
 
 func unescape(s string) string {
 	if strings.IndexByte(s, '&') < 0 {
@@ -297,9 +300,40 @@ func isCanonicalKey(key string, before []string) bool {
 	return validName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
+// escapable marks those that XML escapes anywhere, and others that are not printable.
+// The & differs from ' in its lowest bit, and < from > in the next.
+func escapable(x uint64) uint64 {
+	return unprintable(x) | equal(x|eachByte, '\'') | equal(x|2*eachByte, '>') | equal(x, '"')
+}
+
 // isEscaped reports whether a text is as appendEscaped leaves it.
 func isEscaped(s string, set *charSet) bool {
-	return !set.in(s) || string(appendEscaped(nil, unescape(s), set)) == s
+	for i := 0; i < len(s); {
+		switch {
+		case len(s)-i >= 8 && escapable(eight(s[i:])) == 0:
+			i += 8
+		case set[s[i]]:
+			n := referenceLen(s[i:], set)
+			if n == 0 {
+				return false
+			}
+			i += n
+		default:
+			i++
+		}
+	}
+	return true
+}
+
+// referenceLen is how long the reference is that a text begins with, 0 if it is none
+// to a character of the set.
+func referenceLen(s string, set *charSet) int {
+	for i := 0; i < len(references); i += 2 {
+		if strings.HasPrefix(s, references[i]) && set.in(references[i+1]) {
+			return len(references[i])
+		}
+	}
+	return 0
 }
 
 // buildElement makes an etree element of the room's own bytes, for hosts that

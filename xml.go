@@ -79,6 +79,12 @@ var plainInXML = func() (set charSet) {
 // validText reports whether s may stand in XML 1.0 at all.
 func validText(s string) bool {
 	for i := 0; i < len(s); {
+		if last := len(s) - 8; last >= 0 {
+			if at := min(i, last); unprintable(eight(s[at:])) == 0 {
+				i = at + 8
+				continue
+			}
+		}
 		if plainInXML[s[i]] {
 			i++
 			continue
