@@ -50,14 +50,27 @@ func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem
 }
 
 func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
-	it := adminItem{}
-	role, hasRole := n.attr("role")
-	aff, hasAff := n.attr("affiliation")
-	if hasRole == hasAff {
+	var it adminItem
+	var role, aff, jid string
+	hasAff, hasJID := false, false
+	for a := n.attrs; a != ""; {
+		name, escaped, _ := a.next()
+		switch value := unescape(escaped); name {
+		case "role":
+			role, it.byRole = value, true
+		case "affiliation":
+			aff, hasAff = value, true
+		case "jid":
+			jid, hasJID = value, true
+		case "nick":
+			it.nick, it.hasNick = value, true
+		}
+	}
+	if it.byRole == hasAff {
 		return it, refuse(BadRequest, "17.4", "an item has either a role or an affiliation")
 	}
 	ok := false
-	if it.byRole = hasRole; hasRole {
+	if it.byRole {
 		it.role, ok = parseRole(role)
 	} else {
 		it.affiliation, ok = parseAffiliation(aff)
@@ -65,14 +78,13 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 	if !ok {
 		return it, refuse(BadRequest, section, "unknown role or affiliation")
 	}
-	if s, given := n.attr("jid"); given {
-		j, err := parseJID(s, t.r.cfg.NormalizeDomain)
+	if hasJID {
+		j, err := parseJID(jid, t.r.cfg.NormalizeDomain)
 		if err != nil {
 			return it, refuse(JIDMalformed, section, "an item has a malformed address")
 		}
 		it.jid = j
 	}
-	it.nick, it.hasNick = n.attr("nick")
 	if c := n.child(nsAdmin, "reason"); c != nil {
 		it.reason = c.text
 	}
@@ -244,9 +256,9 @@ func (t *turn) administer(a actor, items []adminItem) *StanzaError {
 	}
 	refused := set.finish()
 	if refused == nil {
-		t.welcome(a, set)
+		t.welcome(a, &set)
 	} else if set.owners == 0 {
-		t.offending = set.demotions
+		t.offending = append(t.offending, set.demotions...)
 	}
 	return refused
 }

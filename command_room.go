@@ -47,7 +47,8 @@ func (c Configure) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	if e := t.configure(&conf, t.newAdminSet(a, a.event())); e != nil {
+	set := t.newAdminSet(a, a.event())
+	if e := t.configure(&conf, &set); e != nil {
 		return e
 	}
 	return nil

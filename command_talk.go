@@ -146,7 +146,8 @@ func (c Invite) do(t *turn) error {
 		inv.To, e = t.r.normal(c.To)
 	}
 	if e == nil {
-		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), inv)
+		set := t.newAdminSet(hostActor, a.event())
+		e = t.inviteOne(a, &set, inv)
 	}
 	if e != nil {
 		return e

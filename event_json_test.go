@@ -312,7 +312,7 @@ func TestEventsAreWrittenAtOnce(t *testing.T) {
 // TestStampForms: of a time there is one form, and no day that the month has not.
 func TestStampForms(t *testing.T) {
 	for text, good := range map[string]bool{
-		`"2032-02-29T23:59:59.999Z"`: true, `"0000-01-01T00:00:00.000Z"`: true, `"9999-12-31T23:59:59.999Z"`: true,
+		`"2032-02-29T23:59:59.999Z"`: true, `"0000-01-01T00:00:00.000Z"`: true, `"9999-12-31T23:59:59.999Z"`: true, `"2030-10-02T03:04:05.067Z"`: true,
 		`"2030-02-29T00:00:00.000Z"`: false, `"2030-04-31T00:00:00.000Z"`: false, `"2030-00-01T00:00:00.000Z"`: false,
 		`"2030-13-01T00:00:00.000Z"`: false, `"2030-01-00T00:00:00.000Z"`: false, `"2030-01-01T24:00:00.000Z"`: false,
 		`"2030-01-01T00:60:00.000Z"`: false, `"2030-01-01T00:00:60.000Z"`: false, `"2030-01-01T00:00:00,000Z"`: false,

@@ -147,10 +147,17 @@ func normalizeLocal(s string) (string, error) {
 	return out, nil
 }
 
+// plainInLocal are the characters that stand for themselves in a localpart.
+var plainInLocal = func() (set charSet) {
+	for c := '!'; c < 0x7f; c++ {
+		set[c] = (c < 'A' || c > 'Z') && !strings.ContainsRune(notInLocal, c)
+	}
+	return set
+}()
+
 func plainLocal(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c <= ' ' || c >= 0x7f || c >= 'A' && c <= 'Z' || strings.IndexByte(notInLocal, c) >= 0 {
+	for i := range len(s) {
+		if !plainInLocal[s[i]] {
 			return false
 		}
 	}

@@ -18,7 +18,10 @@ func (s Stamp) MarshalJSON() ([]byte, error) {
 }
 
 func (s Stamp) appendJSON(dst []byte) []byte {
-	return s.UTC().AppendFormat(dst, `"`+eventTime+`"`)
+	at := s.UTC()
+	dst = at.AppendFormat(append(dst, '"'), time.RFC3339) // which package time is fast at
+	ms := at.Nanosecond() / 1e6
+	return append(dst[:len(dst)-len("Z")], '.', byte('0'+ms/100), byte('0'+ms/10%10), byte('0'+ms%10), 'Z', '"')
 }
 
 // UnmarshalJSON reads the one form, and no other.

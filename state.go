@@ -226,10 +226,17 @@ func (s *state) alive() bool { return s.life == Locked || s.life == Open }
 // affiliationOf is the affiliation that counts (XEP-0045 §9.2); the host's word
 // overrides what the room knows.
 func (s *state) affiliationOf(bare JID) Affiliation {
-	if p, ok := s.persons.get(bare); ok && p.vouched {
-		return Owner
+	own, domain := None, None
+	if p, ok := s.persons.get(bare); ok {
+		if p.vouched {
+			return Owner
+		}
+		own = p.aff
 	}
-	return counts(s.ownAffiliation(bare), s.ownAffiliation(bare.domainJID()))
+	if own == None { // else it does not matter what his domain has
+		domain = s.ownAffiliation(bare.domainJID())
+	}
+	return counts(own, domain)
 }
 
 // ownAffiliation is what the lists say of a person or domain.

@@ -34,10 +34,12 @@ func (a *attrs) next() (name, escaped string, ok bool) {
 	if *a == "" {
 		return "", "", false
 	}
-	name, rest, _ := strings.Cut(string((*a)[1:]), "=")
-	escaped, rest, _ = strings.Cut(rest[1:], "'")
-	*a = attrs(rest)
-	return name, escaped, true
+	s := string(*a)
+	eq := strings.IndexByte(s, '=')
+	value := eq + len("='")
+	end := value + strings.IndexByte(s[value:], '\'')
+	*a = attrs(s[end+1:])
+	return s[1:eq], s[value:end], true
 }
 
 func (a attrs) get(name string) (value string, ok bool) {

@@ -228,7 +228,7 @@ func changesAgain(b *AffiliationChanged, rest []Event) bool {
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
 func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
-	w := xmlWriter{b: make([]byte, 0, 256)}
+	w := xmlWriter{b: make([]byte, 0, 128+len(t.r.jid.s)+len(b.JID.s)+len(b.Reason)+len(tail))}
 	d := w.stanza("message")
 	w.address("from", t.r.jid)
 	w.start("x", nsUser)
