@@ -36,8 +36,8 @@ type Config struct {
 	// What a room says comes in order, one call after the other; different rooms call
 	// it at the same time. A Deliver that blocks holds up its own room: that takes no
 	// more stanzas than its queue holds, and the others go on. Answers of the domain
-	// itself, and refusals of what finds no place in a queue, come from within
-	// [Service.Handle].
+	// itself, refusals of what finds no place in a queue, and pings of who may be gone
+	// come from within [Service.Handle].
 	//
 	// What it cannot send is lost; if that is because a session is gone, tell
 	// [Service.Vanished]. It must not call the service for the same room and wait for

@@ -15,6 +15,10 @@ import (
 // to the domain itself is answered before Handle returns. The element belongs to
 // the service from now on and must not be changed.
 //
+// Somebody inside whom a message did not reach may be gone, or block who said it: he is
+// pinged by the room (XEP-0199), once a minute at the most, and if that does not reach
+// him either, it is as if the host had said [Service.Vanished].
+//
 // Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza],
 // [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the
 // context. Then nobody was answered. Whatever else is wrong is told to the sender.
@@ -41,10 +45,22 @@ func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
 		s.answer(in)
 		return nil
 	}
+	if s.isPong(in) {
+		switch {
+		case in.typ == "result":
+			return nil
+		case in.condition() == muc.ServiceUnavailable:
+			return s.Vanished(ctx, in.from)
+		}
+		in.el.Tag = "presence" // another error is for the room to judge, as what bounces is
+	}
 	err = s.enqueue(room, call{stanza: in})
 	if e, ok := err.(*muc.StanzaError); ok {
 		s.refuse(in, e)
 		return nil
+	}
+	if err == nil {
+		s.askIfThere(in, room)
 	}
 	return err
 }

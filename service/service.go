@@ -42,6 +42,7 @@ type Service struct {
 	armed    time.Time // when keepTime looks next
 	rearm    chan struct{}
 	sessions map[muc.JID][]*room // who is inside where
+	doubts   map[muc.JID]doubt   // who of them may be gone
 	people   int                 // occupants of all rooms
 	closing  bool
 	drained  chan struct{} // closed when the last room has done its last work
@@ -66,7 +67,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, domain: domain, template: template,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
-		sessions: map[muc.JID][]*room{}, drained: make(chan struct{})}
+		sessions: map[muc.JID][]*room{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{})}
 	restless, err := s.readList(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("service: list of rooms: %w", err)

@@ -106,6 +106,7 @@ func (s *Service) gone(r *room, sessions ...muc.JID) {
 		r.sessions--
 		if len(rooms) == 1 {
 			delete(s.sessions, jid)
+			delete(s.doubts, jid)
 		} else {
 			s.sessions[jid] = slices.Delete(rooms, i, i+1)
 		}

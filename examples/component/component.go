@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -21,7 +20,6 @@ type component struct {
 	metrics  *metrics
 	service  *service.Service
 	link     *xmppcomp.Link
-	ghosts   *ghosts
 	archive  *archive
 }
 
@@ -29,7 +27,6 @@ type component struct {
 // it needs in an order in which nothing is half done when something is missing.
 func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	c := &component{settings: s, log: log, metrics: newMetrics()}
-	c.ghosts = &ghosts{send: c.send, vanished: c.vanish, now: time.Now}
 	stopMetrics, err := c.metrics.serve(s.metrics, log)
 	if err != nil {
 		return err
@@ -133,9 +130,6 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 
 // handle takes a stanza from the server.
 func (c *component) handle(el *etree.Element) {
-	if c.ghosts.take(el) {
-		return
-	}
 	err := c.service.Handle(context.Background(), el)
 	switch {
 	case err == nil:

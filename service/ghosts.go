@@ -1,0 +1,78 @@
+package service
+
+import (
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+)
+
+// A server answers a message to a client that is gone with service-unavailable (RFC 6121
+// §8.5.3.2.1), and says the same for a client that blocks the sender (XEP-0191 §3.5).
+// So no room puts anybody out for it, and the client is asked: by a ping that comes
+// from the room, which nobody blocks who wants to be in it (XEP-0045 §18.1.2).
+
+// doubtTime is how long a session is not asked again.
+const doubtTime = time.Minute
+
+// doubt is a question whether a session is still there.
+type doubt struct {
+	id    string // of the ping; empty when it is answered
+	since time.Time
+}
+
+// askIfThere pings somebody in a room whom a message did not reach. What is remembered of it
+// goes with the session, so that there are no more doubts than sessions.
+func (s *Service) askIfThere(in *incoming, room muc.JID) {
+	if in.el.Tag != "message" || in.typ != "error" || in.condition() != muc.ServiceUnavailable {
+		return
+	}
+	now, id := time.Now(), rand.Text()
+	s.mu.Lock()
+	d, doubted := s.doubts[in.from]
+	asks := slices.Contains(s.sessions[in.from], s.rooms[room]) && !(doubted && now.Sub(d.since) < doubtTime)
+	if asks {
+		s.doubts[in.from] = doubt{id, now}
+	}
+	s.mu.Unlock()
+	if !asks {
+		return
+	}
+	ping := etree.NewElement("iq")
+	ping.CreateAttr("from", room.String())
+	ping.CreateAttr("id", id)
+	ping.CreateAttr("type", "get")
+	child(ping, nsPing, "ping")
+	s.send(&reply{[]muc.JID{in.from}, ping})
+}
+
+// isPong reports whether a stanza is the answer to a ping of the service. It is one
+// only once.
+func (s *Service) isPong(in *incoming) bool {
+	if in.el.Tag != "iq" || !in.isAnswer() || in.id == "" {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, doubted := s.doubts[in.from]
+	if !doubted || d.id != in.id {
+		return false
+	}
+	s.doubts[in.from] = doubt{since: d.since}
+	return true
+}
+
+// condition is that of the error which a stanza reports; empty for none.
+func (in *incoming) condition() muc.Condition {
+	for _, e := range in.el.SelectElements("error") {
+		for _, c := range e.ChildElements() {
+			if c.Tag != "text" && c.NamespaceURI() == nsStanzas {
+				return muc.Condition(c.Tag)
+			}
+		}
+	}
+	return ""
+}
