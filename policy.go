@@ -3,6 +3,14 @@ package muc
 // The host's policies: what they are told, and the only places where they are asked.
 // Many rooms share one Config, so each is told here which room asks.
 
+// judge asks a policy, if there is one.
+func judge[Q any](policy func(Q) *StanzaError, q Q) *StanzaError {
+	if policy == nil {
+		return nil
+	}
+	return policy(q)
+}
+
 // AffiliationRequest is what Config.MayAffiliate judges.
 type AffiliationRequest struct {
 	Room     JID
@@ -12,11 +20,8 @@ type AffiliationRequest struct {
 }
 
 func (r *Room) hostOnAffiliation(q AffiliationRequest) *StanzaError {
-	if r.cfg.MayAffiliate == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayAffiliate(q)
+	return judge(r.cfg.MayAffiliate, q)
 }
 
 // CreateRequest is what Config.MayCreate judges.
@@ -26,11 +31,8 @@ type CreateRequest struct {
 }
 
 func (r *Room) hostOnCreation(q CreateRequest) *StanzaError {
-	if r.cfg.MayCreate == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayCreate(q)
+	return judge(r.cfg.MayCreate, q)
 }
 
 // ConfigRequest is what Config.MayConfigure judges. JID is the owner's.
@@ -41,11 +43,8 @@ type ConfigRequest struct {
 }
 
 func (r *Room) hostOnConfig(q ConfigRequest) *StanzaError {
-	if r.cfg.MayConfigure == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayConfigure(q)
+	return judge(r.cfg.MayConfigure, q)
 }
 
 // DiscoRequest is what Config.MayDiscover judges.
@@ -57,11 +56,8 @@ type DiscoRequest struct {
 }
 
 func (r *Room) hostOnDisco(q DiscoRequest) *StanzaError {
-	if r.cfg.MayDiscover == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayDiscover(q)
+	return judge(r.cfg.MayDiscover, q)
 }
 
 // JoinRequest is what Config.MayJoin and Config.AsksJoin judge.
@@ -73,11 +69,8 @@ type JoinRequest struct {
 }
 
 func (r *Room) hostOnJoin(q JoinRequest) *StanzaError {
-	if r.cfg.MayJoin == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayJoin(q)
+	return judge(r.cfg.MayJoin, q)
 }
 
 // hostDecides reports whether a join waits for the host's own decision.
@@ -97,11 +90,8 @@ type ArchiveRequest struct {
 }
 
 func (r *Room) hostOnArchive(q ArchiveRequest) *StanzaError {
-	if r.cfg.MayReadArchive == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayReadArchive(q)
+	return judge(r.cfg.MayReadArchive, q)
 }
 
 // InviteRequest is what Config.MayInvite judges. Nick is empty for somebody who is
@@ -136,11 +126,8 @@ type RegisterRequest struct {
 }
 
 func (r *Room) hostOnRegistration(q RegisterRequest) *StanzaError {
-	if r.cfg.MayRegister == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MayRegister(q)
+	return judge(r.cfg.MayRegister, q)
 }
 
 // SpeakRequest is what Config.MaySpeak judges. Payload is the message's child
@@ -154,9 +141,6 @@ type SpeakRequest struct {
 }
 
 func (r *Room) hostOnSpeech(q SpeakRequest) *StanzaError {
-	if r.cfg.MaySpeak == nil {
-		return nil
-	}
 	q.Room = r.jid
-	return r.cfg.MaySpeak(q)
+	return judge(r.cfg.MaySpeak, q)
 }
