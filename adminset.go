@@ -397,7 +397,8 @@ func (x *adminSet) forgetVoices() {
 		return
 	}
 	s := &x.t.r.st
-	for _, j := range sortedKeys(&s.persons, compareJIDs) {
+	for _, p := range s.persons.sorted() {
+		j := p.jid()
 		if slices.Contains(x.domains, j.domainJID()) && x.voiceOf(j) != NoRole {
 			x.storeVoice(j, NoRole)
 		}

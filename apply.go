@@ -18,7 +18,7 @@ var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 // through it alike, so a replayed room is the live room by construction. It
 // judges nothing and renders nothing; an error means that the event cannot
 // have been written by a room in this state.
-func (s *state) apply(ev Event, cfg *Config) error {
+func (s *state) apply(ev *Event, cfg *Config) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
@@ -35,7 +35,7 @@ func (s *state) apply(ev Event, cfg *Config) error {
 
 // follows checks that an event is the next one, so that a lost or repeated one
 // is always noticed.
-func (s *state) follows(ev Event) error {
+func (s *state) follows(ev *Event) error {
 	if ev.Body == nil {
 		return fmt.Errorf("%w: event without body", ErrCorrupt)
 	}
@@ -59,7 +59,7 @@ type badEvent string
 
 func (e badEvent) Error() string { return string(e) }
 
-func (s *state) applyBody(ev Event, cfg *Config) error {
+func (s *state) applyBody(ev *Event, cfg *Config) error {
 	if _, birth := ev.Body.(*Created); birth != (s.life == Unborn) {
 		return badEvent("out of place in the room's life")
 	}
@@ -89,15 +89,15 @@ func (s *state) applyBody(ev Event, cfg *Config) error {
 	case *VoiceStored:
 		return s.applyVoice(b)
 	case *SubjectChanged:
-		e := entryOf(&ev, &b.Message)
+		e := entryOf(ev, &b.Message)
 		s.subject = &e
 	case *MessageArchived:
-		s.archived.remember(entryOf(&ev, &b.Message), lim)
+		s.archived.remember(entryOf(ev, &b.Message), lim)
 	case *MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		s.archived.retract(b.StanzaID)
 	case *MessageKept:
-		s.kept.remember(entryOf(&ev, &b.Message), lim)
+		s.kept.remember(entryOf(ev, &b.Message), lim)
 	case *RoomDestroyed:
 		s.applyDestroyed(b)
 	case *Joined:

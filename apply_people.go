@@ -11,8 +11,13 @@ func (s *state) person(bare JID) *person {
 	if p, ok := s.persons.get(bare); ok {
 		return p
 	}
+	return s.newPerson(bare)
+}
+
+// newPerson makes the record of somebody who has none.
+func (s *state) newPerson(bare JID) *person {
 	p := &person{real: bare}
-	s.persons.put(p)
+	s.persons.byText.put(p)
 	return p
 }
 
@@ -40,7 +45,7 @@ type reservation struct{ *person }
 
 func (x reservation) indexKey() string { return x.noted().key }
 
-func (p *person) indexKey() JID { return p.real }
+func (p *person) indexKey() string { return p.uid() }
 
 // indexNick has an occupant found by his nick.
 func (s *state) indexNick(o *occupant) {
@@ -57,7 +62,7 @@ func (s *state) indexNick(o *occupant) {
 
 func (s *state) forgetIfEmpty(p *person) {
 	if p.forgettable() {
-		s.persons.drop(p.real)
+		s.persons.byText.drop(p.indexKey())
 	}
 }
 
@@ -174,32 +179,54 @@ func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
 	return nil
 }
 
+// newcomer is an occupant and his first session, or what a puppet has in its place:
+// they come together and mostly go together, so they are one piece of memory. It is
+// there as long as either is: who goes on with another client keeps what is left of
+// the first, which Limits bound. His person is not in it, whom the room may remember
+// for years.
+type newcomer struct {
+	occ occupant
+	ses session
+}
+
+func newcomerOf(b *Joined) *newcomer {
+	return &newcomer{occ: occupant{num: b.Occupant, role: b.Role, nick: b.Nick, key: b.Key, id: b.OccupantID}}
+}
+
 func (s *state) applyJoined(b *Joined) error {
 	if b.Session == 0 {
 		return s.applyPuppet(b)
 	}
-	if _, inside := s.session(b.JID); inside {
+	bare := b.JID.Bare()
+	p, known := s.persons.get(bare)
+	if known && p.session(b.JID) != nil {
 		return badEvent("session is inside already")
 	}
 	if b.Session <= s.lastSession {
 		return badEvent("session number was used before")
 	}
 	o := s.occupantByNumber(b.Occupant)
+	var ses *session
 	if o == nil {
-		var err error
-		if o, err = s.addOccupant(b.Occupant, b.JID.Bare(), b.Nick, b.Key); err != nil {
+		x := newcomerOf(b)
+		o, ses = &x.occ, &x.ses
+		if err := s.canAdd(o); err != nil {
 			return err
 		}
-		o.role, o.id = b.Role, b.OccupantID
-		o.person.vouched = b.Vouched
+		if !known {
+			p = s.newPerson(bare)
+		}
+		s.addOccupant(o, p)
+		p.vouched = b.Vouched
 	} else {
-		if o.person.real != b.JID.Bare() || o.isPuppet() {
+		if o.person != p || o.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.shape++
+		ses = new(session)
 	}
 	s.lastSession = b.Session
-	ses := &session{num: b.Session, real: b.JID, occ: o}
+	ses.num, ses.real, ses.occ = b.Session, b.JID, o
 	o.take(ses)
 	ses.says(b.Lang, b.Payload)
 	return nil
@@ -210,25 +237,30 @@ func (s *state) applyPuppet(b *Joined) error {
 	if b.JID.IsZero() {
 		return badEvent("a puppet of nobody")
 	}
-	o, err := s.addOccupant(b.Occupant, b.JID.Bare(), b.Nick, b.Key)
-	if err != nil {
+	x := newcomerOf(b)
+	if err := s.canAdd(&x.occ); err != nil {
 		return err
 	}
-	o.role, o.id = b.Role, b.OccupantID
-	o.person.vouched = b.Vouched
-	o.front = &session{real: b.JID, occ: o, lang: b.Lang, payload: b.Payload}
+	s.addOccupant(&x.occ, s.person(b.JID.Bare()))
+	x.occ.person.vouched = b.Vouched
+	x.occ.front = &x.ses
+	x.ses = session{real: b.JID, occ: &x.occ, lang: b.Lang, payload: b.Payload}
+	return nil
+}
+
+// canAdd judges whether an occupant can be added.
+func (s *state) canAdd(o *occupant) error {
+	if _, taken := s.nick(o.key); taken || o.num <= s.lastOccupant || o.nick == "" || o.key == "" {
+		return badEvent("no nick, or it or the occupant number is taken")
+	}
 	return nil
 }
 
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
-func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, error) {
-	if _, taken := s.nick(key); taken || num <= s.lastOccupant || nick == "" || key == "" {
-		return nil, badEvent("no nick, or it or the occupant number is taken")
-	}
-	p := s.person(bare)
-	o := &occupant{num: num, nick: nick, key: key, person: p}
-	s.lastOccupant = num
+func (s *state) addOccupant(o *occupant, p *person) {
+	o.person = p
+	s.lastOccupant = o.num
 	last := &p.first
 	for *last != nil {
 		last = &(*last).sibling
@@ -236,7 +268,6 @@ func (s *state) addOccupant(num uint32, bare JID, nick, key string) (*occupant, 
 	*last = o
 	s.occupants = append(s.occupants, o)
 	s.indexNick(o)
-	return o, nil
 }
 
 func (s *state) dropOccupant(o *occupant) {
@@ -336,11 +367,11 @@ func (s *state) applyRenamed(b *Renamed) error {
 	} else {
 		to := s.occupantByNumber(b.Occupant)
 		if to == nil {
-			var err error
-			if to, err = s.addOccupant(b.Occupant, old.person.real, b.Nick, b.Key); err != nil {
+			to = &occupant{num: b.Occupant, role: old.role, nick: b.Nick, key: b.Key, id: old.id}
+			if err := s.canAdd(to); err != nil {
 				return err
 			}
-			to.role, to.id = old.role, old.id
+			s.addOccupant(to, old.person)
 		} else if to.person != old.person || to.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}

@@ -5,10 +5,69 @@ import (
 	"slices"
 )
 
-// load replaces the state of a fresh room by a snapshot's. What no room can have
-// written is an ErrCorrupt.
-func (r *Room) load(b []byte) error {
+// load brings a fresh room to where a snapshot and the events after it lead; either
+// may be nil. What no room can have written is an ErrCorrupt.
+func (r *Room) load(b []byte, events []Event) error {
 	var shot snapshot
+	if b != nil {
+		if err := r.readSnapshot(b, &shot); err != nil {
+			return err
+		}
+	}
+	r.st.expect(peak(&shot, events))
+	if b != nil {
+		if err := r.take(&shot); err != nil {
+			return err
+		}
+	}
+	for i := range events {
+		if err := r.Apply(events[i]); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// peak is how many are inside at most, and how many have an affiliation at most,
+// in a snapshot and the events after it. A client more of somebody who is inside
+// counts as one more: what is counted serves for making place.
+func peak(shot *snapshot, events []Event) (inside, known int) {
+	in, on := len(shot.Occupants), len(shot.Persons)
+	inside, known = in, on
+	for i := range events {
+		switch b := events[i].Body.(type) {
+		case *Joined:
+			in++
+			inside = max(inside, in)
+		case *Left:
+			in--
+		case *Removed:
+			in -= max(len(b.JIDs), 1) // a puppet has none
+		case *AffiliationChanged:
+			switch {
+			case b.Old == None && b.New != None:
+				on++
+				known = max(known, on)
+			case b.Old != None && b.New == None:
+				on--
+			}
+		}
+	}
+	return inside, known
+}
+
+// expect makes place for as many, so that nothing has to grow while they come.
+func (s *state) expect(inside, known int) {
+	s.occupants = make([]*occupant, 0, inside)
+	s.persons.byText.expect(max(inside, known))
+	if inside > smallIndex {
+		s.nicks = make(map[string]*occupant, inside)
+	}
+}
+
+// readSnapshot reads a snapshot of this room, and judges what can be judged before
+// anybody is taken in from it.
+func (r *Room) readSnapshot(b []byte, shot *snapshot) error {
 	c := codec{mode: readsJSON, buf: b}
 	if c.readObject(shot.fields); !c.ends() {
 		return fmt.Errorf("%w: snapshot: no snapshot", ErrCorrupt)
@@ -24,12 +83,18 @@ func (r *Room) load(b []byte) error {
 	if err := shot.check(); err != nil {
 		return fmt.Errorf("%w: snapshot: %s", ErrCorrupt, err)
 	}
-	life := slices.Index(stateNames[:], shot.Life)
-	s := state{life: State(life), seq: shot.Seq, sub: shot.Sub, at: instantOf(shot.At.Time), durableAt: instantOf(shot.DurableAt.Time),
-		creator: shot.Creator, lockedUntil: instantOf(shot.LockedUntil.Time), conf: r.cfg.share(shot.Config)}
+	return nil
+}
+
+// take replaces the state of a fresh room by a snapshot's.
+func (r *Room) take(shot *snapshot) error {
+	s := &r.st
+	s.life = State(slices.Index(stateNames[:], shot.Life))
+	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, instantOf(shot.At.Time), instantOf(shot.DurableAt.Time)
+	s.creator, s.lockedUntil, s.conf = shot.Creator, instantOf(shot.LockedUntil.Time), r.cfg.share(shot.Config)
 	s.archived.load(shot.Archived)
 	s.kept.load(shot.Kept)
-	s.loadRarities(&shot, &r.cfg.Limits)
+	s.loadRarities(shot, &r.cfg.Limits)
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
 			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
@@ -63,12 +128,11 @@ func (r *Room) load(b []byte) error {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	if !s.alive() && (len(s.occupants) > 0 || s.persons.len() > 0 || len(shot.Requests) > 0) {
+	if !s.alive() && (len(s.occupants) > 0 || s.persons.byText.len() > 0 || len(shot.Requests) > 0) {
 		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
 	}
 	// A room without an owner is none that a step ends with, but one that a log may
 	// be cut at: the owner's event stands behind that of the room, or of a successor.
-	r.st = s
 	return nil
 }
 
@@ -151,23 +215,29 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Key == "" || shot.Role == NoRole {
 		return badEvent("nobody")
 	}
-	o, err := s.addOccupant(shot.Number, shot.JID, shot.Nick, shot.Key)
-	if err != nil {
+	x := &newcomer{occ: occupant{num: shot.Number, role: shot.Role, nick: shot.Nick, key: shot.Key, id: shot.OccupantID}}
+	o := &x.occ
+	if err := s.canAdd(o); err != nil {
 		return err
 	}
-	o.id, o.role = shot.OccupantID, shot.Role
+	s.addOccupant(o, s.person(shot.JID))
 	o.person.vouched = o.person.vouched || shot.Vouched
-	for _, x := range shot.Sessions {
-		if _, inside := s.session(x.JID); inside || x.JID.Bare() != shot.JID || x.JID.IsBare() || x.Number == 0 {
+	for i, client := range shot.Sessions {
+		if o.person.session(client.JID) != nil || client.JID.Bare() != shot.JID || client.JID.IsBare() || client.Number == 0 {
 			return badEvent("a session that cannot be")
 		}
-		ses := &session{num: x.Number, spoke: x.Spoke, real: x.JID, occ: o, lang: x.Lang, payload: x.Payload}
+		ses := &x.ses
+		if i > 0 {
+			ses = new(session)
+		}
+		*ses = session{num: client.Number, spoke: client.Spoke, real: client.JID, occ: o, lang: client.Lang, payload: client.Payload}
 		o.take(ses)
-		s.lastSession = max(s.lastSession, x.Number)
+		s.lastSession = max(s.lastSession, client.Number)
 	}
 	o.front = o.lastSpoken()
 	if p := shot.Puppet; p != nil && o.front == nil && p.JID.Bare() == shot.JID && p.Number == 0 {
-		o.front = &session{real: p.JID, occ: o, lang: p.Lang, payload: p.Payload}
+		x.ses = session{real: p.JID, occ: o, lang: p.Lang, payload: p.Payload}
+		o.front = &x.ses
 	}
 	if o.front == nil || (shot.Puppet != nil) != o.isPuppet() {
 		return badEvent("neither a puppet nor somebody with sessions")

@@ -38,8 +38,8 @@ func (c *listCache) note(p *person) {
 func (c *listCache) of(s *state) *knownLists {
 	if c.known == nil {
 		c.known = new(knownLists)
-		for _, j := range sortedKeys(&s.persons, compareJIDs) {
-			if p, _ := s.persons.get(j); p.aff != None {
+		for _, p := range s.persons.sorted() {
+			if p.aff != None {
 				c.known.people = append(c.known.people, p)
 			}
 		}

@@ -34,8 +34,8 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 // sorted by JID.
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return func(yield func(JID, Affiliation) bool) {
-		for _, j := range sortedKeys(&r.st.persons, compareJIDs) {
-			if p, _ := r.st.persons.get(j); p.aff != None && !yield(j, p.aff) {
+		for _, p := range r.st.persons.sorted() {
+			if p.aff != None && !yield(p.jid(), p.aff) {
 				return
 			}
 		}
@@ -45,8 +45,8 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 // Registrations yields the reserved nicks and whose they are, sorted by JID.
 func (r *Room) Registrations() iter.Seq2[JID, string] {
 	return func(yield func(JID, string) bool) {
-		for _, j := range sortedKeys(&r.st.persons, compareJIDs) {
-			if p, _ := r.st.persons.get(j); p.nick() != "" && !yield(j, p.nick()) {
+		for _, p := range r.st.persons.sorted() {
+			if p.nick() != "" && !yield(p.jid(), p.nick()) {
 				return
 			}
 		}

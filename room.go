@@ -144,7 +144,7 @@ func (r *Room) Apply(ev Event) error {
 			return ErrKey
 		}
 	}
-	return r.st.apply(ev, r.cfg)
+	return r.st.apply(&ev, r.cfg)
 }
 
 // Restore rebuilds a room of a snapshot, of events, or of a snapshot and the

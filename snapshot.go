@@ -122,11 +122,10 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		subject := s.subject.shoot()
 		shot.Subject = &subject
 	}
-	for _, j := range sortedKeys(&s.persons, compareJIDs) {
-		p, _ := s.persons.get(j)
+	for _, p := range s.persons.sorted() {
 		if p.remembered() {
 			n := p.noted()
-			shot.Persons = append(shot.Persons, personShot{j, p.aff, n.reason, p.voice, n.nick, n.key})
+			shot.Persons = append(shot.Persons, personShot{p.jid(), p.aff, n.reason, p.voice, n.nick, n.key})
 		}
 	}
 	if kind == Live {

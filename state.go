@@ -43,8 +43,8 @@ type state struct {
 	// Template share those.
 	conf *RoomConfig
 
-	persons index[JID, *person] // by bare JID, or by domain
-	owners  int                 // persons who are Owner
+	persons people
+	owners  int // persons who are Owner
 	// remembered counts the persons who are there for what the room knows of them,
 	// whether inside or not.
 	remembered int
@@ -272,15 +272,23 @@ func (s *state) nick(key string) (*occupant, bool) {
 // session finds who is inside by his full JID.
 func (s *state) session(j JID) (*session, bool) {
 	if p, ok := s.persons.get(j.Bare()); ok {
-		for o := p.first; o != nil; o = o.sibling {
-			for ses := o.first; ses != nil; ses = ses.next {
-				if ses.jid() == j {
-					return ses, true
-				}
-			}
+		if ses := p.session(j); ses != nil {
+			return ses, true
 		}
 	}
 	return nil, false
+}
+
+// session is a person's session by its full JID, nil for none.
+func (p *person) session(j JID) *session {
+	for o := p.first; o != nil; o = o.sibling {
+		for ses := o.first; ses != nil; ses = ses.next {
+			if ses.jid() == j {
+				return ses
+			}
+		}
+	}
+	return nil
 }
 
 // occupantByNick finds who is addressed by a nick. It is the exact display form
@@ -304,6 +312,9 @@ func (o *occupant) goesBy(j JID) bool {
 }
 
 func (s *state) occupantByNumber(num uint32) *occupant {
+	if num > s.lastOccupant {
+		return nil
+	}
 	if i, inside := s.occupantIndex(num); inside {
 		return s.occupants[i]
 	}

@@ -42,15 +42,8 @@ func (t *Template) Restore(room JID, snapshot []byte, events []Event) (*Room, er
 	if err != nil {
 		return nil, err
 	}
-	if snapshot != nil {
-		if err := r.load(snapshot); err != nil {
-			return nil, err
-		}
-	}
-	for i, ev := range events {
-		if err := r.Apply(ev); err != nil {
-			return nil, fmt.Errorf("event %d: %w", i, err)
-		}
+	if err := r.load(snapshot, events); err != nil {
+		return nil, err
 	}
 	return r, nil
 }

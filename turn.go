@@ -69,7 +69,7 @@ func (t *turn) commit() {
 		if body.eventType().durable {
 			ev.Seq, ev.Sub = s.seq+1, 0
 		}
-		if err := s.apply(ev, t.r.cfg); err != nil {
+		if err := s.apply(&ev, t.r.cfg); err != nil {
 			panic(err) // a handler proposed what it should have refused
 		}
 		t.fx.Events = append(t.fx.Events, ev)

@@ -151,6 +151,23 @@ func (o *occupant) frontJID() JID {
 	return o.front.real
 }
 
+// people are persons by bare JID, or by domain. The text of such an address is all
+// that tells it from others, and is found faster than a JID.
+type people struct{ byText index[string, *person] }
+
+func (x *people) get(j JID) (*person, bool) { return x.byText.get(j.s) }
+
+// sorted lists people by address.
+func (x *people) sorted() []*person {
+	keys := sortedKeys(&x.byText, strings.Compare)
+	list := make([]*person, 0, len(keys))
+	for _, k := range keys {
+		p, _ := x.byText.get(k)
+		list = append(list, p)
+	}
+	return list
+}
+
 // uid names a person in a list of affiliations and sorts him there (XEP-0059).
 func (p *person) uid() string { return p.real.s }
 

@@ -110,7 +110,7 @@ func _(r *Room, s *state, o *occupant) {
 	s.kept.drop(nil) // breach
 	s.archived.at(0).seq = 1 // breach
 	_ = s.archived.len()
-	s.persons.put(nil) // breach
+	s.persons.byText.put(nil) // breach
 	delete(s.nicks, o.key) // breach
 	_, _ = s.persons.get(JID{})
 	_ = slices.Contains(s.occupants, o)
@@ -188,9 +188,9 @@ func checkApplyDoors(h *house) []breach {
 
 const applyDoorsSample = `
 func (t *turn) commit2() {
-	_ = t.r.st.apply(Event{}, nil) // breach
+	_ = t.r.st.apply(nil, nil) // breach
 	_ = t.r.st.person(JID{}) // breach
-	_ = t.r.load(nil) // breach
+	_ = t.r.load(nil, nil) // breach
 	f := (*state).applyCreated // breach
 	_ = f
 }
