@@ -1,5 +1,7 @@
 package muc
 
+import "unicode/utf8"
+
 // Most of a text is ASCII that needs no care, and can be passed over eight characters
 // at a time: as one number, of which all bytes are compared at once.
 
@@ -15,19 +17,37 @@ func eight[T string | []byte](s T) uint64 {
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
-// The marks of some of eight characters are the high bits of their bytes. The lowest
-// mark is right; those above it may be one too many.
-
-// below marks those that are less than an ASCII character.
-func below(x uint64, limit byte) uint64 { return (x - uint64(limit)*eachByte) &^ x & highBits }
-
-// equal marks those that are a character.
-func equal(x uint64, char byte) uint64 { return below(x^uint64(char)*eachByte, 1) }
+// The marks of some of eight characters are the high bits of their bytes, which those
+// that are no ASCII have anyway. Taking a number away from a byte sets it, if the byte
+// is less. The lowest mark is right; those above it may be one too many.
 
 // unprintable marks those that are not ASCII, or control it; but not U+007F, which
 // may stand in XML and JSON.
-func unprintable(x uint64) uint64 { return x&highBits | below(x, ' ') }
+func unprintable(x uint64) uint64 { return (x | (x - ' '*eachByte)) & highBits }
 
 // special marks those that do not stand for themselves in a JSON string, or may not
 // be what they should.
-func special(x uint64) uint64 { return unprintable(x) | equal(x, '"') | equal(x, '\\') }
+func special(x uint64) uint64 {
+	quote, escape := x^'"'*eachByte, x^'\\'*eachByte // 0 where it is one
+	return unprintable(x) | ((quote-eachByte)|(escape-eachByte))&highBits
+}
+
+// isPrintable reports whether the first n characters of a text are ASCII, and none
+// controls it. It may look at the others.
+func isPrintable(b []byte, n int) bool {
+	marks := uint64(0)
+	for ; n >= 8; n -= 8 {
+		marks |= unprintable(eight(b))
+		b = b[8:]
+	}
+	if n > 0 && len(b) >= 8 {
+		marks |= unprintable(eight(b)) << (64 - 8*n)
+		n = 0
+	}
+	for _, char := range b[:n] {
+		if char < ' ' || char >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return marks == 0
+}

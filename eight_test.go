@@ -28,6 +28,10 @@ func isEscapedSlowly(s string, set *charSet) bool {
 	return string(appendEscaped(nil, unescape(s), set)) == s
 }
 
+func isPrintableSlowly(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= utf8.RuneSelf })
+}
+
 func plainStartSlowly(b []byte) int {
 	for i, c := range b {
 		if c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' {
@@ -41,7 +45,12 @@ func requireSlow(t *testing.T, s string) {
 	require.Equal(t, validTextSlowly(s), validText(s), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscaped(s, escapedInText), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInAttr), isEscaped(s, escapedInAttr), "%q", s)
+	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscapedText(s), "%q", s)
 	require.Equal(t, plainStartSlowly([]byte(s)), plainStart([]byte(s)), "%q", s)
+	for _, around := range []string{"", "\x06", "\x00\xff\x00\xff\x00\xff\x00\xff"} {
+		all := []byte(around + s + around)
+		require.Equal(t, isPrintableSlowly(s), isPrintable(all[len(around):], len(s)), "%q in %q", s, all)
+	}
 }
 
 func TestEightAreEachOfThem(t *testing.T) {
@@ -72,7 +81,6 @@ func TestMarks(t *testing.T) {
 			}{
 				"unprintable": {unprintable(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf }},
 				"special":     {special(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' }},
-				"escapable":   {escapable(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || escapedInAttr[c] }},
 			} {
 				want := slices.IndexFunc(text, marks.set)
 				if want < 0 {

@@ -75,8 +75,9 @@ func (e *Event) UnmarshalBinary(b []byte) error {
 type binaryReader struct {
 	// key is that of the field whose value comes next, 0 at the end.
 	key uint64
-	// text is the end of buf, if strings are to be parts of it.
-	text string
+	// text is what stands in buf from textAt on, if strings are to be parts of it.
+	text   string
+	textAt int
 }
 
 // A key is the number of a field and the kind of its value.
@@ -94,10 +95,25 @@ var (
 func (c *codec) key(field, kind uint64) { c.buf = binary.AppendUvarint(c.buf, field<<1|kind) }
 
 func (c *codec) uvarint() uint64 {
-	if c.pos < len(c.buf) && c.buf[c.pos] < 0x80 {
-		c.pos++
-		return uint64(c.buf[c.pos-1])
+	v, ok := c.oneByte()
+	if !ok {
+		v = c.longUvarint()
 	}
+	return v
+}
+
+// oneByte takes a number of one byte, as nearly all are.
+func (c *codec) oneByte() (v uint64, ok bool) {
+	if c.pos < len(c.buf) {
+		if b := c.buf[c.pos]; b < 0x80 {
+			c.pos++
+			return uint64(b), true
+		}
+	}
+	return 0, false
+}
+
+func (c *codec) longUvarint() uint64 {
 	v, n := binary.Uvarint(c.buf[c.pos:])
 	if n <= 0 {
 		c.fail()
@@ -119,7 +135,10 @@ func (c *codec) moment() time.Time {
 
 // bytes takes a length and as many bytes.
 func (c *codec) bytes() []byte {
-	n := c.uvarint()
+	n, ok := c.oneByte()
+	if !ok {
+		n = c.longUvarint()
+	}
 	start := c.pos
 	if n > uint64(len(c.buf)-start) {
 		c.fail()
@@ -129,13 +148,16 @@ func (c *codec) bytes() []byte {
 	return c.buf[start:c.pos]
 }
 
-func (c *codec) string() string {
+// text takes a string, and reports whether it is plain: printable ASCII, and good.
+func (c *codec) text() (text string, plain bool) {
 	b := c.bytes()
+	start := c.pos - len(b)
+	plain = isPrintable(c.buf[start:], len(b))
 	if c.bin.text == "" {
-		return string(b)
+		return string(b), plain
 	}
-	end := len(c.bin.text) - (len(c.buf) - c.pos)
-	return c.bin.text[end-len(b) : end]
+	start -= c.bin.textAt
+	return c.bin.text[start : start+len(b)], plain
 }
 
 // next reads the key of the next field, which must be higher than the one before.
@@ -144,15 +166,20 @@ func (c *codec) next() {
 		c.bin.key = 0
 		return
 	}
-	before := c.bin.key
-	if c.bin.key = c.uvarint(); c.bin.key>>1 <= before>>1 {
+	key, ok := c.oneByte()
+	if !ok {
+		key = c.longUvarint()
+	}
+	if before := c.bin.key; key>>1 > before>>1 {
+		c.bin.key = key
+	} else {
 		c.fail()
 	}
 }
 
 // at moves to the field of a number, and reports whether it is there.
 func (c *codec) at(field, kind uint64) bool {
-	return c.bin.key == field<<1|kind || c.bin.key != 0 && c.bin.key>>1 <= field && c.find(field, kind)
+	return c.bin.key == field<<1|kind || c.find(field, kind)
 }
 
 // find passes over fields that were not asked for.

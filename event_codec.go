@@ -73,7 +73,7 @@ func (c *codec) after(inner *codec) {
 func (c *codec) whole(syntax int) {
 	switch {
 	case c.mode == readsBinary:
-		c.bin.text = string(c.buf[c.pos:])
+		c.bin.text, c.bin.textAt = string(c.buf[c.pos:]), c.pos
 	case c.mode == readsJSON && c.js.shares && c.js.texts.Cap() == 0:
 		c.js.texts.Grow(max(len(c.buf)-c.pos-syntax, 1))
 	}
@@ -181,8 +181,8 @@ func (c *codec) stamp(field uint64, name string, p *Stamp) {
 }
 
 // textField is a string of any type. It reports whether one was read, and whether it
-// is good without looking into it.
-func textField[S ~string](c *codec, field uint64, name string, p *S) (read, good bool) {
+// is plain: ASCII that can stand in XML.
+func textField[S ~string](c *codec, field uint64, name string, p *S) (read, plain bool) {
 	switch c.mode {
 	case writesBinary:
 		if *p != "" {
@@ -192,9 +192,10 @@ func textField[S ~string](c *codec, field uint64, name string, p *S) (read, good
 		}
 	case readsBinary:
 		if c.at(field, kindBytes) {
-			*p = S(c.string())
+			text, plain := c.text()
+			*p = S(text)
 			c.next()
-			return true, false
+			return true, plain
 		}
 	case writesJSON:
 		if c.member(name, *p == "") {
@@ -213,8 +214,8 @@ func textField[S ~string](c *codec, field uint64, name string, p *S) (read, good
 // stringField is a string of any type that can stand in XML. It reports whether one
 // was read.
 func stringField[S ~string](c *codec, field uint64, name string, p *S) bool {
-	read, good := textField(c, field, name, p)
-	if read && !good && !validText(string(*p)) {
+	read, plain := textField(c, field, name, p)
+	if read && !plain && !validText(string(*p)) {
 		c.fail()
 	}
 	return read

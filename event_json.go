@@ -11,35 +11,36 @@ type eventHead struct {
 	at       Stamp
 	name     string
 	version  int
-}
-
-// place is that of the type in the lists of types, if this version is known.
-func (h *eventHead) place() (at int, known bool) {
-	at, known = typesByName[h.name]
-	return at, known && h.version == bodyTypes[at].version
+	place    int // of the type in the lists of types, negative for none
 }
 
 func (h *eventHead) fields(c *codec) {
 	c.uint(1, "seq", &h.seq)
 	c.uint(2, "sub", &h.sub)
 	c.stamp(3, "time", &h.at)
-	c.typeName("type", &h.name)
+	if c.mode == writesJSON {
+		c.str(4, "type", &h.name)
+	} else if c.has("type") {
+		h.readType(c)
+	}
 	c.int(5, "v", &h.version)
 }
 
-// typeName is a string that mostly is known, and then takes no memory.
-func (c *codec) typeName(name string, p *string) {
-	if c.mode == writesJSON {
-		c.str(4, name, p)
-	} else if c.has(name) {
-		text := c.readName()
-		if at, known := typesByName[string(text)]; known {
-			*p = bodyTypes[at].name
-		} else if *p = string(text); !validText(*p) {
-			c.fail()
-		}
+// readType reads the name of a type, which takes no memory if it is known.
+func (h *eventHead) readType(c *codec) {
+	name := c.readName()
+	if place, known := typesByName[string(name)]; known {
+		h.name, h.place = bodyTypes[place].name, place
+		return
+	}
+	h.name, h.place = string(name), -1
+	if !validText(h.name) {
+		c.fail()
 	}
 }
+
+// known reports whether this type is, in this version.
+func (h *eventHead) known() bool { return h.place >= 0 && h.version == bodyTypes[h.place].version }
 
 const bodyName = "data"
 
@@ -50,7 +51,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		return nil, fmt.Errorf("%w: event without body", ErrCorrupt)
 	}
 	t := e.Body.eventType()
-	h := eventHead{e.Seq, e.Sub, Stamp{e.Time}, t.name, t.version}
+	h := eventHead{seq: e.Seq, sub: e.Sub, at: Stamp{e.Time}, name: t.name, version: t.version}
 	c := codec{mode: writesJSON, buf: make([]byte, 0, 512)}
 	c.buf = append(c.buf, '{')
 	h.fields(&c)
@@ -67,31 +68,30 @@ func (e Event) MarshalJSON() ([]byte, error) {
 // or version that it does not know is an [*UnknownEventError], anything else that is
 // not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	var h eventHead
+	h := eventHead{place: -1}
 	var body EventBody
-	data := len(b) // where the body begins
+	data, place := len(b), -1 // where the body begins, and the type that it was read as
 	c := codec{mode: readsJSON, buf: b}
 	for c.open(); c.js.inside; c.goOn() {
 		h.fields(&c)
 		if c.hasValue(bodyName) {
 			data, body = c.pos, nil
-			if at, known := h.place(); known {
-				body, c.pos = readJSONBody(b, data, at)
+			if h.known() {
+				place = h.place
+				body, c.pos = readJSONBody(b, data, place)
 			}
 			if body == nil { // the type comes later, or it is another
 				c.value()
 			}
 		}
 	}
-	if !c.ends() {
+	switch {
+	case !c.ends():
 		return fmt.Errorf("%w: no event", ErrCorrupt)
-	}
-	at, known := h.place()
-	if !known {
+	case !h.known():
 		return &UnknownEventError{Type: h.name, Version: h.version}
-	}
-	if body == nil || body.eventType().name != h.name {
-		body, _ = readJSONBody(b, data, at)
+	case body == nil || place != h.place:
+		body, _ = readJSONBody(b, data, h.place)
 	}
 	if body == nil {
 		return fmt.Errorf("%w: %s", ErrCorrupt, h.name)
@@ -101,8 +101,8 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 }
 
 // readJSONBody reads the body in an event, and where it ends; nil if it is none.
-func readJSONBody(event []byte, start, typ int) (body EventBody, end int) {
-	body = newBodies[typ]()
+func readJSONBody(event []byte, start, place int) (body EventBody, end int) {
+	body = newBodies[place]()
 	c := codec{mode: readsJSON, buf: event, pos: start, js: jsonReader{depth: 1, shares: true}}
 	if !c.null() {
 		for c.open(); c.js.inside; c.goOn() {

@@ -68,14 +68,15 @@ func notInDomain(r rune) bool {
 
 // plainDomain reports whether a domain needs no change: the fast path.
 func plainDomain(s string) bool {
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '.' && c != '-' {
+	for i := range len(s) {
+		if !plainInDomain[s[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+var plainInDomain = charsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 	rest, resource, hasResource := strings.Cut(s, "/")
@@ -246,7 +247,7 @@ func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
 // normal already: events are replayed as they were, by the rules of their day.
 func (j *JID) UnmarshalText(text []byte) error {
 	var err error
-	*j, err = storedJID(string(text))
+	*j, err = storedJID(string(text), false)
 	return err
 }
 
@@ -254,19 +255,24 @@ func (j *JID) UnmarshalText(text []byte) error {
 // be escaped.
 var notInStoredLocal = charsOf(notInLocal + "\t\n\r")
 
-// storedJID takes a text for an address that was normal when it was stored.
-func storedJID(s string) (JID, error) {
+// storedJID takes a text for an address that was normal when it was stored. A plain
+// text is known to be valid.
+func storedJID(s string, plain bool) (JID, error) {
 	if s == "" {
 		return JID{}, nil
 	}
-	rest, resource, hasResource := strings.Cut(s, "/")
-	local, domain, hasLocal := strings.Cut(rest, "@")
-	if !hasLocal {
-		local, domain = "", rest
+	local, domain, resource := "", s, ""
+	slash := strings.IndexByte(s, '/')
+	if slash >= 0 {
+		domain, resource = s[:slash], s[slash+1:]
+	}
+	at := strings.IndexByte(domain, '@')
+	if at >= 0 {
+		local, domain = domain[:at], domain[at+1:]
 	}
 	switch {
-	case domain == "" || hasLocal && local == "" || hasResource && resource == "",
-		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
+	case domain == "" || at == 0 || slash >= 0 && resource == "",
+		max(len(local), len(domain), len(resource)) > maxPartSize, !plain && !validText(s),
 		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.in(local):
 		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
@@ -275,11 +281,12 @@ func storedJID(s string) (JID, error) {
 
 // jid is an address in an event.
 func (c *codec) jid(field uint64, name string, p *JID) {
-	if read, _ := textField(c, field, name, &p.s); !read {
+	read, plain := textField(c, field, name, &p.s)
+	if !read {
 		return
 	}
 	var err error
-	if *p, err = storedJID(p.s); err != nil {
+	if *p, err = storedJID(p.s, plain); err != nil {
 		c.fail()
 	}
 }

@@ -13,14 +13,13 @@ import (
 
 // jsonReader is where a reader is, in one object or in none.
 type jsonReader struct {
-	// inside says that the reader is before a member or, if that is taken, behind its
-	// value. taken counts the members that were, since goOn.
-	inside, behind bool
+	// inside says that the reader is before a member or, if so, behind its value. taken
+	// says that some member was read since goOn.
+	inside, behind, taken bool
 	// named says that the reader is behind the name of the next member already: nobody
 	// took that as it stands.
 	named bool
 	name  []byte
-	taken int
 	// depth is how many objects and lists the reader is in.
 	depth int
 	// shares says that strings may share memory, which is texts.
@@ -101,8 +100,8 @@ func (c *codec) open() {
 // goOn comes when all fields were asked for the next member.
 func (c *codec) goOn() {
 	switch {
-	case c.js.taken > 0:
-		c.js.taken = 0
+	case c.js.taken:
+		c.js.taken = false
 	case !c.js.named:
 		c.nameNext() // it may be in another form than ours
 	default:
@@ -119,7 +118,6 @@ func (c *codec) nextMember() {
 	c.js.behind = false
 	switch {
 	case c.found(','):
-		c.space()
 	case c.found('}'):
 		c.js.inside = false
 		c.js.depth--
@@ -129,6 +127,7 @@ func (c *codec) nextMember() {
 }
 
 func (c *codec) nameNext() {
+	c.space()
 	c.js.name, c.js.named = c.readName(), true
 	c.expect(':')
 }
@@ -143,8 +142,7 @@ func (c *codec) hasValue(name string) bool {
 		if !c.js.inside || !c.passName(name) {
 			return false
 		}
-		c.js.behind = true
-		c.js.taken++
+		c.js.behind, c.js.taken = true, true
 	}
 	c.space()
 	return true
@@ -162,7 +160,7 @@ func (c *codec) passName(name string) bool {
 		return !c.js.named
 	}
 	b, end := c.buf[c.pos:], len(`"`)+len(name)
-	if len(b) < end+len(`":`) || b[0] != '"' || string(b[1:end]) != name || b[end] != '"' || b[end+1] != ':' {
+	if len(b) < end+len(`":`) || b[end] != '"' || b[end+1] != ':' || b[0] != '"' || string(b[1:end]) != name {
 		return false
 	}
 	c.pos += end + len(`":`)
@@ -170,12 +168,9 @@ func (c *codec) passName(name string) bool {
 }
 
 // has is hasValue but for null, which says nothing.
-func (c *codec) has(name string) bool { return c.hasValue(name) && !c.null() }
-
-// longEscapes are the characters that short escapes stand for.
-var longEscapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
-
-var hexDigit = charsOf("0123456789abcdefABCDEF")
+func (c *codec) has(name string) bool {
+	return c.hasValue(name) && (c.pos == len(c.buf) || c.buf[c.pos] != 'n' || !c.null())
+}
 
 // plainStart is how much of the beginning of a text stands for itself.
 func plainStart(b []byte) int {
@@ -191,103 +186,108 @@ func plainStart(b []byte) int {
 	return i
 }
 
-// rawString takes what stands between quotes. It is plain if it is ASCII and has no
-// escapes, which are all good.
-func (c *codec) rawString() (raw []byte, plain bool) {
+// plainString takes what stands between quotes, if it is ASCII and has no escapes, which
+// are all good. If not, it takes nothing.
+func (c *codec) plainString() (text []byte, plain bool) {
 	if c.pos == len(c.buf) || c.buf[c.pos] != '"' {
-		c.fail()
 		return nil, false
 	}
-	b := c.buf[c.pos+1:]
-	i := plainStart(b)
-	for plain = true; i < len(b) && b[i] >= ' '; i += plainStart(b[i:]) {
-		switch b[i] {
-		case '"':
-			c.pos += len(`"`) + i + len(`"`)
-			return b[:i], plain
-		case '\\':
-			n := escapeLen(b[i:])
-			if n == 0 {
-				c.fail()
-				return nil, false
-			}
-			i += n
-		default:
-			i++
+	b := c.buf[c.pos+len(`"`):]
+	n := plainStart(b)
+	if n == len(b) || b[n] != '"' {
+		return nil, false
+	}
+	c.pos += len(`"`) + n + len(`"`)
+	return b[:n], true
+}
+
+// decode takes any string, and writes what it stands for. What is no UTF-8 becomes
+// U+FFFD.
+func (c *codec) decode(w *strings.Builder) {
+	if c.expect('"'); c.bad {
+		return
+	}
+	w.Grow(max(bytes.IndexByte(c.buf[c.pos:], '"'), 0)) // enough, if no quote stands within
+	for c.pos < len(c.buf) {
+		b := c.buf[c.pos:]
+		n := plainStart(b)
+		w.Write(b[:n])
+		if b = b[n:]; len(b) == 0 || b[0] < ' ' {
+			break
 		}
-		plain = false
+		c.pos += n
+		r, n := rune(0), 0
+		switch b[0] {
+		case '"':
+			c.pos++
+			return
+		case '\\':
+			r, n = escaped(b)
+		default:
+			r, n = utf8.DecodeRune(b)
+		}
+		if n == 0 {
+			break
+		}
+		w.WriteRune(r)
+		c.pos += n
 	}
 	c.fail()
-	return nil, false
 }
 
-// escapeLen is how long the escape is that a text begins with, 0 for a bad one.
-func escapeLen(b []byte) int {
+// shortEscaped are the characters that short escapes stand for.
+var shortEscaped = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// escaped is what an escape stands for that a text begins with, and how long that is;
+// 0 for a bad one. Half a pair is written as U+FFFD.
+func escaped(b []byte) (r rune, n int) {
 	if len(b) < len(`\n`) {
-		return 0
+		return 0, 0
 	}
-	if longEscapes[b[1]] != 0 {
-		return len(`\n`)
+	if short := shortEscaped[b[1]]; short != 0 {
+		return rune(short), len(`\n`)
 	}
-	if b[1] != 'u' || len(b) < len(`\u0000`) {
-		return 0
+	r = codeUnit(b)
+	if r < 0 {
+		return 0, 0
 	}
-	for _, char := range b[2:6] {
-		if !hexDigit[char] {
-			return 0
+	n = len(`\u0000`)
+	if r >= 0xD800 && r < 0xDC00 {
+		if low := codeUnit(b[n:]); low >= 0xDC00 && low < 0xE000 {
+			return 0x10000 + (r-0xD800)<<10 + (low - 0xDC00), 2 * n
 		}
 	}
-	return len(`\u0000`)
+	return r, n
 }
 
-// decode writes what a raw string stands for. What is no UTF-8 becomes U+FFFD.
-func decode(w *strings.Builder, raw []byte) {
-	for i := 0; i < len(raw); {
-		start := i
-		i += plainStart(raw[i:])
-		w.Write(raw[start:i])
-		switch {
-		case i == len(raw):
-		case raw[i] != '\\':
-			r, n := utf8.DecodeRune(raw[i:])
-			w.WriteRune(r)
-			i += n
-		case raw[i+1] != 'u':
-			w.WriteByte(longEscapes[raw[i+1]])
-			i += len(`\n`)
-		default:
-			r := codeUnit(raw[i:])
-			i += len(`\u0000`)
-			if low := codeUnit(raw[i:]); r >= 0xD800 && r < 0xDC00 && low >= 0xDC00 && low < 0xE000 {
-				r = 0x10000 + (r-0xD800)<<10 + (low - 0xDC00)
-				i += len(`\u0000`)
-			}
-			w.WriteRune(r) // half a pair is U+FFFD
-		}
-	}
-}
-
-// codeUnit is what the escape means that a text begins with, or negative.
+// codeUnit is what the long escape means that a text begins with, negative for none.
 func codeUnit(b []byte) rune {
 	if len(b) < len(`\u0000`) || b[0] != '\\' || b[1] != 'u' {
 		return -1
 	}
 	r := rune(0)
 	for _, char := range b[2:6] {
-		r <<= 4
-		switch {
-		case char <= '9':
-			r |= rune(char - '0')
-		default:
-			r |= rune(char|0x20-'a') + 10
+		digit := hexValue[char]
+		if digit == 0 {
+			return -1
 		}
+		r = r<<4 | rune(digit-1)
 	}
 	return r
 }
 
+// hexValue has the values of hexadecimal digits and 1.
+var hexValue = func() (values [256]byte) {
+	for i := range len(hexDigits) {
+		values[hexDigits[i]] = byte(i + 1)
+		values[strings.ToUpper(hexDigits)[i]] = byte(i + 1)
+	}
+	return values
+}()
+
 // readText reads a string, and reports whether it was plain.
 func (c *codec) readText() (text string, plain bool) {
-	raw, plain := c.rawString()
+	raw, plain := c.plainString()
 	var own strings.Builder
 	w := &own
 	if shared := &c.js.texts; shared.Cap() > 0 {
@@ -298,24 +298,22 @@ func (c *codec) readText() (text string, plain bool) {
 		w = shared
 	} else if plain {
 		return string(raw), true
-	} else {
-		w.Grow(len(raw))
 	}
 	start := w.Len()
 	if plain {
 		w.Write(raw)
 	} else {
-		decode(w, raw)
+		c.decode(w)
 	}
 	return w.String()[start:], plain
 }
 
 // readName reads a string that is the name of something, and not kept.
 func (c *codec) readName() []byte {
-	raw, plain := c.rawString()
+	raw, plain := c.plainString()
 	if !plain {
 		var name strings.Builder
-		decode(&name, raw)
+		c.decode(&name)
 		raw = []byte(name.String())
 	}
 	return raw
@@ -356,13 +354,36 @@ func (c *codec) number() []byte {
 }
 
 func (c *codec) readNumber(p *uint64) {
+	if v, n := shortNumber(c.buf[c.pos:]); n > 0 {
+		*p = v
+		c.pos += n
+		return
+	}
 	v, err := strconv.ParseUint(string(c.number()), 10, 64)
 	if *p = v; err != nil {
 		c.fail()
 	}
 }
 
+// shortNumber is a number as we write it, of so few digits that it is none too large,
+// and how many there are; 0 if it may be more than that.
+func shortNumber(b []byte) (v uint64, n int) {
+	for n < len(b) && n < 18 && b[n] >= '0' && b[n] <= '9' {
+		v = 10*v + uint64(b[n]-'0')
+		n++
+	}
+	if n == len(b) || b[n] != ',' && b[n] != '}' || n > 1 && b[0] == '0' {
+		return 0, 0
+	}
+	return v, n
+}
+
 func (c *codec) readInt(p *int) {
+	if v, n := shortNumber(c.buf[c.pos:]); n > 0 {
+		*p = int(v)
+		c.pos += n
+		return
+	}
 	v, err := strconv.Atoi(string(c.number()))
 	if *p = v; err != nil {
 		c.fail()
@@ -377,11 +398,16 @@ func (c *codec) readBool(p *bool) {
 	}
 }
 
-// readStamp reads a time in its one form.
+// readStamp reads a time, which has one form only.
 func (c *codec) readStamp(p *Stamp) {
-	if p.UnmarshalJSON(c.value()) != nil {
+	b := c.buf[c.pos:]
+	at, ok := parseStamp(b[:min(len(b), len(stampForm))])
+	if !ok {
 		c.fail()
+		return
 	}
+	p.Time = at
+	c.pos += len(stampForm)
 }
 
 // readList reads the elements of a list.
@@ -417,7 +443,7 @@ func (c *codec) pass(depth int) {
 	}
 	switch c.buf[c.pos] {
 	case '"':
-		c.rawString()
+		c.readName()
 	case '{':
 		c.passAll('{', '}', depth)
 	case '[':
@@ -441,7 +467,7 @@ func (c *codec) passAll(open, end byte, depth int) {
 	for !c.bad {
 		if open == '{' {
 			c.space()
-			c.rawString()
+			c.readName()
 			c.expect(':')
 		}
 		c.pass(depth + 1)

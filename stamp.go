@@ -34,26 +34,31 @@ func (s *Stamp) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// stampForm is the one form: a 0 stands for any digit.
+// stampForm is the one form, with a 0 for each digit.
 const stampForm = `"0000-00-00T00:00:00.000Z"`
 
 func parseStamp(b []byte) (at time.Time, ok bool) {
-	if len(b) != len(stampForm) {
+	if len(b) != len(stampForm) || b[0] != '"' || b[5] != '-' || b[8] != '-' || b[11] != 'T' ||
+		b[14] != ':' || b[17] != ':' || b[20] != '.' || b[24] != 'Z' || b[25] != '"' {
 		return at, false
 	}
-	for i := range len(stampForm) {
-		if digit := stampForm[i] == '0'; digit && (b[i] < '0' || b[i] > '9') || !digit && b[i] != stampForm[i] {
-			return at, false
-		}
+	year, month, day := digits(b[1:5]), digits(b[6:8]), digits(b[9:11])
+	hour, minute, second, ms := digits(b[12:14]), digits(b[15:17]), digits(b[18:20]), digits(b[21:24])
+	if min(year, month-1, day, hour, minute, second, ms) < 0 || month > 12 || hour > 23 || minute > 59 || second > 59 {
+		return at, false
 	}
-	number := func(from, to int) (n int) {
-		for _, c := range b[from:to] {
-			n = 10*n + int(c-'0')
+	at = time.Date(year, time.Month(month), day, hour, minute, second, 1e6*ms, time.UTC)
+	return at, at.Day() == day // one that the month does not have would be one of the next
+}
+
+// digits is a number of digits alone, negative if there is something else.
+func digits(b []byte) int {
+	n := 0
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return -1
 		}
-		return n
+		n = 10*n + int(c-'0')
 	}
-	month, day, hour, minute, second := number(6, 8), number(9, 11), number(12, 14), number(15, 17), number(18, 20)
-	at = time.Date(number(1, 5), time.Month(month), day, hour, minute, second, 1e6*number(21, 24), time.UTC)
-	// A day that the month does not have would be one of the next.
-	return at, month >= 1 && month <= 12 && at.Day() == day && hour < 24 && minute < 60 && second < 60
+	return n
 }

@@ -238,16 +238,19 @@ func isCanonical(s string) bool {
 		switch {
 		case s[0] != '<':
 			end := strings.IndexByte(s, '<')
-			if end < 0 || len(open) == 0 || !isEscaped(s[:end], escapedInText) {
+			if end < 0 || len(open) == 0 || !isEscapedText(s[:end]) {
 				return false
 			}
 			s = s[end:]
 		case strings.HasPrefix(s, "</"):
-			name, rest, ok := strings.Cut(s[2:], ">")
-			if !ok || len(open) == 0 || open[len(open)-1] != name {
+			if len(open) == 0 {
 				return false
 			}
-			s, open = rest, open[:len(open)-1]
+			name, rest := open[len(open)-1], s[2:]
+			if len(rest) <= len(name) || rest[:len(name)] != name || rest[len(name)] != '>' {
+				return false
+			}
+			s, open = rest[len(name)+1:], open[:len(open)-1]
 		default:
 			name, rest, empty, ok := canonicalTag(s[1:])
 			if !ok || len(open) == maxStoredDepth {
@@ -302,27 +305,21 @@ func isCanonicalKey(key string, before []string) bool {
 	return validName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
-// escapable marks those that XML escapes anywhere, and others that are not printable.
-// The & differs from ' in its lowest bit, and < from > in the next.
-func escapable(x uint64) uint64 {
-	return unprintable(x) | equal(x|eachByte, '\'') | equal(x|2*eachByte, '>') | equal(x, '"')
+// isEscapedText is isEscaped for what stands between tags, and mostly has none of the
+// few characters that matter there.
+func isEscapedText(s string) bool {
+	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '<') < 0 &&
+		strings.IndexByte(s, '\r') < 0 || isEscaped(s, escapedInText)
 }
 
 // isEscaped reports whether a text is as appendEscaped leaves it.
 func isEscaped(s string, set *charSet) bool {
-	for i := 0; i < len(s); {
-		switch {
-		case len(s)-i >= 8 && escapable(eight(s[i:])) == 0:
-			i += 8
-		case set[s[i]]:
-			n := referenceLen(s[i:], set)
-			if n == 0 {
-				return false
-			}
-			i += n
-		default:
-			i++
+	for at := set.index(s); at >= 0; at = set.index(s) {
+		n := referenceLen(s[at:], set)
+		if n == 0 {
+			return false
 		}
+		s = s[at+n:]
 	}
 	return true
 }
