@@ -35,7 +35,7 @@ func TestRandomFaults(t *testing.T) {
 }
 
 // roomsOfWorld are few, so that much happens in each.
-var roomsOfWorld = []string{"cellar", "garden", "hall"}
+var roomsOfWorld = []string{"cellar", "garden", "hall", "attic"}
 
 // world is a service, the clients of it, and a store that fails.
 type world struct {
@@ -87,7 +87,8 @@ func newWorld(t *testing.T, seed uint64) *world {
 		if seed%4 == 1 {
 			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "nurse" }
 		}
-		h.config.CompactAfter = 1 + int(seed%20)
+		h.config.CompactAfter, h.config.IdleAfter = 1+int(seed%20), time.Minute
+		h.config.Limits = service.Limits{Batch: 1 + int(seed%9), Writers: 1 + int(seed%4)/3, StoreBatch: int(seed % 3), Workers: int(seed % 5), Rooms: 2 + int(seed%7)}
 		w.connect(h)
 	})
 	return w
@@ -125,19 +126,31 @@ func (w *world) connect(h *host) {
 // step lets something happen, and looks at what came of it.
 func (w *world) step() {
 	w.t.Helper()
-	w.disk.fail([]int{0, 0, 30, 100}[w.rnd.IntN(4)])
-	switch w.rnd.IntN(12) {
+	w.disk.fail([]int{0, 0, 0, 0, 0, 0, 20, 50, 100}[w.rnd.IntN(9)])
+	switch w.rnd.IntN(20) {
 	case 0:
-		sleep(time.Duration(w.rnd.IntN(150)) * time.Second)
-	case 1:
 		w.restart(w.rnd.IntN(2) == 0)
 	default:
 		w.burst()
 		w.disk.release()
 	}
-	synctest.Wait()
-	w.doing.Wait()
+	w.settle()
 	w.compare()
+	sleep(time.Duration(w.rnd.IntN(100)) * time.Second)
+	w.compare()
+}
+
+// settle waits until nothing moves any more and the host has an answer to all it wanted.
+func (w *world) settle() {
+	w.t.Helper()
+	synctest.Wait()
+	ended := make(chan struct{})
+	go func() { w.doing.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(time.Hour):
+		w.t.Fatal("the host waits for ever")
+	}
 }
 
 // burst is much at once, by few or many people in few or many rooms. What a room does
@@ -147,7 +160,7 @@ func (w *world) burst() {
 	w.disk.hold()
 	w.rnd.Shuffle(len(w.names), func(i, j int) { w.names[i], w.names[j] = w.names[j], w.names[i] })
 	w.people, w.places = 1+w.rnd.IntN(len(w.names)), 1+w.rnd.IntN(len(roomsOfWorld))
-	for range 1 + w.rnd.IntN(10) {
+	for range 1 + w.rnd.IntN(20) {
 		w.act()
 		synctest.Wait()
 	}
@@ -156,12 +169,12 @@ func (w *world) burst() {
 // act is one thing that a client or the host does.
 func (w *world) act() {
 	who := w.anybody()
-	room := roomsOfWorld[w.rnd.IntN(w.places)]
+	room := w.roomFor(who)
 	switch w.rnd.IntN(30) {
 	case 0:
 		w.vanish(who)
 	case 1, 2:
-		w.command(at(room), muc.SetAffiliation{JID: muc.MustParseJID(w.anybody().jid).Bare(), Affiliation: muc.Affiliation(w.rnd.IntN(5) - 1)})
+		w.command(at(room), muc.SetAffiliation{JID: muc.MustParseJID(w.anybody().jid).Bare(), Affiliation: w.affiliation()})
 	case 3:
 		w.command(at(room), muc.Destroy{})
 	case 4, 5:
@@ -179,6 +192,19 @@ func (w *world) act() {
 	}
 }
 
+// roomFor is some room, most often one in which somebody is.
+func (w *world) roomFor(c *client) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	room := roomsOfWorld[w.rnd.IntN(w.places)]
+	for range 3 {
+		if c.rooms[room] == nil {
+			room = roomsOfWorld[w.rnd.IntN(w.places)]
+		}
+	}
+	return room
+}
+
 // anybody is one of the people of the moment, or whoever is alive.
 func (w *world) anybody() *client {
 	w.mu.Lock()
@@ -188,6 +214,11 @@ func (w *world) anybody() *client {
 			return c
 		}
 	}
+}
+
+// affiliation is any, seldom one with which nobody can do anything.
+func (w *world) affiliation() muc.Affiliation {
+	return []muc.Affiliation{muc.Outcast, muc.None, muc.None, muc.Member, muc.Admin, muc.Owner, muc.Owner}[w.rnd.IntN(7)]
 }
 
 // command is what the host wants; what comes of it is no matter, but it has an end.
@@ -214,21 +245,20 @@ func (c *client) die() {
 	c.dead = true
 }
 
-// stanza is one that needs no answer.
+// stanza is one that needs no answer; most people come and talk.
 func (w *world) stanza(c *client, room string) string {
-	nick := fmt.Sprint("nick", w.rnd.IntN(6))
+	const join = "<presence from='%[1]s' to='%[2]s@chat.example/%[3]s'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+	const say = "<message from='%[1]s' to='%[2]s@chat.example' type='groupchat'><body>%[4]d</body></message>"
+	nick := fmt.Sprint("nick", w.rnd.IntN(12))
 	return fmt.Sprintf([]string{
-		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>",
-		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
-		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s'/>",
-		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s' type='unavailable'/>",
-		"<message from='%[1]s' to='%[2]s@chat.example' type='groupchat'><body>%[4]d</body></message>",
-		"<message from='%[1]s' to='%[2]s@chat.example' type='groupchat'><body>%[4]d</body></message>",
+		join, join, join, join, join, join, join, join, say, say, say, say, say, say, say, say,
 		"<message from='%[1]s' to='%[2]s@chat.example' type='groupchat'><subject>%[4]d</subject></message>",
 		"<message from='%[1]s' to='%[2]s@chat.example/%[3]s' type='chat'><body>%[4]d</body></message>",
+		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s'/>",
+		"<presence from='%[1]s' to='%[2]s@chat.example/%[3]s' type='unavailable'/>",
 		"<message from='%[1]s' to='%[2]s@chat.example/%[3]s' type='error'><error><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
 		"<iq from='%[1]s' to='%[2]s@chat.example' type='result' id='r%[4]d'/>",
-	}[w.rnd.IntN(10)], c.jid, room, nick, w.rnd.Uint32())
+	}[w.rnd.IntN(22)], c.jid, room, nick, w.rnd.Uint32())
 }
 
 // request is one that wants an answer.
@@ -249,9 +279,9 @@ func (w *world) request(c *client, room string) string {
 		payload = "<query xmlns='jabber:iq:register'><remove/></query>"
 	case 5:
 		payload = fmt.Sprintf("<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='%s' jid='%s'/></query>",
-			muc.Affiliation(w.rnd.IntN(5)-1), muc.MustParseJID(w.anybody().jid).Bare())
+			w.affiliation(), muc.MustParseJID(w.anybody().jid).Bare())
 	case 6:
-		payload = fmt.Sprintf("<query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' nick='nick%d'/></query>", w.rnd.IntN(6))
+		payload = fmt.Sprintf("<query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' nick='nick%d'/></query>", w.rnd.IntN(12))
 	case 7:
 		payload = "<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>" +
 			"<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>" +
@@ -274,12 +304,12 @@ func (w *world) restart(killed bool) {
 		ended, cancel := context.WithCancel(w.t.Context())
 		cancel()
 		_ = w.service.Shutdown(ended, "")
-		w.doing.Wait()
+		w.settle()
 	} else {
 		w.doing.Go(func() { assert.NoError(w.t, w.service.Shutdown(w.t.Context(), "closing time")) })
 		synctest.Wait()
 		w.disk.release()
-		w.doing.Wait()
+		w.settle()
 		w.everybodyKnows()
 		w.next()
 	}
@@ -302,6 +332,10 @@ func (w *world) end() {
 	w.mu.Lock()
 	assert.Empty(w.t, w.open, "requests without an answer")
 	w.mu.Unlock()
+	for _, c := range w.clients {
+		w.vanish(c) // and makes place for rooms that are not in memory
+	}
+	synctest.Wait()
 	for _, room := range roomsOfWorld {
 		require.NoError(w.t, w.service.Read(w.t.Context(), at(room), func(*muc.Room) {}), "what failed comes back")
 	}
