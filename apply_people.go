@@ -47,17 +47,26 @@ func (x reservation) indexKey() string { return x.noted().key }
 
 func (p *person) indexKey() string { return p.uid() }
 
-// indexNick has an occupant found by his nick.
-func (s *state) indexNick(o *occupant) {
-	switch {
-	case s.nicks != nil:
+// indexNick has an occupant found by his nick, and reports whether nobody else is. A
+// map tells that by its length, and need not be asked before.
+func (s *state) indexNick(o *occupant) (free bool) {
+	if s.nicks != nil {
+		before := len(s.nicks)
 		s.nicks[o.key] = o
-	case len(s.occupants) > smallIndex:
+		return len(s.nicks) > before
+	}
+	for _, other := range s.occupants {
+		if other != o && other.key == o.key {
+			return false
+		}
+	}
+	if len(s.occupants) > smallIndex {
 		s.nicks = make(map[string]*occupant, 2*smallIndex)
 		for _, other := range s.occupants {
 			s.nicks[other.key] = other
 		}
 	}
+	return true
 }
 
 func (s *state) forgetIfEmpty(p *person) {
@@ -210,13 +219,12 @@ func (s *state) applyJoined(b *Joined) error {
 	if o == nil {
 		x := newcomerOf(b)
 		o, ses = &x.occ, &x.ses
-		if err := s.canAdd(o); err != nil {
-			return err
-		}
 		if !known {
 			p = s.newPerson(bare)
 		}
-		s.addOccupant(o, p)
+		if err := s.addOccupant(o, p); err != nil {
+			return err
+		}
 		p.vouched = b.Vouched
 	} else {
 		if o.person != p || o.isPuppet() {
@@ -238,27 +246,21 @@ func (s *state) applyPuppet(b *Joined) error {
 		return badEvent("a puppet of nobody")
 	}
 	x := newcomerOf(b)
-	if err := s.canAdd(&x.occ); err != nil {
+	if err := s.addOccupant(&x.occ, s.person(b.JID.Bare())); err != nil {
 		return err
 	}
-	s.addOccupant(&x.occ, s.person(b.JID.Bare()))
 	x.occ.person.vouched = b.Vouched
 	x.occ.front = &x.ses
 	x.ses = session{real: b.JID, occ: &x.occ, lang: b.Lang, payload: b.Payload}
 	return nil
 }
 
-// canAdd judges whether an occupant can be added.
-func (s *state) canAdd(o *occupant) error {
-	if _, taken := s.nick(o.key); taken || o.num <= s.lastOccupant || o.nick == "" || o.key == "" {
-		return badEvent("no nick, or it or the occupant number is taken")
-	}
-	return nil
-}
-
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
-func (s *state) addOccupant(o *occupant, p *person) {
+func (s *state) addOccupant(o *occupant, p *person) error {
+	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" {
+		return badEvent("no nick, or the occupant number is taken")
+	}
 	o.person = p
 	s.lastOccupant = o.num
 	last := &p.first
@@ -267,7 +269,10 @@ func (s *state) addOccupant(o *occupant, p *person) {
 	}
 	*last = o
 	s.occupants = append(s.occupants, o)
-	s.indexNick(o)
+	if !s.indexNick(o) {
+		return badEvent("the nick is taken")
+	}
+	return nil
 }
 
 func (s *state) dropOccupant(o *occupant) {
@@ -358,20 +363,18 @@ func (s *state) applyRenamed(b *Renamed) error {
 	}
 	old := ses.occ
 	if b.Occupant == old.num {
-		if holder, taken := s.nick(b.Key); taken && holder != old {
-			return badEvent("nick is taken")
-		}
 		delete(s.nicks, old.key)
 		old.nick, old.key = b.Nick, b.Key
-		s.indexNick(old)
+		if !s.indexNick(old) {
+			return badEvent("the nick is taken")
+		}
 	} else {
 		to := s.occupantByNumber(b.Occupant)
 		if to == nil {
 			to = &occupant{num: b.Occupant, role: old.role, nick: b.Nick, key: b.Key, id: old.id}
-			if err := s.canAdd(to); err != nil {
+			if err := s.addOccupant(to, old.person); err != nil {
 				return err
 			}
-			s.addOccupant(to, old.person)
 		} else if to.person != old.person || to.isPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}

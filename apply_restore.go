@@ -217,10 +217,9 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	}
 	x := &newcomer{occ: occupant{num: shot.Number, role: shot.Role, nick: shot.Nick, key: shot.Key, id: shot.OccupantID}}
 	o := &x.occ
-	if err := s.canAdd(o); err != nil {
+	if err := s.addOccupant(o, s.person(shot.JID)); err != nil {
 		return err
 	}
-	s.addOccupant(o, s.person(shot.JID))
 	o.person.vouched = o.person.vouched || shot.Vouched
 	for i, client := range shot.Sessions {
 		if o.person.session(client.JID) != nil || client.JID.Bare() != shot.JID || client.JID.IsBare() || client.Number == 0 {
