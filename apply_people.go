@@ -16,7 +16,13 @@ func (s *state) person(bare JID) *person {
 
 // newPerson makes the record of somebody who has none.
 func (s *state) newPerson(bare JID) *person {
-	p := &person{real: bare}
+	var p *person
+	if s.places != nil {
+		p = s.places.persons.next()
+	} else {
+		p = new(person)
+	}
+	p.real = bare
 	s.persons.byText.put(p)
 	return p
 }
@@ -198,8 +204,15 @@ type newcomer struct {
 	ses session
 }
 
-func newcomerOf(b *Joined) *newcomer {
-	return &newcomer{occ: occupant{num: b.Occupant, role: b.Role, nick: b.Nick, key: b.Key, id: b.OccupantID}}
+func (s *state) newcomer(num uint32, role Role, nick, key, id string) *newcomer {
+	var x *newcomer
+	if s.places != nil {
+		x = s.places.newcomers.next()
+	} else {
+		x = new(newcomer)
+	}
+	x.occ.num, x.occ.role, x.occ.nick, x.occ.key, x.occ.id = num, role, nick, key, id
+	return x
 }
 
 func (s *state) applyJoined(b *Joined) error {
@@ -217,7 +230,7 @@ func (s *state) applyJoined(b *Joined) error {
 	o := s.occupantByNumber(b.Occupant)
 	var ses *session
 	if o == nil {
-		x := newcomerOf(b)
+		x := s.newcomer(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
 		o, ses = &x.occ, &x.ses
 		if !known {
 			p = s.newPerson(bare)
@@ -245,7 +258,7 @@ func (s *state) applyPuppet(b *Joined) error {
 	if b.JID.IsZero() {
 		return badEvent("a puppet of nobody")
 	}
-	x := newcomerOf(b)
+	x := s.newcomer(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
 	if err := s.addOccupant(&x.occ, s.person(b.JID.Bare())); err != nil {
 		return err
 	}
@@ -277,6 +290,7 @@ func (s *state) addOccupant(o *occupant, p *person) error {
 
 func (s *state) dropOccupant(o *occupant) {
 	s.shape++
+	o.presence.drop() // who came with him may keep him in memory, see places
 	delete(s.nicks, o.key)
 	if i, inside := s.occupantIndex(o.num); inside {
 		s.occupants = slices.Delete(s.occupants, i, i+1)

@@ -25,6 +25,7 @@ func (r *Room) load(b []byte, events []Event) error {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
 	}
+	r.st.places = nil
 	return nil
 }
 
@@ -59,10 +60,39 @@ func peak(shot *snapshot, events []Event) (inside, known int) {
 // expect makes place for as many, so that nothing has to grow while they come.
 func (s *state) expect(inside, known int) {
 	s.occupants = make([]*occupant, 0, inside)
+	if max(inside, known) > smallIndex {
+		s.places = new(places)
+	}
 	s.persons.byText.expect(max(inside, known))
 	if inside > smallIndex {
 		s.nicks = make(map[string]*occupant, inside)
 	}
+}
+
+// places are for those who come while a crowd is restored, several in one piece of
+// memory: making one for each is most of what a join costs. What is left of who goes
+// stays until the last of his group has gone. So groups are small, persons, who may be
+// remembered for years, stand apart from occupants, and in a living room everybody
+// stands alone.
+type places struct {
+	newcomers group[newcomer]
+	persons   group[person]
+}
+
+// groupSize is how many share their memory. Five of either kind fill a piece of a size
+// that Go hands out.
+const groupSize = 5
+
+type group[V any] []V
+
+// next is a place for one more.
+func (g *group[V]) next() *V {
+	if len(*g) == 0 {
+		*g = make([]V, groupSize)
+	}
+	v := &(*g)[0]
+	*g = (*g)[1:]
+	return v
 }
 
 // readSnapshot reads a snapshot of this room, and judges what can be judged before
@@ -215,7 +245,7 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Key == "" || shot.Role == NoRole {
 		return badEvent("nobody")
 	}
-	x := &newcomer{occ: occupant{num: shot.Number, role: shot.Role, nick: shot.Nick, key: shot.Key, id: shot.OccupantID}}
+	x := s.newcomer(shot.Number, shot.Role, shot.Nick, shot.Key, shot.OccupantID)
 	o := &x.occ
 	if err := s.addOccupant(o, s.person(shot.JID)); err != nil {
 		return err
