@@ -6,6 +6,7 @@ import (
 	"go/types"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // The core is a deterministic state machine: no clock, no randomness, no I/O, no
@@ -17,6 +18,7 @@ func coreWalls() []wall {
 		{"no clock, no output, no concurrency", checkPurity, map[string]string{"sample.go": puritySample}},
 		{"maps are ranged in sortedKeys", checkMaps, map[string]string{"sample.go": mapSample, "index.go": mapIndexSample}},
 		{"package variables do not change", checkGlobals, map[string]string{"sample.go": globalSample}},
+		{"policies are asked in policy.go", checkPolicies, map[string]string{"sample.go": policySample}},
 	}
 }
 
@@ -253,5 +255,30 @@ func _() {
 	sampleLimits.Asks = 0 // breach
 	local := sampleLimits
 	local.Asks = 0
+}
+`
+
+// checkPolicies: whoever asks a policy elsewhere forgets to tell it which room asks.
+func checkPolicies(h *house) []breach {
+	var list []breach
+	h.each([]string{"policy.go"}, func(n ast.Node, _ []ast.Node) {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok || h.named(h.typeOf(sel.X)) != "Config" {
+			return
+		}
+		sig, ok := h.typeOf(sel).(*types.Signature)
+		if ok && sig.Params().Len() == 1 && strings.HasSuffix(h.named(sig.Params().At(0).Type()), "Request") {
+			list = append(list, h.breach(n, "%s is asked outside policy.go", sel.Sel.Name))
+		}
+	})
+	return list
+}
+
+const policySample = `
+func sampleAsks(r *Room) {
+	_ = r.cfg.IsOwner
+	_ = r.cfg.MayJoin(JoinRequest{}) // breach
+	c := *r.cfg
+	_ = c.AsksJoin // breach
 }
 `
