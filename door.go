@@ -59,10 +59,10 @@ func (in *stanza) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
-// admit reads a stanza at a door. A Go error is the host's fault; a refusal is the
+// admit reads a stanza at a door into a place that is empty. A Go error is the host's fault; a refusal is the
 // sender's, and then the stanza holds what is needed to answer it.
 func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaError, err error) {
-	*in = stanza{kids: in.few[:0]}
+	in.kids = in.few[:0]
 	d.open(&r.cfg.Limits, in)
 	if err := d.head(el); err != nil {
 		return nil, err
@@ -242,11 +242,10 @@ func (d *door) children(root *etree.Element) *StanzaError {
 			if len(d.stack) == 1 {
 				continue // a stanza has no text of its own
 			}
-			if !validText(t.Data) {
+			d.closeTag(top)
+			if !d.write(t.Data, escapedInText) {
 				return malformed()
 			}
-			d.closeTag(top)
-			d.b = appendEscaped(d.b, t.Data, escapedInText)
 		case *etree.Element:
 			if refused := d.enter(top, t); refused != nil {
 				return refused
@@ -290,6 +289,14 @@ func (d *door) leave(top *frame) {
 	d.stack = d.stack[:len(d.stack)-1]
 }
 
+// write escapes a text, and reports whether it may stand in XML at all.
+func (d *door) write(s string, set *charSet) bool {
+	plain := plainRun(s) // most of it
+	rest := s[plain:]
+	d.b = appendEscaped(append(d.b, s[:plain]...), rest, set)
+	return validText(rest)
+}
+
 // enter writes the start tag of an element.
 func (d *door) enter(parent *frame, el *etree.Element) *StanzaError {
 	d.elements++
@@ -329,7 +336,7 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
 			continue
 		}
-		if !validName(a.Key) || !validText(a.Value) {
+		if !validName(a.Key) {
 			return malformed()
 		}
 		for k := range i {
@@ -348,7 +355,10 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 			}
 		}
 		d.b = append(append(d.b, a.Key...), "='"...)
-		d.b = append(appendEscaped(d.b, a.Value, escapedInAttr), '\'')
+		if !d.write(a.Value, escapedInAttr) {
+			return malformed()
+		}
+		d.b = append(d.b, '\'')
 	}
 	return nil
 }

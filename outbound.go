@@ -59,16 +59,17 @@ func (o Outbound) Stanza() *etree.Element {
 // is written to; any other is written as xmlns, as WebSocket framing needs it
 // (RFC 7395 §3.3.3).
 func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
-	return o.doc.appendXML(dst, to, o.extra, o.view, ns)
+	d := o.doc
+	if ns == "" && to.stands() && o.extra == nil && o.view == d.as { // as nearly all are
+		pos := d.head + uint32(len(openTo))
+		return append(append(append(dst, d.b[:pos]...), to.s...), d.b[pos:]...)
+	}
+	return d.appendXML(dst, to, o.extra, o.view, ns)
 }
 
 // appendXML is AppendXML with what it needs of an Outbound: so little that a call
 // costs less than the copying.
 func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []byte {
-	if ns == "" && to.s != "" && x == nil && v == d.as { // as nearly all are
-		pos := d.head + uint32(len(openTo))
-		return append(to.appendTo(append(dst, d.b[:pos]...)), d.b[pos:]...)
-	}
 	pos := d.head
 	dst = append(dst, d.b[:pos]...)
 	if ns != "" {

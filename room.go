@@ -50,20 +50,21 @@ const keptBytes = 4096
 // place would be more than all else that it holds.
 func (r *Room) keep(w *workspace) {
 	r.work = nil
-	if len(r.st.occupants) > smallIndex && cap(w.door.b) <= keptBytes {
-		w.in, w.turn = stanza{}, turn{} // what is done holds nothing else alive
+	if len(r.st.occupants) > smallIndex && w != nil && cap(w.door.b) <= keptBytes {
 		r.work = w
 	}
 }
 
-// reset empties what an earlier call left, and hands out the place to work.
-func (fx *Effects) reset() *workspace {
-	w := fx.work
-	if w == nil {
-		w = new(workspace)
-	}
-	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0], work: w}
-	return w
+// reset empties what an earlier call, or a decision that was refused, left there.
+func (fx *Effects) reset() {
+	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0], work: fx.work}
+}
+
+// handled are Effects with a place for what most stanzas come to.
+type handled struct {
+	fx       Effects
+	events   [1]Event
+	outbound [2]Outbound
 }
 
 // New makes an unborn room: it comes to life with the first acceptable join or
@@ -82,23 +83,37 @@ func New(cfg Config) (*Room, error) {
 // [ErrNotStanza], [ErrNotForRoom]; whatever else is wrong with a stanza is
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
-	fx := Effects{work: r.work}
-	err := r.HandleInto(&fx, now, el)
-	r.keep(fx.work)
-	fx.work = nil // Effects may be kept, and hold nothing else alive
-	return fx, err
+	h := new(handled)
+	h.fx = Effects{Events: h.events[:0], Outbound: h.outbound[:0], work: r.work}
+	err := r.HandleInto(&h.fx, now, el)
+	r.keep(h.fx.work)
+	h.fx.work = nil // Effects may be kept, and hold nothing else alive
+	return h.fx, err
 }
 
 // HandleInto is [Room.Handle] with the caller's Effects, whose slices are used
 // again: what an earlier call put there must have been released.
 func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
-	w := fx.reset()
-	refused, err := r.admit(&w.door, &w.in, el)
+	fx.reset()
+	w := fx.work
+	if w == nil {
+		w = new(workspace)
+	}
+	fx.work = nil
+	err := r.step(w, fx, now, el)
+	w.in, w.turn = stanza{}, turn{} // what is done holds nothing else alive
+	fx.work = w
+	return err
+}
+
+// step takes a stanza through the room in a place that is clean.
+func (r *Room) step(w *workspace, fx *Effects, now time.Time, el *etree.Element) error {
+	t := &w.turn
+	t.r, t.now, t.fx, t.in = r, r.clock(now), fx, &w.in
+	refused, err := r.admit(&w.door, t.in, el)
 	if err != nil {
 		return err
 	}
-	t := &w.turn
-	*t = turn{r: r, now: r.clock(now), fx: fx, in: &w.in}
 	if refused == nil {
 		refused = t.dispatch()
 	}

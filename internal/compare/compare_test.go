@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -282,8 +283,43 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-func TestErrorsOfOurs(t *testing.T) {
-	err := ourBenchmarks{binary: filepath.Join(t.TempDir(), "none")}.run(t.Context(), pattern{bench: "^BenchmarkX$"}, io.Discard)
-	assert.ErrorContains(t, err, "our benchmarks ^BenchmarkX$: ")
+func TestErrorsOfBenchmarks(t *testing.T) {
+	none := &benchmarks{binary: filepath.Join(t.TempDir(), "none")}
+	err := none.run(t.Context(), pattern{bench: "^BenchmarkX$"}, io.Discard)
+	assert.ErrorContains(t, err, "benchmarks ^BenchmarkX$: ")
 	assert.False(t, errors.Is(err, flag.ErrHelp))
+}
+
+// TestFloor: the floor of the rigs is measured if it is there, and builds.
+func TestFloor(t *testing.T) {
+	raw := &bytes.Buffer{}
+	assert.Nil(t, buildFloor(t.Context(), "", t.TempDir(), time.Millisecond, raw, io.Discard))
+	assert.Nil(t, buildFloor(t.Context(), t.TempDir(), t.TempDir(), time.Millisecond, raw, io.Discard))
+	assert.Contains(t, raw.String(), "floor: not asked for")
+	assert.Contains(t, raw.String(), "floor: the folder of rigs has no go-floor/go.mod")
+
+	rigs := t.TempDir()
+	dir := filepath.Join(rigs, "go-floor")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	write("go.mod", "module floor\n\ngo 1.26\n")
+	write("floor_test.go", "package floor\n\nbroken")
+	assert.Nil(t, buildFloor(t.Context(), rigs, t.TempDir(), time.Millisecond, raw, io.Discard))
+	assert.Contains(t, raw.String(), "floor: its benchmarks do not build")
+
+	write("floor_test.go", `package floor
+
+import "testing"
+
+func BenchmarkW2SerialiseMemcpy(b *testing.B) { b.Run("N=1000", func(b *testing.B) { b.ReportMetric(3, "ns/delivery") }) }
+`)
+	raw.Reset()
+	f := buildFloor(t.Context(), rigs, t.TempDir(), time.Millisecond, raw, io.Discard)
+	require.NotNil(t, f)
+	require.NoError(t, f.run(t.Context(), pattern{bench: "^BenchmarkW2SerialiseMemcpy$/^N=1000$"}, raw))
+	rec, err := parse(raw)
+	require.NoError(t, err)
+	assert.Equal(t, []float64{3}, rec.ours[sample{"W2SerialiseMemcpy/N=1000", goUnits[perDelivery], "100"}])
 }

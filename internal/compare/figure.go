@@ -61,7 +61,7 @@ func beside(c cell, u unit) figure {
 	}}
 }
 
-var properNames = map[string]string{prosody: "Prosody", ejabberd: "ejabberd"}
+var properNames = map[string]string{prosody: "Prosody", ejabberd: "ejabberd", floor: "memcpy of the rigs"}
 
 func (r result) value(u unit) float64 {
 	switch u {

@@ -6,8 +6,9 @@
 // DIR is a folder of rigs that drive the room engines of other servers in process:
 // DIR/prosody/prosody.cfg.lua is a configuration that Prosody is started with,
 // DIR/ejabberd/run1.sh a script that starts ejabberd. Both run the one workload that
-// their environment names and print a line of JSON for each run. A peer that is not
-// installed is left out, and the table says so.
+// their environment names and print a line of JSON for each run. DIR/go-floor is a Go
+// module with a benchmark, W2SerialiseMemcpy, of what serialising costs at least. What
+// is not there or not installed is left out, and the table says so.
 //
 // All that was measured is kept in the raw file: our part is in the format that
 // benchstat reads, and -read makes the table again without measuring anything.

@@ -27,6 +27,7 @@ func measure(ctx context.Context, o options, raw, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	rigFloor := buildFloor(ctx, o.peers, dir, o.benchtime, raw, progress)
 	peers := findPeers(o.peers, raw, progress)
 	begin := time.Now()
 	say := func(format string, args ...any) {
@@ -38,6 +39,13 @@ func measure(ctx context.Context, o options, raw, progress io.Writer) error {
 			for _, p := range w.ours {
 				if err := ours.run(ctx, p, raw); err != nil {
 					return cmp.Or(ctx.Err(), err)
+				}
+			}
+			if rigFloor != nil {
+				for _, p := range w.floor {
+					if err := rigFloor.run(ctx, p, raw); err != nil {
+						return cmp.Or(ctx.Err(), err)
+					}
 				}
 			}
 			for range peerRunsDue(round, o.runs, o.peerRuns) {
@@ -60,36 +68,59 @@ func peerRunsDue(round, rounds, peerRuns int) int {
 	return before(round) - before(round-1)
 }
 
-// ourBenchmarks is the test binary of the library.
-type ourBenchmarks struct {
+// benchmarks are a test binary.
+type benchmarks struct {
 	binary, dir string
 	benchtime   time.Duration
 }
 
 const library = "github.com/gomuc/muc"
 
-func buildOurs(ctx context.Context, dir string, benchtime time.Duration) (ourBenchmarks, error) {
-	o := ourBenchmarks{binary: filepath.Join(dir, "muc.test"), benchtime: benchtime}
+func buildOurs(ctx context.Context, scratch string, benchtime time.Duration) (*benchmarks, error) {
 	where, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", library).Output()
 	if err != nil {
-		return o, fmt.Errorf("go list %s, in the module's own folder: %w", library, err)
+		return nil, fmt.Errorf("go list %s, in the module's own folder: %w", library, err)
 	}
-	o.dir = strings.TrimSpace(string(where))
-	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", o.binary, library).CombinedOutput(); err != nil {
-		return o, fmt.Errorf("go test -c: %w\n%s", err, out)
+	return build(ctx, library, &benchmarks{filepath.Join(scratch, "muc.test"), strings.TrimSpace(string(where)), benchtime})
+}
+
+// buildFloor builds the benchmarks of DIR/go-floor, a module that does no room's work,
+// only what serialising must. It is nil, and noted, if that cannot be done.
+func buildFloor(ctx context.Context, rigs, scratch string, benchtime time.Duration, raw, progress io.Writer) *benchmarks {
+	why := absence(rigs, "go-floor/go.mod", nil)
+	if why == "" {
+		f, err := build(ctx, ".", &benchmarks{filepath.Join(scratch, "floor.test"), filepath.Join(rigs, "go-floor"), benchtime})
+		if err == nil {
+			return f
+		}
+		fmt.Fprintf(progress, "%v\n", err)
+		why = "its benchmarks do not build"
 	}
-	return o, nil
+	note(floor, why, raw)
+	fmt.Fprintf(progress, "%s: %s\n", floor, why)
+	return nil
+}
+
+// build builds the tests of a package, seen from their own module.
+func build(ctx context.Context, pkg string, b *benchmarks) (*benchmarks, error) {
+	cmd := exec.CommandContext(ctx, "go", "test", "-c", "-o", b.binary, pkg)
+	cmd.Dir = b.dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go test -c %s: %w\n%s", pkg, err, out)
+	}
+	return b, nil
 }
 
 // run runs the benchmarks of a pattern once, on one core.
-func (o ourBenchmarks) run(ctx context.Context, p pattern, raw io.Writer) error {
+func (o *benchmarks) run(ctx context.Context, p pattern, raw io.Writer) error {
 	cmd := exec.CommandContext(ctx, o.binary, "-test.run", "^$", "-test.bench", p.bench, "-test.cpu", "1",
 		"-test.benchtime", o.benchtime.String(), "-test.timeout", "30m")
 	cmd.Dir = o.dir
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC="+p.gogc())
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		return fmt.Errorf("our benchmarks %s: %w\n%s", p.bench, err, out)
+		return fmt.Errorf("benchmarks %s: %w\n%s", p.bench, err, out)
 	}
 	_, err = fmt.Fprintf(raw, "%s: %s\n%s", gogcKey, p.gogc(), out)
 	return err

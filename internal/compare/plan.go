@@ -5,10 +5,11 @@ import (
 	"slices"
 )
 
-// The peers, by the names that their rigs print.
+// The peers, by the names that their rigs print, and the floor that stands beside them.
 const (
 	prosody  = "prosody"
 	ejabberd = "ejabberd"
+	floor    = "floor"
 )
 
 // workload is one of W1 to W8, or what else is measured: what is run for it, and
@@ -16,7 +17,9 @@ const (
 type workload struct {
 	name string
 	// ours are patterns of benchmarks; what one pattern finds runs in one process.
-	ours  []pattern
+	ours []pattern
+	// floor is the same for the floor of the rigs.
+	floor []pattern
 	lines []line
 }
 
@@ -95,7 +98,7 @@ func plan() []workload {
 			"^BenchmarkW2Groupchat$/^N=(100|10000)$/^decide$",
 			"^BenchmarkW2Groupchat$/^N=1000$|^BenchmarkFloorMemcpy$/^N=1000$",
 			"^BenchmarkW2Groupchat$/^N=10000$/^serialise$|^BenchmarkFloorMemcpy$/^N=10000$"),
-			pattern{bench: "^BenchmarkW2Groupchat$/^N=(100|10000)$/^decide$", gcOff: true}), lines: groupchat()},
+			pattern{bench: "^BenchmarkW2Groupchat$/^N=(100|10000)$/^decide$", gcOff: true}), floor: benches("^BenchmarkW2SerialiseMemcpy$/^N=1000$", "^BenchmarkW2SerialiseMemcpy$/^N=10000$"), lines: groupchat()},
 		{name: "W3", ours: benches("^BenchmarkW3Presence$"), lines: fanOut("presence update", "W3", "W3Presence")},
 		{name: "W4", ours: benches("^BenchmarkW4Nick$"), lines: fanOut("nick change", "W4", "W4Nick")},
 		{name: "W5", ours: benches("^BenchmarkW5List$"), lines: lists()},
@@ -135,10 +138,12 @@ func groupchat() []line {
 	for _, n := range []int{1000, 10000} {
 		what := fmt.Sprintf("Message, N = %s, serialise", thousands(n))
 		ours := bench(fmt.Sprintf("W2Groupchat/N=%d/serialise", n), perDelivery)
-		floor := bench(fmt.Sprintf("FloorMemcpy/N=%d", n), perDelivery).called("memcpy")
+		memcpy := bench(fmt.Sprintf("FloorMemcpy/N=%d", n), perDelivery).called("memcpy")
+		rigs := bench(fmt.Sprintf("W2SerialiseMemcpy/N=%d", n), perDelivery).called("memcpy of the rigs")
 		e, p := serialised("W2", n)
 		lines = append(lines,
-			line{what, ours, floor, costs, atMost(1.6)},
+			line{what, ours, memcpy, costs, atMost(1.6)},
+			line{what, ours, rigs, costs, atMost(1.6)},
 			line{what, ours, beside(e, perDelivery), faster, atLeast(150)},
 			line{what, ours, beside(p, perDelivery), faster, atLeast(800)},
 			line{"Allocations of a " + lower(what), bench(fmt.Sprintf("W2Groupchat/N=%d/serialise", n), allocs), figure{}, alone, atMost(12)})

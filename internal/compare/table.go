@@ -63,7 +63,7 @@ func render(workloads []workload, rec *record) string {
 		}
 	}
 	s.WriteString("\n")
-	for _, peer := range []string{prosody, ejabberd} {
+	for _, peer := range []string{prosody, ejabberd, floor} {
 		if why, ok := rec.missing[peer]; ok {
 			fmt.Fprintf(&s, "%s: %s.\n", properNames[peer], why)
 		}
