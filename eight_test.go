@@ -24,9 +24,15 @@ func validTextSlowly(s string) bool {
 	return true
 }
 
-func isEscapedSlowly(s string, set *charSet) bool {
-	return string(appendEscaped(nil, unescape(s), set)) == s
+func escapedSlowly(s string, set *charSet) string {
+	var b []byte
+	for i := range len(s) {
+		b = appendEscaped(b, s[i:i+1], set)
+	}
+	return string(b)
 }
+
+func isEscapedSlowly(s string, set *charSet) bool { return escapedSlowly(unescape(s), set) == s }
 
 func isPrintableSlowly(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r >= utf8.RuneSelf })
@@ -42,6 +48,13 @@ func plainStartSlowly(b []byte) int {
 }
 
 func requireSlow(t *testing.T, s string) {
+	for _, set := range []*charSet{escapedInText, escapedInAttr} {
+		d := door{}
+		ok := d.write(s, set)
+		require.Equal(t, escapedSlowly(s, set), string(appendEscaped(nil, s, set)), "%q", s)
+		require.Equal(t, escapedSlowly(s, set), string(d.b), "%q", s)
+		require.Equal(t, validTextSlowly(s), ok, "%q", s)
+	}
 	require.Equal(t, validTextSlowly(s), validText(s), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscaped(s, escapedInText), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInAttr), isEscaped(s, escapedInAttr), "%q", s)
@@ -80,6 +93,7 @@ func TestMarks(t *testing.T) {
 				set func(c byte) bool
 			}{
 				"unprintable": {unprintable(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf }},
+				"escapable":   {escapable(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || escapedInAttr[c] }},
 				"special":     {special(x), func(c byte) bool { return c < ' ' || c >= utf8.RuneSelf || c == '"' || c == '\\' }},
 			} {
 				want := slices.IndexFunc(text, marks.set)

@@ -298,3 +298,7 @@ func (j JID) appendTo(dst []byte) []byte {
 	}
 	return appendEscaped(dst, j.s, escapedInAttr)
 }
+
+// stands reports whether there is an address, whose text can stand in an attribute as
+// it is.
+func (j JID) stands() bool { return j.bare != 0 && j.bare&escapeBit == 0 }

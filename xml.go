@@ -36,10 +36,28 @@ var (
 	escapedInText = charsOf("&<>\r")
 )
 
+// escapable marks those that XML escapes anywhere, and others that are not printable.
+func escapable(x uint64) uint64 {
+	amp := (x | eachByte) ^ '\''*eachByte // 0 where it is & or ', which differ in one bit
+	angle := (x | 2*eachByte) ^ '>'*eachByte
+	quote := x ^ '"'*eachByte
+	return unprintable(x) | ((amp-eachByte)|(angle-eachByte)|(quote-eachByte))&highBits
+}
+
+// plainRun is how much at the start of a text can stand in XML as it is, in whole
+// eights: what is behind may be plain as well.
+func plainRun(s string) int {
+	rest := s
+	for len(rest) >= 8 && escapable(eight(rest)) == 0 {
+		rest = rest[8:]
+	}
+	return len(s) - len(rest)
+}
+
 // appendEscaped writes s with every character of set replaced by a reference.
 func appendEscaped(dst []byte, s string, set *charSet) []byte {
 	start := 0
-	for i := range len(s) {
+	for i := plainRun(s); i < len(s); i++ {
 		c := s[i]
 		if !set[c] {
 			continue
