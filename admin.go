@@ -238,9 +238,7 @@ func (r *Room) repeated(items []string) string {
 
 // administer judges and proposes a list of changes in their order.
 func (t *turn) administer(a actor, items []adminItem) *StanzaError {
-	var one [1]overlaidPerson // mostly
 	set := t.newAdminSet(a, a.event())
-	set.people = one[:0]
 	for i := range items {
 		var refused *StanzaError
 		it := &items[i]
@@ -256,7 +254,7 @@ func (t *turn) administer(a actor, items []adminItem) *StanzaError {
 	}
 	refused := set.finish()
 	if refused == nil {
-		t.welcome(a, &set)
+		t.welcome(a, set)
 	} else if set.owners == 0 {
 		t.offending = append(t.offending, set.demotions...)
 	}

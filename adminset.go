@@ -41,8 +41,8 @@ func (p *overlaidPerson) remembered() bool {
 	return p.aff != None || p.voice != NoRole || p.nick != ""
 }
 
-func (t *turn) newAdminSet(a actor, by Actor) adminSet {
-	return adminSet{t: t, actor: a, by: by, owners: t.r.st.owners}
+func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
+	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.owners}
 }
 
 // find is somebody's overlay, or nil where nothing has changed.

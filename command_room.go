@@ -47,8 +47,7 @@ func (c Configure) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	set := t.newAdminSet(a, a.event())
-	if e := t.configure(&conf, &set); e != nil {
+	if e := t.configure(&conf, t.newAdminSet(a, a.event())); e != nil {
 		return e
 	}
 	return nil

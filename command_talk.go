@@ -146,8 +146,7 @@ func (c Invite) do(t *turn) error {
 		inv.To, e = t.r.normal(c.To)
 	}
 	if e == nil {
-		set := t.newAdminSet(hostActor, a.event())
-		e = t.inviteOne(a, &set, inv)
+		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), inv)
 	}
 	if e != nil {
 		return e

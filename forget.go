@@ -39,8 +39,7 @@ func (c Forget) do(t *turn) error {
 		if heir.IsZero() || heir == bare {
 			return refuse(Conflict, "10.4", "a room must have an owner: who inherits it?")
 		}
-		set := t.newAdminSet(hostActor, Actor{})
-		set.affiliate(heir, Owner, "")
+		t.newAdminSet(hostActor, Actor{}).affiliate(heir, Owner, "")
 	}
 	t.forgetWaiting(bare)
 	if known {

@@ -60,7 +60,7 @@ func (t *turn) invite(list []*node) *StanzaError {
 	for _, n := range list {
 		inv, e := t.readInvite(n)
 		if e == nil {
-			e = t.inviteOne(a, &set, inv)
+			e = t.inviteOne(a, set, inv)
 		}
 		if e != nil {
 			return e

@@ -82,7 +82,7 @@ func (t *turn) ownerSet() *StanzaError {
 	if refused := set.submitRanks(sub); refused != nil {
 		return refused
 	}
-	return t.configure(&conf, &set)
+	return t.configure(&conf, set)
 }
 
 // configured judges a submission: the configuration that it makes of another, or
