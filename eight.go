@@ -10,9 +10,9 @@ const (
 	highBits = 0x80 * eachByte
 )
 
-// eight are the first characters of a text, the first of them lowest.
-func eight[T string | []byte](s T) uint64 {
-	_ = s[7]
+// eight are those characters of a text that stand at a place, the first of them lowest.
+func eight[T string | []byte](s T, at int) uint64 {
+	s = s[at : at+8]
 	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
 		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
@@ -35,17 +35,16 @@ func special(x uint64) uint64 {
 // isPrintable reports whether the first n characters of a text are ASCII, and none
 // controls it. It may look at the others.
 func isPrintable(b []byte, n int) bool {
-	marks := uint64(0)
-	for ; n >= 8; n -= 8 {
-		marks |= unprintable(eight(b))
-		b = b[8:]
+	marks, i := uint64(0), 0
+	for text := b[:n]; i < len(text)-7; i += 8 {
+		marks |= unprintable(eight(text, i))
 	}
-	if n > 0 && len(b) >= 8 {
-		marks |= unprintable(eight(b)) << (64 - 8*n)
-		n = 0
+	if i < n && i < len(b)-7 {
+		marks |= unprintable(eight(b, i)) << (8 * (i + 8 - n))
+		i = n
 	}
-	for _, char := range b[:n] {
-		if char < ' ' || char >= utf8.RuneSelf {
+	for ; i < n; i++ {
+		if b[i] < ' ' || b[i] >= utf8.RuneSelf {
 			return false
 		}
 	}

@@ -58,7 +58,8 @@ func requireSlow(t *testing.T, s string) {
 	require.Equal(t, validTextSlowly(s), validText(s), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscaped(s, escapedInText), "%q", s)
 	require.Equal(t, isEscapedSlowly(s, escapedInAttr), isEscaped(s, escapedInAttr), "%q", s)
-	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscapedText(s), "%q", s)
+	untagged := strings.ReplaceAll(s, "<", "")
+	require.Equal(t, isEscapedSlowly(untagged, escapedInText), isEscapedText(untagged), "%q", untagged)
 	require.Equal(t, plainStartSlowly([]byte(s)), plainStart([]byte(s)), "%q", s)
 	for _, around := range []string{"", "\x06", "\x00\xff\x00\xff\x00\xff\x00\xff"} {
 		all := []byte(around + s + around)
@@ -87,7 +88,7 @@ func TestMarks(t *testing.T) {
 	for a := range 256 {
 		for b := range 256 {
 			text := []byte{'a', byte(a), byte(b), 'b', byte(b), byte(a), 0x7f, ' '}
-			x := eight(text)
+			x := eight(text, 0)
 			for name, marks := range map[string]struct {
 				got uint64
 				set func(c byte) bool

@@ -133,31 +133,35 @@ func (c *codec) moment() time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
-// bytes takes a length and as many bytes.
-func (c *codec) bytes() []byte {
+// length takes one, and reports where what it is of begins and ends.
+func (c *codec) length() (start, end int) {
 	n, ok := c.oneByte()
 	if !ok {
 		n = c.longUvarint()
 	}
-	start := c.pos
-	if n > uint64(len(c.buf)-start) {
+	if start = c.pos; n > uint64(len(c.buf)-start) {
 		c.fail()
-		return nil
+		return len(c.buf), len(c.buf)
 	}
 	c.pos += int(n)
-	return c.buf[start:c.pos]
+	return start, c.pos
+}
+
+// bytes takes a length and as many bytes.
+func (c *codec) bytes() []byte {
+	start, end := c.length()
+	return c.buf[start:end]
 }
 
 // text takes a string, and reports whether it is plain: printable ASCII, and good.
 func (c *codec) text() (text string, plain bool) {
-	b := c.bytes()
-	start := c.pos - len(b)
-	plain = isPrintable(c.buf[start:], len(b))
+	start, end := c.length()
+	b := c.buf[start:]
+	plain = isPrintable(b, end-start)
 	if c.bin.text == "" {
-		return string(b), plain
+		return string(b[:end-start]), plain
 	}
-	start -= c.bin.textAt
-	return c.bin.text[start : start+len(b)], plain
+	return c.bin.text[start-c.bin.textAt : end-c.bin.textAt], plain
 }
 
 // next reads the key of the next field, which must be higher than the one before.

@@ -69,7 +69,7 @@ func (c *codec) after(inner *codec) {
 
 // whole has all strings that follow share their memory, as one allocation: for
 // what is kept and forgotten together. In JSON some of what follows is no text: syntax
-// is about how much.
+// is how much at least.
 func (c *codec) whole(syntax int) {
 	switch {
 	case c.mode == readsBinary:
@@ -78,6 +78,16 @@ func (c *codec) whole(syntax int) {
 		c.js.texts.Grow(max(len(c.buf)-c.pos-syntax, 1))
 	}
 }
+
+// little is whole for texts of which some are kept longer than others, if they are so
+// short that it does not matter.
+func (c *codec) little(syntax int) {
+	if len(c.buf)-c.pos <= littleText {
+		c.whole(syntax)
+	}
+}
+
+const littleText = 128
 
 func (c *codec) uint(field uint64, name string, p *uint64) {
 	switch c.mode {

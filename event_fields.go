@@ -84,7 +84,8 @@ func (b *RoomDestroyed) fields(c *codec) {
 func (b *Joined) fields(c *codec) {
 	c.uint32(1, "occupant", &b.Occupant)
 	c.uint32(2, "session", &b.Session)
-	c.jid(3, "jid", &b.JID)
+	c.jid(3, "jid", &b.JID) // has its own memory: the person may be remembered when all else is forgotten
+	c.little(len(`"nick":"","key":"","occupant_id":"","role":"none"}}`))
 	c.str(4, "nick", &b.Nick)
 	c.str(5, "key", &b.Key)
 	c.str(6, "occupant_id", &b.OccupantID)
@@ -124,6 +125,7 @@ func (b *RoleChanged) fields(c *codec) {
 }
 
 func (b *Left) fields(c *codec) {
+	c.whole(len(`"occupant":1,"session":1,"jid":"","nick":"","occupant_id":"","affiliation":"none","role":"none","last":true,"front":true}}`))
 	c.uint32(1, "occupant", &b.Occupant)
 	c.uint32(2, "session", &b.Session)
 	c.jid(3, "jid", &b.JID)

@@ -175,8 +175,8 @@ func (c *codec) has(name string) bool {
 // plainStart is how much of the beginning of a text stands for itself.
 func plainStart(b []byte) int {
 	i := 0
-	for ; len(b)-i >= 8; i += 8 {
-		if marks := special(eight(b[i:])); marks != 0 {
+	for ; i < len(b)-7; i += 8 {
+		if marks := special(eight(b, i)); marks != 0 {
 			return i + bits.TrailingZeros64(marks)/8
 		}
 	}

@@ -264,13 +264,21 @@ func isCanonical(s string) bool {
 	return len(open) == 0
 }
 
-var endsTagName = charsOf(" />")
+var (
+	endsTagName = charsOf(" />")
+	plainInName = charsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") // anywhere in it
+)
 
 // canonicalTag reads a start tag behind its '<'.
 func canonicalTag(s string) (name, rest string, empty, ok bool) {
-	end := endsTagName.index(s)
-	if end < 0 || !validName(s[:end]) {
-		return "", "", false, false
+	end := 0
+	for end < len(s) && plainInName[s[end]] {
+		end++
+	}
+	if end == 0 || end == len(s) || !endsTagName[s[end]] {
+		if end = endsTagName.index(s); end < 0 || !validName(s[:end]) {
+			return "", "", false, false
+		}
 	}
 	name, s = s[:end], s[end:]
 	keys := make([]string, 0, 8)
@@ -305,11 +313,11 @@ func isCanonicalKey(key string, before []string) bool {
 	return validName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
-// isEscapedText is isEscaped for what stands between tags, and mostly has none of the
-// few characters that matter there.
+// isEscapedText is isEscaped for what stands before the next tag, and mostly has none
+// of the few characters that matter there.
 func isEscapedText(s string) bool {
-	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '<') < 0 &&
-		strings.IndexByte(s, '\r') < 0 || isEscaped(s, escapedInText)
+	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '\r') < 0 ||
+		isEscaped(s, escapedInText)
 }
 
 // isEscaped reports whether a text is as appendEscaped leaves it.

@@ -47,11 +47,11 @@ func escapable(x uint64) uint64 {
 // plainRun is how much at the start of a text can stand in XML as it is, in whole
 // eights: what is behind may be plain as well.
 func plainRun(s string) int {
-	rest := s
-	for len(rest) >= 8 && escapable(eight(rest)) == 0 {
-		rest = rest[8:]
+	i := 0
+	for i < len(s)-7 && escapable(eight(s, i)) == 0 {
+		i += 8
 	}
-	return len(s) - len(rest)
+	return i
 }
 
 // appendEscaped writes s with every character of set replaced by a reference.
@@ -97,11 +97,9 @@ var plainInXML = func() (set charSet) {
 // validText reports whether s may stand in XML 1.0 at all.
 func validText(s string) bool {
 	for i := 0; i < len(s); {
-		if last := len(s) - 8; last >= 0 {
-			if at := min(i, last); unprintable(eight(s[at:])) == 0 {
-				i = at + 8
-				continue
-			}
+		if i < len(s)-7 && unprintable(eight(s, i)) == 0 {
+			i += 8
+			continue
 		}
 		if plainInXML[s[i]] {
 			i++
