@@ -27,7 +27,7 @@ func (a *audience) refresh(s *state) {
 		a.count = uint32(len(s.occupants))
 		return
 	}
-	*a = audience{shape: s.shape, count: uint32(len(s.occupants)), built: true}
+	*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.shape, count: uint32(len(s.occupants)), built: true}
 	for _, o := range s.occupants {
 		a.add(o)
 	}
@@ -42,6 +42,15 @@ func (a *audience) add(o *occupant) {
 		list.to = append(list.to, ses.address())
 		list.owner = append(list.owner, o.num)
 	}
+}
+
+// emptied is a new list with a place for all of an earlier one, and for one who comes
+// next.
+func (l *roster) emptied() roster {
+	if len(l.to) == 0 {
+		return roster{}
+	}
+	return roster{to: make([]JID, 0, len(l.to)+1), owner: make([]uint32, 0, len(l.to)+1)}
 }
 
 // sessionsOf hands out the sessions of one occupant.

@@ -71,7 +71,7 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 	}
 	archived, kept := &r.st.archived, &r.st.kept
 	a, k := archived.len(), kept.len() // what is left of them
-	var picked []*entry
+	picked := make([]*entry, 0, min(limit, a+k))
 	chars := 0
 	for len(picked) < limit && a+k > 0 {
 		var e *entry
