@@ -13,8 +13,8 @@ import (
 
 // jsonReader is where a reader is, in one object or in none.
 type jsonReader struct {
-	// inside says that the reader is before a member or, if so, behind its value. taken
-	// says that some member was read since goOn.
+	// inside says that there are members to come, behind that the reader is behind the
+	// value of one, and taken that a field took one since goOn.
 	inside, behind, taken bool
 	// named says that the reader is behind the name of the next member already: nobody
 	// took that as it stands.
