@@ -46,10 +46,11 @@ func (s *state) follows(ev *Event) error {
 	if !next {
 		return fmt.Errorf("%w: %d.%d after %d.%d", ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
 	}
-	if ev.Time.After(lastTime) {
+	second := ev.Time.Unix() // the milliseconds of an absurd time overflow
+	switch at := instantOf(ev.Time); {
+	case second > lastTime.Unix(), second > 0 && at > instantOf(lastTime):
 		return fmt.Errorf("%w: event %d.%d is at the end of time", ErrCorrupt, ev.Seq, ev.Sub)
-	}
-	if ev.Time.Before(s.at.time()) {
+	case second < unixYear1/1000, at < s.at:
 		return fmt.Errorf("%w: event %d.%d goes back in time", ErrCorrupt, ev.Seq, ev.Sub)
 	}
 	return nil

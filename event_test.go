@@ -169,9 +169,21 @@ func TestForeignLogs(t *testing.T) {
 		err = room.Apply(ev)
 		assert.True(t, errors.Is(err, muc.ErrCorrupt) || errors.Is(err, muc.ErrKey), "%d %T: %v", i, body, err)
 	}
-	room, err := muc.Restore(h.cfg, nil, h.log)
-	require.NoError(t, err)
-	early := muc.Event{Seq: last.Seq + 1, Time: last.Time.Add(-time.Millisecond), Body: &muc.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}}
-	assert.ErrorIs(t, room.Apply(early), muc.ErrCorrupt, "back in time")
+	end := time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
+	for at, want := range map[time.Time]string{
+		last.Time: "", last.Time.Add(999 * time.Microsecond): "", end: "",
+		last.Time.Add(-time.Microsecond): "back in time", {}: "back in time", time.Unix(-1<<60, 0): "back in time", time.Unix(-1<<55, 0): "back in time",
+		end.Add(time.Millisecond): "end of time", time.Unix(1<<60, 0): "end of time", time.Unix(1<<55, 0): "end of time",
+	} {
+		room, err := muc.Restore(h.cfg, nil, h.log)
+		require.NoError(t, err)
+		err = room.Apply(muc.Event{Seq: last.Seq + 1, Time: at, Body: &muc.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}})
+		if want == "" {
+			assert.NoError(t, err, "%v", at)
+			continue
+		}
+		assert.ErrorIs(t, err, muc.ErrCorrupt, "%v", at)
+		assert.ErrorContains(t, err, want, "%v", at)
+	}
 	assert.ErrorIs(t, fmt.Errorf("%w", muc.ErrGap), muc.ErrCorrupt)
 }
