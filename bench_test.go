@@ -123,15 +123,15 @@ func (x *bench) handle(el *etree.Element) {
 	if err := x.room.HandleInto(&x.fx, benchTime, el); err != nil {
 		x.b.Fatal(err)
 	}
-	x.deliver()
+	x.deliver(&x.fx)
 }
 
-func (x *bench) deliver() {
-	if x.fx.Refused != nil {
-		x.b.Fatal(x.fx.Refused)
+func (x *bench) deliver(fx *muc.Effects) {
+	if fx.Refused != nil {
+		x.b.Fatal(fx.Refused)
 	}
-	for i := range x.fx.Outbound {
-		out := x.fx.Outbound[i]
+	for i := range fx.Outbound {
+		out := fx.Outbound[i]
 		to := out.To()
 		if !x.write {
 			x.sent += len(to)
@@ -203,11 +203,11 @@ func BenchmarkW2Groupchat(b *testing.B) {
 			x.begin(false)
 			i := 0
 			for b.Loop() {
-				var err error
-				if x.fx, err = x.room.Handle(benchTime, els[i%len(els)]); err != nil {
+				fx, err := x.room.Handle(benchTime, els[i%len(els)])
+				if err != nil {
 					b.Fatal(err)
 				}
-				x.deliver()
+				x.deliver(&fx)
 				i++
 			}
 			x.report(i * n)

@@ -57,7 +57,7 @@ func (r *Room) keep(w *workspace) {
 
 // reset empties what an earlier call, or a decision that was refused, left there.
 func (fx *Effects) reset() {
-	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0], work: fx.work}
+	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0]}
 }
 
 // handled are Effects with a place for what most stanzas come to.
@@ -84,26 +84,30 @@ func New(cfg Config) (*Room, error) {
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 	h := new(handled)
-	h.fx = Effects{Events: h.events[:0], Outbound: h.outbound[:0], work: r.work}
-	err := r.HandleInto(&h.fx, now, el)
-	r.keep(h.fx.work)
-	h.fx.work = nil // Effects may be kept, and hold nothing else alive
+	h.fx.Events, h.fx.Outbound = h.events[:0], h.outbound[:0]
+	w, err := r.handle(r.work, &h.fx, now, el)
+	r.keep(w) // not in Effects, which may be kept, and hold nothing else alive
 	return h.fx, err
 }
 
 // HandleInto is [Room.Handle] with the caller's Effects, whose slices are used
 // again: what an earlier call put there must have been released.
-func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) error {
-	fx.reset()
+func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) (err error) {
 	w := fx.work
+	fx.reset()
+	fx.work, err = r.handle(w, fx, now, el)
+	return err
+}
+
+// handle takes a step in a place that an earlier one left, or in a new one, and hands
+// it back as it wants to be found.
+func (r *Room) handle(w *workspace, fx *Effects, now time.Time, el *etree.Element) (*workspace, error) {
 	if w == nil {
 		w = new(workspace)
 	}
-	fx.work = nil
 	err := r.step(w, fx, now, el)
 	w.in, w.turn = stanza{}, turn{} // what is done holds nothing else alive
-	fx.work = w
-	return err
+	return w, err
 }
 
 // step takes a stanza through the room in a place that is clean.
