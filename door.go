@@ -59,8 +59,9 @@ func (in *stanza) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
-// admit reads a stanza at a door into a place that is empty. A Go error is the host's fault; a refusal is the
-// sender's, and then the stanza holds what is needed to answer it.
+// admit reads a stanza at a door into a place that is empty. A Go error is the host's
+// fault; a refusal is the sender's, and then the stanza holds what is needed to answer
+// it.
 func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaError, err error) {
 	in.kids = in.few[:0]
 	d.open(&r.cfg.Limits, in)

@@ -67,8 +67,7 @@ func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
 	return d.appendXML(dst, to, o.extra, o.view, ns)
 }
 
-// appendXML is AppendXML with what it needs of an Outbound: so little that a call
-// costs less than the copying.
+// appendXML writes any copy, the usual one as well.
 func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []byte {
 	pos := d.head
 	dst = append(dst, d.b[:pos]...)

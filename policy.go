@@ -107,10 +107,10 @@ type InviteRequest struct {
 }
 
 func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
-	if r.cfg.MayInvite == nil || a.host {
+	if a.host {
 		return nil
 	}
-	return r.cfg.MayInvite(InviteRequest{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
+	return judge(r.cfg.MayInvite, InviteRequest{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
 		Invitee: inv.To, Reason: inv.Reason})
 }
 

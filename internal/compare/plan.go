@@ -191,7 +191,7 @@ func adminItem() []line {
 	const growth = "One admin item, 10,000 affiliations against 100, event as bytes"
 	return []line{
 		{growth + ", GOGC=off", binary.gcOff(), small.gcOff(), costs, atMost(1.2)},
-		{growth, binary, small, costs, atMost(1.5)},
+		{growth, binary, small, costs, atMost(1.2)},
 		{what + "bytes", binary, beside(e, perStep), faster, atLeast(5)},
 		{what + "bytes", binary, beside(p, perStep), faster, atLeast(5)},
 		{what + "JSON", asJSON, beside(e, perStep), faster, atLeast(5)},
