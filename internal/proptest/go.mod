@@ -1,6 +1,6 @@
 module github.com/gomuc/muc/internal/proptest
 
-go 1.25.0
+go 1.26.0
 
 require (
 	github.com/beevik/etree v1.8.1
@@ -8,6 +8,6 @@ require (
 	pgregory.net/rapid v1.3.0
 )
 
-require golang.org/x/text v0.41.0 // indirect
+require golang.org/x/text v0.44.0 // indirect
 
 replace github.com/gomuc/muc => ../..
