@@ -88,7 +88,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "nurse" }
 		}
 		h.config.CompactAfter, h.config.IdleAfter = 1+int(seed%20), time.Minute
-		h.config.Limits = service.Limits{Batch: 1 + int(seed%9), Writers: 1 + int(seed%4)/3, StoreBatch: int(seed % 3), Workers: int(seed % 5), Rooms: 2 + int(seed%7)}
+		h.config.Limits = service.Limits{Batch: 1 + int(seed%9), Writers: 1 + w.rnd.IntN(8), StoreBatch: int(seed % 3), Workers: int(seed % 5), Rooms: 2 + int(seed%7)}
 		w.connect(h)
 	})
 	return w

@@ -27,7 +27,7 @@ type Service struct {
 
 	writeMu sync.Mutex // guards what follows, for moments
 	writes  []*write   // those that wait
-	leaders int        // of them, or of those before them, are calling the store
+	writers int        // goroutines that take them to the store
 
 	// mu guards what follows, and of each room what its comment says. It is held for
 	// moments: never while a room works, the store is called or a stanza delivered.

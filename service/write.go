@@ -1,61 +1,50 @@
 package service
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // write is a batch on its way to the store.
 type write struct {
 	batch Batch
-	// turn tells what became of it, or that it is to lead: at most one of each.
-	turn chan verdict
+	done  chan error // what became of it, once
 }
 
-type verdict struct {
-	lead bool
-	err  error
-}
-
-// save stores a batch, together with those of other rooms that wait at that moment.
-// There is no writer: of those who wait, one leads, that is, calls the store for
-// all, and then gives the lead to somebody who has come in the meantime.
+// save stores a batch, together with those of other rooms that wait at that moment, and
+// returns what became of it. Whoever finds fewer than Limits.Writers at work starts one
+// more; so there is always one that takes what was put among the waiting.
 func (s *Service) save(b Batch) error {
-	w := &write{b, make(chan verdict, 2)}
+	w := &write{b, make(chan error, 1)}
 	s.writeMu.Lock()
 	s.writes = append(s.writes, w)
-	lead := s.leaders < s.cfg.Limits.Writers
-	if lead {
-		s.leaders++
+	if s.writers < s.cfg.Limits.Writers {
+		s.writers++
+		go s.write()
 	}
 	s.writeMu.Unlock()
-	for {
-		if lead {
-			s.lead()
-		}
-		v := <-w.turn
-		if !v.lead {
-			return v.err
-		}
-		lead = true
+	return <-w.done
+}
+
+// write is a writer: it stores what waits until nothing does.
+func (s *Service) write() {
+	for group := s.takeWrites(); len(group) > 0; group = s.takeWrites() {
+		s.store(group)
 	}
 }
 
-// lead stores what waits with one call.
-func (s *Service) lead() {
-	s.writeMu.Lock()
-	n := min(len(s.writes), s.cfg.Limits.StoreBatch)
-	group := slices.Clone(s.writes[:n])
-	s.writes = slices.Delete(s.writes, 0, n)
-	s.writeMu.Unlock()
-	s.store(group)
+// takeWrites takes what waits, as far as it is one call of the store; if nothing does,
+// there is one writer less. Both happen under one lock with what save does, so nothing
+// is left behind without a writer.
+func (s *Service) takeWrites() []*write {
 	s.writeMu.Lock()
 	defer s.writeMu.Unlock()
-	if len(s.writes) > 0 {
-		s.writes[0].turn <- verdict{lead: true}
-	} else {
-		s.leaders--
+	if len(s.writes) == 0 {
+		s.writes = nil
+		s.writers--
+		return nil
 	}
+	n := min(len(s.writes), s.cfg.Limits.StoreBatch)
+	group := s.writes[:n:n]
+	s.writes = s.writes[n:]
+	return group
 }
 
 // store tells each of a group what became of it. Where all together fail, each is
@@ -64,24 +53,22 @@ func (s *Service) store(group []*write) {
 	err := s.append(group)
 	for i, w := range group {
 		if err != nil && len(group) > 1 {
-			w.turn <- verdict{err: s.append(group[i : i+1])}
+			w.done <- s.append(group[i : i+1])
 		} else {
-			w.turn <- verdict{err: err}
+			w.done <- err
 		}
 	}
 }
 
+// append calls the store once. A store that panics has failed.
 func (s *Service) append(group []*write) error {
-	if len(group) == 0 {
-		return nil // somebody else has stored it
-	}
 	batches, events := make([]Batch, len(group)), 0
 	for i, w := range group {
 		batches[i] = w.batch
 		events += len(w.batch.Events)
 	}
 	began := time.Now()
-	err := s.cfg.Store.Append(s.ctx, batches)
+	err := guarded(func() error { return s.cfg.Store.Append(s.ctx, batches) })
 	if s.cfg.Observer.Stored != nil {
 		s.cfg.Observer.Stored(len(batches), events, time.Since(began), err)
 	}
