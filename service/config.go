@@ -16,7 +16,9 @@ import (
 var ErrConfig = errors.New("service: bad config")
 
 // Config is what a host decides about a service. Functions in it are called from
-// several goroutines.
+// several goroutines. One that panics is logged and harms nobody but who asked: a
+// request of that person is answered with internal-server-error, and a room in whose
+// turn it was called is made again from what is stored.
 type Config struct {
 	// Domain is the domain of all rooms, as conference.example.org. Required.
 	Domain string
@@ -168,6 +170,7 @@ func (c Config) complete() (Config, error) {
 		c.Log = slog.Default()
 	}
 	c.Limits = c.Limits.withDefaults()
+	c.guardHooks()
 	return c, nil
 }
 

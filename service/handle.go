@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -26,16 +27,25 @@ func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in, room, err := s.read(el)
+	in := new(incoming)
+	err := guarded(func() error { return s.handle(ctx, in, el) })
+	if errors.Is(err, errPanic) {
+		s.cfg.Log.Error("a hook of the host panicked", "from", in.from, "to", in.to, "error", err)
+		return s.apologize(in)
+	}
+	return err
+}
+
+// handle is Handle, as far as no hook panics.
+func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) error {
+	room, err := s.read(in, el)
 	if err != nil {
 		return err
 	}
-	if s.cfg.Observer.Received != nil {
-		s.cfg.Observer.Received()
-	}
+	s.cfg.Observer.Received()
 	switch {
 	case in.from.IsZero(): // there is nobody to tell
-		s.count(&muc.StanzaError{Condition: muc.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
+		s.cfg.Observer.Refused(&muc.StanzaError{Condition: muc.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
 		return nil
 	case in.to.IsZero():
 		in.to = s.domain
@@ -65,16 +75,30 @@ func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
 	return err
 }
 
+// apologize answers a stanza that came to nothing by a fault of the host.
+func (s *Service) apologize(in *incoming) error {
+	if in.from.IsZero() {
+		return nil
+	}
+	if in.to.IsZero() { // a hook panicked before it was known what the address means
+		if in.to, _ = muc.ParseJID(in.el.SelectAttrValue("to", "")); in.to.IsZero() {
+			in.to = s.domain
+		}
+	}
+	s.refuse(in, broken())
+	return nil
+}
+
 // read finds out whom a stanza is for: a room, or, if that is zero, the domain
 // itself. An address that cannot be read is zero.
-func (s *Service) read(el *etree.Element) (in *incoming, room muc.JID, err error) {
+func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error) {
 	if el == nil {
-		return nil, room, muc.ErrNilStanza
+		return room, muc.ErrNilStanza
 	}
 	if el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq" {
-		return nil, room, muc.ErrNotStanza
+		return room, muc.ErrNotStanza
 	}
-	in = &incoming{el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
+	*in = incoming{el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
 	in.from, _ = muc.ParseJID(el.SelectAttrValue("from", ""))
 	bare, nick, _ := strings.Cut(el.SelectAttrValue("to", ""), "/")
 	local, domain, hasLocal := strings.Cut(bare, "@")
@@ -82,18 +106,18 @@ func (s *Service) read(el *etree.Element) (in *incoming, room muc.JID, err error
 		local, domain = "", bare
 	}
 	if domain, err = s.cfg.Room.NormalizeDomain(domain); err != nil || domain != s.cfg.Domain {
-		return nil, room, muc.ErrNotForRoom
+		return room, muc.ErrNotForRoom
 	}
 	if !hasLocal {
 		in.to = s.domain
-		return in, room, nil
+		return room, nil
 	}
 	room, err = muc.ParseJID(local + "@" + domain)
 	if err != nil {
-		return in, muc.JID{}, nil
+		return muc.JID{}, nil
 	}
 	in.to = occupantIn(room, nick)
-	return in, room, nil
+	return room, nil
 }
 
 // occupantIn is the address of somebody in a room; the room's own if there is no nick,

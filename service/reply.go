@@ -99,14 +99,8 @@ func childNamed(parent *etree.Element, ns, tag string) *etree.Element {
 // refuse tells the sender of a stanza that it is refused, unless it is one that
 // must not be answered.
 func (s *Service) refuse(in *incoming, e *muc.StanzaError) {
-	s.count(e)
+	s.cfg.Observer.Refused(e)
 	if !in.isAnswer() {
 		s.send(in.refusal(e))
-	}
-}
-
-func (s *Service) count(e *muc.StanzaError) {
-	if s.cfg.Observer.Refused != nil {
-		s.cfg.Observer.Refused(e)
 	}
 }

@@ -48,16 +48,14 @@ func (s *Service) load(r *room) error {
 		return r.failed
 	}
 	r.failed = nil
-	saved, err := s.cfg.Store.Load(s.ctx, r.jid)
-	if err == nil {
-		err = guarded(func() (err error) {
+	var saved Saved
+	err := guarded(func() (err error) {
+		if saved, err = s.cfg.Store.Load(s.ctx, r.jid); err == nil {
 			r.live, err = s.template.Restore(r.jid, saved.Snapshot, saved.Events)
-			return err
-		})
-	}
-	if s.cfg.Observer.Loaded != nil {
-		s.cfg.Observer.Loaded(time.Since(now), err)
-	}
+		}
+		return err
+	})
+	s.cfg.Observer.Loaded(time.Since(now), err)
 	if err != nil {
 		r.live, r.failed, r.retry = nil, err, now.Add(pause)
 		s.cfg.Log.Error("a room cannot be loaded; it is left alone", "room", r.jid, "error", err)

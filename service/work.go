@@ -2,16 +2,11 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"runtime"
-	"runtime/debug"
 	"time"
 
 	"github.com/gomuc/muc"
 )
-
-// errPanic: a room panicked.
-var errPanic = errors.New("service: panic")
 
 // outcome is what became of one call.
 type outcome struct {
@@ -61,12 +56,17 @@ func (s *Service) turn(r *room, calls []call) (rest []call) {
 		}
 	}
 	s.watch(r, done)
-	b, write := s.batch(r, done)
-	if write {
-		if err := s.keep(r, b); err != nil {
-			s.crash(r, done, rest, err)
-			return nil
+	var b Batch
+	err := guarded(func() (err error) {
+		var write bool
+		if b, write = s.batch(r, done); write {
+			err = s.keep(r, b)
 		}
+		return err
+	})
+	if err != nil {
+		s.crash(r, done, rest, err)
+		return nil
 	}
 	for i := range done {
 		s.deliver(r, &done[i])
@@ -112,16 +112,6 @@ func (s *Service) step(r *room, o *outcome) {
 	}
 }
 
-// guarded makes a panic an error: a fault of one room is not to be that of all.
-func guarded(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v\n%s", errPanic, p, debug.Stack())
-		}
-	}()
-	return f()
-}
-
 // batch is what has to be stored of what a room did, if anything.
 func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b = Batch{Room: r.jid, After: r.stored}
@@ -156,7 +146,7 @@ func (s *Service) deliver(r *room, o *outcome) {
 	for _, out := range o.fx.Outbound {
 		s.send(out)
 	}
-	if o.fx.Refused != nil && s.cfg.Observer.Refused != nil {
+	if o.fx.Refused != nil {
 		s.cfg.Observer.Refused(o.fx.Refused)
 	}
 	if s.cfg.Ask != nil {
@@ -174,9 +164,7 @@ func (s *Service) deliver(r *room, o *outcome) {
 
 func (s *Service) send(out Stanza) {
 	s.cfg.Deliver(s.ctx, out)
-	if s.cfg.Observer.Delivered != nil {
-		s.cfg.Observer.Delivered(len(out.To()))
-	}
+	s.cfg.Observer.Delivered(len(out.To()))
 }
 
 // crash ends a room in memory that is not what is stored: nothing of what it did
@@ -201,7 +189,11 @@ func (s *Service) fail(o *outcome, err error) {
 	case o.done != nil:
 		o.done(muc.Effects{}, err)
 	case o.stanza != nil && !o.stanza.isAnswer():
-		s.refuse(o.stanza, &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError,
-			Text: "the service could not do this"})
+		s.refuse(o.stanza, broken())
 	}
+}
+
+// broken is what somebody is told whose stanza came to nothing by no fault of their own.
+func broken() *muc.StanzaError {
+	return &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError, Text: "the service could not do this"}
 }

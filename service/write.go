@@ -69,8 +69,6 @@ func (s *Service) append(group []*write) error {
 	}
 	began := time.Now()
 	err := guarded(func() error { return s.cfg.Store.Append(s.ctx, batches) })
-	if s.cfg.Observer.Stored != nil {
-		s.cfg.Observer.Stored(len(batches), events, time.Since(began), err)
-	}
+	s.cfg.Observer.Stored(len(batches), events, time.Since(began), err)
 	return err
 }
