@@ -2,7 +2,6 @@ package service
 
 import (
 	"crypto/rand"
-	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -33,7 +32,7 @@ func (s *Service) askIfThere(in *incoming, room muc.JID) {
 	now, id := time.Now(), rand.Text()
 	s.mu.Lock()
 	d, doubted := s.doubts[in.from]
-	asks := slices.Contains(s.sessions[in.from], s.rooms[room]) && !(doubted && now.Sub(d.since) < doubtTime)
+	asks := s.sessions[in.from].of(s.rooms[room]) > 0 && !(doubted && now.Sub(d.since) < doubtTime)
 	if asks {
 		s.doubts[in.from] = doubt{id, now}
 	}

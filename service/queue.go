@@ -1,7 +1,6 @@
 package service
 
 import (
-	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -45,18 +44,7 @@ func (in *incoming) isGoodbye() bool {
 // sender is what one person has waiting, or being done at this moment.
 type sender struct {
 	all int
-	in  []share
-}
-
-// share is how much of it is in one room.
-type share struct {
-	room *room
-	n    int
-}
-
-// of finds the share of a room, whether there is one or not.
-func (p *sender) of(r *room) int {
-	return slices.IndexFunc(p.in, func(sh share) bool { return sh.room == r })
+	in  tally
 }
 
 // place finds place for a stanza in the queue of a room.
@@ -70,18 +58,14 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 	if p == nil {
 		p = new(sender)
 	}
-	i := p.of(r)
 	switch {
-	case p.all >= factor*l.SenderQueue, i >= 0 && p.in[i].n >= factor*l.SenderShare:
+	case p.all >= factor*l.SenderQueue, p.in.of(r) >= factor*l.SenderShare:
 		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many of your stanzas are waiting"}
 	case len(r.queue) >= factor*l.RoomQueue:
 		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many stanzas are waiting"}
 	}
-	if i < 0 {
-		i, p.in = len(p.in), append(p.in, share{room: r})
-	}
 	p.all++
-	p.in[i].n++
+	p.in.add(r, 1)
 	s.senders[who] = p
 	return nil
 }
@@ -94,10 +78,7 @@ func (s *Service) placeAgain(r *room, in *incoming) {
 		delete(s.senders, who)
 		return
 	}
-	i := p.of(r)
-	if p.in[i].n--; p.in[i].n == 0 {
-		p.in = slices.Delete(p.in, i, i+1)
-	}
+	p.in.add(r, -1)
 }
 
 // enqueue gives a room something to do: a stanza, if there is place for it, or what

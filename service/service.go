@@ -41,9 +41,10 @@ type Service struct {
 	timers   timers
 	armed    time.Time // when keepTime looks next
 	rearm    chan struct{}
-	sessions map[muc.JID][]*room // who is inside where
-	doubts   map[muc.JID]doubt   // who of them may be gone
-	people   int                 // occupants of all rooms
+	sessions tallies           // who is inside where, by session
+	persons  tallies           // the same by person: how many sessions
+	doubts   map[muc.JID]doubt // who of them may be gone
+	people   int               // occupants of all rooms
 	closing  bool
 	drained  chan struct{} // closed when the last room has done its last work
 }
@@ -67,7 +68,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s := &Service{cfg: cfg, domain: domain, template: template,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
-		sessions: map[muc.JID][]*room{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{})}
+		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{})}
 	restless, err := s.readList(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("service: list of rooms: %w", err)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 
 	"github.com/gomuc/muc"
 )
@@ -22,16 +21,19 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 		return ErrClosed
 	}
 	rooms := map[*room]bool{}
-	if !who.IsBare() {
+	switch {
+	case !who.IsBare():
 		s.reach(rooms, s.sessions[who], s.senders[who.Bare()])
-	} else {
-		for jid, inside := range s.sessions {
-			if isOf(jid, who) {
+	case who.Local() != "":
+		s.reach(rooms, s.persons[who], s.senders[who])
+	default:
+		for jid, inside := range s.persons {
+			if jid.Domain() == who.Domain() {
 				s.reach(rooms, inside, nil)
 			}
 		}
 		for jid, p := range s.senders {
-			if isOf(jid, who) {
+			if jid.Domain() == who.Domain() {
 				s.reach(rooms, nil, p)
 			}
 		}
@@ -42,20 +44,17 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	return nil
 }
 
-// isOf reports whether an address belongs to an account or a domain.
-func isOf(jid, who muc.JID) bool {
-	return jid.Bare() == who || who.Local() == "" && jid.Domain() == who.Domain()
-}
-
 // reach adds the rooms in which somebody is, or will be when they have done what
 // waits.
-func (s *Service) reach(rooms map[*room]bool, inside []*room, p *sender) {
-	for _, r := range inside {
-		rooms[r] = true
+func (s *Service) reach(rooms map[*room]bool, inside *tally, p *sender) {
+	if inside != nil {
+		for r := range inside.rooms() {
+			rooms[r] = true
+		}
 	}
 	if p != nil {
-		for _, sh := range p.in {
-			rooms[sh.room] = true
+		for r := range p.in.rooms() {
+			rooms[r] = true
 		}
 	}
 }
@@ -90,25 +89,23 @@ func (s *Service) watch(r *room, done []outcome) {
 	r.people = r.live.Summary().Occupants
 }
 
+// came notes that a session is in a room, once more than before.
 func (s *Service) came(r *room, jid muc.JID) {
-	s.sessions[jid] = append(s.sessions[jid], r)
+	s.sessions.add(jid, r, 1)
+	s.persons.add(jid.Bare(), r, 1)
 	r.sessions++
 }
 
-// gone notes that sessions are not in a room.
+// gone notes that sessions are in a room once less.
 func (s *Service) gone(r *room, sessions ...muc.JID) {
 	for _, jid := range sessions {
-		rooms := s.sessions[jid]
-		i := slices.Index(rooms, r)
-		if i < 0 {
+		if s.sessions[jid].of(r) == 0 {
 			continue
 		}
 		r.sessions--
-		if len(rooms) == 1 {
-			delete(s.sessions, jid)
+		s.persons.add(jid.Bare(), r, -1)
+		if s.sessions.add(jid, r, -1); s.sessions[jid] == nil {
 			delete(s.doubts, jid)
-		} else {
-			s.sessions[jid] = slices.Delete(rooms, i, i+1)
 		}
 	}
 }
@@ -128,7 +125,7 @@ func (s *Service) unwatch(r *room, live *muc.Room) {
 	s.gone(r, inside...)
 	if r.sessions > 0 { // some wait to be let in, or left in the step that crashed
 		for jid, rooms := range s.sessions {
-			if slices.Contains(rooms, r) {
+			for range rooms.of(r) {
 				s.gone(r, jid)
 			}
 		}
