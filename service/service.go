@@ -79,34 +79,6 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	return s, nil
 }
 
-// listPage is how many entries are read from the store at once.
-const listPage = 5000
-
-// readList fills the directory, and returns what has to be done about rooms at the
-// start.
-func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
-	var after muc.JID
-	for {
-		entries, err := s.cfg.Store.List(ctx, after, listPage)
-		if err != nil || len(entries) == 0 {
-			return restless, err
-		}
-		for _, e := range entries {
-			if e.Room.String() <= after.String() {
-				return nil, fmt.Errorf("%w: %s is listed after %s", muc.ErrCorrupt, e.Room, after)
-			}
-			after = e.Room
-			if e.Room.Domain() != s.cfg.Domain {
-				return nil, fmt.Errorf("%w: the store holds %s, which is not a room of %s", ErrConfig, e.Room, s.cfg.Domain)
-			}
-			s.dir.set(e)
-			if !e.Lasting || !e.Due.IsZero() {
-				restless = append(restless, e)
-			}
-		}
-	}
-}
-
 // wakeAll has rooms that do not last end, and sets the time for the others.
 func (s *Service) wakeAll(entries []Entry) {
 	s.mu.Lock()

@@ -28,9 +28,14 @@ type Store interface {
 	// [*muc.UnknownEventError]; the service leaves such a room alone.
 	Load(ctx context.Context, room muc.JID) (Saved, error)
 	// List reads the entries of at most limit rooms, sorted by the bytes of the
-	// address, beginning after the given one; the zero JID is before all. An empty
-	// list is the end. It must not read events or snapshots: it is called for all
-	// rooms at the start.
+	// address, beginning after the given one; the zero JID is before all. Addresses are
+	// those that were stored, byte by byte, and are not normalised again
+	// ([muc.JID.UnmarshalText] takes them as they are): the rules of a later day must
+	// not make another room of one, or none. A line that cannot be read ends nothing:
+	// it is an entry with Err, between those beside which it stands, and does not count
+	// for the limit. A list without an entry that can be read is the end. An error is
+	// for a list that cannot be read at all. It must not read events or snapshots: it is
+	// called for all rooms at the start.
 	List(ctx context.Context, after muc.JID, limit int) ([]Entry, error)
 }
 
@@ -84,4 +89,8 @@ type Entry struct {
 	Lasting bool
 	// Due is when the room wants to be woken, zero for never; to the millisecond.
 	Due time.Time
+	// Err, unless nil, is why the store cannot read this line of its list; the other
+	// fields mean nothing then. It should say which line it is. The service logs it and
+	// passes the line over: all other rooms live.
+	Err error
 }

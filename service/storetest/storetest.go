@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/gomuc/muc"
@@ -37,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) service.Store) {
 		{"a room that was never stored may be gone", testGoneUnseen},
 		{"entries are those of the last batch", testEntry},
 		{"lists are sorted and come in pages", testList},
+		{"addresses come back as they were, normal or not", testAddresses},
 		{"memory belongs to the caller", testMemory},
 		{"a context that has ended stores nothing", testContext},
 		{"many at once", testParallel},
@@ -69,6 +71,58 @@ func RunReopened(t *testing.T, open func(t *testing.T, dir string) service.Store
 	one.check(t, s)
 	if c, ok := s.(io.Closer); ok {
 		must(t, c.Close())
+	}
+}
+
+// RunDamaged tests that a line of the list which cannot be read harms no other. The
+// first function makes an empty store; the second one spoils, in what is stored, the
+// address of one room, so that it cannot be read any more.
+func RunDamaged(t *testing.T, open func(t *testing.T) service.Store, spoil func(t *testing.T, s service.Store, room muc.JID)) {
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	for _, bad := range [][]int{{0}, {2}, {5}, {0, 1}, {1, 3, 4}, {4, 5}, {0, 1, 2, 3, 4, 5}} {
+		s := open(t)
+		var want []service.Entry
+		for i, name := range names {
+			l := newLog(t, name)
+			must(t, s.Append(t.Context(), []service.Batch{l.batch(1)}))
+			if slices.Contains(bad, i) {
+				spoil(t, s, l.room)
+			} else {
+				want = append(want, l.entry)
+			}
+		}
+		for limit := 1; limit <= len(names); limit++ {
+			checkPages(t, s, limit, len(bad), want)
+		}
+	}
+}
+
+// checkPages reads a list to its end: the entries that can be read, and how many
+// cannot, of which each says which it is. Those at the end may be told of twice.
+func checkPages(t *testing.T, s service.Store, limit, bad int, want []service.Entry) {
+	t.Helper()
+	var got []service.Entry
+	odd := map[string]bool{}
+	for after, more := (muc.JID{}), true; more; {
+		page, err := s.List(t.Context(), after, limit)
+		must(t, err)
+		before := len(got)
+		for _, e := range page {
+			if e.Err != nil {
+				odd[e.Err.Error()] = true
+				continue
+			}
+			got, after = append(got, e), e.Room
+		}
+		if more = len(got) > before; len(got)-before > limit {
+			t.Errorf("%d entries, where %d are asked for", len(got)-before, limit)
+		}
+	}
+	if len(got) != len(want) || len(odd) != bad {
+		t.Fatalf("pages of %d: %d entries, want %d; %d lines cannot be read, want %d: %v", limit, len(got), len(want), len(odd), bad, odd)
+	}
+	for i := range got {
+		checkEntry(t, got[i], want[i])
 	}
 }
 

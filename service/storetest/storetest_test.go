@@ -3,6 +3,7 @@ package storetest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -58,6 +59,32 @@ func TestReopened(t *testing.T) {
 		}
 		return folders[dir]
 	})
+}
+
+// TestDamaged is how a store of which something can be spoiled is tested.
+func TestDamaged(t *testing.T) {
+	storetest.RunDamaged(t, func(*testing.T) service.Store {
+		return &spoilt{Memory: new(service.Memory), bad: map[muc.JID]bool{}}
+	}, func(_ *testing.T, s service.Store, room muc.JID) { s.(*spoilt).bad[room] = true })
+}
+
+// spoilt is a store in which some lines cannot be read.
+type spoilt struct {
+	*service.Memory
+	bad map[muc.JID]bool
+}
+
+func (s *spoilt) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
+	all, err := s.Memory.List(ctx, after, 1<<30)
+	readable := 0
+	for i, e := range all {
+		if s.bad[e.Room] {
+			all[i] = service.Entry{Err: fmt.Errorf("%s is spoilt", e.Room)}
+		} else if readable++; readable == limit {
+			return all[:i+1], err
+		}
+	}
+	return all, err
 }
 
 // fault is what a store does wrong.
@@ -125,6 +152,13 @@ var faults = map[string]fault{
 			saved.Snapshot = []byte{}
 		}
 		return saved
+	}},
+	"addresses are made normal": {list: func(f *faulty, after muc.JID, limit int) []service.Entry {
+		list, _ := f.Memory.List(context.Background(), after, limit)
+		for i, e := range list {
+			list[i].Room, _ = muc.ParseJID(e.Room.String())
+		}
+		return list
 	}},
 	"backwards": {list: func(f *faulty, after muc.JID, limit int) []service.Entry {
 		list, _ := f.Memory.List(context.Background(), after, limit)

@@ -169,6 +169,33 @@ func testList(t *testing.T, s service.Store) {
 	checkList(t, s, roomNamed("bb"), 2, want[6:8]...) // between two of them
 }
 
+// testAddresses stores rooms at addresses that the rules of today would make others
+// of, or none: those of the day when they were made may have been others.
+func testAddresses(t *testing.T, s service.Store) {
+	texts := []string{"Cellar@chat.example", "cellar@chat.example", "cellar@Chat.example", "jos\U00020065\u0301@chat.example",
+		"jose\u0301@chat.example", "jos\u00e9@chat.example", "\u212a\ufb01@chat.example", "\U000e0080a@chat.example"}
+	slices.Sort(texts)
+	var want []service.Entry
+	var logs []*log
+	for i, text := range texts {
+		l := newLog(t, fmt.Sprint("room", i))
+		b := l.batch(1 + i)
+		must(t, b.Room.UnmarshalText([]byte(text)))
+		b.Entry.Room = b.Room
+		must(t, s.Append(t.Context(), []service.Batch{b}))
+		want, logs = append(want, b.Entry), append(logs, l)
+	}
+	checkList(t, s, muc.JID{}, 100, want...)
+	for i := range want {
+		checkList(t, s, want[i].Room, 1, want[i+1:min(i+2, len(want))]...)
+		saved, err := s.Load(t.Context(), want[i].Room)
+		must(t, err)
+		checkEvents(t, saved.Events, logs[i].stored.Events)
+	}
+	must(t, s.Append(t.Context(), []service.Batch{{Room: want[0].Room, After: logs[0].after, Gone: true}}))
+	checkList(t, s, muc.JID{}, 100, want[1:]...)
+}
+
 func testMemory(t *testing.T, s service.Store) {
 	l := newLog(t, "cellar")
 	must(t, s.Append(t.Context(), []service.Batch{l.batch(2)}))

@@ -192,29 +192,39 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]muc.Eve
 	return events, s.explain(rows.Err())
 }
 
-// List reads entries in order of address.
+// List reads entries in order of address, which are as they were stored: an address
+// that another rule made normal is none the worse for it.
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := s.reader.QueryContext(ctx,
-		`SELECT jid, name, public, lasting, due FROM room WHERE jid > ? ORDER BY jid LIMIT ?`, after.String(), limit)
+		`SELECT id, jid, name, public, lasting, due FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	defer rows.Close()
 	var list []service.Entry
-	for rows.Next() {
-		var e service.Entry
-		var jid string
-		var due int64
-		if err := rows.Scan(&jid, &e.Name, &e.Public, &e.Lasting, &due); err != nil {
-			return nil, s.explain(err)
-		}
-		if e.Room, err = muc.ParseJID(jid); err != nil {
-			return nil, fmt.Errorf("store %s: %w: a room with the address %q", s.path, muc.ErrCorrupt, jid)
-		}
-		if due != 0 {
-			e.Due = time.UnixMilli(due).UTC()
+	for readable := 0; readable < limit && rows.Next(); {
+		e := s.entry(rows)
+		if e.Err == nil {
+			readable++
 		}
 		list = append(list, e)
 	}
 	return list, s.explain(rows.Err())
+}
+
+// entry reads one line of the list. What is wrong with it is in the entry.
+func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
+	var id, due int64
+	var jid string
+	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due)
+	if err == nil {
+		err = e.Room.UnmarshalText([]byte(jid))
+	}
+	if err != nil || e.Room.IsZero() {
+		return service.Entry{Err: fmt.Errorf("store %s: %w: room %d with the address %q: %v", s.path, muc.ErrCorrupt, id, jid, err)}
+	}
+	if due != 0 {
+		e.Due = time.UnixMilli(due).UTC()
+	}
+	return e
 }

@@ -39,6 +39,38 @@ func TestStoreReopened(t *testing.T) {
 	})
 }
 
+func TestStoreDamaged(t *testing.T) {
+	for _, damage := range []string{
+		`UPDATE room SET jid = CAST(jid || x'ff' AS TEXT) WHERE jid = ?`,
+		`UPDATE room SET jid = jid || '/' WHERE jid = ?`,
+		`UPDATE room SET due = 'soon', jid = jid || '' WHERE jid = ?`,
+		`UPDATE room SET public = 7 WHERE jid = ?`,
+	} {
+		storetest.RunDamaged(t, func(t *testing.T) service.Store {
+			s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+			loosen(t, s)
+			return s
+		}, func(t *testing.T, s service.Store, room muc.JID) {
+			_, err := s.(*Store).writer.Exec(damage, room.String())
+			require.NoError(t, err)
+		})
+	}
+}
+
+// loosen lets the columns of the list hold what a damaged file may hold.
+func loosen(t *testing.T, s *Store) {
+	t.Helper()
+	for _, query := range []string{`PRAGMA writable_schema=1`,
+		`UPDATE sqlite_schema SET sql = replace(sql, ') STRICT', ')') WHERE name = 'room'`, `PRAGMA writable_schema=RESET`} {
+		_, err := s.writer.Exec(query)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.reader.Close())
+	var err error
+	s.reader, err = connect(s.path, readers)
+	require.NoError(t, err)
+}
+
 // The names of files are not all as simple as one would like.
 func TestNames(t *testing.T) {
 	for _, name := range []string{"rooms.db", "a b?c=d&e#f%41.db", "ü.db", "-"} {
