@@ -21,10 +21,10 @@ type Invitation struct {
 	Thread    string
 }
 
-// declineRender is a decline on its way to the inviter.
+// declineRender is a decline on its way to an inviter.
 type declineRender struct {
-	to     []JID
 	from   JID // the invitee as the inviter named him
+	to     []JID
 	reason string
 }
 
@@ -203,14 +203,15 @@ func (t *turn) sendInvite(a actor, inv Invitation) {
 	t.invites = append(t.invites, inv)
 }
 
-// decline decides on a decline, which must be that of an open invitation.
+// decline decides on a decline, which must be that of an open invitation. Every
+// inviter whom it means hears of it.
 func (t *turn) decline(n *node) *StanzaError {
 	r, in := t.r, t.in
-	d := &declineRender{}
+	reason := ""
 	if c := n.child(nsUser, "reason"); c != nil {
-		d.reason = c.text
+		reason = c.text
 	}
-	if len(d.reason) > r.cfg.Limits.ReasonBytes {
+	if len(reason) > r.cfg.Limits.ReasonBytes {
 		return refuse(PolicyViolation, "14.6", "the reason is too long")
 	}
 	var to JID
@@ -220,25 +221,36 @@ func (t *turn) decline(n *node) *StanzaError {
 			return refuse(JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
-	b := r.st.invitation(in.from.Bare(), to)
-	if b == nil {
+	list := r.st.invitationsMeant(in.from.Bare(), to, r.jid)
+	if len(list) == 0 {
 		return refuse(Forbidden, "7.8.2", "you have no such invitation")
 	}
-	d.from, d.to = declinerSeen(b), r.reach(b.Inviter.Bare())
-	t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
-	t.declined = d
+	for _, b := range list {
+		t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
+		t.declined = append(t.declined, declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason})
+	}
 	return nil
 }
 
-// invitation finds the latest open invitation of somebody: by whom it says it is
-// from, or any.
-func (s *state) invitation(invitee, from JID) *InviteSent {
+// invitationsMeant finds the open invitations of somebody that a decline to an
+// address means: the latest that names this address as the inviter's. Any other
+// address, or none, means all of them. For clients say the room's own address, or
+// one by which they know the inviter from elsewhere; and if a real address chose
+// one invitation of several, or were refused when it is wrong, one could find out by
+// declining who the inviter is.
+func (s *state) invitationsMeant(invitee, to, room JID) []*InviteSent {
+	var all []*InviteSent
 	for _, b := range slices.Backward(s.rare().invites) {
-		if b.Invitee.Bare() == invitee && (from.IsZero() || from == b.From || from.Bare() == b.From) {
-			return b
+		if b.Invitee.Bare() != invitee {
+			continue
 		}
+		if to != room && (to == b.From || to.Bare() == b.From) {
+			return []*InviteSent{b}
+		}
+		all = append(all, b)
 	}
-	return nil
+	slices.Reverse(all)
+	return all
 }
 
 // reach lists where somebody gets word: his sessions inside, or his account.
@@ -284,7 +296,8 @@ func (t *turn) renderInvites() {
 	for i := range t.invites {
 		t.renderInvite(&t.invites[i])
 	}
-	if d := t.declined; d != nil {
+	for i := range t.declined {
+		d := &t.declined[i]
 		t.aboutInvite(d.to, t.in.lang, func(w *xmlWriter) {
 			w.start("x", nsUser)
 			w.start("decline", "")

@@ -264,13 +264,9 @@ func (t *turn) leave() *StanzaError {
 // part proposes that one session goes, and what that means for the room.
 func (t *turn) part(ses *session, payload string, how Departure) {
 	last := ses.occ.first.next == nil
-	if s := &t.r.st; last && s.life == Locked && len(s.occupants) == 1 && how != DepartureVanished {
-		t.destroy(&RoomDestroyed{}) // the creator goes without a configuration (§10.1.3)
-		return
-	}
 	t.proposeLeft(ses, payload, how, last)
-	if last {
-		t.endIfEmpty(1)
+	if last && t.endIfEmpty(1) && t.r.st.life == Locked && how != DepartureVanished {
+		t.cancels = ses.jid()
 	}
 }
 

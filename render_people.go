@@ -94,11 +94,30 @@ func (t *turn) renderLeft(b *Left, events []Event) {
 		code = statusError
 	}
 	if b.How != DepartureVanished && b.Session != 0 {
-		t.send([]JID{b.JID}, doc, viewSelf, &extra{tail: statuses(statusSelf, code)})
+		t.send([]JID{b.JID}, doc, viewSelf, &extra{id: t.askedToLeave(b), tail: statuses(statusSelf, code)})
+	}
+	if b.JID == t.cancels {
+		t.renderCancelled(events)
 	}
 	if b.Last {
 		t.tellGone(b.Role, doc, code, events)
 	}
+}
+
+// askedToLeave is the id of the presence by which somebody leaves.
+func (t *turn) askedToLeave(b *Left) string {
+	if t.in == nil || b.How != DepartureWill || t.in.from != b.JID {
+		return ""
+	}
+	return t.in.id
+}
+
+// renderCancelled tells who left without configuring the room that it is no more
+// (XEP-0045 §10.1.3). Clients wait for their own presence to leave (§7.14), so that
+// comes first, and this is a presence of the room.
+func (t *turn) renderCancelled(events []Event) {
+	end, _ := events[len(events)-1].Body.(*RoomDestroyed)
+	t.send([]JID{t.cancels}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), viewNone, nil)
 }
 
 func (t *turn) renderRemoved(b *Removed, events []Event) {

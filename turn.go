@@ -22,13 +22,15 @@ type turn struct {
 	// own is for the session that asks for a new presence of itself, instead of what
 	// its occupant's other sessions are told.
 	own *extra
+	// cancels is who goes without configuring the room, and thereby ends it (§10.1.3).
+	cancels JID
 	// passing and private are messages of which nothing is kept.
 	passing *Message
 	private *privateRender
 	relay   *relayRender
-	// invites go to people outside, declined is one that comes back.
+	// invites go to people outside, declined are those that come back.
 	invites  []Invitation
-	declined *declineRender
+	declined []declineRender
 	// page is what the host found in the archive.
 	page *archiveRender
 	// answer writes the payload of an IQ result, when everything else is said; done is

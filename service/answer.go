@@ -25,7 +25,7 @@ var requests = map[string]struct {
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{nsMUC, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard, nsCommands}
+var features = []string{nsMUC, nsStableID, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard, nsCommands}
 
 // answer answers what is addressed to the domain itself. Presence is none of its
 // business, and messages have nobody to read them.

@@ -18,7 +18,7 @@ const (
 	items = "<query xmlns='http://jabber.org/protocol/disco#items'>%s</query>"
 )
 
-// rows: B1, B2, J25
+// rows: B1, B2, B8, J25
 func TestServiceInfo(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
@@ -37,8 +37,8 @@ func TestServiceInfo(t *testing.T) {
 		for _, f := range got.FindElements("query/feature") {
 			features = append(features, f.SelectAttrValue("var", ""))
 		}
-		assert.Equal(t, []string{"http://jabber.org/protocol/muc", "http://jabber.org/protocol/disco#info",
-			"http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/rsm",
+		assert.Equal(t, []string{"http://jabber.org/protocol/muc", "http://jabber.org/protocol/muc#stable_id",
+			"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/rsm",
 			"http://jabber.org/protocol/muc#unique", "urn:xmpp:ping", "jabber:iq:version", "vcard-temp"}, features)
 	})
 }

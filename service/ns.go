@@ -4,6 +4,7 @@ package service
 const (
 	nsStanzas    = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	nsMUC        = "http://jabber.org/protocol/muc"
+	nsStableID   = "http://jabber.org/protocol/muc#stable_id"
 	nsUser       = "http://jabber.org/protocol/muc#user"
 	nsOwner      = "http://jabber.org/protocol/muc#owner"
 	nsUnique     = "http://jabber.org/protocol/muc#unique"
