@@ -339,6 +339,7 @@ func (w *world) end() {
 	for _, room := range roomsOfWorld {
 		require.NoError(w.t, w.service.Read(w.t.Context(), at(room), func(*muc.Room) {}), "what failed comes back")
 	}
+	synctest.Wait() // an answer goes out before its worker is at rest
 	stats := w.service.Stats()
 	assert.Zero(w.t, stats.Queued+stats.Working)
 	w.stop()
