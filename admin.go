@@ -34,7 +34,7 @@ func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
-			return nil, refuse(PolicyViolation, "14.6", "too many items at once")
+			return nil, refuse(PolicyViolation, "14.6", "there are too many items at once")
 		}
 		it, refused := t.adminItem(&n, section)
 		if it.asked = query[start:r.pos]; refused != nil {
@@ -76,7 +76,7 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 		it.affiliation, ok = parseAffiliation(aff)
 	}
 	if !ok {
-		return it, refuse(BadRequest, section, "unknown role or affiliation")
+		return it, refuse(BadRequest, section, "there is no such role or affiliation")
 	}
 	if hasJID {
 		j, err := parseJID(jid, t.r.cfg.NormalizeDomain)

@@ -184,7 +184,7 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 			o = nil
 		}
 	case it.jid.IsZero():
-		return nil, refuse(BadRequest, "8", "whose role?")
+		return nil, refuse(BadRequest, "8", "it is not said whose role is meant")
 	case !it.jid.IsBare():
 		if ses, ok := s.session(it.jid); ok {
 			o = ses.occ
@@ -192,7 +192,7 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 	default:
 		if p, ok := s.persons.get(it.jid); ok && p.inside() {
 			if o = p.first; o.sibling != nil {
-				return nil, refuse(BadRequest, "8", "which of the nicks of that address?")
+				return nil, refuse(BadRequest, "8", "that person is inside under several nicks: say which")
 			}
 		}
 	}
@@ -245,7 +245,7 @@ func (x *adminSet) target(it *adminItem) (JID, *StanzaError) {
 		return it.jid.Bare(), nil
 	}
 	if !it.hasNick {
-		return JID{}, refuse(BadRequest, "9", "whose affiliation?")
+		return JID{}, refuse(BadRequest, "9", "it is not said whose affiliation is meant")
 	}
 	o := x.t.r.occupantNamed(it.nick)
 	if o == nil {
@@ -267,7 +267,7 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 		return refused
 	}
 	if new < Owner && r.vouchedOwner(target) {
-		return refuse(NotAllowed, "9.1", "the service has made him an owner")
+		return refuse(NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {
 		return r.hostOnAffiliation(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})

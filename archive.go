@@ -194,7 +194,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 func archiveTime(s string) (time.Time, *StanzaError) {
 	at, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return at, refuse(BadRequest, "XEP-0082", "this is no time")
+		return at, refuse(BadRequest, "XEP-0082", "a time in the query is malformed")
 	}
 	return at.UTC(), nil
 }

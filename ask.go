@@ -174,7 +174,7 @@ func (t *turn) ends() bool {
 
 // expireAsks refuses what the host did not answer in time.
 func (t *turn) expireAsks() {
-	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer in time"),
+	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
 		func(a Asked) bool { return !a.Deadline.After(t.now) })
 }
 

@@ -96,7 +96,7 @@ func (t *turn) probe() *StanzaError {
 		target = r.addressee(in)
 	}
 	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
-		return refuse(ItemNotFound, "17.3", "no such occupant")
+		return refuse(ItemNotFound, "17.3", "there is no such occupant")
 	}
 	if target == ses.occ {
 		t.toSender(r.recipe(target), viewSelf, &extra{id: in.id, tail: statuses(statusSelf)})

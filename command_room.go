@@ -68,7 +68,7 @@ func (lim *Limits) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
 			}
 		}
 		if err := f.set(&conf, values); err != nil {
-			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" "+err.Error())
+			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
 		}
 	}
 	return conf, nil

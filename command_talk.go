@@ -106,7 +106,7 @@ func (t *turn) voiceOf(nick string, as JID) (*occupant, error) {
 	if o := r.st.occupantKnownAs(as); o != nil {
 		return o, nil
 	}
-	return nil, refuse(NotAcceptable, "7.4", "he is not in the room")
+	return nil, refuse(NotAcceptable, "7.4", "that person is not in the room")
 }
 
 // readOwn brings an element of the host's through the door.

@@ -106,7 +106,7 @@ func (t *turn) dispatch() *StanzaError {
 	}
 	// Unknown types of presence and iq; those of messages are "normal" (RFC 6121
 	// §5.2.2) and have found their row.
-	return refuse(BadRequest, "RFC 6120 §8.3.3.1", "unknown stanza type")
+	return refuse(BadRequest, "RFC 6120 §8.3.3.1", "there is no such type of stanza")
 }
 
 // checkIQ holds an iq to RFC 6120 §8.2.3: an id, a known type, one child in a
@@ -116,14 +116,14 @@ func (t *turn) checkIQ() *StanzaError {
 	switch in.typ {
 	case "get", "set":
 		if in.id == "" {
-			return refuse(BadRequest, "RFC 6120 §8.2.3", "iq without id")
+			return refuse(BadRequest, "RFC 6120 §8.2.3", "the request has no id")
 		}
 		if len(in.kids) != 1 {
 			return refuse(BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
 		}
 	case "result", "error":
 	default:
-		return refuse(BadRequest, "RFC 6120 §8.2.3", "unknown type of iq")
+		return refuse(BadRequest, "RFC 6120 §8.2.3", "there is no such type of iq")
 	}
 	return nil
 }
@@ -137,7 +137,8 @@ func (t *turn) lifeless() *StanzaError {
 		return nil
 	case s.life == Destroyed && s.rare().end.Tombstone && (in.kind != kindPresence || joins):
 		end := s.rare().end
-		e := refuse(Gone, "10.9", end.Reason)
+		e := refuse(Gone, "10.9", "")
+		e.Text = end.Reason // in the owner's own words
 		if !end.Alternate.IsZero() {
 			e.URI = "xmpp:" + end.Alternate.String() + "?join"
 		}

@@ -73,11 +73,11 @@ func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaErr
 	}
 	from, ok := rootAttr(el, "from")
 	if !ok {
-		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "no from address"), nil
+		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
 	}
 	if in.from, err = parseJID(from, r.cfg.NormalizeDomain); err != nil {
 		in.from = JID{}
-		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "bad from address"), nil
+		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "the sender's address is malformed"), nil
 	}
 	longest := maxPartSize
 	if in.isAnswer() {
@@ -93,7 +93,7 @@ func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaErr
 func (in *stanza) checkHead(longestID int) *StanzaError {
 	if !validText(in.id) || !validText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
 		in.id, in.lang = "", ""
-		return refuse(BadRequest, "RFC 6120 §8.1.3", "bad id or language")
+		return refuse(BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
 	}
 	return nil
 }
@@ -224,7 +224,7 @@ func (d *door) resolve(prefix string) (string, bool) {
 }
 
 func malformed() *StanzaError {
-	return refuse(BadRequest, "RFC 6120 §4.9.3.13", "not well-formed XML")
+	return refuse(BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
 }
 
 // children writes everything below the stanza.

@@ -3,6 +3,7 @@ package muc
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The host's faults. A call that returns one of them has changed nothing.
@@ -187,7 +188,22 @@ func (e *StanzaError) settled() *StanzaError {
 // refuse makes the refusal for a broken rule. The section is the XEP-0045 one
 // unless it names another document.
 func refuse(c Condition, section, text string) *StanzaError {
-	return &StanzaError{Type: defaultTypes[c], Condition: c, Section: sectionName(section), Text: text}
+	return &StanzaError{Type: defaultTypes[c], Condition: c, Section: sectionName(section), Text: sentence(text)}
+}
+
+// sentence makes a sentence, which clients show to people as it is, of what a rule
+// says in the middle of one.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if c := text[0]; 'a' <= c && c <= 'z' {
+		text = string(c-'a'+'A') + text[1:]
+	}
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") {
+		return text
+	}
+	return text + "."
 }
 
 func sectionName(section string) string {
@@ -195,6 +211,12 @@ func sectionName(section string) string {
 		return "XEP-0045 §" + section
 	}
 	return section
+}
+
+// refuseField is the refusal of a form for one of its fields, which people know by
+// its label.
+func refuseField(c Condition, section, label, text string) *StanzaError {
+	return refuse(c, section, "the field “"+label+"” "+text)
 }
 
 // as changes the type of a fresh refusal where XEP-0045 departs from the

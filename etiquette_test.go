@@ -37,6 +37,9 @@ func TestEtiquette(t *testing.T) {
 	}
 }
 
+// foreignTexts are what hosts and owners said in their own words.
+var foreignTexts = []string{"Not tonight", "No room for it", "Macbeth doth come"}
+
 // insiders is who is inside a room, as far as its events tell.
 type insiders struct {
 	t     *testing.T
@@ -104,6 +107,9 @@ func (in *insiders) look(to muc.JID, xml string) {
 		assert.Equal(in.t, in.room.String(), el.SelectElement("error").SelectAttrValue("by", ""), xml)
 		assert.Nil(in.t, el.FindElement("x/password"), "a password comes back: %s", xml)
 		assert.Empty(in.t, codes, "an error has no status codes: %s", xml)
+		if text := el.FindElement("error/text"); text != nil && !slices.Contains(foreignTexts, text.Text()) {
+			assert.Regexp(in.t, `^[^a-z].*[.?!]$`, text.Text(), "what an error says is a sentence: %s", xml)
+		}
 	case typ == "error":
 		assert.NotEmpty(in.t, nick, "only errors of occupants, passed on, do not say who detected them: %s", xml)
 	case el.Tag == "presence":

@@ -91,9 +91,9 @@ func ExampleEffects_refused() {
 		fmt.Println(string(out.AppendXML(nil, out.To()[0], "")))
 	}
 	// Output:
-	// muc: conflict: the nick is in use (XEP-0045 §7.2.8)
+	// muc: conflict: The nick is in use. (XEP-0045 §7.2.8)
 	// 0 events
-	// <presence to='tybalt@example.org/pc' from='cellar@chat.example/ROMEO' type='error'><x xmlns='http://jabber.org/protocol/muc'/><error type='cancel' by='cellar@chat.example'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>the nick is in use</text></error></presence>
+	// <presence to='tybalt@example.org/pc' from='cellar@chat.example/ROMEO' type='error'><x xmlns='http://jabber.org/protocol/muc'/><error type='cancel' by='cellar@chat.example'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>The nick is in use.</text></error></presence>
 }
 
 // The host's own hand needs no privilege. With As it acts in somebody's name and
@@ -116,7 +116,7 @@ func ExampleKick() {
 		fmt.Println("to", out.To(), "status", strings.Join(codes, " "))
 	}
 	// Output:
-	// true muc: forbidden: only moderators change roles (XEP-0045 §8)
+	// true muc: forbidden: Only moderators change roles. (XEP-0045 §8)
 	// to [tybalt@example.org/pda] status 110 307
 	// to [romeo@example.org/pda] status 307
 	// to [juliet@example.org/pda] status 307

@@ -37,7 +37,7 @@ func (c Forget) do(t *turn) error {
 	}
 	if known && p.aff == Owner && s.owners == 1 {
 		if heir.IsZero() || heir == bare {
-			return refuse(Conflict, "10.4", "a room must have an owner: who inherits it?")
+			return refuse(Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
 		t.newAdminSet(hostActor, Actor{}).affiliate(heir, Owner, "")
 	}

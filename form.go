@@ -106,13 +106,13 @@ func (r *Room) readSubmission(x *node, formType, section string) (*submission, *
 		for j := range k.kids {
 			if v := &k.kids[j]; v.ns == nsData && v.name == "value" {
 				if len(v.text) > r.cfg.Limits.FieldBytes {
-					return nil, refuse(PolicyViolation, "14.6", "the field "+f.name+" is too long")
+					return nil, refuseField(PolicyViolation, "14.6", f.name, "is too long")
 				}
 				f.values = append(f.values, v.text)
 			}
 		}
 		if sub.field(f.name) != nil {
-			return nil, refuse(BadRequest, section, "the field "+f.name+" is there twice")
+			return nil, refuseField(BadRequest, section, f.name, "is there twice")
 		}
 		sub.fields = append(sub.fields, f)
 	}

@@ -100,7 +100,7 @@ func (t *turn) readInvite(n *node) (Invitation, *StanzaError) {
 	inv := Invitation{Lang: t.in.lang}
 	to, given := n.attr("to")
 	if !given {
-		return inv, refuse(BadRequest, "7.8.2", "who is invited?")
+		return inv, refuse(BadRequest, "7.8.2", "the invitation does not say who is invited")
 	}
 	var err error
 	if inv.To, err = parseJID(to, t.r.cfg.NormalizeDomain); err != nil {

@@ -98,17 +98,17 @@ func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *Stanza
 			continue
 		}
 		if slices.Contains(seen, f) {
-			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" is there twice")
+			return conf, refuseField(BadRequest, "10.1.3", f.label, "is there twice")
 		}
 		seen = append(seen, f)
 		if len(got.values) > 1 && f.typ != "list-multi" {
-			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" takes one value")
+			return conf, refuseField(BadRequest, "10.1.3", f.label, "takes one value")
 		}
 		if f == passwordFlag {
 			flag = got // it judges the outcome, whatever the order
 		}
 		if err := f.set(&conf, got.values); err != nil {
-			return conf, refuse(BadRequest, "10.1.3", "the field "+f.name+" "+err.Error())
+			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
 		}
 	}
 	if flag == nil {

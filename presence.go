@@ -121,7 +121,7 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool)
 	}
 	switch {
 	case aff == Outcast:
-		return refuse(Forbidden, "7.2.7", "you are banned from this room")
+		return t.r.st.banned(t.in.from.Bare(), "7.2.7")
 	case !mayEnter(aff, conf):
 		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
@@ -130,10 +130,27 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool)
 			given = p.text
 		}
 		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
-			return refuse(NotAuthorized, "7.2.5", "this room needs a password")
+			if given == "" {
+				return refuse(NotAuthorized, "7.2.5", "this room needs a password")
+			}
+			return refuse(NotAuthorized, "7.2.5", "the password is wrong")
 		}
 	}
 	return nil
+}
+
+// banned refuses somebody who is, or whose domain is, with the reason that was given
+// for it.
+func (s *state) banned(bare JID, section string) *StanzaError {
+	whose := bare
+	if s.ownAffiliation(bare) != Outcast {
+		whose = bare.domainJID()
+	}
+	text := "you are banned from this room"
+	if reason := s.reasonOf(whose); reason != "" {
+		text += ": " + reason
+	}
+	return refuse(Forbidden, section, text)
 }
 
 // place finds where a newcomer's session belongs: beside the other sessions of
@@ -177,7 +194,7 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 	}
 	if at != nil {
 		if at.sessions() >= lim.SessionsPerNick {
-			return refuse(ResourceConstraint, "14.6", "too many sessions under one nick")
+			return refuse(ResourceConstraint, "14.6", "there are too many sessions under your nick")
 		}
 		return nil
 	}

@@ -51,7 +51,7 @@ func (c Join) do(t *turn) error {
 	aff := r.standing(bare)
 	switch {
 	case aff == Outcast:
-		return refuse(Forbidden, "7.2.7", "the puppet is banned from this room")
+		return s.banned(bare, "7.2.7")
 	case !mayEnter(aff, s.conf):
 		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
 	}
@@ -131,7 +131,7 @@ func (r *Room) puppet(nick string) (*occupant, error) {
 	case o == nil:
 		return nil, ErrNotFound
 	case !o.isPuppet():
-		return nil, refuse(NotAllowed, "", "the occupant acts for himself")
+		return nil, refuse(NotAllowed, "", "the occupant is a person, not a puppet")
 	default:
 		return o, nil
 	}

@@ -32,7 +32,7 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 		if got == nil {
 			continue
 		}
-		wanted, refused := x.t.r.readJIDs(got)
+		wanted, refused := x.t.r.readJIDs(got, f.label)
 		if refused != nil {
 			return refused
 		}
@@ -62,9 +62,9 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 }
 
 // readJIDs reads the bare addresses of a jid-multi field.
-func (r *Room) readJIDs(f *formField) ([]JID, *StanzaError) {
+func (r *Room) readJIDs(f *formField, label string) ([]JID, *StanzaError) {
 	if len(f.values) > r.cfg.Limits.ItemsPerSet {
-		return nil, refuse(PolicyViolation, "14.6", "too many people in the field "+f.name)
+		return nil, refuseField(PolicyViolation, "14.6", label, "holds too many people")
 	}
 	var list []JID
 	for _, v := range f.values {
@@ -73,7 +73,7 @@ func (r *Room) readJIDs(f *formField) ([]JID, *StanzaError) {
 		}
 		j, err := parseJID(v, r.cfg.NormalizeDomain)
 		if err != nil {
-			return nil, refuse(BadRequest, "10.1.3", "the field "+f.name+" holds something that is no address")
+			return nil, refuse(BadRequest, "10.1.3", "something in the field “"+label+"” is no address")
 		}
 		if j = j.Bare(); !slices.Contains(list, j) {
 			list = append(list, j)

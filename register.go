@@ -66,7 +66,7 @@ func (t *turn) registrant() (Affiliation, *StanzaError) {
 	}
 	switch {
 	case aff == Outcast:
-		return aff, refuse(Forbidden, "7.10", "you are banned from this room")
+		return aff, s.banned(t.in.from.Bare(), "7.10")
 	case aff == None && mode == RegistrationMembers:
 		return aff, refuse(RegistrationRequired, "7.10", "only members register with this room")
 	}
@@ -177,7 +177,7 @@ func (t *turn) deregister(q *node) *StanzaError {
 	case len(q.kids) != 1:
 		return refuse(BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
 	case s.affiliationOf(bare) == Outcast:
-		return refuse(Forbidden, "XEP-0077 §3.2", "you are banned from this room")
+		return s.banned(bare, "XEP-0077 §3.2")
 	}
 	t.done = true
 	if s.requestOf(bare) != nil {

@@ -73,11 +73,11 @@ func (t *turn) judgeRegistration(x *node) *StanzaError {
 	}
 	allow, nick := sub.field(fieldRegisterAllow), sub.field(fieldRoomNick)
 	if allow == nil || nick == nil || len(allow.values) != 1 || len(nick.values) != 1 {
-		return refuse(BadRequest, "9.9", "whose request, and what about it?")
+		return refuse(BadRequest, "9.9", "the form does not say whose request it decides, or how")
 	}
 	granted, ok := parseFormBool(allow.values[0])
 	if !ok {
-		return refuse(BadRequest, "9.9", "the field "+allow.name+" is not a boolean")
+		return refuse(BadRequest, "9.9", "the form does not say whether the request is granted")
 	}
 	var bare JID
 	if jid := sub.field(fieldRegisterJID); jid != nil {

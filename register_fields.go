@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +17,9 @@ type RegistrationField struct {
 	// Options are what there is to choose from, for the list types.
 	Options []string
 }
+
+// title is what people know a field by.
+func (f *RegistrationField) title() string { return cmp.Or(f.Label, f.Var) }
 
 // FieldType is what may be filled in to a field (XEP-0004 §3.3).
 type FieldType string
@@ -96,7 +100,7 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 		case len(values) > 0:
 			app.answers = append(app.answers, FieldValue{Var: f.Var, Values: values})
 		case f.Required:
-			return nil, refuse(BadRequest, "7.10", "the field "+f.Var+" is missing")
+			return nil, refuseField(BadRequest, "7.10", f.title(), "is missing")
 		}
 	}
 	return &app, nil
@@ -106,7 +110,7 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 // that was left blank.
 func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *StanzaError) {
 	wrong := func(text string) ([]string, *StanzaError) {
-		return nil, refuse(BadRequest, "7.10", "the field "+f.Var+" "+text)
+		return nil, refuseField(BadRequest, "7.10", f.title(), text)
 	}
 	if len(given) > 1 && !f.Type.multi() {
 		return wrong("takes one value")
@@ -121,20 +125,20 @@ func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *Stan
 		case Boolean:
 			on, ok := parseFormBool(v)
 			if !ok {
-				return wrong("is not a boolean")
+				return wrong("must be 1 or 0")
 			}
 			v = formBool(on)
 		case ListSingle, ListMulti:
 			if !slices.Contains(f.Options, v) {
-				return wrong("is not one of the options")
+				return wrong("must be one of its options")
 			}
 		case JIDSingle, JIDMulti:
 			if _, err := parseJID(v, r.cfg.NormalizeDomain); err != nil {
-				return wrong("is not an address")
+				return wrong("must be an address")
 			}
 		}
 		if size += len(v); size > r.cfg.Limits.FieldBytes {
-			return nil, refuse(PolicyViolation, "14.6", "the field "+f.Var+" is too long")
+			return nil, refuseField(PolicyViolation, "14.6", f.title(), "is too long")
 		}
 		values = append(values, v)
 	}

@@ -319,7 +319,7 @@ func boolean(name, label string, inverted bool, at func(c *RoomConfig) *bool) *c
 		set: func(c *RoomConfig, v []string) error {
 			on, ok := parseFormBool(first(v))
 			if !ok {
-				return fieldError("is not a boolean")
+				return fieldError("must be 1 or 0")
 			}
 			*at(c) = on != inverted
 			return nil
@@ -335,7 +335,7 @@ func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set fun
 				n, err = 0, nil
 			}
 			if err != nil || n < lo || n > hi {
-				return fieldError("is not a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
+				return fieldError("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
 			}
 			set(c, n)
 			return nil
@@ -348,7 +348,7 @@ func choice(name, label string, options []string, get func(c *RoomConfig) int, s
 		set: func(c *RoomConfig, v []string) error {
 			i := slices.Index(options, first(v))
 			if i < 0 {
-				return fieldError("is not one of the options")
+				return fieldError("must be one of its options")
 			}
 			set(c, i)
 			return nil

@@ -12,7 +12,7 @@ var passwordFlag = &configField{
 	set: func(c *RoomConfig, v []string) error {
 		on, ok := parseFormBool(first(v))
 		if !ok {
-			return fieldError("is not a boolean")
+			return fieldError("must be 1 or 0")
 		}
 		if !on {
 			c.Password = ""
@@ -48,7 +48,7 @@ var allowPM = &configField{
 		}
 		i := slices.Index(pmNames, name)
 		if i < 0 {
-			return fieldError("is not one of the options")
+			return fieldError("must be one of its options")
 		}
 		c.AllowPM = AllowPM(i)
 		return nil
@@ -114,7 +114,7 @@ var memberList = &configField{
 			return e
 		}
 		if roles.Has(NoRole) {
-			return fieldError("is not one of the options")
+			return fieldError("must be one of its options")
 		}
 		c.MemberList = roles
 		return nil
@@ -126,7 +126,7 @@ func parseRoles(names []string) (RoleSet, error) {
 	for _, name := range names {
 		r, ok := parseRole(name)
 		if !ok {
-			return 0, fieldError("is not one of the options")
+			return 0, fieldError("must be one of its options")
 		}
 		set |= Roles(r)
 	}

@@ -52,7 +52,7 @@ func (t *turn) voiceForm(x *node) *StanzaError {
 	case sub.field(fieldRequestAllow) != nil:
 		return t.judgeVoice(a, sub)
 	case role == nil:
-		return refuse(BadRequest, "7.13", "which role?")
+		return refuse(BadRequest, "7.13", "the form does not say which role is asked for")
 	case !inside:
 		return refuse(NotAcceptable, "7.13", "you are not in the room")
 	}
@@ -109,14 +109,14 @@ func (t *turn) judgeVoice(a actor, sub *submission) *StanzaError {
 	allow := sub.field(fieldRequestAllow)
 	granted, ok := parseFormBool(first(allow.values))
 	if !ok || len(allow.values) != 1 {
-		return refuse(BadRequest, "8.6", "the field "+allow.name+" is not a boolean")
+		return refuse(BadRequest, "8.6", "the form does not say whether voice is granted")
 	}
 	if !granted {
 		return nil
 	}
 	jid, nick := sub.field(fieldJID), sub.field(fieldNick)
 	if jid == nil || nick == nil || len(jid.values) != 1 || len(nick.values) != 1 {
-		return refuse(BadRequest, "8.6", "to whom? address and nick are needed")
+		return refuse(BadRequest, "8.6", "the form does not say who gets voice: address and nick are needed")
 	}
 	j, err := parseJID(jid.values[0], t.r.cfg.NormalizeDomain)
 	if err != nil {

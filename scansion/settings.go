@@ -79,7 +79,7 @@ var builtinSettings = map[string]Setting{
 			if r.JID.Domain() == value {
 				return nil
 			}
-			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "others register here"}
+			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "Others register here."}
 		}
 		return nil
 	},
@@ -89,7 +89,7 @@ var builtinSettings = map[string]Setting{
 			if q.Creator.Bare() == only {
 				return nil
 			}
-			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "others create rooms here"}
+			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "Others create rooms here."}
 		}
 		return err
 	},

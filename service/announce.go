@@ -19,7 +19,7 @@ func (s *Service) Announce(ctx context.Context, text string) (rooms int, err err
 		return 0, err
 	}
 	if strings.TrimSpace(text) == "" {
-		return 0, &muc.StanzaError{Condition: muc.BadRequest, Text: "there is nothing to announce"}
+		return 0, &muc.StanzaError{Condition: muc.BadRequest, Text: "There is nothing to announce."}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +45,7 @@ func (s *Service) command(in *incoming, asked *etree.Element) (*reply, *muc.Stan
 		return nil, noNode()
 	}
 	if !s.isAdmin(in.from) {
-		return nil, &muc.StanzaError{Condition: muc.Forbidden, Text: "only administrators of the service announce"}
+		return nil, &muc.StanzaError{Condition: muc.Forbidden, Text: "Only administrators of the service announce."}
 	}
 	r := in.result()
 	answer := child(r.el, nsCommands, "command")
@@ -60,14 +60,14 @@ func (s *Service) command(in *incoming, asked *etree.Element) (*reply, *muc.Stan
 	case action == "cancel":
 		answer.CreateAttr("status", "canceled")
 	case action != "execute" && action != "complete":
-		return nil, badCommand("malformed-action", "there is no such action here")
+		return nil, badCommand("malformed-action", "There is no such action here.")
 	case form == nil && action == "execute":
 		answer.CreateAttr("status", "executing")
 		answer.CreateElement("actions").CreateElement("complete")
 		writeAnnounceForm(answer)
 	default:
 		if _, err := s.Announce(s.ctx, announcement(form)); err != nil {
-			return nil, badCommand("bad-payload", "there is nothing to announce")
+			return nil, badCommand("bad-payload", "There is nothing to announce.")
 		}
 		answer.CreateAttr("status", "completed")
 	}

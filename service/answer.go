@@ -89,7 +89,7 @@ func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaE
 }
 
 func noNode() *muc.StanzaError {
-	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "there is no such node", Section: "XEP-0030 §3.2"}
+	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "There is no such node.", Section: "XEP-0030 §3.2"}
 }
 
 // items lists the public rooms (XEP-0045 §6.3), in pages (XEP-0059).

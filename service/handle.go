@@ -49,7 +49,7 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 		return nil
 	case in.to.IsZero():
 		in.to = s.domain
-		s.refuse(in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "no room can have this address"})
+		s.refuse(in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "No room can have this address."})
 		return nil
 	case room.IsZero():
 		s.answer(in)

@@ -60,9 +60,9 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 	}
 	switch {
 	case p.all >= factor*l.SenderQueue, p.in.of(r) >= factor*l.SenderShare:
-		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many of your stanzas are waiting"}
+		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many of your stanzas are waiting."}
 	case len(r.queue) >= factor*l.RoomQueue:
-		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many stanzas are waiting"}
+		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many stanzas are waiting."}
 	}
 	p.all++
 	p.in.add(r, 1)
@@ -92,7 +92,7 @@ func (s *Service) enqueue(jid muc.JID, c call) error {
 	r := s.rooms[jid]
 	if r == nil {
 		if len(s.rooms) >= s.cfg.Limits.Rooms && !s.makePlace() {
-			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "too many rooms are in use"}
+			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many rooms are in use."}
 		}
 		r = newRoom(jid)
 	}

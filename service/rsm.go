@@ -41,7 +41,7 @@ func readPage(query *etree.Element, most int) (pageRequest, *muc.StanzaError) {
 		case "max", "index":
 			n, err := strconv.ParseUint(text, 10, 31)
 			if err != nil {
-				return p, &muc.StanzaError{Condition: muc.BadRequest, Text: el.Tag + " is no number", Section: "XEP-0059 §2.1"}
+				return p, &muc.StanzaError{Condition: muc.BadRequest, Text: "The value of " + el.Tag + " is no number.", Section: "XEP-0059 §2.1"}
 			}
 			if el.Tag == "max" {
 				p.max = min(most, int(n))

@@ -195,5 +195,5 @@ func (s *Service) fail(o *outcome, err error) {
 
 // broken is what somebody is told whose stanza came to nothing by no fault of their own.
 func broken() *muc.StanzaError {
-	return &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError, Text: "the service could not do this"}
+	return &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError, Text: "The service could not do this."}
 }

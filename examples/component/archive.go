@@ -38,7 +38,7 @@ func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Ask) {
 		case errors.As(err, &answer.Refuse):
 		case err != nil:
 			a.component.log.Error("the archive cannot be read", "room", room, "error", err)
-			answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: "internal-server-error", Text: "the archive cannot be read"}
+			answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
 		default:
 			answer.Archive = &page
 		}

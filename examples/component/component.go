@@ -86,7 +86,7 @@ func (s *settings) mayCreate(q muc.CreateRequest) *muc.StanzaError {
 	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
 		return nil
 	}
-	return &muc.StanzaError{Condition: muc.NotAllowed, Text: "you may not create rooms here", Section: "XEP-0045 §10.1.1"}
+	return &muc.StanzaError{Condition: muc.NotAllowed, Text: "You may not create rooms here.", Section: "XEP-0045 §10.1.1"}
 }
 
 // work connects and stays so until ctx ends; then everybody is told.

@@ -249,7 +249,7 @@ func TestMayCreate(t *testing.T) {
 			s.gets("from='" + local + "@rooms.example/x'")
 			continue
 		}
-		s.gets("you may not create rooms here")
+		s.gets("You may not create rooms here.")
 	}
 	assert.Equal(t, 2, strings.Count(s.text(), "<status code='201'/>"))
 }
