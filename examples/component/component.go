@@ -67,6 +67,9 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 			MayCreate:    s.mayCreate,
 			TellAbsent:   true,
 			ShowActivity: true,
+			// Not all clients know a mediated invitation when they see one.
+			InviteBody:    inviteText,
+			LegacyInvites: true,
 		},
 		Store:        store,
 		Deliver:      c.deliver,
