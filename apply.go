@@ -96,7 +96,9 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 		s.archived.remember(entryOf(ev, &b.Message), lim)
 	case *MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
-		s.archived.retract(b.StanzaID)
+		if !s.archived.retract(b) {
+			s.kept.retract(b)
+		}
 	case *MessageKept:
 		s.kept.remember(entryOf(ev, &b.Message), lim)
 	case *RoomDestroyed:

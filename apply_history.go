@@ -22,15 +22,15 @@ func (h *history) forgetOldest() {
 	h.shift()
 }
 
-// retract forgets the messages with a stanza-id.
-func (h *history) retract(stanzaID string) {
-	h.drop(func(e *entry) bool {
-		gone := e.msg.StanzaID == stanzaID
-		if gone {
-			h.bytes -= e.msg.size()
-		}
-		return gone
-	})
+// retract forgets the message that its author took back, if it is there.
+func (h *history) retract(b *MessageRetracted) bool {
+	said := h.meant(b)
+	if said == nil {
+		return false
+	}
+	h.bytes -= said.size()
+	h.drop(func(e *entry) bool { return e.msg == said })
+	return true
 }
 
 // size is what a message counts for in the history's bounds.

@@ -75,9 +75,11 @@ func archiveOf(log []Event) []Event {
 		}
 		switch b := ev.Body.(type) {
 		case *MessageRetracted:
-			i := slices.IndexFunc(all, func(ev Event) bool { return ev.archived().StanzaID == b.StanzaID })
-			if i >= 0 {
-				all[i].Body = &MessageArchived{b.Tombstone(*all[i].archived(), ev.Time)}
+			for i := range slices.Backward(all) {
+				if said, ok := all[i].Body.(*MessageArchived); ok && b.Means(said) {
+					all[i].Body = &MessageArchived{b.Tombstone(said.Message, ev.Time)}
+					break
+				}
 			}
 		case *RoomDestroyed:
 			all = nil // a room of the same name owes nothing to the old one

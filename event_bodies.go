@@ -72,14 +72,16 @@ type (
 	// (XEP-0313).
 	MessageArchived struct{ Message }
 	// MessageRetracted: the author of a message took it back, and the archive should
-	// not show it any more (XEP-0424). StanzaID is the message's, the others are the
-	// retraction's.
+	// not show it any more (XEP-0424). MessageRetracted.Means tells which one it is.
+	// StanzaID is the message's if the room remembers it, otherwise Named is what the
+	// author called it; the others are the retraction's.
 	MessageRetracted struct {
 		StanzaID   string `json:"stanza_id"`
 		OccupantID string `json:"occupant_id"`
 		Nick       string `json:"nick"`
 		JID        JID    `json:"jid"`
 		ID         string `json:"id"`
+		Named      string `json:"named,omitempty"`
 	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {

@@ -71,6 +71,7 @@ func (b *MessageRetracted) fields(c *codec) {
 	c.str(3, "nick", &b.Nick)
 	c.jid(4, "jid", &b.JID)
 	c.str(5, "id", &b.ID)
+	c.str(6, "named?", &b.Named)
 }
 
 func (b *RoomDestroyed) fields(c *codec) {

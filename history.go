@@ -33,6 +33,16 @@ func (r *Room) entryDoc(e *entry) *rendered {
 	return e.doc.doc
 }
 
+// meant is the message that is taken back, the latest if there are several, or nil.
+func (h *history) meant(b *MessageRetracted) *Message {
+	for i := h.len() - 1; i >= 0; i-- {
+		if m := h.at(i).msg; b.means(m) {
+			return m
+		}
+	}
+	return nil
+}
+
 // historyRequest is how much of the past a client wants (XEP-0045 §7.2.14).
 // Negative means that it did not say.
 type historyRequest struct {

@@ -1,24 +1,84 @@
 package muc
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // retract proposes that a message of the speaker's own is taken back, if the
-// turn's message says so (XEP-0424): newcomers are not shown it any more. What it
-// names is the id that the room gave the message. A retraction that is not the
-// author's changes nothing here; it is passed on like any message, and clients
-// know from the occupant-ids what to think of it.
+// turn's message says so (XEP-0424): nobody is shown it any more. A retraction that
+// names what somebody else said changes nothing here; it is passed on like any
+// message, and clients know from the occupant-ids what to think of it.
 func (t *turn) retract(m *Message) {
 	c := t.in.find(nsRetract, "retract")
 	if c == nil || m.OccupantID == "" {
 		return
 	}
-	id := t.in.childAttr(c, "id")
-	for e := range t.r.st.archived.all() {
-		if e.msg.StanzaID == id && e.msg.OccupantID == m.OccupantID {
-			t.propose(&MessageRetracted{StanzaID: id, OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID})
+	b := &MessageRetracted{OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID, Named: t.in.childAttr(c, "id")}
+	if b.Named == "" || len(b.Named) > maxPartSize {
+		return
+	}
+	s := &t.r.st
+	for e := range s.archived.all() {
+		if e.msg.StanzaID == b.Named && e.msg.OccupantID != b.OccupantID {
 			return
 		}
 	}
+	// What the room does not remember may be in the archive.
+	if said := s.archived.meant(b); said != nil {
+		b.StanzaID, b.Named = said.StanzaID, ""
+	}
+	t.propose(b)
+}
+
+// Means reports whether a message is one that is taken back: it is the author's own,
+// and was named by the id that the room gave it, or by an id that its author gave it,
+// be that the message's or its origin-id (XEP-0359). A retraction is not taken back
+// (XEP-0424 §5), and nothing is so twice. Of several messages the latest is meant.
+func (b *MessageRetracted) Means(said *MessageArchived) bool {
+	return isCanonical(said.Payload) && b.means(&said.Message)
+}
+
+func (b *MessageRetracted) means(m *Message) bool {
+	switch {
+	case m.OccupantID == "" || m.OccupantID != b.OccupantID:
+		return false
+	case b.StanzaID != "":
+		return m.StanzaID == b.StanzaID
+	case b.Named == "":
+		return false
+	}
+	if m.StanzaID != b.Named && m.ID != b.Named {
+		origin := childOf(m.Payload, nsSID, "origin-id")
+		if origin == nil || origin.attrOr("id", "") != b.Named {
+			return false
+		}
+	}
+	return childOf(m.Payload, nsRetract, "retract") == nil && !isTombstone(m.Payload)
+}
+
+// childOf is the first element of that name in a payload, or nil. A namespace is
+// looked for first: few messages have any, and then they need not be read.
+func childOf(payload, ns, name string) *node {
+	if !strings.Contains(payload, ns) {
+		return nil
+	}
+	for r := (xmlReader{s: payload}); !r.done(); {
+		if n := r.node(""); n.ns == ns && n.name == name {
+			return &n
+		}
+	}
+	return nil
+}
+
+// isTombstone reports whether a payload is that of a tombstone: nothing else is in it.
+func isTombstone(payload string) bool {
+	if !strings.Contains(payload, nsRetract) {
+		return false
+	}
+	r := xmlReader{s: payload}
+	n := r.node("")
+	return n.ns == nsRetract && n.name == "retracted" && r.done()
 }
 
 // Tombstone is what an archive shows of a message that was taken back (XEP-0424

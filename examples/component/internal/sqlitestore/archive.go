@@ -45,35 +45,70 @@ func (w *writing) keep(s *statements, room int64, ev *muc.Event, m *muc.Message)
 // retract puts a tombstone in the place of a message (XEP-0424 §4). A message that is
 // not there any more needs none.
 func (w *writing) retract(s *statements, room int64, ev *muc.Event, b *muc.MessageRetracted) {
-	if w.err != nil {
+	old := w.meant(s, room, ev.Seq, b)
+	if w.err != nil || old == nil {
 		return
 	}
-	var body []byte
-	err := w.tx.StmtContext(w.ctx, s.findMessage).QueryRowContext(w.ctx, room, b.StanzaID).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return
-	}
-	var old muc.Event
-	if err == nil {
-		err = old.UnmarshalJSON(body)
-	}
+	said := old.Body.(*muc.MessageArchived).Message
+	old.Body = &muc.MessageArchived{Message: b.Tombstone(said, ev.Time)}
+	body, err := json.Marshal(old)
 	if err != nil {
 		w.fail(err)
 		return
 	}
-	var of muc.Message
-	switch said := old.Body.(type) {
-	case *muc.MessageArchived:
-		of = said.Message
-	case *muc.SubjectChanged:
-		of = said.Message
+	w.exec(s.changeMessage, string(body), room, said.StanzaID)
+}
+
+// A retraction by an id of the author's own is looked for among what was said lately:
+// among the author's messages in so many events of the room, and no more of them than
+// so many bytes. One by the id that the room gave finds it however old it is.
+const (
+	retractEvents = 10_000
+	retractBytes  = 4 << 20
+)
+
+// meant finds the message that is taken back, or nil.
+func (w *writing) meant(s *statements, room int64, seq uint64, b *muc.MessageRetracted) *muc.Event {
+	id := b.StanzaID
+	if id == "" {
+		id = b.Named
 	}
-	old.Body = &muc.MessageArchived{Message: b.Tombstone(of, ev.Time)}
-	if body, err = json.Marshal(old); err != nil {
+	if said := w.latest(b, s.findMessage, room, id); said != nil || w.err != nil || b.StanzaID != "" {
+		return said
+	}
+	return w.latest(b, s.findSaid, room, b.JID.Bare().String(), int64(seq)-retractEvents)
+}
+
+// latest is the first message of a query that is taken back, or nil.
+func (w *writing) latest(b *muc.MessageRetracted, query *sql.Stmt, args ...any) *muc.Event {
+	if w.err != nil {
+		return nil
+	}
+	rows, err := w.tx.StmtContext(w.ctx, query).QueryContext(w.ctx, args...)
+	if err != nil {
 		w.fail(err)
-		return
+		return nil
 	}
-	w.exec(s.changeMessage, string(body), room, b.StanzaID)
+	defer rows.Close()
+	for read := 0; read < retractBytes && rows.Next(); {
+		var body []byte
+		var ev muc.Event
+		if err = rows.Scan(&body); err != nil {
+			w.fail(err)
+			return nil
+		}
+		read += len(body)
+		if ev.UnmarshalJSON(body) != nil {
+			continue // it is damaged, and shown to nobody
+		}
+		if said, ok := ev.Body.(*muc.MessageArchived); ok && b.Means(said) {
+			return &ev
+		}
+	}
+	if err = rows.Err(); err != nil {
+		w.fail(err)
+	}
+	return nil
 }
 
 // Archive finds what a query asks for (XEP-0313): what muc.ArchiveQuery.Page says,

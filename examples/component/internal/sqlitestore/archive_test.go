@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +32,8 @@ func newArchived(t *testing.T) *archived {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	jid := muc.MustParseJID("cellar@chat.example")
-	room, err := muc.New(muc.Config{Room: jid, Secret: s.Secret(), Instant: true, Archive: true})
+	room, err := muc.New(muc.Config{Room: jid, Secret: s.Secret(), Instant: true, Archive: true,
+		Limits: muc.Limits{History: 5}}) // what is taken back is mostly forgotten by the room
 	require.NoError(t, err)
 	a := &archived{t: t, store: s, room: room, jid: jid, now: time.Unix(2e9, 0)}
 	a.do(muc.Create{Owner: muc.MustParseJID("host@example.org"), Config: muc.RoomConfig{Persistent: true}})
@@ -82,10 +84,17 @@ func (a *archived) says(chance *rand.Rand, n int) {
 		case 0:
 			a.do(muc.SetSubject{Subject: fmt.Sprint("subject ", i)})
 		case 1:
-			a.sends(who, "<message type='groupchat' to='cellar@chat.example'><retract id='%s' xmlns='urn:xmpp:message-retract:1'/></message>",
-				a.ids()[chance.IntN(len(a.ids()))])
+			// By the id that the room gave, or by one of the author's, which may be in use twice.
+			id := fmt.Sprint("own", chance.IntN(i+1)%50)
+			switch chance.IntN(3) {
+			case 0:
+				id = a.ids()[chance.IntN(len(a.ids()))]
+			case 1:
+				id = fmt.Sprint("origin", chance.IntN(i+1))
+			}
+			a.sends(who, "<message type='groupchat' id='own%d' to='cellar@chat.example'><retract id='%s' xmlns='urn:xmpp:message-retract:1'/></message>", i%50, id)
 		default:
-			a.sends(who, "<message type='groupchat' to='cellar@chat.example'><body>message %d</body></message>", i)
+			a.sends(who, "<message type='groupchat' id='own%d' to='cellar@chat.example'><body>message %d</body><origin-id xmlns='urn:xmpp:sid:0' id='origin%d'/></message>", i%50, i, i)
 		}
 	}
 }
@@ -143,15 +152,27 @@ func anyQuery(chance *rand.Rand, ids []string) muc.ArchiveQuery {
 func TestArchive(t *testing.T) {
 	a := newArchived(t)
 	chance := rand.New(rand.NewPCG(1, 2))
-	a.says(chance, 60)
-	types := map[string]int{}
+	a.says(chance, 120)
+	types, named := map[string]int{}, 0
 	for _, ev := range a.log {
 		types[ev.Type()]++
+		if b, ok := ev.Body.(*muc.MessageRetracted); ok && b.Named != "" {
+			named++
+		}
 	}
+	require.NotZero(t, named, "what the room does not remember")
 	for _, name := range []string{"message-archived", "subject-changed", "message-retracted"} {
 		require.NotZero(t, types[name], name)
 	}
-	answered := 0
+	answered, tombstones := 0, 0
+	all, err := a.store.Archive(t.Context(), a.jid, muc.ArchiveQuery{Max: 1000})
+	require.NoError(t, err)
+	for _, ev := range all.Messages {
+		if b, ok := ev.Body.(*muc.MessageArchived); ok && strings.HasPrefix(b.Payload, "<retracted ") {
+			tombstones++
+		}
+	}
+	require.Greater(t, tombstones, types["message-retracted"]-named, "the archive finds them")
 	ids := a.ids()
 	for range 500 {
 		q := anyQuery(chance, ids)
@@ -211,4 +232,38 @@ func TestNoArchive(t *testing.T) {
 	assert.True(t, page.Complete)
 	_, err = s.Archive(t.Context(), b.Room, muc.ArchiveQuery{Max: 10, After: "1"})
 	assert.True(t, errors.Is(err, &muc.StanzaError{Condition: muc.ItemNotFound}), err)
+}
+
+// A message that its author names by an id of its own is found among what was said
+// lately, and nothing else is taken back: nobody else's, and no retraction.
+func TestArchiveRetractsByOwnID(t *testing.T) {
+	a := newArchived(t)
+	said := func(who, id, payload string) {
+		a.sends(who, "<message type='groupchat' id='%s' to='cellar@chat.example'>%s</message>", id, payload)
+	}
+	retract := func(id string) string { return "<retract id='" + id + "' xmlns='urn:xmpp:message-retract:1'/>" }
+	said("Romeo", "m1", "<body>one</body>")
+	said("Romeo", "m2", "<body>two</body><origin-id xmlns='urn:xmpp:sid:0' id='o2'/>")
+	said("Juliet", "m1", "<body>hers</body>")
+	said("Romeo", "m1", "<body>three</body>")
+	for i := range 10 { // until the room remembers none of them
+		said("Juliet", fmt.Sprint("j", i), "<body>tick</body>")
+	}
+	said("Romeo", "r1", retract("m1"))
+	said("Romeo", "r2", retract("o2"))
+	said("Romeo", "r3", retract("r1"))
+	said("Romeo", "r4", retract("j9"))
+	page, err := a.store.Archive(t.Context(), a.jid, muc.ArchiveQuery{Max: 100})
+	require.NoError(t, err)
+	var got []string
+	for _, ev := range page.Messages {
+		b := ev.Body.(*muc.MessageArchived)
+		if text, _, _ := strings.Cut(b.Payload, " stamp="); b.Payload != "<body>tick</body>" {
+			got = append(got, b.ID+" "+text)
+		}
+	}
+	retraction := func(id string) string { return "<retract xmlns='urn:xmpp:message-retract:1' id='" + id + "'/>" }
+	assert.Equal(t, []string{"m1 <body>one</body>", "m2 <retracted xmlns='urn:xmpp:message-retract:1' id='r2'", "m1 <body>hers</body>",
+		"m1 <retracted xmlns='urn:xmpp:message-retract:1' id='r1'",
+		"r1 " + retraction("m1"), "r2 " + retraction("o2"), "r3 " + retraction("r1"), "r4 " + retraction("j9")}, got)
 }

@@ -18,7 +18,7 @@ type statements struct {
 	addEvent, dropEvents      *sql.Stmt
 	putSnapshot, dropSnapshot *sql.Stmt
 	addMessage, findMessage   *sql.Stmt
-	changeMessage             *sql.Stmt
+	findSaid, changeMessage   *sql.Stmt
 	dropMessages              *sql.Stmt
 }
 
@@ -37,6 +37,7 @@ func (s *Store) prepare(ctx context.Context) error {
 		{&s.stmts.dropSnapshot, `DELETE FROM snapshot WHERE room = ?`},
 		{&s.stmts.addMessage, `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
 		{&s.stmts.findMessage, `SELECT body FROM archive WHERE room = ? AND stanza_id = ?`},
+		{&s.stmts.findSaid, `SELECT body FROM archive WHERE room = ? AND bare = ? AND seq > ? ORDER BY seq DESC`},
 		{&s.stmts.changeMessage, `UPDATE archive SET body = ? WHERE room = ? AND stanza_id = ?`},
 		{&s.stmts.dropMessages, `DELETE FROM archive WHERE room = ?`},
 	} {
