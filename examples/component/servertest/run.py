@@ -13,6 +13,7 @@ import time
 
 import faults
 from component import Component
+from people import people
 from servers import KINDS
 from story import story
 
@@ -29,6 +30,7 @@ class World:
 
 def tests(kind, kills):
     yield "story", story
+    yield "people", people
     yield "refusals", faults.refusals
     yield "stop", faults.stop
     yield "crashes", lambda world: faults.crashes(world, kills)
