@@ -32,6 +32,7 @@ func (w *world) check(s *step, out []byte) {
 	w.checkSelf(s)
 	w.checkRules(s)
 	w.checkAnswers(s)
+	w.checkRetraction(s)
 	for _, m := range s.out {
 		w.tally.stanzas++
 		if !m.to.IsBare() {

@@ -82,6 +82,7 @@ var kinds = []struct {
 	{6, (*world).config},
 	{4, (*world).register},
 	{6, (*world).request},
+	{3, (*world).takeBack},
 	{3, (*world).invite},
 	{2, (*world).voice},
 	{2, (*world).relayedAnswer},

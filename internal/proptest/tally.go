@@ -16,7 +16,10 @@ type tally struct {
 	// replayed are operations that were done again, for determinism, cuts the points
 	// at which a log was cut in two.
 	replayed, cuts, stanzas int
-	events                  map[string]int
+	// takenBack are messages that their authors took back, lookedUp those that the
+	// archive showed.
+	takenBack, lookedUp int
+	events              map[string]int
 }
 
 // count takes one operation into account.
@@ -40,6 +43,6 @@ func (n *tally) String() string {
 		types = append(types, fmt.Sprintf("%s %d", typ, n.events[typ]))
 		events += n.events[typ]
 	}
-	return fmt.Sprintf("%d histories, %d rooms, %d operations, of which %d were refused; %d events, %d stanzas read, %d operations repeated, %d cuts\nevents: %s",
-		n.histories, n.lives, n.operations, n.refused, events, n.stanzas, n.replayed, n.cuts, strings.Join(types, ", "))
+	return fmt.Sprintf("%d histories, %d rooms, %d operations, of which %d were refused; %d events, %d stanzas read, %d operations repeated, %d cuts, %d messages taken back, %d shown from the archive\nevents: %s",
+		n.histories, n.lives, n.operations, n.refused, events, n.stanzas, n.replayed, n.cuts, n.takenBack, n.lookedUp, strings.Join(types, ", "))
 }

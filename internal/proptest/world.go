@@ -42,6 +42,8 @@ type world struct {
 	voices map[muc.JID]muc.Role
 	ids    int
 	ledger ledger
+	// spoken are the messages to all that were kept, in their order.
+	spoken []*spoken
 	// privates are the private messages that were passed on, as they came.
 	privates []sent
 	// steps is the history, for the report of a failure; inputs and outputs are what
@@ -82,7 +84,7 @@ func (w *world) begin() {
 	w.kept = replicas{follower: w.fresh(), restart: w.fresh(), moved: w.fresh()}
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
 	w.last = truthOf(w.room, w.cfg.IsOwner)
-	w.log, w.inputs, w.outputs, w.privates = nil, nil, nil, nil
+	w.log, w.inputs, w.outputs, w.privates, w.spoken = nil, nil, nil, nil, nil
 	w.voices = map[muc.JID]muc.Role{}
 	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}}
 	w.steps = append(w.steps, "— a room")
