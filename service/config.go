@@ -103,6 +103,10 @@ type Limits struct {
 	SenderShare int
 	// SenderQueue is how many stanzas of one person wait in all rooms together: 1000.
 	SenderQueue int
+	// RoomBytes, SenderBytes and QueueBytes bound the same by what stanzas take in
+	// memory, which is many times their text, until they are done: those for one room
+	// 8 MiB, those of one person in all rooms 1 MiB, all together 32 MiB.
+	RoomBytes, SenderBytes, QueueBytes int
 	// Batch is how many stanzas a room takes at once, to be stored together: 100.
 	Batch int
 	// Workers is how many rooms are at work at the same time, counting those that
@@ -198,6 +202,9 @@ func (l Limits) withDefaults() Limits {
 		{&l.RoomQueue, 1000},
 		{&l.SenderShare, 50},
 		{&l.SenderQueue, 1000},
+		{&l.RoomBytes, 8 << 20},
+		{&l.SenderBytes, 1 << 20},
+		{&l.QueueBytes, 32 << 20},
 		{&l.Batch, 100},
 		{&l.Workers, 1000},
 		{&l.Writers, 1},

@@ -64,6 +64,7 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 		}
 		in.el.Tag = "presence" // another error is for the room to judge, as what bounces is
 	}
+	in.size = sizeOf(el)
 	err = s.enqueue(room, call{stanza: in})
 	if e, ok := err.(*muc.StanzaError); ok {
 		s.refuse(in, e)

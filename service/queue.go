@@ -28,6 +28,7 @@ type incoming struct {
 	el       *etree.Element
 	typ, id  string
 	from, to muc.JID
+	size     int // estimated, in bytes of memory
 }
 
 // isAnswer reports whether it must not be answered (RFC 6120 §8.2.3, §8.3.1).
@@ -43,8 +44,8 @@ func (in *incoming) isGoodbye() bool {
 
 // sender is what one person has waiting, or being done at this moment.
 type sender struct {
-	all int
-	in  tally
+	all, bytes int
+	in         tally
 }
 
 // place finds place for a stanza in the queue of a room.
@@ -59,21 +60,36 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 		p = new(sender)
 	}
 	switch {
-	case p.all >= factor*l.SenderQueue, p.in.of(r) >= factor*l.SenderShare:
-		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many of your stanzas are waiting."}
-	case len(r.queue) >= factor*l.RoomQueue:
-		return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many stanzas are waiting."}
+	case p.all >= factor*l.SenderQueue, p.in.of(r) >= factor*l.SenderShare, p.bytes+in.size > factor*l.SenderBytes:
+		return full("Too many of your stanzas are waiting.")
+	case len(r.queue) >= factor*l.RoomQueue, r.bytes+in.size > factor*l.RoomBytes, s.bytes+in.size > factor*l.QueueBytes:
+		return full("Too many stanzas are waiting.")
 	}
 	p.all++
 	p.in.add(r, 1)
 	s.senders[who] = p
+	s.weigh(r, p, in.size)
 	return nil
 }
 
-// placeAgain gives back the place of a stanza that is done.
+// weigh counts bytes that wait.
+func (s *Service) weigh(r *room, p *sender, bytes int) {
+	p.bytes += bytes
+	r.bytes += bytes
+	s.bytes += bytes
+}
+
+// full refuses what finds no place.
+func full(text string) *muc.StanzaError {
+	return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: text}
+}
+
+// placeAgain gives back the place of a stanza that is done: until then the room may hold
+// it.
 func (s *Service) placeAgain(r *room, in *incoming) {
 	who := in.from.Bare()
 	p := s.senders[who]
+	s.weigh(r, p, -in.size)
 	if p.all--; p.all == 0 {
 		delete(s.senders, who)
 		return
@@ -92,7 +108,7 @@ func (s *Service) enqueue(jid muc.JID, c call) error {
 	r := s.rooms[jid]
 	if r == nil {
 		if len(s.rooms) >= s.cfg.Limits.Rooms && !s.makePlace() {
-			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "Too many rooms are in use."}
+			return full("Too many rooms are in use.")
 		}
 		r = newRoom(jid)
 	}

@@ -224,6 +224,64 @@ func TestShareIsGivenBack(t *testing.T) {
 	})
 }
 
+// Stanzas count by what they take in memory as well: those of a person, of a room, and all.
+func TestQueuesCountBytes(t *testing.T) {
+	for name, c := range map[string]struct {
+		limits service.Limits
+		own    bool // others are not touched by it
+		rooms  bool // nor are other rooms
+	}{
+		"of a person": {service.Limits{SenderBytes: 100000}, true, false},
+		"of a room":   {service.Limits{RoomBytes: 100000}, false, true},
+		"of all":      {service.Limits{QueueBytes: 100000}, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				h := newHost(t, func(h *host) { h.config.Limits = c.limits })
+				h.join(juliet, "garden", "Juliet")
+				h.join(tybalt, "garden", "Tybalt")
+				for _, who := range []string{romeo, juliet, tybalt} {
+					h.join(who, "cellar", who[:6])
+				}
+				h.forget()
+				release := h.hold("cellar")
+				h.say(romeo, "cellar", "held")
+				heavy := strings.Repeat("<x xmlns='urn:example:x'/>", 200)
+				say := func(who, room string) bool {
+					h.send(`<message type='groupchat' from='%s' to='%s@chat.example'><body>heavy</body>%s</message>`, who, room, heavy)
+					got := h.got(who)
+					for _, el := range got {
+						if el.SelectAttrValue("type", "") == "error" {
+							refused(t, el, "resource-constraint", "wait")
+							return false
+						}
+					}
+					return true
+				}
+				taken := 0
+				for range 40 {
+					if say(tybalt, "cellar") {
+						taken++
+					}
+				}
+				assert.Greater(t, taken, 0)
+				assert.Less(t, taken, 4, "200 elements are more than 30000 bytes")
+				assert.LessOrEqual(t, h.service.Stats().QueuedBytes, 100000)
+				assert.Equal(t, c.own, say(juliet, "cellar"), "somebody else")
+				assert.Equal(t, c.own || c.rooms, say(juliet, "garden"), "somewhere else")
+				assert.Equal(t, c.rooms, say(tybalt, "garden"), "the same one somewhere else")
+				h.send(`<presence type='unavailable' from='%s' to='cellar@chat.example/tybalt'>%s</presence>`, tybalt, heavy)
+				assert.Empty(t, h.got(tybalt), "goodbyes have as much place again")
+				release()
+				synctest.Wait()
+				h.forget()
+				assert.Zero(t, h.service.Stats().QueuedBytes)
+				assert.True(t, say(juliet, "cellar"))
+			})
+		})
+	}
+}
+
 func TestFewWorkers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) { h.config.Limits = service.Limits{Workers: 2, Batch: 1} })

@@ -15,6 +15,7 @@ type room struct {
 
 	// Service.mu guards these.
 	queue []call
+	bytes int           // of its stanzas that wait or are being done
 	busy  bool          // it has a worker, or waits for one
 	idle  *list.Element // where it stands among the idle ones
 	since time.Time     // since when it is idle

@@ -37,6 +37,7 @@ type Service struct {
 	workers  int
 	senders  map[muc.JID]*sender
 	queued   int
+	bytes    int // of the stanzas that wait or are being done
 	idle     *list.List // of rooms that may be put aside, the longest idle in front
 	timers   timers
 	armed    time.Time // when keepTime looks next
@@ -103,6 +104,8 @@ type Stats struct {
 	Occupants, Sessions int
 	// Queued are the calls that wait in all queues, Working the rooms at work.
 	Queued, Working int
+	// QueuedBytes is what the stanzas that wait, or are being done, take in memory.
+	QueuedBytes int
 }
 
 // Stats counts, in constant time.
@@ -111,7 +114,7 @@ func (s *Service) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stats{Rooms: len(s.rooms), Listed: listed, Occupants: s.people, Sessions: len(s.sessions),
-		Queued: s.queued, Working: s.workers}
+		Queued: s.queued, Working: s.workers, QueuedBytes: s.bytes}
 }
 
 // Shutdown stops the service: nothing is taken any more ([ErrClosed]), what waits is
