@@ -37,7 +37,7 @@ type Service struct {
 	workers  int
 	senders  map[muc.JID]*sender
 	queued   int
-	bytes    int // of the stanzas that wait or are being done
+	bytes    int        // of the stanzas that wait or are being done
 	idle     *list.List // of rooms that may be put aside, the longest idle in front
 	timers   timers
 	armed    time.Time // when keepTime looks next
