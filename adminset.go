@@ -377,7 +377,7 @@ func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
 	case role == Visitor:
 		x.storeVoice(bare, NoRole)
-	case role == Participant && (p.remembered() || x.t.r.st.remembered+x.growth() < x.t.r.cfg.Limits.Affiliations):
+	case role == Participant && (p.remembered() || int(x.t.r.st.remembered)+x.growth() < x.t.r.cfg.Limits.Affiliations):
 		x.storeVoice(bare, Participant)
 	}
 }
@@ -422,7 +422,7 @@ func (x *adminSet) judge() *StanzaError {
 	if x.owners == 0 {
 		return refuse(Conflict, "10.4", "a room must have an owner")
 	}
-	if n := x.growth(); n > 0 && x.t.r.st.remembered+n > x.t.r.cfg.Limits.Affiliations {
+	if n := x.growth(); n > 0 && int(x.t.r.st.remembered)+n > x.t.r.cfg.Limits.Affiliations {
 		return refuse(ResourceConstraint, "14.6", "the lists of this room are full")
 	}
 	return nil

@@ -24,6 +24,7 @@ func (s *state) newPerson(bare JID) *person {
 	}
 	p.real = bare
 	s.persons.byText.put(p)
+	s.peopleBytes += int32(len(p.uid()))
 	return p
 }
 
@@ -39,11 +40,20 @@ func (s *state) recount(p *person, before bool) {
 }
 
 // note keeps what a room knows of few people.
-func (p *person) note(n notes) {
+func (s *state) note(p *person, n notes) {
+	s.peopleBytes += int32(n.size() - p.noted().size())
 	if p.notes = nil; n != (notes{}) {
 		kept := n // n itself would be memory even where nothing is kept
 		p.notes = &kept
 	}
+}
+
+// size is what notes take in memory.
+func (n notes) size() int {
+	if n == (notes{}) {
+		return 0
+	}
+	return noteSize + len(n.nick) + len(n.key) + len(n.reason)
 }
 
 // reservation is a person, known by the nick that he has reserved.
@@ -78,6 +88,7 @@ func (s *state) indexNick(o *occupant) (free bool) {
 func (s *state) forgetIfEmpty(p *person) {
 	if p.forgettable() {
 		s.persons.byText.drop(p.indexKey())
+		s.peopleBytes -= int32(len(p.uid()))
 	}
 }
 
@@ -97,7 +108,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	if n.reason = b.Reason; p.aff == None {
 		n.reason = ""
 	}
-	p.note(n)
+	s.note(p, n)
 	if p.aff == Owner {
 		s.owners++
 	}
@@ -129,7 +140,7 @@ func (s *state) applyRegistered(b *Registered) error {
 	}
 	s.lists.note(p)
 	n.nick, n.key = b.Nick, b.Key
-	p.note(n)
+	s.note(p, n)
 	m.reserved.put(reservation{p})
 	return nil
 }
@@ -144,7 +155,7 @@ func (s *state) applyDeregistered(b *Deregistered) error {
 	n := p.noted()
 	s.rarities().reserved.drop(n.key)
 	n.nick, n.key = "", ""
-	p.note(n)
+	s.note(p, n)
 	return nil
 }
 

@@ -224,7 +224,7 @@ func (s *state) loadPerson(shot *personShot) error {
 		return badEvent("twice")
 	}
 	p.aff, p.voice = shot.Affiliation, shot.Voice
-	p.note(notes{shot.Nick, shot.Key, shot.Reason})
+	s.note(p, notes{shot.Nick, shot.Key, shot.Reason})
 	if p.forgettable() {
 		return badEvent("nothing to remember")
 	}

@@ -47,8 +47,10 @@ type state struct {
 	owners  int // persons who are Owner
 	// remembered counts the persons who are there for what the room knows of them,
 	// whether inside or not.
-	remembered int
-	lists      listCache
+	remembered int32
+	// peopleBytes is what is written of persons: their addresses and notes.
+	peopleBytes int32
+	lists       listCache
 
 	occupants []*occupant // in the order of joining
 	// nicks has them by comparison key; nil as long as they are few.

@@ -171,6 +171,11 @@ func (x *people) sorted() []*person {
 // uid names a person in a list of affiliations and sorts him there (XEP-0059).
 func (p *person) uid() string { return p.real.s }
 
+// size is what a session takes in memory.
+func (ses *session) size() int {
+	return sessionSize + len(ses.real.s) + len(ses.lang) + len(ses.payload)
+}
+
 func (p *person) compareUID(uid string) int { return strings.Compare(p.real.s, uid) }
 
 // compare sorts people as their uids do.
