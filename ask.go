@@ -69,6 +69,9 @@ func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	if len(r.st.rare().asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
 		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
 	}
+	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
+		return e
+	}
 	a := t.actor()
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
 		Affiliation: a.aff, Set: in.typ == "set", Payload: in.body, Archive: archive}

@@ -134,6 +134,9 @@ type Config struct {
 	MayRegister func(RegisterRequest) *StanzaError
 	// MaySpeak judges a message to everybody, by people and by puppets.
 	MaySpeak func(SpeakRequest) *StanzaError
+	// MayAsk judges a request that the room would put to the host as an [Ask]: a query of
+	// the archive, or one that AnswersIQ names. What it admits is asked.
+	MayAsk func(AskRequest) *StanzaError
 	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
 	// own decision: it gets them as an [Ask], and meanwhile may have a challenge
 	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room

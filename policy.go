@@ -94,6 +94,19 @@ func (r *Room) hostOnArchive(q ArchiveRequest) *StanzaError {
 	return judge(r.cfg.MayReadArchive, q)
 }
 
+// AskRequest is what Config.MayAsk judges. Archive tells a query of the archive from
+// other requests.
+type AskRequest struct {
+	Room    JID
+	JID     JID // full, or bare for another server
+	Archive bool
+}
+
+func (r *Room) hostOnAsk(q AskRequest) *StanzaError {
+	q.Room = r.jid
+	return judge(r.cfg.MayAsk, q)
+}
+
 // InviteRequest is what Config.MayInvite judges. Nick is empty for somebody who is
 // not inside.
 type InviteRequest struct {

@@ -31,6 +31,8 @@ var trials = map[string]trial{
 	"MayRegister": {asks: registers("wiccarocks@shakespeare.lit/laptop", "Wicca"), refused: registers("wiccarocks@shakespeare.lit/laptop", "thirdwitch")},
 	"MayAffiliate": {asks: makes(`<item jid='bard@shakespeare.lit' affiliation='member'/>`),
 		refused: makes(`<item jid='crone@shakespeare.lit' affiliation='outcast'/>`)},
+	"MayAsk": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
+		refused: `<iq type='set' id='a' from='puck@shakespeare.lit/leaf' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`},
 	"MayReadArchive": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
 		refused: `<iq type='set' id='a' from='puck@shakespeare.lit/leaf' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`},
 }

@@ -80,6 +80,10 @@ func (r *Room) Subject() (subject, nick string) {
 	return "", e.msg.Nick
 }
 
+// Creator is who made the room, or for whom the host made it: a bare JID, zero of a room
+// that nobody has made.
+func (r *Room) Creator() JID { return r.st.creator }
+
 // RoomConfig is the configuration that the owners chose.
 func (r *Room) RoomConfig() RoomConfig { return *r.st.conf }
 

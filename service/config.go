@@ -107,6 +107,12 @@ type Limits struct {
 	// memory, which is many times their text, until they are done: those for one room
 	// 8 MiB, those of one person in all rooms 1 MiB, all together 32 MiB.
 	RoomBytes, SenderBytes, QueueBytes int
+	// PersonRooms is in how many rooms one person may be at once: 1000. PersonCreated is
+	// how many rooms, or tombstones of rooms, there may be that one person has created:
+	// 100. PersonAsks is how many requests of one person may wait for the host, as
+	// queries of the archive do, in all rooms together: 20. More is refused with
+	// resource-constraint.
+	PersonRooms, PersonCreated, PersonAsks int
 	// Batch is how many stanzas a room takes at once, to be stored together: 100.
 	Batch int
 	// Workers is how many rooms are at work at the same time, counting those that
@@ -160,7 +166,6 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: no Deliver", ErrConfig)
 	}
 	c.Domain, c.Room.NormalizeDomain = domain, normalize
-	c.Room.MayCreate = c.mayCreate()
 	if c.Name == "" {
 		c.Name = defaultName
 	}
@@ -178,20 +183,6 @@ func (c Config) complete() (Config, error) {
 	return c, nil
 }
 
-// mayCreate judges the name of a new room first, then who creates it.
-func (c Config) mayCreate() func(muc.CreateRequest) *muc.StanzaError {
-	name, who := c.RoomName, c.Room.MayCreate
-	if name == nil {
-		return who
-	}
-	return func(q muc.CreateRequest) *muc.StanzaError {
-		if e := name(q.Room.Local()); e != nil || who == nil {
-			return e
-		}
-		return who(q)
-	}
-}
-
 // withDefaults fills in the limits that are not set.
 func (l Limits) withDefaults() Limits {
 	for _, f := range [...]struct {
@@ -205,6 +196,9 @@ func (l Limits) withDefaults() Limits {
 		{&l.RoomBytes, 8 << 20},
 		{&l.SenderBytes, 1 << 20},
 		{&l.QueueBytes, 32 << 20},
+		{&l.PersonRooms, 1000},
+		{&l.PersonCreated, 100},
+		{&l.PersonAsks, 20},
 		{&l.Batch, 100},
 		{&l.Workers, 1000},
 		{&l.Writers, 1},

@@ -298,3 +298,10 @@ func (s *faultyStore) written() [][]service.Batch {
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
+
+func last(stanzas []*etree.Element) *etree.Element { return stanzas[len(stanzas)-1] }
+
+// entered reports whether somebody was told to be inside.
+func entered(stanzas []*etree.Element) bool {
+	return slices.ContainsFunc(stanzas, func(el *etree.Element) bool { return strings.Contains(statuses(el), "110") })
+}

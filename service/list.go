@@ -44,6 +44,9 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 				continue
 			}
 			s.dir.set(e)
+			if !e.Creator.IsZero() {
+				s.created[e.Creator]++
+			}
 			if !e.Lasting || !e.Due.IsZero() {
 				restless = append(restless, e)
 			}

@@ -28,7 +28,8 @@ type incoming struct {
 	el       *etree.Element
 	typ, id  string
 	from, to muc.JID
-	size     int // estimated, in bytes of memory
+	size     int  // estimated, in bytes of memory
+	entering bool // it is counted as such
 }
 
 // isAnswer reports whether it must not be answered (RFC 6120 §8.2.3, §8.3.1).
@@ -46,6 +47,7 @@ func (in *incoming) isGoodbye() bool {
 type sender struct {
 	all, bytes int
 	in         tally
+	entering   int // of them ask to enter a room where the person is not
 }
 
 // place finds place for a stanza in the queue of a room.
@@ -64,6 +66,13 @@ func (s *Service) place(r *room, in *incoming) *muc.StanzaError {
 		return full("Too many of your stanzas are waiting.")
 	case len(r.queue) >= factor*l.RoomQueue, r.bytes+in.size > factor*l.RoomBytes, s.bytes+in.size > factor*l.QueueBytes:
 		return full("Too many stanzas are waiting.")
+	}
+	if in.enters() && s.persons[who].of(r) == 0 {
+		if e := s.mayEnter(p, in); e != nil {
+			return e
+		}
+		in.entering = true
+		p.entering++
 	}
 	p.all++
 	p.in.add(r, 1)
@@ -95,6 +104,9 @@ func (s *Service) placeAgain(r *room, in *incoming) {
 		return
 	}
 	p.in.add(r, -1)
+	if in.entering {
+		p.entering--
+	}
 }
 
 // enqueue gives a room something to do: a stanza, if there is place for it, or what

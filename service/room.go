@@ -22,8 +22,9 @@ type room struct {
 	due   time.Time     // when it wants a tick; zero for never
 	timer int           // where it stands among the timers, if due is set
 
-	people   int // occupants when it was last looked at
-	sessions int // how often it stands in Service.sessions
+	reserved muc.JID // whose room it is counted as, until it is stored
+	people   int     // occupants when it was last looked at
+	sessions int     // how often it stands in Service.sessions
 
 	// live is nil as long as nobody needs the room.
 	live *muc.Room
@@ -76,7 +77,7 @@ func isDamage(err error) bool {
 // entry describes a room for the store and for the list of rooms.
 func (r *room) entry() Entry {
 	sum, state := r.live.Summary(), r.live.State()
-	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.Deadline(),
+	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.Deadline(), Creator: r.live.Creator(),
 		Lasting: state == muc.Destroyed || state == muc.Open && r.live.RoomConfig().Persistent}
 }
 

@@ -44,6 +44,8 @@ type Service struct {
 	rearm    chan struct{}
 	sessions tallies           // who is inside where, by session
 	persons  tallies           // the same by person: how many sessions
+	created  map[muc.JID]int   // how many rooms there are that somebody has created
+	asks     tallies           // by person: requests that wait for the host
 	doubts   map[muc.JID]doubt // who of them may be gone
 	people   int               // occupants of all rooms
 	closing  bool
@@ -63,13 +65,15 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: Domain: %v", ErrConfig, err)
 	}
-	template, err := muc.NewTemplate(cfg.Room)
-	if err != nil {
+	s := &Service{cfg: cfg, domain: domain,
+		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
+		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
+		created: map[muc.JID]int{}, asks: tallies{}}
+	s.cfg.Room.MayCreate = s.mayCreate(cfg.RoomName, cfg.Room.MayCreate)
+	s.cfg.Room.MayAsk = s.mayAsk(cfg.Room.MayAsk)
+	if s.template, err = muc.NewTemplate(s.cfg.Room); err != nil {
 		return nil, err
 	}
-	s := &Service{cfg: cfg, domain: domain, template: template,
-		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
-		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{})}
 	restless, err := s.readList(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("service: list of rooms: %w", err)

@@ -77,6 +77,8 @@ func (s *Service) watch(r *room, done []outcome) {
 			case *muc.Answered:
 				if b.Nick != "" {
 					s.gone(r, b.JID)
+				} else {
+					s.asks.add(b.JID.Bare(), r, -1)
 				}
 			case *muc.Left:
 				s.gone(r, b.JID)
@@ -122,6 +124,8 @@ func (s *Service) unwatch(r *room, live *muc.Room) {
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.release(r)
+	s.asks.drop(r)
 	s.gone(r, inside...)
 	if r.sessions > 0 { // some wait to be let in, or left in the step that crashed
 		for jid, rooms := range s.sessions {

@@ -87,6 +87,8 @@ type Entry struct {
 	// a persistent room, or the tombstone of one. The others have ended then, which
 	// the service sees to when it starts.
 	Lasting bool
+	// Creator is who made the room: a bare JID.
+	Creator muc.JID
 	// Due is when the room wants to be woken, zero for never; to the millisecond.
 	Due time.Time
 	// Err, unless nil, is why the store cannot read this line of its list; the other

@@ -11,6 +11,7 @@ import (
 type tally struct {
 	few  []share
 	many map[*room]int
+	sum  int // of all
 }
 
 // share is what a tally counts of one room.
@@ -40,6 +41,8 @@ func (t *tally) of(r *room) int {
 
 // add changes what is counted of a room; a room of which nothing is left is not in it.
 func (t *tally) add(r *room, n int) {
+	n = max(n, -t.of(r))
+	t.sum += n
 	if t.many != nil {
 		if t.many[r] += n; t.many[r] <= 0 {
 			delete(t.many, r)
@@ -70,8 +73,20 @@ func (t *tally) add(r *room, n int) {
 	}
 }
 
-// len is how many rooms are counted.
-func (t *tally) len() int { return len(t.few) + len(t.many) }
+// len is how many rooms are counted, all how much of all of them.
+func (t *tally) len() int {
+	if t == nil {
+		return 0
+	}
+	return len(t.few) + len(t.many)
+}
+
+func (t *tally) all() int {
+	if t == nil {
+		return 0
+	}
+	return t.sum
+}
 
 // rooms are those that are counted, in no order.
 func (t *tally) rooms() iter.Seq[*room] {
@@ -101,5 +116,12 @@ func (ts tallies) add(who muc.JID, r *room, n int) {
 	}
 	if t.add(r, n); t.len() == 0 {
 		delete(ts, who)
+	}
+}
+
+// drop counts nothing of a room any more, of nobody.
+func (ts tallies) drop(r *room) {
+	for who, t := range ts {
+		ts.add(who, r, -t.of(r))
 	}
 }

@@ -68,6 +68,7 @@ func (s *Service) turn(r *room, calls []call) (rest []call) {
 		s.crash(r, done, rest, err)
 		return nil
 	}
+	s.settleQuota(r, &b)
 	for i := range done {
 		s.deliver(r, &done[i])
 	}
