@@ -99,6 +99,9 @@ func (t *turn) dispatch() *StanzaError {
 	if !t.r.st.alive() {
 		return t.lifeless()
 	}
+	if t.unopened() {
+		return t.notOpen()
+	}
 	for i := range routes {
 		if routes[i].fits(in) {
 			return routes[i].handle(t)
@@ -128,10 +131,41 @@ func (t *turn) checkIQ() *StanzaError {
 	return nil
 }
 
+// unopened reports whether the room waits for its owner to configure it (XEP-0045
+// §10.1.1), and the sender is neither inside nor an owner: then it is not there.
+func (t *turn) unopened() bool {
+	s := &t.r.st
+	if s.life != Locked {
+		return false
+	}
+	_, inside := s.session(t.in.from)
+	return !inside && s.closedTo(t.actor().aff) != nil
+}
+
+// notOpen answers for a room that is not open yet, whatever is asked of it, as it
+// answers who wants to enter.
+func (t *turn) notOpen() *StanzaError {
+	in := t.in
+	switch {
+	case in.isAnswer(), in.kind == kindPresence && in.typ != "":
+		return nil
+	case in.joins():
+		return t.join()
+	case in.kind == kindPresence:
+		return t.available()
+	}
+	return t.r.st.closedTo(t.actor().aff)
+}
+
+// joins reports whether a stanza asks to enter.
+func (in *stanza) joins() bool {
+	return in.kind == kindPresence && in.typ == "" && in.find(nsMUC, "x") != nil
+}
+
 // lifeless answers for a room that is not there: unborn or destroyed.
 func (t *turn) lifeless() *StanzaError {
 	in, s := t.in, &t.r.st
-	joins := in.kind == kindPresence && in.typ == "" && in.find(nsMUC, "x") != nil
+	joins := in.joins()
 	switch {
 	case in.isAnswer():
 		return nil
