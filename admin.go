@@ -79,7 +79,7 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 		return it, refuse(BadRequest, section, "there is no such role or affiliation")
 	}
 	if hasJID {
-		j, err := parseJID(jid, t.r.cfg.NormalizeDomain)
+		j, err := t.r.named(jid)
 		if err != nil {
 			return it, refuse(JIDMalformed, section, "an item has a malformed address")
 		}

@@ -166,7 +166,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 	switch f.name {
 	case "FORM_TYPE":
 	case "with":
-		with, err := parseJID(value, r.cfg.NormalizeDomain)
+		with, err := r.named(value)
 		switch {
 		case err != nil:
 			return refuse(JIDMalformed, "XEP-0313 §4.1.1", "the address is malformed")

@@ -73,6 +73,23 @@ func (t *turn) commander(as JID) (actor, *StanzaError) {
 	return a, nil
 }
 
+// occupantAt finds the occupant, a puppet too, of exactly this full JID.
+func (s *state) occupantAt(full JID) *occupant {
+	if ses, inside := s.session(full); inside {
+		return ses.occ
+	}
+	p, ok := s.persons.get(full.Bare())
+	if !ok {
+		return nil
+	}
+	for o := p.first; o != nil; o = o.sibling {
+		if o.frontJID() == full {
+			return o
+		}
+	}
+	return nil
+}
+
 // occupantKnownAs finds the occupant that acts for an address: the one of that
 // session, the puppet that goes by it, or, for a bare JID, the one of highest
 // role, the first among equals.
@@ -94,8 +111,17 @@ func (s *state) occupantKnownAs(j JID) *occupant {
 }
 
 // normal brings an address of the host's to the room's normal form: it may have
-// been parsed by other rules, or not at all.
+// been parsed by other rules, or not at all. What the room knows by that address is
+// not normalised again: newer tables might refuse it, or take it for somebody else.
 func (r *Room) normal(j JID) (JID, *StanzaError) {
+	if r.st.knows(j.Bare()) {
+		if j.IsBare() || r.st.occupantAt(j) != nil {
+			return j, nil
+		}
+		if n, err := j.resourced(); err == nil {
+			return n, nil
+		}
+	}
 	n, err := j.normalized(r.cfg.NormalizeDomain)
 	if err != nil {
 		return n, refuse(JIDMalformed, "RFC 7622", "a command has a malformed address")

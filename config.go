@@ -21,8 +21,8 @@ type Config struct {
 	// repeat itself nor be guessed. Nil means an HMAC of the Secret over the
 	// room, its sequence and the time.
 	NewID func() string
-	// NormalizeDomain brings a domain to its one form; nil means the function
-	// [NormalizeDomain].
+	// NormalizeDomain brings a domain to its one form, and leaves alone what it made of
+	// one; nil means the function [NormalizeDomain].
 	NormalizeDomain func(domain string) (string, error)
 	// Nick is the rule for nicks; nil means [NormalizeNick].
 	Nick NickRule

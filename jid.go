@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -51,8 +52,8 @@ func NormalizeDomain(domain string) (string, error) {
 	}
 	domain = strings.TrimSuffix(domain, ".")
 	if !plainDomain(domain) {
+		domain = dotsOfDomains.Replace(domain)
 		domain = norm.NFC.String(strings.ToLower(domain))
-		domain = strings.NewReplacer("。", ".", "．", ".", "｡", ".").Replace(domain)
 		domain = strings.TrimSuffix(domain, ".")
 	}
 	if domain == "" || !utf8.ValidString(domain) || strings.ContainsFunc(domain, notInDomain) ||
@@ -61,6 +62,10 @@ func NormalizeDomain(domain string) (string, error) {
 	}
 	return domain, nil
 }
+
+// dotsOfDomains are the dots that stand for '.', and the one that strings.ToLower
+// would take from a letter, which made two domains one.
+var dotsOfDomains = strings.NewReplacer("。", ".", "．", ".", "｡", ".", "\u0130", "i\u0307")
 
 func notInDomain(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(`"&'/<>@\`, r) || r == utf8.RuneError
@@ -112,6 +117,28 @@ func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 // was parsed by.
 func (j JID) normalized(normalize func(string) (string, error)) (JID, error) {
 	return parseJID(j.s, normalize)
+}
+
+// named reads an address that somebody was told by the room, or makes up. One that the
+// room knows by exactly this text is taken as it is, also if newer tables would
+// refuse or change it: what stands on a list can be taken off it.
+func (r *Room) named(text string) (JID, error) {
+	j, err := parseJID(text, r.cfg.NormalizeDomain)
+	if err == nil && j.s == text {
+		return j, nil
+	}
+	if as, bad := storedJID(text, false); bad == nil {
+		if r.st.knows(as.Bare()) {
+			return as, nil
+		}
+	}
+	return j, err
+}
+
+// knows reports whether there is a person or a request of this address.
+func (s *state) knows(bare JID) bool {
+	_, known := s.persons.get(bare)
+	return known || s.requestOf(bare) != nil
 }
 
 // joinJID builds an address of parts that are already normal.
@@ -229,6 +256,25 @@ func (j JID) domainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }
 
 // within reports whether j is who, or one of its resources, or of its domain.
 func (j JID) within(who JID) bool { return j == who || j.Bare() == who || j.domainJID() == who }
+
+// WithResource is an address with another resource, the only part that is
+// normalised; with none it is the bare JID. The error wraps [ErrJID].
+func (j JID) WithResource(resource string) (JID, error) {
+	if resource == "" {
+		return j.Bare(), nil
+	}
+	r, err := normalizeResource(resource)
+	if err == nil && len(r) > maxPartSize {
+		err = fmt.Errorf("%w: a part is longer than %d bytes", ErrJID, maxPartSize)
+	}
+	if err != nil || j.IsZero() {
+		return JID{}, cmp.Or(err, ErrJID)
+	}
+	return j.withResource(r), nil
+}
+
+// resourced is an address of which only the resource is normalised.
+func (j JID) resourced() (JID, error) { return j.Bare().WithResource(j.Resource()) }
 
 // withResource is the occupant JID of a nick that is already normal.
 func (j JID) withResource(resource string) JID {

@@ -71,7 +71,7 @@ func (r *Room) readJIDs(f *formField, label string) ([]JID, *StanzaError) {
 		if v == "" {
 			continue // how some clients write an empty list
 		}
-		j, err := parseJID(v, r.cfg.NormalizeDomain)
+		j, err := r.named(v)
 		if err != nil {
 			return nil, refuse(BadRequest, "10.1.3", "something in the field “"+label+"” is no address")
 		}

@@ -81,7 +81,7 @@ func (t *turn) judgeRegistration(x *node) *StanzaError {
 	}
 	var bare JID
 	if jid := sub.field(fieldRegisterJID); jid != nil {
-		j, err := parseJID(first(jid.values), t.r.cfg.NormalizeDomain)
+		j, err := t.r.named(first(jid.values))
 		if err != nil {
 			return refuse(JIDMalformed, "9.9", "the address is malformed")
 		}

@@ -118,7 +118,7 @@ func (t *turn) judgeVoice(a actor, sub *submission) *StanzaError {
 	if jid == nil || nick == nil || len(jid.values) != 1 || len(nick.values) != 1 {
 		return refuse(BadRequest, "8.6", "the form does not say who gets voice: address and nick are needed")
 	}
-	j, err := parseJID(jid.values[0], t.r.cfg.NormalizeDomain)
+	j, err := t.r.named(jid.values[0])
 	if err != nil {
 		return refuse(JIDMalformed, "8.6", "the address is malformed")
 	}

@@ -124,10 +124,8 @@ func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error
 // occupantIn is the address of somebody in a room; the room's own if there is no nick,
 // or none that an address can have.
 func occupantIn(room muc.JID, nick string) muc.JID {
-	if nick != "" {
-		if full, err := muc.ParseJID(room.String() + "/" + nick); err == nil {
-			return full
-		}
+	if full, err := room.WithResource(nick); err == nil {
+		return full
 	}
 	return room
 }
