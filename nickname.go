@@ -26,7 +26,9 @@ type NickRule func(wanted string) (NickResult, *StanzaError)
 
 const (
 	emojiPresentation = '\uFE0F' // asks for the colourful form of a symbol
-	zeroWidthJoiner   = '\u200D' // joins symbols into one
+	zeroWidthJoiner   = '\u200D' // joins symbols into one, and letters of some scripts
+
+	zeroWidthNonJoiner = '\u200C' // keeps letters of some scripts apart
 )
 
 // NormalizeNick is the default [NickRule]. A nick is a resource by PRECIS
@@ -35,9 +37,9 @@ const (
 //
 // PRECIS refuses the invisible code points of many emoji. NormalizeNick leaves
 // out U+FE0F after a symbol and U+200D between symbols, so that somebody called
-// 👩‍💻 comes in as 👩💻 and is told so. Nicks that are empty, invisible or blank
-// to the eye, start or end with a space, or hold control or bidirectional
-// override characters are refused with not-acceptable.
+// 👩‍💻 comes in as 👩💻 and is told so. Nicks that are empty, start or end with a
+// space, or hold control or bidirectional override characters or anything that is
+// blank to the eye are refused with not-acceptable.
 func NormalizeNick(wanted string) (NickResult, *StanzaError) {
 	nick, changed := withoutEmojiGlue(wanted)
 	res, e := StrictNick(nick)
@@ -112,22 +114,43 @@ func drawn(r rune) bool {
 		r == '#' || r == '*' || r >= '0' && r <= '9'
 }
 
-// unreadable are the characters that hide or turn around what stands beside
-// them.
+// unreadable are the characters that nobody sees, so that one nick looks like
+// another, and those that turn around what stands beside them. PRECIS refuses most of
+// them already; the joiners that some scripts need it admits only where they are
+// needed.
 func unreadable(r rune) bool {
 	switch {
+	case r == zeroWidthJoiner, r == zeroWidthNonJoiner:
+		return false
 	case unicode.IsControl(r), r == utf8.RuneError:
 		return true
-	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069, r == 0x200E, r == 0x200F, r == 0x061C:
-		return true
 	}
-	return false
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)
 }
 
-// visible are characters that leave a mark on the screen. The blank pattern of
-// Braille is a symbol that does not.
+// blank are letters, marks and symbols by their category that leave no mark on the
+// screen.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x115F, Hi: 0x1160, Stride: 1}, // fillers of Hangul
+		{Lo: 0x17B4, Hi: 0x17B5, Stride: 1}, // inherent vowels of Khmer
+		{Lo: 0x2800, Hi: 0x2800, Stride: 1}, // the pattern of Braille without dots
+		{Lo: 0x3164, Hi: 0x3164, Stride: 1}, // another filler of Hangul
+		{Lo: 0xFFA0, Hi: 0xFFA0, Stride: 1}, // and its narrow form
+		{Lo: 0xFFFC, Hi: 0xFFFC, Stride: 1}, // the place of an object
+	},
+	R32: []unicode.Range32{
+		{Lo: 0x1107F, Hi: 0x1107F, Stride: 1}, // joins numbers of Brahmi
+		{Lo: 0x13441, Hi: 0x13442, Stride: 1}, // blanks between hieroglyphs
+		{Lo: 0x16FE4, Hi: 0x16FE4, Stride: 1}, // filler of the small script of Khitan
+		{Lo: 0x1D159, Hi: 0x1D159, Stride: 1}, // a note without a head
+		{Lo: 0x1DA7F, Hi: 0x1DA80, Stride: 1}, // spaces of SignWriting
+	},
+}
+
+// visible are characters that leave a mark on the screen by themselves.
 func visible(r rune) bool {
-	return r != 0x2800 && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r))
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r)
 }
 
 // admitNick judges the nick in the address of the turn's stanza, which is to be kept

@@ -3,6 +3,7 @@ package muc_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -58,6 +59,25 @@ func TestNickRules(t *testing.T) {
 			assert.Contains(t, []muc.Condition{muc.JIDMalformed, muc.NotAcceptable}, e.Condition)
 			assert.Equal(t, "XEP-0045 §17.1", e.Section)
 			assert.NotEmpty(t, e.Text)
+		}
+	}
+}
+
+// TestNicksHoldNothingBlank: what nobody sees stands nowhere in a nick, so that no nick
+// looks like another. Spaces are all the same one.
+// rows: C39
+func TestNicksHoldNothingBlank(t *testing.T) {
+	blank := map[rune]bool{0x2800: true, 0xFFFC: true, 0x1107F: true, 0x13441: true, 0x13442: true, 0x16FE4: true,
+		0x1D159: true, 0x1DA7F: true, 0x1DA80: true}
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		space := unicode.IsSpace(r)
+		if !blank[r] && !space && !unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			continue
+		}
+		for _, wanted := range []string{"Ro" + string(r) + "meo", "Romeo" + string(r), string(r) + "Romeo"} {
+			if got, e := muc.NormalizeNick(wanted); e == nil {
+				assert.True(t, space && got.Nick == "Ro meo", "%+q became %+q", wanted, got.Nick)
+			}
 		}
 	}
 }
