@@ -255,7 +255,7 @@ func (t *turn) administer(a actor, items []adminItem) *StanzaError {
 	refused := set.finish()
 	if refused == nil {
 		t.welcome(a, set)
-	} else if set.owners == 0 {
+	} else if set.ownerless() {
 		t.offending = append(t.offending, set.demotions...)
 	}
 	return refused

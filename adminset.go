@@ -14,7 +14,7 @@ type adminSet struct {
 	// roles are those that occupants will have; NoRole for who is put out.
 	roles   index[*occupant, roleTaken]
 	removed int
-	owners  int
+	owners  ownerCount
 	domains []JID // that ban or admit others than before
 	// demotions are the items that took an owner off the list, canonical.
 	demotions []string
@@ -42,7 +42,7 @@ func (p *overlaidPerson) remembered() bool {
 }
 
 func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
-	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.owners}
+	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.ownerCount()}
 }
 
 // find is somebody's overlay, or nil where nothing has changed.
@@ -322,10 +322,10 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	}
 	p := x.person(target)
 	if p.aff == Owner {
-		x.owners--
+		x.owners = x.owners.plus(target, -1)
 	}
 	if aff == Owner {
-		x.owners++
+		x.owners = x.owners.plus(target, 1)
 	}
 	t.propose(&AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
 	if target.Local() == "" && p.aff.lent() != aff.lent() {
@@ -416,10 +416,13 @@ func (x *adminSet) voiceOf(j JID) Role {
 	return NoRole
 }
 
+// ownerless reports whether nobody would own the room.
+func (x *adminSet) ownerless() bool { return x.owners.leavesNobody(x.t.r.st.ownerCount()) }
+
 // judge judges the result as a whole: somebody must own the room (XEP-0045
 // §10.4), and the lists have a limit, under which they may always be brought.
 func (x *adminSet) judge() *StanzaError {
-	if x.owners == 0 {
+	if x.ownerless() {
 		return refuse(Conflict, "10.4", "a room must have an owner")
 	}
 	if n := x.growth(); n > 0 && int(x.t.r.st.remembered)+n > x.t.r.cfg.Limits.Affiliations {

@@ -47,6 +47,28 @@ func parseAffiliation(s string) (Affiliation, bool) {
 	return None, false
 }
 
+// ownerCount counts those on the list of owners. A whole domain may stand there, as a
+// component that acts in its own name, but nobody else is an owner by that.
+type ownerCount struct{ all, domains int }
+
+// plus is the count when one more is an owner, or one fewer.
+func (n ownerCount) plus(who JID, by int) ownerCount {
+	n.all += by
+	if who.isDomain() {
+		n.domains += by
+	}
+	return n
+}
+
+// leavesNobody reports whether a room that had owners before has none to rely on now
+// (XEP-0045 §10.4): a person, or where none was before, a domain.
+func (n ownerCount) leavesNobody(before ownerCount) bool {
+	return n.all == 0 || n.all == n.domains && before.all > before.domains
+}
+
+// ownerCount is how many own the room now.
+func (s *state) ownerCount() ownerCount { return ownerCount{s.owners, s.domainOwners} }
+
 // lent is what the affiliation of a domain makes of the people in it: they are
 // banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.
 func (a Affiliation) lent() Affiliation {

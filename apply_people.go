@@ -100,7 +100,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	p := s.person(b.JID)
 	defer s.recount(p, p.remembered())
 	if p.aff == Owner {
-		s.owners--
+		s.countOwner(b.JID, -1)
 	}
 	s.lists.note(p)
 	p.aff = b.New
@@ -110,7 +110,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	}
 	s.note(p, n)
 	if p.aff == Owner {
-		s.owners++
+		s.countOwner(b.JID, 1)
 	}
 	// Everybody's presence shows the affiliation that counts, also through a domain.
 	if b.JID.Local() == "" {
@@ -122,6 +122,11 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 		o.presence.drop()
 	}
 	return nil
+}
+
+func (s *state) countOwner(who JID, by int) {
+	n := s.ownerCount().plus(who, by)
+	s.owners, s.domainOwners = n.all, n.domains
 }
 
 func (s *state) applyRegistered(b *Registered) error {

@@ -230,7 +230,7 @@ func (s *state) loadPerson(shot *personShot) error {
 	}
 	s.remembered++
 	if p.aff == Owner {
-		s.owners++
+		s.countOwner(shot.JID, 1)
 	}
 	if shot.Key != "" {
 		if _, taken := s.reservedBy(shot.Key); taken {

@@ -7,8 +7,8 @@ package muc
 // same address later is nobody here, but has the same occupant-id: that is made
 // of the address (XEP-0421 §4.1).
 //
-// A room must have an owner (XEP-0045 §10.4). Where nobody else is one, the Heir
-// becomes it; without an heir the command is refused with conflict and nothing
+// A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain.
+// Where nobody else is one, the Heir becomes it; without an heir the command is refused with conflict and nothing
 // is forgotten. So a host that always names an heir, such as its administrator,
 // can forget an account in all of its rooms.
 type Forget struct {
@@ -35,7 +35,7 @@ func (c Forget) do(t *turn) error {
 	if t.endIfEmpty(going) {
 		return nil
 	}
-	if known && p.aff == Owner && s.owners == 1 {
+	if n := s.ownerCount(); known && p.aff == Owner && n.plus(bare, -1).leavesNobody(n) {
 		if heir.IsZero() || heir == bare {
 			return refuse(Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}

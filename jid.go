@@ -250,6 +250,9 @@ func (j JID) Resource() string {
 	return j.s[j.bareLen()+1:]
 }
 
+// isDomain reports whether an address is that of a whole domain.
+func (j JID) isDomain() bool { return j.at == 0 }
+
 // domainJID is the address of the domain alone, as affiliations of a whole
 // domain are keyed (XEP-0045 §9.2).
 func (j JID) domainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }

@@ -44,7 +44,8 @@ type state struct {
 	conf *RoomConfig
 
 	persons people
-	owners  int // persons who are Owner
+	// owners are the persons who are Owner; domainOwners of them are whole domains.
+	owners, domainOwners int
 	// remembered counts the persons who are there for what the room knows of them,
 	// whether inside or not.
 	remembered int32

@@ -1,0 +1,57 @@
+package muc_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+// A domain on the list of owners makes nobody an owner, so a room must keep a person
+// as well (XEP-0045 §10.4), in whatever way it would lose the last.
+//
+// rows: A11
+func TestADomainIsNoOnlyOwner(t *testing.T) {
+	const domain = "<item jid='shakespeare.lit' affiliation='owner'/>"
+	const off = "<item jid='crone@shakespeare.lit' affiliation='none'/>"
+	h := open(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
+	conflict := func(what string, fx muc.Effects) {
+		t.Helper()
+		if assert.NotNil(t, fx.Refused, what) {
+			assert.Equal(t, muc.Conflict, fx.Refused.Condition, what)
+		}
+	}
+	conflict("both at once", h.send(makes(domain, off)))
+	require.Nil(t, h.send(makes(domain)).Refused)
+	conflict("later", h.send(makes(off)))
+	conflict("by form", h.send(configSubmit("c", "muc#roomconfig_roomowners", "shakespeare.lit")))
+	h.refuses(because(muc.Conflict), muc.SetAffiliation{JID: crone.Bare(), Affiliation: muc.None}, muc.Forget{JID: crone.Bare()})
+	h.refuses(because(muc.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
+	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
+	require.NoError(t, err)
+	_, err = room.Do(h.now, muc.Forget{JID: crone.Bare()})
+	assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Conflict})
+
+	require.Nil(t, h.send(makes("<item jid='bard@shakespeare.lit' affiliation='owner'/>")).Refused)
+	require.Nil(t, h.send(makes(off)).Refused)
+}
+
+// A component that made a room in its own name may do with it what owners may, but
+// not leave it to nobody.
+//
+// rows: A11
+func TestAComponentOwnsItsRoom(t *testing.T) {
+	h := unborn(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
+	require.Nil(t, h.join("bot.shakespeare.lit/x", "bot").Refused)
+	from := func(items string) string {
+		return "<iq type='set' id='i' from='bot.shakespeare.lit/x' " + room + "'><query xmlns='http://jabber.org/protocol/muc#admin'>" + items + "</query></iq>"
+	}
+	require.Nil(t, h.send(from("<item jid='bard@shakespeare.lit' affiliation='outcast'/>")).Refused)
+	fx := h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>"))
+	require.NotNil(t, fx.Refused)
+	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	require.Nil(t, h.send(from("<item jid='hecate@shakespeare.lit' affiliation='owner'/>")).Refused)
+	require.Nil(t, h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>")).Refused)
+}
