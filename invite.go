@@ -132,7 +132,8 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	case aff == Outcast && a.aff >= Admin:
 		// Others do not learn who is banned.
 		return refuse(NotAllowed, "9.1", "the invitee is banned")
-	case !t.mayRemember(a, bare):
+	}
+	if _, fits := t.mayRemember(a, bare); !fits {
 		return refuse(ResourceConstraint, "14.6", "too many invitations are open")
 	}
 	if e := r.hostOnInvite(a, &inv); e != nil {
@@ -169,35 +170,97 @@ func (t *turn) welcome(a actor, set *adminSet) {
 }
 
 // mayRemember reports whether one more open invitation fits, for the room and for
-// the inviter. One of the same person by the same inviter takes the other's place.
-func (t *turn) mayRemember(a actor, invitee JID) bool {
+// the inviter, and which other one gives way to it. One of the same person by the same
+// inviter takes the other's place.
+func (t *turn) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits bool) {
 	lim, inviter := &t.r.cfg.Limits, a.jid.Bare()
-	all, own := 0, 0
-	count := func(b *InviteSent) {
+	own := 0
+	open := t.openInvites()
+	for _, b := range open {
 		if b.Inviter.Bare() == inviter {
 			if b.Invitee.Bare() == invitee {
-				return
+				return nil, true
 			}
 			own++
 		}
-		all++
 	}
+	switch {
+	case own >= lim.PersonInvites && !a.host:
+		return nil, false
+	case len(open) < lim.Invites:
+		return nil, true
+	}
+	givesWay = t.leastMissed(open, inviter, own)
+	return givesWay, givesWay != nil
+}
+
+// openInvites are the invitations that will be open after this step, those that expire
+// first in front.
+func (t *turn) openInvites() []*InviteSent {
+	open := make([]*InviteSent, 0, len(t.r.st.rare().invites)+1)
 	for _, b := range t.r.st.rare().invites {
-		count(b)
-	}
-	for _, body := range t.bodies {
-		if b, ok := body.(*InviteSent); ok {
-			count(b)
+		if !t.expires(b) {
+			open = append(open, b)
 		}
 	}
-	return all < lim.Invites && (own < lim.PersonInvites || a.host)
+	for _, body := range t.bodies {
+		if b, sent := body.(*InviteSent); sent && !t.expires(b) {
+			open = append(open, b)
+		}
+	}
+	return open
 }
+
+// expires reports whether this step takes back an invitation.
+func (t *turn) expires(b *InviteSent) bool {
+	return slices.ContainsFunc(t.bodies, func(body EventBody) bool {
+		x, over := body.(*InviteExpired)
+		return over && x.Invitee.Bare() == b.Invitee.Bare() && x.Inviter.Bare() == b.Inviter.Bare()
+	})
+}
+
+// leastMissed is the invitation that gives way to one of an inviter who has some of
+// his own, where no more can be remembered: the oldest of the inviter who has most. Those of
+// strangers give way to those of people with an affiliation, never the other way, so
+// that no number of strangers uses up the invitations of a room.
+func (t *turn) leastMissed(open []*InviteSent, inviter JID, own int) *InviteSent {
+	count := map[JID]int{}
+	for _, b := range open {
+		count[b.Inviter.Bare()]++
+	}
+	heaviest := func(known bool) (most *InviteSent) {
+		for _, b := range open {
+			j := b.Inviter.Bare()
+			if t.r.knowsInviter(j) == known && (most == nil || count[j] > count[most.Inviter.Bare()]) {
+				most = b
+			}
+		}
+		return most
+	}
+	known := t.r.knowsInviter(inviter)
+	if known {
+		if b := heaviest(false); b != nil {
+			return b
+		}
+	}
+	if b := heaviest(known); b != nil && own < count[b.Inviter.Bare()] {
+		return b
+	}
+	return nil
+}
+
+// knowsInviter reports whether who invites has an affiliation, or is the host.
+func (r *Room) knowsInviter(bare JID) bool { return bare.IsZero() || r.standing(bare) >= Member }
 
 // sendInvite proposes and renders an invitation that was judged.
 func (t *turn) sendInvite(a actor, inv Invitation) {
 	conf := t.r.st.conf
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
-	if t.mayRemember(a, inv.To.Bare()) {
+	givesWay, fits := t.mayRemember(a, inv.To.Bare())
+	if givesWay != nil {
+		t.propose(&InviteExpired{Invitee: givesWay.Invitee, Inviter: givesWay.Inviter})
+	}
+	if fits {
 		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: Stamp{t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
 	t.invites = append(t.invites, inv)
