@@ -67,7 +67,7 @@ func (n ownerCount) leavesNobody(before ownerCount) bool {
 }
 
 // ownerCount is how many own the room now.
-func (s *state) ownerCount() ownerCount { return ownerCount{s.owners, s.domainOwners} }
+func (s *state) ownerCount() ownerCount { return ownerCount{int(s.owners), int(s.domainOwners)} }
 
 // lent is what the affiliation of a domain makes of the people in it: they are
 // banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.

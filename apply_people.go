@@ -126,7 +126,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 
 func (s *state) countOwner(who JID, by int) {
 	n := s.ownerCount().plus(who, by)
-	s.owners, s.domainOwners = n.all, n.domains
+	s.owners, s.domainOwners = int32(n.all), int32(n.domains)
 }
 
 func (s *state) applyRegistered(b *Registered) error {

@@ -45,7 +45,7 @@ type state struct {
 
 	persons people
 	// owners are the persons who are Owner; domainOwners of them are whole domains.
-	owners, domainOwners int
+	owners, domainOwners int32
 	// remembered counts the persons who are there for what the room knows of them,
 	// whether inside or not.
 	remembered int32
