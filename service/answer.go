@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"crypto/rand"
 	"strings"
 
@@ -29,29 +30,29 @@ var features = []string{nsMUC, nsStableID, nsDiscoInfo, nsDiscoItems, nsRSM, nsU
 
 // answer answers what is addressed to the domain itself. Presence is none of its
 // business, and messages have nobody to read them.
-func (s *Service) answer(in *incoming) {
+func (s *Service) answer(ctx context.Context, in *incoming) {
 	if in.isAnswer() || in.el.Tag == "presence" {
 		return
 	}
 	unknown := &muc.StanzaError{Condition: muc.ServiceUnavailable, Section: "RFC 6120 §8.4"}
 	if in.el.Tag == "message" {
-		s.refuse(in, unknown)
+		s.refuse(ctx, in, unknown)
 		return
 	}
 	ns, query := in.payload()
 	r, known := requests[ns]
 	switch {
 	case in.id == "" || query == nil || len(in.el.ChildElements()) != 1 || in.typ != "get" && in.typ != "set":
-		s.refuse(in, &muc.StanzaError{Condition: muc.BadRequest, Section: "RFC 6120 §8.2.3"})
+		s.refuse(ctx, in, &muc.StanzaError{Condition: muc.BadRequest, Section: "RFC 6120 §8.2.3"})
 	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(ns):
-		s.refuse(in, unknown)
+		s.refuse(ctx, in, unknown)
 	default:
 		reply, e := r.answer(s, in, query)
 		if e != nil {
-			s.refuse(in, e)
+			s.refuse(ctx, in, e)
 			return
 		}
-		s.send(reply)
+		s.send(ctx, reply)
 	}
 }
 

@@ -39,11 +39,12 @@ type Config struct {
 	// it at the same time. A Deliver that blocks holds up its own room: that takes no
 	// more stanzas than its queue holds, and the others go on. Answers of the domain
 	// itself, refusals of what finds no place in a queue, and pings of who may be gone
-	// come from within [Service.Handle].
+	// come from within [Service.Handle] and with its context: by that a Deliver knows
+	// them, which must not block then if Handle is called by who reads from the wire.
 	//
 	// What it cannot send is lost; if that is because a session is gone, tell
 	// [Service.Vanished]. It must not call the service for the same room and wait for
-	// it. The context ends when [Service.Shutdown] is over.
+	// it. The context of what rooms say ends when [Service.Shutdown] is over.
 	Deliver func(ctx context.Context, s Stanza)
 	// Ask is given what rooms ask of the host, and is called like Deliver. The answer
 	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine. Nil

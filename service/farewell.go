@@ -45,7 +45,7 @@ func (s *Service) farewell(r *room, live *muc.Room, done []outcome, cause error)
 		s.fail(&outcome{call: call{stanza: k.open[id]}}, cause)
 	}
 	for _, who := range slices.SortedFunc(maps.Keys(k.inside), compareJIDs) {
-		s.send(k.removed(who))
+		s.send(s.ctx, k.removed(who))
 	}
 }
 

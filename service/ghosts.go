@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"crypto/rand"
 	"time"
 
@@ -25,7 +26,7 @@ type doubt struct {
 
 // askIfThere pings somebody in a room whom a message did not reach. What is remembered of it
 // goes with the session, so that there are no more doubts than sessions.
-func (s *Service) askIfThere(in *incoming, room muc.JID) {
+func (s *Service) askIfThere(ctx context.Context, in *incoming, room muc.JID) {
 	if in.el.Tag != "message" || in.typ != "error" || in.condition() != muc.ServiceUnavailable {
 		return
 	}
@@ -45,7 +46,7 @@ func (s *Service) askIfThere(in *incoming, room muc.JID) {
 	ping.CreateAttr("id", id)
 	ping.CreateAttr("type", "get")
 	child(ping, nsPing, "ping")
-	s.send(&reply{[]muc.JID{in.from}, ping})
+	s.send(ctx, &reply{[]muc.JID{in.from}, ping})
 }
 
 // isPong reports whether a stanza is the answer to a ping of the service. It is one

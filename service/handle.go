@@ -31,7 +31,7 @@ func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
 	err := guarded(func() error { return s.handle(ctx, in, el) })
 	if errors.Is(err, errPanic) {
 		s.cfg.Log.Error("a hook of the host panicked", "from", in.from, "to", in.to, "error", err)
-		return s.apologize(in)
+		return s.apologize(ctx, in)
 	}
 	return err
 }
@@ -49,10 +49,10 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 		return nil
 	case in.to.IsZero():
 		in.to = s.domain
-		s.refuse(in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "No room can have this address."})
+		s.refuse(ctx, in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "No room can have this address."})
 		return nil
 	case room.IsZero():
-		s.answer(in)
+		s.answer(ctx, in)
 		return nil
 	}
 	if s.isPong(in) {
@@ -67,17 +67,17 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 	in.size = sizeOf(el)
 	err = s.enqueue(room, call{stanza: in})
 	if e, ok := err.(*muc.StanzaError); ok {
-		s.refuse(in, e)
+		s.refuse(ctx, in, e)
 		return nil
 	}
 	if err == nil {
-		s.askIfThere(in, room)
+		s.askIfThere(ctx, in, room)
 	}
 	return err
 }
 
 // apologize answers a stanza that came to nothing by a fault of the host.
-func (s *Service) apologize(in *incoming) error {
+func (s *Service) apologize(ctx context.Context, in *incoming) error {
 	if in.from.IsZero() {
 		return nil
 	}
@@ -86,7 +86,7 @@ func (s *Service) apologize(in *incoming) error {
 			in.to = s.domain
 		}
 	}
-	s.refuse(in, broken())
+	s.refuse(ctx, in, broken())
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -98,9 +99,9 @@ func childNamed(parent *etree.Element, ns, tag string) *etree.Element {
 
 // refuse tells the sender of a stanza that it is refused, unless it is one that
 // must not be answered.
-func (s *Service) refuse(in *incoming, e *muc.StanzaError) {
+func (s *Service) refuse(ctx context.Context, in *incoming, e *muc.StanzaError) {
 	s.cfg.Observer.Refused(e)
 	if !in.isAnswer() {
-		s.send(in.refusal(e))
+		s.send(ctx, in.refusal(e))
 	}
 }

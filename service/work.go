@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"time"
@@ -145,7 +146,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 // deliver lets out what a call brought, now that it is stored.
 func (s *Service) deliver(r *room, o *outcome) {
 	for _, out := range o.fx.Outbound {
-		s.send(out)
+		s.send(s.ctx, out)
 	}
 	if o.fx.Refused != nil {
 		s.cfg.Observer.Refused(o.fx.Refused)
@@ -163,8 +164,10 @@ func (s *Service) deliver(r *room, o *outcome) {
 	}
 }
 
-func (s *Service) send(out Stanza) {
-	s.cfg.Deliver(s.ctx, out)
+// send has the host deliver a stanza, with the context of who called: that of Handle, or the
+// service's own for what rooms say.
+func (s *Service) send(ctx context.Context, out Stanza) {
+	s.cfg.Deliver(ctx, out)
 	s.cfg.Observer.Delivered(len(out.To()))
 }
 
@@ -190,7 +193,7 @@ func (s *Service) fail(o *outcome, err error) {
 	case o.done != nil:
 		o.done(muc.Effects{}, err)
 	case o.stanza != nil && !o.stanza.isAnswer():
-		s.refuse(o.stanza, broken())
+		s.refuse(s.ctx, o.stanza, broken())
 	}
 }
 

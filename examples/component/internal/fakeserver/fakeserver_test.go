@@ -86,7 +86,7 @@ func TestStopReading(t *testing.T) {
 	fmt.Fprint(conn, "<b/>") // what the server was about to read
 	sent := make(chan error)
 	go func() {
-		_, err := conn.Write([]byte("<c>" + strings.Repeat("x", 32<<20) + "</c>"))
+		_, err := conn.Write([]byte("<c>" + strings.Repeat("x", 8<<20) + "</c>"))
 		sent <- err
 	}()
 	link.Send("<d/>")
