@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 
 	"github.com/beevik/etree"
 
@@ -21,6 +22,8 @@ type component struct {
 	service  *service.Service
 	link     *xmppcomp.Link
 	archive  *archive
+	throttle *throttle
+	drops    dropLog
 }
 
 // serve runs the component until ctx ends, or until it cannot go on. It takes what
@@ -37,10 +40,8 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	c.archive = &archive{component: c, store: store, keep: s.archive}
-	c.link = xmppcomp.NewLink(xmppcomp.Config{
-		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: log,
-		Handle: c.handle, TooLarge: c.tooLarge, Connected: c.metrics.connection, Sent: c.metrics.written,
-	})
+	c.throttle = newThrottle(s.traffic)
+	c.link = xmppcomp.NewLink(c.linkConfig())
 	if c.service, err = service.New(ctx, c.config(store)); err != nil {
 		if ctx.Err() != nil {
 			err = nil // it was told to stop before it had begun
@@ -51,6 +52,31 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 	err = c.work(ctx)
 	return errors.Join(err, store.Close())
 }
+
+// linkConfig is the configuration of the link.
+func (c *component) linkConfig() xmppcomp.Config {
+	s := &c.settings
+	return xmppcomp.Config{
+		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: c.log,
+		Handle: c.handle, TooLarge: c.tooLarge, Connected: c.metrics.connection, Sent: c.metrics.written,
+		Dropped: c.dropped,
+		Queue:   xmppcomp.Bounds{Bytes: s.sendQueue, Stanza: s.maxStanza},
+		Limits: xmppcomp.Limits{
+			// Those of rooms, which do not count the stanza's own element.
+			Bytes: int64(roomLimits.StanzaBytes + headBytes), Depth: roomLimits.StanzaDepth + 1,
+			Elements: roomLimits.StanzaElements + 1, Attrs: roomLimits.StanzaAttrs,
+		},
+		Backoff: s.backoff, Held: s.held,
+	}
+}
+
+// roomLimits are of muc.Limits what the reader keeps as well: what no room would take is
+// not even kept until its end.
+var roomLimits = muc.Limits{StanzaBytes: 64 << 10, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32}
+
+// headBytes are for the start and the end tag of a stanza: two addresses, each of which may
+// have 3071 bytes, and an id.
+const headBytes = 8 << 10
 
 // config is the service's configuration.
 func (c *component) config(store *sqlitestore.Store) service.Config {
@@ -70,6 +96,8 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 			// Not all clients know a mediated invitation when they see one.
 			InviteBody:    inviteText,
 			LegacyInvites: true,
+			Limits:        roomLimits,
+			Rates:         s.rates,
 		},
 		Store:        store,
 		Deliver:      c.deliver,
@@ -131,9 +159,16 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 	return err
 }
 
+// fromReader marks the context of what comes from the reader of the stream, which must
+// not wait.
+type fromReader struct{}
+
 // handle takes a stanza from the server.
-func (c *component) handle(el *etree.Element) {
-	err := c.service.Handle(context.Background(), el)
+func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
+	if !c.mayPass(el, bytes) {
+		return
+	}
+	err := c.service.Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), el)
 	switch {
 	case err == nil:
 	case errors.Is(err, muc.ErrNotForRoom):
@@ -144,32 +179,74 @@ func (c *component) handle(el *etree.Element) {
 	}
 }
 
+// mayPass refuses the stanza of a person who has sent too much.
+func (c *component) mayPass(el *etree.Element, bytes int) bool {
+	person, _, _ := strings.Cut(el.SelectAttrValue("from", ""), "/")
+	kind := el.SelectAttrValue("type", "")
+	owed := kind == "error" || kind == "result" || el.Tag == "presence" && kind == "unavailable"
+	if c.throttle.spend(person, bytes, owed) {
+		return true
+	}
+	c.refuse(el, muc.TypeWait, "You are sending too much.")
+	return false
+}
+
 // tooLarge refuses a stanza of which only the head was kept.
-func (c *component) tooLarge(head *etree.Element) {
+func (c *component) tooLarge(_ context.Context, head *etree.Element, bytes int) {
 	c.log.Debug("a stanza that is too large", "name", head.Tag, "from", head.SelectAttrValue("from", ""))
+	if c.mayPass(head, bytes) {
+		c.refuse(head, muc.TypeModify, "The stanza is too large.")
+	}
+}
+
+// refuse answers a stanza that does not reach the service, if it is one to be answered.
+func (c *component) refuse(head *etree.Element, kind muc.ErrorType, text string) {
 	c.metrics.refused(&muc.StanzaError{Condition: muc.PolicyViolation})
-	answer := xmppcomp.Refusal(head, string(muc.TypeModify), string(muc.PolicyViolation), "the stanza is too large")
-	if answer != nil {
-		c.send(answer)
+	answer := xmppcomp.Refusal(head, string(kind), string(muc.PolicyViolation), text)
+	if answer == nil {
+		return
+	}
+	to := head.SelectAttrValue("from", "")
+	if err := c.link.Queue().Offer(to, bytesOf(answer)); err != nil {
+		c.lost(err, to, 1)
 	}
 }
 
-// send queues a stanza that the component itself has to say.
-func (c *component) send(stanza []byte) {
-	err := c.link.Queue().Append(context.Background(), func(dst []byte) []byte { return append(dst, stanza...) })
-	if err != nil {
-		c.metrics.unsent.Inc()
-	}
+func bytesOf(stanza []byte) func(dst []byte) []byte {
+	return func(dst []byte) []byte { return append(dst, stanza...) }
 }
 
-// deliver queues a stanza for each of its addresses.
+// deliver queues a stanza for each of its addresses. Rooms wait for place; the reader,
+// for which everybody waits, does not.
 func (c *component) deliver(ctx context.Context, s service.Stanza) {
 	to := s.To()
 	for i, jid := range to {
-		err := c.link.Queue().Append(ctx, func(dst []byte) []byte { return s.AppendXML(dst, jid, "") })
+		err := c.queue(ctx, jid, func(dst []byte) []byte { return s.AppendXML(dst, jid, "") })
+		if errors.Is(err, xmppcomp.ErrTooLarge) {
+			c.lost(err, jid.String(), 1)
+			err = c.excuse(ctx, s, jid)
+		}
 		if err != nil {
-			c.metrics.unsent.Add(float64(len(to) - i))
+			c.lost(err, jid.String(), len(to)-i)
 			return
 		}
 	}
+}
+
+// queue queues a stanza for an address.
+func (c *component) queue(ctx context.Context, to muc.JID, write func(dst []byte) []byte) error {
+	if ctx.Value(fromReader{}) != nil {
+		return c.link.Queue().Offer(to.String(), write)
+	}
+	return c.link.Queue().Append(ctx, write)
+}
+
+// excuse answers a request of which the result is larger than servers take.
+func (c *component) excuse(ctx context.Context, s service.Stanza, to muc.JID) error {
+	answer := xmppcomp.Instead(s.Stanza(), to.String(), string(muc.TypeCancel), string(muc.ResourceConstraint),
+		"The answer is too large to be sent.")
+	if answer == nil {
+		return nil
+	}
+	return c.queue(ctx, to, bytesOf(answer))
 }

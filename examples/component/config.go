@@ -30,6 +30,14 @@ type settings struct {
 	idle         time.Duration
 	archive      time.Duration // 0 keeps nothing
 	compact      int
+	// rates bound what one person sends to one room, traffic what one person sends to
+	// all of them, in bytes.
+	rates     muc.Rates
+	traffic   muc.Rate
+	sendQueue int // bytes
+	maxStanza int // bytes
+	// backoff and held are the link's own if they are 0. No option sets them.
+	backoff, held time.Duration
 }
 
 // creators is who may create rooms: anyone, or those of some domains; the
@@ -99,6 +107,16 @@ var options = []option{
 			}
 			return nil
 		}},
+	{"rate-messages", "N/TIME", "30/15s", "how many messages one person may send to a room in a time, at once or spread over it; 0 bounds nothing. Admins and owners of the room are exempt",
+		func(s *settings, v string) (err error) { s.rates.Messages, err = rate(v, time.Millisecond); return err }},
+	{"rate-presence", "N/TIME", "30/30s", "how often in a time one person may join a room, or change nick or availability there, in the same way",
+		func(s *settings, v string) (err error) { s.rates.Presence, err = rate(v, time.Millisecond); return err }},
+	{"rate-bytes", "N/TIME", "1048576/32s", "how many bytes one person may send to all rooms together in a time; 0 bounds nothing. Nobody is exempt",
+		func(s *settings, v string) (err error) { s.traffic, err = rate(v, time.Nanosecond); return err }},
+	{"send-queue", "BYTES", "4194304", "how many bytes may wait to be sent before rooms wait",
+		func(s *settings, v string) (err error) { s.sendQueue, err = size(v, 1<<16); return err }},
+	{"max-stanza", "BYTES", "262144", "how large a stanza the server takes: a larger one is not sent, because the server would end the stream",
+		func(s *settings, v string) (err error) { s.maxStanza, err = size(v, 10000); return err }},
 	{"drain", "TIME", "10s", "how long a stop may take until all have been told",
 		func(s *settings, v string) (err error) { s.drain, err = duration(v); return err }},
 	{"idle", "TIME", "5m", "how long an empty room stays in memory",
@@ -147,6 +165,32 @@ func duration(v string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is no time: it should look like 30s or 5m", v)
 	}
 	return d, nil
+}
+
+// rate reads "30/15s": 30 at once, and each further one after a part of the time, which
+// must not be shorter than the least.
+func rate(v string, least time.Duration) (muc.Rate, error) {
+	if v == "0" {
+		return muc.Rate{}, nil
+	}
+	number, text, _ := strings.Cut(v, "/")
+	n, err := strconv.Atoi(number)
+	within, err2 := time.ParseDuration(text)
+	switch {
+	case err != nil || err2 != nil || n < 1 || within <= 0 || within > 24*time.Hour:
+		return muc.Rate{}, fmt.Errorf("%q is no rate: it should look like 30/15s, in a day at the most, or be 0", v)
+	case within/time.Duration(n) < least:
+		return muc.Rate{}, fmt.Errorf("%q is more than one in %v", v, least)
+	}
+	return muc.Rate{Burst: n, Every: within / time.Duration(n)}, nil
+}
+
+func size(v string, least int) (int, error) {
+	n, err := strconv.Atoi(v)
+	if err != nil || n < least || n > 1<<30 {
+		return 0, fmt.Errorf("must be a number of bytes from %d to %d", least, 1<<30)
+	}
+	return n, nil
 }
 
 // list is what stands between commas.

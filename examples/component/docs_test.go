@@ -30,6 +30,7 @@ func TestReadmeListsMetrics(t *testing.T) {
 	m.observe(nil, nil)
 	m.refused(&muc.StanzaError{Condition: muc.Forbidden})
 	m.call("append", 0, muc.ErrCorrupt)
+	m.dropped.WithLabelValues(dropFull)
 	described := make(chan *prometheus.Desc, 1000)
 	m.registry.Describe(described)
 	close(described)

@@ -154,7 +154,7 @@ func TestRun(t *testing.T) {
 	s.gets("<status code='201'/>")
 	s.sends("<message id='big' type='groupchat' from='romeo@example.org/o' to='cellar@rooms.example'><body>" +
 		strings.Repeat("x", 300<<10) + "</body></message>")
-	s.gets("the stanza is too large")
+	s.gets("The stanza is too large.")
 	s.sends("<message type='groupchat' from='romeo@example.org/o' to='elsewhere.example'><body>a</body></message>")
 	s.sends("<message type='groupchat' from='tybalt@example.org/o' to='cellar@rooms.example'><body>a</body></message>")
 	s.gets("to='tybalt@example.org/o'")

@@ -24,6 +24,7 @@ type metrics struct {
 	received  prometheus.Counter
 	sent      prometheus.Counter
 	unsent    prometheus.Counter
+	dropped   *prometheus.CounterVec
 	connected prometheus.Gauge
 	streams   prometheus.Counter
 	refusals  *prometheus.CounterVec
@@ -41,6 +42,8 @@ func newMetrics() *metrics {
 		received: counter("muc_stanzas_received_total", "Stanzas from the server."),
 		sent:     counter("muc_stanzas_sent_total", "Stanzas to the server, one for each recipient."),
 		unsent:   counter("muc_stanzas_unsent_total", "Stanzas that were given up at a stop, before they were sent."),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "muc_stanzas_dropped_total",
+			Help: "Stanzas that were not sent: too large, queue full, or ended a stream."}, []string{"reason"}),
 		connected: prometheus.NewGauge(prometheus.GaugeOpts{Name: "muc_connected",
 			Help: "1 while the component is connected to the server."}),
 		streams: counter("muc_streams_total", "Streams to the server that were opened."),
@@ -54,7 +57,7 @@ func newMetrics() *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12)}, []string{"call"}),
 	}
 	m.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		m.received, m.sent, m.unsent, m.connected, m.streams, m.refusals, m.events, m.failures, m.latency)
+		m.received, m.sent, m.unsent, m.dropped, m.connected, m.streams, m.refusals, m.events, m.failures, m.latency)
 	return m
 }
 

@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
 )
 
 // environment is variables by name.
@@ -49,6 +51,10 @@ func TestStandards(t *testing.T) {
 	assert.Equal(t, 10*time.Second, s.drain)
 	assert.Equal(t, 500, s.compact)
 	assert.Equal(t, 30*24*time.Hour, s.archive)
+	assert.Equal(t, muc.Rates{Messages: muc.Rate{Burst: 30, Every: 500 * time.Millisecond}, Presence: muc.Rate{Burst: 30, Every: time.Second}}, s.rates)
+	assert.Equal(t, muc.Rate{Burst: 1 << 20, Every: 30517}, s.traffic, "32 KiB in a second")
+	assert.Equal(t, []int{4 << 20, 256 << 10}, []int{s.sendQueue, s.maxStanza})
+	assert.Zero(t, parseOK(t, environment(), "-domain", "a", "-secret", "b", "-rate-messages", "0").rates.Messages)
 	assert.Zero(t, parseOK(t, environment("MUC_ARCHIVE", "0"), "-domain", "a", "-secret", "b").archive)
 }
 
@@ -90,6 +96,11 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-log-format", "xml"), "-log-format: must be text or json"},
 		{append(good, "-drain", "soon"), `-drain: "soon" is no time: it should look like 30s or 5m`},
 		{append(good, "-archive", "-1h"), `-archive: "-1h" is no time: it should look like 30s or 5m`},
+		{append(good, "-rate-messages", "30"), `-rate-messages: "30" is no rate: it should look like 30/15s, in a day at the most, or be 0`},
+		{append(good, "-rate-presence", "0/1s"), `-rate-presence: "0/1s" is no rate: it should look like 30/15s, in a day at the most, or be 0`},
+		{append(good, "-rate-messages", "30/15ms"), `-rate-messages: "30/15ms" is more than one in 1ms`},
+		{append(good, "-send-queue", "1"), "-send-queue: must be a number of bytes from 65536 to 1073741824"},
+		{append(good, "-max-stanza", "9999"), "-max-stanza: must be a number of bytes from 10000 to 1073741824"},
 		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
 	} {

@@ -99,8 +99,11 @@ func (c *Stream) Expect(parts ...string) string {
 	if !ok {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.server.t.Fatalf("no stanza with %q in %d, of which the last are\n%s",
-			parts, c.stanzas, strings.Join(c.log[max(0, len(c.log)-5):], "\n"))
+		last := ""
+		for _, other := range c.log[max(0, len(c.log)-5):] {
+			last += "\n" + other[:min(len(other), 500)]
+		}
+		c.server.t.Fatalf("no stanza with %q in %d, of which the last are%s", parts, c.stanzas, last)
 	}
 	return stanza
 }

@@ -59,3 +59,14 @@ func (e *StreamError) Final(connectedBefore bool) bool {
 	}
 	return false
 }
+
+// Blames reports whether the server may have ended the stream because of what the
+// component had sent: a stanza that was too large for it, or not well-formed.
+func (e *StreamError) Blames() bool {
+	switch e.Condition {
+	case "system-shutdown", "conflict", "connection-timeout", "reset", "remote-connection-failed", "see-other-host",
+		"host-gone", "host-unknown", "not-authorized":
+		return false
+	}
+	return true
+}

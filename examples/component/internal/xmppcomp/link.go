@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,27 +22,34 @@ type Config struct {
 	Domain string
 	// Secret is shared with the server. It is never logged. Required.
 	Secret string
-	// Handle gets each stanza, one at a time, in order. While it waits, nothing is
-	// read: so it is that the server learns of a component that cannot follow.
+	// Handle gets each stanza, one at a time, in order, and its bytes on the wire. While
+	// it waits, nothing is read, so it must not wait for what depends on the stream, as
+	// place in the queue does: [Queue.Offer] is for that. The context ends with the
+	// stream, and the next one does not begin before Handle has returned. Required.
+	Handle func(ctx context.Context, el *etree.Element, bytes int)
+	// TooLarge gets the head of each stanza that was over the Limits, as Handle does.
 	// Required.
-	Handle func(*etree.Element)
-	// TooLarge gets the head of each stanza that was over the Limits. Required.
-	TooLarge func(head *etree.Element)
+	TooLarge func(ctx context.Context, head *etree.Element, bytes int)
 	// Sent is told of stanzas that were written. Nil is nobody.
 	Sent func(stanzas int)
-	// Connected is told when a stream opens (true) and when it ends. Nil is nobody.
+	// Dropped is told of a stanza that is not sent again, because a stream ended in the
+	// middle of it (see [StreamError.Blames]). Nil is nobody.
+	Dropped func(stanza []byte)
+	// Connected is told when a stream opens (true) and when nothing can be sent on it any
+	// more. Nil is nobody.
 	Connected func(bool)
 	// Limits bound what comes in. Zero fields get defaults.
 	Limits Limits
 	// Log gets what happens to the connection. Nil means the default logger.
 	Log *slog.Logger
 
-	// QueueBytes bounds what waits to be sent: 0 means 16 MiB.
-	QueueBytes int
+	// Queue bounds what waits to be sent. Zero fields get defaults.
+	Queue Bounds
 	// HandshakeTimeout bounds how long a server may take to connect and to accept
 	// the secret: 0 means 10 seconds.
 	HandshakeTimeout time.Duration
-	// WriteTimeout is how long the server may take nothing: 0 means 30 seconds.
+	// WriteTimeout is how long the server may take nothing: 0 means two minutes. A server
+	// that is only busy is not left for that: what waits would wait for longer.
 	WriteTimeout time.Duration
 	// KeepAlive is how long the stream may be silent: 0 means a minute.
 	KeepAlive time.Duration
@@ -67,7 +75,7 @@ func NewLink(cfg Config) *Link {
 		otherwise time.Duration
 	}{
 		{&cfg.HandshakeTimeout, 10 * time.Second},
-		{&cfg.WriteTimeout, 30 * time.Second},
+		{&cfg.WriteTimeout, 2 * time.Minute},
 		{&cfg.KeepAlive, time.Minute},
 		{&cfg.Backoff, time.Second},
 		{&cfg.MaxBackoff, time.Minute},
@@ -77,19 +85,19 @@ func NewLink(cfg Config) *Link {
 			*d.field = d.otherwise
 		}
 	}
-	if cfg.QueueBytes == 0 {
-		cfg.QueueBytes = 16 << 20
-	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
 	if cfg.Sent == nil {
 		cfg.Sent = func(int) {}
 	}
+	if cfg.Dropped == nil {
+		cfg.Dropped = func([]byte) {}
+	}
 	if cfg.Connected == nil {
 		cfg.Connected = func(bool) {}
 	}
-	return &Link{cfg: cfg, queue: NewQueue(cfg.QueueBytes), dial: dialTCP}
+	return &Link{cfg: cfg, queue: NewQueue(cfg.Queue), dial: dialTCP}
 }
 
 // dialTCP connects, and lets the system find out when the other side is gone.
@@ -163,9 +171,12 @@ func (l *Link) once(ctx context.Context) (held time.Duration, err error) {
 	l.cfg.Log.Info("connected", "server", l.cfg.Addr, "domain", l.cfg.Domain)
 	l.connected.Store(true)
 	l.cfg.Connected(true)
-	err = s.serve(ctx)
-	l.connected.Store(false)
-	l.cfg.Connected(false)
+	down := sync.OnceFunc(func() {
+		l.connected.Store(false)
+		l.cfg.Connected(false)
+	})
+	err = s.serve(ctx, down)
+	down()
 	return max(time.Since(since), 1), err
 }
 

@@ -24,6 +24,7 @@ type world struct {
 	*Link
 	dials     []time.Duration // when the link tried, since it began
 	handled   []string
+	dropped   []string
 	tooLarge  []string
 	sent      int
 	connected []bool
@@ -34,12 +35,21 @@ type world struct {
 	servers   sync.WaitGroup
 }
 
-func begin(servers ...func(net.Conn)) *world {
+func begin(servers ...func(net.Conn)) *world { return beginWith(nil, servers...) }
+
+// beginWith begins with what Handle does besides.
+func beginWith(handle func(context.Context, *Link), servers ...func(net.Conn)) *world {
 	w := &world{done: make(chan struct{})}
 	w.Link = NewLink(Config{
 		Addr: "127.0.0.1:5347", Domain: "rooms.example", Secret: "geheim",
-		Handle:    func(el *etree.Element) { w.handled = append(w.handled, el.Tag) },
-		TooLarge:  func(el *etree.Element) { w.tooLarge = append(w.tooLarge, el.Tag) },
+		Handle: func(ctx context.Context, el *etree.Element, _ int) {
+			w.handled = append(w.handled, el.Tag)
+			if handle != nil {
+				handle(ctx, w.Link)
+			}
+		},
+		TooLarge:  func(_ context.Context, el *etree.Element, _ int) { w.tooLarge = append(w.tooLarge, el.Tag) },
+		Dropped:   func(stanza []byte) { w.dropped = append(w.dropped, string(stanza)) },
 		Sent:      func(n int) { w.sent += n },
 		Connected: func(up bool) { w.connected = append(w.connected, up) },
 		Limits:    Limits{Bytes: 300},
@@ -264,10 +274,10 @@ func TestLinkIsPatientOnlySoLong(t *testing.T) {
 		w := begin(silent, stuck)
 		time.Sleep(5 * time.Second)
 		say(t, w.Queue(), "<a/>")
-		time.Sleep(time.Minute)
+		time.Sleep(3 * time.Minute)
 		require.NoError(t, w.stop())
 		assert.Contains(t, w.log.String(), "is it the component port?")
-		assert.Contains(t, w.log.String(), "the server takes nothing for 30s")
+		assert.Contains(t, w.log.String(), "the server takes nothing for 2m0s")
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		assert.ErrorContains(t, w.Drain(ctx), "1 stanzas were not sent: the server is not there")

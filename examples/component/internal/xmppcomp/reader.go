@@ -18,6 +18,7 @@ type Limits struct {
 	Bytes    int64 // on the wire: 256 KiB
 	Depth    int   // elements in elements: 64
 	Elements int   // in one stanza: 4000
+	Attrs    int   // of one element, with its namespaces: 64
 	Hard     int64 // on the wire: 16 MiB
 }
 
@@ -31,14 +32,18 @@ func (l Limits) withDefaults() Limits {
 	if l.Elements == 0 {
 		l.Elements = 4000
 	}
+	if l.Attrs == 0 {
+		l.Attrs = 64
+	}
 	if l.Hard == 0 {
 		l.Hard = 16 << 20
 	}
 	return l
 }
 
-// TooLargeError reports a stanza beyond the [Limits]. Head is the stanza without
-// its children, for an answer.
+// TooLargeError reports a stanza beyond the [Limits]. Head is what an answer needs of it:
+// its name, its addresses, its id and its type, as far as these are not too large
+// themselves.
 type TooLargeError struct{ Head *etree.Element }
 
 // Error names the stanza.
@@ -76,7 +81,11 @@ type reader struct {
 	bytes  *bounded
 	dec    *xml.Decoder
 	lang   string // of the stream
+	from   int64  // where the last element began
 }
+
+// size is how many bytes the last element had on the wire.
+func (r *reader) size() int { return int(r.dec.InputOffset() - r.from) }
 
 func newReader(r io.Reader, limits Limits) *reader {
 	limits = limits.withDefaults()
@@ -136,6 +145,7 @@ func (r *reader) open() (id string, err error) {
 func (r *reader) next() (*etree.Element, error) {
 	r.bytes.left = r.limits.Hard
 	for {
+		r.from = r.dec.InputOffset()
 		tok, err := r.token()
 		if err != nil {
 			return nil, err
@@ -153,14 +163,15 @@ func (r *reader) next() (*etree.Element, error) {
 
 // element reads one element to its end. It does not recurse.
 func (r *reader) element(start xml.StartElement) (*etree.Element, error) {
-	from := r.dec.InputOffset()
-	root := r.start(nil, nsComponent, start)
-	if r.lang != "" && root.SelectAttr("xml:lang") == nil {
-		root.CreateAttr("xml:lang", r.lang)
+	depth, elements, tooLarge := 1, 1, r.tooLarge(start)
+	var root *etree.Element
+	if !tooLarge {
+		root = r.start(nil, nsComponent, start)
+		r.inherit(root)
 	}
 	// spaces are the namespaces of the elements that are open.
 	spaces := []string{start.Name.Space}
-	at, depth, elements, tooLarge := root, 1, 1, false
+	at := root
 	for depth > 0 {
 		tok, err := r.token()
 		if err != nil {
@@ -170,7 +181,7 @@ func (r *reader) element(start xml.StartElement) (*etree.Element, error) {
 		case xml.StartElement:
 			depth++
 			elements++
-			tooLarge = tooLarge || depth > r.limits.Depth || elements > r.limits.Elements
+			tooLarge = tooLarge || depth > r.limits.Depth || elements > r.limits.Elements || r.tooLarge(t)
 			if !tooLarge {
 				at = r.start(at, spaces[len(spaces)-1], t)
 				spaces = append(spaces, t.Name.Space)
@@ -181,17 +192,54 @@ func (r *reader) element(start xml.StartElement) (*etree.Element, error) {
 				at, spaces = at.Parent(), spaces[:len(spaces)-1]
 			}
 		case xml.CharData:
-			if !tooLarge {
+			if !tooLarge && len(t) > 0 {
 				at.CreateText(string(t))
 			}
 		}
-		tooLarge = tooLarge || r.dec.InputOffset()-from > r.limits.Bytes
+		if tooLarge = tooLarge || r.tooLong(); tooLarge {
+			at, root, spaces = nil, nil, nil // it is not kept
+		}
 	}
 	if tooLarge {
-		root.Child = nil
-		return nil, &TooLargeError{Head: root}
+		return nil, &TooLargeError{Head: r.head(start)}
 	}
 	return root, nil
+}
+
+// tooLarge reports whether a start tag is beyond the limits.
+func (r *reader) tooLarge(start xml.StartElement) bool {
+	return len(start.Attr) > r.limits.Attrs || r.tooLong()
+}
+
+// tooLong reports whether more bytes have come of the element than there may be.
+func (r *reader) tooLong() bool { return r.dec.InputOffset()-r.from > r.limits.Bytes }
+
+// maxHeadAttr bounds what of a stanza that is too large is repeated in the answer: as
+// much as an address has.
+const maxHeadAttr = 3071
+
+// head is the beginning of a stanza, as far as an answer needs it.
+func (r *reader) head(start xml.StartElement) *etree.Element {
+	el := etree.NewElement("")
+	el.Tag = start.Name.Local
+	for _, a := range start.Attr {
+		if a.Name.Space != "" || len(a.Value) > maxHeadAttr {
+			continue
+		}
+		switch a.Name.Local {
+		case "from", "to", "id", "type":
+			el.Attr = append(el.Attr, etree.Attr{Key: a.Name.Local, Value: a.Value})
+		}
+	}
+	r.inherit(el)
+	return el
+}
+
+// inherit gives an element the language of the stream if it says none.
+func (r *reader) inherit(el *etree.Element) {
+	if r.lang != "" && el.SelectAttr("xml:lang") == nil {
+		el.CreateAttr("xml:lang", r.lang)
+	}
 }
 
 // start makes an element of a start tag. Its prefixes are gone: an element that is

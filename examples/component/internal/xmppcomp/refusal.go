@@ -15,11 +15,24 @@ func Refusal(head *etree.Element, errorType, condition, text string) []byte {
 	case head.Tag != "iq" && head.Tag != "message" && head.Tag != "presence":
 		return nil
 	}
-	answer := "<" + head.Tag + " type='error' from='" + escape(to) + "' to='" + escape(from) + "'"
-	if id := head.SelectAttrValue("id", ""); id != "" {
+	return stanzaError(head.Tag, to, from, head.SelectAttrValue("id", ""), errorType, condition, text)
+}
+
+// Instead is what the asker of a request gets instead of the result: an error. It is nil
+// for what is no result.
+func Instead(result *etree.Element, to, errorType, condition, text string) []byte {
+	if result.Tag != "iq" || result.SelectAttrValue("type", "") != "result" {
+		return nil
+	}
+	return stanzaError("iq", result.SelectAttrValue("from", ""), to, result.SelectAttrValue("id", ""), errorType, condition, text)
+}
+
+func stanzaError(tag, from, to, id, errorType, condition, text string) []byte {
+	answer := "<" + tag + " type='error' from='" + escape(from) + "' to='" + escape(to) + "'"
+	if id != "" {
 		answer += " id='" + escape(id) + "'"
 	}
 	answer += "><error type='" + errorType + "'><" + condition + " xmlns='" + nsStanzas + "'/>" +
-		"<text xmlns='" + nsStanzas + "'>" + escape(text) + "</text></error></" + head.Tag + ">"
+		"<text xmlns='" + nsStanzas + "'>" + escape(text) + "</text></error></" + tag + ">"
 	return []byte(answer)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"sync"
 	"time"
 )
 
@@ -17,6 +18,9 @@ type stream struct {
 	link *Link
 	conn net.Conn
 	in   *reader
+
+	mu     sync.Mutex
+	ending bool // the writer's deadline is set for good
 }
 
 // open makes a stream of a new connection, within the handshake's time.
@@ -39,46 +43,70 @@ func timeoutInWords(err error, words string) error {
 	return err
 }
 
-// serve reads and writes until the stream ends, by whatever side, and says why.
-func (s *stream) serve(parent context.Context) error {
+// serve reads and writes until the stream ends, by whatever side, and says why. It calls
+// down when nothing can be sent any more.
+func (s *stream) serve(parent context.Context, down func()) error {
 	ctx, cancel := context.WithCancelCause(parent)
+	stop := context.AfterFunc(ctx, s.hurry)
+	defer stop()
+	// What the reader does for this stream ends with it, and not already when the
+	// component is told to stop: what comes until the server says goodbye counts.
+	handling, release := context.WithCancel(context.WithoutCancel(parent))
+	defer release()
 	writer := make(chan struct{})
 	go func() {
 		defer close(writer)
-		cancel(s.write(ctx))
-		if parent.Err() == nil {
-			s.conn.Close() // frees the reader
-			return
-		}
-		// The server ends the stream when it has read all of it. Whoever hangs up
-		// before that may take back what he has said.
+		err := s.write(ctx)
+		cancel(err)
+		down()
+		// The server ends the stream when it has read all of it; who hangs up before
+		// that may take back what was said. And if it was the server that ended it, it
+		// may have said why.
 		_ = s.conn.SetReadDeadline(time.Now().Add(goodbyeTimeout))
+		time.AfterFunc(goodbyeTimeout, release)
 	}()
-	err := s.read()
+	err := s.read(handling)
 	cancel(err)
 	<-writer
-	return context.Cause(ctx)
+	var said *StreamError
+	if !errors.As(err, &said) {
+		return context.Cause(ctx)
+	}
+	if said.Blames() {
+		if stanza := s.link.queue.condemn(); stanza != nil {
+			s.link.cfg.Dropped(stanza)
+		}
+	}
+	return said
+}
+
+// hurry leaves the writer no more time than it takes to say goodbye.
+func (s *stream) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ending = true
+	_ = s.conn.SetWriteDeadline(time.Now().Add(goodbyeTimeout))
 }
 
 // read hands on one element after the other.
-func (s *stream) read() error {
+func (s *stream) read(ctx context.Context) error {
 	for {
 		el, err := s.in.next()
 		var tooLarge *TooLargeError
 		switch {
 		case errors.As(err, &tooLarge):
-			s.link.cfg.TooLarge(tooLarge.Head)
+			s.link.cfg.TooLarge(ctx, tooLarge.Head, s.in.size())
 		case err != nil:
 			return err
 		case isStreamError(el):
 			return streamError(el, s.link.cfg.Domain)
 		default:
-			s.link.cfg.Handle(el)
+			s.link.cfg.Handle(ctx, el, s.in.size())
 		}
 	}
 }
 
-// write sends what the queue holds, as much of it as there is at a time, and a
+// write sends what the queue holds, one batch after the other, and a
 // blank now and then when there is nothing: whoever is behind a dead connection
 // learns it by that.
 func (s *stream) write(ctx context.Context) error {
@@ -99,7 +127,11 @@ func (s *stream) write(ctx context.Context) error {
 			taken := q.take(done)
 			written, err := s.send(taken.bytes)
 			if err != nil {
-				cfg.Sent(q.giveBack(taken, written))
+				whole, dropped := q.giveBack(taken, written)
+				cfg.Sent(whole)
+				if dropped != nil {
+					cfg.Dropped(dropped)
+				}
 				return err
 			}
 			cfg.Sent(len(taken.ends))
@@ -110,7 +142,10 @@ func (s *stream) write(ctx context.Context) error {
 }
 
 func (s *stream) send(b []byte) (int, error) {
-	if err := s.conn.SetWriteDeadline(time.Now().Add(s.link.cfg.WriteTimeout)); err != nil {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	if err := s.allow(s.link.cfg.WriteTimeout); err != nil {
 		return 0, err
 	}
 	n, err := s.conn.Write(b)
@@ -118,6 +153,16 @@ func (s *stream) send(b []byte) (int, error) {
 		err = timeoutInWords(err, fmt.Sprintf("the server takes nothing for %v", s.link.cfg.WriteTimeout))
 	}
 	return n, err
+}
+
+// allow gives the next write its time, if the stream is not ending.
+func (s *stream) allow(d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ending {
+		return nil
+	}
+	return s.conn.SetWriteDeadline(time.Now().Add(d))
 }
 
 // end says goodbye, if the server still listens.

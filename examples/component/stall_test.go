@@ -1,0 +1,105 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+)
+
+// stall is how long the server does not read in TestMemoryWhileServerReadsNothing after
+// the flood: a minute shows more, and takes a minute.
+var stall = flag.Duration("stall", 0, "how long the fake server reads nothing after a flood")
+
+// A stream that ends while the queue is full, and while the component is answering
+// something itself, is followed by a new one: each of a hundred times.
+func TestStreamEndsWhileQueueIsFull(t *testing.T) {
+	const people, queue = 60, 256 << 10
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveHere(t, server, func(s *settings) { s.backoff, s.held = time.Millisecond, time.Nanosecond },
+		"-rate-bytes", "0", "-rate-messages", "0", "-send-queue", fmt.Sprint(queue))
+	link := server.Next()
+	c.joined(link, "cellar", people)
+	body := strings.Repeat("x", 4000)
+	for round := range 100 {
+		server.StopReading()
+		flood := func(i int) string {
+			switch i % 4 {
+			case 0:
+				return said(i%people, "cellar", body)
+			case 1: // the domain answers
+				return ping(fmt.Sprint("flood", i), person(i))
+			case 2: // it refuses
+				return fmt.Sprintf("<message from='%s' to='%s'><body>a</body></message>", person(i), testDomain)
+			default: // it asks whether somebody is still there
+				return fmt.Sprintf("<message type='error' from='%s' to='cellar@%s/n1'><error type='cancel'>"+
+					"<service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>", person(i%people), testDomain)
+			}
+		}
+		// As much as the system takes, and then more than the queue does.
+		for full := false; !full; full = c.metric("muc_send_queue_bytes") >= queue {
+			link.Flood(40, flood)
+		}
+		link.Cut()
+		server.StartReading()
+		link = server.Next()
+		id := fmt.Sprint("round", round)
+		link.Send(ping(id, person(0)))
+		link.Expect("id='"+id+"'", "type='result'")
+	}
+	assert.EqualValues(t, 101, c.metric("muc_streams_total"))
+	c.becomes("muc_connected", func(v float64) bool { return v == 1 })
+}
+
+// While the server reads nothing, what people send takes a bounded amount of memory, and
+// when it reads again everything works.
+func TestMemoryWhileServerReadsNothing(t *testing.T) {
+	const people, rooms, megabytes = 60, 5, 200
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveAlone(t, server, "-rate-bytes", "0", "-rate-messages", "0")
+	link := server.Next()
+	for room := range rooms {
+		c.joined(link, fmt.Sprint("room", room), people)
+	}
+	c.joined(link, "quiet", 2)
+	server.StopReading()
+	bodies := []string{strings.Repeat("x", 15000), "a", strings.Repeat("y", 2000)}
+	sent := 0
+	for i := 0; sent < megabytes<<20; i += 1000 {
+		link.Flood(1000, func(k int) string {
+			k += i
+			stanza := ""
+			switch {
+			case k%7 == 0:
+				stanza = ping(fmt.Sprint("flood", k), person(k%10000))
+			case k%7 == 1:
+				stanza = fmt.Sprintf("<iq type='get' id='flood%d' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", k, person(k%100), testDomain)
+			case k%7 == 2:
+				stanza = fmt.Sprintf("<presence from='%s' to='room%d@%s/n%d'><show>away</show><status>%d</status></presence>",
+					person(k%people), k%rooms, testDomain, k%people, k)
+			default:
+				stanza = said(k%people, fmt.Sprint("room", k%rooms), bodies[k%len(bodies)])
+			}
+			sent += len(stanza)
+			return stanza
+		})
+	}
+	time.Sleep(*stall)
+	c.becomes("muc_connected", func(v float64) bool { return v == 1 })
+	most := c.peakMemory()
+	start := time.Now()
+	server.StartReading()
+	c.answers(link)
+	pinged := time.Since(start)
+	link.Send(said(0, "quiet", "still here"))
+	link.Expect("still here", "to='"+person(1)+"'")
+	t.Logf("%d MiB sent, peak of the memory %d MiB; the server reads again: ping after %v, a message in another room after %v",
+		sent>>20, most>>20, pinged, time.Since(start))
+	assert.Less(t, max(most, c.peakMemory())>>20, 200, "MiB")
+	assert.EqualValues(t, 1, c.metric("muc_streams_total"), "it is still the first stream")
+}

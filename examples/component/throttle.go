@@ -1,0 +1,55 @@
+package main
+
+import (
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// throttle bounds how many bytes one person sends to all rooms together. The rates of a
+// room (XEP-0045 §14.6) are those of that room, and its owner is exempt; this is what
+// the machine is protected by.
+//
+// It holds the same memory whoever sends: a person is a place in a table, by a hash that
+// nobody outside knows. Two people share one now and then.
+type throttle struct {
+	rate muc.Rate // of bytes; a zero Every bounds nothing
+	seed maphash.Seed
+	now  func() time.Time
+
+	mu   sync.Mutex
+	full [1 << 16]int64 // when the bucket will be full again, in ns since began
+	zero time.Time
+}
+
+func newThrottle(rate muc.Rate) *throttle {
+	return &throttle{rate: rate, seed: maphash.MakeSeed(), now: time.Now, zero: time.Now()}
+}
+
+// leastBytes is what the smallest stanza counts: some of what it costs does not depend
+// on its size.
+const leastBytes = 256
+
+// spend takes the bytes of a stanza out of the bucket of a person, or reports that it
+// holds not so many. What must not be answered may be owed, as much as the bucket holds:
+// an answer that is lost, or somebody who has left, is missed by others.
+func (t *throttle) spend(person string, bytes int, owed bool) bool {
+	if t.rate.Every == 0 {
+		return true
+	}
+	i := maphash.String(t.seed, person) % uint64(len(t.full))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now, holds := int64(t.now().Sub(t.zero)), int64(t.rate.Burst)*int64(t.rate.Every)
+	if owed {
+		holds *= 2
+	}
+	full := max(t.full[i], now) + int64(max(bytes, leastBytes))*int64(t.rate.Every)
+	if full-now > holds {
+		return false
+	}
+	t.full[i] = full
+	return true
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/gomuc/muc"
+)
+
+func TestThrottle(t *testing.T) {
+	at := time.Unix(1000, 0)
+	th := newThrottle(muc.Rate{Burst: 1000, Every: time.Millisecond})
+	th.now, th.zero = func() time.Time { return at }, at
+	assert.True(t, th.spend("romeo@example.org", 600, false))
+	assert.False(t, th.spend("romeo@example.org", 500, false), "it uses nothing up")
+	assert.True(t, th.spend("romeo@example.org", 1, false), "which counts 256")
+	assert.False(t, th.spend("romeo@example.org", 145, false))
+	assert.True(t, th.spend("juliet@example.org", 1000, false), "another person")
+	assert.True(t, th.spend("romeo@example.org", 1000, true), "answers may be owed")
+	assert.False(t, th.spend("romeo@example.org", 1000, true), "but not without end")
+	at = at.Add(856 * time.Millisecond)
+	assert.False(t, th.spend("romeo@example.org", 1, false))
+	at = at.Add(256 * time.Millisecond)
+	assert.True(t, th.spend("romeo@example.org", 1, false))
+	at = at.Add(time.Hour)
+	assert.False(t, th.spend("romeo@example.org", 1001, false), "no more is saved than the bucket holds")
+	assert.True(t, th.spend("romeo@example.org", 1000, false))
+	assert.True(t, newThrottle(muc.Rate{}).spend("romeo@example.org", 1<<30, false))
+}
