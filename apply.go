@@ -116,13 +116,13 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 	case *Removed:
 		return s.applyRemoved(b)
 	case *VoiceRequested:
-		return s.applyVoiceRequested(b, ev.Time)
+		return s.applyVoiceRequested(b, hostTime(ev.Time, b.Now))
 	case *PrivateSent:
 		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, lim)
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *RateSpent:
-		s.rarities().applySpent(spending{b.JID, b.Kind, b.Until.Time}, ev.Time, lim)
+		s.applyRateSpent(b, ev.Time, lim)
 	case *InviteSent:
 		return s.applyInvite(b)
 	case *InviteUsed:

@@ -2,28 +2,78 @@ package muc
 
 import (
 	"cmp"
-	"slices"
 	"time"
 )
 
-// applySpent notes how much of a rate is used up, and forgets what means nothing any
-// more. Where there are more people than a room may remember, those go who would have
-// to wait the shortest. What is forgotten depends on what counts now and on nothing
-// else, so a room that was moved forgets the same.
-func (m *rarities) applySpent(x spending, now time.Time, lim *Limits) {
-	if was, known := m.spent.get(x.indexKey()); known {
-		i, _ := slices.BinarySearchFunc(m.soonest, was, compareSpendings)
-		m.soonest = slices.Delete(m.soonest, i, i+1)
+// applyRateSpent notes how much of a rate is used up. What means nothing any more is
+// judged by the host's clock, also while that is behind the room.
+func (s *state) applyRateSpent(b *RateSpent, at time.Time, lim *Limits) {
+	m := s.rarities()
+	m.clock = b.Now
+	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), lim)
+}
+
+// applySpent notes until when somebody's share is used up, and forgets what means
+// nothing any more. Where there are more people than a room may remember, those go who
+// would have to wait the shortest. What is forgotten depends on what counts now and on
+// nothing else, so a room that was moved forgets the same.
+func (m *rarities) applySpent(jid JID, kind RateKind, until, now time.Time, lim *Limits) {
+	x, known := m.spent.get(rateKey{jid, kind})
+	if !known {
+		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
+		m.spent.put(x)
+		m.soonest = append(m.soonest, x)
 	}
-	m.spent.put(x)
-	i, _ := slices.BinarySearchFunc(m.soonest, x, compareSpendings)
-	m.soonest = slices.Insert(m.soonest, i, x)
+	x.until = until
+	m.place(x)
 	for len(m.soonest) > 0 && (!m.soonest[0].until.After(now) || len(m.soonest) > lim.RateShares) {
-		m.spent.drop(m.soonest[0].indexKey())
-		m.soonest = m.soonest[1:]
+		m.dropSoonest()
 	}
 }
 
-func compareSpendings(a, b spending) int {
+// soonest is a heap: nobody has to wait shorter than who stands at (i-1)/2. So what
+// changes moves few.
+
+// place finds the place of a share whose time is another one now.
+func (m *rarities) place(x *spending) {
+	h := m.soonest
+	for x.place > 0 {
+		parent := h[(x.place-1)/2]
+		if compareSpendings(parent, x) < 0 {
+			break
+		}
+		m.swap(x, parent)
+	}
+	for {
+		least := x
+		for child := 2*x.place + 1; child <= 2*x.place+2 && child < len(h); child++ {
+			if compareSpendings(h[child], least) < 0 {
+				least = h[child]
+			}
+		}
+		if least == x {
+			return
+		}
+		m.swap(x, least)
+	}
+}
+
+func (m *rarities) swap(a, b *spending) {
+	a.place, b.place = b.place, a.place
+	m.soonest[a.place], m.soonest[b.place] = a, b
+}
+
+func (m *rarities) dropSoonest() {
+	first, last := m.soonest[0], m.soonest[len(m.soonest)-1]
+	m.swap(first, last)
+	m.soonest[first.place] = nil
+	m.soonest = m.soonest[:first.place]
+	m.spent.drop(first.indexKey())
+	if last != first {
+		m.place(last)
+	}
+}
+
+func compareSpendings(a, b *spending) int {
 	return cmp.Or(a.until.Compare(b.until), compareRateKeys(a.indexKey(), b.indexKey()))
 }

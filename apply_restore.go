@@ -169,9 +169,9 @@ func (r *Room) take(shot *snapshot) error {
 // loadRarities takes in what most rooms have nothing of, as far as there is nothing
 // to judge.
 func (s *state) loadRarities(shot *snapshot, lim *Limits) {
-	if shot.End != nil || len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 {
+	if shot.End != nil || len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 || !shot.Clock.IsZero() {
 		m := s.rarities()
-		m.end = shot.End
+		m.end, m.clock = shot.End, shot.Clock
 		for _, v := range shot.VoiceAsked {
 			m.voiceAsked = append(m.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
 		}
@@ -179,7 +179,7 @@ func (s *state) loadRarities(shot *snapshot, lim *Limits) {
 			*m.privates.push(len(shot.Privates)) = private{p.Session, p.Occupant, p.ID}
 		}
 		for _, x := range shot.Spent {
-			m.applySpent(spending{x.JID, x.Kind, x.Until.Time}, s.at.time(), lim)
+			m.applySpent(x.JID, x.Kind, x.Until.Time, hostTime(s.at.time(), shot.Clock), lim)
 		}
 	}
 }
@@ -188,7 +188,7 @@ func (s *state) loadRarities(shot *snapshot, lim *Limits) {
 func (shot *snapshot) check() error {
 	life := slices.Index(stateNames[:], shot.Life)
 	live := shot.Sub > 0 || len(shot.Kept)+len(shot.Occupants)+len(shot.VoiceAsked)+len(shot.Invites)+len(shot.Asks)+
-		len(shot.Privates)+len(shot.Spent) > 0 || shot.LastOccupant > 0 || shot.LastSession > 0
+		len(shot.Privates)+len(shot.Spent) > 0 || !shot.Clock.IsZero() || shot.LastOccupant > 0 || shot.LastSession > 0
 	switch {
 	case life < 0 || (State(life) == Destroyed) != (shot.End != nil):
 		return badEvent("life")

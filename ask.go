@@ -178,7 +178,7 @@ func (t *turn) ends() bool {
 // expireAsks refuses what the host did not answer in time.
 func (t *turn) expireAsks() {
 	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
-		func(a Asked) bool { return !a.Deadline.After(t.now) })
+		func(a Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
 }
 
 // renderAnswers sends the answers to requests that the host was asked about.

@@ -33,7 +33,7 @@ type Command interface {
 // is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 	var fx Effects
-	t := turn{r: r, now: r.clock(now), fx: &fx}
+	t := turn{r: r, now: clock(now), fx: &fx}
 	switch cmd.(type) {
 	case nil:
 		return Effects{}, refuse(BadRequest, "", "no command")

@@ -184,12 +184,13 @@ type (
 	// be archived.
 	MessageKept struct{ Message }
 	// VoiceRequested: a visitor asked the moderators for voice (XEP-0045 §7.13). ID
-	// is that of the form they got, JID the session that asked.
+	// is that of the form they got, JID the session that asked. Now is as in RateSpent.
 	VoiceRequested struct {
 		ID       string `json:"id"`
 		Occupant uint32 `json:"occupant"`
 		JID      JID    `json:"jid"`
 		Nick     string `json:"nick"`
+		Now      Stamp  `json:"now,omitzero"`
 	}
 	// PrivateSent: a session sent a private message to an occupant (XEP-0045 §7.5).
 	// What it said is nobody's business; that it was sent is remembered for a while,
@@ -207,11 +208,13 @@ type (
 		ID       string `json:"id,omitempty"`
 	}
 	// RateSpent: a person used up a part of what Config.Rates allows. Until is when
-	// all of it will be there again.
+	// all of it will be there again. Now is what the host's clock said, if it was behind
+	// the room's last event.
 	RateSpent struct {
 		JID   JID      `json:"jid"`
 		Kind  RateKind `json:"kind"`
 		Until Stamp    `json:"until"`
+		Now   Stamp    `json:"now,omitzero"`
 	}
 	// InviteSent: somebody was invited through the room and may decline until the
 	// invitation expires (XEP-0045 §7.8.2). From is whom it names as the inviter;

@@ -159,6 +159,7 @@ func (b *VoiceRequested) fields(c *codec) {
 	c.uint32(2, "occupant", &b.Occupant)
 	c.jid(3, "jid", &b.JID)
 	c.str(4, "nick", &b.Nick)
+	c.stamp(5, "now?", &b.Now)
 }
 
 func (b *PrivateSent) fields(c *codec) {
@@ -177,6 +178,7 @@ func (b *RateSpent) fields(c *codec) {
 	c.jid(1, "jid", &b.JID)
 	stringField(c, 2, "kind", &b.Kind)
 	c.stamp(3, "until", &b.Until)
+	c.stamp(4, "now?", &b.Now)
 }
 
 func (b *InviteSent) fields(c *codec) {

@@ -347,10 +347,9 @@ func (t *turn) useInvites(bare JID) {
 // expireInvites proposes that the time of invitations is up.
 func (t *turn) expireInvites() {
 	for _, b := range t.r.st.rare().invites {
-		if b.Expires.After(t.now) {
-			return // they stand in the order of their time
+		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
+			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
-		t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 	}
 }
 

@@ -78,6 +78,7 @@ type spending struct {
 	jid   JID
 	kind  RateKind
 	until time.Time // when it will be full again
+	place int       // in rarities.soonest
 }
 
 func (x spending) indexKey() rateKey { return rateKey{x.jid, x.kind} }
@@ -86,12 +87,22 @@ func compareRateKeys(a, b rateKey) int {
 	return cmp.Or(compareJIDs(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
 }
 
+// hostTime is what the host's clock said when an event happened, which stands in it
+// where that was behind the room.
+func hostTime(at time.Time, now Stamp) time.Time {
+	if now.IsZero() {
+		return at
+	}
+	return now.Time
+}
+
 // spend takes one token out of the sender's bucket, or refuses him.
 func (t *turn) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
 // spendMany takes several tokens at once; all there can be, if that is fewer. A
-// bucket is one time: when it will be full again. It is the last of all rules that
-// a handler judges, so that only what is accepted uses anything up.
+// bucket is one time: when it will be full again. One that is further away than it can
+// be was spent by a clock that was ahead, and counts for nothing. It is the last of all
+// rules that a handler judges, so that only what is accepted uses anything up.
 func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
@@ -102,13 +113,14 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 		return nil
 	}
 	full, spent := t.now, s.rare().spent
-	if x, ok := spent.get(rateKey{bare, kind}); ok && x.until.After(full) {
+	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
+	if x, ok := spent.get(rateKey{bare, kind}); ok && x.until.After(full) && !x.until.After(most) {
 		full = x.until
 	}
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
 	}
-	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}})
+	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
 	return nil
 }

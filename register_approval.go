@@ -52,7 +52,7 @@ func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
 // expireRequests closes the requests that nobody decided on in time.
 func (t *turn) expireRequests() {
 	for _, b := range t.r.st.rare().requests {
-		if !b.Deadline.IsZero() && !b.Deadline.After(t.now) {
+		if !b.Deadline.IsZero() && t.r.due(b.Deadline.Time, t.r.cfg.RegistrationTimeout, t.now) {
 			t.propose(&RegistrationClosed{JID: b.JID, How: RequestExpired})
 		}
 	}

@@ -113,7 +113,7 @@ func (r *Room) handle(w *workspace, fx *Effects, now time.Time, el *etree.Elemen
 // step takes a stanza through the room in a place that is clean.
 func (r *Room) step(w *workspace, fx *Effects, now time.Time, el *etree.Element) error {
 	t := &w.turn
-	t.r, t.now, t.fx, t.in = r, r.clock(now), fx, &w.in
+	t.r, t.now, t.fx, t.in = r, clock(now), fx, &w.in
 	refused, err := r.admit(&w.door, t.in, el)
 	if err != nil {
 		return err
@@ -138,17 +138,38 @@ func (t *turn) refuse(e *StanzaError) {
 	t.renderError(e)
 }
 
-// clock makes a time of the host's the room's: UTC, whole milliseconds, never
-// before the last event.
-func (r *Room) clock(now time.Time) time.Time {
+// clock makes a time of the host's the room's: UTC, whole milliseconds, within what can
+// be written down.
+//
+// It may lie before the last event, where the host's clock was ahead at that time.
+// Events never go back: until the clock has caught up they all happen at the time of
+// that one. But rates and deadlines are judged by the clock as it is, so that one call
+// that was ahead does not lock them until then.
+func clock(now time.Time) time.Time {
 	now = now.UTC().Truncate(time.Millisecond)
-	if now.After(lastTime) {
-		now = lastTime
-	}
-	if at := r.st.at.time(); now.Before(at) {
-		return at
+	switch {
+	case now.After(lastTime):
+		return lastTime
+	case now.Before(time.Time{}):
+		return time.Time{}
 	}
 	return now
+}
+
+// stamp is when what is decided in a turn happens.
+func (t *turn) stamp() time.Time {
+	if at := t.r.st.at.time(); t.now.Before(at) {
+		return at
+	}
+	return t.now
+}
+
+// behind is what the host's clock says, if it is behind the last event.
+func (t *turn) behind() Stamp {
+	if t.now.Before(t.r.st.at.time()) {
+		return Stamp{t.now}
+	}
+	return Stamp{}
 }
 
 // Apply replays one recorded event, as [Restore] does: for a copy of a room that

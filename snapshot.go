@@ -41,6 +41,7 @@ type snapshot struct {
 	Invites      []*InviteSent  `json:"invites,omitempty"`     // the one that expires first in front
 	Asks         []*Asked       `json:"asks,omitempty"`        // in the order of asking
 	Privates     []privateShot  `json:"privates,omitempty"`    // the oldest first
+	Clock        Stamp          `json:"clock,omitzero"`        // of the host when a rate was last spent, if it was behind At
 	Spent        []spentShot    `json:"spent,omitempty"`       // sorted by address and kind
 }
 
@@ -138,8 +139,9 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		for p := range rare.privates.all() {
 			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
 		}
+		shot.Clock = rare.clock
 		for _, k := range sortedKeys(&rare.spent, compareRateKeys) {
-			if x, _ := rare.spent.get(k); x.until.After(s.at.time()) {
+			if x, _ := rare.spent.get(k); x.until.After(hostTime(s.at.time(), rare.clock)) {
 				shot.Spent = append(shot.Spent, spentShot{k.jid, k.kind, Stamp{x.until}})
 			}
 		}

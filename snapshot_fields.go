@@ -29,6 +29,7 @@ func (x *snapshot) fields(c *codec) {
 	pointers(c, "invites?", &x.Invites, (*InviteSent).fields)
 	pointers(c, "asks?", &x.Asks, (*Asked).fields)
 	list(c, 0, "privates?", &x.Privates, (*privateShot).fields)
+	c.stamp(0, "clock?", &x.Clock)
 	list(c, 0, "spent?", &x.Spent, (*spentShot).fields)
 }
 

@@ -80,10 +80,12 @@ type rarities struct {
 
 	privates ring[private] // the last private messages, bounded by Config.Limits
 	// spent is until when a person's share of Config.Rates is used up, soonest is the
-	// same in the order of time. What lies in the past means nothing and is dropped
-	// when something is added.
-	spent   index[rateKey, spending]
-	soonest []spending
+	// same with the first in front. What lies in the past means nothing and is dropped
+	// when something is added. clock is what the host's clock said then, if it was behind
+	// the room's last event.
+	spent   index[rateKey, *spending]
+	soonest []*spending
+	clock   Stamp
 }
 
 // rare is what a room has of rarities, to be read.

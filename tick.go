@@ -16,36 +16,59 @@ var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Deadline is when [Room.Tick] has something to do; zero for nothing due. A
 // deadline in the past is due at once.
-func (r *Room) Deadline() time.Time {
+func (r *Room) Deadline() time.Time { return r.DeadlineAt(r.st.at.time()) }
+
+// DeadlineAt is Deadline for a host whose clock may have been ahead: what was set by
+// that, and lies further away than it can from now, is due now.
+func (r *Room) DeadlineAt(now time.Time) time.Time {
 	s := &r.st
+	now = clock(now)
 	if !s.alive() {
 		return time.Time{}
 	}
 	if s.deserted() {
-		return s.at.time()
+		return earlier(s.at.time(), now)
 	}
 	var due time.Time
-	soonest := func(at time.Time) {
+	soonest := func(at time.Time, timeout time.Duration) {
+		if r.due(at, timeout, now) {
+			at = earlier(at, now)
+		}
 		if due.IsZero() || at.Before(due) {
 			due = at
 		}
 	}
 	if s.life == Locked && s.lockedUntil.time() != never {
-		soonest(s.lockedUntil.time())
+		soonest(s.lockedUntil.time(), r.cfg.LockTimeout)
 	}
 	rare := s.rare()
-	if len(rare.invites) > 0 {
-		soonest(rare.invites[0].Expires.Time)
+	if n := len(rare.invites); n > 0 {
+		soonest(rare.invites[0].Expires.Time, r.cfg.InviteTimeout)
+		soonest(rare.invites[n-1].Expires.Time, r.cfg.InviteTimeout) // by a clock that was ahead
 	}
 	for _, a := range rare.asks {
-		soonest(a.Deadline.Time)
+		soonest(a.Deadline.Time, r.cfg.AskTimeout)
 	}
 	for _, b := range rare.requests {
 		if !b.Deadline.IsZero() {
-			soonest(b.Deadline.Time)
+			soonest(b.Deadline.Time, r.cfg.RegistrationTimeout)
 		}
 	}
 	return due
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// due reports whether the time of something is up, that has a timeout: by the clock, or
+// because the clock is behind the last event and it is further away than it can be. Then
+// it was set by a clock that was ahead.
+func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
+	return !at.After(now) || timeout > 0 && at != never && now.Before(r.st.at.time()) && at.After(now.Add(timeout))
 }
 
 // deserted reports whether a room has lost its reason to exist while nobody
@@ -61,12 +84,12 @@ func (s *state) deserted() bool {
 // did not answer.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
-	t := turn{r: r, now: r.clock(now), fx: &fx}
+	t := turn{r: r, now: clock(now), fx: &fx}
 	s := &r.st
 	if !s.alive() {
 		return fx, nil
 	}
-	unconfigured := s.life == Locked && !s.lockedUntil.time().After(t.now)
+	unconfigured := s.life == Locked && r.due(s.lockedUntil.time(), r.cfg.LockTimeout, t.now)
 	if s.deserted() || unconfigured && r.cfg.EndUnconfigured {
 		t.destroy(&RoomDestroyed{})
 		t.commit()

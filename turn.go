@@ -65,9 +65,9 @@ func (t *turn) propose(body EventBody) {
 // commit applies what was decided, and renders it.
 func (t *turn) commit() {
 	s := &t.r.st
-	first := len(t.fx.Events)
+	first, at := len(t.fx.Events), t.stamp()
 	for _, body := range t.bodies {
-		ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: t.now, Body: body}
+		ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
 		if body.eventType().durable {
 			ev.Seq, ev.Sub = s.seq+1, 0
 		}

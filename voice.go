@@ -88,14 +88,14 @@ func (t *turn) requestVoice(ses *session) *StanzaError {
 	if refused := t.spend(RateMessages); refused != nil {
 		return refused
 	}
-	t.propose(&VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick})
+	t.propose(&VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick, Now: t.behind()})
 	return nil
 }
 
 // waitsForVoice reports whether somebody who asked for voice may not yet ask
-// again.
+// again. Who asked in the future did so by a clock that was ahead.
 func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
-	return v.at.Add(s.conf.voiceInterval()).After(now)
+	return !v.at.After(now) && v.at.Add(s.conf.voiceInterval()).After(now)
 }
 
 // judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045
