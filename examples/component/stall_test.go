@@ -59,47 +59,63 @@ func TestStreamEndsWhileQueueIsFull(t *testing.T) {
 // While the server reads nothing, what people send takes a bounded amount of memory, and
 // when it reads again everything works.
 func TestMemoryWhileServerReadsNothing(t *testing.T) {
-	const people, rooms, megabytes = 60, 5, 200
-	server := fakeserver.New(t, testDomain, testSecret)
-	c := serveAlone(t, server, "-rate-bytes", "0", "-rate-messages", "0")
-	link := server.Next()
-	for room := range rooms {
-		c.joined(link, fmt.Sprint("room", room), people)
-	}
-	c.joined(link, "quiet", 2)
-	server.StopReading()
+	const people, rooms = 60, 5
 	bodies := []string{strings.Repeat("x", 15000), "a", strings.Repeat("y", 2000)}
-	sent := 0
-	for i := 0; sent < megabytes<<20; i += 1000 {
-		link.Flood(1000, func(k int) string {
-			k += i
-			stanza := ""
-			switch {
-			case k%7 == 0:
-				stanza = ping(fmt.Sprint("flood", k), person(k%10000))
-			case k%7 == 1:
-				stanza = fmt.Sprintf("<iq type='get' id='flood%d' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", k, person(k%100), testDomain)
-			case k%7 == 2:
-				stanza = fmt.Sprintf("<presence from='%s' to='room%d@%s/n%d'><show>away</show><status>%d</status></presence>",
-					person(k%people), k%rooms, testDomain, k%people, k)
-			default:
-				stanza = said(k%people, fmt.Sprint("room", k%rooms), bodies[k%len(bodies)])
+	// In memory an element takes much more than on the wire.
+	elements := "<x xmlns='urn:example:x'>" + strings.Repeat("<a b='' c='' d='' e=''/>", 900) + "</x>"
+	for name, f := range map[string]struct {
+		megabytes int
+		stanza    func(i int) string
+	}{
+		"messages": {100, func(i int) string {
+			return said(i%people, fmt.Sprint("room", i%rooms), bodies[i%len(bodies)])
+		}},
+		"elements": {10, func(i int) string {
+			return strings.Replace(said(i%people, fmt.Sprint("room", i%rooms), "a"), "</message>", elements+"</message>", 1)
+		}},
+		"questions": {20, func(i int) string {
+			if i%2 == 0 {
+				return ping(fmt.Sprint("flood", i), person(i%10000))
 			}
-			sent += len(stanza)
-			return stanza
+			return fmt.Sprintf("<iq type='get' id='flood%d' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+				i, person(i%100), testDomain)
+		}},
+		"presence": {40, func(i int) string {
+			return fmt.Sprintf("<presence from='%s' to='room%d@%s/n%d'><show>away</show><status>%d%s</status></presence>",
+				person(i%people), i%rooms, testDomain, i%people, i, strings.Repeat("z", 500))
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := fakeserver.New(t, testDomain, testSecret)
+			c := serveAlone(t, server, "-rate-bytes", "0", "-rate-messages", "0", "-rate-presence", "0")
+			link := server.Next()
+			for room := range rooms {
+				c.joined(link, fmt.Sprint("room", room), people)
+			}
+			c.joined(link, "quiet", 2)
+			server.StopReading()
+			before, bytes, stanzas := c.metric("muc_stanzas_received_total"), 0, 0
+			for ; bytes < f.megabytes<<20; stanzas += 100 {
+				link.Flood(100, func(k int) string {
+					stanza := f.stanza(stanzas + k)
+					bytes += len(stanza)
+					return stanza
+				})
+			}
+			c.becomes("muc_stanzas_received_total", func(v float64) bool { return v >= before+float64(stanzas) })
+			time.Sleep(*stall)
+			c.becomes("muc_connected", func(v float64) bool { return v == 1 })
+			start := time.Now()
+			server.StartReading()
+			c.answers(link)
+			pinged := time.Since(start)
+			link.Send(said(0, "quiet", "still here"))
+			link.Expect("still here", "to='"+person(1)+"'")
+			heard, most := time.Since(start), c.peakMemory()>>20
+			t.Logf("%d MiB in %d stanzas sent, peak of the memory %d MiB; the server reads again: ping after %v, a message in another room after %v",
+				bytes>>20, stanzas, most, pinged, heard)
+			assert.Less(t, most, 200, "MiB")
+			assert.EqualValues(t, 1, c.metric("muc_streams_total"), "it is still the first stream")
 		})
 	}
-	time.Sleep(*stall)
-	c.becomes("muc_connected", func(v float64) bool { return v == 1 })
-	most := c.peakMemory()
-	start := time.Now()
-	server.StartReading()
-	c.answers(link)
-	pinged := time.Since(start)
-	link.Send(said(0, "quiet", "still here"))
-	link.Expect("still here", "to='"+person(1)+"'")
-	t.Logf("%d MiB sent, peak of the memory %d MiB; the server reads again: ping after %v, a message in another room after %v",
-		sent>>20, most>>20, pinged, time.Since(start))
-	assert.Less(t, max(most, c.peakMemory())>>20, 200, "MiB")
-	assert.EqualValues(t, 1, c.metric("muc_streams_total"), "it is still the first stream")
 }
