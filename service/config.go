@@ -97,6 +97,13 @@ type Limits struct {
 	// place; when there are none, stanzas to further rooms are refused with
 	// resource-constraint.
 	Rooms int
+	// Memory is how many bytes all rooms in memory may hold together, as they estimate it:
+	// 1 GiB. PersonMemory is how many those may hold that one person has created: 128 MiB.
+	// When all hold too much, those in which nobody is make place; when there are none,
+	// nobody enters and nothing is loaded or changed, and beyond another quarter nothing is
+	// said: stanzas are refused with resource-constraint. Where one person's rooms hold too
+	// much, it is so in these alone.
+	Memory, PersonMemory int
 	// RoomQueue is how many stanzas wait for one room: 1000. Further ones are refused
 	// with resource-constraint, as are those beyond SenderShare and SenderQueue.
 	RoomQueue int
@@ -191,6 +198,8 @@ func (l Limits) withDefaults() Limits {
 		otherwise int
 	}{
 		{&l.Rooms, 200000},
+		{&l.Memory, 1 << 30},
+		{&l.PersonMemory, 128 << 20},
 		{&l.RoomQueue, 1000},
 		{&l.SenderShare, 50},
 		{&l.SenderQueue, 1000},

@@ -108,7 +108,7 @@ func TestStoreFailsForThoseWhoWent(t *testing.T) {
 		}
 		refused(t, h.only("iago@example.org/x"), "internal-server-error", "wait")
 		assert.Equal(t, []string{"held"}, h.bodies("nurse@example.org/x"))
-		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.counts())
 	})
 }
 
@@ -252,7 +252,7 @@ func TestStoreFailsAtTheEnd(t *testing.T) {
 		saved, err = h.store.Load(t.Context(), at("cellar"))
 		require.NoError(t, err)
 		assert.Empty(t, saved)
-		assert.Equal(t, service.Stats{}, h.service.Stats())
+		assert.Equal(t, service.Stats{}, h.counts())
 	})
 }
 

@@ -74,7 +74,7 @@ func TestGhostOfManyRooms(t *testing.T) {
 		h.send("<iq type='error' id='%s' from='%s' to='room1@chat.example'>%s</iq>",
 			h.only(juliet).SelectAttrValue("id", ""), juliet, failure("service-unavailable"))
 		assert.Len(t, h.got(romeo), 3)
-		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3, Occupants: 3, Sessions: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3, Occupants: 3, Sessions: 1}, h.counts())
 	})
 }
 

@@ -305,3 +305,10 @@ func last(stanzas []*etree.Element) *etree.Element { return stanzas[len(stanzas)
 func entered(stanzas []*etree.Element) bool {
 	return slices.ContainsFunc(stanzas, func(el *etree.Element) bool { return strings.Contains(statuses(el), "110") })
 }
+
+// counts are the numbers of this moment, without how much memory is held.
+func (h *host) counts() service.Stats {
+	stats := h.service.Stats()
+	stats.Memory = 0
+	return stats
+}

@@ -42,7 +42,7 @@ func TestShutdownAndRestart(t *testing.T) {
 		assert.Empty(t, saved.Events)
 
 		h.start()
-		assert.Equal(t, service.Stats{Listed: 1}, h.service.Stats(), "the temporary room has ended, the other one is not needed yet")
+		assert.Equal(t, service.Stats{Listed: 1}, h.counts(), "the temporary room has ended, the other one is not needed yet")
 		refused(t, h.ask(romeo, "garden@chat.example", info), "item-not-found", "cancel")
 		h.join(juliet, "cellar", "Juliet")
 		assert.Equal(t, []string{"But soft!"}, h.bodies(juliet))
@@ -60,7 +60,7 @@ func TestCrash(t *testing.T) {
 		h.join(romeo, "cellar", "Romeo")
 		h.say(romeo, "cellar", "But soft!")
 		h.start() // without a stop
-		assert.Equal(t, service.Stats{Listed: 1}, h.service.Stats(), "a room that was never configured has ended")
+		assert.Equal(t, service.Stats{Listed: 1}, h.counts(), "a room that was never configured has ended")
 		h.join(juliet, "cellar", "Juliet")
 		assert.Equal(t, []string{"But soft!"}, h.bodies(juliet))
 	})
@@ -240,14 +240,14 @@ func TestTenThousandRooms(t *testing.T) {
 			require.NoError(t, err)
 		}
 		synctest.Wait()
-		assert.Equal(t, service.Stats{Rooms: rooms, Listed: rooms}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: rooms, Listed: rooms}, h.counts())
 		sleep(time.Hour)
-		assert.Equal(t, service.Stats{Listed: rooms}, h.service.Stats())
+		assert.Equal(t, service.Stats{Listed: rooms}, h.counts())
 		h.stop()
 		h.start()
-		assert.Equal(t, service.Stats{Listed: rooms}, h.service.Stats())
+		assert.Equal(t, service.Stats{Listed: rooms}, h.counts())
 		h.join(juliet, "room4711", "Juliet")
-		assert.Equal(t, service.Stats{Rooms: 1, Listed: rooms, Occupants: 1, Sessions: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: rooms, Occupants: 1, Sessions: 1}, h.counts())
 	})
 }
 
@@ -264,10 +264,10 @@ func TestVanished(t *testing.T) {
 		vanished := func(who string) service.Stats {
 			require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(who)))
 			synctest.Wait()
-			return h.service.Stats()
+			return h.counts()
 		}
 		all := service.Stats{Rooms: 3, Listed: 3, Occupants: 5, Sessions: 4}
-		require.Equal(t, all, h.service.Stats())
+		require.Equal(t, all, h.counts())
 		assert.Equal(t, all, vanished("romeo@example.org/other"))
 		h.forget()
 		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3, Occupants: 3, Sessions: 3}, vanished(romeo))
@@ -276,7 +276,7 @@ func TestVanished(t *testing.T) {
 		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3, Occupants: 1, Sessions: 1}, vanished("example.org"))
 		h.send(`<presence from='iago@elsewhere.example/x' to='three@chat.example/Iago' type='error'>
 			<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
-		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3}, h.service.Stats(), "a bounce tells the room itself")
+		assert.Equal(t, service.Stats{Rooms: 3, Listed: 3}, h.counts(), "a bounce tells the room itself")
 	})
 }
 
@@ -300,14 +300,14 @@ func TestVanishedOnTheWay(t *testing.T) {
 		synctest.Wait()
 		_, err := h.do("cellar", muc.Answer{ID: h.asks[0].ID})
 		require.ErrorIs(t, err, muc.ErrNotFound)
-		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.counts())
 		h.join(juliet, "cellar", "Juliet")
 		_, err = h.do("cellar", muc.Answer{ID: h.asks[1].ID})
 		require.NoError(t, err)
-		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.counts())
 		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(juliet)))
 		synctest.Wait()
-		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1}, h.counts())
 	})
 }
 

@@ -117,7 +117,10 @@ func (s *Service) enqueue(jid muc.JID, c call) error {
 	if s.closing {
 		return ErrClosed
 	}
-	r := s.rooms[jid]
+	if e := s.crowded(s.rooms[jid], c.stanza); e != nil {
+		return e
+	}
+	r := s.rooms[jid] // unless it was put aside just now
 	if r == nil {
 		if len(s.rooms) >= s.cfg.Limits.Rooms && !s.makePlace() {
 			return full("Too many rooms are in use.")

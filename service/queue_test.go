@@ -296,7 +296,7 @@ func TestFewWorkers(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		assert.Equal(t, service.Stats{Rooms: 50, Listed: 50, Occupants: 150, Sessions: 150}, h.service.Stats())
+		assert.Equal(t, service.Stats{Rooms: 50, Listed: 50, Occupants: 150, Sessions: 150}, h.counts())
 	})
 }
 

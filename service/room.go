@@ -24,6 +24,8 @@ type room struct {
 
 	reserved muc.JID // whose room it is counted as, until it is stored
 	people   int     // occupants when it was last looked at
+	size     int     // in bytes, as it is counted in Service.memory
+	creator  muc.JID // as whose
 	sessions int     // how often it stands in Service.sessions
 
 	// live is nil as long as nobody needs the room.
@@ -32,6 +34,8 @@ type room struct {
 	// that are stored since the last snapshot.
 	stored uint64
 	tail   int
+	// grown is what has come in since size was asked for.
+	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.
 	// A room that crashed has a retry too, because it may have wanted something.
 	failed error
@@ -77,7 +81,7 @@ func isDamage(err error) bool {
 // entry describes a room for the store and for the list of rooms.
 func (r *room) entry() Entry {
 	sum, state := r.live.Summary(), r.live.State()
-	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.Deadline(), Creator: r.live.Creator(),
+	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.DeadlineAt(time.Now()), Creator: r.live.Creator(),
 		Lasting: state == muc.Destroyed || state == muc.Open && r.live.RoomConfig().Persistent}
 }
 
@@ -122,7 +126,7 @@ func (s *Service) settle(r *room) {
 	case live.State() == muc.Unborn:
 		s.forget(r)
 	default:
-		s.setDue(r, live.Deadline())
+		s.setDue(r, live.DeadlineAt(time.Now()))
 		if live.Idle() && r.due.IsZero() {
 			r.since = time.Now()
 			r.idle = s.idle.PushBack(r)
@@ -139,5 +143,6 @@ func (s *Service) forget(r *room) {
 	}
 	s.setDue(r, time.Time{})
 	r.live = nil
+	s.holds(r, 0, muc.JID{})
 	delete(s.rooms, r.jid)
 }

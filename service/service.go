@@ -47,6 +47,8 @@ type Service struct {
 	created  map[muc.JID]int   // how many rooms there are that somebody has created
 	asks     tallies           // by person: requests that wait for the host
 	doubts   map[muc.JID]doubt // who of them may be gone
+	memory   int               // what all rooms hold, in bytes
+	held     map[muc.JID]int   // of it, by who has created them
 	people   int               // occupants of all rooms
 	closing  bool
 	drained  chan struct{} // closed when the last room has done its last work
@@ -68,7 +70,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, domain: domain,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
-		created: map[muc.JID]int{}, asks: tallies{}}
+		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}}
 	s.cfg.Room.MayCreate = s.mayCreate(cfg.RoomName, cfg.Room.MayCreate)
 	s.cfg.Room.MayAsk = s.mayAsk(cfg.Room.MayAsk)
 	if s.template, err = muc.NewTemplate(s.cfg.Room); err != nil {
@@ -110,6 +112,8 @@ type Stats struct {
 	Queued, Working int
 	// QueuedBytes is what the stanzas that wait, or are being done, take in memory.
 	QueuedBytes int
+	// Memory is what all rooms hold, estimated.
+	Memory int
 }
 
 // Stats counts, in constant time.
@@ -118,7 +122,7 @@ func (s *Service) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return Stats{Rooms: len(s.rooms), Listed: listed, Occupants: s.people, Sessions: len(s.sessions),
-		Queued: s.queued, Working: s.workers, QueuedBytes: s.bytes}
+		Queued: s.queued, Working: s.workers, QueuedBytes: s.bytes, Memory: s.memory}
 }
 
 // Shutdown stops the service: nothing is taken any more ([ErrClosed]), what waits is

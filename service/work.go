@@ -25,6 +25,7 @@ func (s *Service) work(r *room) {
 		for rest := calls; len(rest) > 0; {
 			rest = s.turn(r, rest)
 		}
+		s.reweigh(r, calls)
 		r = s.next(r, calls)
 	}
 }
