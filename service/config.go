@@ -65,8 +65,10 @@ type Config struct {
 	// IdleAfter is how long a room in which nobody is stays in memory: 0 means five
 	// minutes.
 	IdleAfter time.Duration
-	// CompactAfter is how many events of a room are stored before they are replaced
-	// by a snapshot: 0 means 500.
+	// CompactAfter is how many events of a room are stored, at the least, before they are
+	// replaced by a snapshot: 0 means 500. They must also weigh as much as the snapshot
+	// before, beyond 16 KiB: so what is written of a large room is at most twice what became
+	// of it, and loading it reads at most twice as much.
 	CompactAfter int
 
 	// Log is told what an operator should know; nil means slog.Default().

@@ -30,10 +30,11 @@ type room struct {
 
 	// live is nil as long as nobody needs the room.
 	live *muc.Room
-	// stored is the Seq of the last event that is stored, tail the number of events
-	// that are stored since the last snapshot.
+	// stored is the Seq of the last event that is stored, tail the events that are stored
+	// since the last snapshot, and shot the bytes of that.
 	stored uint64
-	tail   int
+	tail   weight
+	shot   int
 	// grown is what has come in since size was asked for.
 	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.
@@ -67,7 +68,7 @@ func (s *Service) load(r *room) error {
 		s.cfg.Log.Error("a room cannot be loaded; it is left alone", "room", r.jid, "error", err)
 		return err
 	}
-	r.retry, r.stored, r.tail = time.Time{}, r.live.Seq(), len(saved.Events)
+	r.retry, r.stored, r.tail, r.shot = time.Time{}, r.live.Seq(), weigh(saved.Events), len(saved.Snapshot)
 	return nil
 }
 

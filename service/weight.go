@@ -2,6 +2,29 @@ package service
 
 import "github.com/gomuc/muc"
 
+// weight is how many events there are, and how many bytes they take when they are stored.
+type weight struct{ events, bytes int }
+
+func (w weight) and(more weight) weight { return weight{w.events + more.events, w.bytes + more.bytes} }
+
+// weigh takes the binary form of events as their measure.
+func weigh(events []muc.Event) weight {
+	w := weight{events: len(events)}
+	var b []byte
+	for _, ev := range events {
+		b, _ = ev.AppendBinary(b[:0]) // what cannot be written weighs nothing, and is the store's to refuse
+		w.bytes += len(b)
+	}
+	return w
+}
+
+// smallShot is how many bytes of a snapshot are no matter, once every CompactAfter events.
+const smallShot = 16 << 10
+
+// worth reports whether events after a snapshot are worth another one when a room is put
+// aside: whether reading them takes much of the time that reading the room takes.
+func (w weight) worth(shot int) bool { return w.bytes >= shot/4 }
+
 // What rooms hold in memory is estimated by themselves, which takes time in a large one.
 // So a room is asked again when what has come in since could have made it a quarter
 // larger: that costs a room no more than what it was given.

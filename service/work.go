@@ -91,9 +91,9 @@ func (s *Service) keep(r *room, b Batch) error {
 		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
 		return nil
 	}
-	r.stored, r.tail = b.Seq(), r.tail+len(b.Events)
+	r.stored, r.tail = b.Seq(), r.tail.and(weigh(b.Events))
 	if b.Snapshot != nil {
-		r.tail = 0
+		r.tail, r.shot = weight{}, len(b.Snapshot)
 	}
 	if len(b.Events) > 0 {
 		s.dir.set(b.Entry)
@@ -127,8 +127,9 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		}
 		compact = compact || done[i].aside || done[i].last
 	}
-	tail := r.tail + len(b.Events)
-	if tail == 0 || len(b.Events) == 0 && !compact {
+	tail := r.tail.and(weigh(b.Events))
+	compact = compact && tail.worth(r.shot)
+	if tail.events == 0 || len(b.Events) == 0 && !compact {
 		return b, false
 	}
 	if n := len(b.Events); n > 0 {
@@ -138,7 +139,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b.Entry = r.entry()
 	if b.Gone {
 		b.Entry = Entry{Room: r.jid}
-	} else if compact || tail >= s.cfg.CompactAfter {
+	} else if compact || tail.events >= s.cfg.CompactAfter && tail.bytes >= r.shot-smallShot {
 		b.Snapshot = r.live.Snapshot(muc.Durable)
 	}
 	return b, true
