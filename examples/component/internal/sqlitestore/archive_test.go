@@ -101,7 +101,7 @@ func (a *archived) says(chance *rand.Rand, n int) {
 
 // ids are those of all messages, and one that there is not.
 func (a *archived) ids() []string {
-	ids := []string{"nobody's"}
+	ids := []string{"nobody"}
 	page, refused := muc.ArchiveQuery{Max: 1e6}.Page(a.log)
 	require.Nil(a.t, refused)
 	for _, ev := range page.Messages {

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -17,54 +16,32 @@ import (
 const (
 	// applicationID stands in the head of the file: "muc1".
 	applicationID = 0x6d756331
-	schemaVersion = 1
+	schemaVersion = 2
 	secretBytes   = 32
-	readers       = 4
+	// readers are the connections that load rooms, searchers those that look into the
+	// archive: these take long, and loading must not wait for them.
+	readers   = 4
+	searchers = 4
 )
-
-const schema = `
-CREATE TABLE secret (value BLOB NOT NULL) STRICT;
-CREATE TABLE room (
-	id      INTEGER PRIMARY KEY,
-	jid     TEXT    NOT NULL UNIQUE,
-	seq     INTEGER NOT NULL, -- of its last event
-	name    TEXT    NOT NULL,
-	public  INTEGER NOT NULL, -- 1: in the list of rooms
-	lasting INTEGER NOT NULL, -- 1: there after a restart
-	due     INTEGER NOT NULL  -- when it wants to be woken, in ms since 1970; 0: never
-) STRICT;
-CREATE TABLE snapshot (
-	room INTEGER PRIMARY KEY REFERENCES room (id),
-	seq  INTEGER NOT NULL, -- of the last event in it
-	body TEXT    NOT NULL  -- JSON
-) STRICT;
-CREATE TABLE event (
-	room INTEGER NOT NULL REFERENCES room (id),
-	seq  INTEGER NOT NULL,
-	body TEXT    NOT NULL, -- JSON
-	PRIMARY KEY (room, seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE archive ( -- what was said (XEP-0313)
-	id        INTEGER PRIMARY KEY,
-	room      INTEGER NOT NULL REFERENCES room (id),
-	seq       INTEGER NOT NULL,
-	stanza_id TEXT    NOT NULL,
-	at        INTEGER NOT NULL, -- ms since 1970
-	nick      TEXT    NOT NULL,
-	jid       TEXT    NOT NULL,
-	bare      TEXT    NOT NULL,
-	body      TEXT    NOT NULL, -- the event, JSON
-	UNIQUE (room, seq),
-	UNIQUE (room, stanza_id)
-) STRICT;
-CREATE INDEX archive_at ON archive (at);
-`
 
 // Options are what a store is to do beyond keeping rooms.
 type Options struct {
 	// Archive keeps what is said in rooms, for queries.
 	Archive bool
+	// RoomBytes bounds the archive of one room; 0 means DefaultRoomBytes. The oldest
+	// messages go first.
+	RoomBytes int64
+	// PageBytes bounds what Store.Archive returns at once, but for the first message
+	// of a page; 0 means DefaultPageBytes.
+	PageBytes int
 }
+
+const (
+	// DefaultRoomBytes is how much of what is said in a room is kept: 64 MiB.
+	DefaultRoomBytes = 64 << 20
+	// DefaultPageBytes is the size of a page of the archive: 128 KiB.
+	DefaultPageBytes = 128 << 10
+)
 
 // Store keeps rooms in a file. It is a service.Store.
 type Store struct {
@@ -72,9 +49,9 @@ type Store struct {
 	options Options
 	lock    *lock
 	secret  []byte
-	// One connection writes, a few read.
-	writer, reader *sql.DB
-	stmts          statements
+	// One connection writes, a few read, a few others look into the archive.
+	writer, reader, searcher *sql.DB
+	stmts                    statements
 }
 
 // Open opens the store in a file, which it makes if it is not there; the directory
@@ -86,6 +63,12 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	}
 	if err := create(full); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
+	}
+	if options.RoomBytes == 0 {
+		options.RoomBytes = DefaultRoomBytes
+	}
+	if options.PageBytes == 0 {
+		options.PageBytes = DefaultPageBytes
 	}
 	s := &Store{path: path, options: options}
 	if s.lock, err = lockFile(full + ".lock"); err != nil {
@@ -112,7 +95,7 @@ func create(path string) error {
 }
 
 func (s *Store) open(ctx context.Context, path string) error {
-	known, err := inspect(ctx, path)
+	version, err := inspect(ctx, path)
 	if err != nil {
 		return err
 	}
@@ -121,12 +104,19 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if !known {
-		if err := s.populate(ctx); err != nil {
-			return err
-		}
+	switch version {
+	case 0:
+		err = s.populate(ctx)
+	case 1:
+		err = s.migrate(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	if s.reader, err = connect(path, readers, "_pragma=query_only(1)"); err != nil {
+		return err
+	}
+	if s.searcher, err = connect(path, searchers, "_pragma=query_only(1)"); err != nil {
 		return err
 	}
 	if err := s.reader.QueryRowContext(ctx, `SELECT value FROM secret`).Scan(&s.secret); err != nil {
@@ -151,57 +141,6 @@ func connect(path string, most int, options ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// inspect tells a store from an empty file, and both from anything else, which it
-// leaves as it is.
-func inspect(ctx context.Context, path string) (known bool, err error) {
-	db, err := connect(path, 1)
-	if err != nil {
-		return false, err
-	}
-	defer db.Close()
-	var id, version, tables int
-	for query, into := range map[string]*int{
-		`PRAGMA application_id`:              &id,
-		`PRAGMA user_version`:                &version,
-		`SELECT count(*) FROM sqlite_schema`: &tables,
-	} {
-		if err := db.QueryRowContext(ctx, query).Scan(into); err != nil {
-			return false, err
-		}
-	}
-	switch {
-	case id == 0 && tables == 0:
-		return false, nil
-	case id != applicationID:
-		return false, errors.New("it is a database of another program: name another file")
-	case version != schemaVersion:
-		return false, fmt.Errorf("it is of version %d, and this program knows version %d: take the program that wrote it", version, schemaVersion)
-	}
-	return true, nil
-}
-
-// populate makes the tables and the secret, all or nothing.
-func (s *Store) populate(ctx context.Context) error {
-	tx, err := s.writer.BeginTx(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	secret := make([]byte, secretBytes)
-	rand.Read(secret)
-	if _, err := tx.ExecContext(ctx, schema); err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO secret VALUES (?)`, secret); err != nil {
-		return err
-	}
-	head := fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion)
-	if _, err := tx.ExecContext(ctx, head); err != nil {
-		return err
-	}
-	return tx.Commit()
-}
-
 // Secret is what all ids of the rooms are made with: muc.Config.Secret. It belongs
 // to the file for ever.
 func (s *Store) Secret() []byte { return s.secret }
@@ -209,7 +148,7 @@ func (s *Store) Secret() []byte { return s.secret }
 // Close closes the file, which others may open then.
 func (s *Store) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.reader, s.writer} {
+	for _, db := range []*sql.DB{s.searcher, s.reader, s.writer} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

@@ -18,31 +18,40 @@ type statements struct {
 	addEvent, dropEvents      *sql.Stmt
 	putSnapshot, dropSnapshot *sql.Stmt
 	addMessage, findMessage   *sql.Stmt
-	findSaid, changeMessage   *sql.Stmt
-	dropMessages              *sql.Stmt
+	changeMessage             *sql.Stmt
+	findSaid, dropMessages    *sql.Stmt
+	weigh, archived           *sql.Stmt
+	oldest, dropOldest        *sql.Stmt
+}
+
+// queries are what they do.
+func (s *statements) queries() map[**sql.Stmt]string {
+	return map[**sql.Stmt]string{
+		&s.find:         `SELECT id, seq FROM room WHERE jid = ?`,
+		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due) VALUES (?, ?, ?, ?, ?, ?)`,
+		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ? WHERE id = ?`,
+		&s.forget:       `DELETE FROM room WHERE id = ?`,
+		&s.addEvent:     `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`,
+		&s.dropEvents:   `DELETE FROM event WHERE room = ?`,
+		&s.putSnapshot:  `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`,
+		&s.dropSnapshot: `DELETE FROM snapshot WHERE room = ?`,
+		&s.addMessage: `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?1, ?2, ?3,
+			max(?4, coalesce((SELECT at FROM archive WHERE room = ?1 ORDER BY seq DESC LIMIT 1), 0)), ?5, ?6, ?7, ?8)`,
+		&s.findMessage:   `SELECT body FROM archive WHERE room = ? AND stanza_id = ?`,
+		&s.changeMessage: `UPDATE archive SET body = ? WHERE room = ? AND stanza_id = ?`,
+		&s.findSaid:      `SELECT body FROM archive WHERE room = ? AND bare = ? AND seq > ? ORDER BY seq DESC`,
+		&s.dropMessages:  `DELETE FROM archive WHERE room = ?`,
+		&s.weigh:         `UPDATE room SET archived = max(0, archived + ?) WHERE id = ?`,
+		&s.archived:      `SELECT archived FROM room WHERE id = ?`,
+		&s.oldest:        `SELECT seq, ` + weight + ` FROM archive WHERE room = ? ORDER BY seq LIMIT ?`,
+		&s.dropOldest:    `DELETE FROM archive WHERE room = ? AND seq <= ?`,
+	}
 }
 
 func (s *Store) prepare(ctx context.Context) error {
-	for _, p := range []struct {
-		into  **sql.Stmt
-		query string
-	}{
-		{&s.stmts.find, `SELECT id, seq FROM room WHERE jid = ?`},
-		{&s.stmts.add, `INSERT INTO room (jid, seq, name, public, lasting, due) VALUES (?, ?, ?, ?, ?, ?)`},
-		{&s.stmts.change, `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ? WHERE id = ?`},
-		{&s.stmts.forget, `DELETE FROM room WHERE id = ?`},
-		{&s.stmts.addEvent, `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`},
-		{&s.stmts.dropEvents, `DELETE FROM event WHERE room = ?`},
-		{&s.stmts.putSnapshot, `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`},
-		{&s.stmts.dropSnapshot, `DELETE FROM snapshot WHERE room = ?`},
-		{&s.stmts.addMessage, `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`},
-		{&s.stmts.findMessage, `SELECT body FROM archive WHERE room = ? AND stanza_id = ?`},
-		{&s.stmts.findSaid, `SELECT body FROM archive WHERE room = ? AND bare = ? AND seq > ? ORDER BY seq DESC`},
-		{&s.stmts.changeMessage, `UPDATE archive SET body = ? WHERE room = ? AND stanza_id = ?`},
-		{&s.stmts.dropMessages, `DELETE FROM archive WHERE room = ?`},
-	} {
+	for into, query := range s.stmts.queries() {
 		var err error
-		if *p.into, err = s.writer.PrepareContext(ctx, p.query); err != nil {
+		if *into, err = s.writer.PrepareContext(ctx, query); err != nil {
 			return err
 		}
 	}
@@ -98,6 +107,7 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 		for i := range b.Events {
 			w.archive(&s.stmts, id, &b.Events[i])
 		}
+		w.trim(&s.stmts, id, s.options.RoomBytes)
 	}
 	if b.Snapshot != nil {
 		w.exec(s.stmts.dropEvents, id)
@@ -138,6 +148,13 @@ func (w *writing) exec(stmt *sql.Stmt, args ...any) (id int64) {
 	}
 	id, w.err = result.LastInsertId()
 	return id
+}
+
+// run is exec for a statement that is not prepared.
+func (w *writing) run(query string, args ...any) {
+	if w.err == nil {
+		_, w.err = w.tx.ExecContext(w.ctx, query, args...)
+	}
 }
 
 func milliseconds(t time.Time) int64 {

@@ -156,7 +156,7 @@ func TestOpenRefuses(t *testing.T) {
 
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	_, err = s.writer.Exec(`PRAGMA user_version=2`)
+	_, err = s.writer.Exec(`PRAGMA user_version=3`)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
@@ -177,7 +177,7 @@ func TestOpenRefuses(t *testing.T) {
 		write("text.db", strings.Repeat("cat\n", 999)): "it is no SQLite database: name another file, or bring back a copy",
 		damaged: "the file is damaged: bring back a copy",
 		other:   "it is a database of another program: name another file",
-		newer:   "it is of version 2, and this program knows version 1",
+		newer:   "it is of version 3, and this program knows version 2",
 		busy:    "another process works on it: stop that one, or name another file",
 		dir:     "is a directory",
 	} {

@@ -1,0 +1,132 @@
+package sqlitestore
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+)
+
+// schema makes the tables of version 1; changes follow it.
+const schema = `
+CREATE TABLE secret (value BLOB NOT NULL) STRICT;
+CREATE TABLE room (
+	id      INTEGER PRIMARY KEY,
+	jid     TEXT    NOT NULL UNIQUE,
+	seq     INTEGER NOT NULL, -- of its last event
+	name    TEXT    NOT NULL,
+	public  INTEGER NOT NULL, -- 1: in the list of rooms
+	lasting INTEGER NOT NULL, -- 1: there after a restart
+	due     INTEGER NOT NULL  -- when it wants to be woken, in ms since 1970; 0: never
+) STRICT;
+CREATE TABLE snapshot (
+	room INTEGER PRIMARY KEY REFERENCES room (id),
+	seq  INTEGER NOT NULL, -- of the last event in it
+	body TEXT    NOT NULL  -- JSON
+) STRICT;
+CREATE TABLE event (
+	room INTEGER NOT NULL REFERENCES room (id),
+	seq  INTEGER NOT NULL,
+	body TEXT    NOT NULL, -- JSON
+	PRIMARY KEY (room, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE archive ( -- what was said (XEP-0313)
+	id        INTEGER PRIMARY KEY,
+	room      INTEGER NOT NULL REFERENCES room (id),
+	seq       INTEGER NOT NULL,
+	stanza_id TEXT    NOT NULL,
+	at        INTEGER NOT NULL, -- ms since 1970
+	nick      TEXT    NOT NULL,
+	jid       TEXT    NOT NULL,
+	bare      TEXT    NOT NULL,
+	body      TEXT    NOT NULL, -- the event, JSON
+	UNIQUE (room, seq),
+	UNIQUE (room, stanza_id)
+) STRICT;
+CREATE INDEX archive_at ON archive (at);
+`
+
+// changes brings the tables of version 1 to version 2: each filter of the archive
+// gets an index by which its messages are read in order, and a room knows how many
+// bytes it keeps. In one room a message is never earlier than the one before it, so
+// that a span of time is a span of numbers.
+const changes = `
+UPDATE archive SET at = latest FROM (
+	SELECT id AS message, max(at) OVER (PARTITION BY room ORDER BY seq) AS latest FROM archive
+) WHERE id = message AND at < latest;
+CREATE INDEX archive_time ON archive (room, at, seq);
+CREATE INDEX archive_nick ON archive (room, nick, seq);
+CREATE INDEX archive_jid  ON archive (room, jid, seq);
+CREATE INDEX archive_bare ON archive (room, bare, seq);
+ALTER TABLE room ADD COLUMN archived INTEGER NOT NULL DEFAULT 0; -- bytes of its messages
+UPDATE room SET archived = (SELECT coalesce(sum(` + weight + `), 0) FROM archive WHERE archive.room = room.id);
+`
+
+// weight is what a message in the archive costs: itself, and about that much for its
+// columns and indexes.
+const weight = `octet_length(body) + 600`
+
+func weigh(body []byte) int64 { return int64(len(body)) + 600 }
+
+// inspect tells a store from an empty file, which is of version 0, and both from
+// anything else, which it leaves as it is.
+func inspect(ctx context.Context, path string) (version int, err error) {
+	db, err := connect(path, 1)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	var id, tables int
+	for query, into := range map[string]*int{
+		`PRAGMA application_id`:              &id,
+		`PRAGMA user_version`:                &version,
+		`SELECT count(*) FROM sqlite_schema`: &tables,
+	} {
+		if err := db.QueryRowContext(ctx, query).Scan(into); err != nil {
+			return 0, err
+		}
+	}
+	switch {
+	case id == 0 && tables == 0:
+		return 0, nil
+	case id != applicationID:
+		return 0, errors.New("it is a database of another program: name another file")
+	case version < 1 || version > schemaVersion:
+		return 0, fmt.Errorf("it is of version %d, and this program knows version %d: take the program that wrote it", version, schemaVersion)
+	}
+	return version, nil
+}
+
+// populate makes the tables and the secret, all or nothing.
+func (s *Store) populate(ctx context.Context) error {
+	secret := make([]byte, secretBytes)
+	rand.Read(secret)
+	return s.write(ctx, func(w *writing) {
+		w.run(schema)
+		w.run(changes)
+		w.run(`INSERT INTO secret VALUES (?)`, secret)
+		w.run(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion))
+	})
+}
+
+// migrate brings a store of version 1 to the present one, all or nothing.
+func (s *Store) migrate(ctx context.Context) error {
+	return s.write(ctx, func(w *writing) {
+		w.run(changes)
+		w.run(fmt.Sprintf("PRAGMA user_version=%d", schemaVersion))
+	})
+}
+
+// write does something in one transaction of the writer.
+func (s *Store) write(ctx context.Context, what func(w *writing)) error {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
+	w := writing{ctx: ctx, tx: tx}
+	if what(&w); w.err != nil {
+		return w.err
+	}
+	return tx.Commit()
+}

@@ -1,0 +1,324 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Archive finds what a query asks for (XEP-0313): what muc.ArchiveQuery.Page says,
+// but that messages are counted only for a page of none, which asks for nothing
+// else; that a page ends when it is as large as Options.PageBytes, and is not
+// complete then; and that a message which cannot be read is not there. An id that is
+// not there is a *muc.StanzaError.
+func (s *Store) Archive(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (muc.ArchivePage, error) {
+	tx, err := s.searcher.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return muc.ArchivePage{}, s.explain(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it has written nothing
+	r := reading{ctx: ctx, tx: tx, to: math.MaxInt64, most: s.options.PageBytes}
+	err = tx.QueryRowContext(ctx, `SELECT id FROM room WHERE jid = ?`, room.String()).Scan(&r.room)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return muc.ArchivePage{}, s.explain(err)
+	}
+	page, err := r.answer(&q)
+	var refused *muc.StanzaError
+	switch {
+	case errors.As(err, &refused):
+		return page, refused
+	case err != nil && ctx.Err() != nil: // SQLite says only that it was interrupted
+		return page, ctx.Err()
+	}
+	return page, s.explain(err)
+}
+
+// What finds the numbers of messages.
+const (
+	firstAt = `SELECT seq FROM archive INDEXED BY archive_time WHERE room = ? AND at >= ? ORDER BY at, seq LIMIT 1`
+	lastAt  = `SELECT seq FROM archive INDEXED BY archive_time WHERE room = ? AND at <= ? ORDER BY at DESC, seq DESC LIMIT 1`
+	withID  = `SELECT seq FROM archive WHERE room = ? AND stanza_id = ?`
+	withIDs = `SELECT value, seq FROM json_each(?) LEFT JOIN archive ON room = ? AND stanza_id = value`
+)
+
+// reading is one query of the archive, at one moment.
+type reading struct {
+	ctx  context.Context
+	tx   *sql.Tx
+	room int64
+	most int // bytes of a page
+	// from and to, exclusive, are between which numbers the messages are.
+	from, to int64
+	// filter is one more condition, or empty, with its values; index has the messages
+	// that fulfil it, or its first part, in order.
+	filter, index string
+	values        []any
+	// ids are the numbers of the messages that are wanted, in order, if they are named.
+	named bool
+	ids   []int64
+}
+
+func (r *reading) answer(q *muc.ArchiveQuery) (muc.ArchivePage, error) {
+	if q.Metadata {
+		return r.ends()
+	}
+	if !q.JID.IsZero() {
+		column := "jid"
+		if q.JID.IsBare() {
+			column = "bare"
+		}
+		r.sift(column, q.JID.String())
+	}
+	if q.Nick != "" {
+		r.sift("nick", q.Nick)
+	}
+	if err := errors.Join(r.bound(q), r.name(q.IDs)); err != nil {
+		return muc.ArchivePage{}, err
+	}
+	if q.Max == 0 {
+		return r.count()
+	}
+	return r.page(q.Max, q.Backward)
+}
+
+// sift adds a filter.
+func (r *reading) sift(column, value string) {
+	if r.index == "" {
+		r.index = ` INDEXED BY archive_` + column
+	}
+	r.filter, r.values = r.filter+` AND `+column+` = ?`, append(r.values, value)
+}
+
+// bound finds between which messages the page is.
+func (r *reading) bound(q *muc.ArchiveQuery) error {
+	after, before := []string{q.AfterID, q.After}, []string{q.BeforeID, q.Before}
+	if q.Max == 0 { // where a page of none begins is no matter
+		after, before = after[:1], before[:1]
+	}
+	for _, id := range after {
+		if seq, err := r.seq(id); err != nil {
+			return err
+		} else if id != "" {
+			r.from = max(r.from, seq)
+		}
+	}
+	for _, id := range before {
+		if seq, err := r.seq(id); err != nil {
+			return err
+		} else if id != "" {
+			r.to = min(r.to, seq)
+		}
+	}
+	if !q.Start.IsZero() {
+		first, err := r.number(firstAt, ceilMilli(q.Start), math.MaxInt64)
+		if err != nil {
+			return err
+		}
+		r.from = max(r.from, first-1)
+	}
+	if !q.End.IsZero() {
+		last, err := r.number(lastAt, q.End.UnixMilli(), -1)
+		if err != nil {
+			return err
+		}
+		r.to = min(r.to, last+1)
+	}
+	return nil
+}
+
+// ceilMilli is the first whole millisecond that is not before t.
+func ceilMilli(t time.Time) int64 {
+	return t.Add(time.Millisecond - 1).UnixMilli()
+}
+
+// number is that of the message that a query finds.
+func (r *reading) number(query string, arg any, otherwise int64) (seq int64, err error) {
+	err = r.tx.QueryRowContext(r.ctx, query, r.room, arg).Scan(&seq)
+	if errors.Is(err, sql.ErrNoRows) {
+		return otherwise, nil
+	}
+	return seq, err
+}
+
+// seq is the number of a message with an id; an empty id is none.
+func (r *reading) seq(id string) (int64, error) {
+	if id == "" {
+		return 0, nil
+	}
+	seq, err := r.number(withID, id, -1)
+	if err == nil && seq < 0 {
+		err = notThere(id)
+	}
+	return seq, err
+}
+
+func notThere(id string) error {
+	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "there is no message " + id, Section: "XEP-0313 §4.1.3"}
+}
+
+// name finds the messages that are wanted by their ids.
+func (r *reading) name(ids []string) error {
+	if r.named = len(ids) > 0; !r.named {
+		return nil
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return err
+	}
+	rows, err := r.tx.QueryContext(r.ctx, withIDs,
+		string(list), r.room)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id string
+		var seq sql.NullInt64
+		if err := rows.Scan(&id, &seq); err != nil {
+			return err
+		}
+		switch {
+		case seq.Valid:
+			r.ids = append(r.ids, seq.Int64)
+		case id != "":
+			return notThere(id)
+		}
+	}
+	slices.Sort(r.ids)
+	r.ids = slices.Compact(r.ids)
+	r.ids = slices.DeleteFunc(r.ids, func(seq int64) bool { return seq <= r.from || seq >= r.to })
+	return rows.Err()
+}
+
+// where is the condition for all messages of the query.
+func (r *reading) where() (query string, args []any) {
+	return ` FROM archive` + r.index + ` WHERE room = ? AND seq > ? AND seq < ?` + r.filter,
+		append([]any{r.room, r.from, r.to}, r.values...)
+}
+
+func (r *reading) count() (page muc.ArchivePage, err error) {
+	page.Counted = true
+	if r.named {
+		err = r.each(r.ids, `1`, func([]byte) bool { page.Count++; return true })
+	} else {
+		where, args := r.where()
+		err = r.tx.QueryRowContext(r.ctx, `SELECT count(*)`+where, args...).Scan(&page.Count)
+	}
+	page.Complete = page.Count == 0
+	return page, err
+}
+
+// ends is the first and the last message.
+func (r *reading) ends() (page muc.ArchivePage, err error) {
+	page.Complete = true
+	for _, backward := range []bool{false, true} {
+		end, err := r.page(1, backward)
+		if err != nil {
+			return page, err
+		}
+		if n := len(page.Messages); n == 0 || len(end.Messages) > 0 && end.Messages[0].Seq != page.Messages[0].Seq {
+			page.Messages = append(page.Messages, end.Messages...)
+		}
+	}
+	return page, nil
+}
+
+// page is one page of what passes the filters.
+func (r *reading) page(most int, backward bool) (page muc.ArchivePage, err error) {
+	page.Complete = true
+	size := 0
+	take := func(body []byte) bool {
+		ev, readable := message(body)
+		if !readable {
+			return true
+		}
+		size += len(body)
+		if n := len(page.Messages); n == most || n > 0 && size > r.most {
+			page.Complete = false
+			return false
+		}
+		page.Messages = append(page.Messages, ev)
+		return true
+	}
+	if r.named {
+		if backward {
+			slices.Reverse(r.ids)
+		}
+		err = r.each(r.ids, `body`, take)
+	} else {
+		err = r.scan(backward, take)
+	}
+	if backward {
+		slices.Reverse(page.Messages)
+	}
+	return page, err
+}
+
+// ordered reads all messages of the query; an index has them in that order.
+func (r *reading) ordered(backward bool) (query string, args []any) {
+	query, args = r.where()
+	if query = `SELECT body` + query + ` ORDER BY seq`; backward {
+		query += ` DESC`
+	}
+	return query, args
+}
+
+// scan reads the messages of the query one after the other, as long as they are
+// taken.
+func (r *reading) scan(backward bool, take func(body []byte) bool) error {
+	query, args := r.ordered(backward)
+	rows, err := r.tx.QueryContext(r.ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var body []byte
+		if err := rows.Scan(&body); err != nil {
+			return err
+		}
+		if !take(body) {
+			return nil
+		}
+	}
+	return rows.Err()
+}
+
+// each reads the messages with given numbers, of those that pass the filter.
+func (r *reading) each(ids []int64, column string, take func(body []byte) bool) error {
+	one, err := r.tx.PrepareContext(r.ctx, `SELECT `+column+` FROM archive WHERE room = ? AND seq = ?`+r.filter)
+	if err != nil {
+		return err
+	}
+	defer one.Close()
+	for _, seq := range ids {
+		var body []byte
+		err := one.QueryRowContext(r.ctx, append([]any{r.room, seq}, r.values...)...).Scan(&body)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return err
+		case !take(body):
+			return nil
+		}
+	}
+	return nil
+}
+
+// message reads what was said, if it can be read.
+func message(body []byte) (ev muc.Event, readable bool) {
+	if err := ev.UnmarshalJSON(body); err != nil {
+		return ev, false
+	}
+	switch ev.Body.(type) {
+	case *muc.MessageArchived, *muc.SubjectChanged:
+		return ev, true
+	}
+	return ev, false
+}
