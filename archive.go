@@ -39,7 +39,8 @@ type ArchivePage struct {
 	// Messages are the room's own events, [*MessageArchived] and [*SubjectChanged],
 	// oldest first.
 	Messages []Event
-	// Complete says that the page was not cut by Max.
+	// Complete says that the page was not cut, neither by Max nor because the host gives
+	// less at once (XEP-0313 §4.3.1).
 	Complete bool
 	// Unstable says that the same query may be answered differently later.
 	Unstable bool

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,54 +14,218 @@ import (
 	"github.com/gomuc/muc/service"
 )
 
-// forgetEvery is how often old messages are taken out of the archive.
-const forgetEvery = time.Hour
+const (
+	// forgetEvery is how often old messages are taken out of the archive.
+	forgetEvery = time.Hour
+	// pagesAtOnce is how many pages are in memory at the same time, in all rooms: from
+	// when they are read until the room has sent them. pagesOfRoom are those of one
+	// room: one that is slow must not have all.
+	pagesAtOnce, pagesOfRoom = 32, 4
+	// questionsAtOnce is how many questions wait besides, questionsOfRoom those of one
+	// room.
+	questionsAtOnce, questionsOfRoom = 500, 50
+	// refusalsAtOnce is how many rooms wait to be told that there is no place. What is
+	// beyond that is refused by the room itself, when its time is up.
+	refusalsAtOnce = 1000
+	// searchTime is how long one question may take.
+	searchTime = 5 * time.Second
+)
 
 // archive answers what rooms ask about what was said (XEP-0313). The rooms judge who
-// reads what; here it is only found.
+// reads what; here it is only found. It bounds what is read at a time, so that a
+// server which reads slowly does not fill the memory with pages, and questions do not
+// keep the machine from other work.
 type archive struct {
-	component *component
-	store     *sqlitestore.Store
-	keep      time.Duration // 0 keeps nothing
-	answering sync.WaitGroup
+	// find looks into the store, answer brings what was found to the room and returns
+	// when the room has sent it, forgetUntil takes out what is too old.
+	find        func(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (muc.ArchivePage, error)
+	answer      func(ctx context.Context, room muc.JID, answer muc.Answer) error
+	forgetUntil func(ctx context.Context, before time.Time) error
+	keep        time.Duration // 0 keeps nothing
+	log         *slog.Logger
+
+	ctx     context.Context // ends with the first stop
+	cancel  context.CancelFunc
+	working sync.WaitGroup
+	// reading has a place for each question that is looked up at the same time: half
+	// of the processors.
+	reading  chan struct{}
+	refusals chan question
+
+	mu      sync.Mutex
+	stopped bool
+	waiting []question
+	rooms   map[muc.JID]share // of which something waits or is at work
+	pages   int               // at work
 }
 
-// ask takes a question of a room. It is answered from another goroutine: the room
-// goes on meanwhile. Rooms bound how many questions are open.
+// question is what a room asks, without what it needs no more.
+type question struct {
+	room     muc.JID
+	id       string
+	deadline time.Time
+	query    *muc.ArchiveQuery
+}
+
+// share is what one room has of the archive's places.
+type share struct{ questions, pages int }
+
+// newArchive looks into a store.
+func newArchive(store *sqlitestore.Store, keep time.Duration, log *slog.Logger) *archive {
+	a := &archive{find: store.Archive, forgetUntil: store.Forget, keep: keep, log: log}
+	a.begin()
+	return a
+}
+
+// begin makes its places.
+func (a *archive) begin() {
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.reading = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
+	a.refusals = make(chan question, refusalsAtOnce)
+	a.rooms = map[muc.JID]share{}
+}
+
+// start starts what it does by itself.
+func (a *archive) start() {
+	a.working.Go(a.forget)
+	a.working.Go(a.refuse)
+}
+
+// stop ends all work at once. Rooms refuse themselves what is not answered then.
+func (a *archive) stop() {
+	a.mu.Lock()
+	a.stopped, a.waiting = true, nil
+	a.mu.Unlock()
+	a.cancel()
+	a.working.Wait()
+}
+
+// ask takes a question of a room, without waiting: it is answered from another
+// goroutine, and the room goes on meanwhile.
 func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Ask) {
 	if ask.Archive == nil {
 		return
 	}
-	a.answering.Go(func() {
-		ctx, cancel := context.WithDeadline(context.Background(), ask.Deadline)
-		defer cancel()
-		answer := muc.Answer{ID: ask.ID}
-		page, err := a.store.Archive(ctx, room, *ask.Archive)
-		switch {
-		case errors.As(err, &answer.Refuse):
-		case err != nil:
-			a.component.log.Error("the archive cannot be read", "room", room, "error", err)
-			answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
+	q := question{room, ask.ID, ask.Deadline, ask.Archive}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	of := a.rooms[room]
+	switch {
+	case a.stopped:
+	case len(a.waiting) >= questionsAtOnce || of.questions >= questionsOfRoom:
+		select {
+		case a.refusals <- q:
 		default:
-			answer.Archive = &page
 		}
-		_, err = a.component.service.Do(ctx, room, answer)
-		if err != nil && !errors.Is(err, service.ErrClosed) {
-			a.component.log.Debug("nobody waits for the archive any more", "room", room, "error", err)
-		}
-	})
+	default:
+		of.questions++
+		a.rooms[room] = of
+		a.waiting = append(a.waiting, q)
+		a.next()
+	}
 }
 
-// forget takes out what is too old, now and then, until ctx ends.
-func (a *archive) forget(ctx context.Context) {
+// next sets to work what has a place: the questions that wait longest, but for those of
+// rooms that have enough.
+func (a *archive) next() {
+	for a.pages < pagesAtOnce {
+		i := slices.IndexFunc(a.waiting, func(q question) bool { return a.rooms[q.room].pages < pagesOfRoom })
+		if i < 0 {
+			return
+		}
+		q := a.waiting[i]
+		a.waiting = slices.Delete(a.waiting, i, i+1)
+		of := a.rooms[q.room]
+		of.pages++
+		a.rooms[q.room] = of
+		a.pages++
+		a.working.Go(func() {
+			a.serve(q)
+			a.done(q)
+		})
+	}
+}
+
+// done gives back the places of a question.
+func (a *archive) done(q question) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	of := a.rooms[q.room]
+	of.pages, of.questions = of.pages-1, of.questions-1
+	if a.rooms[q.room] = of; of.questions == 0 {
+		delete(a.rooms, q.room)
+	}
+	a.pages--
+	if !a.stopped {
+		a.next()
+	}
+}
+
+// serve answers a question. A room that is slow to take the answer is waited for, so
+// that the page keeps its place as long as it is in memory.
+func (a *archive) serve(q question) {
+	answer := muc.Answer{ID: q.id}
+	page, err := a.search(q)
+	switch {
+	case a.ctx.Err() != nil || !time.Now().Before(q.deadline):
+		return
+	case errors.As(err, &answer.Refuse):
+	case errors.Is(err, context.DeadlineExceeded):
+		answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: muc.ResourceConstraint, Text: "The archive has too much to do."}
+	case err != nil:
+		a.log.Error("the archive cannot be read", "room", q.room, "error", err)
+		answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
+	default:
+		answer.Archive = &page
+	}
+	a.tell(q.room, answer)
+}
+
+// search looks a question up, when there is place for that, within its time.
+func (a *archive) search(q question) (muc.ArchivePage, error) {
+	ctx, cancel := context.WithDeadline(a.ctx, q.deadline)
+	defer cancel()
+	select {
+	case a.reading <- struct{}{}:
+		defer func() { <-a.reading }()
+	case <-ctx.Done():
+		return muc.ArchivePage{}, ctx.Err()
+	}
+	ctx, cancel = context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	return a.find(ctx, q.room, *q.query)
+}
+
+func (a *archive) tell(room muc.JID, answer muc.Answer) {
+	err := a.answer(a.ctx, room, answer)
+	if err != nil && a.ctx.Err() == nil && !errors.Is(err, service.ErrClosed) {
+		a.log.Debug("nobody waits for the archive any more", "room", room, "error", err)
+	}
+}
+
+// refuse answers the questions for which there is no place.
+func (a *archive) refuse() {
+	for {
+		select {
+		case <-a.ctx.Done():
+			return
+		case q := <-a.refusals:
+			a.tell(q.room, muc.Answer{ID: q.id, Refuse: &muc.StanzaError{Type: muc.TypeWait,
+				Condition: muc.ResourceConstraint, Text: "Too many questions to the archive are waiting.", Section: "14.6"}})
+		}
+	}
+}
+
+// forget takes out what is too old, now and then.
+func (a *archive) forget() {
 	every := time.NewTicker(forgetEvery)
 	defer every.Stop()
 	for {
-		if err := a.store.Forget(ctx, time.Now().Add(-a.keep)); err != nil && ctx.Err() == nil {
-			a.component.log.Error("old messages are still in the archive", "error", err)
+		if err := a.forgetUntil(a.ctx, time.Now().Add(-a.keep)); err != nil && a.ctx.Err() == nil {
+			a.log.Error("old messages are still in the archive", "error", err)
 		}
 		select {
-		case <-ctx.Done():
+		case <-a.ctx.Done():
 			return
 		case <-every.C:
 		}

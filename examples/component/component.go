@@ -35,11 +35,15 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	defer stopMetrics()
-	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{Archive: s.archive > 0})
+	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{Archive: s.archive > 0, RoomBytes: int64(s.archiveSize)})
 	if err != nil {
 		return err
 	}
-	c.archive = &archive{component: c, store: store, keep: s.archive}
+	c.archive = newArchive(store, s.archive, log)
+	c.archive.answer = func(ctx context.Context, room muc.JID, answer muc.Answer) error {
+		_, err := c.service.Do(ctx, room, answer)
+		return err
+	}
 	c.throttle = newThrottle(s.traffic)
 	c.link = xmppcomp.NewLink(c.linkConfig())
 	if c.service, err = service.New(ctx, c.config(store)); err != nil {
@@ -126,7 +130,7 @@ func (c *component) work(ctx context.Context) error {
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
-	c.archive.answering.Go(func() { c.archive.forget(linked) })
+	c.archive.start()
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -143,6 +147,7 @@ func (c *component) work(ctx context.Context) error {
 func (c *component) stop(unlink func(), ended <-chan error, reachable bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.settings.drain)
 	defer cancel()
+	c.archive.stop()
 	if !reachable {
 		c.link.Queue().Close()
 	}
@@ -154,7 +159,6 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 	}
 	unlink()
 	<-ended
-	c.archive.answering.Wait()
 	c.log.Info("stopped")
 	return err
 }

@@ -29,6 +29,7 @@ type settings struct {
 	drain        time.Duration
 	idle         time.Duration
 	archive      time.Duration // 0 keeps nothing
+	archiveSize  int           // bytes of a room
 	compact      int
 	// rates bound what one person sends to one room, traffic what one person sends to
 	// all of them, in bytes.
@@ -86,6 +87,8 @@ var options = []option{
 			}
 			return err
 		}},
+	{"archive-size", "BYTES", "67108864", "how much of that is kept of one room; the oldest messages go first",
+		func(s *settings, v string) (err error) { s.archiveSize, err = size(v, 1<<16); return err }},
 	{"metrics", "HOST:PORT", "", "where to serve Prometheus metrics, at /metrics; nowhere if empty",
 		func(s *settings, v string) error {
 			if s.metrics = v; v == "" {

@@ -55,6 +55,8 @@ func TestStandards(t *testing.T) {
 	assert.Equal(t, muc.Rate{Burst: 1 << 20, Every: 30517}, s.traffic, "32 KiB in a second")
 	assert.Equal(t, []int{4 << 20, 256 << 10}, []int{s.sendQueue, s.maxStanza})
 	assert.Zero(t, parseOK(t, environment(), "-domain", "a", "-secret", "b", "-rate-messages", "0").rates.Messages)
+	assert.EqualValues(t, 64<<20, s.archiveSize)
+	assert.EqualValues(t, 1000000, parseOK(t, environment("MUC_ARCHIVE_SIZE", "1000000"), "-domain", "a", "-secret", "b").archiveSize)
 	assert.Zero(t, parseOK(t, environment("MUC_ARCHIVE", "0"), "-domain", "a", "-secret", "b").archive)
 }
 
@@ -101,6 +103,7 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-rate-messages", "30/15ms"), `-rate-messages: "30/15ms" is more than one in 1ms`},
 		{append(good, "-send-queue", "1"), "-send-queue: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-max-stanza", "9999"), "-max-stanza: must be a number of bytes from 10000 to 1073741824"},
+		{append(good, "-archive-size", "64MB"), "-archive-size: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
 	} {
