@@ -98,7 +98,7 @@ func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.Stanza
 	if node := query.SelectAttrValue("node", ""); node != "" {
 		return s.commandItems(in, node)
 	}
-	ask, e := readPage(query, s.cfg.Limits.Page)
+	ask, e := readPage(query, s.cfg.Limits.Page, s.cfg.Limits.PageBytes)
 	if e != nil {
 		return nil, e
 	}

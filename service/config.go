@@ -134,9 +134,9 @@ type Limits struct {
 	Writers int
 	// StoreBatch is how many rooms one call of Store.Append stores at the most: 1000.
 	StoreBatch int
-	// Page is how many rooms one answer lists: 200. Longer lists come in pages
-	// (XEP-0059).
-	Page int
+	// Page is how many rooms one answer lists: 200, and PageBytes how many bytes their
+	// lines take: 64 KiB. Longer lists come in pages (XEP-0059).
+	Page, PageBytes int
 }
 
 // Observer is told what happens, to be counted. The functions must return at once,
@@ -216,6 +216,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Writers, 1},
 		{&l.StoreBatch, 1000},
 		{&l.Page, 200},
+		{&l.PageBytes, 64 << 10},
 	} {
 		if *f.limit <= 0 {
 			*f.limit = f.otherwise

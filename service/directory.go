@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/gomuc/muc"
 )
@@ -28,6 +29,7 @@ func (d *directory) find(room string) (at int, there bool) {
 
 // set takes in what became of a room.
 func (d *directory) set(e Entry) {
+	e.Name = shortened(e.Name)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at, there := d.find(e.Room.String())
@@ -75,5 +77,56 @@ func (d *directory) cut(ask pageRequest) page {
 		from = max(0, to-ask.max)
 	}
 	to = min(to, from+ask.max)
+	if ask.start == beforeItem || ask.start == atLast {
+		from = to - fitting(to-from, ask.bytes, func(i int) *listed { return d.rooms[to-1-i] })
+	} else {
+		to = from + fitting(to-from, ask.bytes, func(i int) *listed { return d.rooms[from+i] })
+	}
 	return page{slices.Clone(d.rooms[from:to]), from, len(d.rooms)}
+}
+
+// fitting is how many of n lines fit into so many bytes; one always does.
+func fitting(n, bytes int, line func(i int) *listed) int {
+	for i := range n {
+		if bytes -= line(i).bytes(); bytes < 0 && i > 0 {
+			return i
+		}
+	}
+	return n
+}
+
+// lineMarkup is what a line of the list takes beside what stands in it.
+const lineMarkup = 24
+
+// bytes is how long a line is at the most.
+func (l *listed) bytes() int {
+	return lineMarkup + escapedBytes(l.room.String()) + escapedBytes(l.name)
+}
+
+// escapedBytes is how long a text is as the value of an attribute, at the most.
+func escapedBytes(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		switch s[i] {
+		case '&', '<', '>', '\'', '"', '\t', '\n', '\r':
+			n += len("&quot;") - 1
+		}
+	}
+	return n
+}
+
+// nameBytes is how long a name in the list is. Rooms keep to it, but may have been
+// stored before they did.
+const nameBytes = 256
+
+// shortened cuts a name that is too long, between two characters.
+func shortened(name string) string {
+	if len(name) <= nameBytes {
+		return name
+	}
+	at := nameBytes - len("…")
+	for at > 0 && !utf8.RuneStart(name[at]) {
+		at--
+	}
+	return name[:at] + "…"
 }

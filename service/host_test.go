@@ -312,3 +312,9 @@ func (h *host) counts() service.Stats {
 	stats.Memory = 0
 	return stats
 }
+
+// bubbles runs a part of a test in its own time.
+func bubbles(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { bubble(t, f) })
+}

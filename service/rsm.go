@@ -12,6 +12,7 @@ import (
 type pageRequest struct {
 	asked bool
 	max   int
+	bytes int
 	start pageStart
 	index int
 	item  string // for afterItem and beforeItem
@@ -28,9 +29,9 @@ const (
 	atLast
 )
 
-// readPage reads what page a query asks for, of so many items at the most.
-func readPage(query *etree.Element, most int) (pageRequest, *muc.StanzaError) {
-	p := pageRequest{max: most}
+// readPage reads what page a query asks for, of so many items and bytes at the most.
+func readPage(query *etree.Element, most, bytes int) (pageRequest, *muc.StanzaError) {
+	p := pageRequest{max: most, bytes: bytes}
 	set := childNamed(query, nsRSM, "set")
 	if set == nil {
 		return p, nil
