@@ -18,11 +18,14 @@
 //
 // # Backpressure
 //
-// Every queue has an end ([Limits]). A stanza that finds no place is refused with
+// Every queue has an end ([Limits]), in stanzas and in bytes. A stanza that finds no place is refused with
 // resource-constraint, of type wait, and nothing has changed. One person has a
 // share of each room's queue and of all queues together, so a flood from one is
 // refused to that one. What it would not help to refuse (goodbyes, errors, answers)
 // has as much place again. A Deliver that blocks holds up its own room only.
+//
+// In how many rooms a person is, how many they have created, what they ask of the host
+// in all rooms, and what rooms hold in memory, is bounded as well.
 //
 // # When something fails
 //
@@ -36,7 +39,8 @@
 //
 // A stanza that makes a room panic is a fault of the library, and a hook that
 // panics one of the host. The service takes either like a failed store, so that it
-// is that room's alone.
+// is that room's alone. A hook that panics outside of a room's turn is logged, and
+// whoever asked is told internal-server-error.
 //
 // After a restart rooms are there when somebody needs them, with nobody inside.
 // Temporary rooms, and those that were never configured, have ended.
