@@ -3,6 +3,7 @@ package muc
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -233,6 +234,39 @@ func (j JID) Bare() JID {
 
 // Local is the part before '@', empty for a domain.
 func (j JID) Local() string { return j.s[:j.at] }
+
+// PlainLocal is the part before '@' as people read it: with the characters that
+// XEP-0106 escapes there.
+func (j JID) PlainLocal() string {
+	local := j.Local()
+	if !strings.Contains(local, `\`) {
+		return local
+	}
+	plain := make([]byte, 0, len(local))
+	for i := 0; i < len(local); i++ {
+		if c, ok := unescaped(local[i:]); ok {
+			plain = append(plain, c)
+			i += len(`\20`) - 1
+			continue
+		}
+		plain = append(plain, local[i])
+	}
+	return string(plain)
+}
+
+// unescaped is the character that an escape of XEP-0106 at the start of a text
+// stands for.
+func unescaped(s string) (byte, bool) {
+	if len(s) < len(`\20`) || s[0] != '\\' {
+		return 0, false
+	}
+	switch code := s[1:3]; code {
+	case "20", "22", "26", "27", "2f", "3a", "3c", "3e", "40", "5c":
+		n, err := strconv.ParseUint(code, 16, 8)
+		return byte(n), err == nil
+	}
+	return 0, false
+}
 
 // Domain is the part between '@' and '/'.
 func (j JID) Domain() string {

@@ -92,3 +92,23 @@ func TestDomainsOfTheHost(t *testing.T) {
 	fx := h.send(`<message type='groupchat' from='bard@strasse.example/x' to='coven@chat.shakespeare.lit'><body>x</body></message>`)
 	assert.Nil(t, fx.Refused)
 }
+
+// A localpart as people read it, by XEP-0106.
+func TestPlainLocal(t *testing.T) {
+	for local, plain := range map[string]string{
+		"coven":                     "coven",
+		`space\20cadet`:             "space cadet",
+		`call\20me\20\22ishmael\22`: `call me "ishmael"`,
+		`at\26t\20guy`:              "at&t guy",
+		`d\27artagnan`:              "d'artagnan",
+		`\2f.fanboy`:                "/.fanboy",
+		`\3a\3afoo\3a\3a`:           "::foo::",
+		`\3cfoo\3e`:                 "<foo>",
+		`user\40host`:               "user@host",
+		`c\3a\5cnet`:                `c:\net`,
+		`c\5c3a`:                    `c\3a`,
+		`c\zz\2`:                    `c\zz\2`,
+	} {
+		assert.Equal(t, plain, muc.MustParseJID(local+"@chat.example").PlainLocal())
+	}
+}

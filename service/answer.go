@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
@@ -86,6 +87,7 @@ func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaE
 			answer.CreateElement("feature").CreateAttr("var", ns)
 		}
 	}
+	writeContacts(answer, s.cfg.Contacts)
 	return r, nil
 }
 
@@ -108,9 +110,7 @@ func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.Stanza
 	for _, l := range is.rooms {
 		item := answer.CreateElement("item")
 		item.CreateAttr("jid", l.room.String())
-		if l.name != "" {
-			item.CreateAttr("name", l.name)
-		}
+		item.CreateAttr("name", cmp.Or(l.name, l.room.PlainLocal()))
 	}
 	is.write(answer, ask.asked)
 	return r, nil
@@ -149,4 +149,34 @@ func (s *Service) vCard(in *incoming, _ *etree.Element) (*reply, *muc.StanzaErro
 	r := in.result()
 	child(r.el, nsVCard, "vCard").CreateElement("FN").SetText(s.cfg.Name)
 	return r, nil
+}
+
+// writeContacts tells whom people can write to about the service (XEP-0157).
+func writeContacts(answer *etree.Element, contacts []Contact) {
+	if len(contacts) == 0 {
+		return
+	}
+	form := child(answer, nsData, "x")
+	form.CreateAttr("type", "result")
+	field := form.CreateElement("field")
+	field.CreateAttr("var", "FORM_TYPE")
+	field.CreateAttr("type", "hidden")
+	field.CreateElement("value").SetText(nsServerInfo)
+	for _, kind := range contactKinds {
+		var addresses []string
+		for _, c := range contacts {
+			if c.For == kind {
+				addresses = append(addresses, c.URI)
+			}
+		}
+		if len(addresses) == 0 {
+			continue
+		}
+		field := form.CreateElement("field")
+		field.CreateAttr("var", string(kind)+"-addresses")
+		field.CreateAttr("type", "list-multi")
+		for _, a := range addresses {
+			field.CreateElement("value").SetText(a)
+		}
+	}
 }

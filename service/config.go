@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -26,6 +28,8 @@ type Config struct {
 	Name string
 	// Software is told to whoever asks for it (XEP-0092); nil tells nothing.
 	Software *Software
+	// Contacts are whom people can write to about the service (XEP-0157).
+	Contacts []Contact
 	// Room is what all rooms have in common, without an address. Its Secret is
 	// required and must never change. What it leaves to the host with AnswersIQ,
 	// Archive or AsksJoin comes to Ask.
@@ -79,6 +83,43 @@ type Config struct {
 
 // Software is what a service says of itself (XEP-0092).
 type Software struct{ Name, Version, OS string }
+
+// Contact is an address for people to write to, such as mailto:abuse@example.org or
+// xmpp:help@example.org.
+type Contact struct {
+	For ContactKind
+	URI string
+}
+
+// ContactKind is what an address is for (XEP-0157).
+type ContactKind string
+
+// The kinds of a [Contact].
+const (
+	AbuseContact    ContactKind = "abuse"
+	AdminContact    ContactKind = "admin"
+	FeedbackContact ContactKind = "feedback"
+	SalesContact    ContactKind = "sales"
+	SecurityContact ContactKind = "security"
+	StatusContact   ContactKind = "status"
+	SupportContact  ContactKind = "support"
+)
+
+// contactKinds are all kinds, in the order in which they are told.
+var contactKinds = []ContactKind{AbuseContact, AdminContact, FeedbackContact, SalesContact, SecurityContact,
+	StatusContact, SupportContact}
+
+func checkContacts(contacts []Contact) error {
+	for _, c := range contacts {
+		if !slices.Contains(contactKinds, c.For) {
+			return fmt.Errorf("%w: Contacts: there is no kind %q", ErrConfig, c.For)
+		}
+		if u, err := url.Parse(c.URI); err != nil || u.Scheme == "" {
+			return fmt.Errorf("%w: Contacts: %q is no URI, such as mailto:abuse@example.org", ErrConfig, c.URI)
+		}
+	}
+	return nil
+}
 
 // Stanza is one stanza and the addresses it goes to: a [muc.Outbound], or an
 // answer of the service itself. It never changes: keep it as long as you like.
@@ -174,6 +215,9 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: no Store", ErrConfig)
 	case c.Deliver == nil:
 		return c, fmt.Errorf("%w: no Deliver", ErrConfig)
+	}
+	if err := checkContacts(c.Contacts); err != nil {
+		return c, err
 	}
 	c.Domain, c.Room.NormalizeDomain = domain, normalize
 	if c.Name == "" {

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -369,5 +370,64 @@ func TestCreationPolicy(t *testing.T) {
 			{Room: at("cellar"), Creator: muc.MustParseJID(romeo)},
 			{Room: at("romeo"), Creator: muc.MustParseJID(romeo)},
 		}, asked, "who enters a room that is there creates nothing")
+	})
+}
+
+// Whom people can write to is told where the host gives addresses (XEP-0157), by
+// what they are for.
+//
+// rows: B2
+func TestContacts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Contacts = []service.Contact{
+				{For: service.SupportContact, URI: "xmpp:help@muc.example?join"},
+				{For: service.AbuseContact, URI: "mailto:abuse@chat.example"},
+				{For: service.AbuseContact, URI: "https://chat.example/abuse?a=1&b=2"},
+			}
+		})
+		form := h.ask(romeo, "chat.example", info).FindElement("query/x")
+		require.NotNil(t, form)
+		assert.Equal(t, "jabber:x:data", form.NamespaceURI())
+		assert.Equal(t, "result", form.SelectAttrValue("type", ""))
+		var told []string
+		for _, f := range form.SelectElements("field") {
+			told = append(told, f.SelectAttrValue("var", "")+" "+f.SelectAttrValue("type", ""))
+			for _, v := range f.SelectElements("value") {
+				told = append(told, v.Text())
+			}
+		}
+		assert.Equal(t, []string{"FORM_TYPE hidden", "http://jabber.org/network/serverinfo",
+			"abuse-addresses list-multi", "mailto:abuse@chat.example", "https://chat.example/abuse?a=1&b=2",
+			"support-addresses list-multi", "xmpp:help@muc.example?join"}, told)
+	})
+}
+
+func TestNoContacts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		assert.Nil(t, newHost(t, nil).ask(romeo, "chat.example", info).FindElement("query/x"))
+	})
+}
+
+func TestBadContacts(t *testing.T) {
+	for _, c := range []service.Contact{{For: "cook", URI: "mailto:cook@chat.example"}, {For: service.AbuseContact, URI: "abuse"}} {
+		cfg := service.Config{Domain: "chat.example", Store: new(service.Memory), Contacts: []service.Contact{c},
+			Deliver: func(context.Context, service.Stanza) {}, Room: muc.Config{Secret: []byte("a secret of sixteen bytes or more")}}
+		_, err := service.New(t.Context(), cfg)
+		assert.ErrorIs(t, err, service.ErrConfig)
+	}
+}
+
+// A room without a name is listed by its address as people read it (XEP-0106).
+//
+// rows: B3
+func TestListedNames(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting(`artagnan\40court`)
+		items := h.ask(romeo, "chat.example", "<query xmlns='http://jabber.org/protocol/disco#items'/>").FindElements("query/item")
+		require.Len(t, items, 1)
+		assert.Equal(t, `artagnan\40court@chat.example`, items[0].SelectAttrValue("jid", ""))
+		assert.Equal(t, "artagnan@court", items[0].SelectAttrValue("name", ""))
 	})
 }

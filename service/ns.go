@@ -16,6 +16,7 @@ const (
 	nsAnnounce   = "http://jabber.org/protocol/admin#announce"
 	nsRSM        = "http://jabber.org/protocol/rsm"
 	nsPing       = "urn:xmpp:ping"
+	nsServerInfo = "http://jabber.org/network/serverinfo"
 	nsVersion    = "jabber:iq:version"
 	nsVCard      = "vcard-temp"
 	nsOccupantID = "urn:xmpp:occupant-id:0"

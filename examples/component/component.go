@@ -88,6 +88,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 	return service.Config{
 		Domain:   s.domain,
 		Name:     s.name,
+		Contacts: s.contacts,
 		Software: &service.Software{Name: "muc", Version: version()},
 		Room: muc.Config{
 			Secret:       store.Secret(),

@@ -10,18 +10,20 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
 )
 
 // settings is what an operator decides.
 type settings struct {
-	domain  string
-	connect string
-	secret  string
-	store   string
-	name    string
-	metrics string
-	admins  map[muc.JID]bool
-	create  creators
+	domain   string
+	connect  string
+	secret   string
+	store    string
+	name     string
+	metrics  string
+	admins   map[muc.JID]bool
+	contacts []service.Contact
+	create   creators
 	// registration is who may register with a room (XEP-0045 §7.10).
 	registration muc.Registration
 	level        slog.Level
@@ -76,6 +78,8 @@ var options = []option{
 		func(s *settings, v string) error { s.name = v; return required(v) }},
 	{"admins", "JID,JID", "", "who administers the service: they own every room, and may create rooms and speak to all of them",
 		func(s *settings, v string) (err error) { s.admins, err = people(v); return err }},
+	{"contacts", "KIND=URI,KIND=URI", "", "whom people can write to about the service (XEP-0157), as abuse=mailto:abuse@example.org; kinds are abuse, admin, feedback, sales, security, status and support",
+		func(s *settings, v string) (err error) { s.contacts, err = contacts(v); return err }},
 	{"create", "WHO", "anyone", "who may create rooms: anyone, admins, or domains such as example.org,example.net",
 		func(s *settings, v string) (err error) { s.create, err = whoCreates(v); return err }},
 	{"registration", "WHO", "members", "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
@@ -209,6 +213,18 @@ func people(v string) (map[muc.JID]bool, error) {
 			return nil, fmt.Errorf("%q is no address of a person: it should look like romeo@example.org", text)
 		}
 		all[jid] = true
+	}
+	return all, nil
+}
+
+func contacts(v string) ([]service.Contact, error) {
+	var all []service.Contact
+	for _, text := range list(v) {
+		kind, uri, ok := strings.Cut(text, "=")
+		if !ok || uri == "" {
+			return nil, fmt.Errorf("%q is no contact: it should look like abuse=mailto:abuse@example.org", text)
+		}
+		all = append(all, service.Contact{For: service.ContactKind(kind), URI: uri})
 	}
 	return all, nil
 }

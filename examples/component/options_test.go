@@ -91,6 +91,7 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-connect", "localhost:xmpp"), `-connect: "localhost:xmpp" has no port from 1 to 65535`},
 		{append(good, "-metrics", ":99999"), `-metrics: ":99999" has no port from 1 to 65535`},
 		{append(good, "-admins", "romeo@example.org,example.org"), `-admins: "example.org" is no address of a person: it should look like romeo@example.org`},
+		{append(good, "-contacts", "abuse@example.org"), `-contacts: "abuse@example.org" is no contact: it should look like abuse=mailto:abuse@example.org`},
 		{append(good, "-create", ""), "-create: must be anyone, admins or domains"},
 		{append(good, "-create", "a@b"), `-create: "a@b" is no domain: it should look like conference.example.org`},
 		{append(good, "-registration", "all"), "-registration: must be members, approved, open or none"},
