@@ -105,12 +105,12 @@ func (t *turn) adminGet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if len(items) > 1 {
-		return refuse(BadRequest, "9", "one list at a time")
-	}
 	page, refused := t.r.readPage(t.query(), t.r.cfg.Limits.ListItems)
 	if refused != nil {
 		return refused
+	}
+	if len(items) > 1 {
+		return t.listSeveral(a, items, page)
 	}
 	it := items[0]
 	if it.byRole {
@@ -148,10 +148,9 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	return nil
 }
 
-// listRole lists occupants. Lists of roles are for moderators, that of
-// moderators for admins.
-func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
-	s := &t.r.st
+// mayListRole judges who reads which list of occupants. Those of roles are for
+// moderators, that of moderators for admins.
+func mayListRole(a actor, role Role) *StanzaError {
 	switch {
 	case role == NoRole:
 		return refuse(BadRequest, "8.5", "there is no list of people without a role")
@@ -160,12 +159,27 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	case role == Moderator && !a.aff.may(toAssignModerators):
 		return refuse(Forbidden, "9.8", "this list is for admins")
 	}
+	return nil
+}
+
+// inRole lists the occupants of a role.
+func (s *state) inRole(role Role) []*occupant {
 	var list []*occupant
 	for _, o := range s.occupants {
 		if o.role == role {
 			list = append(list, o)
 		}
 	}
+	return list
+}
+
+// listRole lists occupants, or a page of them.
+func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
+	s := &t.r.st
+	if refused := mayListRole(a, role); refused != nil {
+		return refused
+	}
+	list := s.inRole(role)
 	// Occupants stand in the order of their numbers, which are never used again.
 	is, refused := part.cut(len(list), func(uid string) (int, bool) {
 		num, err := strconv.ParseUint(uid, 10, 32)

@@ -205,6 +205,11 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 // changeAffiliation judges one change of an affiliation (XEP-0045 §9, §10).
 func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	t := x.t
+	if x.givesUp(it) {
+		x.by = Actor{} // as by registering no longer (§7.10)
+		x.affiliate(x.actor.jid.Bare(), None, it.reason)
+		return nil
+	}
 	if refused := x.actor.mayAdminister(); refused != nil {
 		return refused
 	}
@@ -238,6 +243,20 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	return nil
 }
 
+// givesUp reports whether an item takes its own sender, who is a member, off the
+// list. That needs nobody's leave.
+func (x *adminSet) givesUp(it *adminItem) bool {
+	bare := x.actor.jid.Bare()
+	if x.actor.host || it.affiliation != None || x.own(bare) != Member {
+		return false
+	}
+	if !it.jid.IsZero() {
+		return it.jid.Bare() == bare
+	}
+	o := x.t.r.occupantNamed(it.nick)
+	return it.hasNick && o != nil && o.person.jid() == bare
+}
+
 // target is whose affiliation an item is about: the person or domain of its
 // address, whatever its resource, or the person behind a nick.
 func (x *adminSet) target(it *adminItem) (JID, *StanzaError) {
@@ -266,7 +285,8 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 	if refused := x.actor.mayAffiliate(old, new); refused != nil {
 		return refused
 	}
-	if new < Owner && r.vouchedOwner(target) {
+	// The lists may say as well what the service vouches for, and stop saying it.
+	if (new == Outcast || new == None && old < Member) && r.vouchedOwner(target) {
 		return refuse(NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {

@@ -114,6 +114,63 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 	return nil
 }
 
+// listSeveral answers with several lists in one: those that the asker may read. They
+// are no longer together than one may be, and have no pages.
+func (t *turn) listSeveral(a actor, items []adminItem, part pageRequest) *StanzaError {
+	s := &t.r.st
+	if part.asked {
+		return refuse(BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
+	}
+	var people []*person
+	var occupants []*occupant
+	var withheld *StanzaError
+	readable := 0
+	for i := range items {
+		it := &items[i]
+		if slices.ContainsFunc(items[:i], it.sameList) {
+			continue
+		}
+		refused := mayListRole(a, it.role)
+		if !it.byRole {
+			refused = s.mayList(a, it.affiliation)
+		}
+		switch {
+		case refused == nil && it.byRole:
+			occupants = append(occupants, s.inRole(it.role)...)
+			readable++
+		case refused == nil:
+			people = append(people, s.lists.of(s).having(it.affiliation)...)
+			readable++
+		case refused.Condition != Forbidden:
+			return refused
+		case withheld == nil:
+			withheld = refused
+		}
+	}
+	switch {
+	case readable == 0:
+		return withheld
+	case len(people)+len(occupants) > t.r.cfg.Limits.ListItems:
+		return refuse(PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
+	}
+	t.answer = func(w *xmlWriter) {
+		w.start("query", nsAdmin)
+		for _, p := range people {
+			w.listedPerson(p)
+		}
+		for _, o := range occupants {
+			w.listedOccupant(s, o, a)
+		}
+		w.end()
+	}
+	return nil
+}
+
+// sameList reports whether two items ask for the same list.
+func (it *adminItem) sameList(other adminItem) bool {
+	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
+}
+
 // itemMarkup is what a line of a list takes beyond the JID, nick and reason in it.
 const itemMarkup = 64
 
