@@ -121,11 +121,17 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 	if e := s.closedTo(a.aff); e != nil {
 		return e
 	}
-	_, inside := s.session(a.jid)
-	if !mayEnter(a.aff, s.conf) || s.conf.Password != "" && a.aff < Member && !inside {
+	if !s.hears(&a) {
 		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	}
 	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
+}
+
+// hears reports whether somebody could listen to the room now without knowing a
+// password, or does.
+func (s *state) hears(a *actor) bool {
+	_, inside := s.session(a.jid)
+	return mayEnter(a.aff, s.conf) && (s.conf.Password == "" || a.aff >= Member || inside)
 }
 
 // readArchiveQuery reads a <query/> or <metadata/>.

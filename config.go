@@ -1,7 +1,9 @@
 package muc
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -57,8 +59,10 @@ type Config struct {
 	// Tombstones makes the address of a room that its owner destroyed answer "gone"
 	// for ever (§10.9). The host must keep the room for that.
 	Tombstones bool
-	// Label puts the label of a form field into the language of whoever asked, as in
-	// xml:lang; nil leaves it in English.
+	// Label puts what people read in a form into the language of whoever asked, as in
+	// xml:lang; nil leaves it in English. The field is that which the label stands by;
+	// for a choice in it, also what is chosen, as in muc#roomconfig_whois=anyone; for
+	// titles, instructions and headings it is empty.
 	Label func(lang, field, label string) string
 	// Info is told to whoever asks what the room is (§6.4).
 	Info []InfoField
@@ -147,10 +151,25 @@ type Config struct {
 }
 
 // InfoField is a field that the host adds to what a room tells about itself, as
-// muc#roominfo_contactjid or muc#roominfo_logs (§16.5.4).
+// muc#roominfo_contactjid or muc#roominfo_logs (§16.5.4). It may have many values,
+// where the registry does not give it one.
 type InfoField struct {
 	Var, Label string
 	Values     []string
+}
+
+// kind is the type of the field in the form.
+func (f *InfoField) kind() FieldType { return cmp.Or(registeredType(f.Var), TextMulti) }
+
+// check checks the host's field once, when the room is made.
+func (f *InfoField) check() error {
+	if slices.Contains(ownInfo, f.Var) {
+		return fmt.Errorf("%w: Info: the name %q is taken", ErrConfig, f.Var)
+	}
+	if len(f.Values) > 1 && !f.kind().multi() {
+		return fmt.Errorf("%w: Info: %s has one value", ErrConfig, f.Var)
+	}
+	return nil
 }
 
 // Lockdown is a policy for people with a reserved nick.
@@ -277,6 +296,11 @@ func (c Config) complete() (Config, error) {
 	}
 	if err := checkRegistrationFields(c.RegistrationFields); err != nil {
 		return c, err
+	}
+	for i := range c.Info {
+		if err := c.Info[i].check(); err != nil {
+			return c, err
+		}
 	}
 	c.Limits = c.Limits.withDefaults()
 	var err error

@@ -1,8 +1,8 @@
 package muc
 
 import (
+	"cmp"
 	"strconv"
-	"time"
 )
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
@@ -58,7 +58,7 @@ func (t *turn) writeRoomInfo(w *xmlWriter) {
 	w.start("identity", "")
 	w.attr("category", "conference")
 	w.attr("type", "text")
-	w.attrIf("name", c.Name)
+	w.attrIf("name", cmp.Or(c.Name, r.jid.PlainLocal()))
 	w.end()
 	for _, f := range features {
 		if r.offers(f) {
@@ -72,7 +72,7 @@ func (t *turn) writeRoomInfo(w *xmlWriter) {
 			w.feature(pair.no)
 		}
 	}
-	w.form("result", nsRoomInfo, "", r.roomInfo(t.now))
+	w.form("result", nsRoomInfo, "", t.roomInfo())
 	w.end()
 }
 
@@ -95,31 +95,43 @@ func (w *xmlWriter) feature(name string) {
 	w.end()
 }
 
+// ownInfo are the fields of muc#roominfo that no host gives, because the room does.
+var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
+	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
+
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
-func (r *Room) roomInfo(now time.Time) []formField {
+func (t *turn) roomInfo() []formField {
+	r := t.r
 	c := r.st.conf
 	fields := []formField{
 		{name: "muc#roominfo_description", typ: "text-single", label: "Description", values: []string{c.Description}},
 		{name: "muc#roominfo_occupants", typ: "text-single", label: "Number of occupants",
 			values: []string{strconv.Itoa(len(r.st.occupants))}},
 	}
+	if a := t.actor(); r.st.hears(&a) {
+		fields = append(fields, formField{name: "muc#roominfo_subject", typ: "text-single", label: "Subject",
+			values: []string{r.st.plainSubject()}})
+	}
+	fields = append(fields, formField{name: "muc#roominfo_subjectmod", typ: "boolean", label: "Participants may change the subject",
+		values: []string{formBool(c.OpenSubject)}})
 	if c.Lang != "" {
 		fields = append(fields, formField{name: "muc#roominfo_lang", typ: "text-single", label: "Natural language",
 			values: []string{c.Lang}})
 	}
 	fields = append(fields, formField{name: "muc#maxhistoryfetch", typ: "text-single",
 		label: "Most messages shown to newcomers", values: []string{strconv.Itoa(c.historyLength())}})
-	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm"} {
+	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm", "allow_query_users"} {
 		f := configFieldNamed(name)
 		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
 		fields = append(fields, formField{name: activityField, typ: "text-single", label: "Messages per hour",
-			values: []string{r.activity(now)}})
+			values: []string{r.activity(t.now)}})
 	}
 	for _, f := range r.cfg.Info {
-		fields = append(fields, formField{name: f.Var, typ: "text-multi", label: f.Label, values: f.Values})
+		fields = append(fields, formField{name: f.Var, typ: string(f.kind()), label: f.Label, values: f.Values})
 	}
+	r.localize(t.in.lang, fields)
 	return fields
 }
 
@@ -151,7 +163,16 @@ func (t *turn) discoItems() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
 	}
-	if node, _ := t.query().attr("node"); node != "" {
+	switch node, _ := t.query().attr("node"); node {
+	case "":
+	case nsCommands: // which a room has none of; clients ask every room
+		t.answer = func(w *xmlWriter) {
+			w.start("query", nsDiscoItems)
+			w.attr("node", nsCommands)
+			w.end()
+		}
+		return nil
+	default:
 		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	r, s := t.r, &t.r.st

@@ -179,7 +179,14 @@ func printRoutes() string {
 func printConfigFields() string {
 	rows := [][]string{{"Field", "Type", "Default", "Values", "Label"}}
 	for _, f := range configFields {
-		values := strings.Join(f.options, ", ")
+		var options []string
+		for _, o := range f.options {
+			options = append(options, o.value)
+		}
+		values := strings.Join(options, ", ")
+		if f.open {
+			values += ", …"
+		}
 		if f.hi > f.lo {
 			values = fmt.Sprintf("%d to %d", f.lo, f.hi)
 		}

@@ -98,6 +98,8 @@ func (in *insiders) look(to muc.JID, xml string) {
 	bare, nick, _ := strings.Cut(from, "/")
 	assert.Equal(in.t, in.room.String(), bare, "what a room says comes from the room: %s", xml)
 
+	lookAtForms(in.t, el, map[string]bool{})
+
 	codes := in.codes(el, xml)
 	assert.True(in.t, slices.IsSorted(codes), "status codes ascend: %s", xml)
 	assert.Len(in.t, slices.Compact(slices.Clone(codes)), len(codes), "each status code is there once: %s", xml)

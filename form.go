@@ -9,10 +9,25 @@ type formField struct {
 	name, typ, label string
 	required         bool
 	values           []string
-	options          []string
+	options          []formOption
 	lo, hi           int  // range of a number, if hi > lo
 	open             bool // takes values beside the options
 }
+
+// formOption is one of the values that a list offers, and what people read for it.
+type formOption struct{ value, label string }
+
+// plainOptions are options that say themselves what they are.
+func plainOptions(values []string) []formOption {
+	options := make([]formOption, 0, len(values))
+	for _, v := range values {
+		options = append(options, formOption{v, v})
+	}
+	return options
+}
+
+// heading is a field that holds a text between others (XEP-0004 §3.3).
+func heading(text string) formField { return formField{typ: "fixed", values: []string{text}} }
 
 // form writes a form or, with the kind "result", what a form said.
 func (w *xmlWriter) form(kind, formType, title string, fields []formField) {
@@ -38,7 +53,7 @@ func (w *xmlWriter) instructedForm(kind, formType, title, instructions string, f
 
 func (w *xmlWriter) field(f *formField) {
 	w.start("field", "")
-	w.attr("var", f.name)
+	w.attrIf("var", f.name)
 	w.attrIf("type", f.typ)
 	w.attrIf("label", f.label)
 	if f.hi > f.lo {
@@ -64,7 +79,8 @@ func (w *xmlWriter) field(f *formField) {
 	}
 	for _, o := range f.options {
 		w.start("option", "")
-		w.element("value", "", o)
+		w.attr("label", o.label)
+		w.element("value", "", o.value)
 		w.end()
 	}
 	w.end()
@@ -86,7 +102,10 @@ func (r *Room) readForm(query *node, formType, section string) (*submission, *St
 }
 
 // readSubmission reads a form. A missing FORM_TYPE is forgiven, a wrong one is
-// not; nor is a field given twice.
+// not; nor is a field given twice. What has no name is no answer to anything: such
+// are the headings of the form, which some clients send back. Fields without a
+// namespace are taken for the form's own; with another one they mean something that
+// the room cannot know, and to pass over them might undo what the form asks for.
 func (r *Room) readSubmission(x *node, formType, section string) (*submission, *StanzaError) {
 	sub := &submission{}
 	switch x.attrOr("type", "") {
@@ -99,19 +118,16 @@ func (r *Room) readSubmission(x *node, formType, section string) (*submission, *
 	}
 	for i := range x.kids {
 		k := &x.kids[i]
-		if k.ns != nsData || k.name != "field" {
+		if k.name != "field" {
 			continue
 		}
-		f := formField{name: k.attrOr("var", "")}
-		for j := range k.kids {
-			if v := &k.kids[j]; v.ns == nsData && v.name == "value" {
-				if len(v.text) > r.cfg.Limits.FieldBytes {
-					return nil, refuseField(PolicyViolation, "14.6", f.name, "is too long")
-				}
-				f.values = append(f.values, v.text)
-			}
-		}
-		if sub.field(f.name) != nil {
+		f, refused := r.readField(k, section)
+		switch {
+		case refused != nil:
+			return nil, refused
+		case f.name == "":
+			continue
+		case sub.field(f.name) != nil:
 			return nil, refuseField(BadRequest, section, f.name, "is there twice")
 		}
 		sub.fields = append(sub.fields, f)
@@ -121,6 +137,30 @@ func (r *Room) readSubmission(x *node, formType, section string) (*submission, *
 	}
 	return sub, nil
 }
+
+func (r *Room) readField(k *node, section string) (formField, *StanzaError) {
+	f := formField{name: k.attrOr("var", "")}
+	if !k.inForm() {
+		return f, refuse(BadRequest, section, "the fields of the form are not in its namespace")
+	}
+	for i := range k.kids {
+		v := &k.kids[i]
+		switch {
+		case v.name != "value":
+		case !v.inForm():
+			return f, refuse(BadRequest, section, "the values of the form are not in its namespace")
+		case len(v.text) > r.cfg.Limits.FieldBytes:
+			return f, refuseField(PolicyViolation, "14.6", f.name, "is too long")
+		default:
+			f.values = append(f.values, v.text)
+		}
+	}
+	return f, nil
+}
+
+// inForm reports whether an element is a part of a form, with or without saying so:
+// the door writes the namespace of the stream for none.
+func (n *node) inForm() bool { return n.ns == nsData || n.ns == nsClient || n.ns == "" }
 
 func (s *submission) field(name string) *formField {
 	for i := range s.fields {
@@ -134,8 +174,12 @@ func (s *submission) field(name string) *formField {
 // formType is what kind of form an <x/> says it is; "" for nothing.
 func (n *node) formType() string {
 	for i := range n.kids {
-		if k := &n.kids[i]; k.name == "field" && k.attrOr("var", "") == "FORM_TYPE" {
-			if v := k.child(nsData, "value"); v != nil {
+		k := &n.kids[i]
+		if k.name != "field" || !k.inForm() || k.attrOr("var", "") != "FORM_TYPE" {
+			continue
+		}
+		for j := range k.kids {
+			if v := &k.kids[j]; v.name == "value" && v.inForm() {
 				return v.text
 			}
 		}

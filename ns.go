@@ -53,6 +53,7 @@ const (
 	nsMAMMore    = "urn:xmpp:mam:2#extended"
 	nsTombstone  = "urn:xmpp:message-retract:1#tombstone"
 	nsForward    = "urn:xmpp:forward:0"
+	nsCommands   = "http://jabber.org/protocol/commands"
 )
 
 // nodeReservedNick is the disco node at which one asks for one's reserved nick

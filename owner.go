@@ -17,11 +17,14 @@ func (t *turn) ownerGet() *StanzaError {
 
 // answerForm answers with the configuration form, filled in.
 func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
-	fields := t.r.configForm(conf)
-	t.r.localize(t.in.lang, fields)
+	r, lang := t.r, t.in.lang
+	fields := r.configForm(conf)
+	r.localize(lang, fields)
+	title := r.worded(lang, "", "Configuration of") + " " + r.jid.String()
+	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsOwner)
-		w.form("form", nsConfig, "Configuration of "+t.r.jid.String(), fields)
+		w.instructedForm("form", nsConfig, title, instructions, fields)
 		w.end()
 	}
 	return nil
@@ -32,23 +35,51 @@ func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
 func (r *Room) configForm(conf *RoomConfig) []formField {
 	fields := make([]formField, 0, len(configFields)+len(rankFields))
 	for _, f := range configFields {
-		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, options: f.options,
-			lo: f.lo, hi: f.hi, values: f.get(conf)})
+		if f.heading != "" {
+			fields = append(fields, heading(f.heading))
+		}
+		field := formField{name: f.name, typ: f.typ, label: f.label, options: slices.Clone(f.options), open: f.open,
+			lo: f.lo, hi: f.hi, values: f.get(conf)}
+		if v := first(field.values); f.open && indexOf(f.options, v) < 0 {
+			field.options = append(field.options, formOption{v, v})
+		}
+		fields = append(fields, field)
 	}
 	for _, f := range rankFields {
+		if f.heading != "" {
+			fields = append(fields, heading(f.heading))
+		}
 		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(r.ranked(f.affiliation))})
 	}
 	return fields
 }
 
-// localize lets the host put labels into the language of whoever asked.
+// localize lets the host put what people read in a form into the language of whoever
+// asked.
 func (r *Room) localize(lang string, fields []formField) {
 	if r.cfg.Label == nil {
 		return
 	}
 	for i := range fields {
-		fields[i].label = r.cfg.Label(lang, fields[i].name, fields[i].label)
+		f := &fields[i]
+		if f.typ == "fixed" {
+			f.values = []string{r.worded(lang, "", first(f.values))}
+			continue
+		}
+		f.label = r.worded(lang, f.name, f.label)
+		for j := range f.options {
+			o := &f.options[j]
+			o.label = r.worded(lang, f.name+"="+o.value, o.label)
+		}
 	}
+}
+
+// worded is a text in the host's words.
+func (r *Room) worded(lang, field, text string) string {
+	if r.cfg.Label == nil {
+		return text
+	}
+	return r.cfg.Label(lang, field, text)
 }
 
 // ownerSet decides on what an owner asks: a configuration (XEP-0045 §10.1, §10.2)
@@ -87,9 +118,11 @@ func (t *turn) ownerSet() *StanzaError {
 
 // configured judges a submission: the configuration that it makes of another, or
 // what is wrong with it. Fields that are not there keep their value, fields that
-// the room does not know are left alone.
-func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *StanzaError) {
-	var flag *formField
+// the room does not know are left alone. A field may also come by another server's
+// name for it, as long as both say the same.
+func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaError) {
+	conf := old
+	var flag, secretGiven *formField
 	seen := make([]*configField, 0, len(sub.fields))
 	for i := range sub.fields {
 		got := &sub.fields[i]
@@ -97,32 +130,46 @@ func (r *Room) configured(conf RoomConfig, sub *submission) (RoomConfig, *Stanza
 		if f == nil {
 			continue
 		}
-		if slices.Contains(seen, f) {
-			return conf, refuseField(BadRequest, "10.1.3", f.label, "is there twice")
-		}
-		seen = append(seen, f)
 		if len(got.values) > 1 && f.typ != "list-multi" {
 			return conf, refuseField(BadRequest, "10.1.3", f.label, "takes one value")
 		}
-		if f == passwordFlag {
-			flag = got // it judges the outcome, whatever the order
-		}
+		before := f.get(&conf)
 		if err := f.set(&conf, got.values); err != nil {
 			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
+		}
+		if slices.Contains(seen, f) && !slices.Equal(before, f.get(&conf)) {
+			return conf, refuseField(BadRequest, "10.1.3", f.label, "has two values")
+		}
+		seen = append(seen, f)
+		switch f {
+		case passwordFlag:
+			flag = got
+		case secret:
+			secretGiven = got
 		}
 	}
 	if flag == nil {
 		return conf, nil
 	}
-	// A flag that says off clears a secret that came after it.
+	return conf, conf.protect(&old, flag, secretGiven)
+}
+
+// protect judges what a form says by the flag and by the secret together. A new
+// password means that there shall be one, though its owner forgot the flag; without
+// a new one the flag decides.
+func (c *RoomConfig) protect(old *RoomConfig, flag, given *formField) *StanzaError {
 	on, _ := parseFormBool(first(flag.values))
-	switch {
-	case !on:
-		conf.Password = ""
-	case conf.Password == "":
-		return conf, refuse(NotAcceptable, "10.1.3", "a password-protected room needs a password").as(TypeModify)
+	c.Password = old.Password
+	if given != nil {
+		c.Password = first(given.values)
 	}
-	return conf, nil
+	switch {
+	case !on && c.Password == old.Password:
+		c.Password = ""
+	case on && c.Password == "":
+		return refuse(NotAcceptable, "10.1.3", "the room cannot be protected with a password: the field “"+secret.label+"” is empty").as(TypeModify)
+	}
+	return nil
 }
 
 // configure proposes a configuration, after the affiliations that came with it,

@@ -137,8 +137,18 @@ func TestDiscoPolicy(t *testing.T) {
 // rows: M6
 func TestLabels(t *testing.T) {
 	h := open(t, muc.Config{Label: func(lang, field, label string) string {
-		if lang == "de" && field == "muc#roomconfig_roomname" {
+		if lang != "de" {
+			return label
+		}
+		switch {
+		case field == "muc#roomconfig_roomname":
 			return "Name des Raums"
+		case field == "muc#roomconfig_whois=anyone":
+			return "Alle"
+		case field == "" && label == "Who sees whom":
+			return "Wer wen sieht"
+		case field == "" && label == "Configuration of":
+			return "Einstellungen von"
 		}
 		return label
 	}})
@@ -148,7 +158,13 @@ func TestLabels(t *testing.T) {
 		return xmlOf(fx.Outbound[0])
 	}
 	assert.Contains(t, ask("de"), "Name des Raums")
-	assert.NotContains(t, ask("en"), "Name des Raums")
+	for _, text := range []string{"<value>Wer wen sieht</value>", "<option label='Alle'><value>anyone</value></option>",
+		"<title>Einstellungen von coven@chat.shakespeare.lit</title>"} {
+		assert.Contains(t, ask("de"), text)
+	}
+	for _, text := range []string{"Name des Raums", "Alle", "Wer wen sieht", "Einstellungen"} {
+		assert.NotContains(t, ask("en"), text, "another reader's language leaves no trace")
+	}
 	assert.Contains(t, ask("de"), "Description of the room", "what the host does not translate stays")
 }
 

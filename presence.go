@@ -101,7 +101,7 @@ func (t *turn) owe(x *node, conf *RoomConfig, nickChanged, birth bool) {
 		j.codes = append(j.codes, statusNonAnonymous)
 	}
 	j.codes = append(j.codes, statusSelf)
-	if conf.Logging {
+	if conf.kept(t.r.cfg.Archive) {
 		j.codes = append(j.codes, statusLogged)
 	}
 	if birth {

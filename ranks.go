@@ -6,12 +6,12 @@ import "slices"
 // people: full lists, whose submission changes affiliations (XEP-0045 §10.2,
 // §16.5.3). Whoever is taken off a list falls one step.
 var rankFields = []struct {
-	name, label string
-	affiliation Affiliation
-	falls       Affiliation
+	heading, name, label string
+	affiliation          Affiliation
+	falls                Affiliation
 }{
-	{"muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
-	{"muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
+	{"Who runs the room", "muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
+	{"", "muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
 }
 
 // ranked lists the people of an affiliation, sorted.

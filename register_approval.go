@@ -168,7 +168,7 @@ func (r *Room) requestApproval(id string, b *RegistrationRequested) *rendered {
 		f := formField{name: a.Var, values: a.Values}
 		for i := range r.cfg.RegistrationFields {
 			if known := &r.cfg.RegistrationFields[i]; known.Var == a.Var {
-				f.typ, f.label, f.options = string(known.Type), known.Label, known.Options
+				f.typ, f.label, f.options = string(known.Type), known.Label, plainOptions(known.Options)
 			}
 		}
 		fields = append(fields, f)

@@ -45,6 +45,21 @@ const (
 	fieldRegisterJID   = "x-muc#register_jid"
 )
 
+// registeredType is the type that XEP-0045 §16.5 registers for a field which only
+// the host can fill in or ask for; "" for any other.
+func registeredType(name string) FieldType {
+	switch name {
+	case "muc#register_email", "muc#register_first", "muc#register_last", "muc#register_url",
+		"muc#roominfo_ldapgroup", "muc#roominfo_logs":
+		return TextSingle
+	case "muc#register_faqentry":
+		return TextMulti
+	case "muc#roominfo_contactjid":
+		return JIDMulti
+	}
+	return ""
+}
+
 // checkRegistrationFields checks the host's fields once, when the room is made.
 func checkRegistrationFields(fields []RegistrationField) error {
 	types := []FieldType{TextSingle, TextMulti, Boolean, ListSingle, ListMulti, JIDSingle, JIDMulti}
@@ -56,6 +71,8 @@ func checkRegistrationFields(fields []RegistrationField) error {
 			return fmt.Errorf("%w: RegistrationFields: the name %q is taken", ErrConfig, f.Var)
 		case !slices.Contains(types, f.Type):
 			return fmt.Errorf("%w: RegistrationFields: %s has the unknown type %q", ErrConfig, f.Var, f.Type)
+		case registeredType(f.Var) != "" && registeredType(f.Var) != f.Type:
+			return fmt.Errorf("%w: RegistrationFields: %s is registered as %s", ErrConfig, f.Var, registeredType(f.Var))
 		case strings.HasPrefix(string(f.Type), "list-") != (len(f.Options) > 0):
 			return fmt.Errorf("%w: RegistrationFields: %s: options are for lists", ErrConfig, f.Var)
 		case !validText(f.Var + f.Label + strings.Join(f.Options, "")):
@@ -71,7 +88,7 @@ func (r *Room) registrationForm() []formField {
 	fields := []formField{{name: fieldRoomNick, typ: string(TextSingle), label: "Nickname", required: true}}
 	for i := range r.cfg.RegistrationFields {
 		f := &r.cfg.RegistrationFields[i]
-		fields = append(fields, formField{name: f.Var, typ: string(f.Type), label: f.Label, required: f.Required, options: f.Options})
+		fields = append(fields, formField{name: f.Var, typ: string(f.Type), label: f.Label, required: f.Required, options: plainOptions(f.Options)})
 	}
 	return fields
 }

@@ -24,7 +24,7 @@ func (t *turn) renderStatus(b *Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
-			codes = append(codes, f.codes(t.was, t.r.st.conf)...)
+			codes = append(codes, f.codes(t.was, t.r.st.conf, t.r.cfg.Archive)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}

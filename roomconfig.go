@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -150,14 +151,17 @@ func (c *RoomConfig) broadcasts(r Role) bool { return !c.HiddenRoles.Has(r) }
 // form that owners fill in (XEP-0045 §10.1.3, §16.5.3). The table makes the form,
 // judges what is submitted, tells what changed, replays it, and feeds disco.
 type configField struct {
+	heading string // that stands before it in the form, if any
 	name    string
 	aliases []string
 	typ     string // of XEP-0004
 	label   string
-	options []string
-	lo, hi  int // range of a number, if hi > lo
+	options []formOption
+	open    bool // takes values beside the options
+	lo, hi  int  // range of a number, if hi > lo
 	// codes are the statuses that tell everybody of a change (§10.2.1); nil is 104.
-	codes func(old, new *RoomConfig) []int
+	// Some depend on whether the host keeps an archive.
+	codes func(old, new *RoomConfig, archive bool) []int
 	get   func(c *RoomConfig) []string
 	// set judges and applies values that have the right type; an error text is for
 	// the owner.
@@ -172,75 +176,60 @@ var presenceRoles = []Role{Moderator, Participant, Visitor}
 
 // configFields is the table, in the order of the form.
 var configFields = []*configField{
-	text("muc#roomconfig_roomname", "Name of the room", func(c *RoomConfig) *string { return &c.Name }),
+	text("muc#roomconfig_roomname", "Name of the room", func(c *RoomConfig) *string { return &c.Name }).under("The room"),
 	text("muc#roomconfig_roomdesc", "Description of the room", func(c *RoomConfig) *string { return &c.Description }),
-	text("muc#roomconfig_lang", "Natural language of the room", func(c *RoomConfig) *string { return &c.Lang }),
+	text("muc#roomconfig_lang", "Language that is spoken in the room, such as en or pt-BR", func(c *RoomConfig) *string { return &c.Lang }),
 	boolean("muc#roomconfig_persistentroom", "Keep the room when nobody is inside", false,
 		func(c *RoomConfig) *bool { return &c.Persistent }),
 	boolean("muc#roomconfig_publicroom", "List the room publicly", true,
-		func(c *RoomConfig) *bool { return &c.Hidden }),
+		func(c *RoomConfig) *bool { return &c.Hidden }).under("Who finds the room, and who enters"),
 	boolean("public_list", "Show strangers who is inside", false,
 		func(c *RoomConfig) *bool { return &c.ListOccupants }),
 	boolean("muc#roomconfig_membersonly", "Only members may enter", false,
 		func(c *RoomConfig) *bool { return &c.MembersOnly }),
-	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
-		func(c *RoomConfig) *bool { return &c.Moderated }),
+	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
+		func(c *RoomConfig) *bool { return &c.AllowInvites }).
+		also("{" + nsProsodyMUC + "}roomconfig_allowmemberinvites"),
 	passwordFlag,
 	secret,
-	number("muc#roomconfig_maxusers", "Maximum number of occupants (0: no limit of its own)", 0, maxUsers,
-		func(c *RoomConfig) int { return c.MaxUsers }, func(c *RoomConfig, n int) { c.MaxUsers = n }, "none"),
-	choice("muc#roomconfig_whois", "Who may see real addresses", whoisNames,
+	maxUsersField,
+	choice("muc#roomconfig_whois", "Who may see the real addresses of occupants", whoisOptions,
 		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).
-		coded(func(_, c *RoomConfig) []int {
+		coded(func(_, c *RoomConfig, _ bool) []int {
 			if c.Whois == WhoisAnyone {
 				return []int{statusNowNonAnonymous}
 			}
 			return []int{statusNowSemiAnonymous}
-		}),
+		}).under("Who sees whom"),
+	presenceBroadcast,
+	memberList,
+	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
+		func(c *RoomConfig) *bool { return &c.Moderated }).under("Who says what to whom"),
 	boolean("muc#roomconfig_changesubject", "Participants may change the subject", false,
 		func(c *RoomConfig) *bool { return &c.OpenSubject }),
-	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
-		func(c *RoomConfig) *bool { return &c.AllowInvites }).
-		also("{" + nsProsodyMUC + "}roomconfig_allowmemberinvites"),
 	allowPM,
 	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
 		func(c *RoomConfig) *bool { return &c.ModeratorPM }),
-	presenceBroadcast,
-	memberList,
-	number("muc#roomconfig_historylength", "Messages shown to newcomers", 0, maxHistory,
-		func(c *RoomConfig) int { return c.historyLength() },
-		func(c *RoomConfig, n int) {
-			if n == 0 {
-				n = -1
-			}
-			c.History = n
-		}, "").also("muc#maxhistoryfetch", "muc#roomconfig_maxhistoryfetch"),
-	boolean("muc#roomconfig_enablelogging", "The conversation is logged publicly", false,
-		func(c *RoomConfig) *bool { return &c.Logging }).
-		coded(func(_, c *RoomConfig) []int {
-			if c.Logging {
-				return []int{statusLogged}
-			}
-			return []int{statusNotLogged}
-		}),
-	boolean("muc#roomconfig_enablearchiving", "Messages are archived", true,
-		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
-	boolean("muc#roomconfig_allowvisitornickchange", "Visitors may change their nick", true,
-		func(c *RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange"),
-	boolean("allow_query_users", "Occupants may send each other requests", true,
+	boolean("allow_query_users", "Occupants may send requests to the clients of others", true,
 		func(c *RoomConfig) *bool { return &c.NoQueries }).also("muc#roomconfig_allow_query_users"),
-	boolean("allow_voice_requests", "Visitors may ask for voice", true,
-		func(c *RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
-	number("voice_request_min_interval", "Seconds between two requests for voice", 0, maxVoiceInterval,
-		func(c *RoomConfig) int { return int(c.voiceInterval() / time.Second) },
-		func(c *RoomConfig, n int) {
-			if n == 0 {
-				n = -1
-			}
-			c.VoiceInterval = n
-		}, "").also("muc#roomconfig_voicerequestmininterval"),
+	boolean("muc#roomconfig_allowvisitornickchange", "Visitors may change their nick", true,
+		func(c *RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange").under("Visitors, who have no voice"),
 	boolean("muc#roomconfig_allowvisitorstatus", "Visitors may show a status text", true,
 		func(c *RoomConfig) *bool { return &c.NoVisitorStatus }).also("allow_visitor_status"),
+	boolean("allow_voice_requests", "Visitors may ask for voice", true,
+		func(c *RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
+	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxVoiceInterval,
+		func(c *RoomConfig) int { return int(c.voiceInterval() / time.Second) },
+		func(c *RoomConfig, n int) { c.VoiceInterval = cmp.Or(n, -1) }).
+		also("muc#roomconfig_voicerequestmininterval"),
+	number("muc#maxhistoryfetch", "How many of the last messages people see who enter", 0, maxHistory,
+		func(c *RoomConfig) int { return c.historyLength() },
+		func(c *RoomConfig, n int) { c.History = cmp.Or(n, -1) }).
+		also("muc#roomconfig_historylength", "muc#roomconfig_maxhistoryfetch").under("What is kept of the conversation"),
+	boolean("muc#roomconfig_enablearchiving", "Archive: messages are kept, and who may enter the room may read them later", true,
+		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam").coded(archiveCodes),
+	boolean("muc#roomconfig_enablelogging", "Public log: somebody publishes what is said, where everybody may read it", false,
+		func(c *RoomConfig) *bool { return &c.Logging }).coded(loggingCodes),
 }
 
 // sound reports whether some room can have been configured so, under whatever
@@ -248,7 +237,7 @@ var configFields = []*configField{
 func (c *RoomConfig) sound() bool {
 	for _, f := range configFields {
 		for _, v := range f.get(c) {
-			if !validText(v) || len(f.options) > 0 && !slices.Contains(f.options, v) {
+			if !validText(v) || !f.offers(v) {
 				return false
 			}
 		}
@@ -256,12 +245,22 @@ func (c *RoomConfig) sound() bool {
 	return true
 }
 
+// offers reports whether a value is one that may be chosen.
+func (f *configField) offers(value string) bool {
+	return f.open || len(f.options) == 0 || indexOf(f.options, value) >= 0
+}
+
 // option is the name of a choice; empty for one that there is not.
-func option(options []string, i int) string {
+func option(options []formOption, i int) string {
 	if i < 0 || i >= len(options) {
 		return ""
 	}
-	return options[i]
+	return options[i].value
+}
+
+// indexOf is the place of a choice; -1 for one that there is not.
+func indexOf(options []formOption, value string) int {
+	return slices.IndexFunc(options, func(o formOption) bool { return o.value == value })
 }
 
 // configFieldNamed finds a row by its name or an alias.
@@ -295,7 +294,12 @@ func (f *configField) also(aliases ...string) *configField {
 	return f
 }
 
-func (f *configField) coded(codes func(old, new *RoomConfig) []int) *configField {
+func (f *configField) under(heading string) *configField {
+	f.heading = heading
+	return f
+}
+
+func (f *configField) coded(codes func(old, new *RoomConfig, archive bool) []int) *configField {
 	f.codes = codes
 	return f
 }
@@ -326,14 +330,11 @@ func boolean(name, label string, inverted bool, at func(c *RoomConfig) *bool) *c
 		}}
 }
 
-func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set func(c *RoomConfig, n int), zero string) *configField {
+func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set func(c *RoomConfig, n int)) *configField {
 	return &configField{name: name, typ: "text-single", label: label, lo: lo, hi: hi,
 		get: func(c *RoomConfig) []string { return []string{strconv.Itoa(get(c))} },
 		set: func(c *RoomConfig, v []string) error {
 			n, err := strconv.Atoi(first(v))
-			if zero != "" && first(v) == zero {
-				n, err = 0, nil
-			}
 			if err != nil || n < lo || n > hi {
 				return fieldError("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
 			}
@@ -342,11 +343,11 @@ func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set fun
 		}}
 }
 
-func choice(name, label string, options []string, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
+func choice(name, label string, options []formOption, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
 	return &configField{name: name, typ: "list-single", label: label, options: options,
 		get: func(c *RoomConfig) []string { return []string{option(options, get(c))} },
 		set: func(c *RoomConfig, v []string) error {
-			i := slices.Index(options, first(v))
+			i := indexOf(options, first(v))
 			if i < 0 {
 				return fieldError("must be one of its options")
 			}

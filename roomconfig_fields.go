@@ -1,28 +1,28 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // The rows of the configuration table that are more than a value.
 
 // passwordFlag has no flag behind it: a room is protected when its secret is not
-// empty. Off clears the secret; on without a secret is refused by the form.
+// empty. RoomConfig.protect
+// judges what it says beside a secret.
 var passwordFlag = &configField{
-	name: "muc#roomconfig_passwordprotectedroom", typ: "boolean", label: "A password is needed to enter",
+	name: "muc#roomconfig_passwordprotectedroom", typ: "boolean", label: "Protect the room with the password below",
 	get: func(c *RoomConfig) []string { return []string{formBool(c.Password != "")} },
 	set: func(c *RoomConfig, v []string) error {
-		on, ok := parseFormBool(first(v))
-		if !ok {
+		if _, ok := parseFormBool(first(v)); !ok {
 			return fieldError("must be 1 or 0")
-		}
-		if !on {
-			c.Password = ""
 		}
 		return nil
 	},
 }
 
 var secret = &configField{
-	name: "muc#roomconfig_roomsecret", typ: "text-private", label: "The password",
+	name: "muc#roomconfig_roomsecret", typ: "text-private", label: "Password",
 	get: func(c *RoomConfig) []string { return []string{c.Password} },
 	set: func(c *RoomConfig, v []string) error {
 		c.Password = first(v)
@@ -30,7 +30,35 @@ var secret = &configField{
 	},
 }
 
-var pmNames = []string{"anyone", "participants", "moderators", "none", "affiliated"}
+// maxUsersField takes any number, and offers those that people mostly want.
+var maxUsersField = &configField{
+	name: "muc#roomconfig_maxusers", typ: "list-single", label: "How many may be inside at once", open: true,
+	options: append([]formOption{{noMaximum, "No limit of its own"}},
+		plainOptions([]string{"10", "20", "30", "50", "100", "200", "500", "1000"})...),
+	get: func(c *RoomConfig) []string {
+		if c.MaxUsers == 0 {
+			return []string{noMaximum}
+		}
+		return []string{strconv.Itoa(c.MaxUsers)}
+	},
+	set: func(c *RoomConfig, v []string) error {
+		if first(v) == noMaximum {
+			c.MaxUsers = 0
+			return nil
+		}
+		n, err := strconv.Atoi(first(v))
+		if err != nil || n < 0 || n > maxUsers {
+			return fieldError("must be “none” or a number up to " + strconv.Itoa(maxUsers))
+		}
+		c.MaxUsers = n
+		return nil
+	},
+}
+
+const noMaximum = "none"
+
+var pmOptions = []formOption{{"anyone", "Everybody"}, {"participants", "Participants and moderators"},
+	{"moderators", "Moderators"}, {"none", "Nobody"}, {"affiliated", "Members, admins and owners"}}
 
 // pmAliases are other servers' words for the same.
 var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "participant": "participants",
@@ -39,14 +67,15 @@ var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "pa
 	"1": "anyone", "true": "anyone", "0": "none", "false": "none"}
 
 var allowPM = &configField{
-	name: "muc#roomconfig_allowpm", aliases: []string{"allow_private_messages"}, typ: "list-single", label: "Who may send private messages", options: pmNames,
-	get: func(c *RoomConfig) []string { return []string{option(pmNames, int(c.AllowPM))} },
+	name: "muc#roomconfig_allowpm", aliases: []string{"allow_private_messages"}, typ: "list-single",
+	label: "Who may send private messages", options: pmOptions,
+	get: func(c *RoomConfig) []string { return []string{option(pmOptions, int(c.AllowPM))} },
 	set: func(c *RoomConfig, v []string) error {
 		name := first(v)
 		if standard, ok := pmAliases[name]; ok {
 			name = standard
 		}
-		i := slices.Index(pmNames, name)
+		i := indexOf(pmOptions, name)
 		if i < 0 {
 			return fieldError("must be one of its options")
 		}
@@ -55,11 +84,13 @@ var allowPM = &configField{
 	},
 }
 
+var roleOptions = []formOption{{Moderator.String(), "Moderators"}, {Participant.String(), "Participants"}, {Visitor.String(), "Visitors"}}
+
 // presenceBroadcast lists the roles that everybody sees; "none" stands for the
 // affiliated who are not inside.
 var presenceBroadcast = &configField{
 	name: "muc#roomconfig_presencebroadcast", typ: "list-multi", label: "Whose presence everybody sees",
-	options: []string{"moderator", "participant", "visitor", "none"},
+	options: append(slices.Clone(roleOptions), formOption{NoRole.String(), "Members, admins and owners who are not inside"}),
 	get: func(c *RoomConfig) []string {
 		list := make([]string, 0, 4)
 		for _, r := range presenceRoles {
@@ -81,7 +112,7 @@ var presenceBroadcast = &configField{
 		c.HiddenRoles = Roles(presenceRoles...) &^ shown
 		return nil
 	},
-	codes: func(old, new *RoomConfig) []int {
+	codes: func(old, new *RoomConfig, _ bool) []int {
 		var list []int
 		if old.ShowAbsent != new.ShowAbsent {
 			list = append(list, statusHidesAbsent)
@@ -97,8 +128,8 @@ var presenceBroadcast = &configField{
 }
 
 var memberList = &configField{
-	name: "muc#roomconfig_getmemberlist", typ: "list-multi", label: "Which roles may read the list of members",
-	options: []string{"moderator", "participant", "visitor"},
+	name: "muc#roomconfig_getmemberlist", typ: "list-multi", label: "Who may read the list of members, besides admins and owners",
+	options: roleOptions,
 	get: func(c *RoomConfig) []string {
 		list := make([]string, 0, 3)
 		for _, r := range presenceRoles {
@@ -131,4 +162,32 @@ func parseRoles(names []string) (RoleSet, error) {
 		set |= Roles(r)
 	}
 	return set, nil
+}
+
+// kept reports whether messages stay where those who may enter can read them: in a
+// public log, or in the archive.
+func (c *RoomConfig) kept(archive bool) bool { return c.Logging || archive && !c.NoArchive }
+
+// loggingCodes tell of a public log. One that ends while messages are still
+// archived is no reason to say that nothing is kept.
+func loggingCodes(_, c *RoomConfig, archive bool) []int {
+	switch {
+	case c.Logging:
+		return []int{statusLogged}
+	case c.kept(archive):
+		return []int{statusConfigured}
+	}
+	return []int{statusNotLogged}
+}
+
+// archiveCodes tell of the archive, unless a public log says as much before and
+// after.
+func archiveCodes(old, c *RoomConfig, archive bool) []int {
+	switch was, is := old.kept(archive), c.kept(archive); {
+	case is && !was:
+		return []int{statusLogged}
+	case was && !is:
+		return []int{statusNotLogged}
+	}
+	return []int{statusConfigured}
 }

@@ -2,24 +2,23 @@ package muc
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
 // In events and snapshots the values of a configuration stand by the names that
 // the form has for them, so that people can read them.
 
-var whoisNames = []string{"moderators", "anyone"}
+var whoisOptions = []formOption{{"moderators", "Moderators"}, {"anyone", "Everybody"}}
 
 // String is the value's name in the form.
-func (w Whois) String() string { return option(whoisNames, int(w)) }
+func (w Whois) String() string { return option(whoisOptions, int(w)) }
 
 // MarshalText writes the value's name in the form.
 func (w Whois) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
 
 // UnmarshalText reads the value's name in the form.
 func (w *Whois) UnmarshalText(text []byte) error {
-	i, err := indexIn(whoisNames, string(text))
+	i, err := indexIn(whoisOptions, string(text))
 	if err == nil {
 		*w = Whois(i)
 	}
@@ -27,14 +26,14 @@ func (w *Whois) UnmarshalText(text []byte) error {
 }
 
 // String is the value's name in the form.
-func (a AllowPM) String() string { return option(pmNames, int(a)) }
+func (a AllowPM) String() string { return option(pmOptions, int(a)) }
 
 // MarshalText writes the value's name in the form.
 func (a AllowPM) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
 // UnmarshalText reads the value's name in the form.
 func (a *AllowPM) UnmarshalText(text []byte) error {
-	i, err := indexIn(pmNames, string(text))
+	i, err := indexIn(pmOptions, string(text))
 	if err == nil {
 		*a = AllowPM(i)
 	}
@@ -65,8 +64,8 @@ func (s *RoleSet) UnmarshalText(text []byte) error {
 	return nil
 }
 
-func indexIn(names []string, name string) (int, error) {
-	i := slices.Index(names, name)
+func indexIn(options []formOption, name string) (int, error) {
+	i := indexOf(options, name)
 	if i < 0 {
 		return 0, fmt.Errorf("%w: no value %q", ErrCorrupt, name)
 	}

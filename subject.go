@@ -1,5 +1,7 @@
 package muc
 
+import "strings"
+
 // isSubject reports whether a message changes the subject: it has one, and
 // neither body nor thread (XEP-0045 §8.1).
 func (in *stanza) isSubject() bool {
@@ -43,4 +45,26 @@ func (t *turn) renderSubject(to []JID) {
 // subjectOnly keeps the subject elements of a payload, in all languages.
 func subjectOnly(payload string) string {
 	return filtered(payload, func(n *node) bool { return n.ns == "" && n.name == "subject" })
+}
+
+// plainSubject is the subject in one line, for who asks what the room is: what was
+// said without a language of its own, or else in the first.
+func (s *state) plainSubject() string {
+	if s.subject == nil {
+		return ""
+	}
+	text, found := "", false
+	for r := (xmlReader{s: s.subject.msg.Payload}); !r.done(); {
+		n := r.node("")
+		if n.ns != "" || n.name != "subject" {
+			continue
+		}
+		if _, own := n.attr("xml:lang"); !own || !found {
+			text, found = n.text, true
+			if !own {
+				break
+			}
+		}
+	}
+	return strings.Join(strings.Fields(text), " ")
 }

@@ -156,7 +156,7 @@ func (t *turn) renderForms(events []Event) {
 func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
 	fields := []formField{
 		{name: fieldRole, typ: "list-single", label: "Requested role",
-			values: []string{Participant.String()}, options: []string{Participant.String()}},
+			values: []string{Participant.String()}, options: []formOption{{Participant.String(), "Participant"}}},
 		jidField(fieldJID, b.JID),
 		{name: fieldNick, typ: "text-single", label: "Room Nickname", values: []string{b.Nick}},
 		{name: fieldRequestAllow, typ: "boolean", label: "Grant voice to this person?", values: []string{"false"}},
