@@ -80,7 +80,7 @@ class Client(slixmpp.ClientXMPP):
                 last = "\n".join(ET.tostring(x, "unicode") for x in self.got[-5:])
                 raise AssertionError(f"{self.nick} does not get {what}; the last of what came:\n{last}") from None
 
-    async def enters(self, name, maxstanzas=None):
+    async def enters(self, name, maxstanzas=None, password=None):
         """Joins a room, until its subject comes (XEP-0045 §7.1); the Entry."""
         muc, since = self["xep_0045"], len(self.got)
         muc.rooms[JID(room(name))], muc.our_nicks[JID(room(name))] = {}, self.nick
@@ -88,6 +88,8 @@ class Client(slixmpp.ClientXMPP):
         p.enable("muc_join")
         if maxstanzas is not None:
             p["muc_join"]["history"]["maxstanzas"] = str(maxstanzas)
+        if password is not None:
+            p["muc_join"]["password"] = password
         p.send()
         entry = Entry()
         await self.gets("its place in the room", entry.complete, since)

@@ -13,6 +13,7 @@ import time
 
 import faults
 from component import Component
+from forms import forms
 from people import people
 from servers import KINDS
 from story import story
@@ -31,6 +32,7 @@ class World:
 def tests(kind, kills):
     yield "story", story
     yield "people", people
+    yield "forms", forms
     yield "refusals", faults.refusals
     yield "stop", faults.stop
     yield "crashes", lambda world: faults.crashes(world, kills)

@@ -38,7 +38,7 @@ async def story(world):
 
 async def creation(juliet):
     joined = await juliet.enters("cellar")
-    assert joined.codes == [110, 201], joined.codes
+    assert joined.codes == [110, 170, 201], joined.codes
     muc = juliet["xep_0045"]
     form = await muc.get_room_config(JID(room("cellar")))
     form.set_values({"muc#roomconfig_roomname": "The wine cellar", "muc#roomconfig_persistentroom": True,
