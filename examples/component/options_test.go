@@ -25,7 +25,7 @@ func environment(pairs ...string) func(string) string {
 	}
 }
 
-func parseOK(t *testing.T, env func(string) string, args ...string) settings {
+func parseOK(t testing.TB, env func(string) string, args ...string) settings {
 	t.Helper()
 	s, err := parse(args, env, nil)
 	require.NoError(t, err)

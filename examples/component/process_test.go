@@ -30,7 +30,7 @@ const (
 
 // serving is the component behind a fake server, in this process or in its own.
 type serving struct {
-	t       *testing.T
+	t       testing.TB
 	server  *fakeserver.Server
 	metrics string // where they are
 	stderr  output
@@ -42,7 +42,7 @@ type serving struct {
 
 // serveHere runs the component in this process, with settings that options cannot
 // give it.
-func serveHere(t *testing.T, server *fakeserver.Server, adapt func(*settings), args ...string) *serving {
+func serveHere(t testing.TB, server *fakeserver.Server, adapt func(*settings), args ...string) *serving {
 	t.Helper()
 	c := &serving{t: t, server: server, metrics: freeAddress(t), ended: make(chan struct{})}
 	s := parseOK(t, environment("MUC_SECRET", testSecret), c.args(args)...)
@@ -86,7 +86,7 @@ func TestMain(m *testing.M) {
 
 // serveAlone runs the component as a process of its own: the program, built as it is
 // used.
-func serveAlone(t *testing.T, server *fakeserver.Server, args ...string) *serving {
+func serveAlone(t testing.TB, server *fakeserver.Server, args ...string) *serving {
 	t.Helper()
 	path, err := program()
 	require.NoError(t, err)

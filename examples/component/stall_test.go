@@ -119,3 +119,17 @@ func TestMemoryWhileServerReadsNothing(t *testing.T) {
 		})
 	}
 }
+
+// A stop does not wait for a server that reads nothing longer than it may.
+func TestStopWhileServerReadsNothing(t *testing.T) {
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveAlone(t, server, "-rate-bytes", "0", "-rate-messages", "0", "-drain", "100ms", "-send-queue", "65536")
+	link := server.Next()
+	c.joined(link, "cellar", 60)
+	server.StopReading()
+	for full := false; !full; full = c.metric("muc_send_queue_bytes") >= 65536 {
+		link.Flood(60, func(i int) string { return said(i, "cellar", strings.Repeat("x", 10000)) })
+	}
+	c.end()
+	assert.Contains(t, c.stderr.String(), "not everybody was told")
+}
