@@ -54,7 +54,7 @@ var attacks = []struct {
 
 // attackBytes is how much is sent in a second, which is many times what servers let
 // one account send.
-const attackBytes = 1 << 20
+const attackBytes = 256 << 10
 
 // BenchmarkOtherRoom is how long a message takes in a room while somebody else attacks
 // another one. Run with -benchtime 200x.
