@@ -127,7 +127,7 @@ const (
 	reachAll      reach = iota
 	reachNotAbove       // nobody of a higher affiliation (§8.2)
 	reachBelow          // nor of the same one, if it is one (§8.4); no admins and owners
-	reachUnranked       // no admins and owners: they are moderators by affiliation (§9.7)
+	reachUnranked       // nobody of a higher affiliation, and no admins and owners: they are moderators by affiliation (§9.7)
 )
 
 // covers reports whether a target is within reach.
@@ -138,7 +138,7 @@ func (r reach) covers(actor, target Affiliation) bool {
 	case reachBelow:
 		return target < Admin && (target < actor || target <= None)
 	case reachUnranked:
-		return target < Admin
+		return target < Admin && target <= actor
 	}
 	return true
 }
@@ -184,9 +184,13 @@ func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 		switch {
 		case rule.from != from || rule.to != to:
 			continue
+		case !rule.reach.covers(a.aff, target):
+			// Presence tells everybody who ranks higher: that is no secret, and the first reason
+			// (§5.1.3).
+			return refuse(NotAllowed, rule.section, "the occupant ranks too high for this")
 		case !a.role.may(rule.act) || !a.aff.may(rule.act):
 			return refuse(Forbidden, rule.section, "your affiliation does not allow this")
-		case a.aff < rule.least, !rule.reach.covers(a.aff, target):
+		case a.aff < rule.least:
 			return refuse(NotAllowed, rule.section, "the occupant ranks too high for this")
 		}
 	}
