@@ -121,6 +121,10 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, lim)
 	case *PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
+	case *RelaySent:
+		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: instantOf(hostTime(ev.Time, b.Now)), way: b.Way}, cfg)
+	case *RelayAnswered:
+		return s.applyRelayAnswered(b)
 	case *RateSpent:
 		s.applyRateSpent(b, ev.Time, lim)
 	case *InviteSent:
@@ -213,6 +217,50 @@ func (s *state) applyBounced(p private) error {
 	})
 	if m.privates.len() == n {
 		return badEvent("no such private message")
+	}
+	return nil
+}
+
+// applyRelay remembers a request to another occupant, and forgets those whose time is
+// up, and the oldest where there are too many: of the same person's first.
+func (s *state) applyRelay(x relayed, cfg *Config) error {
+	if x.session == 0 || x.way == "" || x.real.IsBare() {
+		return badEvent("a request of nobody")
+	}
+	m, lim := s.rarities(), &cfg.Limits
+	m.relays.drop(func(y *relayed) bool { return y.over(x.at, cfg) })
+	own := 1
+	for y := range m.relays.all() {
+		if y.real.Bare() == x.real.Bare() {
+			own++
+		}
+	}
+	if own > lim.PersonRelays {
+		m.relays.drop(func(y *relayed) bool {
+			if own <= lim.PersonRelays || y.real.Bare() != x.real.Bare() {
+				return false
+			}
+			own--
+			return true
+		})
+	}
+	*m.relays.push(max(lim.Relays, 0) + 1) = x
+	for m.relays.len() > max(lim.Relays, 0) {
+		m.relays.shift()
+	}
+	return nil
+}
+
+func (s *state) applyRelayAnswered(b *RelayAnswered) error {
+	m := s.rarities()
+	found := false
+	m.relays.drop(func(x *relayed) bool {
+		first := !found && x.session == b.Session && x.way == b.Way
+		found = found || first
+		return first
+	})
+	if !found {
+		return badEvent("no such request")
 	}
 	return nil
 }

@@ -125,6 +125,11 @@ func (r *Room) take(shot *snapshot) error {
 	s.archived.load(shot.Archived)
 	s.kept.load(shot.Kept)
 	s.loadRarities(shot, &r.cfg.Limits)
+	for _, x := range shot.Relays {
+		if x.Time.After(shot.At.Time) || s.applyRelay(relayed{x.Session, x.JID, instantOf(x.Time.Time), x.Way}, r.cfg) != nil {
+			return fmt.Errorf("%w: snapshot: request to an occupant", ErrCorrupt)
+		}
+	}
 	for _, b := range shot.Invites {
 		if b == nil || s.applyInvite(b) != nil {
 			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
@@ -188,7 +193,7 @@ func (s *state) loadRarities(shot *snapshot, lim *Limits) {
 func (shot *snapshot) check() error {
 	life := slices.Index(stateNames[:], shot.Life)
 	live := shot.Sub > 0 || len(shot.Kept)+len(shot.Occupants)+len(shot.VoiceAsked)+len(shot.Invites)+len(shot.Asks)+
-		len(shot.Privates)+len(shot.Spent) > 0 || !shot.Clock.IsZero() || shot.LastOccupant > 0 || shot.LastSession > 0
+		len(shot.Privates)+len(shot.Spent)+len(shot.Relays) > 0 || !shot.Clock.IsZero() || shot.LastOccupant > 0 || shot.LastSession > 0
 	switch {
 	case life < 0 || (State(life) == Destroyed) != (shot.End != nil):
 		return badEvent("life")

@@ -28,6 +28,8 @@ var cutOff = map[string]string{
 	"HistoryBytes": "TestHistoryIsBounded",
 	"Privates":     "TestPrivateMessagesAreForgotten",
 	"RateShares":   "TestRateSharesAreForgotten",
+	"Relays":       "TestRelaysAreForgotten",
+	"PersonRelays": "TestRelaysAreForgotten",
 	"ListItems":    "testdata/09-03-membership/xep-0059-pages.scs",
 	"ArchivePage":  "testdata/xep-0313-archive/4.3-pages.scs",
 }

@@ -146,6 +146,9 @@ func (c Invite) do(t *turn) error {
 		inv.To, e = t.r.normal(c.To)
 	}
 	if e == nil {
+		e = t.spendNotices(a.jid, 1)
+	}
+	if e == nil {
 		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), inv)
 	}
 	if e != nil {

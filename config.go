@@ -76,6 +76,9 @@ type Config struct {
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.
 	InviteTimeout time.Duration
+	// RelayTimeout is how long the answer to a request between occupants may take
+	// (§17.4): 0 means five minutes.
+	RelayTimeout time.Duration
 	// VisitorsInvite lets visitors invite others (§5.1.1).
 	VisitorsInvite bool
 	// LegacyInvites adds to invitations the payload that clients older than XEP-0045
@@ -86,7 +89,8 @@ type Config struct {
 	InviteBody func(Invitation) string
 	// Limits bound what people can make the room hold. Zero fields get defaults.
 	Limits Limits
-	// Rates bound how fast people may send. Zero fields bound nothing.
+	// Rates bound how fast people may send. Zero fields bound nothing, but for those
+	// that say otherwise.
 	Rates Rates
 	// SpeakFromOutside lets admins and owners speak to the room, and set its subject,
 	// without being inside. They are heard as the room itself (§7.4).
@@ -210,8 +214,10 @@ type Limits struct {
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
 	PersonAsks      int // of these, requests of one person: 10
-	RateShares      int // shares of Rates, two for each person, that are remembered as used up: 50000
+	RateShares      int // shares of Rates, five for each person at most, that are remembered as used up: 50000
 	Privates        int // private messages whose errors still find their way back: 200
+	Relays          int // requests to other occupants whose answers still find their way back: 1000
+	PersonRelays    int // of these, requests of one person: 100
 	Invites         int // invitations that are open at once: 1000
 	PersonInvites   int // of these, by one person: 50
 	ArchivePage     int // messages in one answer from the archive: 100
@@ -249,6 +255,8 @@ func (l Limits) withDefaults() Limits {
 		{&l.PersonAsks, 10},
 		{&l.RateShares, 50000},
 		{&l.Privates, 200},
+		{&l.Relays, 1000},
+		{&l.PersonRelays, 100},
 		{&l.Invites, 1000},
 		{&l.PersonInvites, 50},
 		{&l.ArchivePage, 100},
@@ -265,6 +273,7 @@ const (
 	defaultLockTimeout   = time.Hour
 	defaultAskTimeout    = time.Minute
 	defaultInviteTimeout = 24 * time.Hour
+	defaultRelayTimeout  = 5 * time.Minute
 
 	defaultRegistrationTimeout = 7 * 24 * time.Hour
 )
@@ -290,6 +299,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.InviteTimeout <= 0 {
 		c.InviteTimeout = defaultInviteTimeout
+	}
+	if c.RelayTimeout <= 0 {
+		c.RelayTimeout = defaultRelayTimeout
 	}
 	if c.RegistrationTimeout == 0 {
 		c.RegistrationTimeout = defaultRegistrationTimeout

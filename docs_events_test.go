@@ -215,7 +215,7 @@ func printSnapshotFields() string {
 	said := comments()
 	for _, t := range []reflect.Type{reflect.TypeFor[snapshot](), reflect.TypeFor[personShot](), reflect.TypeFor[entryShot](),
 		reflect.TypeFor[occupantShot](), reflect.TypeFor[sessionShot](), reflect.TypeFor[voiceShot](),
-		reflect.TypeFor[privateShot](), reflect.TypeFor[spentShot]()} {
+		reflect.TypeFor[privateShot](), reflect.TypeFor[spentShot](), reflect.TypeFor[relayShot]()} {
 		if t.Name() != "snapshot" {
 			fmt.Fprintf(&b, "`%s`: %s\n\n", t.Name(), said[t.Name()])
 		}

@@ -15,7 +15,7 @@ import "time"
 // [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*RoomDestroyed];
 // volatile: [*Joined], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
-// [*RateSpent], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
+// [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
 //
 // A body must not be changed: the room shares it.
@@ -84,6 +84,8 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(InviteExpired) },
 	func() EventBody { return new(Asked) },
 	func() EventBody { return new(Answered) },
+	func() EventBody { return new(RelaySent) },
+	func() EventBody { return new(RelayAnswered) },
 }
 
 // bodyTypes are the types of newBodies.
@@ -173,6 +175,10 @@ func fieldsOf(body EventBody, c *codec) {
 	case *Asked:
 		b.fields(c)
 	case *Answered:
+		b.fields(c)
+	case *RelaySent:
+		b.fields(c)
+	case *RelayAnswered:
 		b.fields(c)
 	}
 }

@@ -207,9 +207,23 @@ type (
 		Occupant uint32 `json:"occupant"`
 		ID       string `json:"id,omitempty"`
 	}
-	// RateSpent: a person used up a part of what Config.Rates allows. Until is when
-	// all of it will be there again. Now is what the host's clock said, if it was behind
-	// the room's last event.
+	// RelaySent: a session sent a request to an occupant (XEP-0045 §17.4). Way is what
+	// the answer has to show, a signature of who asked whom, when, and under which id.
+	// Now is what the host's clock said, if it was behind the room's last event.
+	RelaySent struct {
+		Session uint32 `json:"session"`
+		JID     JID    `json:"jid"`
+		Way     string `json:"way"`
+		Now     Stamp  `json:"now,omitzero"`
+	}
+	// RelayAnswered: the answer to such a request came, and was passed on.
+	RelayAnswered struct {
+		Session uint32 `json:"session"`
+		Way     string `json:"way"`
+	}
+	// RateSpent: a person, or the room for all of them, used up a part of what
+	// Config.Rates allows. Until is when all of it will be there again. Now is what the
+	// host's clock said, if it was behind the room's last event.
 	RateSpent struct {
 		JID   JID      `json:"jid"`
 		Kind  RateKind `json:"kind"`
@@ -371,3 +385,5 @@ func (*InviteUsed) eventType() eventType         { return eventType{44, "invite-
 func (*InviteExpired) eventType() eventType      { return eventType{45, "invite-expired", 1, false} }
 func (*Asked) eventType() eventType              { return eventType{46, "asked", 1, false} }
 func (*Answered) eventType() eventType           { return eventType{47, "answered", 1, false} }
+func (*RelaySent) eventType() eventType          { return eventType{48, "relay-sent", 1, false} }
+func (*RelayAnswered) eventType() eventType      { return eventType{49, "relay-answered", 1, false} }

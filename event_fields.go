@@ -174,6 +174,18 @@ func (b *PrivateBounced) fields(c *codec) {
 	c.str(3, "id?", &b.ID)
 }
 
+func (b *RelaySent) fields(c *codec) {
+	c.uint32(1, "session", &b.Session)
+	c.jid(2, "jid", &b.JID)
+	c.str(3, "way", &b.Way)
+	c.stamp(4, "now?", &b.Now)
+}
+
+func (b *RelayAnswered) fields(c *codec) {
+	c.uint32(1, "session", &b.Session)
+	c.str(2, "way", &b.Way)
+}
+
 func (b *RateSpent) fields(c *codec) {
 	c.jid(1, "jid", &b.JID)
 	stringField(c, 2, "kind", &b.Kind)

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 )
 
 // All ids that a room makes up are HMACs of its secret, so they can be neither
@@ -57,6 +58,13 @@ func (k *macKey) sign(msg []byte) [sha256.Size]byte {
 
 // occupantID is the stable id of a person in this room (XEP-0421).
 func (r *Room) occupantID(bare JID) string { return r.mac("occupant-id", bare.s) }
+
+// relayMAC signs who asked, when, who may answer, the nick that was asked and the
+// asker's id. The asker is named by his full address: his number may be another's in
+// the next life of the room.
+func (r *Room) relayMAC(asker JID, at instant, answerer JID, nick, id string) string {
+	return r.mac("relay", asker.s, strconv.FormatInt(int64(at), 36), answerer.s, nick, id)
+}
 
 // keyPrint tells secrets apart in a log without giving them away.
 func (r *Room) keyPrint() string { return r.mac("keyprint") }

@@ -69,6 +69,9 @@ func (t *turn) invite(list []*node) *StanzaError {
 	if e := t.spendMany(RateMessages, len(list)); e != nil {
 		return e
 	}
+	if e := t.spendNotices(a.jid, len(list)); e != nil {
+		return e
+	}
 	return set.judge()
 }
 
@@ -150,12 +153,14 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 
 // welcome invites those who were just made members of a members-only room and
 // had no affiliation before (§9.5). It is a courtesy: where no more invitations
-// can be remembered, they are sent all the same.
+// can be remembered, they are sent all the same, and where the notices are used up
+// (Rates.Notices), they are left out.
 func (t *turn) welcome(a actor, set *adminSet) {
 	s := &t.r.st
 	if !s.conf.MembersOnly || t.ends() {
 		return
 	}
+	var invites []Invitation
 	for _, body := range t.bodies {
 		b, ok := body.(*AffiliationChanged)
 		if !ok || b.Old != None || b.New != Member || set.own(b.JID) != Member || b.JID.Local() == "" {
@@ -165,6 +170,9 @@ func (t *turn) welcome(a actor, set *adminSet) {
 		if p, known := s.persons.get(b.JID); known && p.inside() || t.r.hostOnInvite(a, &inv) != nil {
 			continue
 		}
+		invites = append(invites, inv)
+	}
+	for _, inv := range invites[:t.notices(a.jid, len(invites))] {
 		t.sendInvite(a, inv)
 	}
 }
@@ -288,9 +296,18 @@ func (t *turn) decline(n *node) *StanzaError {
 	if len(list) == 0 {
 		return refuse(Forbidden, "7.8.2", "you have no such invitation")
 	}
+	outside := 0
 	for _, b := range list {
+		d := declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
+		if len(d.to) > 0 && d.to[0].IsBare() {
+			outside++
+		}
 		t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
-		t.declined = append(t.declined, declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason})
+		t.declined = append(t.declined, d)
+	}
+	if e := t.spendNotices(in.from, outside); e != nil {
+		t.declined = nil
+		return e
 	}
 	return nil
 }

@@ -136,6 +136,17 @@ func (l *life) talk() {
 	l.send(lifeJuliet, lifeRoom+"/Romeo", "message", "type='chat' id='p2'", `<body>are you there?</body>`)
 	l.send(lifeRomeo, lifeRoom+"/Juliet", "message", "type='error' id='p1'",
 		`<error type='modify'><not-acceptable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`)
+	l.ask("v1")
+	l.send(lifeJuliet, lifeRoom+"/Romeo", "iq", "type='result' id='"+l.ask("v2")+"'", `<query xmlns='jabber:iq:version'/>`)
+}
+
+// ask has Romeo ask what Juliet's client is, and returns the id under which it does.
+func (l *life) ask(id string) string {
+	doc := l.element("<iq type='get' id='" + id + "' from='" + lifeRomeo + "' to='" + lifeRoom + "/Juliet'><query xmlns='jabber:iq:version'/></iq>")
+	fx, err := l.room.Handle(l.later(time.Second), doc)
+	l.take(fx, err)
+	require.Len(l.t, fx.Outbound, 1)
+	return fx.Outbound[0].Stanza().SelectAttrValue("id", "")
 }
 
 func (l *life) people() {

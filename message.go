@@ -26,7 +26,7 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 	if m.Payload, refused = t.messagePayload(); refused != nil {
 		return refused
 	}
-	if refused := t.spend(RateMessages); refused != nil {
+	if refused := t.spend(in.weight()); refused != nil {
 		return refused
 	}
 	if e := r.hostOnSpeech(SpeakRequest{JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
@@ -96,6 +96,15 @@ func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !i
 func (in *stanza) worthKeeping() bool {
 	return in.find("", "body") != nil || in.find(nsEME, "encryption") != nil || in.find(nsHints, "store") != nil ||
 		in.find(nsRetract, "retract") != nil
+}
+
+// weight is which rate a message uses up. What clients send by themselves while people
+// read and write has no words, neither plain nor encrypted (XEP-0380).
+func (in *stanza) weight() RateKind {
+	if in.find("", "body") != nil || in.find("", "subject") != nil || in.find(nsEME, "encryption") != nil {
+		return RateMessages
+	}
+	return RateSignals
 }
 
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
@@ -199,7 +208,7 @@ func (t *turn) privateMessage() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if refused := t.spend(RateMessages); refused != nil {
+	if refused := t.spend(in.weight()); refused != nil {
 		return refused
 	}
 	typ := in.typ

@@ -60,5 +60,9 @@ const (
 // (XEP-0045 §7.12).
 const nodeReservedNick = "x-roomuser-item"
 
+// pictureNodes are the PubSub nodes where clients find pictures and what else is on
+// somebody's card (XEP-0084, XEP-0292).
+var pictureNodes = []string{"urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"}
+
 // activityField is how many messages an hour are sent in a room (XEP-0502).
 const activityField = "{urn:xmpp:muc-activity}message-activity"

@@ -3,6 +3,7 @@ package muc
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -17,10 +18,26 @@ type Rate struct {
 // Rates bound how fast one person may send (XEP-0045 §14.6), with all sessions
 // and nicks together. A stanza that comes too soon is refused with
 // policy-violation and the error type "wait"; it uses nothing up. Admins and
-// owners are exempt.
+// owners are exempt, but not from Notices and RoomNotices.
 type Rates struct {
 	Messages Rate // to everybody, a new subject, private ones, requests for voice, and each invitation
+	// Signals are messages without words, to everybody or private: chat states,
+	// markers, receipts, reactions. They use up nothing of Messages. Zero means five
+	// times as many as Messages.
+	Signals Rate
+	// Queries are requests to other occupants, which clients make for each of them when
+	// they enter. Zero means five times as many as Messages.
+	Queries  Rate
 	Presence Rate // joining, asking for everything again, another nick or availability, registering
+	// Notices are what the room sends to people outside because somebody inside, or an
+	// admin, wants it: invitations and declines, and what Config.TellAbsent tells.
+	// Nobody is exempt but the host. Invitations and declines that come too soon are
+	// refused. Where a notice is a courtesy that goes with a change of affiliation, the
+	// change happens and the notice is left out. Zero means 30 at once and one a minute.
+	Notices Rate
+	// RoomNotices are the same of all people together: zero means 100 at once and one
+	// each 20 seconds.
+	RoomNotices Rate
 }
 
 // RateKind is what one of the [Rates] counts.
@@ -28,8 +45,12 @@ type RateKind string
 
 // The kinds of rates.
 const (
-	RateMessages RateKind = "messages"
-	RatePresence RateKind = "presence"
+	RateMessages    RateKind = "messages"
+	RateSignals     RateKind = "signals"
+	RateQueries     RateKind = "queries"
+	RatePresence    RateKind = "presence"
+	RateNotices     RateKind = "notices"
+	RateRoomNotices RateKind = "room-notices" // under the address of the room
 )
 
 // maxRateTime bounds what a bucket can hold back, so that no sum of times
@@ -50,19 +71,47 @@ func (r Rate) complete(name string) (Rate, error) {
 	return r, nil
 }
 
+// lighter is the rate of what weighs less than messages.
+func (r Rate) lighter() Rate { return Rate{5 * r.Burst, r.Every / 5} }
+
 func (r Rates) complete() (Rates, error) {
-	var err, err2 error
-	r.Messages, err = r.Messages.complete("Messages")
-	r.Presence, err2 = r.Presence.complete("Presence")
-	if err == nil {
-		err = err2
+	var err error
+	if r.Messages, err = r.Messages.complete("Messages"); err != nil {
+		return r, err
 	}
-	return r, err
+	for _, f := range [...]struct {
+		name      string
+		rate      *Rate
+		otherwise Rate
+	}{
+		{"Presence", &r.Presence, Rate{}},
+		{"Signals", &r.Signals, r.Messages.lighter()},
+		{"Queries", &r.Queries, r.Messages.lighter()},
+		{"Notices", &r.Notices, Rate{30, time.Minute}},
+		{"RoomNotices", &r.RoomNotices, Rate{100, 20 * time.Second}},
+	} {
+		if *f.rate == (Rate{}) {
+			*f.rate = f.otherwise
+		}
+		if *f.rate, err = f.rate.complete(f.name); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
 }
 
 func (r *Rates) of(kind RateKind) Rate {
-	if kind == RatePresence {
+	switch kind {
+	case RateSignals:
+		return r.Signals
+	case RateQueries:
+		return r.Queries
+	case RatePresence:
 		return r.Presence
+	case RateNotices:
+		return r.Notices
+	case RateRoomNotices:
+		return r.RoomNotices
 	}
 	return r.Messages
 }
@@ -122,5 +171,53 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
 	}
 	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
+	return nil
+}
+
+// bucket is when a share will be there in full, not before now, and how much of it is
+// left.
+func (t *turn) bucket(key rateKey) (full time.Time, left int) {
+	rate, spent := t.r.cfg.Rates.of(key.kind), t.r.st.rare().spent
+	if rate.Every == 0 {
+		return t.now, math.MaxInt
+	}
+	full = t.now
+	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
+	if x, ok := spent.get(key); ok && x.until.After(full) && !x.until.After(most) {
+		full = x.until
+	}
+	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)
+}
+
+// notices takes up to n of the notices that somebody may have sent to people outside,
+// out of his share and out of the room's, and tells how many. Nothing bounds the host,
+// which is the zero JID.
+func (t *turn) notices(by JID, n int) int {
+	if by.IsZero() || n == 0 {
+		return n
+	}
+	keys := [...]rateKey{{by.Bare(), RateNotices}, {t.r.jid, RateRoomNotices}}
+	var full [len(keys)]time.Time
+	for i, key := range keys {
+		var left int
+		full[i], left = t.bucket(key)
+		n = min(n, left)
+	}
+	for i, key := range keys {
+		if every := t.r.cfg.Rates.of(key.kind).Every; n > 0 && every > 0 {
+			until := full[i].Add(time.Duration(n) * every)
+			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{until}})
+		}
+	}
+	return n
+}
+
+// spendNotices takes n notices, or refuses all of them.
+func (t *turn) spendNotices(by JID, n int) *StanzaError {
+	before := len(t.bodies)
+	if t.notices(by, n) < n {
+		t.bodies = t.bodies[:before]
+		return refuse(PolicyViolation, "14.6", "too much is sent to people outside at once").as(TypeWait)
+	}
 	return nil
 }

@@ -2,17 +2,20 @@ package muc
 
 import (
 	"crypto/subtle"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// Requests between occupants pass through the room (XEP-0045 §17.4). The room
-// keeps nothing of them: the way back is written into the id that the request
-// gets, signed so that nobody can make one up. So an answer finds its way also
-// when the one who gives it has left or has another nick by now.
+// Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
+// written into the id that the request gets, signed so that nobody can make one up. So
+// an answer finds its way also when the one who gives it has left or has another nick
+// by now. The room remembers only which ways back are open: each is good for one
+// answer, for some minutes, and in the life of the room that it was opened in. A room
+// that was restarted or made again has none open; one that was moved has the same.
 
 // maxWayBack is how much longer a passed-on id is than the asker's.
-const maxWayBack = 7 + 1 + 2*idBytes + 1 + 4 + 1 + maxPartSize
+const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + maxPartSize
 
 // relayRender is a request or answer on its way to another occupant.
 type relayRender struct {
@@ -53,7 +56,7 @@ func (t *turn) relayIQ() *StanzaError {
 		return refuse(NotAcceptable, "17.4", "you are not in the room")
 	case r.reserved(in, k):
 		return refuse(BadRequest, "17.4", "this request is one for the room")
-	case r.st.conf.NoQueries:
+	case r.st.conf.NoQueries && !in.asksForPicture():
 		return refuse(NotAllowed, "17.4", "occupants of this room do not query each other")
 	}
 	to := r.addressee(in)
@@ -63,49 +66,88 @@ func (t *turn) relayIQ() *StanzaError {
 	if to.isPuppet() {
 		return refuse(ServiceUnavailable, "17.4", "the occupant has no client")
 	}
+	if refused := t.spend(RateQueries); refused != nil {
+		return refused
+	}
+	way := r.relayMAC(ses.jid(), instantOf(t.now), to.person.jid(), in.nick, in.id)
+	t.propose(&RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
 	target := to.front.address()
 	switch k.ns {
 	case nsVCard, nsVCard4, nsPubSub:
 		target = target.Bare()
 	}
-	t.relay = &relayRender{to: target, id: r.wayBack(ses, to, in), typ: in.typ, from: r.at(ses.occ.nick),
+	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
 		payload: r.veil(in.body, in.from, ses.occ.nick, to.role)}
 	return nil
 }
 
-// wayBack is the id of a passed-on request: the asker's session, a signature over
-// all that follows and over who may answer, the nick that was asked, as the asker
-// writes it, and his own id.
-func (r *Room) wayBack(asker *session, target *occupant, in *stanza) string {
-	num := strconv.FormatUint(uint64(asker.num), 36)
-	return num + "." + r.relayMAC(num, target.person.jid(), in.nick, in.id) + "." +
-		strconv.Itoa(len(in.nick)) + "." + in.nick + in.id
+// asksForPicture reports whether a request reads somebody's card or picture, for which
+// clients ask to draw a list of occupants.
+func (in *stanza) asksForPicture() bool {
+	k := &in.kids[0]
+	switch {
+	case in.typ != "get":
+		return false
+	case k.ns == nsPubSub:
+		n := readNode(in.xml(k))
+		return len(n.kids) == 1 && n.kids[0].ns == nsPubSub && n.kids[0].name == "items" &&
+			slices.Contains(pictureNodes, n.kids[0].attrOr("node", ""))
+	}
+	return k.ns == nsVCard || k.ns == nsVCard4
 }
 
-func (r *Room) relayMAC(asker string, answerer JID, nick, id string) string {
-	return r.mac("relay", asker, answerer.String(), nick, id)
+// wayBack is the id of a passed-on request: the asker's session and the time, a
+// signature over all that matters, the nick that was asked, as the asker writes it,
+// and his own id.
+func (t *turn) wayBack(asker *session, way string) string {
+	return strconv.FormatUint(uint64(asker.num), 36) + "." + strconv.FormatInt(int64(instantOf(t.now)), 36) + "." + way + "." +
+		strconv.Itoa(len(t.in.nick)) + "." + t.in.nick + t.in.id
+}
+
+// over reports whether a request has waited for its answer for too long, or was sent
+// by a clock that was ahead by as much.
+func (x *relayed) over(now instant, cfg *Config) bool {
+	return now.time().Sub(x.at.time()).Abs() > cfg.RelayTimeout
+}
+
+// openRelay finds the request that an answer claims to be for, nil for none.
+func (s *state) openRelay(session uint32, at instant, way string) *relayed {
+	relays := s.rare().relays
+	for x := range relays.all() {
+		if x.session == session && x.at == at && subtle.ConstantTimeCompare([]byte(x.way), []byte(way)) == 1 {
+			return x
+		}
+	}
+	return nil
 }
 
 // relayAnswer passes an answer back to whoever asked, as coming from the address
-// that he asked. Answers to nothing are dropped: they must not be answered
-// themselves.
+// that he asked, once. Answers to nothing, and those that come too late or from
+// somebody who is banned, are dropped: they must not be answered themselves.
 func (t *turn) relayAnswer() *StanzaError {
 	r, in := t.r, t.in
-	parts := strings.SplitN(in.id, ".", 4)
-	if len(parts) < 4 {
+	parts := strings.SplitN(in.id, ".", 5)
+	if len(parts) < 5 {
 		return nil
 	}
 	session, err := strconv.ParseUint(parts[0], 36, 32)
-	size, err2 := strconv.ParseUint(parts[2], 10, 16)
-	if err != nil || err2 != nil || int(size) > len(parts[3]) {
+	at, err2 := strconv.ParseInt(parts[1], 36, 64)
+	size, err3 := strconv.ParseUint(parts[3], 10, 16)
+	if err != nil || err2 != nil || err3 != nil || int(size) > len(parts[4]) {
 		return nil
 	}
-	nick, id := parts[3][:size], parts[3][size:]
-	mac := r.relayMAC(parts[0], in.from.Bare(), nick, id)
-	asker := r.st.sessionByNumber(uint32(session))
-	if asker == nil || subtle.ConstantTimeCompare([]byte(parts[1]), []byte(mac)) != 1 {
+	x := r.st.openRelay(uint32(session), instant(at), parts[2])
+	if x == nil || x.over(instantOf(t.now), r.cfg) {
 		return nil
 	}
+	asker, inside := r.st.session(x.jid())
+	nick, id := parts[4][:size], parts[4][size:]
+	mac := r.relayMAC(x.jid(), x.at, in.from.Bare(), nick, id)
+	if !inside || asker.num != x.session || subtle.ConstantTimeCompare([]byte(x.way), []byte(mac)) != 1 ||
+		r.standing(in.from.Bare()) == Outcast {
+		return nil
+	}
+	t.propose(&RelayAnswered{Session: x.session, Way: x.way})
 	t.relay = &relayRender{to: asker.address(), id: id, typ: in.typ, from: r.at(nick),
 		payload: r.veil(r.sanitized(in), in.from, nick, asker.occ.role)}
 	return nil

@@ -43,6 +43,7 @@ type snapshot struct {
 	Privates     []privateShot  `json:"privates,omitempty"`    // the oldest first
 	Clock        Stamp          `json:"clock,omitzero"`        // of the host when a rate was last spent, if it was behind At
 	Spent        []spentShot    `json:"spent,omitempty"`       // sorted by address and kind
+	Relays       []relayShot    `json:"relays,omitempty"`      // the oldest first
 }
 
 // personShot: what the room remembers of a person or a whole domain.
@@ -99,6 +100,14 @@ type privateShot struct {
 	ID       string `json:"id,omitempty"`
 }
 
+// relayShot: a request to another occupant that may still be answered.
+type relayShot struct {
+	Session uint32 `json:"session"`
+	JID     JID    `json:"jid"`
+	Time    Stamp  `json:"time"`
+	Way     string `json:"way"`
+}
+
 // spentShot: until when a share of Config.Rates is used up.
 type spentShot struct {
 	JID   JID      `json:"jid"`
@@ -138,6 +147,9 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 		}
 		for p := range rare.privates.all() {
 			shot.Privates = append(shot.Privates, privateShot{p.session, p.occupant, p.id})
+		}
+		for x := range rare.relays.all() {
+			shot.Relays = append(shot.Relays, relayShot{x.session, x.jid(), x.at.stamp(), x.way})
 		}
 		shot.Clock = rare.clock
 		for _, k := range sortedKeys(&rare.spent, compareRateKeys) {

@@ -31,6 +31,7 @@ func (x *snapshot) fields(c *codec) {
 	list(c, 0, "privates?", &x.Privates, (*privateShot).fields)
 	c.stamp(0, "clock?", &x.Clock)
 	list(c, 0, "spent?", &x.Spent, (*spentShot).fields)
+	list(c, 0, "relays?", &x.Relays, (*relayShot).fields)
 }
 
 func (x *personShot) fields(c *codec) {
@@ -78,6 +79,13 @@ func (x *privateShot) fields(c *codec) {
 	c.uint32(0, "session", &x.Session)
 	c.uint32(0, "occupant", &x.Occupant)
 	c.str(0, "id?", &x.ID)
+}
+
+func (x *relayShot) fields(c *codec) {
+	c.uint32(0, "session", &x.Session)
+	c.jid(0, "jid", &x.JID)
+	c.stamp(0, "time", &x.Time)
+	c.str(0, "way", &x.Way)
 }
 
 func (x *spentShot) fields(c *codec) {

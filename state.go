@@ -79,6 +79,7 @@ type rarities struct {
 	asks []*Asked // open questions to the host, in the order of asking
 
 	privates ring[private] // the last private messages, bounded by Config.Limits
+	relays   ring[relayed] // the last requests between occupants, bounded by Config.Limits
 	// spent is until when a person's share of Config.Rates is used up, soonest is the
 	// same with the first in front. What lies in the past means nothing and is dropped
 	// when something is added. clock is what the host's clock said then, if it was behind
@@ -208,6 +209,15 @@ type private struct {
 	id                string
 }
 
+// relayed is a request to another occupant that may still be answered: which session
+// sent it, when, and what its answer has to show.
+type relayed struct {
+	session uint32
+	real    JID // full; read in visibility.go only
+	at      instant
+	way     string
+}
+
 // entry is a message that newcomers are shown.
 type entry struct {
 	seq, sub uint64
@@ -331,16 +341,4 @@ func (s *state) occupantByNumber(num uint32) *occupant {
 // occupantIndex finds an occupant's place: numbers rise in the order of joining.
 func (s *state) occupantIndex(num uint32) (int, bool) {
 	return slices.BinarySearchFunc(s.occupants, num, func(o *occupant, num uint32) int { return cmp.Compare(o.num, num) })
-}
-
-// sessionByNumber finds a session by the number that relayed ids know it by.
-func (s *state) sessionByNumber(num uint32) *session {
-	for _, o := range s.occupants {
-		for ses := o.first; ses != nil; ses = ses.next {
-			if ses.num == num {
-				return ses
-			}
-		}
-	}
-	return nil
 }

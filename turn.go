@@ -31,6 +31,8 @@ type turn struct {
 	// invites go to people outside, declined are those that come back.
 	invites  []Invitation
 	declined []declineRender
+	// absent is how many people outside are told of a new affiliation of theirs.
+	absent int
 	// page is what the host found in the archive.
 	page *archiveRender
 	// answer writes the payload of an IQ result, when everything else is said; done is
@@ -64,17 +66,25 @@ func (t *turn) propose(body EventBody) {
 
 // commit applies what was decided, and renders it.
 func (t *turn) commit() {
-	s := &t.r.st
 	first, at := len(t.fx.Events), t.stamp()
-	for _, body := range t.bodies {
-		ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
-		if body.eventType().durable {
-			ev.Seq, ev.Sub = s.seq+1, 0
+	apply := func(bodies []EventBody) {
+		s := &t.r.st
+		for _, body := range bodies {
+			ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
+			if body.eventType().durable {
+				ev.Seq, ev.Sub = s.seq+1, 0
+			}
+			if err := s.apply(&ev, t.r.cfg); err != nil {
+				panic(err) // a handler proposed what it should have refused
+			}
+			t.fx.Events = append(t.fx.Events, ev)
 		}
-		if err := s.apply(&ev, t.r.cfg); err != nil {
-			panic(err) // a handler proposed what it should have refused
-		}
-		t.fx.Events = append(t.fx.Events, ev)
+	}
+	apply(t.bodies)
+	if t.r.cfg.TellAbsent {
+		decided := len(t.bodies)
+		t.rationAbsent(t.fx.Events[first:])
+		apply(t.bodies[decided:])
 	}
 	t.render(t.fx.Events[first:])
 }

@@ -53,6 +53,9 @@ func (p *person) jid() JID { return p.real }
 // jid is who asked for voice, for the same places.
 func (v *voiceAsked) jid() JID { return v.real }
 
+// jid is who sent a request to another occupant, for the same places.
+func (x *relayed) jid() JID { return x.real }
+
 // jidField is the field of an approval form that names who asks: such forms go
 // to moderators and admins only (XEP-0045 §8.6).
 func jidField(name string, j JID) formField {
@@ -232,10 +235,32 @@ func (t *turn) renderAbsent(events []Event) {
 		if t.r.st.viewOf(Participant) == viewAll {
 			t.send(a.others.all(), d, viewNone, nil)
 		}
-		if t.r.cfg.TellAbsent && b.JID.Local() != "" {
+		if b.JID.Local() != "" && t.absent > 0 {
+			t.absent--
 			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), viewNone, nil)
 		}
 	}
+}
+
+// rationAbsent takes what renderAbsent may send to people outside from the notices of
+// whoever wanted it.
+func (t *turn) rationAbsent(events []Event) {
+	if !t.r.st.alive() {
+		return // the end of the room ended that too
+	}
+	var by JID
+	n := 0
+	for i, ev := range events {
+		b, ok := ev.Body.(*AffiliationChanged)
+		if ok && b.Old != b.New && b.JID.Local() != "" && !changesAgain(b, events[i+1:]) && !t.concernsPresent(b, events) {
+			by = b.Actor.JID
+			n++
+		}
+	}
+	if t.in != nil {
+		by = t.in.from // who does it to himself is no actor
+	}
+	t.absent = t.notices(by, n)
 }
 
 // changesAgain reports whether the rest of a step gives somebody yet another

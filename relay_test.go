@@ -1,0 +1,301 @@
+package muc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+)
+
+const (
+	desktop = "crone@shakespeare.lit/desktop"
+	laptop  = "wicca@shakespeare.lit/laptop"
+)
+
+// asksClient sends a request to an occupant and returns the id under which it was
+// passed on.
+func (h *harness) asksClient(from, nick, id string) string {
+	h.t.Helper()
+	fx := h.send(fmt.Sprintf(`<iq type='get' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'><query xmlns='jabber:iq:version'/></iq>`, id, from, nick))
+	require.Nil(h.t, fx.Refused, "%v", fx.Refused)
+	require.Len(h.t, fx.Outbound, 1)
+	return fx.Outbound[0].Stanza().SelectAttrValue("id", "")
+}
+
+// answers counts what comes of an answer.
+func (h *harness) answers(from, nick, way string) int {
+	h.t.Helper()
+	fx := h.send(fmt.Sprintf(`<iq type='result' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'/>`, way, from, nick))
+	require.Nil(h.t, fx.Refused)
+	require.Len(h.t, fx.Events, len(fx.Outbound), "what is dropped leaves no trace")
+	return len(fx.Outbound)
+}
+
+// An answer to a request between occupants arrives once, within minutes, from the one
+// who was asked as long as nobody has banned him.
+//
+// rows: E56
+func TestRelayAnswersOnce(t *testing.T) {
+	h := open(t, muc.Config{})
+	h.join(laptop, "secondwitch")
+	way := h.asksClient(desktop, "secondwitch", "v1")
+	n := 0
+	for range 1000 {
+		n += h.answers(laptop, "firstwitch", way)
+	}
+	assert.Equal(t, 1, n)
+
+	way = h.asksClient(desktop, "secondwitch", "v2")
+	h.now = h.now.Add(5*time.Minute - time.Second)
+	assert.Equal(t, 1, h.answers(laptop, "firstwitch", way))
+	way = h.asksClient(desktop, "secondwitch", "v3")
+	h.now = h.now.Add(5 * time.Minute)
+	assert.Zero(t, h.answers(laptop, "firstwitch", way))
+
+	way = h.asksClient(desktop, "secondwitch", "v4")
+	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.Outcast})
+	assert.Zero(t, h.answers(laptop, "firstwitch", way))
+	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.None})
+	assert.Equal(t, 1, h.answers(laptop, "firstwitch", way), "who has only left may answer")
+
+	h.cfg.RelayTimeout = time.Second
+	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	h.room = moved
+	h.join(laptop, "secondwitch")
+	way = h.asksClient(desktop, "secondwitch", "v5")
+	h.now = h.now.Add(time.Second)
+	assert.Zero(t, h.answers(laptop, "firstwitch", way), "the host may be less patient")
+}
+
+// A way back is one of its life of the room. A room that was moved goes on with it; in
+// one that was restarted, or made again, nobody is answered whose number is that of the
+// asker.
+//
+// rows: E56
+func TestRelayEndsWithTheRoom(t *testing.T) {
+	conf := muc.RoomConfig{Persistent: true}
+	h := open(t, muc.Config{Instant: true, Defaults: conf})
+	h.join(laptop, "secondwitch")
+	way, again := h.asksClient(desktop, "secondwitch", "v1"), h.asksClient(desktop, "secondwitch", "v2")
+	at := h.now
+	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	restarted, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
+	require.NoError(t, err)
+	replayed, err := muc.Restore(h.cfg, nil, h.log)
+	require.NoError(t, err)
+	for _, room := range []*muc.Room{h.room, moved, replayed} {
+		h.room, h.now = room, at
+		assert.Equal(t, 1, h.answers(laptop, "firstwitch", way))
+		assert.Zero(t, h.answers(laptop, "firstwitch", way))
+	}
+	made, err := muc.New(h.cfg)
+	require.NoError(t, err)
+	for name, room := range map[string]*muc.Room{"restarted": restarted, "made again": made} {
+		for _, first := range []string{"hecate@shakespeare.lit/broom", desktop} {
+			twin, err := muc.Restore(h.cfg, room.Snapshot(muc.Live), nil)
+			require.NoError(t, err)
+			h.room, h.now = twin, at
+			require.Nil(t, h.join(first, "firstwitch").Refused)
+			require.Nil(t, h.join(laptop, "secondwitch").Refused)
+			h.asksClient(first, "secondwitch", "v2")
+			assert.Zero(t, h.answers(laptop, "firstwitch", again), "%s, %s", name, first)
+		}
+	}
+}
+
+// Of more requests than a room remembers, and than it remembers of one person, the
+// oldest are forgotten, and their answers dropped.
+//
+// rows: L12
+func TestRelaysAreForgotten(t *testing.T) {
+	for name, lim := range map[string]muc.Limits{"of the room": {Relays: 3}, "of a person": {PersonRelays: 3}, "none": {Relays: -1}} {
+		t.Run(name, func(t *testing.T) {
+			h := open(t, muc.Config{Limits: lim})
+			h.join(laptop, "secondwitch")
+			other := h.asksClient(laptop, "firstwitch", "other")
+			var ways []string
+			for i := range 5 {
+				ways = append(ways, h.asksClient(desktop, "secondwitch", fmt.Sprint("v", i)))
+			}
+			moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+			require.NoError(t, err)
+			require.Equal(t, string(h.room.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
+			var got []int
+			for _, way := range ways {
+				got = append(got, h.answers(laptop, "firstwitch", way))
+			}
+			want := []int{0, 0, 1, 1, 1}
+			if name == "none" {
+				want = []int{0, 0, 0, 0, 0}
+			}
+			assert.Equal(t, want, got)
+			assert.Equal(t, name == "of a person", h.answers(desktop, "secondwitch", other) == 1, "nobody loses his for another's")
+		})
+	}
+}
+
+// Requests to other occupants have a rate of their own, so that a client may ask for
+// everybody's card when it enters, and nobody floods anybody with them.
+//
+// rows: E13
+func TestQueriesHaveARate(t *testing.T) {
+	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 2, Every: 10 * time.Second}}})
+	h.join(laptop, "secondwitch")
+	h.now = h.now.Add(time.Hour)
+	ask := func() *muc.StanzaError {
+		h.now = h.now.Add(-time.Second)
+		return h.send(`<iq type='get' id='v' from='` + laptop + `' to='coven@chat.shakespeare.lit/firstwitch'><vCard xmlns='vcard-temp'/></iq>`).Refused
+	}
+	for range 10 {
+		require.Nil(t, ask())
+	}
+	refused := ask()
+	require.NotNil(t, refused)
+	assert.Equal(t, muc.PolicyViolation, refused.Condition)
+	assert.Equal(t, muc.TypeWait, refused.Type)
+	h.now = h.now.Add(2 * time.Second)
+	assert.Nil(t, ask())
+	assert.Nil(t, h.say(laptop, "words are another matter").Refused)
+}
+
+// What clients send by themselves while people read and write leaves them their words,
+// and has a bound.
+//
+// rows: E13
+func TestSignalsHaveARate(t *testing.T) {
+	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 2, Every: 10 * time.Second}, Signals: muc.Rate{Burst: 4, Every: 5 * time.Second}}})
+	h.join(laptop, "secondwitch")
+	h.now = h.now.Add(time.Hour)
+	send := func(to, payload string) *muc.StanzaError {
+		h.now = h.now.Add(-time.Second)
+		typ := "groupchat"
+		if to != "" {
+			typ = "chat"
+		}
+		return h.send(fmt.Sprintf(`<message type='%s' id='s' from='%s' to='coven@chat.shakespeare.lit%s'>%s</message>`, typ, laptop, to, payload)).Refused
+	}
+	require.Nil(t, send("", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"))
+	require.Nil(t, send("", "<displayed xmlns='urn:xmpp:chat-markers:0' id='m'/><store xmlns='urn:xmpp:hints'/>"))
+	require.Nil(t, send("", "<reactions xmlns='urn:xmpp:reactions:0' id='m'><reaction>x</reaction></reactions>"))
+	require.Nil(t, send("/firstwitch", "<received xmlns='urn:xmpp:receipts' id='m'/>"))
+	for _, signal := range []string{"<composing xmlns='http://jabber.org/protocol/chatstates'/>", "<x xmlns='urn:example:x'/>"} {
+		refused := send("", signal)
+		require.NotNil(t, refused)
+		assert.Equal(t, muc.TypeWait, refused.Type)
+	}
+	require.Nil(t, send("", "<body>words</body><active xmlns='http://jabber.org/protocol/chatstates'/>"))
+	require.Nil(t, send("/firstwitch", "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:example:e'/>"))
+	assert.NotNil(t, send("", "<body>more words</body>"))
+	assert.NotNil(t, send("", "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:example:e'/>"))
+}
+
+// outside counts the stanzas that go to one or another stranger.
+func outside(fx muc.Effects) (n int) {
+	for _, out := range fx.Outbound {
+		for _, to := range out.To() {
+			if strings.HasSuffix(to.Domain(), "strangers.lit") {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// crowdOf is a request that gives a hundred strangers an affiliation.
+func crowdOf(from string, round int, affiliation string) string {
+	var items strings.Builder
+	for i := range 100 {
+		fmt.Fprintf(&items, "<item jid='s%d-%d@strangers.lit' affiliation='%s'/>", round, i, affiliation)
+	}
+	return `<iq type='set' id='i' from='` + from + `' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#admin'>` + items.String() + `</query></iq>`
+}
+
+// However many people an owner or admin gives an affiliation, the room sends few
+// messages to strangers for it, and the lists are as wanted. What the host does itself
+// is told to everybody.
+//
+// rows: E13
+func TestNoticesAreRationed(t *testing.T) {
+	for name, conf := range map[string]muc.Config{
+		"told":    {TellAbsent: true},
+		"invited": {Defaults: muc.RoomConfig{MembersOnly: true}},
+		"both":    {TellAbsent: true, Defaults: muc.RoomConfig{MembersOnly: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conf.Instant = true
+			h := open(t, conf)
+			sent := 0
+			for round := range 20 {
+				fx := h.send(crowdOf(desktop, round, "member"))
+				require.Nil(t, fx.Refused)
+				sent += outside(fx)
+			}
+			assert.Equal(t, 30, sent)
+			members := 0
+			for _, aff := range h.room.Affiliations() {
+				if aff == muc.Member {
+					members++
+				}
+			}
+			assert.Equal(t, 2000, members)
+
+			// An invitation is a request of its own: it is refused.
+			invite := `<message from='` + desktop + `' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='last@strangers.lit'/></x></message>`
+			refused := h.send(invite).Refused
+			require.NotNil(t, refused)
+			assert.Equal(t, muc.PolicyViolation, refused.Condition)
+			assert.Equal(t, muc.TypeWait, refused.Type)
+			_, err := h.room.Do(h.now, muc.Invite{To: muc.MustParseJID("last@strangers.lit"), As: muc.MustParseJID(desktop)})
+			require.Error(t, err)
+			h.now = h.now.Add(10 * time.Minute)
+			assert.Nil(t, h.send(invite).Refused)
+
+			// The room has a bound for all of them together.
+			sent = 0
+			for round := range 6 {
+				admin := fmt.Sprintf("admin%d@shakespeare.lit/x", round)
+				h.do(muc.SetAffiliation{JID: muc.MustParseJID(admin).Bare(), Affiliation: muc.Admin})
+				require.Nil(t, h.join(admin, fmt.Sprint("admin", round)).Refused)
+				sent += outside(h.send(crowdOf(admin, 100+round, "member")))
+			}
+			assert.LessOrEqual(t, sent, 102)
+			assert.GreaterOrEqual(t, sent, 95)
+
+			fx := h.do(muc.Invite{To: muc.MustParseJID("host@strangers.lit")})
+			assert.GreaterOrEqual(t, outside(fx), 1)
+			if conf.TellAbsent {
+				assert.Equal(t, 1, outside(h.do(muc.SetAffiliation{JID: muc.MustParseJID("other@strangers.lit"), Affiliation: muc.Owner})))
+			}
+			replayed, err := muc.Restore(h.cfg, nil, h.log)
+			require.NoError(t, err)
+			assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
+		})
+	}
+}
+
+// Declines to whom they must be sent outside use up what the invitee may have sent.
+func TestDeclinesAreRationed(t *testing.T) {
+	h := open(t, muc.Config{Instant: true, Rates: muc.Rates{Notices: muc.Rate{Burst: 1, Every: time.Hour}}})
+	for _, who := range []string{"hecate@shakespeare.lit/broom", laptop} {
+		nick := muc.MustParseJID(who).Local()
+		h.join(who, nick)
+		require.Nil(t, h.send(invites(who, "bard@strangers.lit")).Refused)
+		h.send(`<presence type='unavailable' from='` + who + `' to='coven@chat.shakespeare.lit/` + nick + `'/>`)
+	}
+	decline := `<message from='bard@strangers.lit/globe' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><decline/></x></message>`
+	assert.Len(t, h.send(decline).Outbound, 1)
+	refused := h.send(decline).Refused
+	require.NotNil(t, refused)
+	assert.Equal(t, muc.TypeWait, refused.Type)
+	h.now = h.now.Add(time.Hour)
+	fx := h.send(decline)
+	assert.Nil(t, fx.Refused)
+	assert.Len(t, fx.Outbound, 1)
+}
