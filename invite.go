@@ -296,18 +296,21 @@ func (t *turn) decline(n *node) *StanzaError {
 	if len(list) == 0 {
 		return refuse(Forbidden, "7.8.2", "you have no such invitation")
 	}
+	// Each inviter who is not inside gets a notice. Where they do not all get one, the
+	// rest is not told: declined is declined.
 	outside := 0
 	for _, b := range list {
+		t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
 		d := declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
 		if len(d.to) > 0 && d.to[0].IsBare() {
-			outside++
+			if outside++; t.noticesLeft(in.from) < outside {
+				continue
+			}
 		}
-		t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
 		t.declined = append(t.declined, d)
 	}
-	if e := t.spendNotices(in.from, outside); e != nil {
-		t.declined = nil
-		return e
+	if t.notices(in.from, outside) == 0 && outside > 0 {
+		return tooManyNotices()
 	}
 	return nil
 }

@@ -189,24 +189,26 @@ func (t *turn) bucket(key rateKey) (full time.Time, left int) {
 	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)
 }
 
-// notices takes up to n of the notices that somebody may have sent to people outside,
-// out of his share and out of the room's, and tells how many. Nothing bounds the host,
-// which is the zero JID.
+// noticesLeft is how many notices somebody may have sent to people outside now: what is
+// left of his share and of the room's. Nothing bounds the host, which is the zero JID.
+func (t *turn) noticesLeft(by JID) int {
+	if by.IsZero() {
+		return math.MaxInt
+	}
+	_, own := t.bucket(rateKey{by.Bare(), RateNotices})
+	_, all := t.bucket(rateKey{t.r.jid, RateRoomNotices})
+	return min(own, all)
+}
+
+// notices takes up to n of them, and tells how many.
 func (t *turn) notices(by JID, n int) int {
-	if by.IsZero() || n == 0 {
+	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n
 	}
-	keys := [...]rateKey{{by.Bare(), RateNotices}, {t.r.jid, RateRoomNotices}}
-	var full [len(keys)]time.Time
-	for i, key := range keys {
-		var left int
-		full[i], left = t.bucket(key)
-		n = min(n, left)
-	}
-	for i, key := range keys {
-		if every := t.r.cfg.Rates.of(key.kind).Every; n > 0 && every > 0 {
-			until := full[i].Add(time.Duration(n) * every)
-			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{until}})
+	for _, key := range [...]rateKey{{by.Bare(), RateNotices}, {t.r.jid, RateRoomNotices}} {
+		if every := t.r.cfg.Rates.of(key.kind).Every; every > 0 {
+			full, _ := t.bucket(key)
+			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{full.Add(time.Duration(n) * every)}})
 		}
 	}
 	return n
@@ -214,10 +216,13 @@ func (t *turn) notices(by JID, n int) int {
 
 // spendNotices takes n notices, or refuses all of them.
 func (t *turn) spendNotices(by JID, n int) *StanzaError {
-	before := len(t.bodies)
-	if t.notices(by, n) < n {
-		t.bodies = t.bodies[:before]
-		return refuse(PolicyViolation, "14.6", "too much is sent to people outside at once").as(TypeWait)
+	if t.noticesLeft(by) < n {
+		return tooManyNotices()
 	}
+	t.notices(by, n)
 	return nil
+}
+
+func tooManyNotices() *StanzaError {
+	return refuse(PolicyViolation, "14.6", "too much is sent to people outside at once").as(TypeWait)
 }

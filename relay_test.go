@@ -290,12 +290,16 @@ func TestDeclinesAreRationed(t *testing.T) {
 		h.send(`<presence type='unavailable' from='` + who + `' to='coven@chat.shakespeare.lit/` + nick + `'/>`)
 	}
 	decline := `<message from='bard@strangers.lit/globe' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><decline/></x></message>`
-	assert.Len(t, h.send(decline).Outbound, 1)
+	assert.Len(t, h.send(decline).Outbound, 1, "both are declined, and one of those who invited is told")
+	require.Equal(t, muc.Forbidden, h.send(decline).Refused.Condition)
+	h.now = h.now.Add(time.Hour - 10*time.Second)
+	const third = "third@shakespeare.lit/pda"
+	h.join(third, "third")
+	require.Nil(t, h.send(invites(third, "bard@strangers.lit")).Refused)
+	h.send(`<presence type='unavailable' from='` + third + `' to='coven@chat.shakespeare.lit/third'/>`)
 	refused := h.send(decline).Refused
 	require.NotNil(t, refused)
 	assert.Equal(t, muc.TypeWait, refused.Type)
-	h.now = h.now.Add(time.Hour)
-	fx := h.send(decline)
-	assert.Nil(t, fx.Refused)
-	assert.Len(t, fx.Outbound, 1)
+	h.now = h.now.Add(10 * time.Second)
+	assert.Len(t, h.send(decline).Outbound, 1)
 }

@@ -1,6 +1,9 @@
 package proptest
 
 import (
+	"slices"
+	"time"
+
 	"github.com/gomuc/muc"
 )
 
@@ -9,8 +12,9 @@ type ledger struct {
 	// open are the questions to the host, by their ids.
 	open map[string]*muc.Asked
 	asks []muc.Ask
-	// relayed are the requests that were passed on to other occupants.
-	relayed []*relayed
+	// relayed are the requests that were passed on to other occupants, in all lives of
+	// the room; ways are those of them that may still be answered.
+	relayed, ways []*relayed
 }
 
 // relayed is a request that one occupant sent to another.
@@ -20,12 +24,46 @@ type relayed struct {
 	asker, askerID     string
 	client             *client // the asker's, and his visit
 	visit              int
+	at                 time.Time
 }
 
-// waits reports whether the asker is still the one who asked.
-func (r *relayed) waits(w *world, now *truth) bool {
-	_, inside := now.inside[r.asker]
-	return inside && w.clients[r.asker] == r.client && r.client.visit == r.visit
+// waits reports whether the asker is still the one who asked, and was not answered
+// yet, nor has waited too long. Just then, when the clocks of the host went back and
+// forth, either is right.
+func (r *relayed) waits(w *world, s *step) (waits, sure bool) {
+	_, inside := s.before.inside[r.asker]
+	answerer := muc.MustParseJID(r.answerer).Bare()
+	age := s.in.at.Sub(r.at)
+	waits = slices.Contains(w.ledger.ways, r) && inside && w.clients[r.asker] == r.client && r.client.visit == r.visit &&
+		s.before.affiliation(answerer) != muc.Outcast && age <= relayTimeout
+	return waits, age <= relayTimeout-clockSwing || age > relayTimeout+clockSwing
+}
+
+const (
+	relayTimeout = 5 * time.Minute
+	clockSwing   = time.Minute // more than the clock of a history goes back
+)
+
+// passed keeps a request that was passed on, and forgets those for which a room of
+// these limits has no place any more.
+func (w *world) passed(r *relayed) {
+	l, lim := &w.ledger, &w.cfg.Limits
+	l.relayed = append(l.relayed, r)
+	l.ways = append(slices.DeleteFunc(l.ways, func(o *relayed) bool { return r.at.Sub(o.at) > relayTimeout }), r)
+	own, asker := 0, muc.MustParseJID(r.asker).Bare()
+	byAsker := func(o *relayed) bool { return muc.MustParseJID(o.asker).Bare() == asker }
+	for _, o := range l.ways {
+		if byAsker(o) {
+			own++
+		}
+	}
+	if own > lim.PersonRelays {
+		i := slices.IndexFunc(l.ways, byAsker)
+		l.ways = slices.Delete(l.ways, i, i+1)
+	}
+	if len(l.ways) > lim.Relays {
+		l.ways = l.ways[1:]
+	}
 }
 
 type reply struct{ to, id string }
@@ -55,8 +93,9 @@ func (w *world) checkAnswers(s *step) {
 		switch {
 		case typ == "get" || typ == "set":
 			passed++
-			w.ledger.relayed = append(w.ledger.relayed, &relayed{id: to.id, from: m.el.attr("from"), asked: s.in.stanza.SelectAttrValue("to", ""),
-				answerer: to.to, asker: s.sender, askerID: id, client: w.client(s.sender), visit: w.client(s.sender).visit})
+			w.passed(&relayed{id: to.id, from: m.el.attr("from"), asked: s.in.stanza.SelectAttrValue("to", ""),
+				answerer: to.to, asker: s.sender, askerID: id, client: w.client(s.sender), visit: w.client(s.sender).visit,
+				at: s.fx.Events[len(s.fx.Events)-1].Time})
 		case due[to] > 0:
 			due[to]--
 		case request && to == reply{s.sender, id}:
@@ -85,8 +124,11 @@ func (w *world) checkAnswers(s *step) {
 		w.fail("%d answers, %d passed on, %d asks", direct, passed, asked)
 	}
 	if r := s.in.answers; r != nil {
-		if waits := r.waits(w, s.before); waits != (returned == 1) || returned > 1 {
+		if waits, sure := r.waits(w, s); sure && waits != (returned == 1) || returned > 1 {
 			w.fail("%d answers returned to %s, who waits: %v", returned, r.asker, waits)
+		}
+		if returned > 0 {
+			w.ledger.ways = slices.DeleteFunc(w.ledger.ways, func(o *relayed) bool { return o == r })
 		}
 	}
 }

@@ -58,7 +58,7 @@ func anyConfig(t *rapid.T) muc.Config {
 const crowded = 16
 
 var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
-	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, RateShares: 4, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
+	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, Relays: 4, PersonRelays: 2, RateShares: 6, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
 	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 150, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
 	FieldBytes: 200, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
 

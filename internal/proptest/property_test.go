@@ -47,9 +47,14 @@ func (w *world) open() {
 
 // end is what must hold of a whole life.
 func (w *world) end() {
-	w.tally.lives++
 	w.outlive()
 	w.checkPatience()
+	w.rest()
+}
+
+// rest is what must hold of a life that ends in the middle.
+func (w *world) rest() {
+	w.tally.lives++
 	w.checkLimits(w.last.live)
 	w.checkCuts()
 	w.checkDeterminism()

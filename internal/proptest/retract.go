@@ -2,6 +2,7 @@ package proptest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gomuc/muc"
@@ -167,6 +168,6 @@ func (w *world) lookUp() {
 		return
 	}
 	ask := w.ledger.asks[asks]
-	page, refused := ask.Archive.Page(w.log)
+	page, refused := ask.Archive.Page(slices.Concat(w.past, w.log))
 	w.command(muc.Answer{ID: ask.ID, Archive: &page, Refuse: refused})
 }

@@ -23,6 +23,7 @@ type shot struct {
 	Asks       []muc.Asked
 	Privates   []json.RawMessage
 	Spent      []json.RawMessage
+	Relays     []struct{ JID muc.JID }
 }
 
 type entry struct{ Payload string }
@@ -58,6 +59,7 @@ func (w *world) checkLimits(live []byte) {
 	atMost("requests for voice", len(r.VoiceAsked), lim.VoiceRequests)
 	atMost("shares of rates", len(r.Spent), lim.RateShares)
 	atMost("private messages", len(r.Privates), lim.Privates)
+	atMost("requests to occupants", len(r.Relays), lim.Relays)
 	atMost("invitations", len(r.Invites), lim.Invites)
 	atMost("questions", len(r.Asks), lim.Asks)
 	for _, list := range [][]entry{r.Archived, r.Kept} {
@@ -76,6 +78,11 @@ func (w *world) checkLimits(live []byte) {
 		for _, ses := range o.Sessions {
 			atMost("bytes of presence", len(ses.Payload), lim.PresenceBytes)
 		}
+	}
+	relays := map[muc.JID]int{}
+	for _, x := range r.Relays {
+		relays[x.JID.Bare()]++
+		atMost("requests of one person to occupants", relays[x.JID.Bare()], lim.PersonRelays)
 	}
 	for _, b := range r.Invites {
 		if !b.Inviter.IsZero() {

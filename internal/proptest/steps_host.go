@@ -1,6 +1,7 @@
 package proptest
 
 import (
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
@@ -107,7 +108,7 @@ func (w *world) hostAnswer() {
 		a.Payload = parse("<q xmlns='urn:example:asked'/>")
 	case 2:
 		if ask.Archive != nil {
-			page, refused := ask.Archive.Page(w.log)
+			page, refused := ask.Archive.Page(slices.Concat(w.past, w.log))
 			a.Archive, a.Refuse = &page, refused
 		}
 	}

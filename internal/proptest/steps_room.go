@@ -66,12 +66,31 @@ func (w *world) request() {
 	}))
 }
 
-// relayedAnswer answers a request that was passed on, or claims to.
-func (w *world) relayedAnswer() {
-	if len(w.ledger.relayed) == 0 {
+// query is a request of somebody inside to an occupant, which is mostly answered at
+// once.
+func (w *world) query() {
+	if len(w.last.sessions) == 0 {
 		return
 	}
-	r := pick(w, "relayed", w.ledger.relayed)
+	n := len(w.ledger.relayed)
+	from := pick(w, "asker", w.last.sessions)
+	w.iq(from, "get", "/"+w.last.inside[pick(w, "asked", w.last.sessions)].Nick, pick(w, "query", []string{
+		"<query xmlns='jabber:iq:version'/>", "<vCard xmlns='vcard-temp'/>", "<query xmlns='http://jabber.org/protocol/disco#items' node='" + from + "'/>"}))
+	if len(w.ledger.relayed) > n && !w.oneIn(3, "later") {
+		w.answer(w.ledger.relayed[n])
+	}
+}
+
+// relayedAnswer answers a request that was passed on, now or in an earlier life of the
+// room.
+func (w *world) relayedAnswer() {
+	if len(w.ledger.relayed) > 0 {
+		w.answer(pick(w, "relayed", w.ledger.relayed))
+	}
+}
+
+// answer answers a request once or more, or claims to.
+func (w *world) answer(r *relayed) {
 	from, truly := r.answerer, r
 	if w.oneIn(4, "forged") {
 		from, truly = w.session(), nil
@@ -82,7 +101,12 @@ func (w *world) relayedAnswer() {
 	typ := pick(w, "type", []string{"result", "result", "error"})
 	text := fmt.Sprintf(`<iq type='%s' id='%s' from='%s' to='%s'><vCard xmlns='vcard-temp'><JABBERID>%s</JABBERID></vCard></iq>`,
 		typ, r.id, from, r.from, from)
-	w.step(input{stanza: parse(text), text: text, answers: truly})
+	if w.oneIn(8, "banned") {
+		w.command(muc.SetAffiliation{JID: muc.MustParseJID(r.answerer).Bare(), Affiliation: muc.Outcast})
+	}
+	for range pick(w, "times", []int{1, 1, 2, 3}) {
+		w.step(input{stanza: parse(text), text: text, answers: truly})
+	}
 }
 
 // bounce is a stanza that comes back, perhaps one that was sent.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,9 +32,11 @@ type world struct {
 	now  time.Time
 	// last is what the room knew after the last step.
 	last *truth
-	// log is every event so far.
-	log  []muc.Event
-	kept replicas
+	// log is every event of this life, past what is durable of those before.
+	log, past []muc.Event
+	kept      replicas
+	// base is the snapshot that the life of the room began with, nil for none.
+	base []byte
 
 	clients map[string]*client
 	// occupantIDs are those that people ever had, the same in each life of a room.
@@ -78,19 +81,44 @@ func newWorld(t *rapid.T, n *tally) *world {
 	return w
 }
 
-// begin starts the life of a room. Nobody believes anything of it yet.
+// begin brings a room to life.
 func (w *world) begin() {
+	w.base, w.past, w.spoken, w.voices = nil, nil, nil, map[muc.JID]muc.Role{}
 	w.room = w.fresh()
+	w.steps = append(w.steps, "— a room")
+	w.live()
+}
+
+// restart ends a life of the room as the end of its host would: what is durable goes
+// on, and nobody is inside.
+func (w *world) restart() {
+	w.rest()
+	w.base = w.room.Snapshot(muc.Durable)
+	for _, ev := range w.log {
+		if ev.Durable() {
+			w.past = append(w.past, ev)
+		}
+	}
+	w.spoken = slices.DeleteFunc(w.spoken, func(y *spoken) bool { return y.stanzaID == "" })
+	w.room = w.fresh()
+	w.steps = append(w.steps, "— restarted")
+	w.live()
+}
+
+// live starts a life of the room. Nobody believes anything of it yet.
+func (w *world) live() {
 	w.kept = replicas{follower: w.fresh(), restart: w.fresh(), moved: w.fresh()}
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
 	w.last = truthOf(w.room, w.cfg.IsOwner)
-	w.log, w.inputs, w.outputs, w.privates, w.spoken = nil, nil, nil, nil, nil
-	w.voices = map[muc.JID]muc.Role{}
-	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}}
-	w.steps = append(w.steps, "— a room")
+	w.log, w.inputs, w.outputs, w.privates = nil, nil, nil, nil
+	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}, relayed: w.ledger.relayed}
 }
 
+// fresh is the room as it was when its life began.
 func (w *world) fresh() *muc.Room {
+	if w.base != nil {
+		return w.restore(w.base, nil)
+	}
 	room, err := muc.New(w.cfg)
 	if err != nil {
 		w.t.Fatalf("New: %v", err)
