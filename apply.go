@@ -84,9 +84,7 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 	case *RegistrationRequested:
 		return s.applyRegistrationRequested(b)
 	case *RegistrationClosed:
-		if !s.dropRequest(b.JID) {
-			return badEvent("no such request")
-		}
+		return s.applyRegistrationClosed(b)
 	case *VoiceStored:
 		return s.applyVoice(b)
 	case *SubjectChanged:

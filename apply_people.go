@@ -188,6 +188,13 @@ func (s *state) dropRequest(bare JID) bool {
 	return false
 }
 
+func (s *state) applyRegistrationClosed(b *RegistrationClosed) error {
+	if !s.dropRequest(b.JID) {
+		return badEvent("no such request")
+	}
+	return nil
+}
+
 func (s *state) applyVoice(b *VoiceStored) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("voice of a JID that is not bare")
