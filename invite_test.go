@@ -37,7 +37,8 @@ func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 //
 // rows: L12
 func TestInvitationsGiveWay(t *testing.T) {
-	h := open(t, muc.Config{Instant: true, Limits: muc.Limits{Invites: 4, PersonInvites: 2}})
+	h := open(t, muc.Config{Instant: true, Limits: muc.Limits{Invites: 4, PersonInvites: 2},
+		Rates: muc.Rates{Notices: muc.Rate{Burst: 1}, RoomNotices: muc.Rate{Burst: 1}}})
 	invite := func(who, whom string) []muc.Event {
 		t.Helper()
 		fx := h.send(invites(who+"@shakespeare.lit/x", whom+"@globe.lit"))

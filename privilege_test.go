@@ -293,8 +293,8 @@ var roleCharts = map[string]string{
 	// Admin or owner revokes moderator status; nobody an admin's or owner's (9.7).
 	"moderator participant": `
 |        | none | member | admin | owner |
-| none   | forbidden | forbidden | forbidden | forbidden |
-| member | forbidden | forbidden | forbidden | forbidden |
+| none   | forbidden | not-allowed | not-allowed | not-allowed |
+| member | forbidden | forbidden | not-allowed | not-allowed |
 | admin  | ok | ok | not-allowed | not-allowed |
 | owner  | ok | ok | not-allowed | not-allowed |`,
 	// Admin or owner grants moderator status.

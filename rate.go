@@ -9,7 +9,8 @@ import (
 
 // Rate is how fast something may be done: Burst times at once, and once more
 // for each Every that passes. With a zero Every it bounds nothing; a zero Burst
-// means 1.
+// means 1. In [Rates], a rate with a Burst alone bounds nothing, also where zero means
+// something else.
 type Rate struct {
 	Burst int
 	Every time.Duration
