@@ -9,6 +9,7 @@ import (
 // judged by the host's clock, also while that is behind the room.
 func (s *state) applyRateSpent(b *RateSpent, at time.Time, lim *Limits) {
 	m := s.rarities()
+	m.forgetSpent(hostTime(s.at.time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
 	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), lim)
 }
@@ -26,7 +27,15 @@ func (m *rarities) applySpent(jid JID, kind RateKind, until, now time.Time, lim 
 	}
 	x.until = until
 	m.place(x)
-	for len(m.soonest) > 0 && (!m.soonest[0].until.After(now) || len(m.soonest) > lim.RateShares) {
+	m.forgetSpent(now)
+	for len(m.soonest) > lim.RateShares {
+		m.dropSoonest()
+	}
+}
+
+// forgetSpent forgets what is there in full at a time.
+func (m *rarities) forgetSpent(now time.Time) {
+	for len(m.soonest) > 0 && !m.soonest[0].until.After(now) {
 		m.dropSoonest()
 	}
 }

@@ -149,10 +149,9 @@ func hostTime(at time.Time, now Stamp) time.Time {
 // spend takes one token out of the sender's bucket, or refuses him.
 func (t *turn) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
-// spendMany takes several tokens at once; all there can be, if that is fewer. A
-// bucket is one time: when it will be full again. One that is further away than it can
-// be was spent by a clock that was ahead, and counts for nothing. It is the last of all
-// rules that a handler judges, so that only what is accepted uses anything up.
+// spendMany takes several tokens at once; all there can be, if that is fewer. It is the
+// last of all rules that a handler judges, so that only what is accepted uses anything
+// up.
 func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
@@ -162,11 +161,7 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 	if t.r.standing(bare) >= Admin || s.life == Unborn {
 		return nil
 	}
-	full, spent := t.now, s.rare().spent
-	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
-	if x, ok := spent.get(rateKey{bare, kind}); ok && x.until.After(full) && !x.until.After(most) {
-		full = x.until
-	}
+	full, _ := t.bucket(rateKey{bare, kind})
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
@@ -176,15 +171,17 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 }
 
 // bucket is when a share will be there in full, not before now, and how much of it is
-// left.
+// left. A bucket is one time: when it will be full again. One that is further away than
+// it can be was spent by a clock that was ahead, and counts for nothing.
 func (t *turn) bucket(key rateKey) (full time.Time, left int) {
-	rate, spent := t.r.cfg.Rates.of(key.kind), t.r.st.rare().spent
+	rate, rare := t.r.cfg.Rates.of(key.kind), t.r.st.rare()
 	if rate.Every == 0 {
 		return t.now, math.MaxInt
 	}
 	full = t.now
 	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
-	if x, ok := spent.get(key); ok && x.until.After(full) && !x.until.After(most) {
+	x, ok := rare.spent.get(key)
+	if ok && x.until.After(full) && !x.until.After(most) && x.until.After(hostTime(t.r.st.at.time(), rare.clock)) {
 		full = x.until
 	}
 	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)
@@ -209,7 +206,7 @@ func (t *turn) notices(by JID, n int) int {
 	for _, key := range [...]rateKey{{by.Bare(), RateNotices}, {t.r.jid, RateRoomNotices}} {
 		if every := t.r.cfg.Rates.of(key.kind).Every; every > 0 {
 			full, _ := t.bucket(key)
-			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{full.Add(time.Duration(n) * every)}})
+			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{full.Add(time.Duration(n) * every)}, Now: t.behind()})
 		}
 	}
 	return n
