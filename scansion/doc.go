@@ -7,7 +7,8 @@
 //
 // # A script
 //
-//	# MUC: a room greets its creator
+//	# title: A room greets its creator
+//	# match: ordered
 //
 //	[Client] Romeo
 //		jid: romeo@example.org
@@ -30,6 +31,11 @@
 //				<status code='201'/>
 //			</x>
 //		</presence>
+//
+//	Romeo receives:
+//		<message type='groupchat'>
+//			<subject/>
+//		</message>
 //
 // Lines that begin with # are comments, blank lines mean nothing. Before the
 // line of dashes stand the clients, each a block with `jid:` and, if you like,
@@ -103,8 +109,13 @@
 //
 // # Matching
 //
-// There are three modes. A file chooses its own with a header line, `# match:
-// exact`; all others are played in the mode of [Options].
+// There are four modes. A file chooses its own with a header line, `# match:
+// ordered`; all others are played in the mode of [Options]. Ordered is the one for
+// new scripts: it asks for nothing about a stanza that the script does not name, so
+// that a new attribute breaks no test, and yet nothing comes unseen.
+//
+// Ordered: each client gets exactly the stanzas that the script expects, in that
+// order, and no other until the end of the script. Each is matched as in subset.
 //
 // Subset: what the script names must be there (element, attribute, text, each
 // named child with a partner of its own, in any order); other things may be.
@@ -113,11 +124,10 @@
 // as in subset; any other strictly: no attribute, text or child beyond those
 // named, the children in any order.
 //
-// In both, `receives` looks through what came for the first stanza that
-// matches, and discards what stands before it.
+// In subset and scansion, `receives` looks through what came for the first stanza
+// that matches, and discards what stands before it.
 //
-// Exact: each client gets exactly the stanzas that the script expects, in that
-// order, and no other until the end of the script. Each is exactly as written,
+// Exact: the stanzas are those of ordered, and each is exactly as written,
 // children in their order and text to the character, save what is marked with a
 // wildcard. The order of attributes and the choice of prefixes are no part of
 // what is written.
@@ -129,6 +139,37 @@
 // strictly, in exact mode exactly; 'false' makes them match as a subset. It
 // holds in every mode, until an element below has its own. The prefix scansion:
 // needs no declaration.
+//
+// A wildcard may match nothing, but an attribute has to be there for it. When an
+// expectation fails, the report names the wildcards that matched nothing, what is
+// different in the nearest stanza that was there to match, and, in ordered and
+// exact, one that came later and is nearer.
+//
+// # Preludes
+//
+// Scripts that begin alike share files:
+//
+//	# title: A participant is kicked
+//	# include: ../prelude/cellar-of-romeo.scs
+//
+// The line stands at the top, where the file's clients come before the script's own
+// and its actions before all others, or between two actions, where the file's
+// actions take its place. Its name is relative to the folder of the file that has the
+// line, with slashes, and ends in .scs.
+//
+// What is included is written like a script: clients, the line of dashes, actions.
+// Either may be missing, the dashes too when there are no actions, and a comment
+// `# title: …` may say what it brings. Who is known where the line stands is known in
+// the file, clients and captures, and what it captures is known after it. A client
+// that several files have, with the same name, JID and password, is one. Between
+// actions no new client can be brought. The mode and the settings are the script's:
+// header lines match and config are errors in an included file.
+//
+// An included file may include others, and these none; none includes itself; a
+// script includes at most 100 files of 1 MiB. Errors and failures name the file and
+// the line where they are, and the line of the script that includes it.
+//
+// In directories, scripts are not looked for in folders called prelude.
 //
 // # The world of a script
 //
@@ -154,7 +195,8 @@
 // Comments `# name: value` before the first [Client] are header lines. These
 // mean something to the runner:
 //
-//	# match: exact               the file's matching mode
+//	# match: ordered             the file's matching mode
+//	# include: FILE              what stands in FILE, see above
 //	# config: name=value         a setting of the rooms, as often as needed
 //	# title: …                   what the script shows
 //
@@ -177,6 +219,6 @@
 //	no-archive-for=JID           of somebody who may not read the archive
 //	invite-body=TEXT             with {from} and {room} put in
 //
-// The title is otherwise the first line, if that is a comment. Other header
+// Without a title it is the first line, if that is a comment. Other header
 // lines are for those who read scripts with [Script.Header].
 package scansion

@@ -10,6 +10,9 @@ import (
 type Failure struct {
 	File string
 	Line int
+	// IncludedAt is where the script includes that file, as "kick.scs:5"; "" if it is
+	// the script's own.
+	IncludedAt string
 	// Action is the action's own line, as "Romeo receives:".
 	Action string
 	// Reason says in one line what went wrong.
@@ -19,6 +22,11 @@ type Failure struct {
 	Expected, Came string
 	// Differences name what is different between the two.
 	Differences []string
+	// Nearest is XML for people: what came later and is more like what was expected
+	// than what came next, in the modes that skip nothing. It may be empty.
+	Nearest string
+	// Notes name the wildcards that matched, and matched nothing.
+	Notes []string
 
 	err error
 }
@@ -30,6 +38,9 @@ func (f *Failure) Unwrap() error { return f.err }
 func (f *Failure) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:%d: %s: %s", f.File, f.Line, strings.TrimSuffix(f.Action, ":"), f.Reason)
+	if f.IncludedAt != "" {
+		fmt.Fprintf(&b, " (included at %s)", f.IncludedAt)
+	}
 	part := func(title, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "\n  %s\n%s", title, text)
@@ -37,9 +48,14 @@ func (f *Failure) Error() string {
 	}
 	part("expected:", f.Expected)
 	part("came:", f.Came)
-	if len(f.Differences) > 0 {
-		part("difference:", "    "+strings.Join(f.Differences, "\n    "))
+	list := func(title string, lines []string) {
+		if len(lines) > 0 {
+			part(title, "    "+strings.Join(lines, "\n    "))
+		}
 	}
+	list("difference:", f.Differences)
+	list("note:", f.Notes)
+	part("nearest:", f.Nearest)
 	return b.String()
 }
 
@@ -55,7 +71,7 @@ func (p *player) notReceived(u *user, a *action, m matcher, candidates []mail) e
 		if !u.connected {
 			f.Reason += ", " + u.Name + " is not connected"
 		}
-	case p.mode == Exact:
+	case p.mode.skipsNothing():
 		f.Reason = "the next stanza is not as expected"
 	case len(candidates) == 1:
 		f.Reason = "the only stanza that came is not as expected"
@@ -64,20 +80,21 @@ func (p *player) notReceived(u *user, a *action, m matcher, candidates []mail) e
 	}
 	for _, passed := range u.passed {
 		if v := m.stanza(a.expect, passed.stanza); v.matches() {
-			f.Reason += fmt.Sprintf("; it had come, but line %d went past it", passed.passedBy)
+			f.Reason += fmt.Sprintf("; it had come, but %s went past it", passed.passedBy.seenFrom(a.file))
 			break
 		}
 	}
 	if len(candidates) == 0 {
 		return f
 	}
-	nearest, verdict := candidates[0], m.stanza(a.expect, candidates[0].stanza)
-	for _, c := range candidates[1:] {
-		if v := m.stanza(a.expect, c.stanza); v.weight() < verdict.weight() {
-			nearest, verdict = c, v
+	i, verdict := m.nearest(a.expect, candidates)
+	f.Came = candidates[i].show(a.file)
+	if p.mode.skipsNothing() {
+		if i, v := m.nearest(a.expect, u.inbox); v.weight() < verdict.weight() {
+			f.Reason += fmt.Sprintf("; the nearest is number %d of the %d that came", i+1, len(u.inbox))
+			f.Nearest = u.inbox[i].show(a.file)
 		}
 	}
-	f.Came = nearest.String()
 	for i, d := range verdict.differences {
 		if i == maxDifferences {
 			f.Differences = append(f.Differences, fmt.Sprintf("and %d more", len(verdict.differences)-i))
@@ -85,18 +102,31 @@ func (p *player) notReceived(u *user, a *action, m matcher, candidates []mail) e
 		}
 		f.Differences = append(f.Differences, d.String())
 	}
+	f.Notes = verdict.notes[:min(len(verdict.notes), maxDifferences)]
 	return f
 }
 
-// String is the stanza as it came, and why.
-func (m mail) String() string {
-	return fmt.Sprintf("%s\n    (an effect of line %d)", m.stanza.format("    "), m.cause)
+// nearest is the index of the stanza that is most like what is expected, the first
+// of several; there has to be one.
+func (m matcher) nearest(want *node, mails []mail) (int, verdict) {
+	best, verdict := 0, m.stanza(want, mails[0].stanza)
+	for i, c := range mails[1:] {
+		if v := m.stanza(want, c.stanza); v.weight() < verdict.weight() {
+			best, verdict = i+1, v
+		}
+	}
+	return best, verdict
 }
 
-func listing(mails []mail) string {
+// show is the stanza as it came, and why, to somebody who reads the given file.
+func (m mail) show(file string) string {
+	return fmt.Sprintf("%s\n    (an effect of %s)", m.stanza.format("    "), m.cause.seenFrom(file))
+}
+
+func listing(mails []mail, file string) string {
 	var parts []string
 	for _, m := range mails {
-		parts = append(parts, m.String())
+		parts = append(parts, m.show(file))
 	}
 	return strings.Join(parts, "\n")
 }

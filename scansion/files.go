@@ -11,7 +11,8 @@ import (
 const Extension = ".scs"
 
 // Files lists scripts: a file is itself, a directory is every script in it and
-// below, in the order of their names. A directory without any is an error, so
+// below, in the order of their names, but for folders below it that are called
+// prelude: what they hold is there to be included. A directory without any is an error, so
 // that a wrong path does not pass for success.
 func Files(paths ...string) ([]string, error) {
 	var files []string
@@ -26,6 +27,9 @@ func Files(paths ...string) ([]string, error) {
 		}
 		before := len(files)
 		err = filepath.WalkDir(path, func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() && entry.Name() == preludeFolder && name != path {
+				return fs.SkipDir
+			}
 			if err == nil && !entry.IsDir() && filepath.Ext(name) == Extension {
 				files = append(files, name)
 			}

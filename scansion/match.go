@@ -16,8 +16,8 @@ const (
 	ruleSubset rule = iota
 	// ruleStrict: nothing but what is named, children in any order.
 	ruleStrict
-	// ruleOrdered: nothing but what is named, in its order.
-	ruleOrdered
+	// ruleExact: nothing but what is named, in its order.
+	ruleExact
 	// ruleByNamespace: ruleSubset in the namespace of the stream, ruleStrict in
 	// any other.
 	ruleByNamespace
@@ -41,6 +41,8 @@ type matcher struct {
 type verdict struct {
 	differences []difference
 	captured    vars
+	// notes name the wildcards that matched nothing.
+	notes []string
 }
 
 // difference is one thing that is not as expected.
@@ -66,6 +68,7 @@ func (v *verdict) capture(captured vars) {
 
 func (v *verdict) merge(other verdict) {
 	v.differences = append(v.differences, other.differences...)
+	v.notes = append(v.notes, other.notes...)
 	v.capture(other.captured)
 }
 
@@ -89,7 +92,7 @@ const (
 
 // stanza compares a whole stanza.
 func (m matcher) stanza(want, got *node) verdict {
-	start := map[Mode]rule{Subset: ruleSubset, Scansion: ruleByNamespace, Exact: ruleOrdered}[m.mode]
+	start := map[Mode]rule{Subset: ruleSubset, Scansion: ruleByNamespace, Ordered: ruleSubset, Exact: ruleExact}[m.mode]
 	if want.name != got.name {
 		var v verdict
 		w, g := &node{name: want.name}, &node{name: got.name}
@@ -105,7 +108,7 @@ func (m matcher) element(want, got *node, inherited rule, parent string) verdict
 	path := strings.TrimPrefix(parent+"/"+want.name.Local, "/")
 	var v verdict
 	m.attributes(&v, want, got, here, parent == "", path)
-	if here == ruleOrdered {
+	if here == ruleExact {
 		m.ordered(&v, want, got, below, path)
 		return v
 	}
@@ -120,7 +123,7 @@ func (m matcher) element(want, got *node, inherited rule, parent string) verdict
 func (m matcher) rules(want *node, inherited rule) (here, below rule) {
 	switch value, _ := want.attr(strictName); {
 	case value == "true" && m.mode == Exact:
-		return ruleOrdered, ruleOrdered
+		return ruleExact, ruleExact
 	case value == "true":
 		return ruleStrict, ruleStrict
 	case value == "false":
@@ -145,14 +148,14 @@ func (m matcher) attributes(v *verdict, want, got *node, here rule, root bool, p
 		t := mustTemplate(a.Value)
 		value, ok := got.attr(a.Name)
 		if !ok {
-			v.add(weight, path, "attribute %s: expected '%s', got none", attrTitle(a.Name), t.expand(m.vars))
+			hint := ""
+			if t.isWild() {
+				hint = ": a wildcard matches an empty attribute, but not a missing one"
+			}
+			v.add(weight, path, "attribute %s: expected '%s', got none%s", attrTitle(a.Name), t.expand(m.vars), hint)
 			continue
 		}
-		captured, ok := t.match(m.vars, value)
-		if !ok {
-			v.add(weight, path, "attribute %s: expected '%s', got '%s'", attrTitle(a.Name), t.expand(m.vars), value)
-		}
-		v.capture(captured)
+		m.value(v, t, value, weight, path, "attribute "+attrTitle(a.Name))
 	}
 	if here == ruleSubset {
 		return
@@ -165,12 +168,35 @@ func (m matcher) attributes(v *verdict, want, got *node, here rule, root bool, p
 }
 
 func (m matcher) text(v *verdict, want, got, path string) {
-	t := mustTemplate(want)
-	captured, ok := t.match(m.vars, got)
+	m.value(v, mustTemplate(want), got, weightDetail, path, "text")
+}
+
+// value compares the value of an attribute or a text.
+func (m matcher) value(v *verdict, t template, got string, weight int, path, what string) {
+	captured, empty, ok := t.match(m.vars, got)
 	if !ok {
-		v.add(weightDetail, path, "text: expected '%s', got '%s'", t.expand(m.vars), got)
+		v.add(weight, path, "%s: expected '%s', got '%s'%s", what, t.expand(m.vars), got, m.hint(t))
+		return
+	}
+	for _, wildcard := range empty {
+		v.notes = append(v.notes, fmt.Sprintf("%s: %s: %s matched nothing", path, what, wildcard))
 	}
 	v.capture(captured)
+}
+
+// hint says what a reader may not see in a value that did not match: that its
+// wildcard found no place, or that it refers to a capture of nothing.
+func (m matcher) hint(t template) string {
+	hint := ""
+	if t.isWild() {
+		hint = ": the wildcard matched nothing"
+	}
+	for _, p := range t {
+		if p.kind == pieceReference && m.vars[p.text] == "" {
+			hint += fmt.Sprintf(": ${%s} is empty, its wildcard matched nothing", p.text)
+		}
+	}
+	return hint
 }
 
 // unordered compares children in any order: each expected one has to have a

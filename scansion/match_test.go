@@ -16,7 +16,8 @@ func element(t testing.TB, src string) *node {
 	return n
 }
 
-// modes says in which of the three modes something matches.
+// modes says in which of the modes something matches. As to what is in one stanza,
+// Ordered is Subset.
 type modes struct{ subset, scansion, exact bool }
 
 func TestModes(t *testing.T) {
@@ -88,6 +89,7 @@ func TestModes(t *testing.T) {
 				v := m.stanza(element(t, tt.want), element(t, tt.got))
 				return v.matches()
 			}
+			assert.Equal(t, match(Subset), match(Ordered))
 			assert.Equal(t, tt.match, modes{match(Subset), match(Scansion), match(Exact)})
 		})
 	}
@@ -131,7 +133,7 @@ func TestDifferences(t *testing.T) {
 // What is captured comes from the partner that was found, not from one that
 // was tried.
 func TestCaptureFromThePartner(t *testing.T) {
-	for _, mode := range []Mode{Subset, Scansion} {
+	for _, mode := range []Mode{Subset, Scansion, Ordered} {
 		v := matcher{mode, vars{}}.stanza(
 			element(t, `<message><a id='{scansion:capture:FIRST}'/><a id='{scansion:capture:SECOND}' n='1'/></message>`),
 			element(t, `<message><a id='x' n='1'/><a id='y'/></message>`))
@@ -162,7 +164,7 @@ func TestTemplate(t *testing.T) {
 	for _, tt := range tests {
 		tmpl, err := parseTemplate(tt.template)
 		require.NoError(t, err, tt.template)
-		captured, ok := tmpl.match(known, tt.got)
+		captured, _, ok := tmpl.match(known, tt.got)
 		assert.Equal(t, tt.ok, ok, "%s and %s", tt.template, tt.got)
 		assert.Equal(t, tt.captured, captured, "%s and %s", tt.template, tt.got)
 	}
@@ -172,7 +174,7 @@ func TestTemplate(t *testing.T) {
 }
 
 func TestModeNames(t *testing.T) {
-	for _, mode := range []Mode{Subset, Scansion, Exact} {
+	for _, mode := range []Mode{Subset, Scansion, Ordered, Exact} {
 		text, err := mode.MarshalText()
 		require.NoError(t, err)
 		var back Mode

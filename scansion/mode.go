@@ -6,14 +6,19 @@ import "fmt"
 // documentation for what each of them asks.
 type Mode int
 
-// The three modes. Subset is the zero value.
+// The modes. Subset is the zero value; [Ordered] is the one for new scripts.
 const (
 	Subset Mode = iota
 	Scansion
+	Ordered
 	Exact
 )
 
-var modeNames = [...]string{Subset: "subset", Scansion: "scansion", Exact: "exact"}
+var modeNames = [...]string{Subset: "subset", Scansion: "scansion", Ordered: "ordered", Exact: "exact"}
+
+// skipsNothing reports whether each stanza that comes has to be expected, in its
+// order.
+func (m Mode) skipsNothing() bool { return m == Ordered || m == Exact }
 
 // ParseMode reads the name of a mode as a header line or a flag has it.
 func ParseMode(s string) (Mode, error) {
@@ -22,7 +27,7 @@ func ParseMode(s string) (Mode, error) {
 			return Mode(m), nil
 		}
 	}
-	return Subset, fmt.Errorf("no matching mode %q: it is subset, scansion or exact", s)
+	return Subset, fmt.Errorf("no matching mode %q: it is subset, scansion, ordered or exact", s)
 }
 
 func (m Mode) String() string {

@@ -60,14 +60,7 @@ func mutations(n *node) []mutation {
 	return all
 }
 
-func isWild(value string) bool {
-	for _, p := range mustTemplate(value) {
-		if p.kind == pieceAny || p.kind == pieceCapture {
-			return true
-		}
-	}
-	return false
-}
+func isWild(value string) bool { return mustTemplate(value).isWild() }
 
 // breakEach breaks every stride-th thing that a script expects, one at a time,
 // and asserts that the script then fails right there.
@@ -92,8 +85,8 @@ func breakEach(t *testing.T, name string, mode Mode, stride int) {
 			err := Play(script, options)
 			m.undo()
 			var failure *Failure
-			if assert.ErrorAs(t, err, &failure, "line %d passes with a broken %s", a.line, m.what) {
-				assert.Equal(t, a.line, failure.Line, "%s", m.what)
+			if assert.ErrorAs(t, err, &failure, "%s passes with a broken %s", a.seenFrom(name), m.what) {
+				assert.Equal(t, a.seenFrom(""), fmt.Sprintf("%s:%d", failure.File, failure.Line), "%s", m.what)
 			}
 		}
 	}

@@ -22,18 +22,15 @@ func ParseFile(name string) (*Script, error) {
 	return Parse(name, src)
 }
 
-// Parse reads a script. The name is for messages. Everything that can be
-// judged without playing is judged here; the error is a [*SyntaxError].
+// Parse reads a script. The name is for messages, and the files that the script
+// includes are looked for beside it. Everything that can be judged without playing
+// is judged here; the error is a [*SyntaxError].
 func Parse(name string, src []byte) (*Script, error) {
-	p := &parser{script: &Script{Name: name}, known: map[string]bool{}}
-	src = bytes.TrimPrefix(src, []byte("\ufeff"))
-	for i, line := range strings.Split(string(src), "\n") {
-		if !utf8.ValidString(line) {
-			return nil, &SyntaxError{name, i + 1, "not UTF-8"}
-		}
-		p.lines = append(p.lines, strings.TrimRight(line, " \t\r"))
+	p := &parser{script: &Script{Name: name}, file: name, known: map[string]bool{}, includes: new(int)}
+	if err := p.split(src); err != nil {
+		return nil, err
 	}
-	for _, part := range []func() error{p.headers, p.clients, p.actions} {
+	for _, part := range []func() error{p.headers, p.clients, p.actions, p.complete} {
 		if err := part(); err != nil {
 			return nil, err
 		}
@@ -41,18 +38,55 @@ func Parse(name string, src []byte) (*Script, error) {
 	return p.script, nil
 }
 
+// parser reads one file into a script: the script's own, or one that it includes.
 type parser struct {
 	script *Script
+	file   string
 	lines  []string
 	// at is the index of the next line.
 	at int
 	// known is what `${…}` may name so far.
 	known map[string]bool
+
+	// above is the parser of the file that includes this one, at the line
+	// aboveLine; nil for the script's own file.
+	above     *parser
+	aboveLine int
+	// includes counts the files that the whole script includes.
+	includes *int
+	// inActions is that the clients are behind the parser.
+	inActions bool
+	// own are the names of the clients of this very file.
+	own []string
+}
+
+// split reads the lines of a file.
+func (p *parser) split(src []byte) error {
+	src = bytes.TrimPrefix(src, []byte("\ufeff"))
+	for i, line := range strings.Split(string(src), "\n") {
+		if !utf8.ValidString(line) {
+			return p.fail(i+1, "not UTF-8")
+		}
+		p.lines = append(p.lines, strings.TrimRight(line, " \t\r"))
+	}
+	return nil
+}
+
+// complete checks what a script needs, whichever file it comes from.
+func (p *parser) complete() error {
+	if len(p.script.actions) == 0 {
+		return p.fail(len(p.lines), "a script without actions")
+	}
+	return nil
 }
 
 // fail blames a line, counted from 1.
 func (p *parser) fail(line int, format string, args ...any) error {
-	return &SyntaxError{p.script.Name, line, fmt.Sprintf(format, args...)}
+	msg := fmt.Sprintf(format, args...)
+	if p.above != nil {
+		msg += fmt.Sprintf(" (included at %s)", p.includedAt())
+	}
+	return &SyntaxError{p.file, line, msg}
 }
 
 // next is the next line that is not blank.
@@ -75,9 +109,11 @@ func comment(line string) (text string, ok bool) {
 
 var headerLine = regexp.MustCompile(`^([a-z][a-z0-9-]*):(?:[ \t]+(.*))?$`)
 
-// headers reads the comments before anything else.
+// headers reads the comments before anything else, and what they include.
 func (p *parser) headers() error {
 	s := p.script
+	var all []Header
+	title := ""
 	for first := true; ; first = false {
 		line, ok := p.next()
 		text, isComment := comment(line)
@@ -89,16 +125,27 @@ func (p *parser) headers() error {
 			break
 		}
 		if m := headerLine.FindStringSubmatch(text); m != nil {
-			s.Headers = append(s.Headers, Header{m[1], strings.TrimSpace(m[2]), p.at})
+			all = append(all, Header{m[1], strings.TrimSpace(m[2]), p.at})
 		} else if first {
-			s.Title = text
+			title = text
 		}
 	}
-	if title := s.Header("title"); title != "" {
-		s.Title = title
+	if p.above == nil {
+		s.Headers, s.Title = all, title
+		if title := s.Header("title"); title != "" {
+			s.Title = title
+		}
 	}
-	for _, h := range s.Headers {
-		if h.Name != "match" {
+	for _, h := range all {
+		switch {
+		case h.Name == "include":
+			if err := p.include(h.Line, h.Value); err != nil {
+				return err
+			}
+			continue
+		case p.above != nil && (h.Name == "match" || h.Name == "config"):
+			return p.fail(h.Line, "a header line %s belongs in the script that includes this file", h.Name)
+		case h.Name != "match":
 			continue
 		}
 		mode, err := ParseMode(h.Value)
@@ -118,11 +165,18 @@ var (
 	separatorLine = regexp.MustCompile(`^-{3,}$`)
 )
 
-// clients reads the [Client] blocks and the line of dashes after them.
+// clients reads the [Client] blocks and the line of dashes after them. A file that
+// is included may end here.
 func (p *parser) clients() error {
 	started := 0
 	for {
 		line, ok := p.next()
+		if !ok && p.above != nil {
+			if started > 0 {
+				return p.finishClient(started)
+			}
+			return nil
+		}
 		if !ok {
 			return p.fail(len(p.lines), "no line ----- between the clients and the actions")
 		}
@@ -138,7 +192,7 @@ func (p *parser) clients() error {
 		}
 		var err error
 		switch {
-		case end && started == 0:
+		case end && p.above == nil && len(p.script.Clients) == 0:
 			err = p.fail(p.at, "a script needs a [Client]")
 		case end:
 			return nil
@@ -164,9 +218,10 @@ func (p *parser) startClient(kind, name string) error {
 		return p.fail(p.at, "a [Client] needs a name")
 	case strings.ContainsAny(name, ":{}$"):
 		return p.fail(p.at, "the name of a client must be without : { } $")
-	case slices.ContainsFunc(p.script.Clients, func(c Client) bool { return c.Name == name }):
+	case slices.Contains(p.own, name):
 		return p.fail(p.at, "a second client %s", name)
 	}
+	p.own = append(p.own, name)
 	p.script.Clients = append(p.script.Clients, Client{Name: name})
 	return nil
 }
@@ -199,11 +254,19 @@ func (p *parser) clientSetting(line string) error {
 // finishClient checks the block that began in the given line.
 func (p *parser) finishClient(line int) error {
 	clients := p.script.Clients
-	c := clients[len(clients)-1]
+	c, others := clients[len(clients)-1], clients[:len(clients)-1]
 	if c.JID.IsZero() {
 		return p.fail(line, "client %s has no jid", c.Name)
 	}
-	for _, other := range clients[:len(clients)-1] {
+	for _, other := range others {
+		if other == c {
+			// Two of the files have the same client: that is one.
+			p.script.Clients = others
+			return nil
+		}
+		if other.Name == c.Name {
+			return p.fail(line, "a second client %s, with another JID or password", c.Name)
+		}
 		if other.JID == c.JID {
 			return p.fail(line, "clients %s and %s have the same JID %s", other.Name, c.Name, c.JID)
 		}
@@ -220,6 +283,7 @@ func jidNames(client string) (bare, full string) {
 
 // actions reads the rest of the file.
 func (p *parser) actions() error {
+	p.inActions = true
 	var above []string
 	for {
 		line, ok := p.next()
@@ -227,21 +291,31 @@ func (p *parser) actions() error {
 			break
 		}
 		if text, ok := comment(line); ok {
-			above = append(above, text)
+			m := headerLine.FindStringSubmatch(text)
+			if m == nil || m[1] != "include" {
+				above = append(above, text)
+				continue
+			}
+			first := len(p.script.actions)
+			if err := p.include(p.at, strings.TrimSpace(m[2])); err != nil {
+				return err
+			}
+			if first < len(p.script.actions) {
+				a := &p.script.actions[first]
+				a.comment = append(above, a.comment...)
+				above = nil
+			}
 			continue
 		}
 		if line[0] == ' ' || line[0] == '\t' {
 			return p.fail(p.at, "an indented line that belongs to no action")
 		}
-		a := action{line: p.at, text: line, comment: above}
+		a := action{file: p.file, line: p.at, includedAt: p.includedAt(), text: line, comment: above}
 		if err := p.action(&a); err != nil {
 			return err
 		}
 		p.script.actions = append(p.script.actions, a)
 		above = nil
-	}
-	if len(p.script.actions) == 0 {
-		return p.fail(len(p.lines), "a script without actions")
 	}
 	return nil
 }

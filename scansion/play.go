@@ -28,7 +28,7 @@ func Play(s *Script, o Options) error {
 			return p.blame(a, err)
 		}
 	}
-	if p.mode == Exact {
+	if p.mode.skipsNothing() {
 		return p.nothingLeft()
 	}
 	return nil
@@ -60,10 +60,10 @@ type user struct {
 // mail is a stanza that came.
 type mail struct {
 	stanza *node
-	// cause is the line of the action it is an effect of.
-	cause int
-	// passedBy is the line of the expectation that went past it.
-	passedBy int
+	// cause is the action it is an effect of.
+	cause *action
+	// passedBy is the expectation that went past it.
+	passedBy *action
 }
 
 func newPlayer(s *Script, o Options) (*player, error) {
@@ -219,14 +219,14 @@ func (p *player) addressee(to muc.JID) string {
 
 func (p *player) deliver(to muc.JID, n *node) {
 	for _, u := range p.recipients(to) {
-		u.inbox = append(u.inbox, mail{stanza: n, cause: p.current.line})
+		u.inbox = append(u.inbox, mail{stanza: n, cause: p.current})
 	}
 }
 
 func (p *player) receives(u *user, a *action) error {
 	m := matcher{p.mode, p.vars}
 	candidates := u.inbox
-	if p.mode == Exact && len(candidates) > 1 {
+	if p.mode.skipsNothing() && len(candidates) > 1 {
 		candidates = candidates[:1]
 	}
 	for i, c := range candidates {
@@ -238,7 +238,7 @@ func (p *player) receives(u *user, a *action) error {
 			p.vars[name] = value
 		}
 		for _, passed := range u.inbox[:i] {
-			passed.passedBy = a.line
+			passed.passedBy = a
 			u.passed = append(u.passed, passed)
 		}
 		u.inbox = u.inbox[i+1:]
@@ -251,7 +251,7 @@ func (p *player) receivesNothing(u *user) error {
 	if len(u.inbox) == 0 {
 		return nil
 	}
-	return &Failure{Reason: "something came", Came: listing(u.inbox)}
+	return &Failure{Reason: "something came", Came: listing(u.inbox, p.current.file)}
 }
 
 // nothingLeft is the end of an exact script.
@@ -267,10 +267,11 @@ func (p *player) nothingLeft() error {
 	if len(left) == 0 {
 		return nil
 	}
+	cause := left[0].cause
 	return &Failure{
-		File: p.script.Name, Line: left[0].cause, Action: "at the end of the script",
+		File: cause.file, Line: cause.line, IncludedAt: cause.includedAt, Action: "at the end of the script",
 		Reason: fmt.Sprintf("nobody expected what %s got", strings.Join(who, " and ")),
-		Came:   listing(left),
+		Came:   listing(left, cause.file),
 	}
 }
 
@@ -280,7 +281,7 @@ func (p *player) blame(a *action, err error) error {
 	if !errors.As(err, &f) {
 		f = &Failure{Reason: err.Error(), err: err}
 	}
-	f.File, f.Line, f.Action = p.script.Name, a.line, a.text
+	f.File, f.Line, f.IncludedAt, f.Action = a.file, a.line, a.includedAt, a.text
 	p.trace.note("FAILED: " + f.Reason)
 	return f
 }

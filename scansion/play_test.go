@@ -124,7 +124,7 @@ func TestDocumentation(t *testing.T) {
 	}
 	script, err := Parse("doc.go", []byte(strings.Join(lines, "")))
 	require.NoError(t, err)
-	assert.Equal(t, "MUC: a room greets its creator", script.Title)
+	assert.Equal(t, "A room greets its creator", script.Title)
 	assert.NoError(t, Play(script, Options{CheckReplay: true}))
 }
 

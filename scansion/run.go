@@ -12,7 +12,8 @@ import (
 //
 //	func TestRules(t *testing.T) { scansion.Run(t, muc.Config{}, "testdata") }
 //
-// Scripts without a header line `match` are matched as [Subset]. For more
+// Scripts without a header line `match` are matched as [Subset]; new ones should
+// choose [Ordered]. For more
 // choice there is [RunOptions].
 func Run(t testing.TB, cfg muc.Config, files ...string) {
 	t.Helper()
@@ -35,7 +36,11 @@ func RunOptions(t testing.TB, o Options, files ...string) {
 			runFile(t, o, name)
 			continue
 		}
-		tt.Run(name, func(t *testing.T) { runFile(t, o, name) })
+		tt.Run(name, func(t *testing.T) {
+			// So that a failure names the line that called Run.
+			t.Helper()
+			runFile(t, o, name)
+		})
 	}
 }
 

@@ -20,7 +20,8 @@ type Script struct {
 	Title string
 	// Headers are the header lines in the order of the file.
 	Headers []Header
-	// Clients are those of the [Client] blocks, in the order of the file.
+	// Clients are those of the [Client] blocks, in the order of the file; those of the
+	// files that it includes come first.
 	Clients []Client
 
 	// mode is what the header line `match` asks for; nil without one.
@@ -28,7 +29,7 @@ type Script struct {
 	actions []action
 }
 
-// Header is a comment `# name: value` at the top of a file.
+// Header is a comment `# name: value` at the top of the script's own file.
 type Header struct {
 	Name, Value string
 	Line        int
@@ -97,7 +98,11 @@ const (
 
 // action is one step of a script. Which fields are set depends on the verb.
 type action struct {
-	line int
+	// file and line are where it stands, and includedAt is where the script includes
+	// that file, if it is not the script's own.
+	file       string
+	line       int
+	includedAt string
 	// text is the action's own line.
 	text string
 	// comment is what stands above it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -123,41 +124,47 @@ func (t template) expand(v vars) string {
 	return b.String()
 }
 
+// isWild reports whether there is a wildcard in the template.
+func (t template) isWild() bool {
+	return slices.ContainsFunc(t, func(p piece) bool { return p.kind == pieceAny || p.kind == pieceCapture })
+}
+
 // match compares a template with a value that came and says what it captured.
-// A wildcard takes as little as it can; no characters will do.
-func (t template) match(v vars, got string) (captured vars, ok bool) {
+// A wildcard takes as little as it can; no characters will do. Those that took none
+// are in empty, as they are written.
+func (t template) match(v vars, got string) (captured vars, empty []string, ok bool) {
+	if !t.isWild() {
+		return nil, nil, t.expand(v) == got
+	}
 	var expr strings.Builder
-	var names []string
-	wild := false
+	var wild template
 	for _, p := range t {
 		switch p.kind {
 		case pieceLiteral:
 			expr.WriteString(regexp.QuoteMeta(p.text))
 		case pieceReference:
 			expr.WriteString(regexp.QuoteMeta(v[p.text]))
-		case pieceAny:
-			wild = true
-			expr.WriteString(`.*?`)
-		case pieceCapture:
-			wild = true
+		case pieceAny, pieceCapture:
 			expr.WriteString(`(.*?)`)
-			names = append(names, p.text)
+			wild = append(wild, p)
 		}
-	}
-	if !wild {
-		return nil, t.expand(v) == got
 	}
 	re, err := regexp.Compile(`(?s)^` + expr.String() + `$`)
 	if err != nil {
-		return nil, false
+		return nil, nil, false
 	}
 	groups := re.FindStringSubmatch(got)
 	if groups == nil {
-		return nil, false
+		return nil, nil, false
 	}
-	captured = make(vars, len(names))
-	for i, name := range names {
-		captured[name] = groups[i+1]
+	captured = vars{}
+	for i, p := range wild {
+		if groups[i+1] == "" {
+			empty = append(empty, template{p}.expand(nil))
+		}
+		if p.kind == pieceCapture {
+			captured[p.text] = groups[i+1]
+		}
 	}
-	return captured, true
+	return captured, empty, true
 }

@@ -1,9 +1,10 @@
 // Command scansion plays .scs scripts against rooms, in process and without a
 // network:
 //
-//	scansion [--match subset|scansion|exact] [--trace] FILE|DIR…
+//	scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…
 //
-// Directories are searched for *.scs. Each script is reported as PASS or FAIL,
+// Directories are searched for *.scs, but for folders below them that are called
+// prelude, which hold what scripts include. Each script is reported as PASS or FAIL,
 // a failure with its line, what was expected and what came; the last line
 // counts them. With --trace the whole conversation and all storage events are
 // printed as well.
@@ -38,10 +39,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("scansion", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: scansion [--match subset|scansion|exact] [--trace] FILE|DIR…")
+		fmt.Fprintln(stderr, "usage: scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…")
 		flags.PrintDefaults()
 	}
-	flags.TextVar(&options.Mode, "match", scansion.Subset, "`mode` for scripts that do not choose one: subset, scansion or exact")
+	flags.TextVar(&options.Mode, "match", scansion.Subset, "`mode` for scripts that do not choose one: subset, scansion, ordered or exact")
 	trace := flags.Bool("trace", false, "print the whole conversation and all storage events")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return statusPassed

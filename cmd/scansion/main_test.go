@@ -34,6 +34,7 @@ func TestRun(t *testing.T) {
 	scripts(t, map[string]string{
 		"right/a.scs": right, "right/deep/b.scs": right, "right/notes.txt": "not a script",
 		"wrong.scs": wrong, "nothing.scs": nothing,
+		"shared.scs": "# include: prelude/mail.scs\n-----\nRomeo receives:\n\t<message id='1'/>\n", "prelude/mail.scs": clients + mail,
 	})
 	tests := []struct {
 		name   string
@@ -55,6 +56,8 @@ func TestRun(t *testing.T) {
 		{"the mode with one dash", []string{"-match=scansion", "right/a.scs"}, 0, []string{"1 passed, 0 failed\n"}, ""},
 		{"the trace", []string{"--trace", "right/a.scs"}, 0,
 			[]string{"=== right/a.scs\n", "00:00:02 Romeo sends:\n    <message to='romeo@example.org' id='1'/>\n  -> Romeo\n", "PASS right/a.scs\n"}, ""},
+		{"the trace of what is included", []string{"--trace", "--match=ordered", "shared.scs"}, 0,
+			[]string{"=== shared.scs\n", "00:00:02 Romeo sends:\n    <message to='romeo@example.org' id='1'/>\n  -> Romeo\n", "PASS shared.scs\n"}, ""},
 		{"a wrong mode", []string{"--match", "strict", "right"}, 2, nil, "no matching mode"},
 		{"a wrong flag", []string{"--quiet", "right"}, 2, nil, "flag provided but not defined: -quiet"},
 		{"a wrong file", []string{"missing.scs"}, 2, nil, "missing.scs"},
