@@ -140,7 +140,7 @@ func bounds() map[string]bound {
 		"StanzaBytes":    {cfg: with(muc.Limits{StanzaBytes: 200}), within: message(times("body", 187)), over: message(times("body", 188)), want: muc.PolicyViolation},
 		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: muc.PolicyViolation},
 		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: muc.PolicyViolation},
-		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 3}), within: message("<a b='' c='' d=''/>"), over: message("<a b='' c='' d='' e=''/>"), want: muc.PolicyViolation},
+		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 5}), within: message("<a b='' c='' d='' e='' f=''/>"), over: message("<a b='' c='' d='' e='' f='' g=''/>"), want: muc.PolicyViolation},
 		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined(enters("crone@shakespeare.lit/phone", "firstwitch")),
 			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: muc.NotAcceptable},
 		"StatusBytes":   {cfg: with(muc.Limits{StatusBytes: 40}), within: presence(times("status", 23)), over: presence(times("status", 24)), want: muc.PolicyViolation},

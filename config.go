@@ -193,7 +193,7 @@ type Limits struct {
 	StanzaBytes     int // of the children of one stanza: 65536
 	StanzaDepth     int // of elements in a stanza: 32
 	StanzaElements  int // in one stanza: 1000
-	StanzaAttrs     int // on one element: 32
+	StanzaAttrs     int // on one element, the stanza itself too: 32
 	NickBytes       int // 64
 	StatusBytes     int // of a presence status: 1024
 	PresenceBytes   int // of all that a session says in its presence: 8192

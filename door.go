@@ -132,6 +132,7 @@ type door struct {
 	binds    []binding
 	stack    []frame
 	elements int
+	spaces   []string // of the attributes of an element
 
 	// Where the slices stand as long as the stanza is as small as usual.
 	bytes  [256]byte
@@ -227,8 +228,34 @@ func malformed() *StanzaError {
 	return refuse(BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
 }
 
+// checkRoot bounds what stands on the stanza element itself, which nothing of is
+// written: each name below it may look for its namespace there.
+func (d *door) checkRoot(root *etree.Element) *StanzaError {
+	size := 0
+	for i := range root.Attr {
+		size += len(root.Attr[i].Key) + len(root.Attr[i].Value)
+	}
+	switch {
+	case len(root.Attr) > d.lim.StanzaAttrs:
+		d.binds = nil // too many to be kept for later
+		return tooWide()
+	case size > d.lim.StanzaBytes:
+		return tooLarge()
+	}
+	return nil
+}
+
+func tooWide() *StanzaError {
+	return refuse(PolicyViolation, "14.6", "the stanza is too deep or too wide")
+}
+
+func tooLarge() *StanzaError { return refuse(PolicyViolation, "14.6", "the stanza is too large") }
+
 // children writes everything below the stanza.
 func (d *door) children(root *etree.Element) *StanzaError {
+	if refused := d.checkRoot(root); refused != nil {
+		return refused
+	}
 	d.stack = append(d.stack, frame{el: root, binds: len(d.binds)})
 	for len(d.stack) > 0 {
 		top := &d.stack[len(d.stack)-1]
@@ -262,7 +289,7 @@ func (d *door) children(root *etree.Element) *StanzaError {
 
 func (d *door) checkSize() *StanzaError {
 	if len(d.b) > d.lim.StanzaBytes {
-		return refuse(PolicyViolation, "14.6", "the stanza is too large")
+		return tooLarge()
 	}
 	return nil
 }
@@ -302,11 +329,14 @@ func (d *door) write(s string, set *charSet) bool {
 func (d *door) enter(parent *frame, el *etree.Element) *StanzaError {
 	d.elements++
 	if len(d.stack) > d.lim.StanzaDepth || d.elements > d.lim.StanzaElements || len(el.Attr) > d.lim.StanzaAttrs {
-		return refuse(PolicyViolation, "14.6", "the stanza is too deep or too wide")
+		return tooWide()
 	}
 	d.closeTag(parent)
 	binds := len(d.binds)
 	d.bind(el)
+	if len(d.binds) > d.lim.StanzaAttrs+d.lim.StanzaDepth {
+		return tooWide() // each name is looked for among all that are declared around it
+	}
 	ns, ok := d.resolve(el.Space)
 	if !ok || !validName(el.Tag) || !mayBind(ns) {
 		return malformed()
@@ -332,8 +362,14 @@ func (d *door) enter(parent *frame, el *etree.Element) *StanzaError {
 }
 
 func (d *door) attrs(el *etree.Element) *StanzaError {
+	d.spaces = d.spaces[:0]
 	for i := range el.Attr {
 		a := &el.Attr[i]
+		uri := ""
+		if a.Space != "" {
+			uri, _ = d.resolve(a.Space)
+		}
+		d.spaces = append(d.spaces, uri)
 		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
 			continue
 		}
@@ -341,7 +377,9 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 			return malformed()
 		}
 		for k := range i {
-			if d.sameAttr(&el.Attr[k], a) {
+			// Parsers refuse two attributes that are one by their namespace, however they
+			// are written.
+			if b := &el.Attr[k]; b.Key == a.Key && (b.Space == "") == (a.Space == "") && (b.Space == a.Space || d.spaces[k] == uri) {
 				return malformed()
 			}
 		}
@@ -351,7 +389,7 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 		case "xml":
 			d.b = append(d.b, "xml:"...)
 		default:
-			if refused := d.foreignAttr(i, a.Space); refused != nil {
+			if refused := d.foreignAttr(i, uri); refused != nil {
 				return refused
 			}
 		}
@@ -364,29 +402,14 @@ func (d *door) attrs(el *etree.Element) *StanzaError {
 	return nil
 }
 
-// sameAttr reports whether two attributes of an element are one by their
-// namespace, however they are written: parsers refuse that.
-func (d *door) sameAttr(a, b *etree.Attr) bool {
-	if a.Key != b.Key || (a.Space == "") != (b.Space == "") {
-		return false
-	}
-	if a.Space == b.Space {
-		return true
-	}
-	one, _ := d.resolve(a.Space)
-	other, _ := d.resolve(b.Space)
-	return one == other
-}
-
 // mayBind reports whether a namespace may be declared. Those of XML itself are
 // bound already and must not be again (Namespaces in XML §3).
 func mayBind(ns string) bool { return validText(ns) && ns != nsXML && ns != nsXMLNS }
 
 // foreignAttr declares the namespace of a prefixed attribute where it stands,
 // under a prefix of the room's own.
-func (d *door) foreignAttr(i int, prefix string) *StanzaError {
-	uri, ok := d.resolve(prefix)
-	if !ok || uri == "" || !mayBind(uri) {
+func (d *door) foreignAttr(i int, uri string) *StanzaError {
+	if uri == "" || !mayBind(uri) {
 		return malformed()
 	}
 	own := "ns" + strconv.Itoa(i)

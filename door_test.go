@@ -218,3 +218,55 @@ func TestHostsElementsAtTheDoor(t *testing.T) {
 	wellFormed(t, []byte(xmlOf(fx.Outbound[0])))
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "undefined-condition")
 }
+
+// What stands on the stanza itself is bounded as what stands in it is, and so is how
+// many namespaces are declared around an element: each name is looked for among them.
+//
+// rows: L12
+func TestNamespacesAreBounded(t *testing.T) {
+	h := open(t, muc.Config{})
+	declared := func(from, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, " xmlns:p%d='urn:p'", from+i)
+		}
+		return b.String()
+	}
+	sent := func(attrs, children string) *muc.StanzaError {
+		h.t.Helper()
+		fx := h.send(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'` + attrs + `>` + children + `</message>`)
+		if fx.Refused != nil {
+			require.Len(t, fx.Outbound, 1, "the sender is told")
+			assert.Equal(t, "crone@shakespeare.lit/desktop", fx.Outbound[0].To()[0].String())
+		}
+		return fx.Refused
+	}
+	const own = 4 // attributes that every message here has
+	assert.Nil(t, sent(declared(0, 32-own), "<p0:x/><p27:x p3:a=''/>"))
+	for _, attrs := range []string{declared(0, 33-own), declared(0, 20000), " a='" + strings.Repeat("x", 300_000) + "'"} {
+		refused := sent(attrs, "<body>x</body>")
+		require.NotNil(t, refused)
+		assert.Equal(t, muc.PolicyViolation, refused.Condition)
+	}
+	// Below it, what each element declares adds up, and is over where it ends.
+	nested := func(levels int) string {
+		s := ""
+		for i := range levels {
+			s += fmt.Sprintf("<p%d:x%s>", 100*i, declared(100*i, 30))
+		}
+		for i := range levels {
+			s += fmt.Sprintf("</p%d:x>", 100*(levels-1-i))
+		}
+		return s
+	}
+	assert.Nil(t, sent("", nested(2)))
+	assert.Nil(t, sent("", strings.Repeat(nested(1), 50)))
+	refused := sent("", nested(3))
+	require.NotNil(t, refused)
+	assert.Equal(t, muc.PolicyViolation, refused.Condition)
+
+	message := etree.NewDocument()
+	require.NoError(t, message.ReadFromString("<message"+declared(0, 33)+"><body>x</body></message>"))
+	_, err := h.room.Do(h.now, muc.Say{Message: message.Root()})
+	assert.ErrorAs(t, err, &refused)
+}
