@@ -10,15 +10,16 @@ func (t *turn) available() *StanzaError {
 		t.renderLostTouch()
 		return nil
 	}
-	payload, refused := t.presencePayload()
-	if refused != nil {
-		return refused
-	}
 	nick := NickResult{Nick: ses.occ.nick} // the room's own address stands for it
 	if in.toNick {
+		var refused *StanzaError
 		if nick, refused = t.admitNick(); refused != nil {
 			return refused
 		}
+	}
+	payload, refused := t.presencePayload(nick.Nick)
+	if refused != nil {
+		return refused
 	}
 	t.own = &extra{id: in.id, tail: statuses(statusSelf)}
 	if nick.Changed {

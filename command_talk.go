@@ -69,7 +69,7 @@ func (t *turn) sayAs(nick string, as JID, el *etree.Element) error {
 		}
 		return nil
 	}
-	payload, e := t.messagePayload()
+	payload, e := t.messagePayload("", Participant)
 	if e != nil {
 		return e
 	}

@@ -23,7 +23,7 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 		return refuse(Forbidden, "7.4", "you have no voice in this room")
 	}
 	var refused *StanzaError
-	if m.Payload, refused = t.messagePayload(); refused != nil {
+	if m.Payload, refused = t.messagePayload(m.Nick, Participant); refused != nil {
 		return refused
 	}
 	if refused := t.spend(in.weight()); refused != nil {
@@ -204,7 +204,7 @@ func (t *turn) privateMessage() *StanzaError {
 	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
 		return refuse(Forbidden, "7.5", "private messages are not allowed here")
 	}
-	payload, refused := t.messagePayload()
+	payload, refused := t.messagePayload(ses.occ.nick, to.role)
 	if refused != nil {
 		return refused
 	}
@@ -266,14 +266,14 @@ func (t *turn) relayBounce(ses *session) *StanzaError {
 			if to.num != p.session {
 				continue
 			}
-			payload, refused := t.messagePayload()
+			payload, refused := t.messagePayload(ses.occ.nick, sender.role)
 			if refused != nil {
 				return nil
 			}
 			t.propose(&PrivateBounced{Session: p.session, Occupant: p.occupant, ID: p.id})
 			t.private = &privateRender{to: []JID{to.address()}, typ: in.typ, message: Message{
 				Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang,
-				Payload: r.veil(payload, in.from, ses.occ.nick, sender.role)}}
+				Payload: payload}}
 			return nil
 		}
 	}

@@ -45,6 +45,7 @@ const (
 	nsOldRetract = "urn:xmpp:message-retract:0"
 	nsFasten     = "urn:xmpp:fasten:0"
 	nsNick       = "http://jabber.org/protocol/nick"
+	nsXHTML      = "http://jabber.org/protocol/xhtml-im"
 	nsEME        = "urn:xmpp:eme:0"
 	nsVCard      = "vcard-temp"
 	nsVCard4     = "urn:ietf:params:xml:ns:vcard-4.0"

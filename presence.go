@@ -27,7 +27,7 @@ func (t *turn) join() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	payload, refused := t.presencePayload()
+	payload, refused := t.presencePayload(nick.Nick)
 	if refused != nil {
 		return refused
 	}
@@ -270,7 +270,7 @@ func (t *turn) leave() *StanzaError {
 		t.withdrawJoins(t.in.from)
 		return nil
 	}
-	payload, refused := t.presencePayload()
+	payload, refused := t.presencePayload(ses.occ.nick)
 	if refused != nil {
 		payload = "" // a reason for going that is too long keeps nobody inside
 	}

@@ -145,7 +145,7 @@ func (t *turn) ownPresence(el *etree.Element) (lang, payload string, err error) 
 	if t.in, err = t.r.readOwn(el, kindPresence); err != nil {
 		return "", "", err
 	}
-	payload, e := t.presencePayload()
+	payload, e := t.presencePayload("")
 	if e != nil {
 		return "", "", e
 	}

@@ -15,9 +15,9 @@ func (r *Room) reserved(in *stanza, c *child) bool {
 	case nsMUC, nsUser, nsAdmin, nsOwner, nsOccupantID, nsHats, nsOldHats, nsModerate, nsOldModer, nsNick:
 		return true
 	case nsSID:
-		return c.name == "stanza-id" && r.claimsRoom(in.childAttr(c, "by"))
+		return c.name == "stanza-id" && r.claimsTrust(in, in.childAttr(c, "by"))
 	case nsDelay, nsOldDelay:
-		return r.claimsRoom(in.childAttr(c, "from"))
+		return r.claimsTrust(in, in.childAttr(c, "from"))
 	}
 	return false
 }
@@ -27,15 +27,16 @@ func (in *stanza) childAttr(c *child, name string) string {
 	return n.attrOr(name, "")
 }
 
-// claimsRoom reports whether an address is the room's or that of an occupant,
-// however it is spelled.
-func (r *Room) claimsRoom(address string) bool {
+// claimsTrust reports whether an address, however it is spelled, is that of somebody
+// whose word on ids and times is believed: the room's or an occupant's, or, where
+// nobody is to see that, the sender's own.
+func (r *Room) claimsTrust(in *stanza, address string) bool {
 	bare, _, _ := strings.Cut(address, "/")
 	if bare == r.jid.s {
 		return true
 	}
 	j, err := parseJID(bare, r.cfg.NormalizeDomain)
-	return err == nil && j == r.jid
+	return err == nil && (j == r.jid || j == in.from.Bare() && r.st.hidesJIDs())
 }
 
 // sanitized is the payload of a stanza without what is not its sender's to say.
@@ -102,8 +103,9 @@ func withoutDetector(canonical string) string {
 	return string(w.b)
 }
 
-// messagePayload is the sanitized payload of a message, within the limits.
-func (t *turn) messagePayload() (string, *StanzaError) {
+// messagePayload is what a message says as an occupant, or as the room, to a reader:
+// sanitized, and within the limits.
+func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	lim := &t.r.cfg.Limits
 	if refused := t.in.checkTexts("body", lim.BodyBytes); refused != nil {
 		return "", refused
@@ -111,7 +113,7 @@ func (t *turn) messagePayload() (string, *StanzaError) {
 	if refused := t.in.checkTexts("subject", lim.SubjectBytes); refused != nil {
 		return "", refused
 	}
-	return t.r.sanitized(t.in), nil
+	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
 }
 
 // checkTexts holds the bodies or subjects of a message to a limit and to RFC 6121
@@ -150,8 +152,9 @@ func (in *stanza) childLang(c *child) string {
 	return strings.ToLower(n.attrOr("xml:lang", in.lang))
 }
 
-// presencePayload is the sanitized payload of a presence, within the limits.
-func (t *turn) presencePayload() (string, *StanzaError) {
+// presencePayload is what a presence says of an occupant: sanitized, and within the
+// limits.
+func (t *turn) presencePayload(nick string) (string, *StanzaError) {
 	in, lim := t.in, &t.r.cfg.Limits
 	for i := range in.kids {
 		if c := &in.kids[i]; c.ns == "" && c.name == "status" && c.to-c.from > lim.StatusBytes {
@@ -162,5 +165,5 @@ func (t *turn) presencePayload() (string, *StanzaError) {
 	if len(payload) > lim.PresenceBytes {
 		return "", refuse(PolicyViolation, "14.6", "the presence says too much")
 	}
-	return payload, nil
+	return t.r.veil(payload, in.from, nick, Participant), nil
 }

@@ -198,18 +198,23 @@ func onlyText(canonical string) bool {
 	return tag < 0 || inside[tag+1] == '/'
 }
 
-// replaceValues writes canonical bytes anew, with every attribute value and every
-// text handed to a function.
+// replaceValues writes canonical bytes anew, with every attribute value and every text
+// handed to a function, but for the texts that people write.
 func replaceValues(canonical string, replace func(value string) string) string {
 	b := make([]byte, 0, len(canonical))
+	depth, written := 0, false
 	for r := (xmlReader{s: canonical}); !r.done(); {
 		start := r.pos
 		switch {
 		case r.atClose():
 			r.skipClose()
 			b = append(b, canonical[start:r.pos]...)
+			depth--
 		case r.atTag():
 			name, a, empty := r.tag()
+			if depth == 0 {
+				written = writtenByPeople(name, a)
+			}
 			b = append(append(b, '<'), name...)
 			for key, escaped, more := a.next(); more; key, escaped, more = a.next() {
 				b = append(append(append(b, ' '), key...), "='"...)
@@ -217,13 +222,28 @@ func replaceValues(canonical string, replace func(value string) string) string {
 			}
 			if empty {
 				b = append(b, '/')
+			} else {
+				depth++
 			}
 			b = append(b, '>')
+		case written:
+			r.text()
+			b = append(b, canonical[start:r.pos]...)
 		default:
 			b = appendEscaped(b, replace(r.text()), escapedInText)
 		}
 	}
 	return string(b)
+}
+
+// writtenByPeople tells the children of a stanza whose texts are for people, in their
+// own words.
+func writtenByPeople(name string, a attrs) bool {
+	ns, foreign := a.get("xmlns")
+	if foreign {
+		return ns == nsXHTML && name == "html"
+	}
+	return name == "body" || name == "subject" || name == "status"
 }
 
 // maxStoredDepth bounds how deep canonical bytes from a store may be: deeper than

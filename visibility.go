@@ -30,6 +30,9 @@ func (c *RoomConfig) viewOf(reader Role) view {
 // viewOf is what the room's present configuration lets a reader see.
 func (s *state) viewOf(reader Role) view { return s.conf.viewOf(reader) }
 
+// hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
+func (s *state) hidesJIDs() bool { return s.viewOf(Participant) != viewAll }
+
 // seesJIDs is the same rule for whom has no presence in the room now: an admin
 // or owner who looks at it from outside counts as a moderator.
 func (s *state) seesJIDs(role Role, aff Affiliation) bool {
@@ -326,24 +329,27 @@ func (w *xmlWriter) author(m *Message) {
 	w.end()
 }
 
-// veil takes somebody's real JID out of what he, or his server, says to a reader
-// who does not see it (XEP-0045 §17.4): where it is a whole value or text, as the
-// publisher of an item is, it becomes his occupant JID.
+// veil takes somebody's real JID out of what he, his client or his server says to a
+// reader who does not see it (XEP-0045 §17.4). The rule, for messages to everybody and
+// private ones, presence, requests and answers, all the same: in no attribute and in no
+// text does his address stand, bare or full, however it is spelled or escaped; in its
+// place stands his occupant JID. Two things are his own and stay as they are: what
+// people write and read, which is bodies and subjects of messages with their XHTML
+// copies, and statuses of presences; and the id of the stanza, which must come back to
+// him as it went. Stanza-ids and delays that name him are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
-	bare := who.Bare().String()
-	if r.st.viewOf(reader) == viewAll || !strings.Contains(payload, bare) {
+	if r.st.viewOf(reader) == viewAll || who.IsZero() {
 		return payload
 	}
-	return replaceValues(payload, func(value string) string {
-		address, isURI := strings.CutPrefix(value, "xmpp:")
-		if address != bare && !strings.HasPrefix(address, bare+"/") {
-			return value
-		}
-		if isURI {
-			return "xmpp:" + r.at(nick).String()
-		}
-		return r.at(nick).String()
-	})
+	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(), growth: veilGrowth, tries: maxTries,
+		same: func(local, domain string) bool {
+			j, err := parseJID(local+"@"+domain, r.cfg.NormalizeDomain)
+			return err == nil && j == who.Bare()
+		}}
+	if !v.mayBeIn(payload) {
+		return payload
+	}
+	return replaceValues(payload, v.clear)
 }
 
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his

@@ -13,6 +13,7 @@ import (
 // to him.
 func (w *world) checkSecrets(s *step) {
 	for _, m := range s.out {
+		w.checkSpellings(s, m)
 		said := ""
 		if m.to.String() == s.sender {
 			said = strings.Replace(s.in.text, "from='"+s.sender+"'", "", 1)
@@ -52,6 +53,35 @@ func (w *world) checkSecrets(s *step) {
 			w.fail("%s stands in an error: %s", not, errors)
 		}
 	}
+}
+
+// checkSpellings: no client gives its user's address away to whom the room does not
+// show it, in whatever spelling. What people write is their own.
+func (w *world) checkSpellings(s *step, m sent) {
+	if s.in.stanza == nil || s.seesJIDs(m.to) || m.to.String() == s.sender {
+		return
+	}
+	text := strings.ToLower(m.text)
+	for range 3 {
+		text = strings.NewReplacer("%40", "@", "%2e", ".", "%3a", ":", "%25", "%").Replace(text)
+	}
+	for _, u := range users {
+		if m.to.Bare().String() != u && strings.Contains(text, u) && !declined(s, m, u) {
+			w.fail("%s learns of %s: %s", m.to, u, m.text)
+		}
+	}
+}
+
+// spelled is somebody's own address as clients write it in what they send.
+func (w *world) spelled(full string) string {
+	bare, _, _ := strings.Cut(full, "/")
+	escaped := strings.Replace(bare, "@", "%40", 1)
+	uri := pick(w, "spelling", []string{full, bare, strings.ToUpper(bare), "xmpp:" + bare + "?join", "XMPP:" + strings.ToUpper(full), "see " + bare + ".",
+		"xmpp:" + escaped, "https://x.example/?u=" + escaped + "&amp;v=1", "https://x.example/?u=" + strings.Replace(escaped, "%", "%25", 1)})
+	return pick(w, "place", []string{
+		"<reference xmlns='urn:xmpp:reference:0' uri='" + uri + "'/>", "<x xmlns='jabber:x:oob'><url>" + uri + "</url></x>",
+		"<stanza-id xmlns='urn:xmpp:sid:0' by='" + bare + "' id='own'/>", "<delay xmlns='urn:xmpp:delay' from='" + full + "' stamp='2030-01-01T00:00:00Z'/>",
+	})
 }
 
 // seesJIDs is who sees real JIDs in what a step gave: whoever does when it is over;

@@ -143,8 +143,9 @@ func (w *world) leave() {
 func (w *world) presence() {
 	to := pick(w, "address", []string{"", "/" + w.nick()})
 	typ := pick(w, "type", []string{"", "", "", "", " type='probe'", " type='subscribe'", " type='nonsense'"})
-	w.stanza(fmt.Sprintf(`<presence%s from='%s' to='%s%s'>%s</presence>`, typ, w.someone(), roomJID, to,
-		pick(w, "payload", []string{w.saying(), "<x xmlns='http://jabber.org/protocol/muc#user'><item role='moderator'/></x>"})))
+	from := w.someone()
+	w.stanza(fmt.Sprintf(`<presence%s from='%s' to='%s%s'>%s</presence>`, typ, from, roomJID, to,
+		pick(w, "payload", []string{w.saying(), w.saying() + w.spelled(from), "<x xmlns='http://jabber.org/protocol/muc#user'><item role='moderator'/></x>"})))
 }
 
 // message is what somebody says, once or several times.
@@ -165,9 +166,13 @@ func (w *world) say() {
 		"<subject>one</subject><subject xml:lang='de'>eins</subject>", "<subject>s</subject><thread>t</thread>",
 		"<composing xmlns='http://jabber.org/protocol/chatstates'/>", "<body>" + strings.Repeat("long ", 90) + "</body>",
 		"<body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='" + roomJID.String() + "' id='forged'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>",
-		"<retract xmlns='urn:xmpp:message-retract:1' id='" + w.said() + "'/><body>gone</body>", "<body>one</body><body xml:lang='de'>eins</body>",
+		"<retract xmlns='urn:xmpp:message-retract:1' id='" + w.said() + "'/><body>gone</body>", "<body>mine</body>@", "<body>mine</body>@", "<body>mine</body>@", "<body>one</body><body xml:lang='de'>eins</body>",
 	})
-	w.stanza(fmt.Sprintf(`<message type='%s' id='%s' from='%s' to='%s%s'>%s</message>`, typ, w.id(), w.someone(), roomJID, to, payload))
+	from := w.someone()
+	if strings.HasSuffix(payload, "@") {
+		payload = strings.TrimSuffix(payload, "@") + w.spelled(from)
+	}
+	w.stanza(fmt.Sprintf(`<message type='%s' id='%s' from='%s' to='%s%s'>%s</message>`, typ, w.id(), from, roomJID, to, payload))
 }
 
 // said is the id of something that was said.

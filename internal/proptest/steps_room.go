@@ -75,7 +75,7 @@ func (w *world) query() {
 	n := len(w.ledger.relayed)
 	from := pick(w, "asker", w.last.sessions)
 	w.iq(from, "get", "/"+w.last.inside[pick(w, "asked", w.last.sessions)].Nick, pick(w, "query", []string{
-		"<query xmlns='jabber:iq:version'/>", "<vCard xmlns='vcard-temp'/>", "<query xmlns='http://jabber.org/protocol/disco#items' node='" + from + "'/>"}))
+		"<query xmlns='jabber:iq:version'>" + w.spelled(from) + "</query>", "<vCard xmlns='vcard-temp'/>", "<query xmlns='http://jabber.org/protocol/disco#items' node='" + from + "'/>"}))
 	if len(w.ledger.relayed) > n && !w.oneIn(3, "later") {
 		w.answer(w.ledger.relayed[n])
 	}

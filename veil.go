@@ -1,0 +1,270 @@
+package muc
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// veil finds somebody's address in what software wrote, and writes another one in its
+// place. An address is found in any case, in a URI with all that belongs to one, in
+// the middle of a text, escaped as in URIs (RFC 3986 §2.1) or as in localparts
+// (XEP-0106), and escaped again. It is found whole only: who has it as a part of his
+// own, as john.smith@ has smith@, is somebody else.
+type veil struct {
+	local, domain, resource string // of the address that is hidden
+	shown                   string // what stands there instead
+	// same reports whether a localpart and a domain, as they are written, are those of
+	// the address: what is not plain has more spellings than case.
+	same func(local, domain string) bool
+	// growth is by how many bytes all replacements may still be longer than what they
+	// replace. When it is used up, addresses are cut out.
+	growth int
+	// tries is how often same may still be asked: it costs more than a look.
+	tries int
+}
+
+// maxTries is more addresses beyond ASCII than any honest stanza has.
+const maxTries = 200
+
+// veilGrowth bounds how much longer a stanza may become by what hides in it: nicks
+// are longer than addresses can be.
+const veilGrowth = 4096
+
+// maxEscaped is how many times one in another what is escaped is looked into.
+const maxEscaped = 3
+
+// mayBeIn is false where a look at a payload tells that the address is not in it.
+func (v *veil) mayBeIn(payload string) bool {
+	return v.local == "" || strings.ContainsAny(payload, `@%\`)
+}
+
+// clear is a value or text without the address.
+func (v *veil) clear(value string) string {
+	if !v.mayBeIn(value) {
+		return value
+	}
+	for level := 0; ; level++ {
+		value = v.clearAt(value, level)
+		if level == maxEscaped || !strings.ContainsAny(value, `%\`) {
+			return value
+		}
+	}
+}
+
+// clearAt clears what is to be seen when a value was unescaped so many times.
+func (v *veil) clearAt(value string, level int) string {
+	plain, at := value, []int(nil) // where each byte of what is plain stands in the value
+	for range level {
+		plain, at = unescapeURI(plain, at)
+	}
+	scheme := schemeEnd(plain)
+	var b strings.Builder
+	done := 0
+	for from, to := v.next(plain, 0); from >= 0; from, to = v.next(plain, to) {
+		start, end := from, to
+		if at != nil {
+			if start, end = at[from], at[to]; end-start == to-from {
+				continue // nothing is escaped in it: it was seen before
+			}
+		}
+		shown := v.shown
+		if level > 0 || from >= scheme {
+			shown = escapeURI(shown, level)
+		}
+		if v.growth -= len(shown) - (end - start); v.growth < 0 {
+			shown = ""
+		}
+		b.WriteString(value[done:start])
+		b.WriteString(shown)
+		done = end
+	}
+	if done == 0 {
+		return value
+	}
+	return b.String() + value[done:]
+}
+
+// next is where the address stands in a text, from some place on; negative for
+// nowhere.
+func (v *veil) next(s string, start int) (from, to int) {
+	if v.local == "" {
+		return v.wholeDomain(s, start)
+	}
+	for p := start; p < len(s); p++ {
+		at := strings.IndexByte(s[p:], '@')
+		if at < 0 {
+			break
+		}
+		p += at
+		end := p + 1 + domainRun(s[p+1:])
+		domain := strings.TrimSuffix(s[p+1:end], ".")
+		equal := strings.EqualFold(domain, v.domain)
+		if n := len(v.domain); !equal && v.domain != "" && v.domain[0] == '[' && len(s)-p > n && strings.EqualFold(s[p+1:p+1+n], v.domain) {
+			domain, end, equal = s[p+1:p+1+n], p+1+n, true
+		}
+		if end == p+1+len(domain)+1 && (end == len(s) || s[end] != '/') {
+			end-- // the dot ends a sentence
+		}
+		known := foldedBefore(s[start:p], v.local)
+		if known >= 0 && v.begins(s[:start+known]) && (equal || v.spelled(s[start+known:p], domain)) {
+			return start + known, v.resourceEnd(s, end)
+		}
+		whole := runBefore(s[start:p])
+		if v.spelled(s[start+whole:p], domain) {
+			return start + whole, v.resourceEnd(s, end)
+		}
+	}
+	return -1, -1
+}
+
+// spelled reports whether it is the address in another spelling, which is looked at
+// where there are others than by case.
+func (v *veil) spelled(local, domain string) bool {
+	plain := plainText(local) && plainText(domain) && !strings.Contains(strings.ToLower(domain), "xn--")
+	if plain || local == "" || domain == "" || max(len(local), len(domain)) > 3*maxPartSize || v.tries == 0 {
+		return false
+	}
+	v.tries--
+	return v.same(local, domain)
+}
+
+// wholeDomain is next for the address of a domain, which is in the middle of many
+// others: it is the whole of a value, or all but a resource.
+func (v *veil) wholeDomain(s string, start int) (from, to int) {
+	if start > 0 {
+		return -1, -1
+	}
+	if n := len("xmpp:"); len(s) > n && strings.EqualFold(s[:n], "xmpp:") {
+		from = n
+	}
+	to = from + domainRun(s[from:])
+	if strings.EqualFold(strings.TrimSuffix(s[from:to], "."), v.domain) && (to == len(s) || strings.IndexByte("/?#", s[to]) >= 0) {
+		return from, v.resourceEnd(s, to)
+	}
+	return -1, -1
+}
+
+// begins reports whether an address can begin behind a text.
+func (v *veil) begins(before string) bool {
+	r, _ := utf8.DecodeLastRuneInString(before)
+	return before == "" || !inWord(r)
+}
+
+// inWord reports whether a character before a localpart would be a part of it.
+func inWord(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("._-+~", r)
+}
+
+// foldedBefore is where a text begins that another ends with, in whatever case;
+// negative if it does not.
+func foldedBefore(s, text string) int {
+	i := len(s)
+	for text != "" {
+		want, n := utf8.DecodeLastRuneInString(text)
+		got, m := utf8.DecodeLastRuneInString(s[:i])
+		if m == 0 || folded(want) != folded(got) {
+			return -1
+		}
+		text, i = text[:len(text)-n], i-m
+	}
+	return i
+}
+
+func folded(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
+
+// runBefore is where a word begins that a text ends with: all that may stand in a
+// localpart, and is no sign of what an address is written in.
+func runBefore(s string) int {
+	i := strings.LastIndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"&'/:<>@?#;=,()[]{}", r) })
+	if i < 0 {
+		return 0
+	}
+	_, n := utf8.DecodeRuneInString(s[i:])
+	return i + n
+}
+
+// domainRun is how much at the start of a text may be a domain.
+func domainRun(s string) int {
+	for i, r := range s {
+		if r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '。' && r != '．' && r != '｡' {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// resourceEnd is where an address ends whose bare part ends there.
+func (v *veil) resourceEnd(s string, end int) int {
+	if end == len(s) || s[end] != '/' {
+		return end
+	}
+	rest := s[end+1:]
+	known := 0
+	if strings.HasPrefix(rest, v.resource) {
+		known = len(v.resource)
+	}
+	if i := strings.IndexAny(rest[known:], " \t\r\n\"'<>?#;,&()[]{}"); i >= 0 {
+		return end + 1 + known + i
+	}
+	return len(s)
+}
+
+// schemeEnd is where, in a text, a URI of XMPP or of mail has begun: behind its end
+// for none.
+func schemeEnd(s string) int {
+	for i := range len(s) {
+		if s[i] == ':' && (foldedBefore(s[:i], "xmpp") >= 0 || foldedBefore(s[:i], "mailto") >= 0) {
+			return i
+		}
+	}
+	return len(s) + 1
+}
+
+// unescapeURI takes away one level of escaping, of URIs and of localparts, and tells
+// where each byte that is left stands in what was escaped before.
+func unescapeURI(s string, at []int) (string, []int) {
+	plain, places := make([]byte, 0, len(s)), make([]int, 0, len(s)+1)
+	place := func(i int) int {
+		if at == nil {
+			return i
+		}
+		return at[i]
+	}
+	for i := 0; i < len(s); i++ {
+		places = append(places, place(i))
+		if (s[i] == '%' || s[i] == '\\') && i+2 < len(s) {
+			if high, low := hexDigit(s[i+1]), hexDigit(s[i+2]); high >= 0 && low >= 0 {
+				plain = append(plain, byte(high<<4|low))
+				i += 2
+				continue
+			}
+		}
+		plain = append(plain, s[i])
+	}
+	return string(plain), append(places, place(len(s)))
+}
+
+func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
+
+// escapeURI writes an address in a URI (RFC 5122 §2), or, for levels above 0, inside a
+// part of one, as often escaped.
+func escapeURI(s string, level int) string {
+	kept := "-._~"
+	if level == 0 {
+		kept += "@/:"
+	}
+	for range max(level, 1) {
+		var b strings.Builder
+		for i := range len(s) {
+			switch c := s[i]; {
+			case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(kept, c) >= 0:
+				b.WriteByte(c)
+			default:
+				b.WriteString("%" + string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15]))
+			}
+		}
+		s = b.String()
+	}
+	return s
+}
