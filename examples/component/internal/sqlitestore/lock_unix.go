@@ -8,12 +8,8 @@ import (
 	"syscall"
 )
 
-// lock is held by the one process that works on a store. SQLite's own locks are
-// too short for that: they let two services take turns. The system takes it back
-// when the process ends, however that happens.
-type lock struct{ file *os.File }
-
-func lockFile(path string) (*lock, error) {
+// lockName locks the name of a store, by a file beside it.
+func lockName(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -25,8 +21,13 @@ func lockFile(path string) (*lock, error) {
 		}
 		return nil, err
 	}
-	return &lock{f}, nil
+	return f, nil
 }
 
-// release leaves the file where it is: somebody may have it open to lock it.
-func (l *lock) release() error { return l.file.Close() }
+// names is how many names lead to a file.
+func names(is os.FileInfo) int {
+	if stat, ok := is.Sys().(*syscall.Stat_t); ok {
+		return int(stat.Nlink)
+	}
+	return 1
+}

@@ -5,9 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 
 	_ "modernc.org/sqlite" // the driver
@@ -61,9 +59,6 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
-	if err := create(full); err != nil {
-		return nil, fmt.Errorf("store %s: %w", path, err)
-	}
 	if options.RoomBytes == 0 {
 		options.RoomBytes = DefaultRoomBytes
 	}
@@ -71,27 +66,13 @@ func Open(ctx context.Context, path string, options Options) (*Store, error) {
 		options.PageBytes = DefaultPageBytes
 	}
 	s := &Store{path: path, options: options}
-	if s.lock, err = lockFile(full + ".lock"); err != nil {
+	if s.lock, full, err = lockFile(full); err != nil {
 		return nil, fmt.Errorf("store %s: %w", path, err)
 	}
 	if err := s.open(ctx, full); err != nil {
 		return nil, errors.Join(s.explain(err), s.Close())
 	}
 	return s, nil
-}
-
-// create makes an empty file for its owner alone, unless there is one.
-func create(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no directory %s: make it, or name another file", filepath.Dir(path))
-	case errors.Is(err, fs.ErrPermission):
-		return errors.New("this user may not write there: change the permissions, or name another file")
-	case err != nil:
-		return err
-	}
-	return f.Close()
 }
 
 func (s *Store) open(ctx context.Context, path string) error {

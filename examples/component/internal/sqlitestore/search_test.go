@@ -237,11 +237,10 @@ func TestMigration(t *testing.T) {
 	chance := rand.New(rand.NewPCG(15, 16))
 	a.says(chance, 60)
 	path := filepath.Join(t.TempDir(), "old.db")
-	db, err := connect(path+"?mode=rwc", 1)
+	file, err := create(path)
 	require.NoError(t, err)
-	db.Close()
-	require.NoError(t, create(path))
-	db, err = connect(path, 1)
+	require.NoError(t, file.Close())
+	db, err := connect(path, 1)
 	require.NoError(t, err)
 	for _, query := range []string{schema, `ATTACH '` + a.store.path + `' AS new`,
 		`INSERT INTO secret SELECT value FROM new.secret`,
