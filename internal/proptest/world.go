@@ -162,7 +162,7 @@ func (w *world) client(full string) *client {
 
 // step does one thing and checks every property that a step must have.
 func (w *world) step(in input) {
-	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 1, 1, 1, 30, -40, 4000}).Draw(w.t, "seconds")) * time.Second)
+	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 1, 1, 1, 1, 1, 30, 30, -40, -40, 4000, 4000, 2600000, -2600000}).Draw(w.t, "seconds")) * time.Second)
 	w.stepAt(in)
 }
 
