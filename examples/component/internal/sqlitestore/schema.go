@@ -48,7 +48,7 @@ CREATE INDEX archive_at ON archive (at);
 
 // changes brings the tables of version 1 to version 2: each filter of the archive
 // gets an index by which its messages are read in order, and a room knows how many
-// bytes it keeps. In one room a message is never earlier than the one before it, so
+// bytes it keeps, and who made it. In one room a message is never earlier than the one before it, so
 // that a span of time is a span of numbers.
 const changes = `
 UPDATE archive SET at = latest FROM (
@@ -60,6 +60,10 @@ CREATE INDEX archive_jid  ON archive (room, jid, seq);
 CREATE INDEX archive_bare ON archive (room, bare, seq);
 ALTER TABLE room ADD COLUMN archived INTEGER NOT NULL DEFAULT 0; -- bytes of its messages
 UPDATE room SET archived = (SELECT coalesce(sum(` + weight + `), 0) FROM archive WHERE archive.room = room.id);
+ALTER TABLE room ADD COLUMN creator TEXT NOT NULL DEFAULT ''; -- a bare address
+UPDATE room SET creator = coalesce(
+	(SELECT CASE WHEN json_valid(body) THEN body ->> '$.creator' END FROM snapshot WHERE snapshot.room = room.id),
+	(SELECT CASE WHEN json_valid(body) THEN body ->> '$.data.creator' END FROM event WHERE event.room = room.id AND seq = 1), '');
 `
 
 // weight is what a message in the archive costs: itself, and about that much for its

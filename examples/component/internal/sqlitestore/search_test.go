@@ -262,6 +262,10 @@ func TestMigration(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = a.store.Close() })
 	assert.Equal(t, was.Secret(), a.store.Secret())
+	rooms, err := a.store.List(t.Context(), muc.JID{}, 10)
+	require.NoError(t, err)
+	require.Len(t, rooms, 1)
+	assert.Equal(t, a.log[0].Body.(*muc.Created).Creator, rooms[0].Creator)
 	a.weighed()
 	for _, query := range []string{`SELECT group_concat(sql) FROM (SELECT sql FROM sqlite_schema ORDER BY name)`, `PRAGMA user_version`} {
 		var old, fresh string

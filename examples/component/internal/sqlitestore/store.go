@@ -28,8 +28,8 @@ type statements struct {
 func (s *statements) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&s.find:         `SELECT id, seq FROM room WHERE jid = ?`,
-		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due) VALUES (?, ?, ?, ?, ?, ?)`,
-		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ? WHERE id = ?`,
+		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ? WHERE id = ?`,
 		&s.forget:       `DELETE FROM room WHERE id = ?`,
 		&s.addEvent:     `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropEvents:   `DELETE FROM event WHERE room = ?`,
@@ -99,9 +99,9 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 		}
 		return s.explain(w.err)
 	case known:
-		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), id)
+		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), id)
 	default:
-		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due))
+		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String())
 	}
 	if s.options.Archive {
 		for i := range b.Events {
@@ -214,7 +214,7 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]muc.Eve
 // that another rule made normal is none the worse for it.
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := s.reader.QueryContext(ctx,
-		`SELECT id, jid, name, public, lasting, due FROM room WHERE jid > ? ORDER BY jid`, after.String())
+		`SELECT id, jid, name, public, lasting, due, creator FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -233,13 +233,16 @@ func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.E
 // entry reads one line of the list. What is wrong with it is in the entry.
 func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	var id, due int64
-	var jid string
-	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due)
+	var jid, creator string
+	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator)
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
 	}
 	if err != nil || e.Room.IsZero() {
 		return service.Entry{Err: fmt.Errorf("store %s: %w: room %d with the address %q: %v", s.path, muc.ErrCorrupt, id, jid, err)}
+	}
+	if creator != "" && e.Creator.UnmarshalText([]byte(creator)) != nil {
+		e.Creator = muc.JID{} // whose the room is counted as is not worth losing it
 	}
 	if due != 0 {
 		e.Due = time.UnixMilli(due).UTC()
