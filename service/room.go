@@ -35,6 +35,7 @@ type room struct {
 	stored uint64
 	tail   weight
 	shot   int
+	coming weight // of the batch that is being stored
 	// grown is what has come in since size was asked for.
 	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.

@@ -91,7 +91,7 @@ func (s *Service) keep(r *room, b Batch) error {
 		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
 		return nil
 	}
-	r.stored, r.tail = b.Seq(), r.tail.and(weigh(b.Events))
+	r.stored, r.tail = b.Seq(), r.tail.and(r.coming)
 	if b.Snapshot != nil {
 		r.tail, r.shot = weight{}, len(b.Snapshot)
 	}
@@ -127,7 +127,8 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		}
 		compact = compact || done[i].aside || done[i].last
 	}
-	tail := r.tail.and(weigh(b.Events))
+	r.coming = weigh(b.Events)
+	tail := r.tail.and(r.coming)
 	compact = compact && tail.worth(r.shot)
 	if tail.events == 0 || len(b.Events) == 0 && !compact {
 		return b, false
