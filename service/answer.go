@@ -1,7 +1,6 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
@@ -110,7 +109,7 @@ func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.Stanza
 	for _, l := range is.rooms {
 		item := answer.CreateElement("item")
 		item.CreateAttr("jid", l.room.String())
-		item.CreateAttr("name", cmp.Or(l.name, l.room.PlainLocal()))
+		item.CreateAttr("name", l.shown())
 	}
 	is.write(answer, ask.asked)
 	return r, nil

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -98,9 +99,12 @@ func fitting(n, bytes int, line func(i int) *listed) int {
 // lineMarkup is what a line of the list takes beside what stands in it.
 const lineMarkup = 24
 
+// shown is what people read of a room: its name, or its address where it has none.
+func (l *listed) shown() string { return shortened(cmp.Or(l.name, l.room.PlainLocal())) }
+
 // bytes is how long a line is at the most.
 func (l *listed) bytes() int {
-	return lineMarkup + escapedBytes(l.room.String()) + escapedBytes(l.name)
+	return lineMarkup + escapedBytes(l.room.String()) + escapedBytes(l.shown())
 }
 
 // escapedBytes is how long a text is as the value of an attribute, at the most.
