@@ -30,7 +30,7 @@ func newThrottle(rate muc.Rate) *throttle {
 
 // leastBytes is what the smallest stanza counts: some of what it costs does not depend
 // on its size.
-const leastBytes = 256
+const leastBytes = 512
 
 // spend takes the bytes of a stanza out of the bucket of a person, or reports that it
 // holds not so many. What must not be answered may be owed, as much as the bucket holds:
