@@ -56,41 +56,55 @@ func TestStreamEndsWhileQueueIsFull(t *testing.T) {
 	c.becomes("muc_connected", func(v float64) bool { return v == 1 })
 }
 
+const floodPeople, floodRooms = 60, 5
+
+// floods are what people send while the server reads nothing; i counts the stanzas.
+var floods = []struct {
+	name      string
+	megabytes int
+	inside    int // people in each room
+	archived  int // messages of 15 KB that were said in each room before
+	stanza    func(i int) string
+}{
+	{"messages", 100, floodPeople, 0, func(i int) string {
+		return said(i%floodPeople, fmt.Sprint("room", i%floodRooms), strings.Repeat("x", []int{15000, 1, 2000}[i%3]))
+	}},
+	{"elements", 10, floodPeople, 0, func(i int) string { // in memory they take much more than on the wire
+		return strings.Replace(said(i%floodPeople, fmt.Sprint("room", i%floodRooms), "a"), "</message>",
+			"<x xmlns='urn:example:x'>"+strings.Repeat("<a b='' c='' d='' e=''/>", 900)+"</x></message>", 1)
+	}},
+	{"questions", 20, 2, 0, func(i int) string {
+		if i%2 == 0 {
+			return ping(fmt.Sprint("flood", i), person(i%10000))
+		}
+		return fmt.Sprintf("<iq type='get' id='flood%d' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+			i, person(i%100), testDomain)
+	}},
+	{"presence", 40, floodPeople, 0, func(i int) string {
+		return fmt.Sprintf("<presence from='%s' to='room%d@%s/n%d'><show>away</show><status>%d%s</status></presence>",
+			person(i%floodPeople), i%floodRooms, testDomain, i%floodPeople, i, strings.Repeat("z", 500))
+	}},
+	{"archive", 2, 1, 100, func(i int) string {
+		return fmt.Sprintf("<iq type='set' id='flood%d' from='%s' to='room%d@%s'><query xmlns='urn:xmpp:mam:2'/></iq>",
+			i, person(i/floodRooms%floodPeople), i%floodRooms, testDomain)
+	}},
+}
+
 // While the server reads nothing, what people send takes a bounded amount of memory, and
 // when it reads again everything works.
 func TestMemoryWhileServerReadsNothing(t *testing.T) {
-	const people, rooms = 60, 5
-	bodies := []string{strings.Repeat("x", 15000), "a", strings.Repeat("y", 2000)}
-	// In memory an element takes much more than on the wire.
-	elements := "<x xmlns='urn:example:x'>" + strings.Repeat("<a b='' c='' d='' e=''/>", 900) + "</x>"
-	for name, f := range map[string]struct {
-		megabytes int
-		stanza    func(i int) string
-	}{
-		"messages": {100, func(i int) string {
-			return said(i%people, fmt.Sprint("room", i%rooms), bodies[i%len(bodies)])
-		}},
-		"elements": {10, func(i int) string {
-			return strings.Replace(said(i%people, fmt.Sprint("room", i%rooms), "a"), "</message>", elements+"</message>", 1)
-		}},
-		"questions": {20, func(i int) string {
-			if i%2 == 0 {
-				return ping(fmt.Sprint("flood", i), person(i%10000))
-			}
-			return fmt.Sprintf("<iq type='get' id='flood%d' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
-				i, person(i%100), testDomain)
-		}},
-		"presence": {40, func(i int) string {
-			return fmt.Sprintf("<presence from='%s' to='room%d@%s/n%d'><show>away</show><status>%d%s</status></presence>",
-				person(i%people), i%rooms, testDomain, i%people, i, strings.Repeat("z", 500))
-		}},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, f := range floods {
+		t.Run(f.name, func(t *testing.T) {
 			server := fakeserver.New(t, testDomain, testSecret)
 			c := serveAlone(t, server, "-rate-bytes", "0", "-rate-messages", "0", "-rate-presence", "0")
 			link := server.Next()
-			for room := range rooms {
-				c.joined(link, fmt.Sprint("room", room), people)
+			for i := range floodRooms {
+				room := fmt.Sprint("room", i)
+				c.joined(link, room, f.inside)
+				for k := range f.archived {
+					link.Send(said(0, room, fmt.Sprint(k, strings.Repeat(".", 15000))))
+					link.Expect(fmt.Sprint("<body>", k, "."), "from='"+room+"@")
+				}
 			}
 			c.joined(link, "quiet", 2)
 			server.StopReading()
