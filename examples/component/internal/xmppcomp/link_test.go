@@ -28,6 +28,7 @@ type world struct {
 	tooLarge  []string
 	sent      int
 	connected []bool
+	changed   []time.Duration // when, since it began
 	log       bytes.Buffer
 	ended     error
 	cancel    context.CancelFunc
@@ -39,7 +40,7 @@ func begin(servers ...func(net.Conn)) *world { return beginWith(nil, servers...)
 
 // beginWith begins with what Handle does besides.
 func beginWith(handle func(context.Context, *Link), servers ...func(net.Conn)) *world {
-	w := &world{done: make(chan struct{})}
+	w, start := &world{done: make(chan struct{})}, time.Now()
 	w.Link = NewLink(Config{
 		Addr: "127.0.0.1:5347", Domain: "rooms.example", Secret: "geheim",
 		Handle: func(ctx context.Context, el *etree.Element, _ int) {
@@ -48,14 +49,15 @@ func beginWith(handle func(context.Context, *Link), servers ...func(net.Conn)) *
 				handle(ctx, w.Link)
 			}
 		},
-		TooLarge:  func(_ context.Context, el *etree.Element, _ int) { w.tooLarge = append(w.tooLarge, el.Tag) },
-		Dropped:   func(stanza []byte) { w.dropped = append(w.dropped, string(stanza)) },
-		Sent:      func(n int) { w.sent += n },
-		Connected: func(up bool) { w.connected = append(w.connected, up) },
-		Limits:    Limits{Bytes: 300},
-		Log:       slog.New(slog.NewTextHandler(&w.log, nil)),
+		TooLarge: func(_ context.Context, el *etree.Element, _ int) { w.tooLarge = append(w.tooLarge, el.Tag) },
+		Dropped:  func(stanza []byte) { w.dropped = append(w.dropped, string(stanza)) },
+		Sent:     func(n int) { w.sent += n },
+		Connected: func(up bool) {
+			w.connected, w.changed = append(w.connected, up), append(w.changed, time.Since(start))
+		},
+		Limits: Limits{Bytes: 300},
+		Log:    slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
-	start := time.Now()
 	w.dial = func(context.Context, string) (net.Conn, error) {
 		w.dials = append(w.dials, time.Since(start))
 		if len(servers) == 0 {
