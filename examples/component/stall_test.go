@@ -144,6 +144,5 @@ func TestStopWhileServerReadsNothing(t *testing.T) {
 	for full := false; !full; full = c.metric("muc_send_queue_bytes") >= 65536 {
 		link.Flood(60, func(i int) string { return said(i, "cellar", strings.Repeat("x", 10000)) })
 	}
-	c.end()
-	assert.Contains(t, c.stderr.String(), "not everybody was told")
+	c.end() // which fails if it takes longer than Patience
 }
