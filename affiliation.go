@@ -26,7 +26,12 @@ func (a Affiliation) String() string {
 }
 
 // MarshalText writes the protocol's name.
-func (a Affiliation) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+func (a Affiliation) MarshalText() ([]byte, error) {
+	if a < Outcast || a > Owner {
+		return nil, fmt.Errorf("%w: no affiliation: %d", ErrCorrupt, int8(a))
+	}
+	return []byte(a.String()), nil
+}
 
 // UnmarshalText reads the protocol's name.
 func (a *Affiliation) UnmarshalText(text []byte) error {
@@ -110,7 +115,12 @@ func (r Role) String() string {
 }
 
 // MarshalText writes the protocol's name.
-func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+func (r Role) MarshalText() ([]byte, error) {
+	if int(r) >= len(roleNames) {
+		return nil, fmt.Errorf("%w: no role: %d", ErrCorrupt, uint8(r))
+	}
+	return []byte(r.String()), nil
+}
 
 // UnmarshalText reads the protocol's name.
 func (r *Role) UnmarshalText(text []byte) error {

@@ -148,36 +148,6 @@ func TestErrorsAreNotAnswered(t *testing.T) {
 	}
 }
 
-// Effects that are handed back are used again, and hold nothing of the last step.
-func TestHandleIntoUsesEffectsAgain(t *testing.T) {
-	h := coven(t, askable)
-	var fx muc.Effects
-	hand := func(text string) {
-		t.Helper()
-		require.NoError(t, h.room.HandleInto(&fx, h.tick(), parse(text)))
-	}
-	const head = ` from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'`
-	hand(`<iq type='get' id='a'` + head + `><asked xmlns='urn:host'/></iq>`)
-	require.Len(t, fx.Asks, 1)
-	require.NotEmpty(t, fx.Events)
-	hand(`<message type='groupchat' id='m'` + head + `><body>Double, double</body></message>`)
-	assert.Empty(t, fx.Asks)
-	assert.Nil(t, fx.Refused)
-	require.Len(t, fx.Events, 1)
-	events, outbound := &fx.Events[0], &fx.Outbound[0]
-	hand(`<message type='chat' id='m'` + head + `><body>Double, double</body></message>`)
-	assert.NotNil(t, fx.Refused)
-	assert.Empty(t, fx.Events)
-	require.Len(t, fx.Outbound, 1)
-	hand(`<message type='groupchat' id='m'` + head + `><body>toil and trouble</body></message>`)
-	assert.Nil(t, fx.Refused)
-	assert.Same(t, events, &fx.Events[0])
-	assert.Same(t, outbound, &fx.Outbound[0])
-	require.ErrorIs(t, h.room.HandleInto(&fx, h.now, nil), muc.ErrNilStanza)
-	assert.Empty(t, fx.Events)
-	assert.Empty(t, fx.Outbound)
-}
-
 // What a message to everybody allocates does not depend on how many listen.
 func TestSpeakingAllocatesTheSame(t *testing.T) {
 	message := parse(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><body>Hail!</body></message>`)
@@ -186,11 +156,11 @@ func TestSpeakingAllocatesTheSame(t *testing.T) {
 		for i := range people {
 			h.join(fmt.Sprintf("witch%d@shakespeare.lit/x", i), fmt.Sprintf("Witch %d", i))
 		}
-		var fx muc.Effects
 		for range 200 { // until the history is full
-			require.NoError(t, h.room.HandleInto(&fx, h.now, message))
+			_, err := h.room.Handle(h.now, message)
+			require.NoError(t, err)
 		}
-		return testing.AllocsPerRun(100, func() { _ = h.room.HandleInto(&fx, h.now, message) })
+		return testing.AllocsPerRun(100, func() { _, _ = h.room.Handle(h.now, message) })
 	}
 	assert.InDelta(t, measure(3), measure(300), 1)
 }

@@ -7,8 +7,8 @@ import (
 )
 
 // What a store gives back may be damaged or forged. A room must not come to life
-// with it and fall over later, so all of it is checked before it is believed: by the
-// codec for what any text or value must be, in apply*.go for what it means.
+// with it and fall over later, so all of it is checked before it is believed: in
+// event_json.go for what any text or value must be, in apply*.go for what it means.
 
 // lastTime is the latest that a room knows: later than anybody's clock, and early
 // enough that all that is added to it can still be written down.

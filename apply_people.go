@@ -16,13 +16,7 @@ func (s *state) person(bare JID) *person {
 
 // newPerson makes the record of somebody who has none.
 func (s *state) newPerson(bare JID) *person {
-	var p *person
-	if s.places != nil {
-		p = s.places.persons.next()
-	} else {
-		p = new(person)
-	}
-	p.real = bare
+	p := &person{real: bare}
 	s.persons.byText.put(p)
 	s.peopleBytes += int32(len(p.uid()))
 	return p
@@ -227,15 +221,8 @@ type newcomer struct {
 	ses session
 }
 
-func (s *state) newcomer(num uint32, role Role, nick, key, id string) *newcomer {
-	var x *newcomer
-	if s.places != nil {
-		x = s.places.newcomers.next()
-	} else {
-		x = new(newcomer)
-	}
-	x.occ.num, x.occ.role, x.occ.nick, x.occ.key, x.occ.id = num, role, nick, key, id
-	return x
+func newcomerOf(num uint32, role Role, nick, key, id string) *newcomer {
+	return &newcomer{occ: occupant{num: num, role: role, nick: nick, key: key, id: id}}
 }
 
 func (s *state) applyJoined(b *Joined) error {
@@ -253,7 +240,7 @@ func (s *state) applyJoined(b *Joined) error {
 	o := s.occupantByNumber(b.Occupant)
 	var ses *session
 	if o == nil {
-		x := s.newcomer(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
+		x := newcomerOf(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
 		o, ses = &x.occ, &x.ses
 		if !known {
 			p = s.newPerson(bare)
@@ -281,7 +268,7 @@ func (s *state) applyPuppet(b *Joined) error {
 	if b.JID.IsZero() {
 		return badEvent("a puppet of nobody")
 	}
-	x := s.newcomer(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
+	x := newcomerOf(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
 	if err := s.addOccupant(&x.occ, s.person(b.JID.Bare())); err != nil {
 		return err
 	}
@@ -313,7 +300,6 @@ func (s *state) addOccupant(o *occupant, p *person) error {
 
 func (s *state) dropOccupant(o *occupant) {
 	s.shape++
-	o.presence.drop() // who came with him may keep him in memory, see places
 	delete(s.nicks, o.key)
 	if i, inside := s.occupantIndex(o.num); inside {
 		s.occupants = slices.Delete(s.occupants, i, i+1)

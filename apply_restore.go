@@ -14,7 +14,6 @@ func (r *Room) load(b []byte, events []Event) error {
 			return err
 		}
 	}
-	r.st.expect(peak(&shot, events))
 	if b != nil {
 		if err := r.take(&shot); err != nil {
 			return err
@@ -25,82 +24,14 @@ func (r *Room) load(b []byte, events []Event) error {
 			return fmt.Errorf("event %d: %w", i, err)
 		}
 	}
-	r.st.places = nil
 	return nil
-}
-
-// peak is how many are inside at most, and how many have an affiliation at most,
-// in a snapshot and the events after it. A client more of somebody who is inside
-// counts as one more: what is counted serves for making place.
-func peak(shot *snapshot, events []Event) (inside, known int) {
-	in, on := len(shot.Occupants), len(shot.Persons)
-	inside, known = in, on
-	for i := range events {
-		switch b := events[i].Body.(type) {
-		case *Joined:
-			in++
-			inside = max(inside, in)
-		case *Left:
-			in--
-		case *Removed:
-			in -= max(len(b.JIDs), 1) // a puppet has none
-		case *AffiliationChanged:
-			switch {
-			case b.Old == None && b.New != None:
-				on++
-				known = max(known, on)
-			case b.Old != None && b.New == None:
-				on--
-			}
-		}
-	}
-	return inside, known
-}
-
-// expect makes place for as many, so that nothing has to grow while they come.
-func (s *state) expect(inside, known int) {
-	s.occupants = make([]*occupant, 0, inside)
-	if max(inside, known) > smallIndex {
-		s.places = new(places)
-	}
-	s.persons.byText.expect(max(inside, known))
-	if inside > smallIndex {
-		s.nicks = make(map[string]*occupant, inside)
-	}
-}
-
-// places are for those who come while a crowd is restored, several in one piece of
-// memory: making one for each is most of what a join costs. What is left of who goes
-// stays until the last of his group has gone. So groups are small, persons, who may be
-// remembered for years, stand apart from occupants, and in a living room everybody
-// stands alone.
-type places struct {
-	newcomers group[newcomer]
-	persons   group[person]
-}
-
-// groupSize is how many share their memory. Five of either kind fill a piece of a size
-// that Go hands out.
-const groupSize = 5
-
-type group[V any] []V
-
-// next is a place for one more.
-func (g *group[V]) next() *V {
-	if len(*g) == 0 {
-		*g = make([]V, groupSize)
-	}
-	v := &(*g)[0]
-	*g = (*g)[1:]
-	return v
 }
 
 // readSnapshot reads a snapshot of this room, and judges what can be judged before
 // anybody is taken in from it.
 func (r *Room) readSnapshot(b []byte, shot *snapshot) error {
-	c := codec{mode: readsJSON, buf: b}
-	if c.readObject(shot.fields); !c.ends() {
-		return fmt.Errorf("%w: snapshot: no snapshot", ErrCorrupt)
+	if err := readStored(b, shot); err != nil {
+		return fmt.Errorf("%w: snapshot: %w", ErrCorrupt, err)
 	}
 	switch {
 	case shot.Version != snapshotVersion:
@@ -250,7 +181,7 @@ func (s *state) loadOccupant(shot *occupantShot) error {
 	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Key == "" || shot.Role == NoRole {
 		return badEvent("nobody")
 	}
-	x := s.newcomer(shot.Number, shot.Role, shot.Nick, shot.Key, shot.OccupantID)
+	x := newcomerOf(shot.Number, shot.Role, shot.Nick, shot.Key, shot.OccupantID)
 	o := &x.occ
 	if err := s.addOccupant(o, s.person(shot.JID)); err != nil {
 		return err

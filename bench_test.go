@@ -14,7 +14,7 @@ import (
 
 // The benchmarks are the workloads that the comparison with other servers runs
 // (docs/performance.md): one for each, on the same sizes and bodies. "decide" is
-// HandleInto alone; "serialise" also writes every recipient's complete bytes to a
+// Handle alone; "serialise" also writes every recipient's complete bytes to a
 // writer that discards them. Each counts its deliveries.
 
 // benchBody is a text of 100 bytes.
@@ -120,7 +120,8 @@ func (x *bench) begin(write bool) {
 }
 
 func (x *bench) handle(el *etree.Element) {
-	if err := x.room.HandleInto(&x.fx, benchTime, el); err != nil {
+	var err error
+	if x.fx, err = x.room.Handle(benchTime, el); err != nil {
 		x.b.Fatal(err)
 	}
 	x.deliver(&x.fx)
@@ -189,29 +190,11 @@ func BenchmarkW1JoinStorm(b *testing.B) {
 	})
 }
 
-// BenchmarkW2Groupchat sends messages of 100 bytes to everybody. In the small room
-// "handle" is the whole of Handle, which makes new Effects for every message.
+// BenchmarkW2Groupchat sends messages of 100 bytes to everybody.
 func BenchmarkW2Groupchat(b *testing.B) {
 	els := messages(64)
 	sizes(b, []int{10, 100, 1000, 10000}, func(b *testing.B, n int) {
 		start(b, n, n, func(x *bench, i int) { x.handle(els[i%len(els)]) })
-		if n != 10 {
-			return
-		}
-		b.Run("handle", func(b *testing.B) {
-			x := newBench(b, n, benchConfig(0))
-			x.begin(false)
-			i := 0
-			for b.Loop() {
-				fx, err := x.room.Handle(benchTime, els[i%len(els)])
-				if err != nil {
-					b.Fatal(err)
-				}
-				x.deliver(&fx)
-				i++
-			}
-			x.report(i * n)
-		})
 	})
 }
 
@@ -296,18 +279,14 @@ func BenchmarkW5List(b *testing.B) {
 }
 
 // BenchmarkW6AdminItem makes one of a hundred members an admin each time, or an
-// admin a member again, in a room that remembers N people. "binary" and "json"
-// also encode the event for a store.
+// admin a member again, in a room that remembers N people. "json"
+// also encodes the event for a store.
 func BenchmarkW6AdminItem(b *testing.B) {
 	const format = `<iq from='u0@users.bench/r' to='room0@muc.bench' type='set' id='s%d'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='a%d@users.bench' affiliation='%s'/></query></iq>`
 	const changing = 100
 	encodings := map[string]func(x *bench, ev muc.Event) error{
 		"decide":    func(*bench, muc.Event) error { return nil },
 		"serialise": func(*bench, muc.Event) error { return nil },
-		"binary": func(x *bench, ev muc.Event) (err error) {
-			x.buf, err = ev.AppendBinary(x.buf[:0])
-			return err
-		},
 		"json": func(x *bench, ev muc.Event) (err error) {
 			x.buf, err = ev.MarshalJSON()
 			return err
@@ -320,7 +299,7 @@ func BenchmarkW6AdminItem(b *testing.B) {
 				els = append(els, element(format, i, i*n/changing, aff))
 			}
 		}
-		for _, mode := range []string{"decide", "serialise", "binary", "json"} {
+		for _, mode := range []string{"decide", "serialise", "json"} {
 			b.Run(mode, func(b *testing.B) {
 				x := newBench(b, 1, benchConfig(0))
 				x.members(n)

@@ -2,7 +2,10 @@ package muc
 
 import (
 	"cmp"
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
+	"hash"
 	"slices"
 	"time"
 )
@@ -151,7 +154,7 @@ type Config struct {
 	// does not wait: MayCreate judges him.
 	AsksJoin func(JoinRequest) bool
 
-	key *macKey // of the Secret
+	keyed hash.Hash // an HMAC of the Secret, to be copied
 }
 
 // InfoField is a field that the host adds to what a room tells about itself, as
@@ -284,7 +287,8 @@ func (c Config) complete() (Config, error) {
 	if len(c.Secret) < minSecret {
 		return c, fmt.Errorf("%w: Secret has fewer than %d bytes", ErrConfig, minSecret)
 	}
-	c.key = newMACKey(c.Secret)
+	c.Secret = slices.Clone(c.Secret)
+	c.keyed = hmac.New(sha256.New, c.Secret)
 	if c.NormalizeDomain == nil {
 		c.NormalizeDomain = NormalizeDomain
 	}

@@ -2,7 +2,6 @@ package muc
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"go/ast"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"testing"
 )
 
 // printedFormats are the parts of docs/events.md.
@@ -24,7 +22,6 @@ var printedFormats = map[string]func() string{
 	"snapshot fields":  printSnapshotFields,
 	"durable snapshot": func() string { return printSnapshot("durable.json") },
 	"live snapshot":    func() string { return printSnapshot("live.json") },
-	"binary example":   printBinaryExample,
 }
 
 func must[T any](v T, err error) T {
@@ -77,24 +74,9 @@ func storedType(t reflect.Type) string {
 	return "`" + t.Name() + "`"
 }
 
-// fieldNumber is the number of a field in binary.
-func fieldNumber(v reflect.Value, i int) uint64 {
-	one := reflect.New(v.Type())
-	n := 2 // an affiliation and a role that are not the zero values
-	fill(&testing.T{}, one.Elem().Field(i), &n)
-	c := codec{}
-	one.Interface().(interface{ fields(*codec) }).fields(&c)
-	key, _ := binary.Uvarint(c.buf)
-	return key >> 1
-}
-
 // printFields prints the fields of a type; those of embedded types are its own.
-func printFields(t reflect.Type, said map[string]string, inBinary bool) string {
-	rows := [][]string{{"Field", "Type", "Left out"}}
-	if inBinary {
-		rows[0] = append(rows[0], "No.")
-	}
-	rows[0] = append(rows[0], "")
+func printFields(t reflect.Type, said map[string]string) string {
+	rows := [][]string{{"Field", "Type", "Left out", ""}}
 	var add func(t reflect.Type)
 	add = func(t reflect.Type) {
 		for i := range t.NumField() {
@@ -108,11 +90,7 @@ func printFields(t reflect.Type, said map[string]string, inBinary bool) string {
 			if options != "" {
 				empty = "if empty"
 			}
-			row := []string{"`" + name + "`", storedType(f.Type), empty}
-			if inBinary {
-				row = append(row, fmt.Sprint(fieldNumber(reflect.New(t).Elem(), i)))
-			}
-			rows = append(rows, append(row, said[t.Name()+"."+f.Name]))
+			rows = append(rows, []string{"`" + name + "`", storedType(f.Type), empty, said[t.Name()+"."+f.Name]})
 		}
 	}
 	add(t)
@@ -155,11 +133,11 @@ func forHowLong(t eventType) string {
 }
 
 func printEventList() string {
-	rows := [][]string{{"Type", "No.", "v", "", "What happened"}}
+	rows := [][]string{{"Type", "v", "", "What happened"}}
 	said := comments()
 	for i, t := range bodyTypes {
 		sentence, _, _ := strings.Cut(said[reflect.TypeOf(newBodies[i]()).Elem().Name()], ". ")
-		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", t.name), fmt.Sprint(t.number), fmt.Sprint(t.version),
+		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", t.name), fmt.Sprint(t.version),
 			forHowLong(t), strings.TrimSuffix(sentence, ".")})
 	}
 	return markdownTable(rows...)
@@ -170,10 +148,10 @@ func printEventTypes() string {
 	said, examples := comments(), goldenExamples()
 	for i, t := range bodyTypes {
 		body := reflect.TypeOf(newBodies[i]()).Elem()
-		fmt.Fprintf(&b, "### %s\n\nNumber %d, version %d, %s; `%s` in Go. ", t.name, t.number, t.version, forHowLong(t), body.Name())
+		fmt.Fprintf(&b, "### %s\n\nVersion %d, %s; `%s` in Go. ", t.name, t.version, forHowLong(t), body.Name())
 		about := said[body.Name()]
 		fmt.Fprintf(&b, "%s%s\n\n", strings.ToUpper(about[:1]), about[1:])
-		b.WriteString(printFields(body, said, true))
+		b.WriteString(printFields(body, said))
 		b.WriteString("\n```json\n" + pretty(must(json.Marshal(examples[t.name]))) + "\n```\n\n")
 	}
 	return b.String()
@@ -184,30 +162,29 @@ func printParts() string {
 	said := comments()
 	for _, t := range []reflect.Type{reflect.TypeFor[Actor](), reflect.TypeFor[ConfigChange](), reflect.TypeFor[FieldValue](),
 		reflect.TypeFor[WaitingJoin](), reflect.TypeFor[RoomConfig]()} {
-		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said, true))
+		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said))
 	}
 	return b.String()
 }
 
 func printStoredValues() string {
-	rows := [][]string{{"Type", "Values, in binary 0, 1, 2…"}}
+	rows := [][]string{{"Type", "Values"}}
 	add := func(name string, values ...string) {
 		rows = append(rows, []string{"`" + name + "`", strings.Join(values, ", ")})
 	}
-	add("Affiliation", texts(storedAffiliations)...)
-	add("Role", texts(storedRoles)...)
-	add("Whois", texts(storedWhois)...)
-	add("AllowPM", texts(storedAllowPMs)...)
-	add("true or false", "false", "true")
+	add("Affiliation", affiliationNames[:]...)
+	add("Role", roleNames[:]...)
+	add("Whois", optionNames(whoisOptions)...)
+	add("AllowPM", optionNames(pmOptions)...)
 	return markdownTable(rows...)
 }
 
-func texts[T fmt.Stringer](list []T) []string {
-	var out []string
-	for _, v := range list {
-		out = append(out, v.String())
+func optionNames(options []formOption) []string {
+	var names []string
+	for _, o := range options {
+		names = append(names, o.value)
 	}
-	return out
+	return names
 }
 
 func printSnapshotFields() string {
@@ -219,17 +196,11 @@ func printSnapshotFields() string {
 		if t.Name() != "snapshot" {
 			fmt.Fprintf(&b, "`%s`: %s\n\n", t.Name(), said[t.Name()])
 		}
-		b.WriteString(printFields(t, said, false) + "\n")
+		b.WriteString(printFields(t, said) + "\n")
 	}
 	return b.String()
 }
 
 func printSnapshot(name string) string {
 	return "```json\n" + pretty(must(os.ReadFile(filepath.Join(goldenNow, name)))) + "\n```\n"
-}
-
-// printBinaryExample takes an event apart.
-func printBinaryExample() string {
-	ev := goldenExamples()["role-changed"]
-	return "```\n" + fmt.Sprintf("% x", must(ev.MarshalBinary())) + "\n```\n"
 }

@@ -30,8 +30,7 @@ type stanza struct {
 	nick   string
 	toNick bool
 	kids   []child
-	few    [4]child // where kids stand as long as they are as few as usual
-	body   string   // the children, canonical
+	body   string // the children, canonical
 }
 
 // child is one child element of a stanza.
@@ -59,12 +58,11 @@ func (in *stanza) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
-// admit reads a stanza at a door into a place that is empty. A Go error is the host's
-// fault; a refusal is the sender's, and then the stanza holds what is needed to answer
-// it.
-func (r *Room) admit(d *door, in *stanza, el *etree.Element) (refused *StanzaError, err error) {
-	in.kids = in.few[:0]
-	d.open(&r.cfg.Limits, in)
+// admit reads a stanza into a place that is empty. A Go error is the host's fault; a
+// refusal is the sender's, and then the stanza holds what is needed to answer it.
+func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err error) {
+	// Room for what stanzas usually come to, which stands on the stack.
+	d := door{lim: &r.cfg.Limits, in: in, b: make([]byte, 0, 512), binds: make([]binding, 0, 4), stack: make([]frame, 0, 8)}
 	if err := d.head(el); err != nil {
 		return nil, err
 	}
@@ -133,21 +131,6 @@ type door struct {
 	stack    []frame
 	elements int
 	spaces   []string // of the attributes of an element
-
-	// Where the slices stand as long as the stanza is as small as usual.
-	bytes  [256]byte
-	bound  [2]binding
-	frames [4]frame
-}
-
-// open begins a stanza. The buffers of an earlier one are used again, however
-// large they had to be.
-func (d *door) open(lim *Limits, in *stanza) {
-	if d.b == nil {
-		d.b, d.binds, d.stack = d.bytes[:0], d.bound[:0], d.frames[:0]
-	}
-	d.lim, d.in, d.elements = lim, in, 0
-	d.b, d.binds, d.stack = d.b[:0], d.binds[:0], d.stack[:0]
 }
 
 type binding struct{ prefix, uri string }
@@ -313,16 +296,17 @@ func (d *door) leave(top *frame) {
 		}
 	}
 	d.binds = d.binds[:top.binds]
-	*top = frame{} // the element is the host's, not to be kept
 	d.stack = d.stack[:len(d.stack)-1]
 }
 
 // write escapes a text, and reports whether it may stand in XML at all.
 func (d *door) write(s string, set *charSet) bool {
-	plain := plainRun(s) // most of it
-	rest := s[plain:]
-	d.b = appendEscaped(append(d.b, s[:plain]...), rest, set)
-	return validText(rest)
+	plain := 0 // most of it, and there it is one look at each character
+	for plain < len(s) && plainAnywhere[s[plain]] {
+		plain++
+	}
+	d.b = appendEscaped(append(d.b, s[:plain]...), s[plain:], set)
+	return validText(s[plain:])
 }
 
 // enter writes the start tag of an element.

@@ -203,11 +203,12 @@ func TestEnteringAllocatesNothingPerOccupant(t *testing.T) {
 		doc := etree.NewDocument()
 		require.NoError(t, doc.ReadFromString(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>`+
 			`<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
-		var fx muc.Effects
-		require.NoError(t, h.room.HandleInto(&fx, h.tick(), doc.Root()))
+		_, err := h.room.Handle(h.tick(), doc.Root())
+		require.NoError(t, err)
 		return testing.AllocsPerRun(20, func() {
 			// He is inside: everything again, to him alone.
-			require.NoError(t, h.room.HandleInto(&fx, h.now, doc.Root()))
+			fx, err := h.room.Handle(h.now, doc.Root())
+			require.NoError(t, err)
 			require.Len(t, fx.Outbound, people+23)
 		})
 	}

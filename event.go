@@ -29,14 +29,10 @@ type Event struct {
 // EventBody is what happened. The set of bodies is sealed; [Event] lists it.
 type EventBody interface {
 	eventType() eventType
-	// fields writes the body or reads it. It is called by fieldsOf.
-	fields(c *codec)
 }
 
-// eventType is the stable number and name of an event, and how long it matters. No
-// number is ever used for another type.
+// eventType is the stable name of an event, and how long it matters.
 type eventType struct {
-	number  uint64
 	name    string
 	version int
 	durable bool
@@ -97,88 +93,11 @@ var bodyTypes = func() []eventType {
 	return list
 }()
 
-// typeOfNumber finds a type's place in the two lists, negative for none.
-func typeOfNumber(number uint64) int {
-	if number >= uint64(len(typesByNumber)) {
-		return -1
-	}
-	return int(typesByNumber[number]) - 1
-}
-
-// typesByNumber has a type's place in the two lists and 1, typesByName the place.
-var typesByNumber, typesByName = func() (numbers [64]uint8, names map[string]int) {
-	names = map[string]int{}
+// typesByName has a type's place in the two lists.
+var typesByName = func() map[string]int {
+	names := map[string]int{}
 	for i, t := range bodyTypes {
-		numbers[t.number], names[t.name] = uint8(i+1), i
+		names[t.name] = i
 	}
-	return numbers, names
+	return names
 }()
-
-// fieldsOf is the body's own method. Here the compiler sees which ones there are, and
-// that they keep nothing of the codec.
-func fieldsOf(body EventBody, c *codec) {
-	switch b := body.(type) {
-	case *Created:
-		b.fields(c)
-	case *Unlocked:
-		b.fields(c)
-	case *Configured:
-		b.fields(c)
-	case *AffiliationChanged:
-		b.fields(c)
-	case *Registered:
-		b.fields(c)
-	case *Deregistered:
-		b.fields(c)
-	case *RegistrationRequested:
-		b.fields(c)
-	case *RegistrationClosed:
-		b.fields(c)
-	case *VoiceStored:
-		b.fields(c)
-	case *SubjectChanged:
-		b.fields(c)
-	case *MessageArchived:
-		b.fields(c)
-	case *MessageRetracted:
-		b.fields(c)
-	case *RoomDestroyed:
-		b.fields(c)
-	case *Joined:
-		b.fields(c)
-	case *PresenceChanged:
-		b.fields(c)
-	case *Renamed:
-		b.fields(c)
-	case *RoleChanged:
-		b.fields(c)
-	case *Left:
-		b.fields(c)
-	case *Removed:
-		b.fields(c)
-	case *MessageKept:
-		b.fields(c)
-	case *VoiceRequested:
-		b.fields(c)
-	case *PrivateSent:
-		b.fields(c)
-	case *PrivateBounced:
-		b.fields(c)
-	case *RateSpent:
-		b.fields(c)
-	case *InviteSent:
-		b.fields(c)
-	case *InviteUsed:
-		b.fields(c)
-	case *InviteExpired:
-		b.fields(c)
-	case *Asked:
-		b.fields(c)
-	case *Answered:
-		b.fields(c)
-	case *RelaySent:
-		b.fields(c)
-	case *RelayAnswered:
-		b.fields(c)
-	}
-}

@@ -1,7 +1,7 @@
 package muc
 
-// The fields of the bodies are listed in event_fields.go, with their names. The tags
-// are for whoever prints a body by itself; a test holds them to the list.
+// The bodies stand in JSON by their tags. Names stay with their field for ever. What
+// is marked as holding XML is canonical: see checkStored.
 
 // The durable events.
 type (
@@ -111,7 +111,7 @@ type (
 		// Config.IsOwner said so.
 		Vouched bool   `json:"vouched,omitempty"`
 		Lang    string `json:"lang,omitempty"`
-		Payload string `json:"payload,omitempty"`
+		Payload string `json:"payload,omitempty" holds:"xml"`
 	}
 	// PresenceChanged: a session said something new about its availability, or the
 	// host for the puppet that Occupant names.
@@ -119,7 +119,7 @@ type (
 		Occupant uint32 `json:"occupant,omitempty"`
 		JID      JID    `json:"jid"`
 		Lang     string `json:"lang,omitempty"`
-		Payload  string `json:"payload,omitempty"`
+		Payload  string `json:"payload,omitempty" holds:"xml"`
 	}
 	// Renamed: a session or puppet goes by another nick. Occupant is whom it belongs to
 	// now: the same as before (From), a new one when other sessions stay behind under
@@ -136,7 +136,7 @@ type (
 		Nick     string `json:"nick"`
 		Key      string `json:"key"`
 		Lang     string `json:"lang,omitempty"`
-		Payload  string `json:"payload,omitempty"`
+		Payload  string `json:"payload,omitempty" holds:"xml"`
 		// Assigned: it was not the session's wish, but its registered nick (§7.10).
 		Assigned bool `json:"assigned,omitempty"`
 	}
@@ -163,7 +163,7 @@ type (
 		Last        bool        `json:"last"`
 		Front       bool        `json:"front"`
 		Lang        string      `json:"lang,omitempty"`
-		Payload     string      `json:"payload,omitempty"`
+		Payload     string      `json:"payload,omitempty" holds:"xml"`
 	}
 	// Removed: an occupant was put out with all of its sessions, JIDs; a puppet has
 	// none. JID is the address that its presence showed, Role and Affiliation are
@@ -260,7 +260,7 @@ type (
 		Deadline Stamp        `json:"deadline"`
 		Join     *WaitingJoin `json:"join,omitempty"`
 		// Archive is the query of the archive that was asked, canonical.
-		Archive string `json:"archive,omitempty"`
+		Archive string `json:"archive,omitempty" holds:"xml"`
 	}
 	// Answered: a request was answered, or refused when Condition is not empty. Of a
 	// join it tells the Nick that was asked for; without a Condition it is admitted
@@ -270,7 +270,7 @@ type (
 		JID       JID       `json:"jid"`
 		IQ        string    `json:"iq,omitempty"`
 		Nick      string    `json:"nick,omitempty"`
-		Payload   string    `json:"payload,omitempty"`
+		Payload   string    `json:"payload,omitempty" holds:"xml"`
 		Condition Condition `json:"condition,omitempty"`
 		Type      ErrorType `json:"type,omitempty"`
 		Text      string    `json:"text,omitempty"`
@@ -288,7 +288,7 @@ type Message struct {
 	StanzaID   string `json:"stanza_id"`
 	ID         string `json:"id,omitempty"`
 	Lang       string `json:"lang,omitempty"`
-	Payload    string `json:"payload,omitempty"`
+	Payload    string `json:"payload,omitempty" holds:"xml"`
 }
 
 // WaitingJoin is what a join that waits for the host is judged by in the end: the
@@ -297,7 +297,7 @@ type Message struct {
 type WaitingJoin struct {
 	Nick    string `json:"nick"`
 	Lang    string `json:"lang,omitempty"`
-	Payload string `json:"payload"`
+	Payload string `json:"payload" holds:"xml"`
 }
 
 // Actor is who did something to somebody; zero for the service itself.
@@ -354,36 +354,36 @@ const (
 	CauseDestroyed   Cause = "destroyed"    // no code, §10.9
 )
 
-func (*Created) eventType() eventType            { return eventType{1, "created", 1, true} }
-func (*Unlocked) eventType() eventType           { return eventType{2, "unlocked", 1, true} }
-func (*Configured) eventType() eventType         { return eventType{3, "configured", 1, true} }
-func (*AffiliationChanged) eventType() eventType { return eventType{4, "affiliation-changed", 1, true} }
-func (*Registered) eventType() eventType         { return eventType{5, "registered", 1, true} }
-func (*Deregistered) eventType() eventType       { return eventType{6, "deregistered", 1, true} }
+func (*Created) eventType() eventType            { return eventType{"created", 1, true} }
+func (*Unlocked) eventType() eventType           { return eventType{"unlocked", 1, true} }
+func (*Configured) eventType() eventType         { return eventType{"configured", 1, true} }
+func (*AffiliationChanged) eventType() eventType { return eventType{"affiliation-changed", 1, true} }
+func (*Registered) eventType() eventType         { return eventType{"registered", 1, true} }
+func (*Deregistered) eventType() eventType       { return eventType{"deregistered", 1, true} }
 func (*RegistrationRequested) eventType() eventType {
-	return eventType{7, "registration-requested", 1, true}
+	return eventType{"registration-requested", 1, true}
 }
-func (*RegistrationClosed) eventType() eventType { return eventType{8, "registration-closed", 1, true} }
-func (*VoiceStored) eventType() eventType        { return eventType{9, "voice-stored", 1, true} }
-func (*SubjectChanged) eventType() eventType     { return eventType{10, "subject-changed", 1, true} }
-func (*MessageArchived) eventType() eventType    { return eventType{11, "message-archived", 1, true} }
-func (*MessageRetracted) eventType() eventType   { return eventType{12, "message-retracted", 1, true} }
-func (*RoomDestroyed) eventType() eventType      { return eventType{13, "destroyed", 1, true} }
-func (*Joined) eventType() eventType             { return eventType{32, "joined", 1, false} }
-func (*PresenceChanged) eventType() eventType    { return eventType{33, "presence-changed", 1, false} }
-func (*Renamed) eventType() eventType            { return eventType{34, "renamed", 1, false} }
-func (*RoleChanged) eventType() eventType        { return eventType{35, "role-changed", 1, false} }
-func (*Left) eventType() eventType               { return eventType{36, "left", 1, false} }
-func (*Removed) eventType() eventType            { return eventType{37, "removed", 1, false} }
-func (*MessageKept) eventType() eventType        { return eventType{38, "message-kept", 1, false} }
-func (*VoiceRequested) eventType() eventType     { return eventType{39, "voice-requested", 1, false} }
-func (*PrivateSent) eventType() eventType        { return eventType{40, "private-sent", 1, false} }
-func (*PrivateBounced) eventType() eventType     { return eventType{41, "private-bounced", 1, false} }
-func (*RateSpent) eventType() eventType          { return eventType{42, "rate-spent", 1, false} }
-func (*InviteSent) eventType() eventType         { return eventType{43, "invite-sent", 1, false} }
-func (*InviteUsed) eventType() eventType         { return eventType{44, "invite-used", 1, false} }
-func (*InviteExpired) eventType() eventType      { return eventType{45, "invite-expired", 1, false} }
-func (*Asked) eventType() eventType              { return eventType{46, "asked", 1, false} }
-func (*Answered) eventType() eventType           { return eventType{47, "answered", 1, false} }
-func (*RelaySent) eventType() eventType          { return eventType{48, "relay-sent", 1, false} }
-func (*RelayAnswered) eventType() eventType      { return eventType{49, "relay-answered", 1, false} }
+func (*RegistrationClosed) eventType() eventType { return eventType{"registration-closed", 1, true} }
+func (*VoiceStored) eventType() eventType        { return eventType{"voice-stored", 1, true} }
+func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
+func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
+func (*MessageRetracted) eventType() eventType   { return eventType{"message-retracted", 1, true} }
+func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
+func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
+func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }
+func (*Renamed) eventType() eventType            { return eventType{"renamed", 1, false} }
+func (*RoleChanged) eventType() eventType        { return eventType{"role-changed", 1, false} }
+func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
+func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
+func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
+func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
+func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
+func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
+func (*RateSpent) eventType() eventType          { return eventType{"rate-spent", 1, false} }
+func (*InviteSent) eventType() eventType         { return eventType{"invite-sent", 1, false} }
+func (*InviteUsed) eventType() eventType         { return eventType{"invite-used", 1, false} }
+func (*InviteExpired) eventType() eventType      { return eventType{"invite-expired", 1, false} }
+func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }
+func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }
+func (*RelaySent) eventType() eventType          { return eventType{"relay-sent", 1, false} }
+func (*RelayAnswered) eventType() eventType      { return eventType{"relay-answered", 1, false} }

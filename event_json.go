@@ -1,48 +1,21 @@
 package muc
 
 import (
+	"encoding/json"
 	"fmt"
-	"unicode/utf8"
+	"reflect"
 )
 
-// eventHead is what stands before an event's body in JSON.
-type eventHead struct {
-	seq, sub uint64
-	at       Stamp
-	name     string
-	version  int
-	place    int // of the type in the lists of types, negative for none
+// storedEvent is an event in JSON.
+type storedEvent struct {
+	Seq     uint64 `json:"seq"`
+	Sub     uint64 `json:"sub"`
+	Time    Stamp  `json:"time"`
+	Type    string `json:"type"`
+	Version int    `json:"v"`
+	// Data is the body. It is read when the type is known.
+	Data json.RawMessage `json:"data"`
 }
-
-func (h *eventHead) fields(c *codec) {
-	c.uint(1, "seq", &h.seq)
-	c.uint(2, "sub", &h.sub)
-	c.stamp(3, "time", &h.at)
-	if c.mode == writesJSON {
-		c.str(4, "type", &h.name)
-	} else if c.has("type") {
-		h.readType(c)
-	}
-	c.int(5, "v", &h.version)
-}
-
-// readType reads the name of a type, which takes no memory if it is known.
-func (h *eventHead) readType(c *codec) {
-	name := c.readName()
-	if place, known := typesByName[string(name)]; known {
-		h.name, h.place = bodyTypes[place].name, place
-		return
-	}
-	h.name, h.place = string(name), -1
-	if !validText(h.name) {
-		c.fail()
-	}
-}
-
-// known reports whether this type is, in this version.
-func (h *eventHead) known() bool { return h.place >= 0 && h.version == bodyTypes[h.place].version }
-
-const bodyName = "data"
 
 // MarshalJSON writes {"seq","sub","time","type","v","data"}. It fails only for what
 // no room writes: an event without body, an affiliation that there is not.
@@ -50,149 +23,80 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	if e.Body == nil {
 		return nil, fmt.Errorf("%w: event without body", ErrCorrupt)
 	}
-	t := e.Body.eventType()
-	h := eventHead{seq: e.Seq, sub: e.Sub, at: Stamp{e.Time}, name: t.name, version: t.version}
-	c := codec{mode: writesJSON, buf: make([]byte, 0, 512)}
-	c.buf = append(c.buf, '{')
-	h.fields(&c)
-	c.member(bodyName, false)
-	c.buf = append(c.buf, '{')
-	fieldsOf(e.Body, &c)
-	if c.buf = append(c.buf, "}}"...); c.bad {
-		return nil, fmt.Errorf("%w: %s", ErrCorrupt, t.name)
+	data, err := json.Marshal(e.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, e.Type(), err)
 	}
-	return c.buf, nil
+	t := e.Body.eventType()
+	return json.Marshal(storedEvent{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.name, Version: t.version, Data: data})
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] wrote, and keeps nothing of b. A type
 // or version that it does not know is an [*UnknownEventError], anything else that is
 // not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	h := eventHead{place: -1}
-	var body EventBody
-	data, place := len(b), -1 // where the body begins, and the type that it was read as
-	c := codec{mode: readsJSON, buf: b}
-	for c.open(); c.js.inside; c.goOn() {
-		h.fields(&c)
-		if c.hasValue(bodyName) {
-			data, body = c.pos, nil
-			if h.known() {
-				place = h.place
-				body, c.pos = readJSONBody(b, data, place)
-			}
-			if body == nil { // the type comes later, or it is another
-				c.value()
-			}
-		}
+	var stored storedEvent
+	if err := json.Unmarshal(b, &stored); err != nil {
+		return fmt.Errorf("%w: no event: %w", ErrCorrupt, err)
 	}
-	switch {
-	case !c.ends():
-		return fmt.Errorf("%w: no event", ErrCorrupt)
-	case !h.known():
-		return &UnknownEventError{Type: h.name, Version: h.version}
-	case body == nil || place != h.place:
-		body, _ = readJSONBody(b, data, h.place)
+	at, known := typesByName[stored.Type]
+	if !known || stored.Version != bodyTypes[at].version {
+		return &UnknownEventError{Type: stored.Type, Version: stored.Version}
 	}
-	if body == nil {
-		return fmt.Errorf("%w: %s", ErrCorrupt, h.name)
+	body := newBodies[at]()
+	if err := readStored(stored.Data, body); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrCorrupt, stored.Type, err)
 	}
-	*e = Event{Seq: h.seq, Sub: h.sub, Time: h.at.Time, Body: body}
+	*e = Event{Seq: stored.Seq, Sub: stored.Sub, Time: stored.Time.Time, Body: body}
 	return nil
 }
 
-// readJSONBody reads the body in an event, and where it ends; nil if it is none.
-func readJSONBody(event []byte, start, place int) (body EventBody, end int) {
-	body = newBodies[place]()
-	c := codec{mode: readsJSON, buf: event, pos: start, js: jsonReader{depth: 1, shares: true}}
-	if !c.null() {
-		for c.open(); c.js.inside; c.goOn() {
-			fieldsOf(body, &c)
-		}
+// writeStored writes what a room remembers as JSON.
+func writeStored(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // a room remembers no value that has no name
 	}
-	if c.bad {
-		return nil, start
-	}
-	return body, c.pos
+	return text
 }
 
-// Objects and lists are written as they come, without blanks.
-
-// bare is the name of what stands in a list.
-const bare = ""
-
-func isOptional(name string) bool { return name != bare && name[len(name)-1] == '?' }
-
-// member writes the name of what comes next, unless that is empty and to be left out.
-func (c *codec) member(name string, empty bool) bool {
-	if isOptional(name) {
-		if empty {
-			return false
-		}
-		name = name[:len(name)-1]
+// readStored reads JSON from a store into a value, and checks what its types do not.
+func readStored(text []byte, to any) error {
+	if err := json.Unmarshal(text, to); err != nil {
+		return err
 	}
-	if last := c.buf[len(c.buf)-1]; last != '{' && last != '[' {
-		c.buf = append(c.buf, ',')
-	}
-	if name != bare {
-		c.buf = append(append(append(c.buf, '"'), name...), '"', ':')
-	}
-	return true
+	return checkStored(reflect.ValueOf(to), false)
 }
 
-func (c *codec) writeObject(fields func(c *codec)) {
-	c.buf = append(c.buf, '{')
-	fields(c)
-	c.buf = append(c.buf, '}')
-}
-
-func (c *codec) writeList(null bool, n int, element func(i int)) {
-	if null {
-		c.buf = append(c.buf, "null"...)
-		return
-	}
-	c.buf = append(c.buf, '[')
-	for i := range n {
-		element(i)
-	}
-	c.buf = append(c.buf, ']')
-}
-
-// plainInJSON are the characters that stand for themselves in a JSON string. What XML
-// escapes is escaped here too, as encoding/json does, so that JSON can stand in a page.
-var plainInJSON = func() (set charSet) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		set[c] = c != '"' && c != '\\' && !escapedInText[c]
-	}
-	return set
-}()
-
-const hexDigits = "0123456789abcdef"
-
-// shortEscapes are the letters for characters that have one.
-var shortEscapes = [utf8.RuneSelf]byte{'"': '"', '\\': '\\', '\b': 'b', '\f': 'f', '\n': 'n', '\r': 'r', '\t': 't'}
-
-// appendQuoted writes a JSON string.
-func appendQuoted(dst []byte, s string) []byte {
-	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); {
-		if plainInJSON[s[i]] {
-			i++
-			continue
+// checkStored refuses a text that cannot stand in XML, and a payload (a field whose
+// tag says so) that is not in the form that every stanza is brought to when it is read:
+// both are written into stanzas as they are.
+func checkStored(v reflect.Value, isXML bool) error {
+	switch v.Kind() {
+	case reflect.String:
+		if s := v.String(); !validText(s) || isXML && !isCanonical(s) {
+			return badEvent("a text or payload that cannot be sent")
 		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r >= utf8.RuneSelf && r != '\u2028' && r != '\u2029' && (r != utf8.RuneError || n > 1) {
-			i += n
-			continue
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			if !f.IsExported() {
+				continue // addresses and times have checked themselves
+			}
+			if err := checkStored(v.Field(i), f.Tag.Get("holds") == "xml"); err != nil {
+				return err
+			}
 		}
-		dst = append(dst, s[start:i]...)
-		if r < utf8.RuneSelf && shortEscapes[r] != 0 {
-			dst = append(dst, '\\', shortEscapes[r])
-		} else {
-			dst = append(dst, '\\', 'u', hexDigits[r>>12], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := checkStored(v.Index(i), false); err != nil {
+				return err
+			}
 		}
-		i += n
-		start = i
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return checkStored(v.Elem(), false)
+		}
 	}
-	return append(append(dst, s[start:]...), '"')
+	return nil
 }

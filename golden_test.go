@@ -3,7 +3,6 @@ package muc
 import (
 	"bufio"
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -18,7 +17,6 @@ import (
 // written again.
 //
 //	events.jsonl   the events of a room that lived through everything, to its end
-//	events.bin     the same in binary, each behind its length as a uvarint
 //	durable.json   its durable snapshot before the end
 //	live.json      its live snapshot before the end
 //	ended.json     its snapshot after the end
@@ -34,7 +32,7 @@ func writeGolden(t *testing.T, folder string) {
 	l.die()
 	files["ended.json"] = l.room.Snapshot(Live)
 	for _, ev := range l.log {
-		files["events.jsonl"], files["events.bin"] = appendGolden(t, files["events.jsonl"], files["events.bin"], ev)
+		files["events.jsonl"] = appendGolden(t, files["events.jsonl"], ev)
 	}
 	require.NoError(t, os.MkdirAll(folder, 0o755))
 	for name, b := range files {
@@ -42,38 +40,24 @@ func writeGolden(t *testing.T, folder string) {
 	}
 }
 
-// appendGolden writes an event in both forms.
-func appendGolden(t *testing.T, text, b []byte, ev Event) ([]byte, []byte) {
+func appendGolden(t *testing.T, text []byte, ev Event) []byte {
 	line, err := json.Marshal(ev)
 	require.NoError(t, err)
-	one, err := ev.MarshalBinary()
-	require.NoError(t, err)
-	return append(append(text, line...), '\n'), append(binary.AppendUvarint(b, uint64(len(one))), one...)
+	return append(append(text, line...), '\n')
 }
 
-// readGolden reads the events of a folder in both forms, which must be the same.
+// readGolden reads the events of a folder.
 func readGolden(t *testing.T, folder string) []Event {
-	var fromText, fromBinary []Event
+	var events []Event
 	text, err := os.ReadFile(filepath.Join(folder, "events.jsonl"))
 	require.NoError(t, err)
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
 		var ev Event
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &ev), lines.Text())
-		fromText = append(fromText, ev)
+		events = append(events, ev)
 	}
-	b, err := os.ReadFile(filepath.Join(folder, "events.bin"))
-	require.NoError(t, err)
-	for len(b) > 0 {
-		size, n := binary.Uvarint(b)
-		require.Positive(t, n)
-		var ev Event
-		require.NoError(t, ev.UnmarshalBinary(b[n:n+int(size)]))
-		fromBinary = append(fromBinary, ev)
-		b = b[n+int(size):]
-	}
-	require.Equal(t, fromText, fromBinary)
-	return fromText
+	return events
 }
 
 // TestGolden restores rooms from all corpora that were ever written, in all ways,
@@ -132,11 +116,11 @@ func checkGolden(t *testing.T, folder string) {
 // not be written where it has no value; any other change of form needs a new version
 // of the type.
 func TestGoldenIsWhole(t *testing.T) {
-	var text, b []byte
+	var text []byte
 	seen := map[string]bool{}
 	for _, ev := range readGolden(t, goldenNow) {
 		seen[ev.Type()] = true
-		text, b = appendGolden(t, text, b, ev)
+		text = appendGolden(t, text, ev)
 	}
 	for _, typ := range bodyTypes {
 		assert.True(t, seen[typ.name], "%s is not in %s", typ.name, goldenNow)
@@ -144,7 +128,4 @@ func TestGoldenIsWhole(t *testing.T) {
 	was, err := os.ReadFile(filepath.Join(goldenNow, "events.jsonl"))
 	require.NoError(t, err)
 	assert.Equal(t, string(was), string(text))
-	was, err = os.ReadFile(filepath.Join(goldenNow, "events.bin"))
-	require.NoError(t, err)
-	assert.True(t, bytes.Equal(was, b), "the binary form is another")
 }

@@ -1,9 +1,11 @@
 package muc
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"hash"
 	"strconv"
 )
 
@@ -16,44 +18,24 @@ const idBytes = 16
 // mac signs texts for one purpose. They are told apart by a separator that
 // stands in no JID.
 func (r *Room) mac(purpose string, parts ...string) string {
-	k := r.cfg.key
-	var space [sha256.BlockSize + 256]byte
-	msg := append(append(append(append(space[:0], k.inner[:]...), purpose...), 0), r.jid.s...)
+	msg := append(append(append(make([]byte, 0, 256), purpose...), 0), r.jid.s...)
 	for _, p := range parts {
 		msg = append(append(msg, 0), p...)
 	}
-	sum := k.sign(msg)
-	var text [2 * idBytes]byte
-	hex.Encode(text[:], sum[:idBytes])
-	return string(text[:])
+	h := r.cfg.hash()
+	h.Write(msg)
+	return hex.EncodeToString(h.Sum(nil)[:idBytes])
 }
 
-// macKey is the secret as HMAC-SHA-256 needs it (RFC 2104), made once for all rooms
-// that share it. A room keeps no hash state, of which crypto/hmac would cost each
-// more than all else that it remembers.
-type macKey struct{ inner, outer [sha256.BlockSize]byte }
-
-func newMACKey(secret []byte) *macKey {
-	if len(secret) > sha256.BlockSize {
-		short := sha256.Sum256(secret)
-		secret = short[:]
+// hash is an HMAC of the Secret, a copy of one that has hashed the key already where
+// the implementation can be copied.
+func (cfg *Config) hash() hash.Hash {
+	if keyed, ok := cfg.keyed.(hash.Cloner); ok {
+		if h, err := keyed.Clone(); err == nil {
+			return h
+		}
 	}
-	var k macKey
-	copy(k.inner[:], secret)
-	copy(k.outer[:], secret)
-	for i := range k.inner {
-		k.inner[i] ^= 0x36
-		k.outer[i] ^= 0x5c
-	}
-	return &k
-}
-
-// sign makes the HMAC of a message that stands behind the inner half of the key.
-func (k *macKey) sign(msg []byte) [sha256.Size]byte {
-	sum := sha256.Sum256(msg)
-	var outer [sha256.BlockSize + sha256.Size]byte
-	copy(outer[copy(outer[:], k.outer[:]):], sum[:])
-	return sha256.Sum256(outer[:])
+	return hmac.New(sha256.New, cfg.Secret)
 }
 
 // occupantID is the stable id of a person in this room (XEP-0421).

@@ -58,13 +58,6 @@ func (x *index[K, V]) put(v V) {
 	x.few = nil
 }
 
-// expect makes place in an empty index for as many as will come.
-func (x *index[K, V]) expect(n int) {
-	if n > smallIndex {
-		x.many = make(map[K]V, n)
-	}
-}
-
 func (x *index[K, V]) drop(k K) {
 	if x.many != nil {
 		delete(x.many, k)

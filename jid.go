@@ -128,7 +128,7 @@ func (r *Room) named(text string) (JID, error) {
 	if err == nil && j.s == text {
 		return j, nil
 	}
-	if as, bad := storedJID(text, false); bad == nil {
+	if as, bad := storedJID(text); bad == nil {
 		if r.st.knows(as.Bare()) {
 			return as, nil
 		}
@@ -330,7 +330,7 @@ func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
 // normal already: events are replayed as they were, by the rules of their day.
 func (j *JID) UnmarshalText(text []byte) error {
 	var err error
-	*j, err = storedJID(string(text), false)
+	*j, err = storedJID(string(text))
 	return err
 }
 
@@ -338,9 +338,8 @@ func (j *JID) UnmarshalText(text []byte) error {
 // be escaped.
 var notInStoredLocal = charsOf(notInLocal + "\t\n\r")
 
-// storedJID takes a text for an address that was normal when it was stored. A plain
-// text is known to be valid.
-func storedJID(s string, plain bool) (JID, error) {
+// storedJID takes a text for an address that was normal when it was stored.
+func storedJID(s string) (JID, error) {
 	if s == "" {
 		return JID{}, nil
 	}
@@ -355,23 +354,11 @@ func storedJID(s string, plain bool) (JID, error) {
 	}
 	switch {
 	case domain == "" || at == 0 || slash >= 0 && resource == "",
-		max(len(local), len(domain), len(resource)) > maxPartSize, !plain && !validText(s),
+		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
 		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.in(local):
 		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
 	return makeJID(s, local, domain, resource), nil
-}
-
-// jid is an address in an event.
-func (c *codec) jid(field uint64, name string, p *JID) {
-	read, plain := textField(c, field, name, &p.s)
-	if !read {
-		return
-	}
-	var err error
-	if *p, err = storedJID(p.s, plain); err != nil {
-		c.fail()
-	}
 }
 
 // appendTo writes the address as an attribute value.

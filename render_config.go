@@ -75,24 +75,3 @@ func (t *turn) renderNewSights() {
 func (t *turn) retold(o *occupant) bool {
 	return o.front != nil && t.was.shown(o.role, o.front.payload) != t.r.st.conf.shown(o.role, o.front.payload)
 }
-
-// confBefore is the configuration before this step.
-func (t *turn) confBefore(events []Event) *RoomConfig {
-	for _, ev := range events {
-		if b, ok := ev.Body.(*Configured); ok {
-			old := b.before(*t.r.st.conf)
-			return &old
-		}
-	}
-	return t.r.st.conf
-}
-
-// before is the configuration that an event changed.
-func (b *Configured) before(conf RoomConfig) RoomConfig {
-	for _, c := range b.Changes {
-		if f := configFieldNamed(c.Var); f == nil || f.set(&conf, c.Old) != nil {
-			panic("muc: a configuration event that was never decided")
-		}
-	}
-	return conf
-}

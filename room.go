@@ -13,8 +13,6 @@ type Room struct {
 	jid JID
 	st  state
 	aud audience
-	// work is where Handle works; nil in a small room.
-	work *workspace
 }
 
 // Effects is what one step of a room asks of its host.
@@ -30,41 +28,6 @@ type Effects struct {
 	// Refused is the rule that the sender of the stanza broke, nil for none. If
 	// there was somebody to tell, Outbound tells him.
 	Refused *StanzaError
-
-	work *workspace
-}
-
-// workspace is where a stanza is worked on. It belongs to the Effects of whoever
-// calls HandleInto, or to a room that is not small, and is made once for many
-// stanzas: it is larger than all that most of them leave.
-type workspace struct {
-	door door
-	in   stanza
-	turn turn
-}
-
-// keptBytes is the largest buffer that a room keeps between stanzas.
-const keptBytes = 4096
-
-// keep has the next call of Handle work where this one did. For a small room the
-// place would be more than all else that it holds.
-func (r *Room) keep(w *workspace) {
-	r.work = nil
-	if len(r.st.occupants) > smallIndex && w != nil && cap(w.door.b) <= keptBytes {
-		r.work = w
-	}
-}
-
-// reset empties what an earlier call, or a decision that was refused, left there.
-func (fx *Effects) reset() {
-	*fx = Effects{Events: fx.Events[:0], Outbound: fx.Outbound[:0], Asks: fx.Asks[:0]}
-}
-
-// handled are Effects with a place for what most stanzas come to.
-type handled struct {
-	fx       Effects
-	events   [1]Event
-	outbound [2]Outbound
 }
 
 // New makes an unborn room: it comes to life with the first acceptable join or
@@ -83,58 +46,33 @@ func New(cfg Config) (*Room, error) {
 // [ErrNotStanza], [ErrNotForRoom]; whatever else is wrong with a stanza is
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
-	h := new(handled)
-	h.fx.Events, h.fx.Outbound = h.events[:0], h.outbound[:0]
-	w, err := r.handle(r.work, &h.fx, now, el)
-	r.keep(w) // not in Effects, which may be kept, and hold nothing else alive
-	return h.fx, err
-}
-
-// HandleInto is [Room.Handle] with the caller's Effects, whose slices are used
-// again: what an earlier call put there must have been released.
-func (r *Room) HandleInto(fx *Effects, now time.Time, el *etree.Element) (err error) {
-	w := fx.work
-	fx.reset()
-	fx.work, err = r.handle(w, fx, now, el)
-	return err
-}
-
-// handle takes a step in a place that an earlier one left, or in a new one, and hands
-// it back as it wants to be found.
-func (r *Room) handle(w *workspace, fx *Effects, now time.Time, el *etree.Element) (*workspace, error) {
-	if w == nil {
-		w = new(workspace)
+	var s struct { // one piece of memory
+		turn turn
+		in   stanza
+		fx   Effects
 	}
-	err := r.step(w, fx, now, el)
-	w.in, w.turn = stanza{}, turn{} // what is done holds nothing else alive
-	return w, err
-}
-
-// step takes a stanza through the room in a place that is clean.
-func (r *Room) step(w *workspace, fx *Effects, now time.Time, el *etree.Element) error {
-	t := &w.turn
-	t.r, t.now, t.fx, t.in = r, clock(now), fx, &w.in
-	refused, err := r.admit(&w.door, t.in, el)
+	t := &s.turn
+	*t = turn{r: r, now: clock(now), fx: &s.fx, in: &s.in}
+	refused, err := r.admit(t.in, el)
 	if err != nil {
-		return err
+		return Effects{}, err
 	}
 	if refused == nil {
 		refused = t.dispatch()
 	}
 	if refused != nil {
 		t.refuse(refused)
-		return nil
+	} else {
+		t.commit()
 	}
-	t.commit()
-	return nil
+	return s.fx, nil
 }
 
 // refuse answers a stanza that broke a rule. Nothing that was decided before
 // the refusal happens.
 func (t *turn) refuse(e *StanzaError) {
 	e = e.settled()
-	t.fx.reset()
-	t.fx.Refused = e
+	*t.fx = Effects{Refused: e}
 	t.renderError(e)
 }
 

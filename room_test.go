@@ -207,16 +207,17 @@ func TestTimeRunsForward(t *testing.T) {
 func TestFanOut(t *testing.T) {
 	const people = 10_000
 	h := open(t, muc.Config{})
-	var fx muc.Effects
 	for i := 1; i < people; i++ {
 		stanza := parse(fmt.Sprintf(`<presence from='witch%d@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch %d'>
 			<x xmlns='http://jabber.org/protocol/muc'/></presence>`, i, i))
-		require.NoError(t, h.room.HandleInto(&fx, h.now, stanza))
+		fx, err := h.room.Handle(h.now, stanza)
+		require.NoError(t, err)
 		require.Nil(t, fx.Refused)
 	}
 	message := parse(`<message type='groupchat' id='m' from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit'>
 		<body>When shall we three meet again?</body></message>`)
-	require.NoError(t, h.room.HandleInto(&fx, h.now, message))
+	fx, err := h.room.Handle(h.now, message)
+	require.NoError(t, err)
 	require.LessOrEqual(t, len(fx.Outbound), 3)
 	recipients := 0
 	for _, out := range fx.Outbound {
@@ -224,8 +225,7 @@ func TestFanOut(t *testing.T) {
 	}
 	assert.Equal(t, people, recipients)
 
-	var spoken muc.Effects
-	handle := testing.AllocsPerRun(20, func() { _ = h.room.HandleInto(&spoken, h.now, message) })
+	handle := testing.AllocsPerRun(20, func() { _, _ = h.room.Handle(h.now, message) })
 	assert.Less(t, handle, 100.0, "allocations of a message to everybody")
 	buffer := make([]byte, 0, 4096)
 	write := testing.AllocsPerRun(1, func() {

@@ -14,7 +14,7 @@ var whoisOptions = []formOption{{"moderators", "Moderators"}, {"anyone", "Everyb
 func (w Whois) String() string { return option(whoisOptions, int(w)) }
 
 // MarshalText writes the value's name in the form.
-func (w Whois) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+func (w Whois) MarshalText() ([]byte, error) { return nameIn(whoisOptions, int(w)) }
 
 // UnmarshalText reads the value's name in the form.
 func (w *Whois) UnmarshalText(text []byte) error {
@@ -29,7 +29,7 @@ func (w *Whois) UnmarshalText(text []byte) error {
 func (a AllowPM) String() string { return option(pmOptions, int(a)) }
 
 // MarshalText writes the value's name in the form.
-func (a AllowPM) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+func (a AllowPM) MarshalText() ([]byte, error) { return nameIn(pmOptions, int(a)) }
 
 // UnmarshalText reads the value's name in the form.
 func (a *AllowPM) UnmarshalText(text []byte) error {
@@ -52,7 +52,12 @@ func (s RoleSet) String() string {
 }
 
 // MarshalText writes the names of the roles.
-func (s RoleSet) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+func (s RoleSet) MarshalText() ([]byte, error) {
+	if s >= 1<<len(roleNames) {
+		return nil, fmt.Errorf("%w: roles %b", ErrCorrupt, s)
+	}
+	return []byte(s.String()), nil
+}
 
 // UnmarshalText reads the names of roles.
 func (s *RoleSet) UnmarshalText(text []byte) error {
@@ -62,6 +67,13 @@ func (s *RoleSet) UnmarshalText(text []byte) error {
 	}
 	*s = set
 	return nil
+}
+
+func nameIn(options []formOption, i int) ([]byte, error) {
+	if i < 0 || i >= len(options) {
+		return nil, fmt.Errorf("%w: no value %d", ErrCorrupt, i)
+	}
+	return []byte(option(options, i)), nil
 }
 
 func indexIn(options []formOption, name string) (int, error) {

@@ -90,7 +90,7 @@ type sessionShot struct {
 	Spoke   uint32 `json:"spoke,omitempty"`
 	JID     JID    `json:"jid"`
 	Lang    string `json:"lang,omitempty"`
-	Payload string `json:"payload,omitempty"`
+	Payload string `json:"payload,omitempty" holds:"xml"`
 }
 
 // privateShot: a private message that may still come back as an error.
@@ -161,9 +161,7 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 			shot.Occupants = append(shot.Occupants, o.shoot())
 		}
 	}
-	c := codec{mode: writesJSON}
-	c.writeObject(shot.fields)
-	return c.buf
+	return writeStored(&shot)
 }
 
 func (o *occupant) shoot() occupantShot {

@@ -62,8 +62,6 @@ type state struct {
 	kept     history // the same for what is not archived
 
 	more *rarities // nil for none
-	// places are for those who come while the room is restored; nil at other times.
-	places *places
 }
 
 // rarities are what most rooms have nothing of.

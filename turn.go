@@ -14,7 +14,6 @@ type turn struct {
 
 	// bodies are what the handler has decided.
 	bodies []EventBody
-	few    [2]EventBody // where bodies stand as long as they are as few as usual
 	// hostAgrees is set when the host has decided to admit the join of this turn.
 	hostAgrees bool
 	// entry is set for a join or resync, whose asker gets everything.
@@ -58,15 +57,13 @@ type turn struct {
 // propose adds one event to what is decided. The handler does not see it in the
 // state yet.
 func (t *turn) propose(body EventBody) {
-	if t.bodies == nil {
-		t.bodies = t.few[:0]
-	}
 	t.bodies = append(t.bodies, body)
 }
 
 // commit applies what was decided, and renders it.
 func (t *turn) commit() {
 	first, at := len(t.fx.Events), t.stamp()
+	t.was = t.r.st.conf // which is never written to, but replaced
 	apply := func(bodies []EventBody) {
 		s := &t.r.st
 		for _, body := range bodies {
@@ -106,7 +103,6 @@ func (t *turn) toSender(doc *rendered, v view, x *extra) {
 // what was said, the answer to the request, and what follows from a new
 // configuration.
 func (t *turn) render(events []Event) {
-	t.was = t.confBefore(events)
 	t.renderDepartures(events)
 	t.renderPresences(events)
 	t.renderAbsent(events)

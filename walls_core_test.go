@@ -24,7 +24,7 @@ func coreWalls() []wall {
 
 // pureImports are the packages that the core may use.
 var pureImports = []string{"bytes", "cmp", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base64",
-	"encoding/binary", "encoding/hex", "errors", "fmt", "iter", "maps", "math", "math/bits", "slices",
+	"encoding/binary", "encoding/hex", "encoding/json", "errors", "fmt", "hash", "iter", "maps", "math", "math/bits", "reflect", "slices",
 	"sort", "strconv", "strings", "time", "unicode", "unicode/utf8",
 	"github.com/beevik/etree", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm"}
 
@@ -50,7 +50,7 @@ import (
 	_ "sync/atomic" // breach
 	_ "os" // breach
 	_ "context" // breach
-	_ "reflect" // breach
+	_ "encoding/gob" // breach
 	_ "unsafe" // breach
 	_ "github.com/stretchr/testify/assert" // breach
 	. "slices" // breach

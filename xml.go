@@ -36,28 +36,10 @@ var (
 	escapedInText = charsOf("&<>\r")
 )
 
-// escapable marks those that XML escapes anywhere, and others that are not printable.
-func escapable(x uint64) uint64 {
-	amp := (x | eachByte) ^ '\''*eachByte // 0 where it is & or ', which differ in one bit
-	angle := (x | 2*eachByte) ^ '>'*eachByte
-	quote := x ^ '"'*eachByte
-	return unprintable(x) | ((amp-eachByte)|(angle-eachByte)|(quote-eachByte))&highBits
-}
-
-// plainRun is how much at the start of a text can stand in XML as it is, in whole
-// eights: what is behind may be plain as well.
-func plainRun(s string) int {
-	i := 0
-	for i < len(s)-7 && escapable(eight(s, i)) == 0 {
-		i += 8
-	}
-	return i
-}
-
 // appendEscaped writes s with every character of set replaced by a reference.
 func appendEscaped(dst []byte, s string, set *charSet) []byte {
 	start := 0
-	for i := plainRun(s); i < len(s); i++ {
+	for i := 0; i < len(s); i++ {
 		c := s[i]
 		if !set[c] {
 			continue
@@ -94,13 +76,17 @@ var plainInXML = func() (set charSet) {
 	return set
 }()
 
+// plainAnywhere are those of them that stand for themselves in texts and attributes.
+var plainAnywhere = func() (set charSet) {
+	for c := range utf8.RuneSelf {
+		set[c] = plainInXML[c] && !escapedInAttr[c]
+	}
+	return set
+}()
+
 // validText reports whether s may stand in XML 1.0 at all.
 func validText(s string) bool {
 	for i := 0; i < len(s); {
-		if i < len(s)-7 && unprintable(eight(s, i)) == 0 {
-			i += 8
-			continue
-		}
 		if plainInXML[s[i]] {
 			i++
 			continue

@@ -94,3 +94,58 @@ func TestWriter(t *testing.T) {
 	assert.Equal(t, "<c></c>", string(w.b))
 	assert.Equal(t, "<subject/>", emptyElement("subject"))
 }
+
+// What is written and checked in one walk is what a look at each character by itself
+// finds: each one there is, at each place, alone and beside others.
+
+func validTextSlowly(s string) bool {
+	for i, r := range s {
+		_, n := utf8.DecodeRuneInString(s[i:])
+		plain := r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r < 0xFFFE || r > 0xFFFF
+		if !plain || r == utf8.RuneError && n == 1 {
+			return false
+		}
+	}
+	return true
+}
+
+func escapedSlowly(s string, set *charSet) string {
+	var b []byte
+	for i := range len(s) {
+		b = appendEscaped(b, s[i:i+1], set)
+	}
+	return string(b)
+}
+
+func isEscapedSlowly(s string, set *charSet) bool { return escapedSlowly(unescape(s), set) == s }
+
+func requireSlow(t *testing.T, s string) {
+	for _, set := range []*charSet{escapedInText, escapedInAttr} {
+		d := door{}
+		ok := d.write(s, set)
+		require.Equal(t, escapedSlowly(s, set), string(appendEscaped(nil, s, set)), "%q", s)
+		require.Equal(t, escapedSlowly(s, set), string(d.b), "%q", s)
+		require.Equal(t, validTextSlowly(s), ok, "%q", s)
+	}
+	require.Equal(t, validTextSlowly(s), validText(s), "%q", s)
+	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscaped(s, escapedInText), "%q", s)
+	require.Equal(t, isEscapedSlowly(s, escapedInAttr), isEscaped(s, escapedInAttr), "%q", s)
+	untagged := strings.ReplaceAll(s, "<", "")
+	require.Equal(t, isEscapedSlowly(untagged, escapedInText), isEscapedText(untagged), "%q", untagged)
+}
+
+func TestEscapingEach(t *testing.T) {
+	odd := []string{"é", "日", "\U0001F600", "\uFFFD", "\uFFFE", "\uFFFF", "\xed\xa0\x80", "\xe2\x82", "&amp;", "&lt;", "&apos;", "&#x9;", "&bad;", "&amp;lt;", "&&amp;", "\x7f\x80", "\x00\x01"}
+	for c := range 256 {
+		odd = append(odd, string([]byte{byte(c)}))
+	}
+	for length := range 20 {
+		for at := range length + 1 {
+			before, behind := strings.Repeat("x", at), strings.Repeat("~", length-at)
+			for i, one := range odd {
+				requireSlow(t, before+one+behind)
+				requireSlow(t, before+one+behind+odd[(i*7+at)%len(odd)])
+			}
+		}
+	}
+}

@@ -18,7 +18,7 @@ func bytesOf(calls [][]service.Batch) (events, snapshots, tail int) {
 	for _, batches := range calls {
 		for _, b := range batches {
 			for _, ev := range b.Events {
-				bytes, _ := ev.MarshalBinary()
+				bytes, _ := ev.MarshalJSON()
 				events, tail = events+len(bytes), tail+1
 			}
 			if b.Snapshot != nil {
@@ -61,7 +61,7 @@ func TestSnapshotsWeighNoMoreThanEvents(t *testing.T) {
 				}
 				tail := 0
 				for _, ev := range saved.Events {
-					bytes, _ := ev.MarshalBinary()
+					bytes, _ := ev.MarshalJSON()
 					tail += len(bytes)
 				}
 				assert.LessOrEqual(t, tail, max(len(saved.Snapshot), after*200), "what is read beside it")

@@ -7,12 +7,11 @@ type weight struct{ events, bytes int }
 
 func (w weight) and(more weight) weight { return weight{w.events + more.events, w.bytes + more.bytes} }
 
-// weigh takes the binary form of events as their measure.
+// weigh takes the JSON of events as their measure, as that of snapshots is.
 func weigh(events []muc.Event) weight {
 	w := weight{events: len(events)}
-	var b []byte
 	for _, ev := range events {
-		b, _ = ev.AppendBinary(b[:0]) // what cannot be written weighs nothing, and is the store's to refuse
+		b, _ := ev.MarshalJSON() // what cannot be written weighs nothing, and is the store's to refuse
 		w.bytes += len(b)
 	}
 	return w

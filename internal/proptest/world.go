@@ -242,11 +242,11 @@ func describe(in input) string {
 // output is all that a step gave, as bytes.
 func output(b []byte, fx muc.Effects, err error) []byte {
 	for _, ev := range fx.Events {
-		var bad error
-		if b, bad = ev.AppendBinary(b); bad != nil {
+		text, bad := ev.MarshalJSON()
+		if bad != nil {
 			panic(bad)
 		}
-		b = append(b, '\n')
+		b = append(append(b, text...), '\n')
 	}
 	for _, out := range fx.Outbound {
 		for _, to := range out.To() {
