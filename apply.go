@@ -72,7 +72,7 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 	case *Created:
 		return s.applyCreated(b, cfg)
 	case *Unlocked:
-		s.life = Open
+		s.life, s.lockedUntil = Open, 0
 	case *Configured:
 		return s.applyConfigured(b, cfg)
 	case *AffiliationChanged:

@@ -92,6 +92,9 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	}
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
+	if p.aff != b.Old {
+		return badEvent("the affiliation was another")
+	}
 	defer s.recount(p, p.remembered())
 	if p.aff == Owner {
 		s.countOwner(b.JID, -1)
@@ -200,13 +203,16 @@ func (s *state) applyVoice(b *VoiceStored) error {
 }
 
 // applyVoiceRequested remembers that somebody asked, for as long as he may not ask
-// again, and forgets who may.
+// again, and forgets who may. Out of a snapshot, where no occupant stands, all come back
+// as they were.
 func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
-	if b.JID.IsZero() || s.occupantByNumber(b.Occupant) == nil {
+	if b.JID.IsZero() || b.Occupant != 0 && s.occupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
 	m := s.rarities()
-	m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
+	if b.Occupant != 0 {
+		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
+	}
 	m.voiceAsked = append(m.voiceAsked, voiceAsked{real: b.JID.Bare(), at: at})
 	return nil
 }
@@ -228,6 +234,9 @@ func newcomerOf(num uint32, role Role, nick, key, id string) *newcomer {
 func (s *state) applyJoined(b *Joined) error {
 	if b.Session == 0 {
 		return s.applyPuppet(b)
+	}
+	if b.JID.IsBare() {
+		return badEvent("a session without a resource")
 	}
 	bare := b.JID.Bare()
 	p, known := s.persons.get(bare)
@@ -281,8 +290,8 @@ func (s *state) applyPuppet(b *Joined) error {
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
 func (s *state) addOccupant(o *occupant, p *person) error {
-	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" {
-		return badEvent("no nick, or the occupant number is taken")
+	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == NoRole {
+		return badEvent("no nick, no role, or the occupant number is taken")
 	}
 	o.person = p
 	s.lastOccupant = o.num

@@ -1,21 +1,12 @@
 package muc
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // load brings a fresh room to where a snapshot and the events after it lead; either
 // may be nil. What no room can have written is an ErrCorrupt.
 func (r *Room) load(b []byte, events []Event) error {
-	var shot snapshot
 	if b != nil {
-		if err := r.readSnapshot(b, &shot); err != nil {
-			return err
-		}
-	}
-	if b != nil {
-		if err := r.take(&shot); err != nil {
+		if err := r.loadSnapshot(b); err != nil {
 			return err
 		}
 	}
@@ -27,10 +18,12 @@ func (r *Room) load(b []byte, events []Event) error {
 	return nil
 }
 
-// readSnapshot reads a snapshot of this room, and judges what can be judged before
-// anybody is taken in from it.
-func (r *Room) readSnapshot(b []byte, shot *snapshot) error {
-	if err := readStored(b, shot); err != nil {
+// loadSnapshot applies the events of a snapshot. They are judged as those of a log are,
+// but for their numbers, which are not those of a log: the snapshot says where that
+// stands.
+func (r *Room) loadSnapshot(b []byte) error {
+	var shot snapshot
+	if err := shot.read(b); err != nil {
 		return fmt.Errorf("%w: snapshot: %w", ErrCorrupt, err)
 	}
 	switch {
@@ -38,186 +31,70 @@ func (r *Room) readSnapshot(b []byte, shot *snapshot) error {
 		return &UnknownEventError{Type: "snapshot", Version: shot.Version}
 	case shot.Room != r.jid:
 		return ErrOtherRoom
-	case shot.KeyPrint != "" && shot.KeyPrint != r.keyPrint():
-		return ErrKey
 	}
 	if err := shot.check(); err != nil {
-		return fmt.Errorf("%w: snapshot: %s", ErrCorrupt, err)
+		return fmt.Errorf("%w: snapshot: %w", ErrCorrupt, err)
 	}
-	return nil
-}
-
-// take replaces the state of a fresh room by a snapshot's.
-func (r *Room) take(shot *snapshot) error {
 	s := &r.st
-	s.life = State(slices.Index(stateNames[:], shot.Life))
-	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, instantOf(shot.At.Time), instantOf(shot.DurableAt.Time)
-	s.creator, s.lockedUntil, s.conf = shot.Creator, instantOf(shot.LockedUntil.Time), r.cfg.share(shot.Config)
-	s.archived.load(shot.Archived)
-	s.kept.load(shot.Kept)
-	s.loadRarities(shot, &r.cfg.Limits)
-	for _, x := range shot.Relays {
-		if x.Time.After(shot.At.Time) || s.applyRelay(relayed{x.Session, x.JID, instantOf(x.Time.Time), x.Way}, r.cfg) != nil {
-			return fmt.Errorf("%w: snapshot: request to an occupant", ErrCorrupt)
+	sessions := map[uint32]bool{}
+	for i := range shot.Events {
+		stored := storedEvent(shot.Events[i])
+		ev, err := stored.event()
+		if err != nil {
+			return fmt.Errorf("snapshot: %w", err)
+		}
+		if err := r.belongs(ev.Body); err != nil {
+			return err
+		}
+		if err := s.loadEvent(&ev, &shot, sessions, r.cfg); err != nil {
+			return fmt.Errorf("%w: snapshot: %s: %w", ErrCorrupt, ev.Type(), err)
 		}
 	}
-	for _, b := range shot.Invites {
-		if b == nil || s.applyInvite(b) != nil {
-			return fmt.Errorf("%w: snapshot: invitation", ErrCorrupt)
-		}
-	}
-	if shot.Subject != nil {
-		e := shot.Subject.entry()
-		s.subject = &e
-	}
-	for _, b := range shot.Asks {
-		if b == nil || s.applyAsked(b) != nil {
-			return fmt.Errorf("%w: snapshot: question", ErrCorrupt)
-		}
-	}
-	for i := range shot.Persons {
-		if err := s.loadPerson(&shot.Persons[i]); err != nil {
-			return fmt.Errorf("%w: snapshot: person: %s", ErrCorrupt, err)
-		}
-	}
-	for _, b := range shot.Requests {
-		if b == nil || s.applyRegistrationRequested(b) != nil {
-			return fmt.Errorf("%w: snapshot: request to register", ErrCorrupt)
-		}
-	}
-	for i := range shot.Occupants {
-		if err := s.loadOccupant(&shot.Occupants[i]); err != nil {
-			return fmt.Errorf("%w: snapshot: occupant: %s", ErrCorrupt, err)
-		}
-	}
-	if shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
+	if s.life == Unborn && shot.Seq > 0 || shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	if !s.alive() && (len(s.occupants) > 0 || s.persons.byText.len() > 0 || len(shot.Requests) > 0) {
-		return fmt.Errorf("%w: snapshot: people in no room", ErrCorrupt)
-	}
-	// A room without an owner is none that a step ends with, but one that a log may
-	// be cut at: the owner's event stands behind that of the room, or of a successor.
+	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, instantOf(shot.At.Time), instantOf(shot.DurableAt.Time)
 	return nil
 }
 
-// loadRarities takes in what most rooms have nothing of, as far as there is nothing
-// to judge.
-func (s *state) loadRarities(shot *snapshot, lim *Limits) {
-	if shot.End != nil || len(shot.VoiceAsked)+len(shot.Privates)+len(shot.Spent) > 0 || !shot.Clock.IsZero() {
-		m := s.rarities()
-		m.end, m.clock = shot.End, shot.Clock
-		for _, v := range shot.VoiceAsked {
-			m.voiceAsked = append(m.voiceAsked, voiceAsked{real: v.JID, at: v.Time.Time})
-		}
-		for _, p := range shot.Privates {
-			*m.privates.push(len(shot.Privates)) = private{p.Session, p.Occupant, p.ID}
-		}
-		for _, x := range shot.Spent {
-			m.applySpent(x.JID, x.Kind, x.Until.Time, hostTime(s.at.time(), shot.Clock), lim)
-		}
-	}
-}
-
-// check is what a snapshot must be before anybody is taken in from it.
+// check is what a snapshot must be before anything in it is believed.
 func (shot *snapshot) check() error {
-	life := slices.Index(stateNames[:], shot.Life)
-	live := shot.Sub > 0 || len(shot.Kept)+len(shot.Occupants)+len(shot.VoiceAsked)+len(shot.Invites)+len(shot.Asks)+
-		len(shot.Privates)+len(shot.Spent)+len(shot.Relays) > 0 || !shot.Clock.IsZero() || shot.LastOccupant > 0 || shot.LastSession > 0
 	switch {
-	case life < 0 || (State(life) == Destroyed) != (shot.End != nil):
-		return badEvent("life")
-	case shot.Kind != kindLive && (shot.Kind != kindDurable || live):
+	case shot.Kind != kindLive && shot.Kind != kindDurable:
 		return badEvent("neither durable nor live")
+	case shot.Kind == kindDurable && (shot.Sub > 0 || shot.LastOccupant > 0 || shot.LastSession > 0):
+		return badEvent("of people in a durable one")
 	case shot.At.After(lastTime) || shot.At.Before(shot.DurableAt.Time):
 		return badEvent("time")
-	case !shot.Config.sound():
-		return badEvent("no room is configured so")
-	}
-	numbers := index[uint32, sessionNumber]{}
-	for i := range shot.Occupants {
-		for _, x := range shot.Occupants[i].Sessions {
-			if _, twice := numbers.get(x.Number); twice {
-				return badEvent("a session number twice")
-			}
-			numbers.put(sessionNumber(x.Number))
-		}
 	}
 	return nil
 }
 
-type sessionNumber uint32
-
-func (n sessionNumber) indexKey() uint32 { return uint32(n) }
-
-func (s *state) loadPerson(shot *personShot) error {
-	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Affiliation < Outcast || shot.Affiliation > Owner || (shot.Nick == "") != (shot.Key == "") {
-		return badEvent("no person")
+// loadEvent applies an event of a snapshot. What has no time there counts as of now.
+func (s *state) loadEvent(ev *Event, shot *snapshot, sessions map[uint32]bool, cfg *Config) error {
+	if ev.Time.IsZero() {
+		ev.Time = shot.At.Time
 	}
-	p := s.person(shot.JID)
-	if !p.forgettable() {
-		return badEvent("twice")
+	switch {
+	case shot.Kind == kindDurable && !ev.Durable():
+		return badEvent("in a durable snapshot")
+	case ev.Seq > shot.Seq || ev.Time.After(shot.At.Time):
+		return badEvent("later than the snapshot")
 	}
-	p.aff, p.voice = shot.Affiliation, shot.Voice
-	s.note(p, notes{shot.Nick, shot.Key, shot.Reason})
-	if p.forgettable() {
-		return badEvent("nothing to remember")
+	joined, ok := ev.Body.(*Joined)
+	if !ok || joined.Session == 0 {
+		return s.applyBody(ev, cfg)
 	}
-	s.remembered++
-	if p.aff == Owner {
-		s.countOwner(shot.JID, 1)
+	// Sessions stand by occupant, so that their numbers need not rise. Each is there
+	// once.
+	if sessions[joined.Session] {
+		return badEvent("a session number twice")
 	}
-	if shot.Key != "" {
-		if _, taken := s.reservedBy(shot.Key); taken {
-			return badEvent("nick reserved twice")
-		}
-		s.rarities().reserved.put(reservation{p})
-	}
-	return nil
-}
-
-func (s *state) loadOccupant(shot *occupantShot) error {
-	if shot.JID.IsZero() || !shot.JID.IsBare() || shot.Key == "" || shot.Role == NoRole {
-		return badEvent("nobody")
-	}
-	x := newcomerOf(shot.Number, shot.Role, shot.Nick, shot.Key, shot.OccupantID)
-	o := &x.occ
-	if err := s.addOccupant(o, s.person(shot.JID)); err != nil {
-		return err
-	}
-	o.person.vouched = o.person.vouched || shot.Vouched
-	for i, client := range shot.Sessions {
-		if o.person.session(client.JID) != nil || client.JID.Bare() != shot.JID || client.JID.IsBare() || client.Number == 0 {
-			return badEvent("a session that cannot be")
-		}
-		ses := &x.ses
-		if i > 0 {
-			ses = new(session)
-		}
-		*ses = session{num: client.Number, spoke: client.Spoke, real: client.JID, occ: o, lang: client.Lang, payload: client.Payload}
-		o.take(ses)
-		s.lastSession = max(s.lastSession, client.Number)
-	}
-	o.front = o.lastSpoken()
-	if p := shot.Puppet; p != nil && o.front == nil && p.JID.Bare() == shot.JID && p.Number == 0 {
-		x.ses = session{real: p.JID, occ: o, lang: p.Lang, payload: p.Payload}
-		o.front = &x.ses
-	}
-	if o.front == nil || (shot.Puppet != nil) != o.isPuppet() {
-		return badEvent("neither a puppet nor somebody with sessions")
-	}
-	return nil
-}
-
-func (x *entryShot) entry() entry {
-	return entry{seq: x.Seq, sub: x.Sub, at: x.Time.Time, msg: &x.Message}
-}
-
-func (h *history) load(shots []entryShot) {
-	for i := range shots {
-		e := shots[i].entry()
-		*h.push(len(shots)) = e
-		h.bytes += e.msg.size()
-	}
+	sessions[joined.Session] = true
+	highest := s.lastSession
+	s.lastSession = 0
+	err := s.applyBody(ev, cfg)
+	s.lastSession = max(highest, joined.Session)
+	return err
 }

@@ -188,17 +188,7 @@ func optionNames(options []formOption) []string {
 }
 
 func printSnapshotFields() string {
-	var b strings.Builder
-	said := comments()
-	for _, t := range []reflect.Type{reflect.TypeFor[snapshot](), reflect.TypeFor[personShot](), reflect.TypeFor[entryShot](),
-		reflect.TypeFor[occupantShot](), reflect.TypeFor[sessionShot](), reflect.TypeFor[voiceShot](),
-		reflect.TypeFor[privateShot](), reflect.TypeFor[spentShot](), reflect.TypeFor[relayShot]()} {
-		if t.Name() != "snapshot" {
-			fmt.Fprintf(&b, "`%s`: %s\n\n", t.Name(), said[t.Name()])
-		}
-		b.WriteString(printFields(t, said) + "\n")
-	}
-	return b.String()
+	return printFields(reflect.TypeFor[snapshot](), comments())
 }
 
 func printSnapshot(name string) string {

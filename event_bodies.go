@@ -184,7 +184,8 @@ type (
 	// be archived.
 	MessageKept struct{ Message }
 	// VoiceRequested: a visitor asked the moderators for voice (XEP-0045 §7.13). ID
-	// is that of the form they got, JID the session that asked. Now is as in RateSpent.
+	// is that of the form they got, JID the session that asked. Now is as in RateSpent. In
+	// a snapshot JID is the person, who may be gone, and all else is left out.
 	VoiceRequested struct {
 		ID       string `json:"id"`
 		Occupant uint32 `json:"occupant"`

@@ -20,15 +20,23 @@ type storedEvent struct {
 // MarshalJSON writes {"seq","sub","time","type","v","data"}. It fails only for what
 // no room writes: an event without body, an affiliation that there is not.
 func (e Event) MarshalJSON() ([]byte, error) {
-	if e.Body == nil {
-		return nil, fmt.Errorf("%w: event without body", ErrCorrupt)
-	}
-	data, err := json.Marshal(e.Body)
+	stored, err := e.stored()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrCorrupt, e.Type(), err)
+		return nil, err
+	}
+	return json.Marshal(stored)
+}
+
+func (e Event) stored() (storedEvent, error) {
+	if e.Body == nil {
+		return storedEvent{}, fmt.Errorf("%w: event without body", ErrCorrupt)
 	}
 	t := e.Body.eventType()
-	return json.Marshal(storedEvent{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.name, Version: t.version, Data: data})
+	data, err := json.Marshal(e.Body)
+	if err != nil {
+		return storedEvent{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, t.name, err)
+	}
+	return storedEvent{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.name, Version: t.version, Data: data}, nil
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] wrote, and keeps nothing of b. A type
@@ -39,34 +47,50 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &stored); err != nil {
 		return fmt.Errorf("%w: no event: %w", ErrCorrupt, err)
 	}
-	at, known := typesByName[stored.Type]
-	if !known || stored.Version != bodyTypes[at].version {
-		return &UnknownEventError{Type: stored.Type, Version: stored.Version}
+	ev, err := stored.event()
+	if err == nil {
+		*e = ev
 	}
-	body := newBodies[at]()
-	if err := readStored(stored.Data, body); err != nil {
-		return fmt.Errorf("%w: %s: %w", ErrCorrupt, stored.Type, err)
-	}
-	*e = Event{Seq: stored.Seq, Sub: stored.Sub, Time: stored.Time.Time, Body: body}
-	return nil
+	return err
 }
 
-// writeStored writes what a room remembers as JSON.
-func writeStored(v any) []byte {
-	text, err := json.Marshal(v)
+// event reads the body, of a type that is known.
+func (stored *storedEvent) event() (Event, error) {
+	at, known := typesByName[stored.Type]
+	if !known || stored.Version != bodyTypes[at].version {
+		return Event{}, &UnknownEventError{Type: stored.Type, Version: stored.Version}
+	}
+	body := newBodies[at]()
+	err := json.Unmarshal(stored.Data, body)
+	if err == nil {
+		err = checkStored(reflect.ValueOf(body), false)
+	}
+	if err != nil {
+		return Event{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, stored.Type, err)
+	}
+	return Event{Seq: stored.Seq, Sub: stored.Sub, Time: stored.Time.Time, Body: body}, nil
+}
+
+// snapshotEvent is an event in a snapshot. Only messages have numbers of their own
+// there, and only they and requests (for voice, to occupants) a time.
+type snapshotEvent struct {
+	Seq     uint64          `json:"seq,omitempty"`
+	Sub     uint64          `json:"sub,omitempty"`
+	Time    Stamp           `json:"time,omitzero"`
+	Type    string          `json:"type"`
+	Version int             `json:"v"`
+	Data    json.RawMessage `json:"data"`
+}
+
+func (s *snapshot) json() []byte {
+	text, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a room remembers no value that has no name
 	}
 	return text
 }
 
-// readStored reads JSON from a store into a value, and checks what its types do not.
-func readStored(text []byte, to any) error {
-	if err := json.Unmarshal(text, to); err != nil {
-		return err
-	}
-	return checkStored(reflect.ValueOf(to), false)
-}
+func (s *snapshot) read(text []byte) error { return json.Unmarshal(text, s) }
 
 // checkStored refuses a text that cannot stand in XML, and a payload (a field whose
 // tag says so) that is not in the form that every stanza is brought to when it is read:

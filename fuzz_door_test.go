@@ -69,7 +69,7 @@ func busySnapshots(t testing.TB) [2][]byte {
 		w.do(muc.Join{JID: muc.MustParseJID("bot@chat.lit/bot"), Nick: "Bot"})
 		require.Equal(w.t, muc.Open, w.room.State())
 		require.Len(w.t, w.present(), 4)
-		for _, part := range []string{"persons", "requests", "subject", "archived", "kept", "occupants", "voice_asked", "invites", "asks", "privates", "spent", "puppet"} {
+		for _, part := range []string{"affiliation-changed", "registered", "registration-requested", "subject-changed", "message-archived", "message-kept", "joined", "voice-requested", "invite-sent", "asked", "private-sent", "rate-spent"} {
 			require.Contains(w.t, string(w.room.Snapshot(muc.Live)), `"`+part+`"`)
 		}
 		busyShots = [2][]byte{w.room.Snapshot(muc.Live), w.room.Snapshot(muc.Durable)}

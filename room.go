@@ -114,7 +114,15 @@ func (t *turn) behind() Stamp {
 // follows its events. An error leaves the room unfit for use; errors wrap
 // [ErrCorrupt], or are [ErrKey] or [ErrOtherRoom].
 func (r *Room) Apply(ev Event) error {
-	if c, ok := ev.Body.(*Created); ok {
+	if err := r.belongs(ev.Body); err != nil {
+		return err
+	}
+	return r.st.apply(&ev, r.cfg)
+}
+
+// belongs refuses the birth of another room, or of this one under another secret.
+func (r *Room) belongs(body EventBody) error {
+	if c, ok := body.(*Created); ok {
 		if c.Room != r.jid {
 			return ErrOtherRoom
 		}
@@ -122,7 +130,7 @@ func (r *Room) Apply(ev Event) error {
 			return ErrKey
 		}
 	}
-	return r.st.apply(&ev, r.cfg)
+	return nil
 }
 
 // Restore rebuilds a room of a snapshot, of events, or of a snapshot and the

@@ -96,7 +96,7 @@ func TestDamagedSnapshots(t *testing.T) {
 		_, err := muc.Restore(h.cfg, append(good, "x"...), nil)
 		assert.ErrorIs(t, err, muc.ErrCorrupt)
 	}
-	_, err := muc.Restore(h.cfg, bytes.Replace(h.room.Snapshot(muc.Live), []byte(`"v":1`), []byte(`"v":2`), 1), nil)
+	_, err := muc.Restore(h.cfg, bytes.Replace(h.room.Snapshot(muc.Live), []byte(`"v":2`), []byte(`"v":1`), 1), nil)
 	var unknown *muc.UnknownEventError
 	assert.ErrorAs(t, err, &unknown)
 	room, err := muc.Restore(h.cfg, nil, nil)
@@ -109,15 +109,22 @@ func TestDamagedSnapshots(t *testing.T) {
 func TestForgedSnapshots(t *testing.T) {
 	h := history(t)
 	good := string(h.room.Snapshot(muc.Live))
+	const joined = `{"type":"joined","v":1,"data":{"occupant":`
 	for _, forged := range [][2]string{
 		{`<body>Round`, `<body Round`}, {`</body>`, `</bdy>`}, {`</body>`, `</body><a>`}, {`</body>`, `&</body>`}, {`</body>`, `\u0000</body>`},
 		{`"nick":"firstwitch","key":"firstwitch","occupant_id":"`, `"nick":"\u0001","occupant_id":"`},
-		{`"jid":"crone@shakespeare.lit","nick":"firstwitch"`, `"jid":"crone@shakespeare.lit","nick":""`},
-		{`"jid":"hecate@shakespeare.lit","nick":"thirdwitch","key":"thirdwitch"`, `"jid":"hecate@shakespeare.lit","nick":"thirdwitch","key":"firstwitch"`},
-		{`"jid":"crone@shakespeare.lit/desktop"`, `"jid":"<@shakespeare.lit/desktop"`}, {`{"number":1,"jid":"crone@shakespeare.lit/desktop"`, `{"number":1,"jid":"hecate@shakespeare.lit/desktop"`},
-		{`"affiliation":"owner"`, `"affiliation":"king"`}, {`"life":"open"`, `"life":"asleep"`}, {`"life":"open"`, `"life":"destroyed"`},
-		{`"kind":"live"`, `"kind":"durable"`}, {`"last_session":3`, `"last_session":1`}, {`"at":"2030`, `"at":"9999`}, {`"at":"2030`, `"at":"2029`},
-		{`"name":"Coven"`, `"name":"\u0002"`}, {`"name":"Coven"`, `"name":"Coven","whois":7`}, {`"number":1`, `"number":4000000000`},
+		{`/desktop","nick":"firstwitch","key":"firstwitch"`, `/desktop","nick":"","key":"firstwitch"`},
+		{`/broom","nick":"thirdwitch","key":"thirdwitch"`, `/broom","nick":"thirdwitch","key":"firstwitch"`},
+		{joined + `1,"session":1,"jid":"crone@shakespeare.lit/desktop"`, joined + `1,"session":1,"jid":"<@shakespeare.lit/desktop"`},
+		{joined + `1,"session":1,"jid":"crone@shakespeare.lit/desktop"`, joined + `1,"session":1,"jid":"crone@shakespeare.lit"`},
+		{joined + `1,"session":1,"jid":"crone@shakespeare.lit/desktop"`, joined + `1,"session":1,"jid":"hecate@shakespeare.lit/broom"`},
+		{joined + `1,"session":1`, joined + `1,"session":3`}, {joined + `1,"session":1`, joined + `1,"session":4`},
+		{joined + `1`, joined + `3`}, {joined + `1`, joined + `4000000000`},
+		{`"role":"moderator"`, `"role":"none"`}, {`"created"`, `"unlocked"`}, {`"joined"`, `"left"`},
+		{`"old":"none","new":"owner"`, `"old":"member","new":"owner"`}, {`"new":"owner"`, `"new":"king"`}, {`"jid":"hecate@shakespeare.lit","old"`, `"jid":"crone@shakespeare.lit","old"`},
+		{`"kind":"live"`, `"kind":"durable"`}, {`"kind":"live"`, `"kind":""`}, {`"last_session":3`, `"last_session":1`}, {`"at":"2030`, `"at":"9999`}, {`"at":"2030`, `"at":"2029`},
+		{`{"seq":6,"time":"2030`, `{"seq":6,"time":"2031`}, {`{"seq":6,`, `{"seq":60,`}, {`"last_occupant":3`, `"last_occupant":2`},
+		{`"name":"Coven"`, `"name":"\u0002"`}, {`"name":"Coven"`, `"name":"Coven","whois":7`},
 	} {
 		as := strings.NewReplacer("<", `\u003c`, ">", `\u003e`, "&", `\u0026`) // as JSON has them
 		bad := bytes.Replace([]byte(good), []byte(as.Replace(forged[0])), []byte(as.Replace(forged[1])), 1)
@@ -131,6 +138,33 @@ func TestForgedSnapshots(t *testing.T) {
 	require.NoError(t, err)
 	h.room = room
 	assert.Equal(t, muc.ResourceConstraint, h.join("bard@shakespeare.lit/globe", "Bard").Refused.Condition)
+}
+
+// Of somebody's clients it is remembered who came first, and who spoke of its presence
+// last, also where one has taken another nick and with it a place behind newcomers.
+func TestSnapshotOfClients(t *testing.T) {
+	h := open(t, muc.Config{})
+	const of = "crone@shakespeare.lit/"
+	h.join(of+"phone", "firstwitch")
+	h.join(of+"tablet", "firstwitch")
+	h.join("hecate@shakespeare.lit/broom", "thirdwitch")
+	h.send(`<presence from='` + of + `phone' to='coven@chat.shakespeare.lit/Crone'/>`)
+	h.join(of+"watch", "firstwitch")
+	h.join(of+"laptop", "Crone")
+	h.send(`<presence from='` + of + `desktop' to='coven@chat.shakespeare.lit/firstwitch'><show>away</show></presence>`)
+	h.send(`<presence from='` + of + `tablet' to='coven@chat.shakespeare.lit/firstwitch'><show>dnd</show></presence>`)
+	h.send(`<presence from='` + of + `phone' to='coven@chat.shakespeare.lit/Crone'><show>chat</show></presence>`)
+	twin := *h
+	var err error
+	twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	for _, client := range []string{"tablet", "phone", "desktop", "laptop", "watch"} {
+		require.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.room.Snapshot(muc.Live)))
+		gone := `<presence type='unavailable' from='` + of + client + `' to='coven@chat.shakespeare.lit/firstwitch'/>`
+		fx := h.send(gone)
+		require.NotEmpty(t, fx.Events, client)
+		assert.Equal(t, describe(fx), describe(twin.send(gone)), client)
+	}
 }
 
 // A moved room goes on in mid-conversation, byte for byte.

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -38,4 +39,32 @@ func TestBotGrantsVoice(t *testing.T) {
 
 	require.Len(t, sentTo(fx, "hag66@shakespeare.lit/pda"), 1)
 	assert.Contains(t, sentTo(fx, "hag66@shakespeare.lit/pda")[0], `<actor nick='Bot'/>`)
+}
+
+// Who waits to ask for voice again is known to a room that was moved, also when the
+// interval changes after that.
+func TestVoiceIntervalMoves(t *testing.T) {
+	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true, VoiceInterval: 60}})
+	ask := func(h *harness, who string) muc.Effects {
+		return h.send(`<message from='` + who + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
+			`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
+			`<field var='muc#role'><value>participant</value></field></x></message>`)
+	}
+	const hag, bard = "hag66@shakespeare.lit/pda", "bard@shakespeare.lit/globe"
+	h.join(hag, "thirdwitch")
+	h.join(bard, "Bard")
+	require.Nil(t, ask(h, hag).Refused)
+	h.now = h.now.Add(40 * time.Second)
+	require.Nil(t, ask(h, bard).Refused)
+	h.send(configSubmit("c", "voice_request_min_interval", "10"))
+	twin := *h
+	var err error
+	twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.NoError(t, err)
+	for _, h := range []*harness{h, &twin} {
+		h.send(configSubmit("d", "voice_request_min_interval", "3600"))
+		assert.NotNil(t, ask(h, hag).Refused)
+		assert.NotNil(t, ask(h, bard).Refused)
+	}
+	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.room.Snapshot(muc.Live)))
 }
