@@ -1,11 +1,5 @@
 package muc
 
-import (
-	"cmp"
-	"slices"
-	"strconv"
-)
-
 // adminItem is one <item/> of a muc#admin query, checked for its form.
 type adminItem struct {
 	byRole      bool
@@ -180,14 +174,7 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		return refused
 	}
 	list := s.inRole(role)
-	// Occupants stand in the order of their numbers, which are never used again.
-	is, refused := part.cut(len(list), func(uid string) (int, bool) {
-		num, err := strconv.ParseUint(uid, 10, 32)
-		if err != nil {
-			return nowhere, false
-		}
-		return slices.BinarySearchFunc(list, uint32(num), func(o *occupant, n uint32) int { return cmp.Compare(o.num, n) })
-	})
+	is, refused := t.r.occupantPage(&part, list, (*occupant).listedSize)
 	if refused != nil {
 		return refused
 	}
@@ -196,7 +183,7 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		for _, o := range list[is.from:is.to] {
 			w.listedOccupant(s, o, a)
 		}
-		w.pageOf(&part, is, func(i int) string { return strconv.FormatUint(uint64(list[i].num), 10) })
+		w.pageOf(&part, is, func(i int) string { return list[i].uid() })
 		w.end()
 	}
 	return nil

@@ -24,14 +24,16 @@ type bound struct {
 // cutOff are the limits that refuse nobody, but forget what is old or answer in
 // parts, and the tests and scripts that show it.
 var cutOff = map[string]string{
-	"History":      "testdata/07-02-history/7.2.14-length.scs",
-	"HistoryBytes": "TestHistoryIsBounded",
-	"Privates":     "TestPrivateMessagesAreForgotten",
-	"RateShares":   "TestRateSharesAreForgotten",
-	"Relays":       "TestRelaysAreForgotten",
-	"PersonRelays": "TestRelaysAreForgotten",
-	"ListItems":    "testdata/09-03-membership/xep-0059-pages.scs",
-	"ArchivePage":  "testdata/xep-0313-archive/4.3-pages.scs",
+	"OutboundBytes": "TestNothingLargeGoesOut",
+	"PageBytes":     "TestListsComeInPagesOfBytes",
+	"History":       "testdata/07-02-history/7.2.14-length.scs",
+	"HistoryBytes":  "TestHistoryIsBounded",
+	"Privates":      "TestPrivateMessagesAreForgotten",
+	"RateShares":    "TestRateSharesAreForgotten",
+	"ListItems":     "testdata/09-03-membership/xep-0059-pages.scs",
+	"ArchivePage":   "testdata/xep-0313-archive/4.3-pages.scs",
+	"Relays":        "TestRelaysAreForgotten",
+	"PersonRelays":  "TestRelaysAreForgotten",
 }
 
 // Each limit lets pass what keeps to it, and refuses what does not, readably and
@@ -143,6 +145,10 @@ func bounds() map[string]bound {
 		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 5}), within: message("<a b='' c='' d='' e='' f=''/>"), over: message("<a b='' c='' d='' e='' f='' g=''/>"), want: muc.PolicyViolation},
 		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined(enters("crone@shakespeare.lit/phone", "firstwitch")),
 			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: muc.NotAcceptable},
+		"NickChars": {cfg: with(muc.Limits{NickChars: 10}), within: enters("hecate@shakespeare.lit/broom", "dritteHéxe"),
+			over: enters("bard@shakespeare.lit/globe", "vierteHexen"), want: muc.NotAcceptable},
+		"NameBytes": {cfg: with(muc.Limits{NameBytes: 5}), within: configSubmit("c", "muc#roomconfig_roomdesc", "a longer text", "muc#roomconfig_lang", "en-GB"),
+			over: configSubmit("c", "muc#roomconfig_roomname", "coven!"), want: muc.PolicyViolation},
 		"StatusBytes":   {cfg: with(muc.Limits{StatusBytes: 40}), within: presence(times("status", 23)), over: presence(times("status", 24)), want: muc.PolicyViolation},
 		"PresenceBytes": {cfg: with(muc.Limits{PresenceBytes: 40}), within: presence(times("a", 33)), over: presence(times("a", 34)), want: muc.PolicyViolation},
 		"SubjectBytes":  {cfg: with(muc.Limits{SubjectBytes: 40}), within: message(times("subject", 21)), over: message(times("subject", 22)), want: muc.PolicyViolation},

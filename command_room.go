@@ -20,7 +20,7 @@ func (c Create) do(t *turn) error {
 	if e != nil {
 		return e
 	}
-	conf, e := r.cfg.Limits.checkConfig(&c.Config)
+	conf, e := r.cfg.Limits.checkConfig(&c.Config, &r.cfg.Defaults)
 	if e != nil {
 		return e
 	}
@@ -43,7 +43,7 @@ func (c Configure) do(t *turn) error {
 	if !a.aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
-	conf, e := t.r.cfg.Limits.checkConfig(&c.Config)
+	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.conf)
 	if e != nil {
 		return e
 	}
@@ -54,8 +54,9 @@ func (c Configure) do(t *turn) error {
 }
 
 // checkConfig judges a configuration of the host's by the table, and brings it to
-// the one form in which events and snapshots have it.
-func (lim *Limits) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
+// the one form in which events and snapshots have it. What it has in common with
+// another one is not judged by its size again.
+func (lim *Limits) checkConfig(c, was *RoomConfig) (RoomConfig, *StanzaError) {
 	var conf RoomConfig
 	for _, f := range configFields {
 		if f == passwordFlag {
@@ -63,9 +64,12 @@ func (lim *Limits) checkConfig(c *RoomConfig) (RoomConfig, *StanzaError) {
 		}
 		values := f.get(c)
 		for _, v := range values {
-			if e := checkText(v, lim.FieldBytes); e != nil {
+			if e := checkText(v, max(lim.FieldBytes, len(v))); e != nil {
 				return conf, e
 			}
+		}
+		if !f.mayHold(lim, f.get(was), values) {
+			return conf, refuseField(PolicyViolation, "14.6", f.label, "is too long")
 		}
 		if err := f.set(&conf, values); err != nil {
 			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())

@@ -112,6 +112,10 @@ type Config struct {
 	// can take that from him. He is one in all rooms, and it is asked all the time, so
 	// it is not told which room asks. Nil means nobody.
 	IsOwner func(JID) bool
+	// ManyNicks tells whom Limits.NicksPerPerson does not bound: those whom the host
+	// trusts, such as a bridge that brings in many people under one account. Like
+	// IsOwner it is not told which room asks. Nil means nobody.
+	ManyNicks func(JID) bool
 	// SelfKick lets moderators kick themselves, as people do on IRC, instead of
 	// refusing it with conflict (XEP-0045 §8.2).
 	SelfKick bool
@@ -190,87 +194,6 @@ const (
 	LockdownAssign                 // on entering or registering they are given their own: status 210
 )
 
-// Limits bound what people can make a room hold or do. Sizes are bytes of
-// canonical XML or UTF-8. A zero field has the default that its comment names.
-type Limits struct {
-	StanzaBytes     int // of the children of one stanza: 65536
-	StanzaDepth     int // of elements in a stanza: 32
-	StanzaElements  int // in one stanza: 1000
-	StanzaAttrs     int // on one element, the stanza itself too: 32
-	NickBytes       int // 64
-	StatusBytes     int // of a presence status: 1024
-	PresenceBytes   int // of all that a session says in its presence: 8192
-	SubjectBytes    int // 4096
-	BodyBytes       int // of a message body in one language: 16384
-	ReasonBytes     int // of a reason for a kick, ban or destruction: 1024
-	FieldBytes      int // of one value in a form: 4096
-	Occupants       int // 20000; a room's own maxusers can only lower it
-	AdminReserve    int // places beyond the maximum for admins and owners: 5
-	SessionsPerNick int // 20
-	NicksPerPerson  int // nicks that one person may have in the room at once: 10
-	History         int // messages remembered for newcomers: 100
-	HistoryBytes    int // of all of them: 262144
-	Affiliations    int // people and domains remembered: 50000
-	ItemsPerSet     int // in one admin request: 100
-	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 10000
-	Registrations   int // requests to register that wait for an admin: 100
-	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
-	Asks            int // questions to the host that are open at once: 100
-	PersonAsks      int // of these, requests of one person: 10
-	RateShares      int // shares of Rates, five for each person at most, that are remembered as used up: 50000
-	Privates        int // private messages whose errors still find their way back: 200
-	Relays          int // requests to other occupants whose answers still find their way back: 1000
-	PersonRelays    int // of these, requests of one person: 100
-	Invites         int // invitations that are open at once: 1000
-	PersonInvites   int // of these, by one person: 50
-	ArchivePage     int // messages in one answer from the archive: 100
-}
-
-// withDefaults fills in the limits that are zero.
-func (l Limits) withDefaults() Limits {
-	for _, f := range [...]struct {
-		limit     *int
-		otherwise int
-	}{
-		{&l.StanzaBytes, 65536},
-		{&l.StanzaDepth, 32},
-		{&l.StanzaElements, 1000},
-		{&l.StanzaAttrs, 32},
-		{&l.NickBytes, 64},
-		{&l.StatusBytes, 1024},
-		{&l.PresenceBytes, 8192},
-		{&l.SubjectBytes, 4096},
-		{&l.BodyBytes, 16384},
-		{&l.ReasonBytes, 1024},
-		{&l.FieldBytes, 4096},
-		{&l.Occupants, 20000},
-		{&l.AdminReserve, 5},
-		{&l.SessionsPerNick, 20},
-		{&l.NicksPerPerson, 10},
-		{&l.History, 100},
-		{&l.HistoryBytes, 262144},
-		{&l.Affiliations, 50000},
-		{&l.ItemsPerSet, 100},
-		{&l.ListItems, 10000},
-		{&l.Registrations, 100},
-		{&l.VoiceRequests, 100},
-		{&l.Asks, 100},
-		{&l.PersonAsks, 10},
-		{&l.RateShares, 50000},
-		{&l.Privates, 200},
-		{&l.Relays, 1000},
-		{&l.PersonRelays, 100},
-		{&l.Invites, 1000},
-		{&l.PersonInvites, 50},
-		{&l.ArchivePage, 100},
-	} {
-		if *f.limit == 0 {
-			*f.limit = f.otherwise
-		}
-	}
-	return l
-}
-
 const (
 	minSecret            = 16
 	defaultLockTimeout   = time.Hour
@@ -318,8 +241,10 @@ func (c Config) complete() (Config, error) {
 			return c, err
 		}
 	}
-	c.Limits = c.Limits.withDefaults()
 	var err error
+	if c.Limits, err = c.Limits.complete(); err != nil {
+		return c, err
+	}
 	c.Rates, err = c.Rates.complete()
 	return c, err
 }

@@ -176,21 +176,34 @@ func (t *turn) discoItems() *StanzaError {
 		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	r, s := t.r, &t.r.st
+	part, refused := r.readPage(t.query(), r.cfg.Limits.ListItems)
+	if refused != nil {
+		return refused
+	}
 	ses, inside := s.session(t.in.from)
+	var list []*occupant
+	for _, o := range s.occupants {
+		shown := s.conf.ListOccupants && s.conf.broadcasts(o.role)
+		if inside {
+			shown = o == ses.occ || s.shows(o.role, ses.occ)
+		}
+		if shown {
+			list = append(list, o)
+		}
+	}
+	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.s) + 2*escapedLen(o.nick) })
+	if refused != nil {
+		return refused
+	}
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsDiscoItems)
-		for _, o := range s.occupants {
-			shown := s.conf.ListOccupants && s.conf.broadcasts(o.role)
-			if inside {
-				shown = o == ses.occ || s.shows(o.role, ses.occ)
-			}
-			if shown {
-				w.start("item", "")
-				w.address("jid", r.at(o.nick))
-				w.attr("name", o.nick)
-				w.end()
-			}
+		for _, o := range list[is.from:is.to] {
+			w.start("item", "")
+			w.address("jid", r.at(o.nick))
+			w.attr("name", o.nick)
+			w.end()
 		}
+		w.pageOf(&part, is, func(i int) string { return list[i].uid() })
 		w.end()
 	}
 	return nil

@@ -149,9 +149,9 @@ func TestLimitsOfOneStanza(t *testing.T) {
 		{"depth", nested(32), nested(33)},
 		{"elements", strings.Repeat("<a/>", 1000), strings.Repeat("<a/>", 1001)},
 		{"attributes", attrs(32), attrs(33)},
-		{"bytes", `<x xmlns='urn:x'>` + strings.Repeat("x", 65536-len(`<x xmlns='urn:x'></x>`)) + `</x>`,
-			`<x xmlns='urn:x'>` + strings.Repeat("x", 65537-len(`<x xmlns='urn:x'></x>`)) + `</x>`},
-		{"bytes as they are written", `<x xmlns='urn:x'>` + strings.Repeat("&amp;", 13100) + `</x>`, `<x xmlns='urn:x'>` + strings.Repeat("<![CDATA[&]]>", 13105) + `</x>`},
+		{"bytes", `<x xmlns='urn:x'>` + strings.Repeat("x", 253952-len(`<x xmlns='urn:x'></x>`)) + `</x>`,
+			`<x xmlns='urn:x'>` + strings.Repeat("x", 253953-len(`<x xmlns='urn:x'></x>`)) + `</x>`},
+		{"bytes as they are written", `<x xmlns='urn:x'>` + strings.Repeat("&amp;", 50780) + `</x>`, `<x xmlns='urn:x'>` + strings.Repeat("<![CDATA[&]]>", 50790) + `</x>`},
 	} {
 		said(t, "", c.in)
 		h := open(t, muc.Config{})

@@ -397,7 +397,7 @@ func (t *turn) renderInvite(inv *Invitation) {
 	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlWriter) {
 		if cfg.InviteBody != nil {
-			if body := cfg.InviteBody(*inv); validText(body) {
+			if body := cfg.InviteBody(*inv); validText(body) && len(body) <= cfg.Limits.BodyBytes {
 				w.elementIf("body", body)
 			}
 		}

@@ -95,9 +95,11 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 	is, refused := part.cut(len(people), func(uid string) (int, bool) {
 		return slices.BinarySearchFunc(people, uid, (*person).compareUID)
 	})
-	switch {
-	case refused != nil:
+	if refused != nil {
 		return refused
+	}
+	is = part.within(is, t.r.cfg.Limits.PageBytes, func(i int) int { return people[i].listedSize(&t.r.cfg.Limits) })
+	switch {
 	case !part.asked && is.to-is.from == is.count:
 		*written = t.r.writeList(people)
 		t.ready = *written
@@ -106,7 +108,7 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
 		for _, p := range people[is.from:is.to] {
-			w.listedPerson(p)
+			w.listedPerson(p, p.listedReason(&t.r.cfg.Limits))
 		}
 		w.pageOf(&part, is, func(i int) string { return people[i].uid() })
 		w.end()
@@ -147,16 +149,23 @@ func (t *turn) listSeveral(a actor, items []adminItem, part pageRequest) *Stanza
 			withheld = refused
 		}
 	}
+	lim, size := &t.r.cfg.Limits, 0
+	for _, p := range people {
+		size += p.listedSize(lim)
+	}
+	for _, o := range occupants {
+		size += o.listedSize()
+	}
 	switch {
 	case readable == 0:
 		return withheld
-	case len(people)+len(occupants) > t.r.cfg.Limits.ListItems:
+	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
 		return refuse(PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
 	}
 	t.answer = func(w *xmlWriter) {
 		w.start("query", nsAdmin)
 		for _, p := range people {
-			w.listedPerson(p)
+			w.listedPerson(p, p.listedReason(lim))
 		}
 		for _, o := range occupants {
 			w.listedOccupant(s, o, a)
@@ -171,15 +180,28 @@ func (it *adminItem) sameList(other adminItem) bool {
 	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
 }
 
-// itemMarkup is what a line of a list takes beyond the JID, nick and reason in it.
-const itemMarkup = 64
+// itemMarkup is more than a line of a list takes beyond the JID, nick and reason in it.
+const itemMarkup = 80
+
+// listedSize is how much somebody's line in a list takes, at most.
+func (p *person) listedSize(lim *Limits) int {
+	return itemMarkup + len(p.uid()) + escapedLen(p.nick()) + escapedLen(p.listedReason(lim))
+}
+
+// listedReason is the reason in it: one that was stored by other limits is left out, so
+// that any line fits into a page.
+func (p *person) listedReason(lim *Limits) string {
+	if reason := p.noted().reason; len(reason) <= lim.ReasonBytes {
+		return reason
+	}
+	return ""
+}
 
 // writeList writes a whole list as the answer to any request for it.
 func (r *Room) writeList(people []*person) *rendered {
 	size := 256
 	for _, p := range people {
-		n := p.noted()
-		size += itemMarkup + len(p.uid()) + len(n.nick) + len(n.reason)
+		size += p.listedSize(&r.cfg.Limits)
 	}
 	w := xmlWriter{b: make([]byte, 0, size)}
 	d := w.stanza("iq")
@@ -187,7 +209,7 @@ func (r *Room) writeList(people []*person) *rendered {
 	w.attr("type", "result")
 	w.start("query", nsAdmin)
 	for _, p := range people {
-		w.listedPerson(p)
+		w.listedPerson(p, p.listedReason(&r.cfg.Limits))
 	}
 	w.end()
 	w.end()

@@ -163,7 +163,7 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 	if !utf8.ValidString(wanted) {
 		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick is not UTF-8")
 	}
-	if len(wanted) > r.cfg.Limits.NickBytes {
+	if lim := &r.cfg.Limits; len(wanted) > lim.NickBytes || utf8.RuneCountInString(wanted) > lim.NickChars {
 		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
 	}
 	res, e := r.cfg.Nick(wanted)

@@ -54,6 +54,19 @@ func (o Outbound) Stanza() *etree.Element {
 	return el
 }
 
+// addressBytes is more than the addresses take that a copy may have beyond the shared
+// bytes: that of its reader, and a real one.
+const addressBytes = 2 * (2*maxPartSize + 1 + escaping*maxPartSize + 16)
+
+// most is how large a copy may be, at most.
+func (d *rendered) most(x *extra) int {
+	n := len(d.b) + addressBytes
+	if x != nil {
+		n += len(x.tail) + escaping*len(x.id) + len(" id=''")
+	}
+	return n
+}
+
 // AppendXML appends the complete bytes of the stanza for one recipient, one of
 // [Outbound.To]. With ns "" the stanza inherits the namespace of the stream it
 // is written to; any other is written as xmlns, as WebSocket framing needs it

@@ -49,7 +49,11 @@ func (r *Room) configForm(conf *RoomConfig) []formField {
 		if f.heading != "" {
 			fields = append(fields, heading(f.heading))
 		}
-		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(r.ranked(f.affiliation))})
+		listed := r.ranked(f.affiliation)
+		if r.tooMany(listed) {
+			continue
+		}
+		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(listed)})
 	}
 	return fields
 }
@@ -134,6 +138,9 @@ func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaE
 			return conf, refuseField(BadRequest, "10.1.3", f.label, "takes one value")
 		}
 		before := f.get(&conf)
+		if !f.mayHold(&r.cfg.Limits, f.get(&old), got.values) {
+			return conf, refuseField(PolicyViolation, "14.6", f.label, "is too long")
+		}
 		if err := f.set(&conf, got.values); err != nil {
 			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
 		}

@@ -127,6 +127,9 @@ func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
 		Invitee: inv.To, Reason: inv.Reason})
 }
 
+// manyNicks reports whether the host trusts somebody with any number of nicks.
+func (r *Room) manyNicks(bare JID) bool { return r.cfg.ManyNicks != nil && r.cfg.ManyNicks(bare) }
+
 // RegisterRequest is what Config.MayRegister judges.
 type RegisterRequest struct {
 	Room        JID

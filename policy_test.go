@@ -94,7 +94,7 @@ func TestPolicies(t *testing.T) {
 
 // roomless are the functions of a Config that are not told which room calls them: what
 // they say is the same in all rooms.
-var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ", "IsOwner"}
+var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ", "IsOwner", "ManyNicks"}
 
 // Whatever else the host decides, it is told which room asks: many rooms share a
 // template.

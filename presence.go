@@ -53,7 +53,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 		}
 		c := r.birthConfig(x)
 		conf, aff = &c, Owner
-		if len(conf.Password) > r.cfg.Limits.FieldBytes {
+		if !secret.mayHold(&r.cfg.Limits, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
 			return refuse(PolicyViolation, "14.6", "the password is too long")
 		}
 	}
@@ -208,7 +208,7 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 	if len(s.occupants) >= users {
 		return refuse(ServiceUnavailable, "7.2.9", "the room is full").as(TypeWait)
 	}
-	if p, ok := s.persons.get(bare); ok && len(p.occupants()) >= lim.NicksPerPerson {
+	if p, ok := s.persons.get(bare); ok && len(p.occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(bare) {
 		return refuse(ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil

@@ -4,7 +4,8 @@ import "slices"
 
 // rankFields are the two fields of the configuration form that are lists of
 // people: full lists, whose submission changes affiliations (XEP-0045 §10.2,
-// §16.5.3). Whoever is taken off a list falls one step.
+// §16.5.3). Whoever is taken off a list falls one step. A list that is too long stands
+// in no form, and then a submission takes nobody off it.
 var rankFields = []struct {
 	heading, name, label string
 	affiliation          Affiliation
@@ -22,6 +23,22 @@ func (r *Room) ranked(aff Affiliation) []JID {
 	}
 	return list
 }
+
+// tooMany reports whether a list of people is left out of the form: one of which a
+// submission would be refused, or that is long. It is read and changed by muc#admin.
+func (r *Room) tooMany(list []JID) bool {
+	if len(list) > r.cfg.Limits.ItemsPerSet {
+		return true
+	}
+	most := r.cfg.Limits.PageBytes / len(rankFields)
+	for _, v := range listedJIDs(list) {
+		most -= len(v) + formValueMarkup
+	}
+	return most < 0
+}
+
+// formValueMarkup is what a value takes in a form beside itself.
+const formValueMarkup = 15
 
 // submitRanks judges and proposes what the submitted lists change. Gains come
 // before losses, so that an owner can hand the room on in one submission.
@@ -41,7 +58,11 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
 			}
 		}
-		for _, j := range x.t.r.ranked(f.affiliation) {
+		listed := x.t.r.ranked(f.affiliation)
+		if x.t.r.tooMany(listed) {
+			continue // the form did not show them: nobody can have meant to take them off
+		}
+		for _, j := range listed {
 			if !slices.Contains(wanted, j) {
 				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
 			}

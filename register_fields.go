@@ -105,6 +105,7 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 	if app.nick, refused = r.judgeNick(nick.values[0]); refused != nil {
 		return nil, refused
 	}
+	size := 0
 	for i := range r.cfg.RegistrationFields {
 		f := &r.cfg.RegistrationFields[i]
 		var values []string
@@ -113,7 +114,12 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 				return nil, refused
 			}
 		}
+		for _, v := range values {
+			size += escapedLen(v) + formValueMarkup
+		}
 		switch {
+		case size > r.cfg.Limits.PageBytes: // admins get them in one form
+			return nil, refuse(PolicyViolation, "14.6", "your answers are too long")
 		case len(values) > 0:
 			app.answers = append(app.answers, FieldValue{Var: f.Var, Values: values})
 		case f.Required:

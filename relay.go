@@ -78,7 +78,19 @@ func (t *turn) relayIQ() *StanzaError {
 	}
 	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
 		payload: r.veil(in.body, in.from, ses.occ.nick, to.role)}
+	if t.relayTooLarge(t.relay) {
+		return refuse(PolicyViolation, "14.6", "This is too large to be passed on")
+	}
 	return nil
+}
+
+// relayTooLarge reports whether a request or answer is not to be passed on.
+func (t *turn) relayTooLarge(x *relayRender) bool {
+	if len(x.payload)+escaping*len(x.id)+2*addressBytes <= t.r.cfg.Limits.OutboundBytes {
+		return false
+	}
+	d := x.render(func(w *xmlWriter) { w.raw(x.payload) })
+	return len(t.fitting([]JID{x.to}, d, viewNone, nil)) == 0
 }
 
 // asksForPicture reports whether a request reads somebody's card or picture, for which
@@ -154,13 +166,28 @@ func (t *turn) relayAnswer() *StanzaError {
 }
 
 func (t *turn) renderRelay(x *relayRender) {
+	payload := func(w *xmlWriter) { w.raw(x.payload) }
+	if t.relayTooLarge(x) { // an answer: who asked gets another one
+		large := refuse(PolicyViolation, "14.6", "The answer is too large to be passed on")
+		x.typ = "error"
+		payload = func(w *xmlWriter) {
+			w.start("error", "")
+			w.attr("type", string(large.Type))
+			w.condition(large)
+			w.end()
+		}
+	}
+	t.send([]JID{x.to}, x.render(payload), viewNone, nil)
+}
+
+func (x *relayRender) render(payload func(w *xmlWriter)) *rendered {
 	w := xmlWriter{b: make([]byte, 0, 192+len(x.payload))}
 	d := w.stanza("iq")
 	w.address("from", x.from)
 	w.attr("id", x.id)
 	w.attr("type", x.typ)
-	w.raw(x.payload)
+	payload(&w)
 	w.end()
 	d.b = w.b
-	t.send([]JID{x.to}, d, viewNone, nil)
+	return d
 }

@@ -33,8 +33,12 @@ func (t *turn) renderEntry(j *joinRender) {
 	out = out[:n+len(s.occupants)]
 	for _, o := range s.occupants { // this is nearly all of a join: each is made in its place
 		if o != own && s.shows(o.role, own) {
+			doc := r.recipe(o)
+			if doc.most(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
+				continue
+			}
 			x := &out[n]
-			x.to, x.doc, x.extra, x.view = to, r.recipe(o), nil, v
+			x.to, x.doc, x.extra, x.view = to, doc, nil, v
 			n++
 		}
 	}

@@ -154,6 +154,7 @@ type configField struct {
 	heading string // that stands before it in the form, if any
 	name    string
 	aliases []string
+	long    bool   // holds up to Limits.FieldBytes, not NameBytes
 	typ     string // of XEP-0004
 	label   string
 	options []formOption
@@ -177,7 +178,7 @@ var presenceRoles = []Role{Moderator, Participant, Visitor}
 // configFields is the table, in the order of the form.
 var configFields = []*configField{
 	text("muc#roomconfig_roomname", "Name of the room", func(c *RoomConfig) *string { return &c.Name }).under("The room"),
-	text("muc#roomconfig_roomdesc", "Description of the room", func(c *RoomConfig) *string { return &c.Description }),
+	text("muc#roomconfig_roomdesc", "Description of the room", func(c *RoomConfig) *string { return &c.Description }).longer(),
 	text("muc#roomconfig_lang", "Language that is spoken in the room, such as en or pt-BR", func(c *RoomConfig) *string { return &c.Lang }),
 	boolean("muc#roomconfig_persistentroom", "Keep the room when nobody is inside", false,
 		func(c *RoomConfig) *bool { return &c.Persistent }),
@@ -305,6 +306,22 @@ func (f *configField) coded(codes func(old, new *RoomConfig, archive bool) []int
 }
 
 // The kinds of rows.
+
+// longer lets a field hold more than a name.
+func (f *configField) longer() *configField {
+	f.long = true
+	return f
+}
+
+// mayHold judges the size of what is to stand in a field. What stands in it already
+// may be longer, by other limits.
+func (f *configField) mayHold(lim *Limits, was, values []string) bool {
+	most := lim.FieldBytes
+	if !f.long {
+		most = min(most, lim.NameBytes)
+	}
+	return slices.Equal(was, values) || !slices.ContainsFunc(values, func(v string) bool { return len(v) > most })
+}
 
 func text(name, label string, at func(c *RoomConfig) *string) *configField {
 	return &configField{name: name, typ: "text-single", label: label,

@@ -1,6 +1,10 @@
 package muc
 
-import "strconv"
+import (
+	"cmp"
+	"slices"
+	"strconv"
+)
 
 // Result Set Management (XEP-0059): the pages of a list.
 
@@ -90,6 +94,43 @@ func (p *pageRequest) cut(count int, find func(uid string) (at int, there bool))
 	}
 	return page{from, min(to, from+p.max), count}, nil
 }
+
+// within makes a page shorter until its items take no more than so many bytes, but for
+// one, if one was asked for. It stays where it is: at its end if it was to end somewhere.
+func (p *pageRequest) within(is page, most int, size func(i int) int) page {
+	if p.start == beforeItem || p.start == atLast {
+		for i := is.to - 1; i >= is.from; i-- {
+			if most -= size(i); most < 0 && i < is.to-1 {
+				is.from = i + 1
+				break
+			}
+		}
+		return is
+	}
+	for i := is.from; i < is.to; i++ {
+		if most -= size(i); most < 0 && i > is.from {
+			is.to = i
+			break
+		}
+	}
+	return is
+}
+
+// occupantPage finds a page in a list of occupants. They stand in the order of their
+// numbers, which are never used again.
+func (r *Room) occupantPage(p *pageRequest, list []*occupant, size func(o *occupant) int) (page, *StanzaError) {
+	is, refused := p.cut(len(list), func(uid string) (int, bool) {
+		num, err := strconv.ParseUint(uid, 10, 32)
+		if err != nil {
+			return nowhere, false
+		}
+		return slices.BinarySearchFunc(list, uint32(num), func(o *occupant, n uint32) int { return cmp.Compare(o.num, n) })
+	})
+	return p.within(is, r.cfg.Limits.PageBytes, func(i int) int { return size(list[i]) }), refused
+}
+
+// uid names an occupant in a page.
+func (o *occupant) uid() string { return strconv.FormatUint(uint64(o.num), 10) }
 
 // pageOf tells which part of a list an answer was, if it was asked for a part or
 // is not the whole. An empty list has no parts (XEP-0059 §2.2).

@@ -113,6 +113,10 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	if refused := t.in.checkTexts("subject", lim.SubjectBytes); refused != nil {
 		return "", refused
 	}
+	// An id of marks that are escaped is no part of the children, and yet goes out.
+	if len(t.in.body)+escapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
+		return "", refuse(PolicyViolation, "14.6", "The stanza is too large")
+	}
 	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
 }
 

@@ -19,7 +19,7 @@ func NewTemplate(cfg Config) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, refused := full.Limits.checkConfig(&full.Defaults); refused != nil {
+	if _, refused := full.Limits.checkConfig(&full.Defaults, new(RoomConfig)); refused != nil {
 		return nil, fmt.Errorf("%w: Defaults: %s", ErrConfig, refused.Text)
 	}
 	return &Template{full}, nil

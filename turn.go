@@ -86,8 +86,12 @@ func (t *turn) commit() {
 	t.render(t.fx.Events[first:])
 }
 
-// send adds a stanza for one or more addresses; for none it does nothing.
+// send adds a stanza for one or more addresses; for none it does nothing. Whom it would
+// be too large for does not get it.
 func (t *turn) send(to []JID, doc *rendered, v view, x *extra) {
+	if doc.most(x) > t.r.cfg.Limits.OutboundBytes {
+		to = t.fitting(to, doc, v, x)
+	}
 	if len(to) > 0 {
 		t.fx.Outbound = append(t.fx.Outbound, Outbound{to: to, doc: doc, view: v, extra: x})
 	}
@@ -122,20 +126,43 @@ func (t *turn) render(events []Event) {
 		t.renderDone()
 	}
 	if t.ready != nil {
-		t.toSender(t.ready, viewNone, &extra{id: t.in.id})
+		t.toSender(t.ready, viewNone, &extra{id: t.in.id}) // a page, which fits
 	}
 	t.renderAnswers(events)
 	t.renderConfigured(events)
 }
 
-// renderResult answers the IQ of this turn.
+// renderResult answers the IQ of this turn. A request gets an answer in any case: where
+// the right one is too large, that it is.
 func (t *turn) renderResult(payload func(w *xmlWriter)) {
 	w := xmlWriter{b: make([]byte, 0, 128)}
 	d := t.openResult(&w)
 	payload(&w)
 	w.end()
-	d.b = w.b
+	if d.b = w.b; t.tooLarge(d) {
+		t.echo = ""
+		t.renderError(refuse(ResourceConstraint, "14.6", "The answer is too large to be sent"))
+		return
+	}
 	t.toSender(d, viewNone, nil)
+}
+
+// tooLarge reports whether a stanza is not to be sent to whoever sent that of this turn.
+func (t *turn) tooLarge(d *rendered) bool {
+	return len(t.fitting([]JID{t.in.from}, d, viewNone, nil)) == 0
+}
+
+// fitting are those of the addresses for whom a stanza is not too large, with what
+// differs in their copies.
+func (t *turn) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
+	var some []JID
+	for _, j := range to {
+		copied := Outbound{doc: doc, view: v, extra: x}
+		if len(copied.AppendXML(nil, j, "")) <= t.r.cfg.Limits.OutboundBytes {
+			some = append(some, j)
+		}
+	}
+	return some
 }
 
 // renderDone answers it by saying only that it is done. Nobody else writes here, so
@@ -176,6 +203,20 @@ func (t *turn) renderError(e *StanzaError) {
 	w.start("error", "")
 	w.attr("type", string(e.typeOrDefault()))
 	w.address("by", t.r.jid)
+	w.condition(e)
+	w.end()
+	w.end()
+	if d.b = w.b; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
+		short := *e
+		t.echo, short.Text, short.URI = "", "", "" // the least that is an answer
+		t.renderError(&short)
+		return
+	}
+	t.toSender(d, viewNone, nil)
+}
+
+// condition writes what an error says.
+func (w *xmlWriter) condition(e *StanzaError) {
 	w.start(string(e.Condition), nsStanzas)
 	if e.Condition == Gone && e.URI != "" {
 		w.text(e.URI)
@@ -187,8 +228,4 @@ func (t *turn) renderError(e *StanzaError) {
 	if e.App.Local != "" {
 		w.element(e.App.Local, e.App.Space, "")
 	}
-	w.end()
-	w.end()
-	d.b = w.b
-	t.toSender(d, viewNone, nil)
 }

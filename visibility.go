@@ -191,15 +191,12 @@ func compareJIDs(a, b JID) int { return strings.Compare(a.s, b.s) }
 
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
-func (w *xmlWriter) listedPerson(p *person) {
+func (w *xmlWriter) listedPerson(p *person, reason string) {
 	w.start("item", "")
 	w.attr("affiliation", p.aff.String())
 	w.realJID(p.real)
-	n := p.noted()
-	w.attrIf("nick", n.nick)
-	if n.reason != "" {
-		w.element("reason", "", n.reason)
-	}
+	w.attrIf("nick", p.nick())
+	w.elementIf("reason", reason)
 	w.end()
 }
 
@@ -210,6 +207,11 @@ func listedJIDs(list []JID) []string {
 		values = append(values, j.String())
 	}
 	return values
+}
+
+// listedSize is how much an occupant's line in a list takes, at most.
+func (o *occupant) listedSize() int {
+	return itemMarkup + escapedLen(o.frontJID().s) + escapedLen(o.nick)
 }
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).

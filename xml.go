@@ -68,6 +68,17 @@ func appendEscaped(dst []byte, s string, set *charSet) []byte {
 	return append(dst, s[start:]...)
 }
 
+// escapedLen is how long a text is in XML, at most.
+func escapedLen(s string) int {
+	n := len(s)
+	for i := plainRun(s); i < len(s); i++ {
+		if escapedInAttr[s[i]] {
+			n += escaping - 1
+		}
+	}
+	return n
+}
+
 // plainInXML are the ASCII characters that may stand in XML 1.0.
 var plainInXML = func() (set charSet) {
 	for c := range utf8.RuneSelf {

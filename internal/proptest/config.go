@@ -17,6 +17,9 @@ func anyConfig(t *rapid.T) muc.Config {
 	if rapid.IntRange(0, 3).Draw(t, "crowded") == 3 {
 		cfg.Limits.Occupants = crowded
 	}
+	if yes("narrow") {
+		cfg.Limits.OutboundBytes, cfg.Limits.PageBytes = 28000, rapid.SampledFrom([]int{1, 400, 1400}).Draw(t, "page")
+	}
 	cfg.Instant = rapid.IntRange(0, 3).Draw(t, "instant") < 3
 	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
 	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
@@ -60,7 +63,7 @@ const crowded = 16
 var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
 	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, Relays: 4, PersonRelays: 2, RateShares: 6, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
 	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 150, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
-	FieldBytes: 200, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
+	FieldBytes: 200, NameBytes: 40, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
 
 // policies are those of a host that says no now and then.
 func policies(cfg *muc.Config) {
