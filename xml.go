@@ -71,7 +71,7 @@ func appendEscaped(dst []byte, s string, set *charSet) []byte {
 // escapedLen is how long a text is in XML, at most.
 func escapedLen(s string) int {
 	n := len(s)
-	for i := plainRun(s); i < len(s); i++ {
+	for i := range len(s) {
 		if escapedInAttr[s[i]] {
 			n += escaping - 1
 		}
