@@ -56,7 +56,7 @@ func (s *state) closedTo(aff Affiliation) *StanzaError {
 func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
 
 // request is the payload of the turn's iq, canonical; query is the same, read.
-func (t *turn) request() string { return t.in.xml(&t.in.kids[0]) }
+func (t *turn) request() string { return t.in.XML(&t.in.Kids[0]) }
 
 func (t *turn) query() *node {
 	n := readNode(t.request())

@@ -82,7 +82,7 @@ func (t *turn) archiveQuery() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	q, refused := t.r.judgeArchive(t.in.from, t.in.body)
+	q, refused := t.r.judgeArchive(t.in.from, t.in.Text)
 	if refused != nil {
 		return refused
 	}

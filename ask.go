@@ -49,8 +49,8 @@ type Answer struct {
 // knows it, or refuses it.
 func (t *turn) unknownIQ() *StanzaError {
 	r, in := t.r, t.in
-	k := &in.kids[0]
-	if r.cfg.AnswersIQ == nil || !r.cfg.AnswersIQ(k.ns, k.name) {
+	k := &in.Kids[0]
+	if r.cfg.AnswersIQ == nil || !r.cfg.AnswersIQ(k.NS, k.Name) {
 		return refuse(ServiceUnavailable, "RFC 6120 §8.4", "the room does not know this request")
 	}
 	return t.ask(nil)
@@ -74,10 +74,10 @@ func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	}
 	a := t.actor()
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
-		Affiliation: a.aff, Set: in.typ == "set", Payload: in.body, Archive: archive}
+		Affiliation: a.aff, Set: in.typ == "set", Payload: in.Text, Archive: archive}
 	b := &Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: Stamp{ask.Deadline}}
 	if archive != nil {
-		b.Archive = in.body
+		b.Archive = in.Text
 	}
 	t.propose(b)
 	t.fx.Asks = append(t.fx.Asks, ask)
@@ -114,15 +114,14 @@ func (c Answer) do(t *turn) error {
 	return ErrNotFound
 }
 
-// canonical brings an element of the host's through the door.
+// canonical is an element of the host's as canonical text.
 func (r *Room) canonical(el *etree.Element) (string, *StanzaError) {
 	in := new(stanza)
-	d := door{lim: &r.cfg.Limits, in: in}
 	root := etree.Element{Child: []etree.Token{el}}
-	if e := d.children(&root); e != nil {
+	if e := in.readPayload(&root, &r.cfg.Limits); e != nil {
 		return "", e
 	}
-	return in.body, nil
+	return in.Text, nil
 }
 
 // answered is the answer to a question, as yet without content.
@@ -191,7 +190,7 @@ func (t *turn) renderAnswers(events []Event) {
 		in := &stanza{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
 		if b.Nick != "" {
 			in = &stanza{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
-				kids: []child{{ns: nsMUC, name: "x"}}}
+				Payload: Payload{Kids: []Child{{NS: nsMUC, Name: "x"}}}}
 		}
 		reply := turn{r: t.r, now: t.now, fx: t.fx, in: in}
 		switch {

@@ -55,7 +55,7 @@ func (t *turn) sayAs(nick string, as JID, el *etree.Element) error {
 	if err != nil {
 		return err
 	}
-	if len(in.kids) == 0 {
+	if len(in.Kids) == 0 {
 		return refuse(BadRequest, "7.4", "there is nothing to say")
 	}
 	in.typ, t.in = "groupchat", in
@@ -109,11 +109,10 @@ func (t *turn) voiceOf(nick string, as JID) (*occupant, error) {
 	return nil, refuse(NotAcceptable, "7.4", "that person is not in the room")
 }
 
-// readOwn brings an element of the host's through the door.
+// readOwn reads a stanza of the host's own.
 func (r *Room) readOwn(el *etree.Element, k kind) (*stanza, error) {
 	in := new(stanza)
-	d := door{lim: &r.cfg.Limits, in: in}
-	if err := d.head(el); err != nil {
+	if err := in.readHead(el); err != nil {
 		return nil, err
 	}
 	if in.kind != k {
@@ -122,7 +121,7 @@ func (r *Room) readOwn(el *etree.Element, k kind) (*stanza, error) {
 	if e := in.checkHead(maxPartSize); e != nil {
 		return nil, e
 	}
-	if e := d.children(el); e != nil {
+	if e := in.readPayload(el, &r.cfg.Limits); e != nil {
 		return nil, e
 	}
 	return in, nil

@@ -83,9 +83,9 @@ func (row *route) fits(in *stanza) bool {
 	case row.space == "":
 		return true
 	case in.kind == kindIQ:
-		return len(in.kids) > 0 && in.kids[0].ns == row.space && in.kids[0].name == row.name
+		return len(in.Kids) > 0 && in.Kids[0].NS == row.space && in.Kids[0].Name == row.name
 	}
-	return in.find(row.space, row.name) != nil
+	return in.Find(row.space, row.name) != nil
 }
 
 // dispatch finds the handler of a stanza and lets it decide.
@@ -121,7 +121,7 @@ func (t *turn) checkIQ() *StanzaError {
 		if in.id == "" {
 			return refuse(BadRequest, "RFC 6120 §8.2.3", "the request has no id")
 		}
-		if len(in.kids) != 1 {
+		if len(in.Kids) != 1 {
 			return refuse(BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
 		}
 	case "result", "error":
@@ -159,7 +159,7 @@ func (t *turn) notOpen() *StanzaError {
 
 // joins reports whether a stanza asks to enter.
 func (in *stanza) joins() bool {
-	return in.kind == kindPresence && in.typ == "" && in.find(nsMUC, "x") != nil
+	return in.kind == kindPresence && in.typ == "" && in.Find(nsMUC, "x") != nil
 }
 
 // lifeless answers for a room that is not there: unborn or destroyed.
@@ -179,7 +179,7 @@ func (t *turn) lifeless() *StanzaError {
 		return e
 	case joins && s.life == Unborn:
 		return t.join()
-	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.find(nsOwner, "query") != nil:
+	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.Find(nsOwner, "query") != nil:
 		return t.createByForm()
 	case in.kind == kindPresence && in.typ == "" && !joins:
 		return t.available()

@@ -17,7 +17,6 @@ var printedTables = map[string]func() string{
 	"changes of roles":           printRoleRules,
 	"dispatch":                   printRoutes,
 	"room configuration":         printConfigFields,
-	"walls":                      printWalls,
 }
 
 func markdownTable(rows ...[]string) string {
@@ -197,13 +196,4 @@ func printConfigFields() string {
 		rows = append(rows, []string{names, f.typ, strings.Join(f.get(&RoomConfig{}), ", "), values, f.label})
 	}
 	return markdownTable(rows...)
-}
-
-// printWalls lists the rules that the source is held to.
-func printWalls() string {
-	var b strings.Builder
-	for _, w := range walls() {
-		b.WriteString("- " + w.name + "\n")
-	}
-	return b.String()
 }

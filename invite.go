@@ -31,7 +31,7 @@ type declineRender struct {
 // mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
 // invitations, or a decline.
 func (t *turn) mediated() *StanzaError {
-	x := readNode(t.in.xml(t.in.find(nsUser, "x")))
+	x := readNode(t.in.XML(t.in.Find(nsUser, "x")))
 	var invites []*node
 	for i := range x.kids {
 		if k := &x.kids[i]; k.ns == nsUser && k.name == "invite" {

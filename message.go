@@ -94,14 +94,14 @@ func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !i
 // worth keeping only when it is encrypted (XEP-0380), asks for it (XEP-0334 §4.4) or
 // takes another back (XEP-0424 §5).
 func (in *stanza) worthKeeping() bool {
-	return in.find("", "body") != nil || in.find(nsEME, "encryption") != nil || in.find(nsHints, "store") != nil ||
-		in.find(nsRetract, "retract") != nil
+	return in.Find("", "body") != nil || in.Find(nsEME, "encryption") != nil || in.Find(nsHints, "store") != nil ||
+		in.Find(nsRetract, "retract") != nil
 }
 
 // weight is which rate a message uses up. What clients send by themselves while people
 // read and write has no words, neither plain nor encrypted (XEP-0380).
 func (in *stanza) weight() RateKind {
-	if in.find("", "body") != nil || in.find("", "subject") != nil || in.find(nsEME, "encryption") != nil {
+	if in.Find("", "body") != nil || in.Find("", "subject") != nil || in.Find(nsEME, "encryption") != nil {
 		return RateMessages
 	}
 	return RateSignals
@@ -110,7 +110,7 @@ func (in *stanza) weight() RateKind {
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
 // §4.2).
 func (in *stanza) unstored() bool {
-	return in.find(nsHints, "no-store") != nil || in.find(nsHints, "no-permanent-store") != nil
+	return in.Find(nsHints, "no-store") != nil || in.Find(nsHints, "no-permanent-store") != nil
 }
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).

@@ -91,7 +91,7 @@ func (r *Room) worded(lang, field, text string) string {
 func (t *turn) ownerSet() *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toConfigure) {
-		t.echo = t.in.body
+		t.echo = t.in.Text
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	q := t.query()

@@ -31,7 +31,7 @@ func (t *turn) join() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	x := readNode(in.xml(in.find(nsMUC, "x")))
+	x := readNode(in.XML(in.Find(nsMUC, "x")))
 	if ses, inside := r.st.session(in.from); inside {
 		return t.resync(ses, nick, &x, payload)
 	}
@@ -322,11 +322,11 @@ var ghostConditions = []string{"gone", "item-not-found", "recipient-unavailable"
 
 // isGhost reports whether an error stanza tells that its sender is gone.
 func (in *stanza) isGhost() bool {
-	c := in.find("", "error")
+	c := in.Find("", "error")
 	if c == nil {
 		return false
 	}
-	n := readNode(in.xml(c))
+	n := readNode(in.XML(c))
 	for _, condition := range ghostConditions {
 		if n.child(nsStanzas, condition) != nil {
 			return true

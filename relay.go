@@ -47,10 +47,10 @@ func (t *turn) pingOccupant() *StanzaError {
 // which is where the answer is kept.
 func (t *turn) relayIQ() *StanzaError {
 	r, in := t.r, t.in
-	k := &in.kids[0]
+	k := &in.Kids[0]
 	ses, inside := r.st.session(in.from)
 	switch {
-	case !inside && (k.ns == nsDiscoInfo || k.ns == nsDiscoItems):
+	case !inside && (k.NS == nsDiscoInfo || k.NS == nsDiscoItems):
 		return refuse(BadRequest, "6.6", "only occupants learn about occupants")
 	case !inside:
 		return refuse(NotAcceptable, "17.4", "you are not in the room")
@@ -72,12 +72,12 @@ func (t *turn) relayIQ() *StanzaError {
 	way := r.relayMAC(ses.jid(), instantOf(t.now), to.person.jid(), in.nick, in.id)
 	t.propose(&RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
 	target := to.front.address()
-	switch k.ns {
+	switch k.NS {
 	case nsVCard, nsVCard4, nsPubSub:
 		target = target.Bare()
 	}
 	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
-		payload: r.veil(in.body, in.from, ses.occ.nick, to.role)}
+		payload: r.veil(in.Text, in.from, ses.occ.nick, to.role)}
 	if t.relayTooLarge(t.relay) {
 		return refuse(PolicyViolation, "14.6", "This is too large to be passed on")
 	}
@@ -96,16 +96,16 @@ func (t *turn) relayTooLarge(x *relayRender) bool {
 // asksForPicture reports whether a request reads somebody's card or picture, for which
 // clients ask to draw a list of occupants.
 func (in *stanza) asksForPicture() bool {
-	k := &in.kids[0]
+	k := &in.Kids[0]
 	switch {
 	case in.typ != "get":
 		return false
-	case k.ns == nsPubSub:
-		n := readNode(in.xml(k))
+	case k.NS == nsPubSub:
+		n := readNode(in.XML(k))
 		return len(n.kids) == 1 && n.kids[0].ns == nsPubSub && n.kids[0].name == "items" &&
 			slices.Contains(pictureNodes, n.kids[0].attrOr("node", ""))
 	}
-	return k.ns == nsVCard || k.ns == nsVCard4
+	return k.NS == nsVCard || k.NS == nsVCard4
 }
 
 // wayBack is the id of a passed-on request: the asker's session and the time, a

@@ -10,7 +10,7 @@ import (
 // names what somebody else said changes nothing here; it is passed on like any
 // message, and clients know from the occupant-ids what to think of it.
 func (t *turn) retract(m *Message) {
-	c := t.in.find(nsRetract, "retract")
+	c := t.in.Find(nsRetract, "retract")
 	if c == nil || m.OccupantID == "" {
 		return
 	}

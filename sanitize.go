@@ -10,20 +10,20 @@ import (
 // room passes on goes through sanitized; what it does not know it leaves alone.
 
 // reserved reports whether a whole child element is the room's to say.
-func (r *Room) reserved(in *stanza, c *child) bool {
-	switch c.ns {
+func (r *Room) reserved(in *stanza, c *Child) bool {
+	switch c.NS {
 	case nsMUC, nsUser, nsAdmin, nsOwner, nsOccupantID, nsHats, nsOldHats, nsModerate, nsOldModer, nsNick:
 		return true
 	case nsSID:
-		return c.name == "stanza-id" && r.claimsTrust(in, in.childAttr(c, "by"))
+		return c.Name == "stanza-id" && r.claimsTrust(in, in.childAttr(c, "by"))
 	case nsDelay, nsOldDelay:
 		return r.claimsTrust(in, in.childAttr(c, "from"))
 	}
 	return false
 }
 
-func (in *stanza) childAttr(c *child, name string) string {
-	n := readNode(in.xml(c))
+func (in *stanza) childAttr(c *Child, name string) string {
+	n := readNode(in.XML(c))
 	return n.attrOr(name, "")
 }
 
@@ -44,31 +44,31 @@ func (r *Room) claimsTrust(in *stanza, address string) bool {
 func (r *Room) sanitized(in *stanza) string {
 	var b []byte
 	copied, clean := 0, true
-	for i := range in.kids {
-		c := &in.kids[i]
+	for i := range in.Kids {
+		c := &in.Kids[i]
 		replacement := ""
 		if !r.reserved(in, c) {
-			if replacement = in.cleared(c); replacement == in.xml(c) {
+			if replacement = in.cleared(c); replacement == in.XML(c) {
 				continue
 			}
 		}
 		clean = false
-		b = append(append(b, in.body[copied:c.from]...), replacement...)
-		copied = c.to
+		b = append(append(b, in.Text[copied:c.From]...), replacement...)
+		copied = c.To
 	}
 	if clean {
-		return in.body
+		return in.Text
 	}
-	return string(append(b, in.body[copied:]...))
+	return string(append(b, in.Text[copied:]...))
 }
 
 // cleared is a child element without what only the room may say inside it: who a
 // message came from (addresses of type ofrom, XEP-0033, by which a room names an
 // author in its history, XEP-0045 §7.2.13), and that a retraction is a
 // moderator's (XEP-0425 §4).
-func (in *stanza) cleared(c *child) string {
-	canonical := in.xml(c)
-	switch c.ns {
+func (in *stanza) cleared(c *Child) string {
+	canonical := in.XML(c)
+	switch c.NS {
 	case nsAddress:
 		kept, left := withoutKids(canonical, func(n *node) bool {
 			return n.ns == nsAddress && n.attrOr("type", "") == "ofrom"
@@ -81,7 +81,7 @@ func (in *stanza) cleared(c *child) string {
 		kept, _ := withoutKids(canonical, func(n *node) bool { return n.ns == nsModerate || n.ns == nsOldModer })
 		return kept
 	case "":
-		if in.typ == "error" && c.name == "error" {
+		if in.typ == "error" && c.Name == "error" {
 			return withoutDetector(canonical)
 		}
 	}
@@ -114,7 +114,7 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 		return "", refused
 	}
 	// An id of marks that are escaped is no part of the children, and yet goes out.
-	if len(t.in.body)+escapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
+	if len(t.in.Text)+escapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
 		return "", refuse(PolicyViolation, "14.6", "The stanza is too large")
 	}
 	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
@@ -123,17 +123,17 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 // checkTexts holds the bodies or subjects of a message to a limit and to RFC 6121
 // §5.2.3, §5.2.4: they hold nothing but text, and there is one for each language.
 func (in *stanza) checkTexts(name string, limit int) *StanzaError {
-	var first *child
+	var first *Child
 	var langs []string
-	for i := range in.kids {
-		c := &in.kids[i]
-		if c.ns != "" || c.name != name {
+	for i := range in.Kids {
+		c := &in.Kids[i]
+		if c.NS != "" || c.Name != name {
 			continue
 		}
 		switch {
-		case c.to-c.from > limit:
+		case c.To-c.From > limit:
 			return refuse(PolicyViolation, "14.6", "the "+name+" is too long")
-		case !onlyText(in.xml(c)):
+		case !onlyText(in.XML(c)):
 			return refuse(PolicyViolation, "14.6", "there are elements in the "+name)
 		case first == nil:
 			first = c
@@ -151,8 +151,8 @@ func (in *stanza) checkTexts(name string, limit int) *StanzaError {
 }
 
 // childLang is the language of a child: its own, or that of the stanza.
-func (in *stanza) childLang(c *child) string {
-	n := readNode(in.xml(c))
+func (in *stanza) childLang(c *Child) string {
+	n := readNode(in.XML(c))
 	return strings.ToLower(n.attrOr("xml:lang", in.lang))
 }
 
@@ -160,8 +160,8 @@ func (in *stanza) childLang(c *child) string {
 // limits.
 func (t *turn) presencePayload(nick string) (string, *StanzaError) {
 	in, lim := t.in, &t.r.cfg.Limits
-	for i := range in.kids {
-		if c := &in.kids[i]; c.ns == "" && c.name == "status" && c.to-c.from > lim.StatusBytes {
+	for i := range in.Kids {
+		if c := &in.Kids[i]; c.NS == "" && c.Name == "status" && c.To-c.From > lim.StatusBytes {
 			return "", refuse(PolicyViolation, "14.6", "the status is too long")
 		}
 	}

@@ -5,7 +5,7 @@ import "strings"
 // isSubject reports whether a message changes the subject: it has one, and
 // neither body nor thread (XEP-0045 §8.1).
 func (in *stanza) isSubject() bool {
-	return in.find("", "subject") != nil && in.find("", "body") == nil && in.find("", "thread") == nil
+	return in.Find("", "subject") != nil && in.Find("", "body") == nil && in.Find("", "thread") == nil
 }
 
 // maySetSubject judges by the role: moderators may, and participants where the room

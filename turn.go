@@ -195,7 +195,7 @@ func (t *turn) renderError(e *StanzaError) {
 	w.address("from", t.r.addressedAs(in))
 	w.attrIf("id", in.id)
 	w.attr("type", "error")
-	if in.kind == kindPresence && in.find(nsMUC, "x") != nil {
+	if in.kind == kindPresence && in.Find(nsMUC, "x") != nil {
 		// Never what it held: that may be a password.
 		w.element("x", nsMUC, "")
 	}

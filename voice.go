@@ -20,7 +20,7 @@ const (
 // that was cancelled asks for nothing: that is how a moderator passes over a
 // request.
 func (t *turn) formToRoom() *StanzaError {
-	x := readNode(t.in.xml(t.in.find(nsData, "x")))
+	x := readNode(t.in.XML(t.in.Find(nsData, "x")))
 	if x.attrOr("type", "") == "cancel" {
 		return nil
 	}

@@ -18,10 +18,10 @@ func (t *turn) askJoin(q JoinRequest) *StanzaError {
 	}
 	t.withdrawJoins(in.from)
 	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: Stamp{t.now.Add(r.cfg.AskTimeout)},
-		Join: &WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.body}}
+		Join: &WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}}
 	t.propose(b)
 	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
-		Affiliation: q.Affiliation, Payload: in.body})
+		Affiliation: q.Affiliation, Payload: in.Text})
 	return nil
 }
 
@@ -43,12 +43,8 @@ func (t *turn) answerJoin(a *Asked, c Answer) {
 
 // stanza is the presence that asked for the join.
 func (j *WaitingJoin) stanza(a *Asked) *stanza {
-	in := &stanza{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true, body: j.Payload}
-	for r := (xmlReader{s: in.body}); !r.done(); {
-		start := r.pos
-		n := r.node("")
-		in.kids = append(in.kids, child{ns: n.ns, name: n.name, from: start, to: r.pos})
-	}
+	in := &stanza{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true}
+	in.Payload = PayloadOf(j.Payload)
 	return in
 }
 

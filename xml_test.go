@@ -121,7 +121,7 @@ func isEscapedSlowly(s string, set *charSet) bool { return escapedSlowly(unescap
 
 func requireSlow(t *testing.T, s string) {
 	for _, set := range []*charSet{escapedInText, escapedInAttr} {
-		d := door{}
+		d := encoder{}
 		ok := d.write(s, set)
 		require.Equal(t, escapedSlowly(s, set), string(appendEscaped(nil, s, set)), "%q", s)
 		require.Equal(t, escapedSlowly(s, set), string(d.b), "%q", s)

@@ -1,0 +1,322 @@
+package muc
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/beevik/etree"
+)
+
+// Bounds are what one element may be.
+type Bounds struct {
+	Bytes    int // of what is below it, as canonical text, and of its own attributes
+	Depth    int // of the elements in it
+	Elements int // in it
+	Attrs    int // on one element
+}
+
+// Why an element is not encoded.
+var (
+	ErrMalformed = errors.New("not well-formed XML")
+	ErrTooWide   = errors.New("too deep or too wide")
+	ErrTooLarge  = errors.New("too large")
+)
+
+// Payload is what stands below an element, as canonical text, and where its children
+// stand in that.
+type Payload struct {
+	Text string
+	Kids []Child
+}
+
+// Child is one child element of a Payload.
+type Child struct {
+	NS, Name string
+	From, To int // in Payload.Text
+}
+
+// XML is the canonical text of a child.
+func (p *Payload) XML(c *Child) string { return p.Text[c.From:c.To] }
+
+// Find returns the first child of that name, or nil.
+func (p *Payload) Find(ns, name string) *Child {
+	for i := range p.Kids {
+		if p.Kids[i].Name == name && p.Kids[i].NS == ns {
+			return &p.Kids[i]
+		}
+	}
+	return nil
+}
+
+// Encode writes what is below an element canonically: namespaces explicit, no
+// prefixes, no comments, no processing instructions. It is iterative and bounded: a
+// tree of any shape is safe. An error is one of those above; then there is no text, and
+// the names of the children up to the fault.
+func Encode(root *etree.Element, lim Bounds) (Payload, error) {
+	// Room for what stanzas usually come to, which stands on the stack.
+	d := encoder{lim: lim, b: make([]byte, 0, 512), binds: make([]binding, 0, 4), stack: make([]frame, 0, 8)}
+	if err := d.checkRoot(root); err != nil {
+		return Payload{}, err
+	}
+	d.bind(root)
+	if err := d.children(root); err != nil {
+		return Payload{Kids: d.kids}, err
+	}
+	return Payload{string(d.b), d.kids}, nil
+}
+
+// PayloadOf finds the children in a text that is canonical already.
+func PayloadOf(canonical string) Payload {
+	p := Payload{Text: canonical}
+	for r := (xmlReader{s: canonical}); !r.done(); {
+		start := r.pos
+		n := r.node("")
+		p.Kids = append(p.Kids, Child{NS: n.ns, Name: n.name, From: start, To: r.pos})
+	}
+	return p
+}
+
+// RootSpace is the namespace of an element that stands alone, if its prefix is
+// declared on it.
+func RootSpace(el *etree.Element) (ns string, ok bool) {
+	if el.Space == "xml" {
+		return nsXML, true
+	}
+	for i := len(el.Attr) - 1; i >= 0; i-- {
+		if a := &el.Attr[i]; a.Space == "" && a.Key == "xmlns" && el.Space == "" || a.Space == "xmlns" && a.Key == el.Space {
+			return a.Value, true
+		}
+	}
+	return "", el.Space == ""
+}
+
+// encoder walks one element and writes what is below it.
+type encoder struct {
+	lim      Bounds
+	b        []byte
+	kids     []Child
+	binds    []binding
+	stack    []frame
+	elements int
+	spaces   []string // of the attributes of an element
+}
+
+type binding struct{ prefix, uri string }
+
+type frame struct {
+	el    *etree.Element
+	next  int    // child to look at next
+	ns    string // as written: "" inside the content namespace
+	binds int    // bindings to return to
+	empty bool   // the start tag is not closed yet
+}
+
+// IsContent tells the namespaces that stand for the stream's own.
+func IsContent(ns string) bool {
+	return ns == "" || ns == nsClient || ns == nsServer || ns == nsComponent
+}
+
+func (d *encoder) bind(el *etree.Element) {
+	for i := range el.Attr {
+		switch a := &el.Attr[i]; {
+		case a.Space == "" && a.Key == "xmlns":
+			d.binds = append(d.binds, binding{"", a.Value})
+		case a.Space == "xmlns":
+			d.binds = append(d.binds, binding{a.Key, a.Value})
+		}
+	}
+}
+
+// resolve finds what a prefix stands for. The empty prefix is always bound.
+func (d *encoder) resolve(prefix string) (string, bool) {
+	if prefix == "xml" {
+		return nsXML, true
+	}
+	for i := len(d.binds) - 1; i >= 0; i-- {
+		if d.binds[i].prefix == prefix {
+			return d.binds[i].uri, true
+		}
+	}
+	return "", prefix == ""
+}
+
+// checkRoot bounds what stands on the stanza element itself, which nothing of is
+// written: each name below it may look for its namespace there.
+func (d *encoder) checkRoot(root *etree.Element) error {
+	size := 0
+	for i := range root.Attr {
+		size += len(root.Attr[i].Key) + len(root.Attr[i].Value)
+	}
+	switch {
+	case len(root.Attr) > d.lim.Attrs:
+		return ErrTooWide
+	case size > d.lim.Bytes:
+		return ErrTooLarge
+	}
+	return nil
+}
+
+// children writes everything below the stanza.
+func (d *encoder) children(root *etree.Element) error {
+	d.stack = append(d.stack, frame{el: root, binds: len(d.binds)})
+	for len(d.stack) > 0 {
+		top := &d.stack[len(d.stack)-1]
+		if top.next >= len(top.el.Child) {
+			d.leave(top)
+			continue
+		}
+		token := top.el.Child[top.next]
+		top.next++
+		switch t := token.(type) {
+		case *etree.CharData:
+			if len(d.stack) == 1 {
+				continue // a stanza has no text of its own
+			}
+			d.closeTag(top)
+			if !d.write(t.Data, escapedInText) {
+				return ErrMalformed
+			}
+		case *etree.Element:
+			if err := d.enter(top, t); err != nil {
+				return err
+			}
+		}
+		if err := d.checkSize(); err != nil {
+			return err
+		}
+	}
+	return d.checkSize() // the end tags were not counted yet
+}
+
+func (d *encoder) checkSize() error {
+	if len(d.b) > d.lim.Bytes {
+		return ErrTooLarge
+	}
+	return nil
+}
+
+func (d *encoder) closeTag(f *frame) {
+	if f.empty {
+		d.b = append(d.b, '>')
+		f.empty = false
+	}
+}
+
+func (d *encoder) leave(top *frame) {
+	if len(d.stack) > 1 {
+		if top.empty {
+			d.b = append(d.b, "/>"...)
+		} else {
+			d.b = append(append(append(d.b, "</"...), top.el.Tag...), '>')
+		}
+		if len(d.stack) == 2 {
+			d.kids[len(d.kids)-1].To = len(d.b)
+		}
+	}
+	d.binds = d.binds[:top.binds]
+	d.stack = d.stack[:len(d.stack)-1]
+}
+
+// write escapes a text, and reports whether it may stand in XML at all.
+func (d *encoder) write(s string, set *charSet) bool {
+	plain := 0 // most of it, and there it is one look at each character
+	for plain < len(s) && plainAnywhere[s[plain]] {
+		plain++
+	}
+	d.b = appendEscaped(append(d.b, s[:plain]...), s[plain:], set)
+	return validText(s[plain:])
+}
+
+// enter writes the start tag of an element.
+func (d *encoder) enter(parent *frame, el *etree.Element) error {
+	d.elements++
+	if len(d.stack) > d.lim.Depth || d.elements > d.lim.Elements || len(el.Attr) > d.lim.Attrs {
+		return ErrTooWide
+	}
+	d.closeTag(parent)
+	binds := len(d.binds)
+	d.bind(el)
+	if len(d.binds) > d.lim.Attrs+d.lim.Depth {
+		return ErrTooWide // each name is looked for among all that are declared around it
+	}
+	ns, ok := d.resolve(el.Space)
+	if !ok || !validName(el.Tag) || !mayBind(ns) {
+		return ErrMalformed
+	}
+	switch {
+	case parent.ns == "" && IsContent(ns):
+		ns = ""
+	case ns == "":
+		ns = nsClient
+	}
+	if len(d.stack) == 1 {
+		d.kids = append(d.kids, Child{NS: ns, Name: el.Tag, From: len(d.b)})
+	}
+	d.b = append(append(d.b, '<'), el.Tag...)
+	if ns != parent.ns {
+		d.b = append(appendEscaped(append(d.b, " xmlns='"...), ns, escapedInAttr), '\'')
+	}
+	if err := d.attrs(el); err != nil {
+		return err
+	}
+	d.stack = append(d.stack, frame{el: el, ns: ns, binds: binds, empty: true})
+	return nil
+}
+
+func (d *encoder) attrs(el *etree.Element) error {
+	d.spaces = d.spaces[:0]
+	for i := range el.Attr {
+		a := &el.Attr[i]
+		uri := ""
+		if a.Space != "" {
+			uri, _ = d.resolve(a.Space)
+		}
+		d.spaces = append(d.spaces, uri)
+		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
+			continue
+		}
+		if !validName(a.Key) {
+			return ErrMalformed
+		}
+		for k := range i {
+			// Parsers refuse two attributes that are one by their namespace, however they
+			// are written.
+			if b := &el.Attr[k]; b.Key == a.Key && (b.Space == "") == (a.Space == "") && (b.Space == a.Space || d.spaces[k] == uri) {
+				return ErrMalformed
+			}
+		}
+		d.b = append(d.b, ' ')
+		switch a.Space {
+		case "":
+		case "xml":
+			d.b = append(d.b, "xml:"...)
+		default:
+			if err := d.foreignAttr(i, uri); err != nil {
+				return err
+			}
+		}
+		d.b = append(append(d.b, a.Key...), "='"...)
+		if !d.write(a.Value, escapedInAttr) {
+			return ErrMalformed
+		}
+		d.b = append(d.b, '\'')
+	}
+	return nil
+}
+
+// mayBind reports whether a namespace may be declared. Those of XML itself are
+// bound already and must not be again (Namespaces in XML §3).
+func mayBind(ns string) bool { return validText(ns) && ns != nsXML && ns != nsXMLNS }
+
+// foreignAttr declares the namespace of a prefixed attribute where it stands,
+// under a prefix of the room's own.
+func (d *encoder) foreignAttr(i int, uri string) error {
+	if uri == "" || !mayBind(uri) {
+		return ErrMalformed
+	}
+	own := "ns" + strconv.Itoa(i)
+	d.b = append(append(append(d.b, "xmlns:"...), own...), "='"...)
+	d.b = append(appendEscaped(d.b, uri, escapedInAttr), "' "...)
+	d.b = append(append(d.b, own...), ':')
+	return nil
+}

@@ -1,0 +1,152 @@
+package muc
+
+import (
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// kind is the sort of a stanza.
+type kind uint8
+
+const (
+	kindMessage kind = iota
+	kindPresence
+	kindIQ
+)
+
+var kindNames = [...]string{"message", "presence", "iq"}
+
+// stanza is what came in: addresses checked, children canonical.
+// Nothing in it points into the element that the host gave.
+type stanza struct {
+	kind     kind
+	typ      string // "" where the protocol has a default
+	id, lang string
+	from     JID
+	// nick is the resource of the `to` address as it was written; toNick tells
+	// an occupant's address from the room's own.
+	nick   string
+	toNick bool
+	Payload
+}
+
+// isAnswer reports whether a stanza must never be answered (RFC 6120 §8.2.3,
+// §8.3.1).
+func (in *stanza) isAnswer() bool {
+	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
+}
+
+// admit reads a stanza into a place that is empty. A Go error is the host's fault; a
+// refusal is the sender's, and then the stanza holds what is needed to answer it.
+func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err error) {
+	if err := in.readHead(el); err != nil {
+		return nil, err
+	}
+	if err := r.addressed(in, el); err != nil {
+		return nil, err
+	}
+	from, ok := rootAttr(el, "from")
+	if !ok {
+		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
+	}
+	if in.from, err = parseJID(from, r.cfg.NormalizeDomain); err != nil {
+		in.from = JID{}
+		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "the sender's address is malformed"), nil
+	}
+	longest := maxPartSize
+	if in.isAnswer() {
+		longest += maxWayBack
+	}
+	if refused := in.checkHead(longest); refused != nil {
+		return refused, nil
+	}
+	return in.readPayload(el, &r.cfg.Limits), nil
+}
+
+// checkHead judges the attributes that the room hands on.
+func (in *stanza) checkHead(longestID int) *StanzaError {
+	if !validText(in.id) || !validText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
+		in.id, in.lang = "", ""
+		return refuse(BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
+	}
+	return nil
+}
+
+// addressed checks that a stanza is for this room and takes the nick out of the
+// address.
+func (r *Room) addressed(in *stanza, el *etree.Element) error {
+	to, _ := rootAttr(el, "to")
+	bare, nick, hasNick := strings.Cut(to, "/")
+	if bare != r.jid.s {
+		j, err := parseJID(bare, r.cfg.NormalizeDomain)
+		if err != nil || j != r.jid {
+			return ErrNotForRoom
+		}
+	}
+	in.nick, in.toNick = nick, hasNick && nick != ""
+	return nil
+}
+
+func rootAttr(el *etree.Element, key string) (string, bool) {
+	for i := range el.Attr {
+		if el.Attr[i].Key == key && el.Attr[i].Space == "" {
+			return el.Attr[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// readHead reads the stanza element itself.
+func (in *stanza) readHead(el *etree.Element) error {
+	if el == nil {
+		return ErrNilStanza
+	}
+	switch el.Tag {
+	case "message":
+		in.kind = kindMessage
+	case "presence":
+		in.kind = kindPresence
+	case "iq":
+		in.kind = kindIQ
+	default:
+		return ErrNotStanza
+	}
+	if ns, ok := RootSpace(el); !ok || !IsContent(ns) {
+		return ErrNotStanza
+	}
+	for i := range el.Attr {
+		switch a := &el.Attr[i]; {
+		case a.Space == "" && a.Key == "type":
+			in.typ = a.Value
+		case a.Space == "" && a.Key == "id":
+			in.id = a.Value
+		case a.Space == "xml" && a.Key == "lang":
+			in.lang = a.Value
+		}
+	}
+	if in.kind == kindMessage && in.typ == "normal" {
+		in.typ = ""
+	}
+	return nil
+}
+
+// readPayload reads what is below the stanza element, within the room's limits.
+func (in *stanza) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
+	var err error
+	in.Payload, err = Encode(el, lim.bounds())
+	switch err {
+	case nil:
+		return nil
+	case ErrMalformed:
+		return refuse(BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
+	case ErrTooWide:
+		return refuse(PolicyViolation, "14.6", "the stanza is too deep or too wide")
+	}
+	return refuse(PolicyViolation, "14.6", "the stanza is too large")
+}
+
+// bounds are those that every stanza is held to.
+func (l *Limits) bounds() Bounds {
+	return Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
+}
