@@ -3,6 +3,8 @@ package muc
 import (
 	"strconv"
 	"time"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // activityWindow is how far back it matters how lively a room was: XEP-0502 §4
@@ -38,7 +40,7 @@ func (m *Message) counts() bool {
 	words := false
 	for r := (xmlReader{s: m.Payload}); !r.done(); {
 		switch n := r.node(""); {
-		case n.ns == nsCorrect:
+		case n.ns == ns.Correct:
 			return false
 		case n.ns == "" && n.name == "body":
 			words = true

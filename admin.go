@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/ns"
+
 // adminItem is one <item/> of a muc#admin query, checked for its form.
 type adminItem struct {
 	byRole      bool
@@ -23,8 +25,8 @@ func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem
 			continue
 		}
 		start := r.pos
-		n := r.node(nsAdmin)
-		if n.ns != nsAdmin || n.name != "item" {
+		n := r.node(ns.Admin)
+		if n.ns != ns.Admin || n.name != "item" {
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
@@ -79,7 +81,7 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 		}
 		it.jid = j
 	}
-	if c := n.child(nsAdmin, "reason"); c != nil {
+	if c := n.child(ns.Admin, "reason"); c != nil {
 		it.reason = c.text
 	}
 	if len(it.reason) > t.r.cfg.Limits.ReasonBytes {
@@ -179,7 +181,7 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		return refused
 	}
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsAdmin)
+		w.start("query", ns.Admin)
 		for _, o := range list[is.from:is.to] {
 			w.listedOccupant(s, o, a)
 		}
@@ -218,17 +220,17 @@ func (r *Room) repeated(items []string) string {
 		return ""
 	}
 	w := xmlWriter{}
-	w.start("query", nsAdmin)
+	w.start("query", ns.Admin)
 	for _, asked := range items {
 		item := xmlReader{s: asked}
-		n := item.node(nsAdmin)
+		n := item.node(ns.Admin)
 		w.start("item", "")
 		for _, name := range [...]string{"affiliation", "role", "jid", "nick"} {
 			if v, given := n.attr(name); given {
 				w.attr(name, v)
 			}
 		}
-		if c := n.child(nsAdmin, "reason"); c != nil && len(c.text) <= r.cfg.Limits.ReasonBytes {
+		if c := n.child(ns.Admin, "reason"); c != nil && len(c.text) <= r.cfg.Limits.ReasonBytes {
 			w.element("reason", "", c.text)
 		}
 		w.end()

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // The archive of a room (XEP-0313) is the host's: the room tells it by durable
@@ -69,8 +71,8 @@ func (t *turn) archiveForm() *StanzaError {
 		return t.unknownIQ()
 	}
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsMAM)
-		w.form("form", nsMAM, "", archiveFields)
+		w.start("query", ns.MAM)
+		w.form("form", ns.MAM, "", archiveFields)
 		w.end()
 	}
 	return nil
@@ -139,13 +141,13 @@ func (r *Room) readArchiveQuery(n *node) (*readQuery, *StanzaError) {
 	if len(n.attrOr("queryid", "")) > maxPartSize {
 		return nil, refuse(PolicyViolation, "14.6", "the id of the query is too long")
 	}
-	q := &readQuery{id: n.attrOr("queryid", ""), flip: n.child(nsMAM, "flip-page") != nil}
+	q := &readQuery{id: n.attrOr("queryid", ""), flip: n.child(ns.MAM, "flip-page") != nil}
 	if n.name == "metadata" {
 		q.Metadata = true
 		return q, nil
 	}
-	if x := n.child(nsData, "x"); x != nil {
-		sub, refused := r.readSubmission(x, nsMAM, "XEP-0313 §4.1")
+	if x := n.child(ns.Data, "x"); x != nil {
+		sub, refused := r.readSubmission(x, ns.MAM, "XEP-0313 §4.1")
 		if refused != nil {
 			return nil, refused
 		}
@@ -273,14 +275,14 @@ func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
 	d := w.stanza("message")
 	w.address("from", r.jid)
-	w.start("result", nsMAM)
+	w.start("result", ns.MAM)
 	w.attrIf("queryid", p.query.id)
 	w.attr("id", m.StanzaID)
-	w.start("forwarded", nsForward)
-	w.start("delay", nsDelay)
+	w.start("forwarded", ns.Forward)
+	w.start("delay", ns.Delay)
 	w.attr("stamp", ev.Time.UTC().Format(eventTime))
 	w.end()
-	w.start("message", nsClient)
+	w.start("message", ns.Client)
 	r.writeMessage(&w, m)
 	if p.sees {
 		w.author(m)
@@ -295,14 +297,14 @@ func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 
 // fin says how much of the archive a page is (XEP-0313 §4.3).
 func (w *xmlWriter) fin(p *ArchivePage) {
-	w.start("fin", nsMAM)
+	w.start("fin", ns.MAM)
 	if p.Complete {
 		w.attr("complete", "true")
 	}
 	if p.Unstable {
 		w.attr("stable", "false")
 	}
-	w.start("set", nsRSM)
+	w.start("set", ns.RSM)
 	if n := len(p.Messages); n > 0 {
 		w.start("first", "")
 		if p.Counted {
@@ -321,7 +323,7 @@ func (w *xmlWriter) fin(p *ArchivePage) {
 
 // archiveEnds says what the first and the last message are (XEP-0313 §5).
 func (w *xmlWriter) archiveEnds(messages []Event) {
-	w.start("metadata", nsMAM)
+	w.start("metadata", ns.MAM)
 	if n := len(messages); n > 0 {
 		for i, name := range [...]string{"start", "end"} {
 			ev := messages[i*(n-1)]

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/internal/ns"
+
 	"github.com/beevik/etree"
 )
 
@@ -190,7 +192,7 @@ func (t *turn) renderAnswers(events []Event) {
 		in := &stanza{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
 		if b.Nick != "" {
 			in = &stanza{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
-				Payload: Payload{Kids: []Child{{NS: nsMUC, Name: "x"}}}}
+				Payload: Payload{Kids: []Child{{NS: ns.MUC, Name: "x"}}}}
 		}
 		reply := turn{r: t.r, now: t.now, fx: t.fx, in: in}
 		switch {

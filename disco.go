@@ -3,6 +3,8 @@ package muc
 import (
 	"cmp"
 	"strconv"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
@@ -15,9 +17,9 @@ func (t *turn) discoInfo() *StanzaError {
 	switch node {
 	case "":
 		t.answer = t.writeRoomInfo
-	case nodeReservedNick:
+	case ns.NodeReservedNick:
 		return t.reservedNickInfo()
-	case nsTraffic:
+	case ns.Traffic:
 		return refuse(ServiceUnavailable, "18.1.1", "this room filters no traffic")
 	default:
 		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
@@ -48,13 +50,13 @@ var featurePairs = []struct {
 }
 
 // features are what rooms can do; offers says which of them this one does.
-var features = []string{nsDiscoInfo, nsDiscoItems, nsMUC, nsStableID, nsSelfPing, nsRequest, nsRegister, nsOccupantID, nsSID, nsRetract,
-	nsPing, nsRSM, nsMAM, nsMAMMore, nsTombstone}
+var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract,
+	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone}
 
 func (t *turn) writeRoomInfo(w *xmlWriter) {
 	r := t.r
 	c := r.st.conf
-	w.start("query", nsDiscoInfo)
+	w.start("query", ns.DiscoInfo)
 	w.start("identity", "")
 	w.attr("category", "conference")
 	w.attr("type", "text")
@@ -72,18 +74,18 @@ func (t *turn) writeRoomInfo(w *xmlWriter) {
 			w.feature(pair.no)
 		}
 	}
-	w.form("result", nsRoomInfo, "", t.roomInfo())
+	w.form("result", ns.RoomInfo, "", t.roomInfo())
 	w.end()
 }
 
 // offers reports whether the room can do what it may be configured not to.
 func (r *Room) offers(feature string) bool {
 	switch feature {
-	case nsRequest:
+	case ns.Request:
 		return !r.st.conf.NoVoiceRequests
-	case nsRegister:
+	case ns.Register:
 		return r.cfg.Registration != RegistrationNone
-	case nsMAM, nsMAMMore, nsTombstone:
+	case ns.MAM, ns.MAMExtended, ns.Tombstone:
 		return r.archives()
 	}
 	return true
@@ -125,7 +127,7 @@ func (t *turn) roomInfo() []formField {
 		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
-		fields = append(fields, formField{name: activityField, typ: "text-single", label: "Messages per hour",
+		fields = append(fields, formField{name: ns.ActivityField, typ: "text-single", label: "Messages per hour",
 			values: []string{r.activity(t.now)}})
 	}
 	for _, f := range r.cfg.Info {
@@ -143,8 +145,8 @@ func (t *turn) reservedNickInfo() *StanzaError {
 	}
 	p, _ := t.r.st.persons.get(t.in.from.Bare())
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsDiscoInfo)
-		w.attr("node", nodeReservedNick)
+		w.start("query", ns.DiscoInfo)
+		w.attr("node", ns.NodeReservedNick)
 		if p != nil && p.nick() != "" {
 			w.start("identity", "")
 			w.attr("category", "conference")
@@ -165,10 +167,10 @@ func (t *turn) discoItems() *StanzaError {
 	}
 	switch node, _ := t.query().attr("node"); node {
 	case "":
-	case nsCommands: // which a room has none of; clients ask every room
+	case ns.Commands: // which a room has none of; clients ask every room
 		t.answer = func(w *xmlWriter) {
-			w.start("query", nsDiscoItems)
-			w.attr("node", nsCommands)
+			w.start("query", ns.DiscoItems)
+			w.attr("node", ns.Commands)
 			w.end()
 		}
 		return nil
@@ -196,7 +198,7 @@ func (t *turn) discoItems() *StanzaError {
 		return refused
 	}
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsDiscoItems)
+		w.start("query", ns.DiscoItems)
 		for _, o := range list[is.from:is.to] {
 			w.start("item", "")
 			w.address("jid", r.at(o.nick))

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/ns"
+
 // route is one row of the dispatch table: the stanzas it is for, and the
 // chapter of the house that handles them. The first row that fits is taken.
 type route struct {
@@ -30,12 +32,12 @@ func init() {
 		{kindMessage, "error", toEither, "", "", (*turn).bounced},
 		{kindMessage, "groupchat", toRoom, "", "", (*turn).groupchat},
 		{kindMessage, "groupchat", toOccupant, "", "", (*turn).groupchatToOccupant},
-		{kindMessage, "", toRoom, nsData, "x", (*turn).formToRoom},
-		{kindMessage, "", toRoom, nsUser, "x", (*turn).mediated},
+		{kindMessage, "", toRoom, ns.Data, "x", (*turn).formToRoom},
+		{kindMessage, "", toRoom, ns.User, "x", (*turn).mediated},
 		{kindMessage, "*", toRoom, "", "", (*turn).messageToRoom},
 		{kindMessage, "*", toOccupant, "", "", (*turn).privateMessage},
 
-		{kindPresence, "", toEither, nsMUC, "x", (*turn).join},
+		{kindPresence, "", toEither, ns.MUC, "x", (*turn).join},
 		{kindPresence, "", toEither, "", "", (*turn).available},
 		{kindPresence, "unavailable", toEither, "", "", (*turn).leave},
 		{kindPresence, "error", toEither, "", "", (*turn).bounced},
@@ -45,19 +47,19 @@ func init() {
 		{kindPresence, "unsubscribe", toEither, "", "", ignored},
 		{kindPresence, "unsubscribed", toEither, "", "", ignored},
 
-		{kindIQ, "get", toRoom, nsAdmin, "query", (*turn).adminGet},
-		{kindIQ, "set", toRoom, nsAdmin, "query", (*turn).adminSet},
-		{kindIQ, "get", toRoom, nsOwner, "query", (*turn).ownerGet},
-		{kindIQ, "set", toRoom, nsOwner, "query", (*turn).ownerSet},
-		{kindIQ, "get", toRoom, nsRegister, "query", (*turn).registerGet},
-		{kindIQ, "set", toRoom, nsRegister, "query", (*turn).registerSet},
-		{kindIQ, "get", toRoom, nsDiscoInfo, "query", (*turn).discoInfo},
-		{kindIQ, "get", toRoom, nsDiscoItems, "query", (*turn).discoItems},
-		{kindIQ, "get", toRoom, nsMAM, "query", (*turn).archiveForm},
-		{kindIQ, "set", toRoom, nsMAM, "query", (*turn).archiveQuery},
-		{kindIQ, "get", toRoom, nsMAM, "metadata", (*turn).archiveQuery},
-		{kindIQ, "get", toRoom, nsPing, "ping", (*turn).pingRoom},
-		{kindIQ, "get", toOccupant, nsPing, "ping", (*turn).pingOccupant},
+		{kindIQ, "get", toRoom, ns.Admin, "query", (*turn).adminGet},
+		{kindIQ, "set", toRoom, ns.Admin, "query", (*turn).adminSet},
+		{kindIQ, "get", toRoom, ns.Owner, "query", (*turn).ownerGet},
+		{kindIQ, "set", toRoom, ns.Owner, "query", (*turn).ownerSet},
+		{kindIQ, "get", toRoom, ns.Register, "query", (*turn).registerGet},
+		{kindIQ, "set", toRoom, ns.Register, "query", (*turn).registerSet},
+		{kindIQ, "get", toRoom, ns.DiscoInfo, "query", (*turn).discoInfo},
+		{kindIQ, "get", toRoom, ns.DiscoItems, "query", (*turn).discoItems},
+		{kindIQ, "get", toRoom, ns.MAM, "query", (*turn).archiveForm},
+		{kindIQ, "set", toRoom, ns.MAM, "query", (*turn).archiveQuery},
+		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*turn).archiveQuery},
+		{kindIQ, "get", toRoom, ns.Ping, "ping", (*turn).pingRoom},
+		{kindIQ, "get", toOccupant, ns.Ping, "ping", (*turn).pingOccupant},
 		{kindIQ, "get", toOccupant, "", "*", (*turn).relayIQ},
 		{kindIQ, "set", toOccupant, "", "*", (*turn).relayIQ},
 		{kindIQ, "result", toOccupant, "", "*", (*turn).relayAnswer},
@@ -159,7 +161,7 @@ func (t *turn) notOpen() *StanzaError {
 
 // joins reports whether a stanza asks to enter.
 func (in *stanza) joins() bool {
-	return in.kind == kindPresence && in.typ == "" && in.Find(nsMUC, "x") != nil
+	return in.kind == kindPresence && in.typ == "" && in.Find(ns.MUC, "x") != nil
 }
 
 // lifeless answers for a room that is not there: unborn or destroyed.
@@ -179,7 +181,7 @@ func (t *turn) lifeless() *StanzaError {
 		return e
 	case joins && s.life == Unborn:
 		return t.join()
-	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.Find(nsOwner, "query") != nil:
+	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.Find(ns.Owner, "query") != nil:
 		return t.createByForm()
 	case in.kind == kindPresence && in.typ == "" && !joins:
 		return t.available()

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strconv"
 
+	"github.com/gomuc/muc/internal/ns"
+
 	"github.com/beevik/etree"
 )
 
@@ -78,9 +80,9 @@ func PayloadOf(canonical string) Payload {
 
 // RootSpace is the namespace of an element that stands alone, if its prefix is
 // declared on it.
-func RootSpace(el *etree.Element) (ns string, ok bool) {
+func RootSpace(el *etree.Element) (space string, ok bool) {
 	if el.Space == "xml" {
-		return nsXML, true
+		return ns.XML, true
 	}
 	for i := len(el.Attr) - 1; i >= 0; i-- {
 		if a := &el.Attr[i]; a.Space == "" && a.Key == "xmlns" && el.Space == "" || a.Space == "xmlns" && a.Key == el.Space {
@@ -112,8 +114,8 @@ type frame struct {
 }
 
 // IsContent tells the namespaces that stand for the stream's own.
-func IsContent(ns string) bool {
-	return ns == "" || ns == nsClient || ns == nsServer || ns == nsComponent
+func IsContent(space string) bool {
+	return space == "" || space == ns.Client || space == ns.Server || space == ns.Component
 }
 
 func (d *encoder) bind(el *etree.Element) {
@@ -130,7 +132,7 @@ func (d *encoder) bind(el *etree.Element) {
 // resolve finds what a prefix stands for. The empty prefix is always bound.
 func (d *encoder) resolve(prefix string) (string, bool) {
 	if prefix == "xml" {
-		return nsXML, true
+		return ns.XML, true
 	}
 	for i := len(d.binds) - 1; i >= 0; i-- {
 		if d.binds[i].prefix == prefix {
@@ -239,27 +241,27 @@ func (d *encoder) enter(parent *frame, el *etree.Element) error {
 	if len(d.binds) > d.lim.Attrs+d.lim.Depth {
 		return ErrTooWide // each name is looked for among all that are declared around it
 	}
-	ns, ok := d.resolve(el.Space)
-	if !ok || !validName(el.Tag) || !mayBind(ns) {
+	space, ok := d.resolve(el.Space)
+	if !ok || !validName(el.Tag) || !mayBind(space) {
 		return ErrMalformed
 	}
 	switch {
-	case parent.ns == "" && IsContent(ns):
-		ns = ""
-	case ns == "":
-		ns = nsClient
+	case parent.ns == "" && IsContent(space):
+		space = ""
+	case space == "":
+		space = ns.Client
 	}
 	if len(d.stack) == 1 {
-		d.kids = append(d.kids, Child{NS: ns, Name: el.Tag, From: len(d.b)})
+		d.kids = append(d.kids, Child{NS: space, Name: el.Tag, From: len(d.b)})
 	}
 	d.b = append(append(d.b, '<'), el.Tag...)
-	if ns != parent.ns {
-		d.b = append(appendEscaped(append(d.b, " xmlns='"...), ns, escapedInAttr), '\'')
+	if space != parent.ns {
+		d.b = append(appendEscaped(append(d.b, " xmlns='"...), space, escapedInAttr), '\'')
 	}
 	if err := d.attrs(el); err != nil {
 		return err
 	}
-	d.stack = append(d.stack, frame{el: el, ns: ns, binds: binds, empty: true})
+	d.stack = append(d.stack, frame{el: el, ns: space, binds: binds, empty: true})
 	return nil
 }
 
@@ -306,7 +308,7 @@ func (d *encoder) attrs(el *etree.Element) error {
 
 // mayBind reports whether a namespace may be declared. Those of XML itself are
 // bound already and must not be again (Namespaces in XML §3).
-func mayBind(ns string) bool { return validText(ns) && ns != nsXML && ns != nsXMLNS }
+func mayBind(space string) bool { return validText(space) && space != ns.XML && space != ns.XMLNS }
 
 // foreignAttr declares the namespace of a prefixed attribute where it stands,
 // under a prefix of the room's own.

@@ -1,6 +1,10 @@
 package muc
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // Data forms (XEP-0004), as the room writes and reads them.
 
@@ -36,7 +40,7 @@ func (w *xmlWriter) form(kind, formType, title string, fields []formField) {
 
 // instructedForm writes a form that says what to do with it.
 func (w *xmlWriter) instructedForm(kind, formType, title, instructions string, fields []formField) {
-	w.start("x", nsData)
+	w.start("x", ns.Data)
 	w.attr("type", kind)
 	if title != "" {
 		w.element("title", "", title)
@@ -57,7 +61,7 @@ func (w *xmlWriter) field(f *formField) {
 	w.attrIf("type", f.typ)
 	w.attrIf("label", f.label)
 	if f.hi > f.lo {
-		w.start("validate", nsValidate)
+		w.start("validate", ns.Validate)
 		w.attr("datatype", "xs:integer")
 		w.start("range", "")
 		w.attr("min", strconv.Itoa(f.lo))
@@ -66,7 +70,7 @@ func (w *xmlWriter) field(f *formField) {
 		w.end()
 	}
 	if f.open {
-		w.start("validate", nsValidate)
+		w.start("validate", ns.Validate)
 		w.attr("datatype", "xs:string")
 		w.element("open", "", "")
 		w.end()
@@ -94,7 +98,7 @@ type submission struct {
 
 // readForm reads the form in a query.
 func (r *Room) readForm(query *node, formType, section string) (*submission, *StanzaError) {
-	x := query.child(nsData, "x")
+	x := query.child(ns.Data, "x")
 	if x == nil {
 		return nil, refuse(BadRequest, section, "a data form is missing")
 	}
@@ -160,7 +164,7 @@ func (r *Room) readField(k *node, section string) (formField, *StanzaError) {
 
 // inForm reports whether an element is a part of a form, with or without saying so:
 // the door writes the namespace of the stream for none.
-func (n *node) inForm() bool { return n.ns == nsData || n.ns == nsClient || n.ns == "" }
+func (n *node) inForm() bool { return n.ns == ns.Data || n.ns == ns.Client || n.ns == "" }
 
 func (s *submission) field(name string) *formField {
 	for i := range s.fields {

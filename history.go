@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // messageCache holds a remembered message as bytes, shared with the Outbound
@@ -54,7 +56,7 @@ type historyRequest struct {
 // as none.
 func parseHistoryRequest(x *node) historyRequest {
 	q := historyRequest{maxchars: -1, maxstanzas: -1, seconds: -1}
-	h := x.child(nsMUC, "history")
+	h := x.child(ns.MUC, "history")
 	if h == nil {
 		return q
 	}
@@ -114,7 +116,7 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 func (r *Room) late(e *entry) *extra {
 	if e.doc.late == nil {
 		w := xmlWriter{}
-		w.start("delay", nsDelay)
+		w.start("delay", ns.Delay)
 		w.address("from", r.jid)
 		w.attr("stamp", e.at.Format(eventTime))
 		w.end()

@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
 // used or declined or its time is up, so that nobody can send word to strangers
@@ -31,14 +35,14 @@ type declineRender struct {
 // mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
 // invitations, or a decline.
 func (t *turn) mediated() *StanzaError {
-	x := readNode(t.in.XML(t.in.Find(nsUser, "x")))
+	x := readNode(t.in.XML(t.in.Find(ns.User, "x")))
 	var invites []*node
 	for i := range x.kids {
-		if k := &x.kids[i]; k.ns == nsUser && k.name == "invite" {
+		if k := &x.kids[i]; k.ns == ns.User && k.name == "invite" {
 			invites = append(invites, k)
 		}
 	}
-	decline := x.child(nsUser, "decline")
+	decline := x.child(ns.User, "decline")
 	switch {
 	case len(invites) > 0 && decline != nil:
 		return refuse(BadRequest, "7.8.2", "one invites or declines, but not both")
@@ -109,10 +113,10 @@ func (t *turn) readInvite(n *node) (Invitation, *StanzaError) {
 	if inv.To, err = parseJID(to, t.r.cfg.NormalizeDomain); err != nil {
 		return inv, refuse(JIDMalformed, "7.8.2", "the invitee's address is malformed")
 	}
-	if c := n.child(nsUser, "reason"); c != nil {
+	if c := n.child(ns.User, "reason"); c != nil {
 		inv.Reason = c.text
 	}
-	if c := n.child(nsUser, "continue"); c != nil {
+	if c := n.child(ns.User, "continue"); c != nil {
 		inv.Continues, inv.Thread = true, c.attrOr("thread", "")
 	}
 	return inv, nil
@@ -279,7 +283,7 @@ func (t *turn) sendInvite(a actor, inv Invitation) {
 func (t *turn) decline(n *node) *StanzaError {
 	r, in := t.r, t.in
 	reason := ""
-	if c := n.child(nsUser, "reason"); c != nil {
+	if c := n.child(ns.User, "reason"); c != nil {
 		reason = c.text
 	}
 	if len(reason) > r.cfg.Limits.ReasonBytes {
@@ -381,7 +385,7 @@ func (t *turn) renderInvites() {
 	for i := range t.declined {
 		d := &t.declined[i]
 		t.aboutInvite(d.to, t.in.lang, func(w *xmlWriter) {
-			w.start("x", nsUser)
+			w.start("x", ns.User)
 			w.start("decline", "")
 			w.address("from", d.from)
 			w.elementIf("reason", d.reason)
@@ -401,7 +405,7 @@ func (t *turn) renderInvite(inv *Invitation) {
 				w.elementIf("body", body)
 			}
 		}
-		w.start("x", nsUser)
+		w.start("x", ns.User)
 		w.start("invite", "")
 		w.address("from", inv.From)
 		w.elementIf("reason", inv.Reason)
@@ -443,7 +447,7 @@ func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
 // directInvite writes what older clients look for: the payload of a direct
 // invitation (XEP-0249), with the reason as text too (XEP-0045 §7.8.2).
 func (w *xmlWriter) directInvite(inv *Invitation) {
-	w.start("x", nsConference)
+	w.start("x", ns.Conference)
 	w.address("jid", inv.Room)
 	w.attrIf("password", inv.Password)
 	w.attrIf("reason", inv.Reason)

@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // The lists of affiliations as they are asked for (XEP-0045 §9.2, §9.5, §10.5, §10.8).
 // Large rooms have long ones, and clients of admins ask for them often.
@@ -106,7 +110,7 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 		return nil
 	}
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsAdmin)
+		w.start("query", ns.Admin)
 		for _, p := range people[is.from:is.to] {
 			w.listedPerson(p, p.listedReason(&t.r.cfg.Limits))
 		}
@@ -163,7 +167,7 @@ func (t *turn) listSeveral(a actor, items []adminItem, part pageRequest) *Stanza
 		return refuse(PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
 	}
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsAdmin)
+		w.start("query", ns.Admin)
 		for _, p := range people {
 			w.listedPerson(p, p.listedReason(lim))
 		}
@@ -207,7 +211,7 @@ func (r *Room) writeList(people []*person) *rendered {
 	d := w.stanza("iq")
 	w.address("from", r.jid)
 	w.attr("type", "result")
-	w.start("query", nsAdmin)
+	w.start("query", ns.Admin)
 	for _, p := range people {
 		w.listedPerson(p, p.listedReason(&r.cfg.Limits))
 	}

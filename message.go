@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
 // new subject instead (§8.1).
@@ -94,14 +98,14 @@ func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !i
 // worth keeping only when it is encrypted (XEP-0380), asks for it (XEP-0334 §4.4) or
 // takes another back (XEP-0424 §5).
 func (in *stanza) worthKeeping() bool {
-	return in.Find("", "body") != nil || in.Find(nsEME, "encryption") != nil || in.Find(nsHints, "store") != nil ||
-		in.Find(nsRetract, "retract") != nil
+	return in.Find("", "body") != nil || in.Find(ns.EME, "encryption") != nil || in.Find(ns.Hints, "store") != nil ||
+		in.Find(ns.Retract, "retract") != nil
 }
 
 // weight is which rate a message uses up. What clients send by themselves while people
 // read and write has no words, neither plain nor encrypted (XEP-0380).
 func (in *stanza) weight() RateKind {
-	if in.Find("", "body") != nil || in.Find("", "subject") != nil || in.Find(nsEME, "encryption") != nil {
+	if in.Find("", "body") != nil || in.Find("", "subject") != nil || in.Find(ns.EME, "encryption") != nil {
 		return RateMessages
 	}
 	return RateSignals
@@ -110,7 +114,7 @@ func (in *stanza) weight() RateKind {
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
 // §4.2).
 func (in *stanza) unstored() bool {
-	return in.Find(nsHints, "no-store") != nil || in.Find(nsHints, "no-permanent-store") != nil
+	return in.Find(ns.Hints, "no-store") != nil || in.Find(ns.Hints, "no-permanent-store") != nil
 }
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
@@ -174,7 +178,7 @@ func (r *Room) writeMessage(w *xmlWriter, m *Message) {
 	w.raw(m.Payload)
 	w.occupantID(m.OccupantID)
 	if m.StanzaID != "" {
-		w.start("stanza-id", nsSID)
+		w.start("stanza-id", ns.SID)
 		w.address("by", r.jid)
 		w.attr("id", m.StanzaID)
 		w.end()
@@ -239,7 +243,7 @@ func (t *turn) renderPrivate(p *privateRender) {
 	w.attrIf("xml:lang", m.Lang)
 	w.raw(m.Payload)
 	w.occupantID(m.OccupantID)
-	w.element("x", nsUser, "")
+	w.element("x", ns.User, "")
 	w.end()
 	d.b = w.b
 	t.send(p.to, d, viewNone, nil)

@@ -2,6 +2,8 @@ package muc
 
 import (
 	"slices"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
@@ -23,8 +25,8 @@ func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
 	title := r.worded(lang, "", "Configuration of") + " " + r.jid.String()
 	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsOwner)
-		w.instructedForm("form", nsConfig, title, instructions, fields)
+		w.start("query", ns.Owner)
+		w.instructedForm("form", ns.Config, title, instructions, fields)
 		w.end()
 	}
 	return nil
@@ -95,10 +97,10 @@ func (t *turn) ownerSet() *StanzaError {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	q := t.query()
-	if d := q.child(nsOwner, "destroy"); d != nil {
+	if d := q.child(ns.Owner, "destroy"); d != nil {
 		return t.destroyByForm(d, a)
 	}
-	sub, refused := t.r.readForm(q, nsConfig, "10.1.3")
+	sub, refused := t.r.readForm(q, ns.Config, "10.1.3")
 	if refused != nil {
 		return refused
 	}
@@ -232,10 +234,10 @@ func (t *turn) destroyByForm(d *node, a actor) *StanzaError {
 		}
 		b.Alternate = j
 	}
-	if n := d.child(nsOwner, "reason"); n != nil {
+	if n := d.child(ns.Owner, "reason"); n != nil {
 		b.Reason = n.text
 	}
-	if n := d.child(nsOwner, "password"); n != nil {
+	if n := d.child(ns.Owner, "password"); n != nil {
 		b.Password = n.text
 	}
 	if len(b.Reason) > t.r.cfg.Limits.ReasonBytes || len(b.Password) > t.r.cfg.Limits.ReasonBytes {
@@ -275,7 +277,7 @@ func (t *turn) createByForm() *StanzaError {
 	if in.typ == "get" {
 		return t.answerForm(&r.cfg.Defaults)
 	}
-	sub, refused := r.readForm(t.query(), nsConfig, "10.1.3")
+	sub, refused := r.readForm(t.query(), ns.Config, "10.1.3")
 	if refused != nil {
 		return refused
 	}
@@ -298,7 +300,7 @@ func (t *turn) createByForm() *StanzaError {
 // defaults, and the password that its creator came with.
 func (r *Room) birthConfig(x *node) RoomConfig {
 	conf := r.cfg.Defaults
-	if p := x.child(nsMUC, "password"); p != nil {
+	if p := x.child(ns.MUC, "password"); p != nil {
 		conf.Password = p.text
 	}
 	return conf

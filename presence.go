@@ -3,6 +3,8 @@ package muc
 import (
 	"crypto/subtle"
 	"math"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // joinRender is what a join or a resync owes to the session that asked for it.
@@ -31,7 +33,7 @@ func (t *turn) join() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	x := readNode(in.XML(in.Find(nsMUC, "x")))
+	x := readNode(in.XML(in.Find(ns.MUC, "x")))
 	if ses, inside := r.st.session(in.from); inside {
 		return t.resync(ses, nick, &x, payload)
 	}
@@ -126,7 +128,7 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool)
 		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
 		given := ""
-		if p := x.child(nsMUC, "password"); p != nil {
+		if p := x.child(ns.MUC, "password"); p != nil {
 			given = p.text
 		}
 		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
@@ -328,7 +330,7 @@ func (in *stanza) isGhost() bool {
 	}
 	n := readNode(in.XML(c))
 	for _, condition := range ghostConditions {
-		if n.child(nsStanzas, condition) != nil {
+		if n.child(ns.Stanzas, condition) != nil {
 			return true
 		}
 	}

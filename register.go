@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/ns"
+
 // Registration is who may register with a room (XEP-0045 §7.10).
 type Registration uint8
 
@@ -34,7 +36,7 @@ func (t *turn) registerGet() *StanzaError {
 	if p, ok := t.r.st.persons.get(bare); ok && p.nick() != "" {
 		nick := p.nick()
 		t.answer = func(w *xmlWriter) {
-			w.start("query", nsRegister)
+			w.start("query", ns.Register)
 			w.element("registered", "", "")
 			w.element("username", "", nick)
 			w.end()
@@ -47,8 +49,8 @@ func (t *turn) registerGet() *StanzaError {
 	fields := t.r.registrationForm()
 	t.r.localize(t.in.lang, fields)
 	t.answer = func(w *xmlWriter) {
-		w.start("query", nsRegister)
-		w.form("form", nsRegForm, "", fields)
+		w.start("query", ns.Register)
+		w.form("form", ns.RegForm, "", fields)
 		w.end()
 	}
 	return nil
@@ -76,14 +78,14 @@ func (t *turn) registrant() (Affiliation, *StanzaError) {
 // registerSet decides on a registration or its end.
 func (t *turn) registerSet() *StanzaError {
 	q := t.query()
-	if q.child(nsRegister, "remove") != nil {
+	if q.child(ns.Register, "remove") != nil {
 		return t.deregister(q)
 	}
 	aff, refused := t.registrant()
 	if refused != nil {
 		return refused
 	}
-	sub, refused := t.r.readForm(q, nsRegForm, "7.10")
+	sub, refused := t.r.readForm(q, ns.RegForm, "7.10")
 	if refused != nil {
 		return refused
 	}

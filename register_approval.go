@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/ns"
+
 // Where admins decide who registers (XEP-0045 §9.9), requests wait until one of
 // them does, or until their time is over. They outlive a restart of the host, and
 // admins who come later are shown them too.
@@ -67,7 +69,7 @@ func (t *turn) judgeRegistration(x *node) *StanzaError {
 	if !a.aff.may(toEditMembers) {
 		return refuse(Forbidden, "9.9", "only admins decide who registers")
 	}
-	sub, refused := t.r.readSubmission(x, nsRegForm, "9.9")
+	sub, refused := t.r.readSubmission(x, ns.RegForm, "9.9")
 	if refused != nil {
 		return refused
 	}
@@ -175,5 +177,5 @@ func (r *Room) requestApproval(id string, b *RegistrationRequested) *rendered {
 	}
 	fields = append(fields, formField{name: fieldRegisterAllow, typ: string(Boolean),
 		label: "Allow this person to register with the room?", values: []string{"0"}})
-	return r.approvalForm(id, nsRegForm, "Registration request", requestInstructions, fields)
+	return r.approvalForm(id, ns.RegForm, "Registration request", requestInstructions, fields)
 }

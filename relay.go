@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
@@ -50,7 +52,7 @@ func (t *turn) relayIQ() *StanzaError {
 	k := &in.Kids[0]
 	ses, inside := r.st.session(in.from)
 	switch {
-	case !inside && (k.NS == nsDiscoInfo || k.NS == nsDiscoItems):
+	case !inside && (k.NS == ns.DiscoInfo || k.NS == ns.DiscoItems):
 		return refuse(BadRequest, "6.6", "only occupants learn about occupants")
 	case !inside:
 		return refuse(NotAcceptable, "17.4", "you are not in the room")
@@ -73,7 +75,7 @@ func (t *turn) relayIQ() *StanzaError {
 	t.propose(&RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
 	target := to.front.address()
 	switch k.NS {
-	case nsVCard, nsVCard4, nsPubSub:
+	case ns.VCard, ns.VCard4, ns.PubSub:
 		target = target.Bare()
 	}
 	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
@@ -100,12 +102,12 @@ func (in *stanza) asksForPicture() bool {
 	switch {
 	case in.typ != "get":
 		return false
-	case k.NS == nsPubSub:
+	case k.NS == ns.PubSub:
 		n := readNode(in.XML(k))
-		return len(n.kids) == 1 && n.kids[0].ns == nsPubSub && n.kids[0].name == "items" &&
-			slices.Contains(pictureNodes, n.kids[0].attrOr("node", ""))
+		return len(n.kids) == 1 && n.kids[0].ns == ns.PubSub && n.kids[0].name == "items" &&
+			slices.Contains(ns.PictureNodes, n.kids[0].attrOr("node", ""))
 	}
-	return k.NS == nsVCard || k.NS == nsVCard4
+	return k.NS == ns.VCard || k.NS == ns.VCard4
 }
 
 // wayBack is the id of a passed-on request: the asker's session and the time, a

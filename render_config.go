@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
@@ -35,7 +39,7 @@ func (t *turn) renderStatus(b *Configured) {
 	d := w.stanza("message")
 	w.address("from", t.r.jid)
 	w.attr("type", "groupchat")
-	w.start("x", nsUser)
+	w.start("x", ns.User)
 	w.raw(statuses(codes...))
 	w.end()
 	w.end()

@@ -1,6 +1,10 @@
 package muc
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // presenceCache holds an occupant's presence as bytes, made when it is first
 // sent and dropped when anything in it changes. It is no state: it can always
@@ -80,7 +84,7 @@ func (r *Room) renderPresence(p *presence) *rendered {
 	w.attrIf("xml:lang", p.lang)
 	w.raw(p.payload)
 	w.occupantID(p.id)
-	w.start("x", nsUser)
+	w.start("x", ns.User)
 	w.start("item", "")
 	w.attr("affiliation", p.item.affiliation.String())
 	w.attr("role", p.item.role.String())
@@ -110,7 +114,7 @@ func (w *xmlWriter) actorAndReason(d *rendered, it *item) {
 
 func (w *xmlWriter) occupantID(id string) {
 	if id != "" {
-		w.start("occupant-id", nsOccupantID)
+		w.start("occupant-id", ns.OccupantID)
 		w.attr("id", id)
 		w.end()
 	}
@@ -166,7 +170,7 @@ var removalCodes = map[Cause]int{
 // statuses writes status codes as the tail of a presence or message; the caller
 // lists them in ascending order.
 func statuses(codes ...int) string {
-	w := writerWithin(nsUser)
+	w := writerWithin(ns.User)
 	for _, c := range codes {
 		if c != 0 {
 			w.start("status", "")

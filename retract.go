@@ -3,6 +3,8 @@ package muc
 import (
 	"strings"
 	"time"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // retract proposes that a message of the speaker's own is taken back, if the
@@ -10,7 +12,7 @@ import (
 // names what somebody else said changes nothing here; it is passed on like any
 // message, and clients know from the occupant-ids what to think of it.
 func (t *turn) retract(m *Message) {
-	c := t.in.Find(nsRetract, "retract")
+	c := t.in.Find(ns.Retract, "retract")
 	if c == nil || m.OccupantID == "" {
 		return
 	}
@@ -49,12 +51,12 @@ func (b *MessageRetracted) means(m *Message) bool {
 		return false
 	}
 	if m.StanzaID != b.Named && m.ID != b.Named {
-		origin := childOf(m.Payload, nsSID, "origin-id")
+		origin := childOf(m.Payload, ns.SID, "origin-id")
 		if origin == nil || origin.attrOr("id", "") != b.Named {
 			return false
 		}
 	}
-	return childOf(m.Payload, nsRetract, "retract") == nil && !isTombstone(m.Payload)
+	return childOf(m.Payload, ns.Retract, "retract") == nil && !isTombstone(m.Payload)
 }
 
 // childOf is the first element of that name in a payload, or nil. A namespace is
@@ -73,19 +75,19 @@ func childOf(payload, ns, name string) *node {
 
 // isTombstone reports whether a payload is that of a tombstone: nothing else is in it.
 func isTombstone(payload string) bool {
-	if !strings.Contains(payload, nsRetract) {
+	if !strings.Contains(payload, ns.Retract) {
 		return false
 	}
 	r := xmlReader{s: payload}
 	n := r.node("")
-	return n.ns == nsRetract && n.name == "retracted" && r.done()
+	return n.ns == ns.Retract && n.name == "retracted" && r.done()
 }
 
 // Tombstone is what an archive shows of a message that was taken back (XEP-0424
 // §4): that there was one, by whom and when, and which message took it back.
 func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
 	w := xmlWriter{}
-	w.start("retracted", nsRetract)
+	w.start("retracted", ns.Retract)
 	w.attr("id", b.ID)
 	w.attr("stamp", at.UTC().Format(eventTime))
 	w.end()

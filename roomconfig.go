@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
@@ -190,7 +192,7 @@ var configFields = []*configField{
 		func(c *RoomConfig) *bool { return &c.MembersOnly }),
 	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
 		func(c *RoomConfig) *bool { return &c.AllowInvites }).
-		also("{" + nsProsodyMUC + "}roomconfig_allowmemberinvites"),
+		also("{" + ns.ProsodyMUC + "}roomconfig_allowmemberinvites"),
 	passwordFlag,
 	secret,
 	maxUsersField,

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // Result Set Management (XEP-0059): the pages of a list.
@@ -32,32 +34,32 @@ const (
 // page to a number of items; without a word about pages it is the first.
 func (r *Room) readPage(q *node, most int) (pageRequest, *StanzaError) {
 	p := pageRequest{max: most}
-	set := q.child(nsRSM, "set")
+	set := q.child(ns.RSM, "set")
 	if set == nil {
 		return p, nil
 	}
 	p.asked = true
-	if c := set.child(nsRSM, "max"); c != nil {
+	if c := set.child(ns.RSM, "max"); c != nil {
 		n, err := strconv.ParseUint(c.text, 10, 31)
 		if err != nil {
 			return p, refuse(BadRequest, "XEP-0059 §2.1", "max is no number")
 		}
 		p.max = min(p.max, int(n))
 	}
-	if c := set.child(nsRSM, "index"); c != nil {
+	if c := set.child(ns.RSM, "index"); c != nil {
 		n, err := strconv.ParseUint(c.text, 10, 31)
 		if err != nil {
 			return p, refuse(BadRequest, "XEP-0059 §2.6", "index is no number")
 		}
 		p.start, p.index = atIndex, int(n)
 	}
-	if c := set.child(nsRSM, "before"); c != nil {
+	if c := set.child(ns.RSM, "before"); c != nil {
 		p.start, p.uid = beforeItem, c.text
 		if c.text == "" {
 			p.start = atLast
 		}
 	}
-	if c := set.child(nsRSM, "after"); c != nil {
+	if c := set.child(ns.RSM, "after"); c != nil {
 		p.start, p.uid = afterItem, c.text
 	}
 	return p, nil
@@ -138,7 +140,7 @@ func (w *xmlWriter) pageOf(p *pageRequest, is page, uid func(i int) string) {
 	if is.count == 0 || !p.asked && is.to-is.from == is.count {
 		return
 	}
-	w.start("set", nsRSM)
+	w.start("set", ns.RSM)
 	if is.from < is.to {
 		w.start("first", "")
 		w.attr("index", strconv.Itoa(is.from))

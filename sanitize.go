@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 	"strings"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // What only the room may say is taken out of everything that occupants send,
@@ -12,11 +14,11 @@ import (
 // reserved reports whether a whole child element is the room's to say.
 func (r *Room) reserved(in *stanza, c *Child) bool {
 	switch c.NS {
-	case nsMUC, nsUser, nsAdmin, nsOwner, nsOccupantID, nsHats, nsOldHats, nsModerate, nsOldModer, nsNick:
+	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
 		return true
-	case nsSID:
+	case ns.SID:
 		return c.Name == "stanza-id" && r.claimsTrust(in, in.childAttr(c, "by"))
-	case nsDelay, nsOldDelay:
+	case ns.Delay, ns.OldDelay:
 		return r.claimsTrust(in, in.childAttr(c, "from"))
 	}
 	return false
@@ -69,16 +71,16 @@ func (r *Room) sanitized(in *stanza) string {
 func (in *stanza) cleared(c *Child) string {
 	canonical := in.XML(c)
 	switch c.NS {
-	case nsAddress:
+	case ns.Address:
 		kept, left := withoutKids(canonical, func(n *node) bool {
-			return n.ns == nsAddress && n.attrOr("type", "") == "ofrom"
+			return n.ns == ns.Address && n.attrOr("type", "") == "ofrom"
 		})
 		if left == 0 {
 			return ""
 		}
 		return kept
-	case nsRetract, nsOldRetract, nsFasten:
-		kept, _ := withoutKids(canonical, func(n *node) bool { return n.ns == nsModerate || n.ns == nsOldModer })
+	case ns.Retract, ns.OldRetract, ns.Fasten:
+		kept, _ := withoutKids(canonical, func(n *node) bool { return n.ns == ns.Moderate || n.ns == ns.OldModerate })
 		return kept
 	case "":
 		if in.typ == "error" && c.Name == "error" {
@@ -94,7 +96,7 @@ func withoutDetector(canonical string) string {
 	n := readNode(canonical)
 	n.attrs = n.attrs.without("by")
 	for i := range n.kids {
-		if k := &n.kids[i]; k.ns == nsStanzas && k.name != "text" {
+		if k := &n.kids[i]; k.ns == ns.Stanzas && k.name != "text" {
 			k.text = ""
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/internal/ns"
+
 	"github.com/beevik/etree"
 )
 
@@ -239,9 +241,9 @@ func replaceValues(canonical string, replace func(value string) string) string {
 // writtenByPeople tells the children of a stanza whose texts are for people, in their
 // own words.
 func writtenByPeople(name string, a attrs) bool {
-	ns, foreign := a.get("xmlns")
+	space, foreign := a.get("xmlns")
 	if foreign {
-		return ns == nsXHTML && name == "html"
+		return space == ns.XHTML && name == "html"
 	}
 	return name == "body" || name == "subject" || name == "status"
 }

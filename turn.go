@@ -1,6 +1,10 @@
 package muc
 
-import "time"
+import (
+	"time"
+
+	"github.com/gomuc/muc/internal/ns"
+)
 
 // turn is one step of a room: a stanza, a command or a tick on its way through
 // the house. Handlers decide by reading the state and proposing event bodies;
@@ -195,9 +199,9 @@ func (t *turn) renderError(e *StanzaError) {
 	w.address("from", t.r.addressedAs(in))
 	w.attrIf("id", in.id)
 	w.attr("type", "error")
-	if in.kind == kindPresence && in.Find(nsMUC, "x") != nil {
+	if in.kind == kindPresence && in.Find(ns.MUC, "x") != nil {
 		// Never what it held: that may be a password.
-		w.element("x", nsMUC, "")
+		w.element("x", ns.MUC, "")
 	}
 	w.raw(t.echo)
 	w.start("error", "")
@@ -217,13 +221,13 @@ func (t *turn) renderError(e *StanzaError) {
 
 // condition writes what an error says.
 func (w *xmlWriter) condition(e *StanzaError) {
-	w.start(string(e.Condition), nsStanzas)
+	w.start(string(e.Condition), ns.Stanzas)
 	if e.Condition == Gone && e.URI != "" {
 		w.text(e.URI)
 	}
 	w.end()
 	if e.Text != "" {
-		w.element("text", nsStanzas, e.Text)
+		w.element("text", ns.Stanzas, e.Text)
 	}
 	if e.App.Local != "" {
 		w.element(e.App.Local, e.App.Space, "")

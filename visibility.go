@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 	"strings"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // Who sees whose real JID is decided in this file and nowhere else. No other
@@ -283,7 +285,7 @@ func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
 	w := xmlWriter{b: make([]byte, 0, 128+len(t.r.jid.s)+len(b.JID.s)+len(b.Reason)+len(tail))}
 	d := w.stanza("message")
 	w.address("from", t.r.jid)
-	w.start("x", nsUser)
+	w.start("x", ns.User)
 	w.start("item", "")
 	w.attr("affiliation", b.New.String())
 	w.realJID(b.JID)
@@ -324,7 +326,7 @@ func (w *xmlWriter) author(m *Message) {
 	if m.JID.IsZero() {
 		return
 	}
-	w.start("x", nsUser)
+	w.start("x", ns.User)
 	w.start("item", "")
 	w.realJID(m.JID)
 	w.end()

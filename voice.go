@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 	"time"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // Visitors ask for voice with a form, and moderators answer with another
@@ -20,14 +22,14 @@ const (
 // that was cancelled asks for nothing: that is how a moderator passes over a
 // request.
 func (t *turn) formToRoom() *StanzaError {
-	x := readNode(t.in.XML(t.in.Find(nsData, "x")))
+	x := readNode(t.in.XML(t.in.Find(ns.Data, "x")))
 	if x.attrOr("type", "") == "cancel" {
 		return nil
 	}
 	switch x.formType() {
-	case nsRequest:
+	case ns.Request:
 		return t.voiceForm(&x)
-	case nsRegForm:
+	case ns.RegForm:
 		return t.judgeRegistration(&x)
 	}
 	return t.messageToRoom()
@@ -40,7 +42,7 @@ func (t *turn) voiceForm(x *node) *StanzaError {
 	if !inside && a.role < Moderator {
 		return refuse(NotAcceptable, "7.13", "you are not in the room")
 	}
-	sub, refused := t.r.readSubmission(x, nsRequest, "7.13")
+	sub, refused := t.r.readSubmission(x, ns.Request, "7.13")
 	if refused != nil {
 		return refused
 	}
@@ -161,7 +163,7 @@ func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
 		{name: fieldNick, typ: "text-single", label: "Room Nickname", values: []string{b.Nick}},
 		{name: fieldRequestAllow, typ: "boolean", label: "Grant voice to this person?", values: []string{"false"}},
 	}
-	return r.approvalForm(b.ID, nsRequest, "Voice request", voiceInstructions, fields)
+	return r.approvalForm(b.ID, ns.Request, "Voice request", voiceInstructions, fields)
 }
 
 // approvalForm is a message with a form for somebody to decide by. Nobody asked
