@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // activityWindow is how far back it matters how lively a room was: XEP-0502 §4
@@ -38,11 +39,11 @@ func (r *Room) activity(now time.Time) string {
 // not just correct others (XEP-0308).
 func (m *Message) counts() bool {
 	words := false
-	for r := (xmlReader{s: m.Payload}); !r.done(); {
-		switch n := r.node(""); {
-		case n.ns == ns.Correct:
+	for r := (xmlwire.Reader{Text: m.Payload}); !r.Done(); {
+		switch n := r.ReadNode(""); {
+		case n.NS == ns.Correct:
 			return false
-		case n.ns == "" && n.name == "body":
+		case n.NS == "" && n.Name == "body":
 			words = true
 		}
 	}

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/xmlwire"
+
 // actor is who asks for something to be done, as far as the rules care.
 type actor struct {
 	jid  JID // full where he is known by a session
@@ -58,7 +60,7 @@ func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
 // request is the payload of the turn's iq, canonical; query is the same, read.
 func (t *turn) request() string { return t.in.XML(&t.in.Kids[0]) }
 
-func (t *turn) query() *node {
-	n := readNode(t.request())
+func (t *turn) query() *xmlwire.Node {
+	n := xmlwire.ParseNode(t.request())
 	return &n
 }

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/ns"
+import (
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // adminItem is one <item/> of a muc#admin query, checked for its form.
 type adminItem struct {
@@ -17,23 +20,23 @@ type adminItem struct {
 // adminItems reads the items of a query into a list that is empty. Whatever else is
 // in it means nothing.
 func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem, *StanzaError) {
-	r := xmlReader{s: query}
-	_, _, empty := r.tag()
-	for !empty && !r.atClose() {
-		if !r.atTag() {
-			r.text()
+	r := xmlwire.Reader{Text: query}
+	_, _, empty := r.ReadTag()
+	for !empty && !r.AtClose() {
+		if !r.AtTag() {
+			r.ReadText()
 			continue
 		}
-		start := r.pos
-		n := r.node(ns.Admin)
-		if n.ns != ns.Admin || n.name != "item" {
+		start := r.At
+		n := r.ReadNode(ns.Admin)
+		if n.NS != ns.Admin || n.Name != "item" {
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
 			return nil, refuse(PolicyViolation, "14.6", "there are too many items at once")
 		}
 		it, refused := t.adminItem(&n, section)
-		if it.asked = query[start:r.pos]; refused != nil {
+		if it.asked = query[start:r.At]; refused != nil {
 			t.offending = append(t.offending, it.asked)
 			return nil, refused
 		}
@@ -45,13 +48,13 @@ func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem
 	return items, nil
 }
 
-func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
+func (t *turn) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
 	var it adminItem
 	var role, aff, jid string
 	hasAff, hasJID := false, false
-	for a := n.attrs; a != ""; {
-		name, escaped, _ := a.next()
-		switch value := unescape(escaped); name {
+	for a := n.Attrs; a != ""; {
+		name, escaped, _ := a.Next()
+		switch value := xmlwire.Unescape(escaped); name {
 		case "role":
 			role, it.byRole = value, true
 		case "affiliation":
@@ -81,8 +84,8 @@ func (t *turn) adminItem(n *node, section string) (adminItem, *StanzaError) {
 		}
 		it.jid = j
 	}
-	if c := n.child(ns.Admin, "reason"); c != nil {
-		it.reason = c.text
+	if c := n.Child(ns.Admin, "reason"); c != nil {
+		it.reason = c.Text
 	}
 	if len(it.reason) > t.r.cfg.Limits.ReasonBytes {
 		return it, refuse(PolicyViolation, "14.6", "the reason is too long")
@@ -180,13 +183,13 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.Admin)
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
 		for _, o := range list[is.from:is.to] {
-			w.listedOccupant(s, o, a)
+			listedOccupant(w, s, o, a)
 		}
-		w.pageOf(&part, is, func(i int) string { return list[i].uid() })
-		w.end()
+		pageOf(w, &part, is, func(i int) string { return list[i].uid() })
+		w.End()
 	}
 	return nil
 }
@@ -219,24 +222,24 @@ func (r *Room) repeated(items []string) string {
 	if len(items) == 0 {
 		return ""
 	}
-	w := xmlWriter{}
-	w.start("query", ns.Admin)
+	w := xmlwire.Writer{}
+	w.Start("query", ns.Admin)
 	for _, asked := range items {
-		item := xmlReader{s: asked}
-		n := item.node(ns.Admin)
-		w.start("item", "")
+		item := xmlwire.Reader{Text: asked}
+		n := item.ReadNode(ns.Admin)
+		w.Start("item", "")
 		for _, name := range [...]string{"affiliation", "role", "jid", "nick"} {
-			if v, given := n.attr(name); given {
-				w.attr(name, v)
+			if v, given := n.Attr(name); given {
+				w.Attr(name, v)
 			}
 		}
-		if c := n.child(ns.Admin, "reason"); c != nil && len(c.text) <= r.cfg.Limits.ReasonBytes {
-			w.element("reason", "", c.text)
+		if c := n.Child(ns.Admin, "reason"); c != nil && len(c.Text) <= r.cfg.Limits.ReasonBytes {
+			w.Element("reason", "", c.Text)
 		}
-		w.end()
+		w.End()
 	}
-	w.end()
-	return string(w.b)
+	w.End()
+	return string(w.Bytes)
 }
 
 // administer judges and proposes a list of changes in their order.

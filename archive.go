@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // The archive of a room (XEP-0313) is the host's: the room tells it by durable
@@ -70,10 +71,10 @@ func (t *turn) archiveForm() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.MAM)
-		w.form("form", ns.MAM, "", archiveFields)
-		w.end()
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.MAM)
+		form(w, "form", ns.MAM, "", archiveFields)
+		w.End()
 	}
 	return nil
 }
@@ -105,7 +106,7 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 	if refused := r.mayReadArchive(a); refused != nil {
 		return nil, refused
 	}
-	n := readNode(request)
+	n := xmlwire.ParseNode(request)
 	q, refused := r.readArchiveQuery(&n)
 	if refused != nil {
 		return nil, refused
@@ -137,16 +138,16 @@ func (s *state) hears(a *actor) bool {
 }
 
 // readArchiveQuery reads a <query/> or <metadata/>.
-func (r *Room) readArchiveQuery(n *node) (*readQuery, *StanzaError) {
-	if len(n.attrOr("queryid", "")) > maxPartSize {
+func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
+	if len(n.AttrOr("queryid", "")) > maxPartSize {
 		return nil, refuse(PolicyViolation, "14.6", "the id of the query is too long")
 	}
-	q := &readQuery{id: n.attrOr("queryid", ""), flip: n.child(ns.MAM, "flip-page") != nil}
-	if n.name == "metadata" {
+	q := &readQuery{id: n.AttrOr("queryid", ""), flip: n.Child(ns.MAM, "flip-page") != nil}
+	if n.Name == "metadata" {
 		q.Metadata = true
 		return q, nil
 	}
-	if x := n.child(ns.Data, "x"); x != nil {
+	if x := n.Child(ns.Data, "x"); x != nil {
 		sub, refused := r.readSubmission(x, ns.MAM, "XEP-0313 §4.1")
 		if refused != nil {
 			return nil, refused
@@ -254,7 +255,7 @@ func (e Event) archived() *Message {
 func (t *turn) renderArchive(p *archiveRender) {
 	messages := p.page.Messages
 	if p.query.Metadata {
-		t.renderResult(func(w *xmlWriter) { w.archiveEnds(messages) })
+		t.renderResult(func(w *xmlwire.Writer) { archiveEnds(w, messages) })
 		return
 	}
 	sent := messages
@@ -265,73 +266,73 @@ func (t *turn) renderArchive(p *archiveRender) {
 	for i := range sent {
 		t.toSender(t.r.renderFound(&sent[i], p), viewNone, nil)
 	}
-	t.renderResult(func(w *xmlWriter) { w.fin(p.page) })
+	t.renderResult(func(w *xmlwire.Writer) { fin(w, p.page) })
 }
 
 // renderFound writes one message of a page (XEP-0313 §4.2): as it was reflected,
 // with its author's real JID for those who may see it (§6.1.2).
 func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	m := ev.archived()
-	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
-	d := w.stanza("message")
-	w.address("from", r.jid)
-	w.start("result", ns.MAM)
-	w.attrIf("queryid", p.query.id)
-	w.attr("id", m.StanzaID)
-	w.start("forwarded", ns.Forward)
-	w.start("delay", ns.Delay)
-	w.attr("stamp", ev.Time.UTC().Format(eventTime))
-	w.end()
-	w.start("message", ns.Client)
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 512+len(m.Payload))}
+	d := openStanza(&w, "message")
+	address(&w, "from", r.jid)
+	w.Start("result", ns.MAM)
+	w.AttrIf("queryid", p.query.id)
+	w.Attr("id", m.StanzaID)
+	w.Start("forwarded", ns.Forward)
+	w.Start("delay", ns.Delay)
+	w.Attr("stamp", ev.Time.UTC().Format(eventTime))
+	w.End()
+	w.Start("message", ns.Client)
 	r.writeMessage(&w, m)
 	if p.sees {
-		w.author(m)
+		author(&w, m)
 	}
-	w.end()
-	w.end()
-	w.end()
-	w.end()
-	d.b = w.b
+	w.End()
+	w.End()
+	w.End()
+	w.End()
+	d.b = w.Bytes
 	return d
 }
 
 // fin says how much of the archive a page is (XEP-0313 §4.3).
-func (w *xmlWriter) fin(p *ArchivePage) {
-	w.start("fin", ns.MAM)
+func fin(w *xmlwire.Writer, p *ArchivePage) {
+	w.Start("fin", ns.MAM)
 	if p.Complete {
-		w.attr("complete", "true")
+		w.Attr("complete", "true")
 	}
 	if p.Unstable {
-		w.attr("stable", "false")
+		w.Attr("stable", "false")
 	}
-	w.start("set", ns.RSM)
+	w.Start("set", ns.RSM)
 	if n := len(p.Messages); n > 0 {
-		w.start("first", "")
+		w.Start("first", "")
 		if p.Counted {
-			w.attr("index", strconv.Itoa(p.Index))
+			w.Attr("index", strconv.Itoa(p.Index))
 		}
-		w.text(p.Messages[0].archived().StanzaID)
-		w.end()
-		w.element("last", "", p.Messages[n-1].archived().StanzaID)
+		w.Text(p.Messages[0].archived().StanzaID)
+		w.End()
+		w.Element("last", "", p.Messages[n-1].archived().StanzaID)
 	}
 	if p.Counted {
-		w.element("count", "", strconv.Itoa(p.Count))
+		w.Element("count", "", strconv.Itoa(p.Count))
 	}
-	w.end()
-	w.end()
+	w.End()
+	w.End()
 }
 
 // archiveEnds says what the first and the last message are (XEP-0313 §5).
-func (w *xmlWriter) archiveEnds(messages []Event) {
-	w.start("metadata", ns.MAM)
+func archiveEnds(w *xmlwire.Writer, messages []Event) {
+	w.Start("metadata", ns.MAM)
 	if n := len(messages); n > 0 {
 		for i, name := range [...]string{"start", "end"} {
 			ev := messages[i*(n-1)]
-			w.start(name, "")
-			w.attr("id", ev.archived().StanzaID)
-			w.attr("timestamp", ev.Time.UTC().Format(eventTime))
-			w.end()
+			w.Start(name, "")
+			w.Attr("id", ev.archived().StanzaID)
+			w.Attr("timestamp", ev.Time.UTC().Format(eventTime))
+			w.End()
 		}
 	}
-	w.end()
+	w.End()
 }

@@ -4,9 +4,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gomuc/muc/internal/ns"
-
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Ask is something that the room needs from its host: the answer to a request
@@ -192,7 +193,7 @@ func (t *turn) renderAnswers(events []Event) {
 		in := &stanza{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
 		if b.Nick != "" {
 			in = &stanza{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
-				Payload: Payload{Kids: []Child{{NS: ns.MUC, Name: "x"}}}}
+				Payload: xmlwire.Payload{Kids: []xmlwire.Child{{NS: ns.MUC, Name: "x"}}}}
 		}
 		reply := turn{r: t.r, now: t.now, fx: t.fx, in: in}
 		switch {
@@ -201,7 +202,7 @@ func (t *turn) renderAnswers(events []Event) {
 		case t.page != nil:
 			reply.renderArchive(t.page)
 		case b.Nick == "":
-			reply.renderResult(func(w *xmlWriter) { w.raw(b.Payload) })
+			reply.renderResult(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
 		}
 	}
 }

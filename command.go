@@ -3,6 +3,8 @@ package muc
 import (
 	"errors"
 	"time"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Command is something that the host itself wants done. The set is sealed:
@@ -131,7 +133,7 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 
 // checkText judges a text of the host's for people to read.
 func checkText(s string, limit int) *StanzaError {
-	if !validText(s) || len(s) > limit {
+	if !xmlwire.ValidText(s) || len(s) > limit {
 		return refuse(PolicyViolation, "14.6", "a text is too long or no text")
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
@@ -13,7 +14,7 @@ func (t *turn) discoInfo() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
 	}
-	node, _ := t.query().attr("node")
+	node, _ := t.query().Attr("node")
 	switch node {
 	case "":
 		t.answer = t.writeRoomInfo
@@ -53,29 +54,29 @@ var featurePairs = []struct {
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract,
 	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone}
 
-func (t *turn) writeRoomInfo(w *xmlWriter) {
+func (t *turn) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
 	c := r.st.conf
-	w.start("query", ns.DiscoInfo)
-	w.start("identity", "")
-	w.attr("category", "conference")
-	w.attr("type", "text")
-	w.attrIf("name", cmp.Or(c.Name, r.jid.PlainLocal()))
-	w.end()
+	w.Start("query", ns.DiscoInfo)
+	w.Start("identity", "")
+	w.Attr("category", "conference")
+	w.Attr("type", "text")
+	w.AttrIf("name", cmp.Or(c.Name, r.jid.PlainLocal()))
+	w.End()
 	for _, f := range features {
 		if r.offers(f) {
-			w.feature(f)
+			feature(w, f)
 		}
 	}
 	for _, pair := range featurePairs {
 		if pair.is(c) {
-			w.feature(pair.yes)
+			feature(w, pair.yes)
 		} else {
-			w.feature(pair.no)
+			feature(w, pair.no)
 		}
 	}
-	w.form("result", ns.RoomInfo, "", t.roomInfo())
-	w.end()
+	form(w, "result", ns.RoomInfo, "", t.roomInfo())
+	w.End()
 }
 
 // offers reports whether the room can do what it may be configured not to.
@@ -91,10 +92,10 @@ func (r *Room) offers(feature string) bool {
 	return true
 }
 
-func (w *xmlWriter) feature(name string) {
-	w.start("feature", "")
-	w.attr("var", name)
-	w.end()
+func feature(w *xmlwire.Writer, name string) {
+	w.Start("feature", "")
+	w.Attr("var", name)
+	w.End()
 }
 
 // ownInfo are the fields of muc#roominfo that no host gives, because the room does.
@@ -144,17 +145,17 @@ func (t *turn) reservedNickInfo() *StanzaError {
 		return refuse(FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
 	p, _ := t.r.st.persons.get(t.in.from.Bare())
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.DiscoInfo)
-		w.attr("node", ns.NodeReservedNick)
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.DiscoInfo)
+		w.Attr("node", ns.NodeReservedNick)
 		if p != nil && p.nick() != "" {
-			w.start("identity", "")
-			w.attr("category", "conference")
-			w.attr("name", p.nick())
-			w.attr("type", "text")
-			w.end()
+			w.Start("identity", "")
+			w.Attr("category", "conference")
+			w.Attr("name", p.nick())
+			w.Attr("type", "text")
+			w.End()
 		}
-		w.end()
+		w.End()
 	}
 	return nil
 }
@@ -165,13 +166,13 @@ func (t *turn) discoItems() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
 	}
-	switch node, _ := t.query().attr("node"); node {
+	switch node, _ := t.query().Attr("node"); node {
 	case "":
 	case ns.Commands: // which a room has none of; clients ask every room
-		t.answer = func(w *xmlWriter) {
-			w.start("query", ns.DiscoItems)
-			w.attr("node", ns.Commands)
-			w.end()
+		t.answer = func(w *xmlwire.Writer) {
+			w.Start("query", ns.DiscoItems)
+			w.Attr("node", ns.Commands)
+			w.End()
 		}
 		return nil
 	default:
@@ -193,20 +194,20 @@ func (t *turn) discoItems() *StanzaError {
 			list = append(list, o)
 		}
 	}
-	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.s) + 2*escapedLen(o.nick) })
+	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.s) + 2*xmlwire.EscapedLen(o.nick) })
 	if refused != nil {
 		return refused
 	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.DiscoItems)
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.DiscoItems)
 		for _, o := range list[is.from:is.to] {
-			w.start("item", "")
-			w.address("jid", r.at(o.nick))
-			w.attr("name", o.nick)
-			w.end()
+			w.Start("item", "")
+			address(w, "jid", r.at(o.nick))
+			w.Attr("name", o.nick)
+			w.End()
 		}
-		w.pageOf(&part, is, func(i int) string { return list[i].uid() })
-		w.end()
+		pageOf(w, &part, is, func(i int) string { return list[i].uid() })
+		w.End()
 	}
 	return nil
 }

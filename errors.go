@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // The host's faults. A call that returns one of them has changed nothing.
@@ -164,16 +166,16 @@ func (c Condition) Type() ErrorType {
 // left out its type, or written what XML cannot hold.
 func (e *StanzaError) settled() *StanzaError {
 	s := *e
-	if !validName(string(s.Condition)) {
+	if !xmlwire.ValidName(string(s.Condition)) {
 		s.Condition = UndefinedCondition
 	}
-	if !validName(s.App.Local) || !validText(s.App.Space) || s.App.Space == "" || escapedInAttr.in(s.App.Space) {
+	if !xmlwire.ValidName(s.App.Local) || !xmlwire.ValidText(s.App.Space) || s.App.Space == "" || xmlwire.EscapedInAttr.In(s.App.Space) {
 		s.App = AppCondition{}
 	}
-	if !validText(s.Text) {
+	if !xmlwire.ValidText(s.Text) {
 		s.Text = ""
 	}
-	if !validText(s.URI) {
+	if !xmlwire.ValidText(s.URI) {
 		s.URI = ""
 	}
 	switch s.Type {

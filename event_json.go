@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // storedEvent is an event in JSON.
@@ -98,7 +100,7 @@ func (s *snapshot) read(text []byte) error { return json.Unmarshal(text, s) }
 func checkStored(v reflect.Value, isXML bool) error {
 	switch v.Kind() {
 	case reflect.String:
-		if s := v.String(); !validText(s) || isXML && !isCanonical(s) {
+		if s := v.String(); !xmlwire.ValidText(s) || isXML && !xmlwire.IsCanonical(s) {
 			return badEvent("a text or payload that cannot be sent")
 		}
 	case reflect.Struct:

@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Data forms (XEP-0004), as the room writes and reads them.
@@ -34,60 +35,60 @@ func plainOptions(values []string) []formOption {
 func heading(text string) formField { return formField{typ: "fixed", values: []string{text}} }
 
 // form writes a form or, with the kind "result", what a form said.
-func (w *xmlWriter) form(kind, formType, title string, fields []formField) {
-	w.instructedForm(kind, formType, title, "", fields)
+func form(w *xmlwire.Writer, kind, formType, title string, fields []formField) {
+	instructedForm(w, kind, formType, title, "", fields)
 }
 
 // instructedForm writes a form that says what to do with it.
-func (w *xmlWriter) instructedForm(kind, formType, title, instructions string, fields []formField) {
-	w.start("x", ns.Data)
-	w.attr("type", kind)
+func instructedForm(w *xmlwire.Writer, kind, formType, title, instructions string, fields []formField) {
+	w.Start("x", ns.Data)
+	w.Attr("type", kind)
 	if title != "" {
-		w.element("title", "", title)
+		w.Element("title", "", title)
 	}
 	if instructions != "" {
-		w.element("instructions", "", instructions)
+		w.Element("instructions", "", instructions)
 	}
-	w.field(&formField{name: "FORM_TYPE", typ: "hidden", values: []string{formType}})
+	field(w, &formField{name: "FORM_TYPE", typ: "hidden", values: []string{formType}})
 	for i := range fields {
-		w.field(&fields[i])
+		field(w, &fields[i])
 	}
-	w.end()
+	w.End()
 }
 
-func (w *xmlWriter) field(f *formField) {
-	w.start("field", "")
-	w.attrIf("var", f.name)
-	w.attrIf("type", f.typ)
-	w.attrIf("label", f.label)
+func field(w *xmlwire.Writer, f *formField) {
+	w.Start("field", "")
+	w.AttrIf("var", f.name)
+	w.AttrIf("type", f.typ)
+	w.AttrIf("label", f.label)
 	if f.hi > f.lo {
-		w.start("validate", ns.Validate)
-		w.attr("datatype", "xs:integer")
-		w.start("range", "")
-		w.attr("min", strconv.Itoa(f.lo))
-		w.attr("max", strconv.Itoa(f.hi))
-		w.end()
-		w.end()
+		w.Start("validate", ns.Validate)
+		w.Attr("datatype", "xs:integer")
+		w.Start("range", "")
+		w.Attr("min", strconv.Itoa(f.lo))
+		w.Attr("max", strconv.Itoa(f.hi))
+		w.End()
+		w.End()
 	}
 	if f.open {
-		w.start("validate", ns.Validate)
-		w.attr("datatype", "xs:string")
-		w.element("open", "", "")
-		w.end()
+		w.Start("validate", ns.Validate)
+		w.Attr("datatype", "xs:string")
+		w.Element("open", "", "")
+		w.End()
 	}
 	if f.required {
-		w.element("required", "", "")
+		w.Element("required", "", "")
 	}
 	for _, v := range f.values {
-		w.element("value", "", v)
+		w.Element("value", "", v)
 	}
 	for _, o := range f.options {
-		w.start("option", "")
-		w.attr("label", o.label)
-		w.element("value", "", o.value)
-		w.end()
+		w.Start("option", "")
+		w.Attr("label", o.label)
+		w.Element("value", "", o.value)
+		w.End()
 	}
-	w.end()
+	w.End()
 }
 
 // submission is a form that came back.
@@ -97,8 +98,8 @@ type submission struct {
 }
 
 // readForm reads the form in a query.
-func (r *Room) readForm(query *node, formType, section string) (*submission, *StanzaError) {
-	x := query.child(ns.Data, "x")
+func (r *Room) readForm(query *xmlwire.Node, formType, section string) (*submission, *StanzaError) {
+	x := query.Child(ns.Data, "x")
 	if x == nil {
 		return nil, refuse(BadRequest, section, "a data form is missing")
 	}
@@ -110,9 +111,9 @@ func (r *Room) readForm(query *node, formType, section string) (*submission, *St
 // are the headings of the form, which some clients send back. Fields without a
 // namespace are taken for the form's own; with another one they mean something that
 // the room cannot know, and to pass over them might undo what the form asks for.
-func (r *Room) readSubmission(x *node, formType, section string) (*submission, *StanzaError) {
+func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submission, *StanzaError) {
 	sub := &submission{}
-	switch x.attrOr("type", "") {
+	switch x.AttrOr("type", "") {
 	case "cancel":
 		sub.cancelled = true
 		return sub, nil
@@ -120,9 +121,9 @@ func (r *Room) readSubmission(x *node, formType, section string) (*submission, *
 	default:
 		return nil, refuse(BadRequest, section, "the form is not a submission")
 	}
-	for i := range x.kids {
-		k := &x.kids[i]
-		if k.name != "field" {
+	for i := range x.Kids {
+		k := &x.Kids[i]
+		if k.Name != "field" {
 			continue
 		}
 		f, refused := r.readField(k, section)
@@ -142,21 +143,21 @@ func (r *Room) readSubmission(x *node, formType, section string) (*submission, *
 	return sub, nil
 }
 
-func (r *Room) readField(k *node, section string) (formField, *StanzaError) {
-	f := formField{name: k.attrOr("var", "")}
-	if !k.inForm() {
+func (r *Room) readField(k *xmlwire.Node, section string) (formField, *StanzaError) {
+	f := formField{name: k.AttrOr("var", "")}
+	if !inForm(k) {
 		return f, refuse(BadRequest, section, "the fields of the form are not in its namespace")
 	}
-	for i := range k.kids {
-		v := &k.kids[i]
+	for i := range k.Kids {
+		v := &k.Kids[i]
 		switch {
-		case v.name != "value":
-		case !v.inForm():
+		case v.Name != "value":
+		case !inForm(v):
 			return f, refuse(BadRequest, section, "the values of the form are not in its namespace")
-		case len(v.text) > r.cfg.Limits.FieldBytes:
+		case len(v.Text) > r.cfg.Limits.FieldBytes:
 			return f, refuseField(PolicyViolation, "14.6", f.name, "is too long")
 		default:
-			f.values = append(f.values, v.text)
+			f.values = append(f.values, v.Text)
 		}
 	}
 	return f, nil
@@ -164,7 +165,7 @@ func (r *Room) readField(k *node, section string) (formField, *StanzaError) {
 
 // inForm reports whether an element is a part of a form, with or without saying so:
 // the door writes the namespace of the stream for none.
-func (n *node) inForm() bool { return n.ns == ns.Data || n.ns == ns.Client || n.ns == "" }
+func inForm(n *xmlwire.Node) bool { return n.NS == ns.Data || n.NS == ns.Client || n.NS == "" }
 
 func (s *submission) field(name string) *formField {
 	for i := range s.fields {
@@ -176,15 +177,15 @@ func (s *submission) field(name string) *formField {
 }
 
 // formType is what kind of form an <x/> says it is; "" for nothing.
-func (n *node) formType() string {
-	for i := range n.kids {
-		k := &n.kids[i]
-		if k.name != "field" || !k.inForm() || k.attrOr("var", "") != "FORM_TYPE" {
+func formType(n *xmlwire.Node) string {
+	for i := range n.Kids {
+		k := &n.Kids[i]
+		if k.Name != "field" || !inForm(k) || k.AttrOr("var", "") != "FORM_TYPE" {
 			continue
 		}
-		for j := range k.kids {
-			if v := &k.kids[j]; v.name == "value" && v.inForm() {
-				return v.text
+		for j := range k.Kids {
+			if v := &k.Kids[j]; v.Name == "value" && inForm(v) {
+				return v.Text
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // messageCache holds a remembered message as bytes, shared with the Outbound
@@ -54,21 +55,21 @@ type historyRequest struct {
 
 // parseHistoryRequest reads <history/>. A value that makes no sense is as good
 // as none.
-func parseHistoryRequest(x *node) historyRequest {
+func parseHistoryRequest(x *xmlwire.Node) historyRequest {
 	q := historyRequest{maxchars: -1, maxstanzas: -1, seconds: -1}
-	h := x.child(ns.MUC, "history")
+	h := x.Child(ns.MUC, "history")
 	if h == nil {
 		return q
 	}
 	number := func(name string) int {
-		n, err := strconv.Atoi(h.attrOr(name, ""))
+		n, err := strconv.Atoi(h.AttrOr(name, ""))
 		if err != nil || n < 0 {
 			return -1
 		}
 		return n
 	}
 	q.maxchars, q.maxstanzas, q.seconds = number("maxchars"), number("maxstanzas"), number("seconds")
-	if at, err := time.Parse(time.RFC3339Nano, h.attrOr("since", "")); err == nil {
+	if at, err := time.Parse(time.RFC3339Nano, h.AttrOr("since", "")); err == nil {
 		q.since = at
 	}
 	return q
@@ -115,12 +116,12 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 // XEP-0045 §7.2.13: from the room, always).
 func (r *Room) late(e *entry) *extra {
 	if e.doc.late == nil {
-		w := xmlWriter{}
-		w.start("delay", ns.Delay)
-		w.address("from", r.jid)
-		w.attr("stamp", e.at.Format(eventTime))
-		w.end()
-		e.doc.late = &extra{tail: string(w.b)}
+		w := xmlwire.Writer{}
+		w.Start("delay", ns.Delay)
+		address(&w, "from", r.jid)
+		w.Attr("stamp", e.at.Format(eventTime))
+		w.End()
+		e.doc.late = &extra{tail: string(w.Bytes)}
 	}
 	return e.doc.late
 }

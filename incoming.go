@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // kind is the sort of a stanza.
@@ -28,7 +30,7 @@ type stanza struct {
 	// an occupant's address from the room's own.
 	nick   string
 	toNick bool
-	Payload
+	xmlwire.Payload
 }
 
 // isAnswer reports whether a stanza must never be answered (RFC 6120 §8.2.3,
@@ -66,7 +68,7 @@ func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err e
 
 // checkHead judges the attributes that the room hands on.
 func (in *stanza) checkHead(longestID int) *StanzaError {
-	if !validText(in.id) || !validText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
+	if !xmlwire.ValidText(in.id) || !xmlwire.ValidText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
 		in.id, in.lang = "", ""
 		return refuse(BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
 	}
@@ -112,7 +114,7 @@ func (in *stanza) readHead(el *etree.Element) error {
 	default:
 		return ErrNotStanza
 	}
-	if ns, ok := RootSpace(el); !ok || !IsContent(ns) {
+	if ns, ok := xmlwire.RootSpace(el); !ok || !xmlwire.IsContent(ns) {
 		return ErrNotStanza
 	}
 	for i := range el.Attr {
@@ -134,19 +136,19 @@ func (in *stanza) readHead(el *etree.Element) error {
 // readPayload reads what is below the stanza element, within the room's limits.
 func (in *stanza) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
 	var err error
-	in.Payload, err = Encode(el, lim.bounds())
+	in.Payload, err = xmlwire.Encode(el, lim.bounds())
 	switch err {
 	case nil:
 		return nil
-	case ErrMalformed:
+	case xmlwire.ErrMalformed:
 		return refuse(BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
-	case ErrTooWide:
+	case xmlwire.ErrTooWide:
 		return refuse(PolicyViolation, "14.6", "the stanza is too deep or too wide")
 	}
 	return refuse(PolicyViolation, "14.6", "the stanza is too large")
 }
 
 // bounds are those that every stanza is held to.
-func (l *Limits) bounds() Bounds {
-	return Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
+func (l *Limits) bounds() xmlwire.Bounds {
+	return xmlwire.Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
 }

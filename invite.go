@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
@@ -35,14 +36,14 @@ type declineRender struct {
 // mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
 // invitations, or a decline.
 func (t *turn) mediated() *StanzaError {
-	x := readNode(t.in.XML(t.in.Find(ns.User, "x")))
-	var invites []*node
-	for i := range x.kids {
-		if k := &x.kids[i]; k.ns == ns.User && k.name == "invite" {
+	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.User, "x")))
+	var invites []*xmlwire.Node
+	for i := range x.Kids {
+		if k := &x.Kids[i]; k.NS == ns.User && k.Name == "invite" {
 			invites = append(invites, k)
 		}
 	}
-	decline := x.child(ns.User, "decline")
+	decline := x.Child(ns.User, "decline")
 	switch {
 	case len(invites) > 0 && decline != nil:
 		return refuse(BadRequest, "7.8.2", "one invites or declines, but not both")
@@ -55,7 +56,7 @@ func (t *turn) mediated() *StanzaError {
 }
 
 // invite decides on the invitations of one message: all of them or none.
-func (t *turn) invite(list []*node) *StanzaError {
+func (t *turn) invite(list []*xmlwire.Node) *StanzaError {
 	a := t.actor()
 	if e := t.mayInvite(a); e != nil {
 		return e
@@ -103,9 +104,9 @@ func (t *turn) mayInvite(a actor) *StanzaError {
 }
 
 // readInvite reads an <invite/>: what it may hold, and nothing else.
-func (t *turn) readInvite(n *node) (Invitation, *StanzaError) {
+func (t *turn) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 	inv := Invitation{Lang: t.in.lang}
-	to, given := n.attr("to")
+	to, given := n.Attr("to")
 	if !given {
 		return inv, refuse(BadRequest, "7.8.2", "the invitation does not say who is invited")
 	}
@@ -113,11 +114,11 @@ func (t *turn) readInvite(n *node) (Invitation, *StanzaError) {
 	if inv.To, err = parseJID(to, t.r.cfg.NormalizeDomain); err != nil {
 		return inv, refuse(JIDMalformed, "7.8.2", "the invitee's address is malformed")
 	}
-	if c := n.child(ns.User, "reason"); c != nil {
-		inv.Reason = c.text
+	if c := n.Child(ns.User, "reason"); c != nil {
+		inv.Reason = c.Text
 	}
-	if c := n.child(ns.User, "continue"); c != nil {
-		inv.Continues, inv.Thread = true, c.attrOr("thread", "")
+	if c := n.Child(ns.User, "continue"); c != nil {
+		inv.Continues, inv.Thread = true, c.AttrOr("thread", "")
 	}
 	return inv, nil
 }
@@ -134,7 +135,7 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 		return refuse(JIDMalformed, "7.8.2", "one invites a person")
 	case bare == r.jid:
 		return refuse(BadRequest, "7.8.2", "a room cannot be invited to itself")
-	case len(inv.Reason) > lim.ReasonBytes || len(inv.Thread) > lim.ReasonBytes || !validText(inv.Reason):
+	case len(inv.Reason) > lim.ReasonBytes || len(inv.Thread) > lim.ReasonBytes || !xmlwire.ValidText(inv.Reason):
 		return refuse(PolicyViolation, "14.6", "the reason is too long or no text")
 	case aff == Outcast && a.aff >= Admin:
 		// Others do not learn who is banned.
@@ -280,17 +281,17 @@ func (t *turn) sendInvite(a actor, inv Invitation) {
 
 // decline decides on a decline, which must be that of an open invitation. Every
 // inviter whom it means hears of it.
-func (t *turn) decline(n *node) *StanzaError {
+func (t *turn) decline(n *xmlwire.Node) *StanzaError {
 	r, in := t.r, t.in
 	reason := ""
-	if c := n.child(ns.User, "reason"); c != nil {
-		reason = c.text
+	if c := n.Child(ns.User, "reason"); c != nil {
+		reason = c.Text
 	}
 	if len(reason) > r.cfg.Limits.ReasonBytes {
 		return refuse(PolicyViolation, "14.6", "the reason is too long")
 	}
 	var to JID
-	if s, given := n.attr("to"); given {
+	if s, given := n.Attr("to"); given {
 		var err error
 		if to, err = parseJID(s, r.cfg.NormalizeDomain); err != nil {
 			return refuse(JIDMalformed, "7.8.2", "the inviter's address is malformed")
@@ -384,13 +385,13 @@ func (t *turn) renderInvites() {
 	}
 	for i := range t.declined {
 		d := &t.declined[i]
-		t.aboutInvite(d.to, t.in.lang, func(w *xmlWriter) {
-			w.start("x", ns.User)
-			w.start("decline", "")
-			w.address("from", d.from)
-			w.elementIf("reason", d.reason)
-			w.end()
-			w.end()
+		t.aboutInvite(d.to, t.in.lang, func(w *xmlwire.Writer) {
+			w.Start("x", ns.User)
+			w.Start("decline", "")
+			address(w, "from", d.from)
+			w.ElementIf("reason", d.reason)
+			w.End()
+			w.End()
 		})
 	}
 }
@@ -399,33 +400,33 @@ func (t *turn) renderInvites() {
 // it but the reason and what it continues.
 func (t *turn) renderInvite(inv *Invitation) {
 	cfg := t.r.cfg
-	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlWriter) {
+	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
 		if cfg.InviteBody != nil {
-			if body := cfg.InviteBody(*inv); validText(body) && len(body) <= cfg.Limits.BodyBytes {
-				w.elementIf("body", body)
+			if body := cfg.InviteBody(*inv); xmlwire.ValidText(body) && len(body) <= cfg.Limits.BodyBytes {
+				w.ElementIf("body", body)
 			}
 		}
-		w.start("x", ns.User)
-		w.start("invite", "")
-		w.address("from", inv.From)
-		w.elementIf("reason", inv.Reason)
+		w.Start("x", ns.User)
+		w.Start("invite", "")
+		address(w, "from", inv.From)
+		w.ElementIf("reason", inv.Reason)
 		if inv.Continues {
-			w.start("continue", "")
-			w.attrIf("thread", inv.Thread)
-			w.end()
+			w.Start("continue", "")
+			w.AttrIf("thread", inv.Thread)
+			w.End()
 		}
-		w.end()
-		w.elementIf("password", inv.Password)
-		w.end()
+		w.End()
+		w.ElementIf("password", inv.Password)
+		w.End()
 		if cfg.LegacyInvites {
-			w.directInvite(inv)
+			directInvite(w, inv)
 		}
 	})
 }
 
 // aboutInvite sends a message from the room with the given content, under the id
 // of the message that it answers to.
-func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
+func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer)) {
 	id := ""
 	if t.in != nil && t.in.kind == kindMessage {
 		id = t.in.id
@@ -433,30 +434,30 @@ func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlWriter)) {
 	if id == "" {
 		id = t.newID()
 	}
-	w := xmlWriter{b: make([]byte, 0, 384)}
-	d := w.stanza("message")
-	w.address("from", t.r.jid)
-	w.attr("id", id)
-	w.attrIf("xml:lang", lang)
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 384)}
+	d := openStanza(&w, "message")
+	address(&w, "from", t.r.jid)
+	w.Attr("id", id)
+	w.AttrIf("xml:lang", lang)
 	content(&w)
-	w.end()
-	d.b = w.b
+	w.End()
+	d.b = w.Bytes
 	t.send(to, d, viewNone, nil)
 }
 
 // directInvite writes what older clients look for: the payload of a direct
 // invitation (XEP-0249), with the reason as text too (XEP-0045 §7.8.2).
-func (w *xmlWriter) directInvite(inv *Invitation) {
-	w.start("x", ns.Conference)
-	w.address("jid", inv.Room)
-	w.attrIf("password", inv.Password)
-	w.attrIf("reason", inv.Reason)
+func directInvite(w *xmlwire.Writer, inv *Invitation) {
+	w.Start("x", ns.Conference)
+	address(w, "jid", inv.Room)
+	w.AttrIf("password", inv.Password)
+	w.AttrIf("reason", inv.Reason)
 	if inv.Continues {
-		w.attr("continue", "true")
-		w.attrIf("thread", inv.Thread)
+		w.Attr("continue", "true")
+		w.AttrIf("thread", inv.Thread)
 	}
 	if inv.Reason != "" {
-		w.text(inv.Reason)
+		w.Text(inv.Reason)
 	}
-	w.end()
+	w.End()
 }

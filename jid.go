@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/text/secure/precis"
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // JID is an XMPP address (RFC 7622), normalised. It is a small comparable
@@ -82,7 +84,7 @@ func plainDomain(s string) bool {
 	return true
 }
 
-var plainInDomain = charsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
+var plainInDomain = xmlwire.CharsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 	rest, resource, hasResource := strings.Cut(s, "/")
@@ -159,7 +161,7 @@ func makeJID(s, local, domain, resource string) JID {
 	if local != "" {
 		j.bare += uint32(len(local)) + 1
 	}
-	if escapedInAttr.in(resource) {
+	if xmlwire.EscapedInAttr.In(resource) {
 		j.bare |= escapeBit
 	}
 	return j
@@ -177,7 +179,7 @@ func normalizeLocal(s string) (string, error) {
 }
 
 // plainInLocal are the characters that stand for themselves in a localpart.
-var plainInLocal = func() (set charSet) {
+var plainInLocal = func() (set xmlwire.CharSet) {
 	for c := '!'; c < 0x7f; c++ {
 		set[c] = (c < 'A' || c > 'Z') && !strings.ContainsRune(notInLocal, c)
 	}
@@ -317,7 +319,7 @@ func (j JID) resourced() (JID, error) { return j.Bare().WithResource(j.Resource(
 func (j JID) withResource(resource string) JID {
 	bare := j.Bare()
 	out := JID{s: bare.s + "/" + resource, at: bare.at, bare: bare.bare}
-	if escapedInAttr.in(resource) {
+	if xmlwire.EscapedInAttr.In(resource) {
 		out.bare |= escapeBit
 	}
 	return out
@@ -336,7 +338,7 @@ func (j *JID) UnmarshalText(text []byte) error {
 
 // notInStoredLocal are characters that no localpart has, and those that would have to
 // be escaped.
-var notInStoredLocal = charsOf(notInLocal + "\t\n\r")
+var notInStoredLocal = xmlwire.CharsOf(notInLocal + "\t\n\r")
 
 // storedJID takes a text for an address that was normal when it was stored.
 func storedJID(s string) (JID, error) {
@@ -354,8 +356,8 @@ func storedJID(s string) (JID, error) {
 	}
 	switch {
 	case domain == "" || at == 0 || slash >= 0 && resource == "",
-		max(len(local), len(domain), len(resource)) > maxPartSize, !validText(s),
-		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.in(local):
+		max(len(local), len(domain), len(resource)) > maxPartSize, !xmlwire.ValidText(s),
+		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
 		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
 	}
 	return makeJID(s, local, domain, resource), nil
@@ -366,7 +368,7 @@ func (j JID) appendTo(dst []byte) []byte {
 	if j.bare&escapeBit == 0 {
 		return append(dst, j.s...)
 	}
-	return appendEscaped(dst, j.s, escapedInAttr)
+	return xmlwire.AppendEscaped(dst, j.s, xmlwire.EscapedInAttr)
 }
 
 // stands reports whether there is an address, whose text can stand in an attribute as

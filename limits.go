@@ -1,6 +1,10 @@
 package muc
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // Limits bound what people can make a room hold or do. Sizes are bytes of
 // canonical XML or UTF-8. A zero field has the default that its comment names.
@@ -108,8 +112,6 @@ const (
 	envelopeBytes = 8192
 	// formMarkup is more than the configuration form takes beside its values.
 	formMarkup = 16384
-	// escaping is how much longer a text can be in XML than it is.
-	escaping = 6
 )
 
 // complete fills in the limits that are zero, and checks that what people may store
@@ -121,13 +123,13 @@ func (l Limits) complete() (Limits, error) {
 		bytes int
 	}{
 		{"StanzaBytes", l.StanzaBytes},
-		{"PresenceBytes and ReasonBytes", l.PresenceBytes + escaping*l.ReasonBytes},
+		{"PresenceBytes and ReasonBytes", l.PresenceBytes + xmlwire.Escaping*l.ReasonBytes},
 		{"PageBytes", l.PageBytes + envelopeBytes},
-		{"NickBytes and ReasonBytes", escaping * (l.NickBytes + l.ReasonBytes)},
+		{"NickBytes and ReasonBytes", xmlwire.Escaping * (l.NickBytes + l.ReasonBytes)},
 		// The reason of an invitation and its thread stand in it three times, for older
 		// clients, and the password twice.
-		{"ReasonBytes and NameBytes", escaping * (5*l.ReasonBytes + 2*l.NameBytes)},
-		{"FieldBytes, NameBytes and PageBytes", formMarkup + escaping*(l.FieldBytes+3*l.NameBytes) + l.PageBytes},
+		{"ReasonBytes and NameBytes", xmlwire.Escaping * (5*l.ReasonBytes + 2*l.NameBytes)},
+		{"FieldBytes, NameBytes and PageBytes", formMarkup + xmlwire.Escaping*(l.FieldBytes+3*l.NameBytes) + l.PageBytes},
 	} {
 		if need.bytes+envelopeBytes > l.OutboundBytes {
 			return l, fmt.Errorf("%w: Limits: %s are too large for OutboundBytes, or that is too small", ErrConfig, need.what)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // The lists of affiliations as they are asked for (XEP-0045 §9.2, §9.5, §10.5, §10.8).
@@ -109,13 +110,13 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 		t.ready = *written
 		return nil
 	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.Admin)
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
 		for _, p := range people[is.from:is.to] {
-			w.listedPerson(p, p.listedReason(&t.r.cfg.Limits))
+			listedPerson(w, p, p.listedReason(&t.r.cfg.Limits))
 		}
-		w.pageOf(&part, is, func(i int) string { return people[i].uid() })
-		w.end()
+		pageOf(w, &part, is, func(i int) string { return people[i].uid() })
+		w.End()
 	}
 	return nil
 }
@@ -166,15 +167,15 @@ func (t *turn) listSeveral(a actor, items []adminItem, part pageRequest) *Stanza
 	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
 		return refuse(PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
 	}
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.Admin)
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
 		for _, p := range people {
-			w.listedPerson(p, p.listedReason(lim))
+			listedPerson(w, p, p.listedReason(lim))
 		}
 		for _, o := range occupants {
-			w.listedOccupant(s, o, a)
+			listedOccupant(w, s, o, a)
 		}
-		w.end()
+		w.End()
 	}
 	return nil
 }
@@ -189,7 +190,7 @@ const itemMarkup = 80
 
 // listedSize is how much somebody's line in a list takes, at most.
 func (p *person) listedSize(lim *Limits) int {
-	return itemMarkup + len(p.uid()) + escapedLen(p.nick()) + escapedLen(p.listedReason(lim))
+	return itemMarkup + len(p.uid()) + xmlwire.EscapedLen(p.nick()) + xmlwire.EscapedLen(p.listedReason(lim))
 }
 
 // listedReason is the reason in it: one that was stored by other limits is left out, so
@@ -207,16 +208,16 @@ func (r *Room) writeList(people []*person) *rendered {
 	for _, p := range people {
 		size += p.listedSize(&r.cfg.Limits)
 	}
-	w := xmlWriter{b: make([]byte, 0, size)}
-	d := w.stanza("iq")
-	w.address("from", r.jid)
-	w.attr("type", "result")
-	w.start("query", ns.Admin)
+	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
+	d := openStanza(&w, "iq")
+	address(&w, "from", r.jid)
+	w.Attr("type", "result")
+	w.Start("query", ns.Admin)
 	for _, p := range people {
-		w.listedPerson(p, p.listedReason(&r.cfg.Limits))
+		listedPerson(&w, p, p.listedReason(&r.cfg.Limits))
 	}
-	w.end()
-	w.end()
-	d.b = w.b
+	w.End()
+	w.End()
+	d.b = w.Bytes
 	return d
 }

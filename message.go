@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
@@ -160,28 +161,28 @@ const messageMarkup = 272
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
 func (r *Room) renderMessage(m *Message) *rendered {
-	w := xmlWriter{b: make([]byte, 0, messageMarkup+2*len(r.jid.s)+len(m.Payload)+len(m.Nick)+len(m.ID))}
-	d := w.stanza("message")
+	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.s)+len(m.Payload)+len(m.Nick)+len(m.ID))}
+	d := openStanza(&w, "message")
 	r.writeMessage(&w, m)
-	d.tail = w.openTag()
-	w.end()
-	d.b = w.b
+	d.tail = w.OpenTag()
+	w.End()
+	d.b = w.Bytes
 	return d
 }
 
 // writeMessage writes what a message to everybody is, in a start tag that is open.
-func (r *Room) writeMessage(w *xmlWriter, m *Message) {
-	w.occupant("from", r.jid, m.Nick)
-	w.attr("type", "groupchat")
-	w.attrIf("id", m.ID)
-	w.attrIf("xml:lang", m.Lang)
-	w.raw(m.Payload)
-	w.occupantID(m.OccupantID)
+func (r *Room) writeMessage(w *xmlwire.Writer, m *Message) {
+	occupantAddress(w, "from", r.jid, m.Nick)
+	w.Attr("type", "groupchat")
+	w.AttrIf("id", m.ID)
+	w.AttrIf("xml:lang", m.Lang)
+	w.Raw(m.Payload)
+	occupantID(w, m.OccupantID)
 	if m.StanzaID != "" {
-		w.start("stanza-id", ns.SID)
-		w.address("by", r.jid)
-		w.attr("id", m.StanzaID)
-		w.end()
+		w.Start("stanza-id", ns.SID)
+		address(w, "by", r.jid)
+		w.Attr("id", m.StanzaID)
+		w.End()
 	}
 }
 
@@ -235,17 +236,17 @@ type privateRender struct {
 // renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
 func (t *turn) renderPrivate(p *privateRender) {
 	m := &p.message
-	w := xmlWriter{b: make([]byte, 0, 224+len(m.Payload))}
-	d := w.stanza("message")
-	w.occupant("from", t.r.jid, m.Nick)
-	w.attrIf("type", p.typ)
-	w.attrIf("id", m.ID)
-	w.attrIf("xml:lang", m.Lang)
-	w.raw(m.Payload)
-	w.occupantID(m.OccupantID)
-	w.element("x", ns.User, "")
-	w.end()
-	d.b = w.b
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
+	d := openStanza(&w, "message")
+	occupantAddress(&w, "from", t.r.jid, m.Nick)
+	w.AttrIf("type", p.typ)
+	w.AttrIf("id", m.ID)
+	w.AttrIf("xml:lang", m.Lang)
+	w.Raw(m.Payload)
+	occupantID(&w, m.OccupantID)
+	w.Element("x", ns.User, "")
+	w.End()
+	d.b = w.Bytes
 	t.send(p.to, d, viewNone, nil)
 }
 

@@ -6,6 +6,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/secure/precis"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // NickResult is what a nick becomes.
@@ -167,7 +169,7 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
 	}
 	res, e := r.cfg.Nick(wanted)
-	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize || !validText(res.Nick)) {
+	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize || !xmlwire.ValidText(res.Nick)) {
 		e = refuse(JIDMalformed, "17.1", "the nick is empty")
 	}
 	return res, e

@@ -1,6 +1,10 @@
 package muc
 
-import "github.com/beevik/etree"
+import (
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // Outbound is one stanza and the addresses it goes to. It is a small value that
 // shares its bytes with other Outbounds, and it never changes: keep it as long
@@ -49,20 +53,20 @@ func (o Outbound) Stanza() *etree.Element {
 	if len(o.to) > 0 {
 		to = o.to[0]
 	}
-	el := buildElement(string(o.AppendXML(nil, to, "")))
+	el := xmlwire.Element(string(o.AppendXML(nil, to, "")))
 	el.RemoveAttr("to")
 	return el
 }
 
 // addressBytes is more than the addresses take that a copy may have beyond the shared
 // bytes: that of its reader, and a real one.
-const addressBytes = 2 * (2*maxPartSize + 1 + escaping*maxPartSize + 16)
+const addressBytes = 2 * (2*maxPartSize + 1 + xmlwire.Escaping*maxPartSize + 16)
 
 // most is how large a copy may be, at most.
 func (d *rendered) most(x *extra) int {
 	n := len(d.b) + addressBytes
 	if x != nil {
-		n += len(x.tail) + escaping*len(x.id) + len(" id=''")
+		n += len(x.tail) + xmlwire.Escaping*len(x.id) + len(" id=''")
 	}
 	return n
 }
@@ -92,7 +96,7 @@ func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []
 	}
 	pos += uint32(len(emptyTo))
 	if x != nil && x.id != "" {
-		dst = append(appendEscaped(append(dst, " id='"...), x.id, escapedInAttr), '\'')
+		dst = append(xmlwire.AppendEscaped(append(dst, " id='"...), x.id, xmlwire.EscapedInAttr), '\'')
 	}
 	if d.jid != 0 && v != d.as {
 		dst, pos = append(dst, d.b[pos:d.jid]...), d.jidEnd

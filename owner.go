@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
@@ -11,7 +12,7 @@ func (t *turn) ownerGet() *StanzaError {
 	if !t.actor().aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
-	if q := t.query(); len(q.kids) > 0 {
+	if q := t.query(); len(q.Kids) > 0 {
 		return refuse(BadRequest, "10.2", "the query must be empty")
 	}
 	return t.answerForm(t.r.st.conf)
@@ -24,10 +25,10 @@ func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
 	r.localize(lang, fields)
 	title := r.worded(lang, "", "Configuration of") + " " + r.jid.String()
 	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.Owner)
-		w.instructedForm("form", ns.Config, title, instructions, fields)
-		w.end()
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.Owner)
+		instructedForm(w, "form", ns.Config, title, instructions, fields)
+		w.End()
 	}
 	return nil
 }
@@ -97,7 +98,7 @@ func (t *turn) ownerSet() *StanzaError {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
 	q := t.query()
-	if d := q.child(ns.Owner, "destroy"); d != nil {
+	if d := q.Child(ns.Owner, "destroy"); d != nil {
 		return t.destroyByForm(d, a)
 	}
 	sub, refused := t.r.readForm(q, ns.Config, "10.1.3")
@@ -225,20 +226,20 @@ func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, 
 }
 
 // destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
-func (t *turn) destroyByForm(d *node, a actor) *StanzaError {
+func (t *turn) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 	b := &RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
-	if alternate := d.attrOr("jid", ""); alternate != "" {
+	if alternate := d.AttrOr("jid", ""); alternate != "" {
 		j, err := parseJID(alternate, t.r.cfg.NormalizeDomain)
 		if err != nil {
 			return refuse(JIDMalformed, "10.9", "the alternate venue is no address")
 		}
 		b.Alternate = j
 	}
-	if n := d.child(ns.Owner, "reason"); n != nil {
-		b.Reason = n.text
+	if n := d.Child(ns.Owner, "reason"); n != nil {
+		b.Reason = n.Text
 	}
-	if n := d.child(ns.Owner, "password"); n != nil {
-		b.Password = n.text
+	if n := d.Child(ns.Owner, "password"); n != nil {
+		b.Password = n.Text
 	}
 	if len(b.Reason) > t.r.cfg.Limits.ReasonBytes || len(b.Password) > t.r.cfg.Limits.ReasonBytes {
 		return refuse(PolicyViolation, "14.6", "the reason is too long")
@@ -298,10 +299,10 @@ func (t *turn) createByForm() *StanzaError {
 
 // birthConfig is the configuration that a room is born with: the host's
 // defaults, and the password that its creator came with.
-func (r *Room) birthConfig(x *node) RoomConfig {
+func (r *Room) birthConfig(x *xmlwire.Node) RoomConfig {
 	conf := r.cfg.Defaults
-	if p := x.child(ns.MUC, "password"); p != nil {
-		conf.Password = p.text
+	if p := x.Child(ns.MUC, "password"); p != nil {
+		conf.Password = p.Text
 	}
 	return conf
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // joinRender is what a join or a resync owes to the session that asked for it.
@@ -33,7 +34,7 @@ func (t *turn) join() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	x := readNode(in.XML(in.Find(ns.MUC, "x")))
+	x := xmlwire.ParseNode(in.XML(in.Find(ns.MUC, "x")))
 	if ses, inside := r.st.session(in.from); inside {
 		return t.resync(ses, nick, &x, payload)
 	}
@@ -43,7 +44,7 @@ func (t *turn) join() *StanzaError {
 // enter decides on a session that is not inside yet. The order of the rules lets
 // nobody learn what an earlier one keeps from him: affiliation, members-only,
 // password, limits, nick, and the host's own policy last (XEP-0045 §7.2).
-func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
+func (t *turn) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	r, in, s := t.r, t.in, &t.r.st
 	bare := in.from.Bare()
 	birth := s.life == Unborn
@@ -97,7 +98,7 @@ func (t *turn) enter(nick NickResult, x *node, payload string) *StanzaError {
 }
 
 // owe notes what the asker of a join or resync is owed.
-func (t *turn) owe(x *node, conf *RoomConfig, nickChanged, birth bool) {
+func (t *turn) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 	j := &joinRender{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
 	if conf.Whois == WhoisAnyone {
 		j.codes = append(j.codes, statusNonAnonymous)
@@ -117,7 +118,7 @@ func (t *turn) owe(x *node, conf *RoomConfig, nickChanged, birth bool) {
 
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
-func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool) *StanzaError {
+func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
 	if e := t.r.st.closedTo(aff); e != nil {
 		return e
 	}
@@ -128,8 +129,8 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *node, birth bool)
 		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
 		given := ""
-		if p := x.child(ns.MUC, "password"); p != nil {
-			given = p.text
+		if p := x.Child(ns.MUC, "password"); p != nil {
+			given = p.Text
 		}
 		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
 			if given == "" {
@@ -242,7 +243,7 @@ func (t *turn) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 // resync decides on a join by somebody who is inside and seems to have lost touch:
 // he gets everything again, and the others only what is new about him (XEP-0045
 // §17.3), which may be his nick (§7.6).
-func (t *turn) resync(ses *session, nick NickResult, x *node, payload string) *StanzaError {
+func (t *turn) resync(ses *session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(t.in.from.Bare(), &nick)
 	}
@@ -328,9 +329,9 @@ func (in *stanza) isGhost() bool {
 	if c == nil {
 		return false
 	}
-	n := readNode(in.XML(c))
+	n := xmlwire.ParseNode(in.XML(c))
 	for _, condition := range ghostConditions {
-		if n.child(ns.Stanzas, condition) != nil {
+		if n.Child(ns.Stanzas, condition) != nil {
 			return true
 		}
 	}

@@ -1,6 +1,10 @@
 package muc
 
-import "iter"
+import (
+	"iter"
+
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // Occupant is somebody inside, as the host may see him.
 type Occupant struct {
@@ -72,9 +76,9 @@ func (r *Room) Subject() (subject, nick string) {
 	if e == nil {
 		return "", ""
 	}
-	for x := (xmlReader{s: e.msg.Payload}); !x.done(); {
-		if n := x.node(""); n.ns == "" && n.name == "subject" {
-			return n.text, e.msg.Nick
+	for x := (xmlwire.Reader{Text: e.msg.Payload}); !x.Done(); {
+		if n := x.ReadNode(""); n.NS == "" && n.Name == "subject" {
+			return n.Text, e.msg.Nick
 		}
 	}
 	return "", e.msg.Nick

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/ns"
+import (
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // Registration is who may register with a room (XEP-0045 §7.10).
 type Registration uint8
@@ -35,11 +38,11 @@ func (t *turn) registerGet() *StanzaError {
 	bare := t.in.from.Bare()
 	if p, ok := t.r.st.persons.get(bare); ok && p.nick() != "" {
 		nick := p.nick()
-		t.answer = func(w *xmlWriter) {
-			w.start("query", ns.Register)
-			w.element("registered", "", "")
-			w.element("username", "", nick)
-			w.end()
+		t.answer = func(w *xmlwire.Writer) {
+			w.Start("query", ns.Register)
+			w.Element("registered", "", "")
+			w.Element("username", "", nick)
+			w.End()
 		}
 		return nil
 	}
@@ -48,10 +51,10 @@ func (t *turn) registerGet() *StanzaError {
 	}
 	fields := t.r.registrationForm()
 	t.r.localize(t.in.lang, fields)
-	t.answer = func(w *xmlWriter) {
-		w.start("query", ns.Register)
-		w.form("form", ns.RegForm, "", fields)
-		w.end()
+	t.answer = func(w *xmlwire.Writer) {
+		w.Start("query", ns.Register)
+		form(w, "form", ns.RegForm, "", fields)
+		w.End()
 	}
 	return nil
 }
@@ -78,7 +81,7 @@ func (t *turn) registrant() (Affiliation, *StanzaError) {
 // registerSet decides on a registration or its end.
 func (t *turn) registerSet() *StanzaError {
 	q := t.query()
-	if q.child(ns.Register, "remove") != nil {
+	if q.Child(ns.Register, "remove") != nil {
 		return t.deregister(q)
 	}
 	aff, refused := t.registrant()
@@ -170,13 +173,13 @@ func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 // (XEP-0077 §3.2), an admin or owner only gives back the nick, and whoever waits
 // for an admin's approval waits no longer. For somebody with none of these it is
 // done already.
-func (t *turn) deregister(q *node) *StanzaError {
+func (t *turn) deregister(q *xmlwire.Node) *StanzaError {
 	bare := t.in.from.Bare()
 	s := &t.r.st
 	switch {
 	case t.r.cfg.Registration == RegistrationNone:
 		return refuse(ServiceUnavailable, "7.10", "this room knows no registration")
-	case len(q.kids) != 1:
+	case len(q.Kids) != 1:
 		return refuse(BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
 	case s.affiliationOf(bare) == Outcast:
 		return s.banned(bare, "XEP-0077 §3.2")

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/ns"
+import (
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // Where admins decide who registers (XEP-0045 §9.9), requests wait until one of
 // them does, or until their time is over. They outlive a restart of the host, and
@@ -64,7 +67,7 @@ func (t *turn) expireRequests() {
 // back from a client: address and nick must be those of one request, or the nick
 // of only one where a client left out the address, which the form of XEP-0045
 // does not have.
-func (t *turn) judgeRegistration(x *node) *StanzaError {
+func (t *turn) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toEditMembers) {
 		return refuse(Forbidden, "9.9", "only admins decide who registers")

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // RegistrationField is a field of the registration form, beside the nick
@@ -75,7 +77,7 @@ func checkRegistrationFields(fields []RegistrationField) error {
 			return fmt.Errorf("%w: RegistrationFields: %s is registered as %s", ErrConfig, f.Var, registeredType(f.Var))
 		case strings.HasPrefix(string(f.Type), "list-") != (len(f.Options) > 0):
 			return fmt.Errorf("%w: RegistrationFields: %s: options are for lists", ErrConfig, f.Var)
-		case !validText(f.Var + f.Label + strings.Join(f.Options, "")):
+		case !xmlwire.ValidText(f.Var + f.Label + strings.Join(f.Options, "")):
 			return fmt.Errorf("%w: RegistrationFields: %s is no text", ErrConfig, f.Var)
 		}
 		taken = append(taken, f.Var)
@@ -115,7 +117,7 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 			}
 		}
 		for _, v := range values {
-			size += escapedLen(v) + formValueMarkup
+			size += xmlwire.EscapedLen(v) + formValueMarkup
 		}
 		switch {
 		case size > r.cfg.Limits.PageBytes: // admins get them in one form

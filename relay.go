@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
@@ -88,10 +89,10 @@ func (t *turn) relayIQ() *StanzaError {
 
 // relayTooLarge reports whether a request or answer is not to be passed on.
 func (t *turn) relayTooLarge(x *relayRender) bool {
-	if len(x.payload)+escaping*len(x.id)+2*addressBytes <= t.r.cfg.Limits.OutboundBytes {
+	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*addressBytes <= t.r.cfg.Limits.OutboundBytes {
 		return false
 	}
-	d := x.render(func(w *xmlWriter) { w.raw(x.payload) })
+	d := x.render(func(w *xmlwire.Writer) { w.Raw(x.payload) })
 	return len(t.fitting([]JID{x.to}, d, viewNone, nil)) == 0
 }
 
@@ -103,9 +104,9 @@ func (in *stanza) asksForPicture() bool {
 	case in.typ != "get":
 		return false
 	case k.NS == ns.PubSub:
-		n := readNode(in.XML(k))
-		return len(n.kids) == 1 && n.kids[0].ns == ns.PubSub && n.kids[0].name == "items" &&
-			slices.Contains(ns.PictureNodes, n.kids[0].attrOr("node", ""))
+		n := xmlwire.ParseNode(in.XML(k))
+		return len(n.Kids) == 1 && n.Kids[0].NS == ns.PubSub && n.Kids[0].Name == "items" &&
+			slices.Contains(ns.PictureNodes, n.Kids[0].AttrOr("node", ""))
 	}
 	return k.NS == ns.VCard || k.NS == ns.VCard4
 }
@@ -168,28 +169,28 @@ func (t *turn) relayAnswer() *StanzaError {
 }
 
 func (t *turn) renderRelay(x *relayRender) {
-	payload := func(w *xmlWriter) { w.raw(x.payload) }
+	payload := func(w *xmlwire.Writer) { w.Raw(x.payload) }
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
 		large := refuse(PolicyViolation, "14.6", "The answer is too large to be passed on")
 		x.typ = "error"
-		payload = func(w *xmlWriter) {
-			w.start("error", "")
-			w.attr("type", string(large.Type))
-			w.condition(large)
-			w.end()
+		payload = func(w *xmlwire.Writer) {
+			w.Start("error", "")
+			w.Attr("type", string(large.Type))
+			condition(w, large)
+			w.End()
 		}
 	}
 	t.send([]JID{x.to}, x.render(payload), viewNone, nil)
 }
 
-func (x *relayRender) render(payload func(w *xmlWriter)) *rendered {
-	w := xmlWriter{b: make([]byte, 0, 192+len(x.payload))}
-	d := w.stanza("iq")
-	w.address("from", x.from)
-	w.attr("id", x.id)
-	w.attr("type", x.typ)
+func (x *relayRender) render(payload func(w *xmlwire.Writer)) *rendered {
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 192+len(x.payload))}
+	d := openStanza(&w, "iq")
+	address(&w, "from", x.from)
+	w.Attr("id", x.id)
+	w.Attr("type", x.typ)
 	payload(&w)
-	w.end()
-	d.b = w.b
+	w.End()
+	d.b = w.Bytes
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // renderConfigured tells everybody inside what kind of change was made
@@ -35,15 +36,15 @@ func (t *turn) renderStatus(b *Configured) {
 	}
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
-	w := xmlWriter{b: make([]byte, 0, 192)}
-	d := w.stanza("message")
-	w.address("from", t.r.jid)
-	w.attr("type", "groupchat")
-	w.start("x", ns.User)
-	w.raw(statuses(codes...))
-	w.end()
-	w.end()
-	d.b = w.b
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 192)}
+	d := openStanza(&w, "message")
+	address(&w, "from", t.r.jid)
+	w.Attr("type", "groupchat")
+	w.Start("x", ns.User)
+	w.Raw(statuses(codes...))
+	w.End()
+	w.End()
+	d.b = w.Bytes
 	t.broadcast(d)
 }
 

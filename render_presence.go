@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // presenceCache holds an occupant's presence as bytes, made when it is first
@@ -70,68 +71,68 @@ func (c *RoomConfig) shown(role Role, payload string) string {
 	if role != Visitor || !c.NoVisitorStatus || payload == "" {
 		return payload
 	}
-	return filtered(payload, func(n *node) bool { return n.ns != "" || n.name != "status" })
+	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS != "" || n.Name != "status" })
 }
 
 // renderPresence writes a presence as most will see it, and marks what differs for
 // others.
 func (r *Room) renderPresence(p *presence) *rendered {
-	w := xmlWriter{b: make([]byte, 0, 256+len(p.payload))}
-	d := w.stanza("presence")
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 256+len(p.payload))}
+	d := openStanza(&w, "presence")
 	d.as = r.st.asMostSee(&p.item)
-	w.occupant("from", r.jid, p.nick)
-	w.attrIf("type", p.kind)
-	w.attrIf("xml:lang", p.lang)
-	w.raw(p.payload)
-	w.occupantID(p.id)
-	w.start("x", ns.User)
-	w.start("item", "")
-	w.attr("affiliation", p.item.affiliation.String())
-	w.attr("role", p.item.role.String())
-	w.attrIf("nick", p.item.nick)
-	w.markJID(d, p.item.real)
-	w.actorAndReason(d, &p.item)
-	w.end()
+	occupantAddress(&w, "from", r.jid, p.nick)
+	w.AttrIf("type", p.kind)
+	w.AttrIf("xml:lang", p.lang)
+	w.Raw(p.payload)
+	occupantID(&w, p.id)
+	w.Start("x", ns.User)
+	w.Start("item", "")
+	w.Attr("affiliation", p.item.affiliation.String())
+	w.Attr("role", p.item.role.String())
+	w.AttrIf("nick", p.item.nick)
+	markJID(&w, d, p.item.real)
+	actorAndReason(&w, d, &p.item)
+	w.End()
 	if p.destroy != nil {
-		w.destroy(p.destroy)
+		destroy(&w, p.destroy)
 	}
-	d.tail = w.pos()
-	w.end()
-	w.end()
-	d.b = w.b
+	d.tail = w.Pos()
+	w.End()
+	w.End()
+	d.b = w.Bytes
 	return d
 }
 
 // actorAndReason writes what an item holds: who did it, and why.
-func (w *xmlWriter) actorAndReason(d *rendered, it *item) {
+func actorAndReason(w *xmlwire.Writer, d *rendered, it *item) {
 	if it.actor != (Actor{}) {
-		w.markActor(d, it.actor)
+		markActor(w, d, it.actor)
 	}
 	if it.reason != "" {
-		w.element("reason", "", it.reason)
+		w.Element("reason", "", it.reason)
 	}
 }
 
-func (w *xmlWriter) occupantID(id string) {
+func occupantID(w *xmlwire.Writer, id string) {
 	if id != "" {
-		w.start("occupant-id", ns.OccupantID)
-		w.attr("id", id)
-		w.end()
+		w.Start("occupant-id", ns.OccupantID)
+		w.Attr("id", id)
+		w.End()
 	}
 }
 
-func (w *xmlWriter) destroy(b *RoomDestroyed) {
-	w.start("destroy", "")
+func destroy(w *xmlwire.Writer, b *RoomDestroyed) {
+	w.Start("destroy", "")
 	if !b.Alternate.IsZero() {
-		w.address("jid", b.Alternate)
+		address(w, "jid", b.Alternate)
 	}
 	if b.Reason != "" {
-		w.element("reason", "", b.Reason)
+		w.Element("reason", "", b.Reason)
 	}
 	if b.Password != "" {
-		w.element("password", "", b.Password)
+		w.Element("password", "", b.Password)
 	}
-	w.end()
+	w.End()
 }
 
 // The status codes of XEP-0045 §16.6 that a room sends.
@@ -170,13 +171,13 @@ var removalCodes = map[Cause]int{
 // statuses writes status codes as the tail of a presence or message; the caller
 // lists them in ascending order.
 func statuses(codes ...int) string {
-	w := writerWithin(ns.User)
+	w := xmlwire.WriterWithin(ns.User)
 	for _, c := range codes {
 		if c != 0 {
-			w.start("status", "")
-			w.attr("code", strconv.Itoa(c))
-			w.end()
+			w.Start("status", "")
+			w.Attr("code", strconv.Itoa(c))
+			w.End()
 		}
 	}
-	return string(w.b)
+	return string(w.Bytes)
 }

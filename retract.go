@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // retract proposes that a message of the speaker's own is taken back, if the
@@ -38,7 +39,7 @@ func (t *turn) retract(m *Message) {
 // be that the message's or its origin-id (XEP-0359). A retraction is not taken back
 // (XEP-0424 §5), and nothing is so twice. Of several messages the latest is meant.
 func (b *MessageRetracted) Means(said *MessageArchived) bool {
-	return isCanonical(said.Payload) && b.means(&said.Message)
+	return xmlwire.IsCanonical(said.Payload) && b.means(&said.Message)
 }
 
 func (b *MessageRetracted) means(m *Message) bool {
@@ -52,7 +53,7 @@ func (b *MessageRetracted) means(m *Message) bool {
 	}
 	if m.StanzaID != b.Named && m.ID != b.Named {
 		origin := childOf(m.Payload, ns.SID, "origin-id")
-		if origin == nil || origin.attrOr("id", "") != b.Named {
+		if origin == nil || origin.AttrOr("id", "") != b.Named {
 			return false
 		}
 	}
@@ -61,12 +62,12 @@ func (b *MessageRetracted) means(m *Message) bool {
 
 // childOf is the first element of that name in a payload, or nil. A namespace is
 // looked for first: few messages have any, and then they need not be read.
-func childOf(payload, ns, name string) *node {
+func childOf(payload, ns, name string) *xmlwire.Node {
 	if !strings.Contains(payload, ns) {
 		return nil
 	}
-	for r := (xmlReader{s: payload}); !r.done(); {
-		if n := r.node(""); n.ns == ns && n.name == name {
+	for r := (xmlwire.Reader{Text: payload}); !r.Done(); {
+		if n := r.ReadNode(""); n.NS == ns && n.Name == name {
 			return &n
 		}
 	}
@@ -78,19 +79,19 @@ func isTombstone(payload string) bool {
 	if !strings.Contains(payload, ns.Retract) {
 		return false
 	}
-	r := xmlReader{s: payload}
-	n := r.node("")
-	return n.ns == ns.Retract && n.name == "retracted" && r.done()
+	r := xmlwire.Reader{Text: payload}
+	n := r.ReadNode("")
+	return n.NS == ns.Retract && n.Name == "retracted" && r.Done()
 }
 
 // Tombstone is what an archive shows of a message that was taken back (XEP-0424
 // §4): that there was one, by whom and when, and which message took it back.
 func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
-	w := xmlWriter{}
-	w.start("retracted", ns.Retract)
-	w.attr("id", b.ID)
-	w.attr("stamp", at.UTC().Format(eventTime))
-	w.end()
-	of.Lang, of.Payload = "", string(w.b)
+	w := xmlwire.Writer{}
+	w.Start("retracted", ns.Retract)
+	w.Attr("id", b.ID)
+	w.Attr("stamp", at.UTC().Format(eventTime))
+	w.End()
+	of.Lang, of.Payload = "", string(w.Bytes)
 	return of
 }

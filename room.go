@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Room is one chat room. It has one owner at a time: calls must not overlap.
@@ -155,7 +157,7 @@ func (r *Room) at(nick string) JID {
 
 // addressedAs is the address that a stanza was sent to: who answers it.
 func (r *Room) addressedAs(in *stanza) JID {
-	if !in.toNick || len(in.nick) > maxPartSize || !validText(in.nick) {
+	if !in.toNick || len(in.nick) > maxPartSize || !xmlwire.ValidText(in.nick) {
 		return r.jid
 	}
 	return r.at(in.nick)

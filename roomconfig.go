@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
@@ -240,7 +241,7 @@ var configFields = []*configField{
 func (c *RoomConfig) sound() bool {
 	for _, f := range configFields {
 		for _, v := range f.get(c) {
-			if !validText(v) || !f.offers(v) {
+			if !xmlwire.ValidText(v) || !f.offers(v) {
 				return false
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Result Set Management (XEP-0059): the pages of a list.
@@ -32,35 +33,35 @@ const (
 
 // readPage reads what page of its answer a query asks for. The room bounds the
 // page to a number of items; without a word about pages it is the first.
-func (r *Room) readPage(q *node, most int) (pageRequest, *StanzaError) {
+func (r *Room) readPage(q *xmlwire.Node, most int) (pageRequest, *StanzaError) {
 	p := pageRequest{max: most}
-	set := q.child(ns.RSM, "set")
+	set := q.Child(ns.RSM, "set")
 	if set == nil {
 		return p, nil
 	}
 	p.asked = true
-	if c := set.child(ns.RSM, "max"); c != nil {
-		n, err := strconv.ParseUint(c.text, 10, 31)
+	if c := set.Child(ns.RSM, "max"); c != nil {
+		n, err := strconv.ParseUint(c.Text, 10, 31)
 		if err != nil {
 			return p, refuse(BadRequest, "XEP-0059 §2.1", "max is no number")
 		}
 		p.max = min(p.max, int(n))
 	}
-	if c := set.child(ns.RSM, "index"); c != nil {
-		n, err := strconv.ParseUint(c.text, 10, 31)
+	if c := set.Child(ns.RSM, "index"); c != nil {
+		n, err := strconv.ParseUint(c.Text, 10, 31)
 		if err != nil {
 			return p, refuse(BadRequest, "XEP-0059 §2.6", "index is no number")
 		}
 		p.start, p.index = atIndex, int(n)
 	}
-	if c := set.child(ns.RSM, "before"); c != nil {
-		p.start, p.uid = beforeItem, c.text
-		if c.text == "" {
+	if c := set.Child(ns.RSM, "before"); c != nil {
+		p.start, p.uid = beforeItem, c.Text
+		if c.Text == "" {
 			p.start = atLast
 		}
 	}
-	if c := set.child(ns.RSM, "after"); c != nil {
-		p.start, p.uid = afterItem, c.text
+	if c := set.Child(ns.RSM, "after"); c != nil {
+		p.start, p.uid = afterItem, c.Text
 	}
 	return p, nil
 }
@@ -136,18 +137,18 @@ func (o *occupant) uid() string { return strconv.FormatUint(uint64(o.num), 10) }
 
 // pageOf tells which part of a list an answer was, if it was asked for a part or
 // is not the whole. An empty list has no parts (XEP-0059 §2.2).
-func (w *xmlWriter) pageOf(p *pageRequest, is page, uid func(i int) string) {
+func pageOf(w *xmlwire.Writer, p *pageRequest, is page, uid func(i int) string) {
 	if is.count == 0 || !p.asked && is.to-is.from == is.count {
 		return
 	}
-	w.start("set", ns.RSM)
+	w.Start("set", ns.RSM)
 	if is.from < is.to {
-		w.start("first", "")
-		w.attr("index", strconv.Itoa(is.from))
-		w.text(uid(is.from))
-		w.end()
-		w.element("last", "", uid(is.to-1))
+		w.Start("first", "")
+		w.Attr("index", strconv.Itoa(is.from))
+		w.Text(uid(is.from))
+		w.End()
+		w.Element("last", "", uid(is.to-1))
 	}
-	w.element("count", "", strconv.Itoa(is.count))
-	w.end()
+	w.Element("count", "", strconv.Itoa(is.count))
+	w.End()
 }

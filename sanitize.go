@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // What only the room may say is taken out of everything that occupants send,
@@ -12,7 +13,7 @@ import (
 // room passes on goes through sanitized; what it does not know it leaves alone.
 
 // reserved reports whether a whole child element is the room's to say.
-func (r *Room) reserved(in *stanza, c *Child) bool {
+func (r *Room) reserved(in *stanza, c *xmlwire.Child) bool {
 	switch c.NS {
 	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
 		return true
@@ -24,9 +25,9 @@ func (r *Room) reserved(in *stanza, c *Child) bool {
 	return false
 }
 
-func (in *stanza) childAttr(c *Child, name string) string {
-	n := readNode(in.XML(c))
-	return n.attrOr(name, "")
+func (in *stanza) childAttr(c *xmlwire.Child, name string) string {
+	n := xmlwire.ParseNode(in.XML(c))
+	return n.AttrOr(name, "")
 }
 
 // claimsTrust reports whether an address, however it is spelled, is that of somebody
@@ -68,19 +69,19 @@ func (r *Room) sanitized(in *stanza) string {
 // message came from (addresses of type ofrom, XEP-0033, by which a room names an
 // author in its history, XEP-0045 §7.2.13), and that a retraction is a
 // moderator's (XEP-0425 §4).
-func (in *stanza) cleared(c *Child) string {
+func (in *stanza) cleared(c *xmlwire.Child) string {
 	canonical := in.XML(c)
 	switch c.NS {
 	case ns.Address:
-		kept, left := withoutKids(canonical, func(n *node) bool {
-			return n.ns == ns.Address && n.attrOr("type", "") == "ofrom"
+		kept, left := xmlwire.WithoutKids(canonical, func(n *xmlwire.Node) bool {
+			return n.NS == ns.Address && n.AttrOr("type", "") == "ofrom"
 		})
 		if left == 0 {
 			return ""
 		}
 		return kept
 	case ns.Retract, ns.OldRetract, ns.Fasten:
-		kept, _ := withoutKids(canonical, func(n *node) bool { return n.ns == ns.Moderate || n.ns == ns.OldModerate })
+		kept, _ := xmlwire.WithoutKids(canonical, func(n *xmlwire.Node) bool { return n.NS == ns.Moderate || n.NS == ns.OldModerate })
 		return kept
 	case "":
 		if in.typ == "error" && c.Name == "error" {
@@ -93,16 +94,16 @@ func (in *stanza) cleared(c *Child) string {
 // withoutDetector takes out of an error who detected it and where its sender is to
 // be found now: that may be a real address.
 func withoutDetector(canonical string) string {
-	n := readNode(canonical)
-	n.attrs = n.attrs.without("by")
-	for i := range n.kids {
-		if k := &n.kids[i]; k.ns == ns.Stanzas && k.name != "text" {
-			k.text = ""
+	n := xmlwire.ParseNode(canonical)
+	n.Attrs = n.Attrs.Without("by")
+	for i := range n.Kids {
+		if k := &n.Kids[i]; k.NS == ns.Stanzas && k.Name != "text" {
+			k.Text = ""
 		}
 	}
-	w := xmlWriter{}
-	w.node(&n)
-	return string(w.b)
+	w := xmlwire.Writer{}
+	w.Node(&n)
+	return string(w.Bytes)
 }
 
 // messagePayload is what a message says as an occupant, or as the room, to a reader:
@@ -116,7 +117,7 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 		return "", refused
 	}
 	// An id of marks that are escaped is no part of the children, and yet goes out.
-	if len(t.in.Text)+escapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
+	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
 		return "", refuse(PolicyViolation, "14.6", "The stanza is too large")
 	}
 	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
@@ -125,7 +126,7 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 // checkTexts holds the bodies or subjects of a message to a limit and to RFC 6121
 // §5.2.3, §5.2.4: they hold nothing but text, and there is one for each language.
 func (in *stanza) checkTexts(name string, limit int) *StanzaError {
-	var first *Child
+	var first *xmlwire.Child
 	var langs []string
 	for i := range in.Kids {
 		c := &in.Kids[i]
@@ -135,7 +136,7 @@ func (in *stanza) checkTexts(name string, limit int) *StanzaError {
 		switch {
 		case c.To-c.From > limit:
 			return refuse(PolicyViolation, "14.6", "the "+name+" is too long")
-		case !onlyText(in.XML(c)):
+		case !xmlwire.OnlyText(in.XML(c)):
 			return refuse(PolicyViolation, "14.6", "there are elements in the "+name)
 		case first == nil:
 			first = c
@@ -153,9 +154,9 @@ func (in *stanza) checkTexts(name string, limit int) *StanzaError {
 }
 
 // childLang is the language of a child: its own, or that of the stanza.
-func (in *stanza) childLang(c *Child) string {
-	n := readNode(in.XML(c))
-	return strings.ToLower(n.attrOr("xml:lang", in.lang))
+func (in *stanza) childLang(c *xmlwire.Child) string {
+	n := xmlwire.ParseNode(in.XML(c))
+	return strings.ToLower(n.AttrOr("xml:lang", in.lang))
 }
 
 // presencePayload is what a presence says of an occupant: sanitized, and within the

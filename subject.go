@@ -1,6 +1,10 @@
 package muc
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/gomuc/muc/internal/xmlwire"
+)
 
 // isSubject reports whether a message changes the subject: it has one, and
 // neither body nor thread (XEP-0045 §8.1).
@@ -31,7 +35,7 @@ func (t *turn) changeSubject(m Message) {
 func (t *turn) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.subject
 	if e == nil {
-		t.send(to, r.renderMessage(&Message{Payload: emptyElement("subject")}), viewNone, nil)
+		t.send(to, r.renderMessage(&Message{Payload: xmlwire.EmptyElement("subject")}), viewNone, nil)
 		return
 	}
 	if e.doc.doc == nil {
@@ -44,7 +48,7 @@ func (t *turn) renderSubject(to []JID) {
 
 // subjectOnly keeps the subject elements of a payload, in all languages.
 func subjectOnly(payload string) string {
-	return filtered(payload, func(n *node) bool { return n.ns == "" && n.name == "subject" })
+	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 }
 
 // plainSubject is the subject in one line, for who asks what the room is: what was
@@ -54,13 +58,13 @@ func (s *state) plainSubject() string {
 		return ""
 	}
 	text, found := "", false
-	for r := (xmlReader{s: s.subject.msg.Payload}); !r.done(); {
-		n := r.node("")
-		if n.ns != "" || n.name != "subject" {
+	for r := (xmlwire.Reader{Text: s.subject.msg.Payload}); !r.Done(); {
+		n := r.ReadNode("")
+		if n.NS != "" || n.Name != "subject" {
 			continue
 		}
-		if _, own := n.attr("xml:lang"); !own || !found {
-			text, found = n.text, true
+		if _, own := n.Attr("xml:lang"); !own || !found {
+			text, found = n.Text, true
 			if !own {
 				break
 			}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // turn is one step of a room: a stanza, a command or a tick on its way through
@@ -41,7 +42,7 @@ type turn struct {
 	// answer writes the payload of an IQ result, when everything else is said; done is
 	// for a result without one, and ready is one that is there already and lacks only
 	// its id.
-	answer func(w *xmlWriter)
+	answer func(w *xmlwire.Writer)
 	done   bool
 	ready  *rendered
 	// ids counts the ids made in this step.
@@ -138,12 +139,12 @@ func (t *turn) render(events []Event) {
 
 // renderResult answers the IQ of this turn. A request gets an answer in any case: where
 // the right one is too large, that it is.
-func (t *turn) renderResult(payload func(w *xmlWriter)) {
-	w := xmlWriter{b: make([]byte, 0, 128)}
+func (t *turn) renderResult(payload func(w *xmlwire.Writer)) {
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 128)}
 	d := t.openResult(&w)
 	payload(&w)
-	w.end()
-	if d.b = w.b; t.tooLarge(d) {
+	w.End()
+	if d.b = w.Bytes; t.tooLarge(d) {
 		t.echo = ""
 		t.renderError(refuse(ResourceConstraint, "14.6", "The answer is too large to be sent"))
 		return
@@ -172,18 +173,18 @@ func (t *turn) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
 // renderDone answers it by saying only that it is done. Nobody else writes here, so
 // that the writer needs no memory of its own.
 func (t *turn) renderDone() {
-	w := xmlWriter{b: make([]byte, 0, 96)}
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 96)}
 	d := t.openResult(&w)
-	w.end()
-	d.b = w.b
+	w.End()
+	d.b = w.Bytes
 	t.toSender(d, viewNone, nil)
 }
 
-func (t *turn) openResult(w *xmlWriter) *rendered {
-	d := w.stanza("iq")
-	w.address("from", t.r.addressedAs(t.in))
-	w.attr("id", t.in.id)
-	w.attr("type", "result")
+func (t *turn) openResult(w *xmlwire.Writer) *rendered {
+	d := openStanza(w, "iq")
+	address(w, "from", t.r.addressedAs(t.in))
+	w.Attr("id", t.in.id)
+	w.Attr("type", "result")
 	return d
 }
 
@@ -194,23 +195,23 @@ func (t *turn) renderError(e *StanzaError) {
 	if in.isAnswer() || in.from.IsZero() {
 		return
 	}
-	w := xmlWriter{b: make([]byte, 0, 320)}
-	d := w.stanza(kindNames[in.kind])
-	w.address("from", t.r.addressedAs(in))
-	w.attrIf("id", in.id)
-	w.attr("type", "error")
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 320)}
+	d := openStanza(&w, kindNames[in.kind])
+	address(&w, "from", t.r.addressedAs(in))
+	w.AttrIf("id", in.id)
+	w.Attr("type", "error")
 	if in.kind == kindPresence && in.Find(ns.MUC, "x") != nil {
 		// Never what it held: that may be a password.
-		w.element("x", ns.MUC, "")
+		w.Element("x", ns.MUC, "")
 	}
-	w.raw(t.echo)
-	w.start("error", "")
-	w.attr("type", string(e.typeOrDefault()))
-	w.address("by", t.r.jid)
-	w.condition(e)
-	w.end()
-	w.end()
-	if d.b = w.b; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
+	w.Raw(t.echo)
+	w.Start("error", "")
+	w.Attr("type", string(e.typeOrDefault()))
+	address(&w, "by", t.r.jid)
+	condition(&w, e)
+	w.End()
+	w.End()
+	if d.b = w.Bytes; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
 		short := *e
 		t.echo, short.Text, short.URI = "", "", "" // the least that is an answer
 		t.renderError(&short)
@@ -220,16 +221,16 @@ func (t *turn) renderError(e *StanzaError) {
 }
 
 // condition writes what an error says.
-func (w *xmlWriter) condition(e *StanzaError) {
-	w.start(string(e.Condition), ns.Stanzas)
+func condition(w *xmlwire.Writer, e *StanzaError) {
+	w.Start(string(e.Condition), ns.Stanzas)
 	if e.Condition == Gone && e.URI != "" {
-		w.text(e.URI)
+		w.Text(e.URI)
 	}
-	w.end()
+	w.End()
 	if e.Text != "" {
-		w.element("text", ns.Stanzas, e.Text)
+		w.Element("text", ns.Stanzas, e.Text)
 	}
 	if e.App.Local != "" {
-		w.element(e.App.Local, e.App.Space, "")
+		w.Element(e.App.Local, e.App.Space, "")
 	}
 }

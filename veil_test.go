@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // The sender's address is found however it is written, and nobody else's is.
@@ -47,10 +49,10 @@ func TestVeil(t *testing.T) {
 		"100% @ %zz %4":            "100% @ %zz %4",
 		strings.Repeat("%40@", 50): strings.Repeat("%40@", 50),
 	} {
-		payload := "<x xmlns='urn:x' a='" + string(appendEscaped(nil, in, escapedInAttr)) + "'>" + string(appendEscaped(nil, in, escapedInText)) + "</x>"
-		got := readNode(r.veil(payload, who, "A b", Participant))
-		assert.Equal(t, want, got.attrOr("a", ""), in)
-		assert.Equal(t, want, got.text, in)
+		payload := "<x xmlns='urn:x' a='" + string(xmlwire.AppendEscaped(nil, in, xmlwire.EscapedInAttr)) + "'>" + string(xmlwire.AppendEscaped(nil, in, xmlwire.EscapedInText)) + "</x>"
+		got := xmlwire.ParseNode(r.veil(payload, who, "A b", Participant))
+		assert.Equal(t, want, got.AttrOr("a", ""), in)
+		assert.Equal(t, want, got.Text, in)
 		assert.Equal(t, payload, r.veil(payload, who, "A b", Moderator), "who sees it sees it")
 	}
 	for _, own := range []string{"<body>smith@corp.lit</body>", "<subject>smith@corp.lit</subject>", "<status>smith@corp.lit</status>",

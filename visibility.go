@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Who sees whose real JID is decided in this file and nowhere else. No other
@@ -81,38 +82,38 @@ func (s *state) asMostSee(it *item) view {
 
 // markJID puts the real JID of an item where it can be left out, put in or exchanged
 // for each reader; a zero JID is there for nobody but oneself.
-func (w *xmlWriter) markJID(d *rendered, j JID) {
-	d.jid = w.pos()
+func markJID(w *xmlwire.Writer, d *rendered, j JID) {
+	d.jid = w.Pos()
 	if d.as == viewAll {
-		w.realJID(j)
+		realJID(w, j)
 	} else {
 		d.real = j
 	}
-	d.jidEnd = w.pos()
+	d.jidEnd = w.Pos()
 }
 
 // markActor writes who did what an item tells: his nick for everybody, his
 // JID where it can be left out (XEP-0045 §8.2). Without a nick, all of it can be.
-func (w *xmlWriter) markActor(d *rendered, by Actor) {
-	d.actor = w.openTag()
-	w.start("actor", "")
+func markActor(w *xmlwire.Writer, d *rendered, by Actor) {
+	d.actor = w.OpenTag()
+	w.Start("actor", "")
 	if by.Nick != "" {
-		w.attr("nick", by.Nick)
-		d.actor = w.pos()
+		w.Attr("nick", by.Nick)
+		d.actor = w.Pos()
 	}
-	w.realJID(by.JID)
+	realJID(w, by.JID)
 	if by.Nick != "" {
-		d.actorEnd = w.pos()
+		d.actorEnd = w.Pos()
 	}
-	w.end()
+	w.End()
 	if by.Nick == "" {
-		d.actorEnd = w.pos()
+		d.actorEnd = w.Pos()
 	}
 }
 
 // realJID writes a real JID for readers who are known to see it.
-func (w *xmlWriter) realJID(j JID) {
-	w.b = appendJIDAttr(w.b, j)
+func realJID(w *xmlwire.Writer, j JID) {
+	w.Bytes = appendJIDAttr(w.Bytes, j)
 }
 
 func appendJIDAttr(dst []byte, j JID) []byte {
@@ -193,13 +194,13 @@ func compareJIDs(a, b JID) int { return strings.Compare(a.s, b.s) }
 
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
-func (w *xmlWriter) listedPerson(p *person, reason string) {
-	w.start("item", "")
-	w.attr("affiliation", p.aff.String())
-	w.realJID(p.real)
-	w.attrIf("nick", p.nick())
-	w.elementIf("reason", reason)
-	w.end()
+func listedPerson(w *xmlwire.Writer, p *person, reason string) {
+	w.Start("item", "")
+	w.Attr("affiliation", p.aff.String())
+	realJID(w, p.real)
+	w.AttrIf("nick", p.nick())
+	w.ElementIf("reason", reason)
+	w.End()
 }
 
 // listedJIDs are the same people as values of a field of the owners' form.
@@ -213,19 +214,19 @@ func listedJIDs(list []JID) []string {
 
 // listedSize is how much an occupant's line in a list takes, at most.
 func (o *occupant) listedSize() int {
-	return itemMarkup + escapedLen(o.frontJID().s) + escapedLen(o.nick)
+	return itemMarkup + xmlwire.EscapedLen(o.frontJID().s) + xmlwire.EscapedLen(o.nick)
 }
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
-func (w *xmlWriter) listedOccupant(s *state, o *occupant, reader actor) {
-	w.start("item", "")
-	w.attr("affiliation", s.affiliationOf(o.person.real).String())
+func listedOccupant(w *xmlwire.Writer, s *state, o *occupant, reader actor) {
+	w.Start("item", "")
+	w.Attr("affiliation", s.affiliationOf(o.person.real).String())
 	if s.seesJIDs(reader.role, reader.aff) {
-		w.realJID(o.frontJID())
+		realJID(w, o.frontJID())
 	}
-	w.attr("nick", o.nick)
-	w.attr("role", o.role.String())
-	w.end()
+	w.Attr("nick", o.nick)
+	w.Attr("role", o.role.String())
+	w.End()
 }
 
 // renderAbsent tells those who see real JIDs of an affiliation that somebody who
@@ -282,21 +283,21 @@ func changesAgain(b *AffiliationChanged, rest []Event) bool {
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
 func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
-	w := xmlWriter{b: make([]byte, 0, 128+len(t.r.jid.s)+len(b.JID.s)+len(b.Reason)+len(tail))}
-	d := w.stanza("message")
-	w.address("from", t.r.jid)
-	w.start("x", ns.User)
-	w.start("item", "")
-	w.attr("affiliation", b.New.String())
-	w.realJID(b.JID)
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.s)+len(b.JID.s)+len(b.Reason)+len(tail))}
+	d := openStanza(&w, "message")
+	address(&w, "from", t.r.jid)
+	w.Start("x", ns.User)
+	w.Start("item", "")
+	w.Attr("affiliation", b.New.String())
+	realJID(&w, b.JID)
 	if b.Reason != "" {
-		w.element("reason", "", b.Reason)
+		w.Element("reason", "", b.Reason)
 	}
-	w.end()
-	w.raw(tail)
-	w.end()
-	w.end()
-	d.b = w.b
+	w.End()
+	w.Raw(tail)
+	w.End()
+	w.End()
+	d.b = w.Bytes
 	return d
 }
 
@@ -322,15 +323,15 @@ func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
 }
 
 // author writes whose a message was (XEP-0313 §6.1.2), for readers who see it.
-func (w *xmlWriter) author(m *Message) {
+func author(w *xmlwire.Writer, m *Message) {
 	if m.JID.IsZero() {
 		return
 	}
-	w.start("x", ns.User)
-	w.start("item", "")
-	w.realJID(m.JID)
-	w.end()
-	w.end()
+	w.Start("x", ns.User)
+	w.Start("item", "")
+	realJID(w, m.JID)
+	w.End()
+	w.End()
 }
 
 // veil takes somebody's real JID out of what he, his client or his server says to a
@@ -353,7 +354,7 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	if !v.mayBeIn(payload) {
 		return payload
 	}
-	return replaceValues(payload, v.clear)
+	return xmlwire.ReplaceValues(payload, v.clear)
 }
 
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his

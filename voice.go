@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // Visitors ask for voice with a form, and moderators answer with another
@@ -22,11 +23,11 @@ const (
 // that was cancelled asks for nothing: that is how a moderator passes over a
 // request.
 func (t *turn) formToRoom() *StanzaError {
-	x := readNode(t.in.XML(t.in.Find(ns.Data, "x")))
-	if x.attrOr("type", "") == "cancel" {
+	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.Data, "x")))
+	if x.AttrOr("type", "") == "cancel" {
 		return nil
 	}
-	switch x.formType() {
+	switch formType(&x) {
 	case ns.Request:
 		return t.voiceForm(&x)
 	case ns.RegForm:
@@ -36,7 +37,7 @@ func (t *turn) formToRoom() *StanzaError {
 }
 
 // voiceForm decides on a request for voice, or on a moderator's verdict on one.
-func (t *turn) voiceForm(x *node) *StanzaError {
+func (t *turn) voiceForm(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	ses, inside := t.r.st.session(t.in.from)
 	if !inside && a.role < Moderator {
@@ -170,12 +171,12 @@ func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
 // for it, so its labels are in the room's language.
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *rendered {
 	r.localize(r.st.conf.Lang, fields)
-	w := xmlWriter{b: make([]byte, 0, 1024)}
-	d := w.stanza("message")
-	w.address("from", r.jid)
-	w.attr("id", id)
-	w.instructedForm("form", formType, title, instructions, fields)
-	w.end()
-	d.b = w.b
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
+	d := openStanza(&w, "message")
+	address(&w, "from", r.jid)
+	w.Attr("id", id)
+	instructedForm(&w, "form", formType, title, instructions, fields)
+	w.End()
+	d.b = w.Bytes
 	return d
 }

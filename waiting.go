@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/xmlwire"
+
 // A join that all rules admit may wait for the host's own decision: a challenge to
 // be solved (XEP-0158), an account to be looked up elsewhere. It waits as an Ask,
 // and nobody in the room knows of it.
@@ -44,7 +46,7 @@ func (t *turn) answerJoin(a *Asked, c Answer) {
 // stanza is the presence that asked for the join.
 func (j *WaitingJoin) stanza(a *Asked) *stanza {
 	in := &stanza{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true}
-	in.Payload = PayloadOf(j.Payload)
+	in.Payload = xmlwire.PayloadOf(j.Payload)
 	return in
 }
 

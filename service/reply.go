@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"

@@ -1,6 +1,6 @@
 package ns
 
-// The namespaces a room speaks. No other file spells one out.
+// The namespaces.
 const (
 	Client    = "jabber:client"
 	Server    = "jabber:server"
@@ -57,13 +57,13 @@ const (
 	Commands    = "http://jabber.org/protocol/commands"
 )
 
-// nodeReservedNick is the disco node at which one asks for one's reserved nick
+// NodeReservedNick is the disco node at which one asks for one's reserved nick
 // (XEP-0045 §7.12).
 const NodeReservedNick = "x-roomuser-item"
 
-// pictureNodes are the PubSub nodes where clients find pictures and what else is on
+// PictureNodes are the PubSub nodes where clients find pictures and what else is on
 // somebody's card (XEP-0084, XEP-0292).
 var PictureNodes = []string{"urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"}
 
-// activityField is how many messages an hour are sent in a room (XEP-0502).
+// ActivityField is how many messages an hour are sent in a room (XEP-0502).
 const ActivityField = "{urn:xmpp:muc-activity}message-activity"

@@ -1,4 +1,4 @@
-package muc
+package xmlwire
 
 import (
 	"encoding/xml"
@@ -15,9 +15,9 @@ import (
 // other.
 func TestEscaping(t *testing.T) {
 	for _, s := range []string{"", "plain", `<>&'"`, "a\tb\nc\rd", "]]>", "&amp;", "&#x9;", "Zoë 李雷 🦄", strings.Repeat("&", 100), "a&", "<a"} {
-		text, attr := string(appendEscaped(nil, s, escapedInText)), string(appendEscaped(nil, s, escapedInAttr))
-		assert.Equal(t, s, unescape(text))
-		assert.Equal(t, s, unescape(attr))
+		text, attr := string(AppendEscaped(nil, s, EscapedInText)), string(AppendEscaped(nil, s, EscapedInAttr))
+		assert.Equal(t, s, Unescape(text))
+		assert.Equal(t, s, Unescape(attr))
 		var read struct {
 			A    string `xml:"a,attr"`
 			Text string `xml:",chardata"`
@@ -25,12 +25,12 @@ func TestEscaping(t *testing.T) {
 		require.NoError(t, xml.Unmarshal([]byte("<x a='"+attr+"'>"+text+"</x>"), &read))
 		assert.Equal(t, s, read.A, "line ends and tabs stay what they are in attributes")
 		assert.Equal(t, s, read.Text)
-		assert.True(t, isEscaped(text, escapedInText))
-		assert.True(t, isEscaped(attr, escapedInAttr))
-		assert.Equal(t, "before"+text, string(appendEscaped([]byte("before"), s, escapedInText)))
+		assert.True(t, isEscaped(text, EscapedInText))
+		assert.True(t, isEscaped(attr, EscapedInAttr))
+		assert.Equal(t, "before"+text, string(AppendEscaped([]byte("before"), s, EscapedInText)))
 	}
 	for _, s := range []string{"&", "&bad;", "&#65;", "<", ">", "a&ampb", "&lt", "&#x41;"} {
-		assert.False(t, isEscaped(s, escapedInText), s)
+		assert.False(t, isEscaped(s, EscapedInText), s)
 	}
 }
 
@@ -38,28 +38,28 @@ func TestEscaping(t *testing.T) {
 func TestValidText(t *testing.T) {
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		want := r == '\t' || r == '\n' || r == '\r' || r >= ' ' && r <= 0xD7FF || r >= 0xE000 && r <= 0xFFFD || r >= 0x10000
-		if utf8.ValidRune(r) && validText(string(r)) != want {
+		if utf8.ValidRune(r) && ValidText(string(r)) != want {
 			assert.Failf(t, "wrong", "%U", r)
 		}
 	}
 	for _, s := range []string{"\xff", "a\xc3", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xc0\x80", "ok\x00"} {
-		assert.False(t, validText(s), "%q", s)
+		assert.False(t, ValidText(s), "%q", s)
 	}
-	assert.True(t, validText(""))
-	assert.True(t, validText("\uFFFD"), "the character that stands for others is one itself")
+	assert.True(t, ValidText(""))
+	assert.True(t, ValidText("\uFFFD"), "the character that stands for others is one itself")
 }
 
 // Names are those of XML without a colon.
 func TestValidName(t *testing.T) {
 	for _, s := range []string{"a", "A", "_", "a1", "a-b.c_d", "été", "名", "x-data"} {
-		assert.True(t, validName(s), s)
+		assert.True(t, ValidName(s), s)
 		assert.NoError(t, xml.Unmarshal([]byte("<"+s+"/>"), new(struct{})), s)
 	}
 	for _, s := range []string{"", "1", "-a", ".a", "a b", "a:b", "a>b", "a/b", "a'b", "a=b", "a\x00", "\xff", "a\xff", "<", "a\n", "×", "\u202E"} {
-		assert.False(t, validName(s), "%q", s)
+		assert.False(t, ValidName(s), "%q", s)
 	}
 	for r := rune(0); r <= 0xFFFF; r++ {
-		if s := string(r); validName(s) && xml.Unmarshal([]byte("<"+s+"/>"), new(struct{})) != nil {
+		if s := string(r); ValidName(s) && xml.Unmarshal([]byte("<"+s+"/>"), new(struct{})) != nil {
 			assert.Failf(t, "others refuse this name", "%U", r)
 		}
 	}
@@ -68,31 +68,31 @@ func TestValidName(t *testing.T) {
 // The writer closes what it opens, escapes what it is given, and says each
 // namespace where it changes.
 func TestWriter(t *testing.T) {
-	w := xmlWriter{}
-	w.start("a", "")
-	w.attr("x", `<'">&`)
-	w.attrIf("y", "")
-	w.attrIf("z", "1")
-	w.start("b", "urn:b")
-	w.element("c", "", "text <&>")
-	w.element("d", "", "")
-	w.element("e", "urn:e", "")
-	w.raw("<f/>")
-	w.raw("")
-	w.end()
-	w.text("tail")
-	w.start("g", "urn:'&<")
-	w.end()
-	w.end()
+	w := Writer{}
+	w.Start("a", "")
+	w.Attr("x", `<'">&`)
+	w.AttrIf("y", "")
+	w.AttrIf("z", "1")
+	w.Start("b", "urn:b")
+	w.Element("c", "", "text <&>")
+	w.Element("d", "", "")
+	w.Element("e", "urn:e", "")
+	w.Raw("<f/>")
+	w.Raw("")
+	w.End()
+	w.Text("tail")
+	w.Start("g", "urn:'&<")
+	w.End()
+	w.End()
 	want := `<a x='&lt;&apos;&quot;&gt;&amp;' z='1'><b xmlns='urn:b'><c>text &lt;&amp;&gt;</c><d/><e xmlns='urn:e'/><f/></b>tail<g xmlns='urn:&apos;&amp;&lt;'/></a>`
-	assert.Equal(t, want, string(w.b))
+	assert.Equal(t, want, string(w.Bytes))
 	assert.Zero(t, w.depth)
-	w = writerWithin("urn:b")
-	w.start("c", "urn:b")
-	assert.EqualValues(t, len("<c>"), w.openTag())
-	w.end()
-	assert.Equal(t, "<c></c>", string(w.b))
-	assert.Equal(t, "<subject/>", emptyElement("subject"))
+	w = WriterWithin("urn:b")
+	w.Start("c", "urn:b")
+	assert.EqualValues(t, len("<c>"), w.OpenTag())
+	w.End()
+	assert.Equal(t, "<c></c>", string(w.Bytes))
+	assert.Equal(t, "<subject/>", EmptyElement("subject"))
 }
 
 // What is written and checked in one walk is what a look at each character by itself
@@ -109,29 +109,29 @@ func validTextSlowly(s string) bool {
 	return true
 }
 
-func escapedSlowly(s string, set *charSet) string {
+func escapedSlowly(s string, set *CharSet) string {
 	var b []byte
 	for i := range len(s) {
-		b = appendEscaped(b, s[i:i+1], set)
+		b = AppendEscaped(b, s[i:i+1], set)
 	}
 	return string(b)
 }
 
-func isEscapedSlowly(s string, set *charSet) bool { return escapedSlowly(unescape(s), set) == s }
+func isEscapedSlowly(s string, set *CharSet) bool { return escapedSlowly(Unescape(s), set) == s }
 
 func requireSlow(t *testing.T, s string) {
-	for _, set := range []*charSet{escapedInText, escapedInAttr} {
+	for _, set := range []*CharSet{EscapedInText, EscapedInAttr} {
 		d := encoder{}
 		ok := d.write(s, set)
-		require.Equal(t, escapedSlowly(s, set), string(appendEscaped(nil, s, set)), "%q", s)
+		require.Equal(t, escapedSlowly(s, set), string(AppendEscaped(nil, s, set)), "%q", s)
 		require.Equal(t, escapedSlowly(s, set), string(d.b), "%q", s)
 		require.Equal(t, validTextSlowly(s), ok, "%q", s)
 	}
-	require.Equal(t, validTextSlowly(s), validText(s), "%q", s)
-	require.Equal(t, isEscapedSlowly(s, escapedInText), isEscaped(s, escapedInText), "%q", s)
-	require.Equal(t, isEscapedSlowly(s, escapedInAttr), isEscaped(s, escapedInAttr), "%q", s)
+	require.Equal(t, validTextSlowly(s), ValidText(s), "%q", s)
+	require.Equal(t, isEscapedSlowly(s, EscapedInText), isEscaped(s, EscapedInText), "%q", s)
+	require.Equal(t, isEscapedSlowly(s, EscapedInAttr), isEscaped(s, EscapedInAttr), "%q", s)
 	untagged := strings.ReplaceAll(s, "<", "")
-	require.Equal(t, isEscapedSlowly(untagged, escapedInText), isEscapedText(untagged), "%q", untagged)
+	require.Equal(t, isEscapedSlowly(untagged, EscapedInText), isEscapedText(untagged), "%q", untagged)
 }
 
 func TestEscapingEach(t *testing.T) {

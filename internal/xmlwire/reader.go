@@ -1,27 +1,27 @@
-package muc
+package xmlwire
 
 import (
 	"slices"
 	"strings"
 
-	"github.com/gomuc/muc/internal/ns"
-
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
-// node is an element read back from canonical bytes: the form in which handlers
+// Node is an element read back from canonical bytes: the form in which handlers
 // look into a payload. Its namespace is resolved; content elements have none.
-type node struct {
-	ns, name string
-	attrs    attrs
-	text     string // of this element alone, concatenated
-	kids     []node
+type Node struct {
+	NS, Name string
+	Attrs    attrs
+	Text     string // of this element alone, concatenated
+	Kids     []Node
 }
 
-func (n *node) attr(name string) (string, bool) { return n.attrs.get(name) }
+func (n *Node) Attr(name string) (string, bool) { return n.Attrs.get(name) }
 
-func (n *node) attrOr(name, otherwise string) string {
-	if v, ok := n.attr(name); ok {
+func (n *Node) AttrOr(name, otherwise string) string {
+	if v, ok := n.Attr(name); ok {
 		return v
 	}
 	return otherwise
@@ -31,8 +31,8 @@ func (n *node) attrOr(name, otherwise string) string {
 // Few of them are ever asked for, so they are looked through rather than taken apart.
 type attrs string
 
-// next takes the first attribute off, with its value as it is written.
-func (a *attrs) next() (name, escaped string, ok bool) {
+// Next takes the first attribute off, with its value as it is written.
+func (a *attrs) Next() (name, escaped string, ok bool) {
 	if *a == "" {
 		return "", "", false
 	}
@@ -46,18 +46,18 @@ func (a *attrs) next() (name, escaped string, ok bool) {
 
 func (a attrs) get(name string) (value string, ok bool) {
 	for {
-		key, escaped, more := a.next()
+		key, escaped, more := a.Next()
 		if !more || key == name {
-			return unescape(escaped), more
+			return Unescape(escaped), more
 		}
 	}
 }
 
-// without is the attributes but one.
-func (a attrs) without(name string) attrs {
+// Without is the attributes but one.
+func (a attrs) Without(name string) attrs {
 	before := a
 	for rest := a; ; {
-		key, _, more := rest.next()
+		key, _, more := rest.Next()
 		if !more {
 			return a
 		}
@@ -68,50 +68,50 @@ func (a attrs) without(name string) attrs {
 	}
 }
 
-// child is the first child of that name, or nil.
-func (n *node) child(ns, name string) *node {
-	for i := range n.kids {
-		if n.kids[i].name == name && n.kids[i].ns == ns {
-			return &n.kids[i]
+// Child is the first child of that name, or nil.
+func (n *Node) Child(ns, name string) *Node {
+	for i := range n.Kids {
+		if n.Kids[i].Name == name && n.Kids[i].NS == ns {
+			return &n.Kids[i]
 		}
 	}
 	return nil
 }
 
-// xmlReader walks canonical bytes: what the door or the room itself wrote. It
+// Reader walks canonical bytes: what the door or the room itself wrote. It
 // knows no more of XML than they write.
-type xmlReader struct {
-	s   string
-	pos int
+type Reader struct {
+	Text string
+	At   int
 }
 
-// tag reads the start tag at the position and reports whether it is also the
+// ReadTag reads the start tag at the position and reports whether it is also the
 // end of the element. Values hold no '>': it is escaped in them.
-func (r *xmlReader) tag() (name string, a attrs, empty bool) {
-	end := r.pos + strings.IndexByte(r.s[r.pos:], '>')
-	name, empty = strings.CutSuffix(r.s[r.pos+1:end], "/")
-	r.pos = end + 1
+func (r *Reader) ReadTag() (name string, a attrs, empty bool) {
+	end := r.At + strings.IndexByte(r.Text[r.At:], '>')
+	name, empty = strings.CutSuffix(r.Text[r.At+1:end], "/")
+	r.At = end + 1
 	if blank := strings.IndexByte(name, ' '); blank >= 0 {
 		name, a = name[:blank], attrs(name[blank:])
 	}
 	return name, a, empty
 }
 
-// text reads up to the next tag.
-func (r *xmlReader) text() string {
-	end := strings.IndexByte(r.s[r.pos:], '<')
+// ReadText reads up to the next tag.
+func (r *Reader) ReadText() string {
+	end := strings.IndexByte(r.Text[r.At:], '<')
 	if end < 0 {
-		end = len(r.s) - r.pos
+		end = len(r.Text) - r.At
 	}
-	s := r.s[r.pos : r.pos+end]
-	r.pos += end
-	return unescape(s)
+	s := r.Text[r.At : r.At+end]
+	r.At += end
+	return Unescape(s)
 }
 
-func (r *xmlReader) done() bool    { return r.pos >= len(r.s) }
-func (r *xmlReader) atTag() bool   { return r.s[r.pos] == '<' }
-func (r *xmlReader) atClose() bool { return r.s[r.pos] == '<' && r.s[r.pos+1] == '/' }
-func (r *xmlReader) skipClose()    { r.pos += strings.IndexByte(r.s[r.pos:], '>') + 1 }
+func (r *Reader) Done() bool    { return r.At >= len(r.Text) }
+func (r *Reader) AtTag() bool   { return r.Text[r.At] == '<' }
+func (r *Reader) AtClose() bool { return r.Text[r.At] == '<' && r.Text[r.At+1] == '/' }
+func (r *Reader) skipClose()    { r.At += strings.IndexByte(r.Text[r.At:], '>') + 1 }
 
 // references are those that appendEscaped writes, and what they stand for.
 var references = []string{"&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
@@ -119,108 +119,108 @@ var references = []string{"&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'",
 
 var unescaper = strings.NewReplacer(references...)
 
-func unescape(s string) string {
+func Unescape(s string) string {
 	if strings.IndexByte(s, '&') < 0 {
 		return s
 	}
 	return unescaper.Replace(s)
 }
 
-// readNode reads the one element that canonical bytes hold. The door has
+// ParseNode reads the one element that canonical bytes hold. The door has
 // bounded its depth, so recursion is safe here.
-func readNode(canonical string) node {
-	r := xmlReader{s: canonical}
-	return r.node("")
+func ParseNode(canonical string) Node {
+	r := Reader{Text: canonical}
+	return r.ReadNode("")
 }
 
-func (r *xmlReader) node(parent string) node {
-	name, a, empty := r.tag()
-	n := node{ns: parent, name: name, attrs: a}
-	if ns, own := n.attr("xmlns"); own {
-		n.ns = ns
+func (r *Reader) ReadNode(parent string) Node {
+	name, a, empty := r.ReadTag()
+	n := Node{NS: parent, Name: name, Attrs: a}
+	if ns, own := n.Attr("xmlns"); own {
+		n.NS = ns
 	}
 	if empty {
 		return n
 	}
-	for !r.atClose() {
-		if r.atTag() {
-			n.kids = append(n.kids, r.node(n.ns))
+	for !r.AtClose() {
+		if r.AtTag() {
+			n.Kids = append(n.Kids, r.ReadNode(n.NS))
 		} else {
-			n.text += r.text()
+			n.Text += r.ReadText()
 		}
 	}
 	r.skipClose()
 	return n
 }
 
-// filtered keeps some of the elements in canonical bytes; what it keeps stays as it
+// Filtered keeps some of the elements in canonical bytes; what it keeps stays as it
 // is to the byte.
-func filtered(canonical string, keep func(*node) bool) string {
+func Filtered(canonical string, keep func(*Node) bool) string {
 	var b []byte
-	for r := (xmlReader{s: canonical}); !r.done(); {
-		start := r.pos
-		if n := r.node(""); keep(&n) {
-			b = append(b, canonical[start:r.pos]...)
+	for r := (Reader{Text: canonical}); !r.Done(); {
+		start := r.At
+		if n := r.ReadNode(""); keep(&n) {
+			b = append(b, canonical[start:r.At]...)
 		}
 	}
 	return string(b)
 }
 
-// withoutKids cuts child elements out of one element and counts those that are
+// WithoutKids cuts child elements out of one element and counts those that are
 // left; all else stays as it is to the byte.
-func withoutKids(canonical string, cut func(*node) bool) (kept string, left int) {
-	r := xmlReader{s: canonical}
-	_, a, empty := r.tag()
+func WithoutKids(canonical string, cut func(*Node) bool) (kept string, left int) {
+	r := Reader{Text: canonical}
+	_, a, empty := r.ReadTag()
 	if empty {
 		return canonical, 0
 	}
 	ns, _ := a.get("xmlns")
 	var b []byte
 	copied := 0
-	for !r.atClose() {
-		start := r.pos
-		if !r.atTag() {
-			r.text()
+	for !r.AtClose() {
+		start := r.At
+		if !r.AtTag() {
+			r.ReadText()
 			continue
 		}
-		if n := r.node(ns); !cut(&n) {
+		if n := r.ReadNode(ns); !cut(&n) {
 			left++
 			continue
 		}
 		b = append(b, canonical[copied:start]...)
-		copied = r.pos
+		copied = r.At
 	}
 	return string(append(b, canonical[copied:]...)), left
 }
 
-// onlyText reports whether an element has no elements in it.
-func onlyText(canonical string) bool {
+// OnlyText reports whether an element has no elements in it.
+func OnlyText(canonical string) bool {
 	_, inside, _ := strings.Cut(canonical, ">")
 	tag := strings.IndexByte(inside, '<')
 	return tag < 0 || inside[tag+1] == '/'
 }
 
-// replaceValues writes canonical bytes anew, with every attribute value and every text
+// ReplaceValues writes canonical bytes anew, with every attribute value and every text
 // handed to a function, but for the texts that people write.
-func replaceValues(canonical string, replace func(value string) string) string {
+func ReplaceValues(canonical string, replace func(value string) string) string {
 	b := make([]byte, 0, len(canonical))
 	depth, written := 0, false
-	for r := (xmlReader{s: canonical}); !r.done(); {
-		start := r.pos
+	for r := (Reader{Text: canonical}); !r.Done(); {
+		start := r.At
 		switch {
-		case r.atClose():
+		case r.AtClose():
 			r.skipClose()
-			b = append(b, canonical[start:r.pos]...)
+			b = append(b, canonical[start:r.At]...)
 			depth--
-		case r.atTag():
-			name, a, empty := r.tag()
+		case r.AtTag():
+			name, a, empty := r.ReadTag()
 			if depth == 0 {
 				written = writtenByPeople(name, a)
 			}
 			b = append(append(b, '<'), name...)
-			for key, escaped, more := a.next(); more; key, escaped, more = a.next() {
+			for key, escaped, more := a.Next(); more; key, escaped, more = a.Next() {
 				b = append(append(append(b, ' '), key...), "='"...)
-				b = append(appendEscaped(b, replace(unescape(escaped)), escapedInAttr), '\'')
+				b = append(AppendEscaped(b, replace(Unescape(escaped)), EscapedInAttr), '\'')
 			}
 			if empty {
 				b = append(b, '/')
@@ -229,10 +229,10 @@ func replaceValues(canonical string, replace func(value string) string) string {
 			}
 			b = append(b, '>')
 		case written:
-			r.text()
-			b = append(b, canonical[start:r.pos]...)
+			r.ReadText()
+			b = append(b, canonical[start:r.At]...)
 		default:
-			b = appendEscaped(b, replace(r.text()), escapedInText)
+			b = AppendEscaped(b, replace(r.ReadText()), EscapedInText)
 		}
 	}
 	return string(b)
@@ -252,9 +252,9 @@ func writtenByPeople(name string, a attrs) bool {
 // any limit that a host sets, and no danger to those who read them recursively.
 const maxStoredDepth = 10000
 
-// isCanonical reports whether a text is what the door writes: elements, and
+// IsCanonical reports whether a text is what the door writes: elements, and
 // nothing else beside them.
-func isCanonical(s string) bool {
+func IsCanonical(s string) bool {
 	open := make([]string, 0, 8)
 	for s != "" {
 		switch {
@@ -287,8 +287,8 @@ func isCanonical(s string) bool {
 }
 
 var (
-	endsTagName = charsOf(" />")
-	plainInName = charsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") // anywhere in it
+	endsTagName = CharsOf(" />")
+	plainInName = CharsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") // anywhere in it
 )
 
 // canonicalTag reads a start tag behind its '<'.
@@ -298,7 +298,7 @@ func canonicalTag(s string) (name, rest string, empty, ok bool) {
 		end++
 	}
 	if end == 0 || end == len(s) || !endsTagName[s[end]] {
-		if end = endsTagName.index(s); end < 0 || !validName(s[:end]) {
+		if end = endsTagName.index(s); end < 0 || !ValidName(s[:end]) {
 			return "", "", false, false
 		}
 	}
@@ -307,10 +307,10 @@ func canonicalTag(s string) (name, rest string, empty, ok bool) {
 	for strings.HasPrefix(s, " ") {
 		key, tail, found := strings.Cut(s[1:], "='")
 		value, tail, closed := strings.Cut(tail, "'")
-		if !found || !closed || slices.Contains(keys, key) || !isCanonicalKey(key, keys) || !isEscaped(value, escapedInAttr) {
+		if !found || !closed || slices.Contains(keys, key) || !isCanonicalKey(key, keys) || !isEscaped(value, EscapedInAttr) {
 			return "", "", false, false
 		}
-		if (key == "xmlns" || strings.HasPrefix(key, "xmlns:")) && !mayBind(unescape(value)) {
+		if (key == "xmlns" || strings.HasPrefix(key, "xmlns:")) && !mayBind(Unescape(value)) {
 			return "", "", false, false
 		}
 		keys, s = append(keys, key), tail
@@ -328,22 +328,22 @@ func isCanonicalKey(key string, before []string) bool {
 	prefix, local, prefixed := strings.Cut(key, ":")
 	switch {
 	case !prefixed:
-		return validName(key)
+		return ValidName(key)
 	case prefix == "xml" || prefix == "xmlns":
-		return validName(local)
+		return ValidName(local)
 	}
-	return validName(local) && slices.Contains(before, "xmlns:"+prefix)
+	return ValidName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
 // isEscapedText is isEscaped for what stands before the next tag, and mostly has none
 // of the few characters that matter there.
 func isEscapedText(s string) bool {
 	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '\r') < 0 ||
-		isEscaped(s, escapedInText)
+		isEscaped(s, EscapedInText)
 }
 
 // isEscaped reports whether a text is as appendEscaped leaves it.
-func isEscaped(s string, set *charSet) bool {
+func isEscaped(s string, set *CharSet) bool {
 	for at := set.index(s); at >= 0; at = set.index(s) {
 		n := referenceLen(s[at:], set)
 		if n == 0 {
@@ -356,31 +356,31 @@ func isEscaped(s string, set *charSet) bool {
 
 // referenceLen is how long the reference is that a text begins with, 0 if it is none
 // to a character of the set.
-func referenceLen(s string, set *charSet) int {
+func referenceLen(s string, set *CharSet) int {
 	for i := 0; i < len(references); i += 2 {
-		if strings.HasPrefix(s, references[i]) && set.in(references[i+1]) {
+		if strings.HasPrefix(s, references[i]) && set.In(references[i+1]) {
 			return len(references[i])
 		}
 	}
 	return 0
 }
 
-// buildElement makes an etree element of the room's own bytes, for hosts that
+// Element makes an etree element of the room's own bytes, for hosts that
 // work on trees. Iterative: etree needs no recursion to be built.
-func buildElement(canonical string) *etree.Element {
-	r := xmlReader{s: canonical}
+func Element(canonical string) *etree.Element {
+	r := Reader{Text: canonical}
 	var root, at *etree.Element
-	for !r.done() {
+	for !r.Done() {
 		switch {
-		case r.atClose():
+		case r.AtClose():
 			r.skipClose()
 			at = at.Parent()
-		case r.atTag():
-			name, a, empty := r.tag()
+		case r.AtTag():
+			name, a, empty := r.ReadTag()
 			el := etree.NewElement("")
 			el.Tag = name
-			for key, escaped, more := a.next(); more; key, escaped, more = a.next() {
-				el.CreateAttr(key, unescape(escaped))
+			for key, escaped, more := a.Next(); more; key, escaped, more = a.Next() {
+				el.CreateAttr(key, Unescape(escaped))
 			}
 			if at == nil {
 				root = el
@@ -391,30 +391,30 @@ func buildElement(canonical string) *etree.Element {
 				at = el
 			}
 		default:
-			at.CreateText(r.text())
+			at.CreateText(r.ReadText())
 		}
 	}
 	return root
 }
 
-// node writes an element back as canonical bytes. It is for what the door has
+// Node writes an element back as canonical bytes. It is for what the door has
 // let in, whose depth is bounded by Limits.StanzaDepth; deeper elements than the
 // writer's own stack are not written by it.
-func (w *xmlWriter) node(n *node) {
+func (w *Writer) Node(n *Node) {
 	if w.depth == maxWriterDepth {
 		return
 	}
-	w.start(n.name, n.ns)
-	for a := n.attrs; a != ""; {
-		if name, escaped, _ := a.next(); name != "xmlns" {
-			w.attr(name, unescape(escaped))
+	w.Start(n.Name, n.NS)
+	for a := n.Attrs; a != ""; {
+		if name, escaped, _ := a.Next(); name != "xmlns" {
+			w.Attr(name, Unescape(escaped))
 		}
 	}
-	if n.text != "" {
-		w.text(n.text)
+	if n.Text != "" {
+		w.Text(n.Text)
 	}
-	for i := range n.kids {
-		w.node(&n.kids[i])
+	for i := range n.Kids {
+		w.Node(&n.Kids[i])
 	}
-	w.end()
+	w.End()
 }

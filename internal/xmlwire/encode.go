@@ -1,12 +1,12 @@
-package muc
+package xmlwire
 
 import (
 	"errors"
 	"strconv"
 
-	"github.com/gomuc/muc/internal/ns"
-
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // Bounds are what one element may be.
@@ -70,10 +70,10 @@ func Encode(root *etree.Element, lim Bounds) (Payload, error) {
 // PayloadOf finds the children in a text that is canonical already.
 func PayloadOf(canonical string) Payload {
 	p := Payload{Text: canonical}
-	for r := (xmlReader{s: canonical}); !r.done(); {
-		start := r.pos
-		n := r.node("")
-		p.Kids = append(p.Kids, Child{NS: n.ns, Name: n.name, From: start, To: r.pos})
+	for r := (Reader{Text: canonical}); !r.Done(); {
+		start := r.At
+		n := r.ReadNode("")
+		p.Kids = append(p.Kids, Child{NS: n.NS, Name: n.Name, From: start, To: r.At})
 	}
 	return p
 }
@@ -175,7 +175,7 @@ func (d *encoder) children(root *etree.Element) error {
 				continue // a stanza has no text of its own
 			}
 			d.closeTag(top)
-			if !d.write(t.Data, escapedInText) {
+			if !d.write(t.Data, EscapedInText) {
 				return ErrMalformed
 			}
 		case *etree.Element:
@@ -220,13 +220,13 @@ func (d *encoder) leave(top *frame) {
 }
 
 // write escapes a text, and reports whether it may stand in XML at all.
-func (d *encoder) write(s string, set *charSet) bool {
+func (d *encoder) write(s string, set *CharSet) bool {
 	plain := 0 // most of it, and there it is one look at each character
 	for plain < len(s) && plainAnywhere[s[plain]] {
 		plain++
 	}
-	d.b = appendEscaped(append(d.b, s[:plain]...), s[plain:], set)
-	return validText(s[plain:])
+	d.b = AppendEscaped(append(d.b, s[:plain]...), s[plain:], set)
+	return ValidText(s[plain:])
 }
 
 // enter writes the start tag of an element.
@@ -242,7 +242,7 @@ func (d *encoder) enter(parent *frame, el *etree.Element) error {
 		return ErrTooWide // each name is looked for among all that are declared around it
 	}
 	space, ok := d.resolve(el.Space)
-	if !ok || !validName(el.Tag) || !mayBind(space) {
+	if !ok || !ValidName(el.Tag) || !mayBind(space) {
 		return ErrMalformed
 	}
 	switch {
@@ -256,7 +256,7 @@ func (d *encoder) enter(parent *frame, el *etree.Element) error {
 	}
 	d.b = append(append(d.b, '<'), el.Tag...)
 	if space != parent.ns {
-		d.b = append(appendEscaped(append(d.b, " xmlns='"...), space, escapedInAttr), '\'')
+		d.b = append(AppendEscaped(append(d.b, " xmlns='"...), space, EscapedInAttr), '\'')
 	}
 	if err := d.attrs(el); err != nil {
 		return err
@@ -277,7 +277,7 @@ func (d *encoder) attrs(el *etree.Element) error {
 		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" {
 			continue
 		}
-		if !validName(a.Key) {
+		if !ValidName(a.Key) {
 			return ErrMalformed
 		}
 		for k := range i {
@@ -298,7 +298,7 @@ func (d *encoder) attrs(el *etree.Element) error {
 			}
 		}
 		d.b = append(append(d.b, a.Key...), "='"...)
-		if !d.write(a.Value, escapedInAttr) {
+		if !d.write(a.Value, EscapedInAttr) {
 			return ErrMalformed
 		}
 		d.b = append(d.b, '\'')
@@ -308,7 +308,7 @@ func (d *encoder) attrs(el *etree.Element) error {
 
 // mayBind reports whether a namespace may be declared. Those of XML itself are
 // bound already and must not be again (Namespaces in XML §3).
-func mayBind(space string) bool { return validText(space) && space != ns.XML && space != ns.XMLNS }
+func mayBind(space string) bool { return ValidText(space) && space != ns.XML && space != ns.XMLNS }
 
 // foreignAttr declares the namespace of a prefixed attribute where it stands,
 // under a prefix of the room's own.
@@ -318,7 +318,7 @@ func (d *encoder) foreignAttr(i int, uri string) error {
 	}
 	own := "ns" + strconv.Itoa(i)
 	d.b = append(append(append(d.b, "xmlns:"...), own...), "='"...)
-	d.b = append(appendEscaped(d.b, uri, escapedInAttr), "' "...)
+	d.b = append(AppendEscaped(d.b, uri, EscapedInAttr), "' "...)
 	d.b = append(append(d.b, own...), ':')
 	return nil
 }

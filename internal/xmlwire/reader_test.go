@@ -1,4 +1,4 @@
-package muc
+package xmlwire
 
 import (
 	"strings"
@@ -12,29 +12,29 @@ import (
 // What is written canonically is read back the same, as a node and as an element.
 func TestReadNode(t *testing.T) {
 	const canonical = `<a xmlns='urn:a' x='1' xml:lang='en' xmlns:ns3='urn:p' ns3:y='&apos;'>one<b/>two<c xmlns='urn:c'><d>&lt;</d></c><b z=''>&amp;</b></a>`
-	n := readNode(canonical)
-	assert.Equal(t, "a", n.name)
-	assert.Equal(t, "urn:a", n.ns)
-	assert.Equal(t, "onetwo", n.text)
-	assert.Equal(t, "1", n.attrOr("x", ""))
-	assert.Equal(t, "'", n.attrOr("ns3:y", ""))
-	assert.Equal(t, "none", n.attrOr("nowhere", "none"))
-	require.Len(t, n.kids, 3)
-	assert.Equal(t, "urn:a", n.kids[0].ns)
-	assert.Equal(t, "urn:c", n.kids[1].ns)
-	assert.Equal(t, "<", n.kids[1].kids[0].text)
-	assert.Equal(t, "", n.child("urn:a", "b").text, "the first of that name")
-	assert.Nil(t, n.child("urn:b", "b"))
-	z, there := n.kids[2].attr("z")
+	n := ParseNode(canonical)
+	assert.Equal(t, "a", n.Name)
+	assert.Equal(t, "urn:a", n.NS)
+	assert.Equal(t, "onetwo", n.Text)
+	assert.Equal(t, "1", n.AttrOr("x", ""))
+	assert.Equal(t, "'", n.AttrOr("ns3:y", ""))
+	assert.Equal(t, "none", n.AttrOr("nowhere", "none"))
+	require.Len(t, n.Kids, 3)
+	assert.Equal(t, "urn:a", n.Kids[0].NS)
+	assert.Equal(t, "urn:c", n.Kids[1].NS)
+	assert.Equal(t, "<", n.Kids[1].Kids[0].Text)
+	assert.Equal(t, "", n.Child("urn:a", "b").Text, "the first of that name")
+	assert.Nil(t, n.Child("urn:b", "b"))
+	z, there := n.Kids[2].Attr("z")
 	assert.True(t, there)
 	assert.Empty(t, z)
 
-	assert.Equal(t, attrs(" xmlns='urn:a' xml:lang='en' xmlns:ns3='urn:p' ns3:y='&apos;'"), n.attrs.without("x"))
-	assert.Equal(t, attrs(" xmlns='urn:a' x='1' xml:lang='en' xmlns:ns3='urn:p'"), n.attrs.without("ns3:y"))
-	assert.Equal(t, n.attrs, n.attrs.without("nowhere"))
-	assert.Empty(t, attrs(" z='/'").without("z"))
+	assert.Equal(t, attrs(" xmlns='urn:a' xml:lang='en' xmlns:ns3='urn:p' ns3:y='&apos;'"), n.Attrs.Without("x"))
+	assert.Equal(t, attrs(" xmlns='urn:a' x='1' xml:lang='en' xmlns:ns3='urn:p'"), n.Attrs.Without("ns3:y"))
+	assert.Equal(t, n.Attrs, n.Attrs.Without("nowhere"))
+	assert.Empty(t, attrs(" z='/'").Without("z"))
 
-	el := buildElement(canonical)
+	el := Element(canonical)
 	doc := etree.NewDocument()
 	require.NoError(t, doc.ReadFromString(canonical))
 	a, err := etree.NewDocumentWithRoot(el).WriteToString()
@@ -42,7 +42,7 @@ func TestReadNode(t *testing.T) {
 	b, err := doc.WriteToString()
 	require.NoError(t, err)
 	assert.Equal(t, b, a)
-	assert.Nil(t, buildElement(""))
+	assert.Nil(t, Element(""))
 }
 
 // Only what the door writes is taken from a store as XML.
@@ -50,13 +50,13 @@ func TestIsCanonical(t *testing.T) {
 	for _, s := range []string{"", "<a/>", "<a></a>", "<a>x</a>", "<a/><b/>", "<a b='c'/>", "<a b=''/>", "<a xmlns='urn:a'/>", "<a xml:lang='en'/>",
 		"<a xmlns:ns1='urn:p' ns1:b='c'/>", "<a><b>&lt;</b> &amp; <b/></a>", "<a b='&quot;&#x9;'/>", "<été/>", "<a>'\"\n\t</a>",
 		strings.Repeat("<a>", 5000) + strings.Repeat("</a>", 5000)} {
-		assert.True(t, isCanonical(s), "%.60s", s)
+		assert.True(t, IsCanonical(s), "%.60s", s)
 	}
 	for _, s := range []string{"x", "<a/>x", " <a/>", "<", "<a", "<a>", "</a>", "<a></b>", "<a/", "<a /", "<a />", "<a  b='c'/>", "<a b='c' />",
 		"<a b=\"c\"/>", "<a b='c/>", "<a b=c/>", "<a b/>", "<a b='c'b='d'/>", "<a b='c' b='d'/>", "<a b='<'/>", "<a b='&'/>", "<a b='\n'/>", "<a>&</a>",
 		"<a>></a>", "<a>\r</a>", "<a>&bad;</a>", "<a><!-- c --></a>", "<?x?>", "<![CDATA[x]]>", "<a:b/>", "<1/>", "<a b:c='d'/>", "<a ns1:b='c' xmlns:ns1='urn:p'/>",
 		"<a></a b='c'>", "<a xmlns='http://www.w3.org/XML/1998/namespace'/>", "<a xmlns:ns1='http://www.w3.org/2000/xmlns/'/>", "<a></ a>", "<a></a >", "<a/></a>", strings.Repeat("<a>", 10001) + strings.Repeat("</a>", 10001)} {
-		assert.False(t, isCanonical(s), "%.60s", s)
+		assert.False(t, IsCanonical(s), "%.60s", s)
 	}
 }
 
@@ -67,29 +67,29 @@ func FuzzCanonical(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if !isCanonical(s) {
+		if !IsCanonical(s) {
 			return
 		}
-		for r := (xmlReader{s: s}); !r.done(); {
-			start := r.pos
-			n := r.node("")
-			w := xmlWriter{}
-			w.node(&n)
+		for r := (Reader{Text: s}); !r.Done(); {
+			start := r.At
+			n := r.ReadNode("")
+			w := Writer{}
+			w.Node(&n)
 			if depthOf(&n) <= maxWriterDepth {
-				require.True(t, isCanonical(string(w.b)), "%s of %s", w.b, s[start:r.pos])
+				require.True(t, IsCanonical(string(w.Bytes)), "%s of %s", w.Bytes, s[start:r.At])
 			}
-			require.NotNil(t, buildElement(s[start:r.pos]))
-			if validText(s) {
-				require.NoError(t, etree.NewDocument().ReadFromString(s[start:r.pos]), s)
+			require.NotNil(t, Element(s[start:r.At]))
+			if ValidText(s) {
+				require.NoError(t, etree.NewDocument().ReadFromString(s[start:r.At]), s)
 			}
 		}
 	})
 }
 
-func depthOf(n *node) int {
+func depthOf(n *Node) int {
 	deepest := 0
-	for i := range n.kids {
-		deepest = max(deepest, depthOf(&n.kids[i]))
+	for i := range n.Kids {
+		deepest = max(deepest, depthOf(&n.Kids[i]))
 	}
 	return 1 + deepest
 }
