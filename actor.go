@@ -11,8 +11,8 @@ type actor struct {
 	host bool // no rule of privilege binds him
 }
 
-// actor is the sender of the turn's stanza.
-func (t *turn) actor() actor { return t.r.actorOf(t.in.from) }
+// actor is the sender of the step's stanza.
+func (t *step) actor() actor { return t.r.actorOf(t.in.from) }
 
 // actorOf looks somebody up by his JID. An admin or owner who is not inside may
 // do what a moderator may.
@@ -57,10 +57,10 @@ func (s *state) closedTo(aff Affiliation) *StanzaError {
 // event is how an actor is written down.
 func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
 
-// request is the payload of the turn's iq, canonical; query is the same, read.
-func (t *turn) request() string { return t.in.XML(&t.in.Kids[0]) }
+// request is the payload of the step's iq, canonical; query is the same, read.
+func (t *step) request() string { return t.in.XML(&t.in.Kids[0]) }
 
-func (t *turn) query() *xmlwire.Node {
+func (t *step) query() *xmlwire.Node {
 	n := xmlwire.ParseNode(t.request())
 	return &n
 }

@@ -19,7 +19,7 @@ type adminItem struct {
 
 // adminItems reads the items of a query into a list that is empty. Whatever else is
 // in it means nothing.
-func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem, *StanzaError) {
+func (t *step) adminItems(items []adminItem, query, section string) ([]adminItem, *StanzaError) {
 	r := xmlwire.Reader{Text: query}
 	_, _, empty := r.ReadTag()
 	for !empty && !r.AtClose() {
@@ -48,7 +48,7 @@ func (t *turn) adminItems(items []adminItem, query, section string) ([]adminItem
 	return items, nil
 }
 
-func (t *turn) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
+func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
 	var it adminItem
 	var role, aff, jid string
 	hasAff, hasJID := false, false
@@ -95,7 +95,7 @@ func (t *turn) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 
 // adminGet answers a request for a list of people by affiliation or occupants by
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
-func (t *turn) adminGet() *StanzaError {
+func (t *step) adminGet() *StanzaError {
 	a := t.actor()
 	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
@@ -173,7 +173,7 @@ func (s *state) inRole(role Role) []*occupant {
 }
 
 // listRole lists occupants, or a page of them.
-func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
+func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if refused := mayListRole(a, role); refused != nil {
 		return refused
@@ -197,7 +197,7 @@ func (t *turn) listRole(a actor, role Role, part pageRequest) *StanzaError {
 // adminSet decides on changes of roles and affiliations: all of them or none
 // (XEP-0045 §9.2). What is wrong with a request is told only to those who might
 // have made a right one.
-func (t *turn) adminSet() *StanzaError {
+func (t *step) adminSet() *StanzaError {
 	a := t.actor()
 	if refused := t.r.st.closedTo(a.aff); refused != nil {
 		return refused
@@ -243,7 +243,7 @@ func (r *Room) repeated(items []string) string {
 }
 
 // administer judges and proposes a list of changes in their order.
-func (t *turn) administer(a actor, items []adminItem) *StanzaError {
+func (t *step) administer(a actor, items []adminItem) *StanzaError {
 	set := t.newAdminSet(a, a.event())
 	for i := range items {
 		var refused *StanzaError

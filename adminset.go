@@ -5,7 +5,7 @@ import "slices"
 // adminSet judges several changes on the state that results from those before,
 // through an overlay of what they change: the lists themselves are not copied.
 type adminSet struct {
-	t     *turn
+	t     *step
 	actor actor
 	by    Actor // written down with each change; zero for self-service
 
@@ -41,7 +41,7 @@ func (p *overlaidPerson) remembered() bool {
 	return p.aff != None || p.voice != NoRole || p.nick != ""
 }
 
-func (t *turn) newAdminSet(a actor, by Actor) *adminSet {
+func (t *step) newAdminSet(a actor, by Actor) *adminSet {
 	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.ownerCount()}
 }
 
@@ -115,7 +115,7 @@ func (x *adminSet) effective(bare JID) Affiliation {
 	if x.t.r.vouchedOwner(bare) {
 		return Owner
 	}
-	return counts(x.own(bare), x.own(bare.domainJID()))
+	return counts(x.own(bare), x.own(bare.DomainJID()))
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -419,7 +419,7 @@ func (x *adminSet) forgetVoices() {
 	s := &x.t.r.st
 	for _, p := range s.persons.sorted() {
 		j := p.jid()
-		if slices.Contains(x.domains, j.domainJID()) && x.voiceOf(j) != NoRole {
+		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != NoRole {
 			x.storeVoice(j, NoRole)
 		}
 	}

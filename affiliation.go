@@ -59,7 +59,7 @@ type ownerCount struct{ all, domains int }
 // plus is the count when one more is an owner, or one fewer.
 func (n ownerCount) plus(who JID, by int) ownerCount {
 	n.all += by
-	if who.isDomain() {
+	if who.IsDomain() {
 		n.domains += by
 	}
 	return n

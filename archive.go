@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // The archive of a room (XEP-0313) is the host's: the room tells it by durable
@@ -67,7 +68,7 @@ var archiveFields = []formField{
 func (r *Room) archives() bool { return r.cfg.Archive && !r.st.conf.NoArchive }
 
 // archiveForm answers what a query may filter by.
-func (t *turn) archiveForm() *StanzaError {
+func (t *step) archiveForm() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
@@ -81,7 +82,7 @@ func (t *turn) archiveForm() *StanzaError {
 
 // archiveQuery decides on a request for messages or, of type get, for the ends of
 // the archive: the host is asked for them.
-func (t *turn) archiveQuery() *StanzaError {
+func (t *step) archiveQuery() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
@@ -139,7 +140,7 @@ func (s *state) hears(a *actor) bool {
 
 // readArchiveQuery reads a <query/> or <metadata/>.
 func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
-	if len(n.AttrOr("queryid", "")) > maxPartSize {
+	if len(n.AttrOr("queryid", "")) > jid.MaxPartSize {
 		return nil, refuse(PolicyViolation, "14.6", "the id of the query is too long")
 	}
 	q := &readQuery{id: n.AttrOr("queryid", ""), flip: n.Child(ns.MAM, "flip-page") != nil}
@@ -218,7 +219,7 @@ type archiveRender struct {
 }
 
 // answerArchive judges once more what the host answers to a query, and by whom.
-func (t *turn) answerArchive(b *Answered, request string, page *ArchivePage) error {
+func (t *step) answerArchive(b *Answered, request string, page *ArchivePage) error {
 	q, refused := t.r.judgeArchive(b.JID, request)
 	if refused != nil {
 		b.refuse(refused)
@@ -252,7 +253,7 @@ func (e Event) archived() *Message {
 }
 
 // renderArchive sends a page and ends it.
-func (t *turn) renderArchive(p *archiveRender) {
+func (t *step) renderArchive(p *archiveRender) {
 	messages := p.page.Messages
 	if p.query.Metadata {
 		t.renderResult(func(w *xmlwire.Writer) { archiveEnds(w, messages) })

@@ -50,7 +50,7 @@ type Answer struct {
 
 // unknownIQ hands a request that the room does not know to the host, if the host
 // knows it, or refuses it.
-func (t *turn) unknownIQ() *StanzaError {
+func (t *step) unknownIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
 	if r.cfg.AnswersIQ == nil || !r.cfg.AnswersIQ(k.NS, k.Name) {
@@ -59,9 +59,9 @@ func (t *turn) unknownIQ() *StanzaError {
 	return t.ask(nil)
 }
 
-// ask puts the request of this turn to the host: as it is, or as a query of the
+// ask puts the request of this step to the host: as it is, or as a query of the
 // archive.
-func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
+func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
 	own := 0
 	for _, a := range r.st.rare().asks {
@@ -87,7 +87,7 @@ func (t *turn) ask(archive *ArchiveQuery) *StanzaError {
 	return nil
 }
 
-func (c Answer) do(t *turn) error {
+func (c Answer) do(t *step) error {
 	for _, a := range t.r.st.rare().asks {
 		if a.ID != c.ID {
 			continue
@@ -119,7 +119,7 @@ func (c Answer) do(t *turn) error {
 
 // canonical is an element of the host's as canonical text.
 func (r *Room) canonical(el *etree.Element) (string, *StanzaError) {
-	in := new(stanza)
+	in := new(incoming)
 	root := etree.Element{Child: []etree.Token{el}}
 	if e := in.readPayload(&root, &r.cfg.Limits); e != nil {
 		return "", e
@@ -141,7 +141,7 @@ func (b *Answered) refuse(e *StanzaError) { b.Condition, b.Type, b.Text = e.Cond
 
 // answerAsks proposes one answer to all questions that fit and have not been
 // answered in this step.
-func (t *turn) answerAsks(e *StanzaError, fits func(a Asked) bool) {
+func (t *step) answerAsks(e *StanzaError, fits func(a Asked) bool) {
 	asks := t.r.st.rare().asks
 	if len(asks) == 0 {
 		return
@@ -163,13 +163,13 @@ func (t *turn) answerAsks(e *StanzaError, fits func(a Asked) bool) {
 }
 
 // end proposes the end of the room. Whoever still waits for an answer gets one.
-func (t *turn) end(b *RoomDestroyed) {
+func (t *step) end(b *RoomDestroyed) {
 	t.answerAsks(refuse(ItemNotFound, "10.9", "the room is no more"), func(Asked) bool { return true })
 	t.propose(b)
 }
 
 // ends reports whether the room ends in this step.
-func (t *turn) ends() bool {
+func (t *step) ends() bool {
 	if len(t.bodies) == 0 {
 		return false
 	}
@@ -178,24 +178,24 @@ func (t *turn) ends() bool {
 }
 
 // expireAsks refuses what the host did not answer in time.
-func (t *turn) expireAsks() {
+func (t *step) expireAsks() {
 	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
 		func(a Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
 }
 
 // renderAnswers sends the answers to requests that the host was asked about.
-func (t *turn) renderAnswers(events []Event) {
+func (t *step) renderAnswers(events []Event) {
 	for _, ev := range events {
 		b, ok := ev.Body.(*Answered)
 		if !ok {
 			continue
 		}
-		in := &stanza{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
+		in := &incoming{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
 		if b.Nick != "" {
-			in = &stanza{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
+			in = &incoming{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
 				Payload: xmlwire.Payload{Kids: []xmlwire.Child{{NS: ns.MUC, Name: "x"}}}}
 		}
-		reply := turn{r: t.r, now: t.now, fx: t.fx, in: in}
+		reply := step{r: t.r, now: t.now, fx: t.fx, in: in}
 		switch {
 		case b.Condition != "":
 			reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})

@@ -3,7 +3,7 @@ package muc
 // available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
 // new nick (§7.6), or a sign that somebody believes to be inside and is not
 // (§7.2.18).
-func (t *turn) available() *StanzaError {
+func (t *step) available() *StanzaError {
 	r, in := t.r, t.in
 	ses, inside := r.st.session(in.from)
 	if !inside {
@@ -32,7 +32,7 @@ func (t *turn) available() *StanzaError {
 }
 
 // update proposes what a session says of its presence now.
-func (t *turn) update(ses *session, payload string) *StanzaError {
+func (t *step) update(ses *session, payload string) *StanzaError {
 	if refused := t.spend(RatePresence); refused != nil {
 		return refused
 	}
@@ -43,7 +43,7 @@ func (t *turn) update(ses *session, payload string) *StanzaError {
 // rename decides on a new nick for a session. Its occupant takes the nick, or
 // the session leaves the others of its occupant behind, or joins another
 // occupant of the same person (XEP-0045 §7.6, §7.2.8).
-func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaError {
+func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaError {
 	r, s, o := t.r, &t.r.st, ses.occ
 	bare := t.in.from.Bare()
 	if o.role == Visitor && s.conf.NoVisitorNickChange {
@@ -86,7 +86,7 @@ func (t *turn) rename(ses *session, nick NickResult, payload string) *StanzaErro
 
 // probe answers an occupant who asks how another is, or, of the room itself, how
 // he himself is (XEP-0045 §17.3). Nobody else learns anything.
-func (t *turn) probe() *StanzaError {
+func (t *step) probe() *StanzaError {
 	r, in := t.r, t.in
 	ses, inside := r.st.session(in.from)
 	if !inside {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Command is something that the host itself wants done. The set is sealed:
@@ -25,7 +26,7 @@ import (
 // JID acts as its session does; a bare one has the person's affiliation, and the
 // nick and role of the highest of his occupants.
 type Command interface {
-	do(t *turn) error
+	do(t *step) error
 }
 
 // Do carries out a command. When it does not, it returns [ErrNotOpen] (the room
@@ -35,7 +36,7 @@ type Command interface {
 // is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 	var fx Effects
-	t := turn{r: r, now: clock(now), fx: &fx}
+	t := step{r: r, now: clock(now), fx: &fx}
 	switch cmd.(type) {
 	case nil:
 		return Effects{}, refuse(BadRequest, "", "no command")
@@ -60,7 +61,7 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 var hostActor = actor{role: Moderator, aff: Owner, host: true}
 
 // commander is who acts by a command.
-func (t *turn) commander(as JID) (actor, *StanzaError) {
+func (t *step) commander(as JID) (actor, *StanzaError) {
 	if as.IsZero() {
 		return hostActor, nil
 	}
@@ -120,11 +121,11 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 		if j.IsBare() || r.st.occupantAt(j) != nil {
 			return j, nil
 		}
-		if n, err := j.resourced(); err == nil {
+		if n, err := j.Resourced(); err == nil {
 			return n, nil
 		}
 	}
-	n, err := j.normalized(r.cfg.NormalizeDomain)
+	n, err := j.NormalizedBy(r.cfg.NormalizeDomain)
 	if err != nil {
 		return n, refuse(JIDMalformed, "RFC 7622", "a command has a malformed address")
 	}
@@ -137,4 +138,26 @@ func checkText(s string, limit int) *StanzaError {
 		return refuse(PolicyViolation, "14.6", "a text is too long or no text")
 	}
 	return nil
+}
+
+// named reads an address that somebody was told by the room, or makes up. One that the
+// room knows by exactly this text is taken as it is, also if newer tables would
+// refuse or change it: what stands on a list can be taken off it.
+func (r *Room) named(text string) (JID, error) {
+	j, err := jid.ParseBy(text, r.cfg.NormalizeDomain)
+	if err == nil && j.String() == text {
+		return j, nil
+	}
+	if as, bad := jid.Stored(text); bad == nil {
+		if r.st.knows(as.Bare()) {
+			return as, nil
+		}
+	}
+	return j, err
+}
+
+// knows reports whether there is a person or a request of this address.
+func (s *state) knows(bare JID) bool {
+	_, known := s.persons.get(bare)
+	return known || s.requestOf(bare) != nil
 }

@@ -7,7 +7,7 @@ type Kick struct {
 	As     JID
 }
 
-func (c Kick) do(t *turn) error {
+func (c Kick) do(t *step) error {
 	return t.command(c.As, adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
 }
 
@@ -19,7 +19,7 @@ type SetRole struct {
 	As     JID
 }
 
-func (c SetRole) do(t *turn) error {
+func (c SetRole) do(t *step) error {
 	if c.Role > Moderator {
 		return refuse(BadRequest, "8", "there is no such role")
 	}
@@ -36,7 +36,7 @@ type SetAffiliation struct {
 	As          JID
 }
 
-func (c SetAffiliation) do(t *turn) error {
+func (c SetAffiliation) do(t *step) error {
 	if c.Affiliation < Outcast || c.Affiliation > Owner {
 		return refuse(BadRequest, "9", "there is no such affiliation")
 	}
@@ -48,7 +48,7 @@ func (c SetAffiliation) do(t *turn) error {
 }
 
 // command carries out one change as the host or as somebody.
-func (t *turn) command(as JID, it adminItem) error {
+func (t *step) command(as JID, it adminItem) error {
 	if e := checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
@@ -74,7 +74,7 @@ func (t *turn) command(as JID, it adminItem) error {
 // (§18.1.2), and passes on here what it learns.
 type Vanished struct{ JID JID }
 
-func (c Vanished) do(t *turn) error {
+func (c Vanished) do(t *step) error {
 	gone, e := t.r.normal(c.JID)
 	if e != nil {
 		return e
@@ -85,12 +85,12 @@ func (c Vanished) do(t *turn) error {
 
 // vanish proposes that the sessions of a JID are gone, and counts the occupants
 // who go with them.
-func (t *turn) vanish(who JID) (going int) {
+func (t *step) vanish(who JID) (going int) {
 	t.withdrawJoins(who)
 	for _, o := range t.r.st.occupants {
 		left := o.sessions()
 		for ses := o.first; ses != nil; ses = ses.next {
-			if ses.jid().within(who) {
+			if ses.jid().Within(who) {
 				left--
 				t.proposeLeft(ses, "", DepartureVanished, left == 0)
 			}

@@ -8,7 +8,7 @@ type Create struct {
 	Config RoomConfig
 }
 
-func (c Create) do(t *turn) error {
+func (c Create) do(t *step) error {
 	r := t.r
 	if r.st.life != Unborn {
 		return refuse(Conflict, "10.1", "there is or was such a room")
@@ -35,7 +35,7 @@ type Configure struct {
 	As     JID
 }
 
-func (c Configure) do(t *turn) error {
+func (c Configure) do(t *step) error {
 	a, e := t.commander(c.As)
 	if e != nil {
 		return e
@@ -89,7 +89,7 @@ type Destroy struct {
 	As        JID
 }
 
-func (c Destroy) do(t *turn) error {
+func (c Destroy) do(t *step) error {
 	r := t.r
 	a, e := t.commander(c.As)
 	if e != nil {
@@ -118,7 +118,7 @@ func (c Destroy) do(t *turn) error {
 // if it is temporary.
 type Shutdown struct{ Reason string }
 
-func (c Shutdown) do(t *turn) error {
+func (c Shutdown) do(t *step) error {
 	s := &t.r.st
 	if e := checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e

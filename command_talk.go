@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // Say speaks to everybody (XEP-0045 §7.4): in the room's own name, in that of a
@@ -19,7 +21,7 @@ type Say struct {
 	Message *etree.Element
 }
 
-func (c Say) do(t *turn) error {
+func (c Say) do(t *step) error {
 	el := c.Message
 	switch {
 	case (c.Body != "") == (el != nil):
@@ -43,14 +45,14 @@ type SetSubject struct {
 	As      JID
 }
 
-func (c SetSubject) do(t *turn) error {
+func (c SetSubject) do(t *step) error {
 	el := etree.NewElement("message")
 	el.CreateElement("subject").SetText(c.Subject)
 	return t.sayAs(c.Nick, c.As, el)
 }
 
 // sayAs has a message said by the room, by a puppet or by a person.
-func (t *turn) sayAs(nick string, as JID, el *etree.Element) error {
+func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 	in, err := t.r.readOwn(el, kindMessage)
 	if err != nil {
 		return err
@@ -84,7 +86,7 @@ func (t *turn) sayAs(nick string, as JID, el *etree.Element) error {
 
 // voiceOf finds in whose name a command talks, nil for the room's own, and notes
 // him as the sender.
-func (t *turn) voiceOf(nick string, as JID) (*occupant, error) {
+func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
 	r := t.r
 	switch {
 	case as.IsZero() && nick == "":
@@ -110,15 +112,15 @@ func (t *turn) voiceOf(nick string, as JID) (*occupant, error) {
 }
 
 // readOwn reads a stanza of the host's own.
-func (r *Room) readOwn(el *etree.Element, k kind) (*stanza, error) {
-	in := new(stanza)
+func (r *Room) readOwn(el *etree.Element, k kind) (*incoming, error) {
+	in := new(incoming)
 	if err := in.readHead(el); err != nil {
 		return nil, err
 	}
 	if in.kind != k {
 		return nil, ErrNotStanza
 	}
-	if e := in.checkHead(maxPartSize); e != nil {
+	if e := in.checkHead(jid.MaxPartSize); e != nil {
 		return nil, e
 	}
 	if e := in.readPayload(el, &r.cfg.Limits); e != nil {
@@ -135,7 +137,7 @@ type Invite struct {
 	As     JID
 }
 
-func (c Invite) do(t *turn) error {
+func (c Invite) do(t *step) error {
 	a, e := t.commander(c.As)
 	if e == nil {
 		e = t.mayInvite(a)

@@ -10,7 +10,7 @@ import (
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
 // address and at the nodes that belong to it.
-func (t *turn) discoInfo() *StanzaError {
+func (t *step) discoInfo() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
 	}
@@ -29,7 +29,7 @@ func (t *turn) discoInfo() *StanzaError {
 }
 
 // mayDiscover asks the host whether somebody outside may look at the room.
-func (t *turn) mayDiscover() *StanzaError {
+func (t *step) mayDiscover() *StanzaError {
 	r := t.r
 	if _, inside := r.st.session(t.in.from); inside {
 		return nil
@@ -54,7 +54,7 @@ var featurePairs = []struct {
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract,
 	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone}
 
-func (t *turn) writeRoomInfo(w *xmlwire.Writer) {
+func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
 	c := r.st.conf
 	w.Start("query", ns.DiscoInfo)
@@ -103,7 +103,7 @@ var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_descrip
 	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
-func (t *turn) roomInfo() []formField {
+func (t *step) roomInfo() []formField {
 	r := t.r
 	c := r.st.conf
 	fields := []formField{
@@ -140,7 +140,7 @@ func (t *turn) roomInfo() []formField {
 
 // reservedNickInfo tells somebody his reserved nick (XEP-0045 §7.12): as the name
 // of an identity, or nothing.
-func (t *turn) reservedNickInfo() *StanzaError {
+func (t *step) reservedNickInfo() *StanzaError {
 	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
 		return refuse(FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
@@ -162,7 +162,7 @@ func (t *turn) reservedNickInfo() *StanzaError {
 
 // discoItems lists who is inside (XEP-0045 §6.5): to those who are, and to
 // strangers where the room is configured so.
-func (t *turn) discoItems() *StanzaError {
+func (t *step) discoItems() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
 	}
@@ -194,7 +194,7 @@ func (t *turn) discoItems() *StanzaError {
 			list = append(list, o)
 		}
 	}
-	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.s) + 2*xmlwire.EscapedLen(o.nick) })
+	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(o.nick) })
 	if refused != nil {
 		return refused
 	}

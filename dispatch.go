@@ -13,7 +13,7 @@ type route struct {
 	// space and name are those of the first child for an iq, of any child
 	// otherwise; an empty space fits whatever is there, "*" any name.
 	space, name string
-	handle      func(*turn) *StanzaError
+	handle      func(*step) *StanzaError
 }
 
 type addressee uint8
@@ -29,53 +29,53 @@ var routes []route
 
 func init() {
 	routes = []route{
-		{kindMessage, "error", toEither, "", "", (*turn).bounced},
-		{kindMessage, "groupchat", toRoom, "", "", (*turn).groupchat},
-		{kindMessage, "groupchat", toOccupant, "", "", (*turn).groupchatToOccupant},
-		{kindMessage, "", toRoom, ns.Data, "x", (*turn).formToRoom},
-		{kindMessage, "", toRoom, ns.User, "x", (*turn).mediated},
-		{kindMessage, "*", toRoom, "", "", (*turn).messageToRoom},
-		{kindMessage, "*", toOccupant, "", "", (*turn).privateMessage},
+		{kindMessage, "error", toEither, "", "", (*step).bounced},
+		{kindMessage, "groupchat", toRoom, "", "", (*step).groupchat},
+		{kindMessage, "groupchat", toOccupant, "", "", (*step).groupchatToOccupant},
+		{kindMessage, "", toRoom, ns.Data, "x", (*step).formToRoom},
+		{kindMessage, "", toRoom, ns.User, "x", (*step).mediated},
+		{kindMessage, "*", toRoom, "", "", (*step).messageToRoom},
+		{kindMessage, "*", toOccupant, "", "", (*step).privateMessage},
 
-		{kindPresence, "", toEither, ns.MUC, "x", (*turn).join},
-		{kindPresence, "", toEither, "", "", (*turn).available},
-		{kindPresence, "unavailable", toEither, "", "", (*turn).leave},
-		{kindPresence, "error", toEither, "", "", (*turn).bounced},
-		{kindPresence, "probe", toEither, "", "", (*turn).probe},
+		{kindPresence, "", toEither, ns.MUC, "x", (*step).join},
+		{kindPresence, "", toEither, "", "", (*step).available},
+		{kindPresence, "unavailable", toEither, "", "", (*step).leave},
+		{kindPresence, "error", toEither, "", "", (*step).bounced},
+		{kindPresence, "probe", toEither, "", "", (*step).probe},
 		{kindPresence, "subscribe", toEither, "", "", ignored},
 		{kindPresence, "subscribed", toEither, "", "", ignored},
 		{kindPresence, "unsubscribe", toEither, "", "", ignored},
 		{kindPresence, "unsubscribed", toEither, "", "", ignored},
 
-		{kindIQ, "get", toRoom, ns.Admin, "query", (*turn).adminGet},
-		{kindIQ, "set", toRoom, ns.Admin, "query", (*turn).adminSet},
-		{kindIQ, "get", toRoom, ns.Owner, "query", (*turn).ownerGet},
-		{kindIQ, "set", toRoom, ns.Owner, "query", (*turn).ownerSet},
-		{kindIQ, "get", toRoom, ns.Register, "query", (*turn).registerGet},
-		{kindIQ, "set", toRoom, ns.Register, "query", (*turn).registerSet},
-		{kindIQ, "get", toRoom, ns.DiscoInfo, "query", (*turn).discoInfo},
-		{kindIQ, "get", toRoom, ns.DiscoItems, "query", (*turn).discoItems},
-		{kindIQ, "get", toRoom, ns.MAM, "query", (*turn).archiveForm},
-		{kindIQ, "set", toRoom, ns.MAM, "query", (*turn).archiveQuery},
-		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*turn).archiveQuery},
-		{kindIQ, "get", toRoom, ns.Ping, "ping", (*turn).pingRoom},
-		{kindIQ, "get", toOccupant, ns.Ping, "ping", (*turn).pingOccupant},
-		{kindIQ, "get", toOccupant, "", "*", (*turn).relayIQ},
-		{kindIQ, "set", toOccupant, "", "*", (*turn).relayIQ},
-		{kindIQ, "result", toOccupant, "", "*", (*turn).relayAnswer},
-		{kindIQ, "error", toOccupant, "", "*", (*turn).relayAnswer},
+		{kindIQ, "get", toRoom, ns.Admin, "query", (*step).adminGet},
+		{kindIQ, "set", toRoom, ns.Admin, "query", (*step).adminSet},
+		{kindIQ, "get", toRoom, ns.Owner, "query", (*step).ownerGet},
+		{kindIQ, "set", toRoom, ns.Owner, "query", (*step).ownerSet},
+		{kindIQ, "get", toRoom, ns.Register, "query", (*step).registerGet},
+		{kindIQ, "set", toRoom, ns.Register, "query", (*step).registerSet},
+		{kindIQ, "get", toRoom, ns.DiscoInfo, "query", (*step).discoInfo},
+		{kindIQ, "get", toRoom, ns.DiscoItems, "query", (*step).discoItems},
+		{kindIQ, "get", toRoom, ns.MAM, "query", (*step).archiveForm},
+		{kindIQ, "set", toRoom, ns.MAM, "query", (*step).archiveQuery},
+		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*step).archiveQuery},
+		{kindIQ, "get", toRoom, ns.Ping, "ping", (*step).pingRoom},
+		{kindIQ, "get", toOccupant, ns.Ping, "ping", (*step).pingOccupant},
+		{kindIQ, "get", toOccupant, "", "*", (*step).relayIQ},
+		{kindIQ, "set", toOccupant, "", "*", (*step).relayIQ},
+		{kindIQ, "result", toOccupant, "", "*", (*step).relayAnswer},
+		{kindIQ, "error", toOccupant, "", "*", (*step).relayAnswer},
 		{kindIQ, "result", toRoom, "", "*", ignored},
 		{kindIQ, "error", toRoom, "", "*", ignored},
-		{kindIQ, "get", toRoom, "", "*", (*turn).unknownIQ},
-		{kindIQ, "set", toRoom, "", "*", (*turn).unknownIQ},
+		{kindIQ, "get", toRoom, "", "*", (*step).unknownIQ},
+		{kindIQ, "set", toRoom, "", "*", (*step).unknownIQ},
 	}
 }
 
 // ignored handles what RFC 6121 and XEP-0045 §17.3 let a room be silent about.
-func ignored(*turn) *StanzaError { return nil }
+func ignored(*step) *StanzaError { return nil }
 
 // fits reports whether a row is for this stanza.
-func (row *route) fits(in *stanza) bool {
+func (row *route) fits(in *incoming) bool {
 	switch {
 	case row.kind != in.kind,
 		row.typ != "*" && row.typ != in.typ,
@@ -91,7 +91,7 @@ func (row *route) fits(in *stanza) bool {
 }
 
 // dispatch finds the handler of a stanza and lets it decide.
-func (t *turn) dispatch() *StanzaError {
+func (t *step) dispatch() *StanzaError {
 	in := t.in
 	if in.kind == kindIQ {
 		if refused := t.checkIQ(); refused != nil {
@@ -116,7 +116,7 @@ func (t *turn) dispatch() *StanzaError {
 
 // checkIQ holds an iq to RFC 6120 §8.2.3: an id, a known type, one child in a
 // request.
-func (t *turn) checkIQ() *StanzaError {
+func (t *step) checkIQ() *StanzaError {
 	in := t.in
 	switch in.typ {
 	case "get", "set":
@@ -135,7 +135,7 @@ func (t *turn) checkIQ() *StanzaError {
 
 // unopened reports whether the room waits for its owner to configure it (XEP-0045
 // §10.1.1), and the sender is neither inside nor an owner: then it is not there.
-func (t *turn) unopened() bool {
+func (t *step) unopened() bool {
 	s := &t.r.st
 	if s.life != Locked {
 		return false
@@ -146,7 +146,7 @@ func (t *turn) unopened() bool {
 
 // notOpen answers for a room that is not open yet, whatever is asked of it, as it
 // answers who wants to enter.
-func (t *turn) notOpen() *StanzaError {
+func (t *step) notOpen() *StanzaError {
 	in := t.in
 	switch {
 	case in.isAnswer(), in.kind == kindPresence && in.typ != "":
@@ -160,12 +160,12 @@ func (t *turn) notOpen() *StanzaError {
 }
 
 // joins reports whether a stanza asks to enter.
-func (in *stanza) joins() bool {
+func (in *incoming) joins() bool {
 	return in.kind == kindPresence && in.typ == "" && in.Find(ns.MUC, "x") != nil
 }
 
 // lifeless answers for a room that is not there: unborn or destroyed.
-func (t *turn) lifeless() *StanzaError {
+func (t *step) lifeless() *StanzaError {
 	in, s := t.in, &t.r.st
 	joins := in.joins()
 	switch {

@@ -12,8 +12,6 @@ import (
 var (
 	// ErrConfig: a Config that cannot make a room.
 	ErrConfig = errors.New("muc: bad config")
-	// ErrJID: a text that is no XMPP address.
-	ErrJID = errors.New("muc: malformed JID")
 	// ErrNilStanza: Handle was given no element.
 	ErrNilStanza = errors.New("muc: nil stanza")
 	// ErrNotStanza: an element that is not a message, presence or iq.

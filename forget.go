@@ -16,7 +16,7 @@ type Forget struct {
 	Heir JID
 }
 
-func (c Forget) do(t *turn) error {
+func (c Forget) do(t *step) error {
 	bare, heir, e := c.accounts(t.r)
 	if e != nil {
 		return e
@@ -65,7 +65,7 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 }
 
 // forgetWaiting proposes the end of what waits for somebody.
-func (t *turn) forgetWaiting(bare JID) {
+func (t *step) forgetWaiting(bare JID) {
 	s := &t.r.st
 	if s.requestOf(bare) != nil {
 		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
@@ -78,7 +78,7 @@ func (t *turn) forgetWaiting(bare JID) {
 }
 
 // forgetPerson proposes that the room remembers nothing of somebody.
-func (t *turn) forgetPerson(p *person) {
+func (t *step) forgetPerson(p *person) {
 	bare := p.jid()
 	if p.nick() != "" {
 		t.propose(&Deregistered{JID: bare})

@@ -127,7 +127,7 @@ func (r *Room) late(e *entry) *extra {
 }
 
 // renderHistory sends the past to somebody who enters.
-func (t *turn) renderHistory(to []JID, q historyRequest) {
+func (t *step) renderHistory(to []JID, q historyRequest) {
 	for _, e := range t.r.past(q, t.now, to[0]) {
 		t.send(to, t.r.entryDoc(e), viewNone, t.r.late(e))
 	}

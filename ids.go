@@ -18,7 +18,7 @@ const idBytes = 16
 // mac signs texts for one purpose. They are told apart by a separator that
 // stands in no JID.
 func (r *Room) mac(purpose string, parts ...string) string {
-	msg := append(append(append(make([]byte, 0, 256), purpose...), 0), r.jid.s...)
+	msg := append(append(append(make([]byte, 0, 256), purpose...), 0), r.jid.String()...)
 	for _, p := range parts {
 		msg = append(append(msg, 0), p...)
 	}
@@ -39,20 +39,20 @@ func (cfg *Config) hash() hash.Hash {
 }
 
 // occupantID is the stable id of a person in this room (XEP-0421).
-func (r *Room) occupantID(bare JID) string { return r.mac("occupant-id", bare.s) }
+func (r *Room) occupantID(bare JID) string { return r.mac("occupant-id", bare.String()) }
 
 // relayMAC signs who asked, when, who may answer, the nick that was asked and the
 // asker's id. The asker is named by his full address: his number may be another's in
 // the next life of the room.
 func (r *Room) relayMAC(asker JID, at instant, answerer JID, nick, id string) string {
-	return r.mac("relay", asker.s, strconv.FormatInt(int64(at), 36), answerer.s, nick, id)
+	return r.mac("relay", asker.String(), strconv.FormatInt(int64(at), 36), answerer.String(), nick, id)
 }
 
 // keyPrint tells secrets apart in a log without giving them away.
 func (r *Room) keyPrint() string { return r.mac("keyprint") }
 
 // newID makes an id for a message or for the archive.
-func (t *turn) newID() string {
+func (t *step) newID() string {
 	r := t.r
 	if r.cfg.NewID != nil {
 		return r.cfg.NewID()

@@ -6,6 +6,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // kind is the sort of a stanza.
@@ -19,9 +20,9 @@ const (
 
 var kindNames = [...]string{"message", "presence", "iq"}
 
-// stanza is what came in: addresses checked, children canonical.
+// incoming is a stanza that came in: addresses checked, children canonical.
 // Nothing in it points into the element that the host gave.
-type stanza struct {
+type incoming struct {
 	kind     kind
 	typ      string // "" where the protocol has a default
 	id, lang string
@@ -35,13 +36,13 @@ type stanza struct {
 
 // isAnswer reports whether a stanza must never be answered (RFC 6120 §8.2.3,
 // §8.3.1).
-func (in *stanza) isAnswer() bool {
+func (in *incoming) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
 // admit reads a stanza into a place that is empty. A Go error is the host's fault; a
 // refusal is the sender's, and then the stanza holds what is needed to answer it.
-func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err error) {
+func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err error) {
 	if err := in.readHead(el); err != nil {
 		return nil, err
 	}
@@ -52,11 +53,11 @@ func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err e
 	if !ok {
 		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
 	}
-	if in.from, err = parseJID(from, r.cfg.NormalizeDomain); err != nil {
+	if in.from, err = jid.ParseBy(from, r.cfg.NormalizeDomain); err != nil {
 		in.from = JID{}
 		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "the sender's address is malformed"), nil
 	}
-	longest := maxPartSize
+	longest := jid.MaxPartSize
 	if in.isAnswer() {
 		longest += maxWayBack
 	}
@@ -67,7 +68,7 @@ func (r *Room) admit(in *stanza, el *etree.Element) (refused *StanzaError, err e
 }
 
 // checkHead judges the attributes that the room hands on.
-func (in *stanza) checkHead(longestID int) *StanzaError {
+func (in *incoming) checkHead(longestID int) *StanzaError {
 	if !xmlwire.ValidText(in.id) || !xmlwire.ValidText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
 		in.id, in.lang = "", ""
 		return refuse(BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
@@ -77,11 +78,11 @@ func (in *stanza) checkHead(longestID int) *StanzaError {
 
 // addressed checks that a stanza is for this room and takes the nick out of the
 // address.
-func (r *Room) addressed(in *stanza, el *etree.Element) error {
+func (r *Room) addressed(in *incoming, el *etree.Element) error {
 	to, _ := rootAttr(el, "to")
 	bare, nick, hasNick := strings.Cut(to, "/")
-	if bare != r.jid.s {
-		j, err := parseJID(bare, r.cfg.NormalizeDomain)
+	if bare != r.jid.String() {
+		j, err := jid.ParseBy(bare, r.cfg.NormalizeDomain)
 		if err != nil || j != r.jid {
 			return ErrNotForRoom
 		}
@@ -100,7 +101,7 @@ func rootAttr(el *etree.Element, key string) (string, bool) {
 }
 
 // readHead reads the stanza element itself.
-func (in *stanza) readHead(el *etree.Element) error {
+func (in *incoming) readHead(el *etree.Element) error {
 	if el == nil {
 		return ErrNilStanza
 	}
@@ -134,7 +135,7 @@ func (in *stanza) readHead(el *etree.Element) error {
 }
 
 // readPayload reads what is below the stanza element, within the room's limits.
-func (in *stanza) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
+func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
 	var err error
 	in.Payload, err = xmlwire.Encode(el, lim.bounds())
 	switch err {

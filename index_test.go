@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/jid"
 )
 
 type pair[K comparable] struct {
@@ -65,7 +67,7 @@ func TestSortedKeysHaveOneOrder(t *testing.T) {
 		for i, at := range rand.Perm(len(jids)) {
 			x.put(pair[JID]{jids[at], i})
 		}
-		got := sortedKeys(&x, compareJIDs)
+		got := sortedKeys(&x, jid.Compare)
 		if want == nil {
 			want = got
 		}

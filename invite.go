@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
@@ -35,7 +36,7 @@ type declineRender struct {
 
 // mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
 // invitations, or a decline.
-func (t *turn) mediated() *StanzaError {
+func (t *step) mediated() *StanzaError {
 	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.User, "x")))
 	var invites []*xmlwire.Node
 	for i := range x.Kids {
@@ -56,7 +57,7 @@ func (t *turn) mediated() *StanzaError {
 }
 
 // invite decides on the invitations of one message: all of them or none.
-func (t *turn) invite(list []*xmlwire.Node) *StanzaError {
+func (t *step) invite(list []*xmlwire.Node) *StanzaError {
 	a := t.actor()
 	if e := t.mayInvite(a); e != nil {
 		return e
@@ -82,7 +83,7 @@ func (t *turn) invite(list []*xmlwire.Node) *StanzaError {
 
 // mayInvite judges who invites: occupants with a voice, and in a members-only
 // room its admins, or its members where it is configured so (§5.1.1, §9.5).
-func (t *turn) mayInvite(a actor) *StanzaError {
+func (t *step) mayInvite(a actor) *StanzaError {
 	s := &t.r.st
 	least := Participant
 	if t.r.cfg.VisitorsInvite {
@@ -104,14 +105,14 @@ func (t *turn) mayInvite(a actor) *StanzaError {
 }
 
 // readInvite reads an <invite/>: what it may hold, and nothing else.
-func (t *turn) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
+func (t *step) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 	inv := Invitation{Lang: t.in.lang}
 	to, given := n.Attr("to")
 	if !given {
 		return inv, refuse(BadRequest, "7.8.2", "the invitation does not say who is invited")
 	}
 	var err error
-	if inv.To, err = parseJID(to, t.r.cfg.NormalizeDomain); err != nil {
+	if inv.To, err = jid.ParseBy(to, t.r.cfg.NormalizeDomain); err != nil {
 		return inv, refuse(JIDMalformed, "7.8.2", "the invitee's address is malformed")
 	}
 	if c := n.Child(ns.User, "reason"); c != nil {
@@ -125,7 +126,7 @@ func (t *turn) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 
 // inviteOne judges and proposes one invitation. To a members-only room it makes
 // the invitee a member (§7.8.2, §9.5); to an open one it never does.
-func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
+func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	r, s := t.r, &t.r.st
 	lim := &r.cfg.Limits
 	bare := inv.To.Bare()
@@ -160,7 +161,7 @@ func (t *turn) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 // had no affiliation before (§9.5). It is a courtesy: where no more invitations
 // can be remembered, they are sent all the same, and where the notices are used up
 // (Rates.Notices), they are left out.
-func (t *turn) welcome(a actor, set *adminSet) {
+func (t *step) welcome(a actor, set *adminSet) {
 	s := &t.r.st
 	if !s.conf.MembersOnly || t.ends() {
 		return
@@ -185,7 +186,7 @@ func (t *turn) welcome(a actor, set *adminSet) {
 // mayRemember reports whether one more open invitation fits, for the room and for
 // the inviter, and which other one gives way to it. One of the same person by the same
 // inviter takes the other's place.
-func (t *turn) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits bool) {
+func (t *step) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits bool) {
 	lim, inviter := &t.r.cfg.Limits, a.jid.Bare()
 	own := 0
 	open := t.openInvites()
@@ -209,7 +210,7 @@ func (t *turn) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits boo
 
 // openInvites are the invitations that will be open after this step, those that expire
 // first in front.
-func (t *turn) openInvites() []*InviteSent {
+func (t *step) openInvites() []*InviteSent {
 	open := make([]*InviteSent, 0, len(t.r.st.rare().invites)+1)
 	for _, b := range t.r.st.rare().invites {
 		if !t.expires(b) {
@@ -225,7 +226,7 @@ func (t *turn) openInvites() []*InviteSent {
 }
 
 // expires reports whether this step takes back an invitation.
-func (t *turn) expires(b *InviteSent) bool {
+func (t *step) expires(b *InviteSent) bool {
 	return slices.ContainsFunc(t.bodies, func(body EventBody) bool {
 		x, over := body.(*InviteExpired)
 		return over && x.Invitee.Bare() == b.Invitee.Bare() && x.Inviter.Bare() == b.Inviter.Bare()
@@ -236,7 +237,7 @@ func (t *turn) expires(b *InviteSent) bool {
 // his own, where no more can be remembered: the oldest of the inviter who has most. Those of
 // strangers give way to those of people with an affiliation, never the other way, so
 // that no number of strangers uses up the invitations of a room.
-func (t *turn) leastMissed(open []*InviteSent, inviter JID, own int) *InviteSent {
+func (t *step) leastMissed(open []*InviteSent, inviter JID, own int) *InviteSent {
 	count := map[JID]int{}
 	for _, b := range open {
 		count[b.Inviter.Bare()]++
@@ -266,7 +267,7 @@ func (t *turn) leastMissed(open []*InviteSent, inviter JID, own int) *InviteSent
 func (r *Room) knowsInviter(bare JID) bool { return bare.IsZero() || r.standing(bare) >= Member }
 
 // sendInvite proposes and renders an invitation that was judged.
-func (t *turn) sendInvite(a actor, inv Invitation) {
+func (t *step) sendInvite(a actor, inv Invitation) {
 	conf := t.r.st.conf
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	givesWay, fits := t.mayRemember(a, inv.To.Bare())
@@ -281,7 +282,7 @@ func (t *turn) sendInvite(a actor, inv Invitation) {
 
 // decline decides on a decline, which must be that of an open invitation. Every
 // inviter whom it means hears of it.
-func (t *turn) decline(n *xmlwire.Node) *StanzaError {
+func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	r, in := t.r, t.in
 	reason := ""
 	if c := n.Child(ns.User, "reason"); c != nil {
@@ -293,7 +294,7 @@ func (t *turn) decline(n *xmlwire.Node) *StanzaError {
 	var to JID
 	if s, given := n.Attr("to"); given {
 		var err error
-		if to, err = parseJID(s, r.cfg.NormalizeDomain); err != nil {
+		if to, err = jid.ParseBy(s, r.cfg.NormalizeDomain); err != nil {
 			return refuse(JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
@@ -361,7 +362,7 @@ func (r *Room) reach(bare JID) []JID {
 }
 
 // useInvites proposes that somebody who enters has used his invitations.
-func (t *turn) useInvites(bare JID) {
+func (t *step) useInvites(bare JID) {
 	for _, b := range t.r.st.rare().invites {
 		if b.Invitee.Bare() == bare {
 			t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
@@ -370,7 +371,7 @@ func (t *turn) useInvites(bare JID) {
 }
 
 // expireInvites proposes that the time of invitations is up.
-func (t *turn) expireInvites() {
+func (t *step) expireInvites() {
 	for _, b := range t.r.st.rare().invites {
 		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
 			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
@@ -379,7 +380,7 @@ func (t *turn) expireInvites() {
 }
 
 // renderInvites sends invitations, and what came back of them.
-func (t *turn) renderInvites() {
+func (t *step) renderInvites() {
 	for i := range t.invites {
 		t.renderInvite(&t.invites[i])
 	}
@@ -398,7 +399,7 @@ func (t *turn) renderInvites() {
 
 // renderInvite writes an invitation anew: nothing of the inviter's own stands in
 // it but the reason and what it continues.
-func (t *turn) renderInvite(inv *Invitation) {
+func (t *step) renderInvite(inv *Invitation) {
 	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
 		if cfg.InviteBody != nil {
@@ -426,7 +427,7 @@ func (t *turn) renderInvite(inv *Invitation) {
 
 // aboutInvite sends a message from the room with the given content, under the id
 // of the message that it answers to.
-func (t *turn) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer)) {
+func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer)) {
 	id := ""
 	if t.in != nil && t.in.kind == kindMessage {
 		id = t.in.id

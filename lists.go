@@ -85,7 +85,7 @@ func merged(a, b []*person) []*person {
 }
 
 // listAffiliation answers with a list of affiliations, or a page of one.
-func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
+func (t *step) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if refused := s.mayList(a, aff); refused != nil {
 		return refused
@@ -123,7 +123,7 @@ func (t *turn) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 
 // listSeveral answers with several lists in one: those that the asker may read. They
 // are no longer together than one may be, and have no pages.
-func (t *turn) listSeveral(a actor, items []adminItem, part pageRequest) *StanzaError {
+func (t *step) listSeveral(a actor, items []adminItem, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if part.asked {
 		return refuse(BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")

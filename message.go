@@ -9,7 +9,7 @@ import (
 
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
 // new subject instead (§8.1).
-func (t *turn) groupchat() *StanzaError {
+func (t *step) groupchat() *StanzaError {
 	m, role, refused := t.speaker()
 	if refused != nil {
 		return refused
@@ -17,8 +17,8 @@ func (t *turn) groupchat() *StanzaError {
 	return t.talk(m, role)
 }
 
-// talk judges and proposes the turn's message, in the name that m says.
-func (t *turn) talk(m Message, role Role) *StanzaError {
+// talk judges and proposes the step's message, in the name that m says.
+func (t *step) talk(m Message, role Role) *StanzaError {
 	r, in := t.r, t.in
 	subject := in.isSubject()
 	switch {
@@ -48,7 +48,7 @@ func (t *turn) talk(m Message, role Role) *StanzaError {
 // speaker is who sends a message to everybody, as a message without words:
 // somebody inside, or somebody outside who may speak in the room's own name
 // (§7.4).
-func (t *turn) speaker() (Message, Role, *StanzaError) {
+func (t *step) speaker() (Message, Role, *StanzaError) {
 	r, in := t.r, t.in
 	if ses, inside := r.st.session(in.from); inside {
 		return in.spokenBy(ses.occ), ses.occ.role, nil
@@ -60,13 +60,13 @@ func (t *turn) speaker() (Message, Role, *StanzaError) {
 }
 
 // spokenBy is the message of an occupant, without words.
-func (in *stanza) spokenBy(o *occupant) Message {
+func (in *incoming) spokenBy(o *occupant) Message {
 	return Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}
 }
 
 // outsider refuses what only occupants may do. A room that is not open yet is not
 // there for anybody else (§17.2).
-func (t *turn) outsider(section string) *StanzaError {
+func (t *step) outsider(section string) *StanzaError {
 	if e := t.r.st.closedTo(t.actor().aff); e != nil {
 		return e
 	}
@@ -75,7 +75,7 @@ func (t *turn) outsider(section string) *StanzaError {
 
 // speak proposes that a message is said: archived, only kept for newcomers, or
 // passing by. A message without id gets one (§7.4).
-func (t *turn) speak(m Message, in *stanza) {
+func (t *step) speak(m Message, in *incoming) {
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
@@ -93,19 +93,19 @@ func (t *turn) speak(m Message, in *stanza) {
 }
 
 // archivable reports whether a message that is worth it may be archived.
-func (t *turn) archivable(in *stanza) bool { return !t.r.st.conf.NoArchive && !in.unstored() }
+func (t *step) archivable(in *incoming) bool { return !t.r.st.conf.NoArchive && !in.unstored() }
 
 // worthKeeping reports whether newcomers would miss a message. Without a body it is
 // worth keeping only when it is encrypted (XEP-0380), asks for it (XEP-0334 §4.4) or
 // takes another back (XEP-0424 §5).
-func (in *stanza) worthKeeping() bool {
+func (in *incoming) worthKeeping() bool {
 	return in.Find("", "body") != nil || in.Find(ns.EME, "encryption") != nil || in.Find(ns.Hints, "store") != nil ||
 		in.Find(ns.Retract, "retract") != nil
 }
 
 // weight is which rate a message uses up. What clients send by themselves while people
 // read and write has no words, neither plain nor encrypted (XEP-0380).
-func (in *stanza) weight() RateKind {
+func (in *incoming) weight() RateKind {
 	if in.Find("", "body") != nil || in.Find("", "subject") != nil || in.Find(ns.EME, "encryption") != nil {
 		return RateMessages
 	}
@@ -114,12 +114,12 @@ func (in *stanza) weight() RateKind {
 
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
 // §4.2).
-func (in *stanza) unstored() bool {
+func (in *incoming) unstored() bool {
 	return in.Find(ns.Hints, "no-store") != nil || in.Find(ns.Hints, "no-permanent-store") != nil
 }
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
-func (t *turn) groupchatToOccupant() *StanzaError {
+func (t *step) groupchatToOccupant() *StanzaError {
 	if _, inside := t.r.st.session(t.in.from); !inside {
 		return t.outsider("7.5")
 	}
@@ -127,7 +127,7 @@ func (t *turn) groupchatToOccupant() *StanzaError {
 }
 
 // renderMessages tells what was said.
-func (t *turn) renderMessages(events []Event) {
+func (t *step) renderMessages(events []Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *MessageArchived:
@@ -147,7 +147,7 @@ func (t *turn) renderMessages(events []Event) {
 }
 
 // broadcast sends one stanza to every session, in two lists at most.
-func (t *turn) broadcast(doc *rendered) {
+func (t *step) broadcast(doc *rendered) {
 	a := t.r.audience()
 	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
 	t.send(a.moderators.all(), doc, viewNone, nil)
@@ -161,7 +161,7 @@ const messageMarkup = 272
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
 func (r *Room) renderMessage(m *Message) *rendered {
-	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.s)+len(m.Payload)+len(m.Nick)+len(m.ID))}
+	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.String())+len(m.Payload)+len(m.Nick)+len(m.ID))}
 	d := openStanza(&w, "message")
 	r.writeMessage(&w, m)
 	d.tail = w.OpenTag()
@@ -188,12 +188,12 @@ func (r *Room) writeMessage(w *xmlwire.Writer, m *Message) {
 
 // messageToRoom decides on a message to the room that is not groupchat: an
 // invitation, a decline, a request for voice, or something a room has no use for.
-func (t *turn) messageToRoom() *StanzaError {
+func (t *step) messageToRoom() *StanzaError {
 	return refuse(BadRequest, "7.4", "a room takes messages of type groupchat")
 }
 
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
-func (t *turn) privateMessage() *StanzaError {
+func (t *step) privateMessage() *StanzaError {
 	r, in := t.r, t.in
 	ses, inside := r.st.session(in.from)
 	if !inside {
@@ -234,7 +234,7 @@ type privateRender struct {
 }
 
 // renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
-func (t *turn) renderPrivate(p *privateRender) {
+func (t *step) renderPrivate(p *privateRender) {
 	m := &p.message
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
 	d := openStanza(&w, "message")
@@ -253,7 +253,7 @@ func (t *turn) renderPrivate(p *privateRender) {
 // relayBounce decides on an error that is no farewell: it is passed on only as
 // the answer to a private message, to the session that sent it. Anything else is
 // a reflected message that somebody's client could not bear, or made up.
-func (t *turn) relayBounce(ses *session) *StanzaError {
+func (t *step) relayBounce(ses *session) *StanzaError {
 	r, in := t.r, t.in
 	if in.kind != kindMessage {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/text/secure/precis"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // NickResult is what a nick becomes.
@@ -54,7 +55,7 @@ func NormalizeNick(wanted string) (NickResult, *StanzaError) {
 // StrictNick is [NormalizeNick] without its kindness to emoji: what PRECIS
 // refuses is refused.
 func StrictNick(wanted string) (NickResult, *StanzaError) {
-	if plainText(wanted) {
+	if jid.PlainText(wanted) {
 		return asciiNick(wanted)
 	}
 	nick, err := precis.OpaqueString.String(wanted)
@@ -155,9 +156,9 @@ func visible(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r)
 }
 
-// admitNick judges the nick in the address of the turn's stanza, which is to be kept
+// admitNick judges the nick in the address of the step's stanza, which is to be kept
 // without the address.
-func (t *turn) admitNick() (NickResult, *StanzaError) {
+func (t *step) admitNick() (NickResult, *StanzaError) {
 	return t.r.judgeNick(strings.Clone(t.in.nick))
 }
 
@@ -169,14 +170,14 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
 	}
 	res, e := r.cfg.Nick(wanted)
-	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > maxPartSize || !xmlwire.ValidText(res.Nick)) {
+	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > jid.MaxPartSize || !xmlwire.ValidText(res.Nick)) {
 		e = refuse(JIDMalformed, "17.1", "the nick is empty")
 	}
 	return res, e
 }
 
 // addressee finds the occupant that a stanza is addressed to, or nil.
-func (r *Room) addressee(in *stanza) *occupant {
+func (r *Room) addressee(in *incoming) *occupant {
 	if !in.toNick {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Outbound is one stanza and the addresses it goes to. It is a small value that
@@ -60,7 +61,7 @@ func (o Outbound) Stanza() *etree.Element {
 
 // addressBytes is more than the addresses take that a copy may have beyond the shared
 // bytes: that of its reader, and a real one.
-const addressBytes = 2 * (2*maxPartSize + 1 + xmlwire.Escaping*maxPartSize + 16)
+const addressBytes = 2 * (2*jid.MaxPartSize + 1 + xmlwire.Escaping*jid.MaxPartSize + 16)
 
 // most is how large a copy may be, at most.
 func (d *rendered) most(x *extra) int {
@@ -77,9 +78,9 @@ func (d *rendered) most(x *extra) int {
 // (RFC 7395 §3.3.3).
 func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
 	d := o.doc
-	if ns == "" && to.stands() && o.extra == nil && o.view == d.as { // as nearly all are
+	if ns == "" && to.NeedsNoEscaping() && o.extra == nil && o.view == d.as { // as nearly all are
 		pos := d.head + uint32(len(openTo))
-		return append(append(append(dst, d.b[:pos]...), to.s...), d.b[pos:]...)
+		return append(append(append(dst, d.b[:pos]...), to.String()...), d.b[pos:]...)
 	}
 	return d.appendXML(dst, to, o.extra, o.view, ns)
 }
@@ -91,8 +92,8 @@ func (d *rendered) appendXML(dst []byte, to JID, x *extra, v view, ns string) []
 	if ns != "" {
 		dst = append(append(append(dst, " xmlns='"...), ns...), '\'')
 	}
-	if to.s != "" {
-		dst = append(to.appendTo(append(dst, openTo...)), '\'')
+	if to.String() != "" {
+		dst = append(to.AppendEscaped(append(dst, openTo...)), '\'')
 	}
 	pos += uint32(len(emptyTo))
 	if x != nil && x.id != "" {

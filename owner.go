@@ -5,10 +5,11 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
-func (t *turn) ownerGet() *StanzaError {
+func (t *step) ownerGet() *StanzaError {
 	if !t.actor().aff.may(toConfigure) {
 		return refuse(Forbidden, "10.2", "only owners configure the room")
 	}
@@ -19,7 +20,7 @@ func (t *turn) ownerGet() *StanzaError {
 }
 
 // answerForm answers with the configuration form, filled in.
-func (t *turn) answerForm(conf *RoomConfig) *StanzaError {
+func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 	r, lang := t.r, t.in.lang
 	fields := r.configForm(conf)
 	r.localize(lang, fields)
@@ -91,7 +92,7 @@ func (r *Room) worded(lang, field, text string) string {
 
 // ownerSet decides on what an owner asks: a configuration (XEP-0045 §10.1, §10.2)
 // or the end of the room (§10.9).
-func (t *turn) ownerSet() *StanzaError {
+func (t *step) ownerSet() *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toConfigure) {
 		t.echo = t.in.Text
@@ -184,7 +185,7 @@ func (c *RoomConfig) protect(old *RoomConfig, flag, given *formField) *StanzaErr
 
 // configure proposes a configuration, after the affiliations that came with it,
 // and what follows from both.
-func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
+func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
 	if !set.actor.host {
 		if e := r.hostOnConfig(ConfigRequest{JID: set.actor.jid, Old: *s.conf, New: *conf}); e != nil {
@@ -216,7 +217,7 @@ func (t *turn) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 }
 
 // remove proposes that an occupant is put out.
-func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, by Actor) {
+func (t *step) remove(o *occupant, cause Cause, aff Affiliation, reason string, by Actor) {
 	b := &Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
 		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.sessions())}
 	for ses := o.first; ses != nil; ses = ses.next {
@@ -226,10 +227,10 @@ func (t *turn) remove(o *occupant, cause Cause, aff Affiliation, reason string, 
 }
 
 // destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
-func (t *turn) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
+func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 	b := &RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
 	if alternate := d.AttrOr("jid", ""); alternate != "" {
-		j, err := parseJID(alternate, t.r.cfg.NormalizeDomain)
+		j, err := jid.ParseBy(alternate, t.r.cfg.NormalizeDomain)
 		if err != nil {
 			return refuse(JIDMalformed, "10.9", "the alternate venue is no address")
 		}
@@ -250,7 +251,7 @@ func (t *turn) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 }
 
 // destroy proposes the end of the room: everybody is put out first.
-func (t *turn) destroy(b *RoomDestroyed) {
+func (t *step) destroy(b *RoomDestroyed) {
 	for _, o := range t.r.st.occupants {
 		t.remove(o, CauseDestroyed, None, "", Actor{})
 	}
@@ -258,7 +259,7 @@ func (t *turn) destroy(b *RoomDestroyed) {
 }
 
 // proposeBirth proposes a new room, owned by its creator (XEP-0045 §10.1.1).
-func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
+func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 	b := &Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
 	if locked {
 		b.LockedUntil = Stamp{t.lockEnd()}
@@ -269,7 +270,7 @@ func (t *turn) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 
 // createByForm decides on a room that is configured before anybody is inside
 // (XEP-0045 §10.1.3): asking for the form makes nothing, submitting it does.
-func (t *turn) createByForm() *StanzaError {
+func (t *step) createByForm() *StanzaError {
 	r, in := t.r, t.in
 	creator := in.from.Bare()
 	if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {

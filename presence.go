@@ -18,7 +18,7 @@ type joinRender struct {
 
 // join decides on a presence with <x xmlns='…/muc'/>: entering the room
 // (XEP-0045 §7.2), asking for everything again (§17.3), or another nick (§7.6).
-func (t *turn) join() *StanzaError {
+func (t *step) join() *StanzaError {
 	r, in := t.r, t.in
 	if !in.toNick {
 		return refuse(JIDMalformed, "7.2.1", "a nick is missing from the address")
@@ -44,7 +44,7 @@ func (t *turn) join() *StanzaError {
 // enter decides on a session that is not inside yet. The order of the rules lets
 // nobody learn what an earlier one keeps from him: affiliation, members-only,
 // password, limits, nick, and the host's own policy last (XEP-0045 §7.2).
-func (t *turn) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
+func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	r, in, s := t.r, t.in, &t.r.st
 	bare := in.from.Bare()
 	birth := s.life == Unborn
@@ -98,7 +98,7 @@ func (t *turn) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 }
 
 // owe notes what the asker of a join or resync is owed.
-func (t *turn) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
+func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 	j := &joinRender{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
 	if conf.Whois == WhoisAnyone {
 		j.codes = append(j.codes, statusNonAnonymous)
@@ -118,7 +118,7 @@ func (t *turn) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
-func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
+func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
 	if e := t.r.st.closedTo(aff); e != nil {
 		return e
 	}
@@ -147,7 +147,7 @@ func (t *turn) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, bir
 func (s *state) banned(bare JID, section string) *StanzaError {
 	whose := bare
 	if s.ownAffiliation(bare) != Outcast {
-		whose = bare.domainJID()
+		whose = bare.DomainJID()
 	}
 	text := "you are banned from this room"
 	if reason := s.reasonOf(whose); reason != "" {
@@ -160,7 +160,7 @@ func (s *state) banned(bare JID, section string) *StanzaError {
 // the occupant that it returns, or, for nil, under a nick of its own. Whether
 // there is space is judged first, so that a full room does not tell which nicks
 // are taken.
-func (t *turn) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*occupant, *StanzaError) {
+func (t *step) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*occupant, *StanzaError) {
 	unfit := t.lockdown(bare, nick)
 	at, taken := t.freeNick(bare, *nick)
 	if e := t.space(bare, at, aff, conf); e != nil {
@@ -174,7 +174,7 @@ func (t *turn) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConf
 
 // freeNick judges who else goes by a nick. It returns the occupant of the same
 // person whom the session will share (XEP-0045 §7.2.8), if any.
-func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
+func (t *step) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 	s := &t.r.st
 	if o, taken := s.nick(nick.Key); taken {
 		if o.person.jid() != bare || o.isPuppet() {
@@ -190,7 +190,7 @@ func (t *turn) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 
 // space judges whether there is space for one more: an occupant, or a session of
 // the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
-func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
+func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
 	if max(s.lastOccupant, s.lastSession) == math.MaxUint32 {
 		return refuse(ResourceConstraint, "14.6", "the room has no more numbers for sessions")
@@ -219,7 +219,7 @@ func (t *turn) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 
 // lockdown applies Config.NickLockdown: who has reserved a nick must use it, or
 // is given it (XEP-0045 §7.2.17, §7.10).
-func (t *turn) lockdown(bare JID, nick *NickResult) *StanzaError {
+func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
 	p, ok := t.r.st.persons.get(bare)
 	switch {
 	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick() == "" || p.nick() == nick.Nick:
@@ -233,7 +233,7 @@ func (t *turn) lockdown(bare JID, nick *NickResult) *StanzaError {
 
 // entryRole is the role in which a person enters: by the table, or the voice
 // that was given to somebody without affiliation on an earlier visit (§5.1).
-func (t *turn) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
+func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 	if p, ok := t.r.st.persons.get(bare); ok && aff == None && conf.Moderated && p.voice != NoRole {
 		return p.voice
 	}
@@ -243,7 +243,7 @@ func (t *turn) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 // resync decides on a join by somebody who is inside and seems to have lost touch:
 // he gets everything again, and the others only what is new about him (XEP-0045
 // §17.3), which may be his nick (§7.6).
-func (t *turn) resync(ses *session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
+func (t *step) resync(ses *session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(t.in.from.Bare(), &nick)
 	}
@@ -267,7 +267,7 @@ func (t *turn) resync(ses *session, nick NickResult, x *xmlwire.Node, payload st
 
 // leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
 // has, the session leaves; from strangers it means nothing (§17.3).
-func (t *turn) leave() *StanzaError {
+func (t *step) leave() *StanzaError {
 	ses, inside := t.r.st.session(t.in.from)
 	if !inside {
 		t.withdrawJoins(t.in.from)
@@ -282,7 +282,7 @@ func (t *turn) leave() *StanzaError {
 }
 
 // part proposes that one session goes, and what that means for the room.
-func (t *turn) part(ses *session, payload string, how Departure) {
+func (t *step) part(ses *session, payload string, how Departure) {
 	last := ses.occ.first.next == nil
 	t.proposeLeft(ses, payload, how, last)
 	if last && t.endIfEmpty(1) && t.r.st.life == Locked && how != DepartureVanished {
@@ -290,16 +290,16 @@ func (t *turn) part(ses *session, payload string, how Departure) {
 	}
 }
 
-func (t *turn) proposeLeft(ses *session, payload string, how Departure, last bool) {
+func (t *step) proposeLeft(ses *session, payload string, how Departure, last bool) {
 	o := ses.occ
 	t.propose(&Left{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
 		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses,
 		Lang: t.langOf(payload), Payload: payload})
 }
 
-// langOf is the language of what the turn's stanza says in its presence, if it is
+// langOf is the language of what the step's stanza says in its presence, if it is
 // passed on at all.
-func (t *turn) langOf(payload string) string {
+func (t *step) langOf(payload string) string {
 	if payload == "" {
 		return ""
 	}
@@ -309,7 +309,7 @@ func (t *turn) langOf(payload string) string {
 // endIfEmpty proposes the end of a room that nobody is left in: a
 // temporary one (XEP-0045 §7.14), or one that its creator never configured
 // (§10.1.3). It reports whether it did.
-func (t *turn) endIfEmpty(going int) bool {
+func (t *step) endIfEmpty(going int) bool {
 	s := &t.r.st
 	ends := going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent)
 	if ends {
@@ -324,7 +324,7 @@ var ghostConditions = []string{"gone", "item-not-found", "recipient-unavailable"
 	"remote-server-not-found", "remote-server-timeout"}
 
 // isGhost reports whether an error stanza tells that its sender is gone.
-func (in *stanza) isGhost() bool {
+func (in *incoming) isGhost() bool {
 	c := in.Find("", "error")
 	if c == nil {
 		return false
@@ -340,7 +340,7 @@ func (in *stanza) isGhost() bool {
 
 // bounced decides on a message or presence of type error: a session that cannot
 // be reached any more is put out (XEP-0045 §11.1), whatever the address.
-func (t *turn) bounced() *StanzaError {
+func (t *step) bounced() *StanzaError {
 	ses, inside := t.r.st.session(t.in.from)
 	if !inside {
 		return nil

@@ -24,7 +24,7 @@ type Join struct {
 	Presence *etree.Element
 }
 
-func (c Join) do(t *turn) error {
+func (c Join) do(t *step) error {
 	r, s := t.r, &t.r.st
 	jid, e := r.normal(c.JID)
 	if e != nil {
@@ -36,7 +36,7 @@ func (c Join) do(t *turn) error {
 		return e
 	}
 	if jid.IsBare() {
-		jid = jid.withResource(nick.Nick)
+		jid = jid.WithNormalResource(nick.Nick)
 	}
 	lang, payload, err := t.ownPresence(c.Presence)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c Join) do(t *turn) error {
 // Rename gives a puppet another nick (XEP-0045 §7.6).
 type Rename struct{ Nick, To string }
 
-func (c Rename) do(t *turn) error {
+func (c Rename) do(t *step) error {
 	o, err := t.r.puppet(c.Nick)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ type Leave struct {
 	Presence *etree.Element
 }
 
-func (c Leave) do(t *turn) error {
+func (c Leave) do(t *step) error {
 	o, err := t.r.puppet(c.Nick)
 	if err != nil {
 		return err
@@ -117,7 +117,7 @@ func (c Leave) do(t *turn) error {
 	return nil
 }
 
-func (t *turn) proposePuppetLeft(o *occupant, lang, payload string) {
+func (t *step) proposePuppetLeft(o *occupant, lang, payload string) {
 	t.propose(&Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
 		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
 }
@@ -138,7 +138,7 @@ func (r *Room) puppet(nick string) (*occupant, error) {
 }
 
 // ownPresence is what the presence of a puppet says, and in which language.
-func (t *turn) ownPresence(el *etree.Element) (lang, payload string, err error) {
+func (t *step) ownPresence(el *etree.Element) (lang, payload string, err error) {
 	if el == nil {
 		return "", "", nil
 	}

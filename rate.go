@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // Rate is how fast something may be done: Burst times at once, and once more
@@ -134,7 +136,7 @@ type spending struct {
 func (x spending) indexKey() rateKey { return rateKey{x.jid, x.kind} }
 
 func compareRateKeys(a, b rateKey) int {
-	return cmp.Or(compareJIDs(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
+	return cmp.Or(jid.Compare(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
 }
 
 // hostTime is what the host's clock said when an event happened, which stands in it
@@ -147,12 +149,12 @@ func hostTime(at time.Time, now Stamp) time.Time {
 }
 
 // spend takes one token out of the sender's bucket, or refuses him.
-func (t *turn) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
+func (t *step) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
 // spendMany takes several tokens at once; all there can be, if that is fewer. It is the
 // last of all rules that a handler judges, so that only what is accepted uses anything
 // up.
-func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
+func (t *step) spendMany(kind RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
 		return nil
@@ -173,7 +175,7 @@ func (t *turn) spendMany(kind RateKind, n int) *StanzaError {
 // bucket is when a share will be there in full, not before now, and how much of it is
 // left. A bucket is one time: when it will be full again. One that is further away than
 // it can be was spent by a clock that was ahead, and counts for nothing.
-func (t *turn) bucket(key rateKey) (full time.Time, left int) {
+func (t *step) bucket(key rateKey) (full time.Time, left int) {
 	rate, rare := t.r.cfg.Rates.of(key.kind), t.r.st.rare()
 	if rate.Every == 0 {
 		return t.now, math.MaxInt
@@ -189,7 +191,7 @@ func (t *turn) bucket(key rateKey) (full time.Time, left int) {
 
 // noticesLeft is how many notices somebody may have sent to people outside now: what is
 // left of his share and of the room's. Nothing bounds the host, which is the zero JID.
-func (t *turn) noticesLeft(by JID) int {
+func (t *step) noticesLeft(by JID) int {
 	if by.IsZero() {
 		return math.MaxInt
 	}
@@ -199,7 +201,7 @@ func (t *turn) noticesLeft(by JID) int {
 }
 
 // notices takes up to n of them, and tells how many.
-func (t *turn) notices(by JID, n int) int {
+func (t *step) notices(by JID, n int) int {
 	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n
 	}
@@ -213,7 +215,7 @@ func (t *turn) notices(by JID, n int) int {
 }
 
 // spendNotices takes n notices, or refuses all of them.
-func (t *turn) spendNotices(by JID, n int) *StanzaError {
+func (t *step) spendNotices(by JID, n int) *StanzaError {
 	if t.noticesLeft(by) < n {
 		return tooManyNotices()
 	}

@@ -30,7 +30,7 @@ type application struct {
 
 // registerGet answers somebody who asks how to register: with his registration,
 // or with the form (XEP-0045 §7.10).
-func (t *turn) registerGet() *StanzaError {
+func (t *step) registerGet() *StanzaError {
 	aff, refused := t.registrant()
 	if refused != nil {
 		return refused
@@ -60,7 +60,7 @@ func (t *turn) registerGet() *StanzaError {
 }
 
 // registrant judges whether the sender may register at all, by his affiliation.
-func (t *turn) registrant() (Affiliation, *StanzaError) {
+func (t *step) registrant() (Affiliation, *StanzaError) {
 	s, mode := &t.r.st, t.r.cfg.Registration
 	aff := t.r.standing(t.in.from.Bare())
 	if mode == RegistrationNone {
@@ -79,7 +79,7 @@ func (t *turn) registrant() (Affiliation, *StanzaError) {
 }
 
 // registerSet decides on a registration or its end.
-func (t *turn) registerSet() *StanzaError {
+func (t *step) registerSet() *StanzaError {
 	q := t.query()
 	if q.Child(ns.Register, "remove") != nil {
 		return t.deregister(q)
@@ -111,7 +111,7 @@ func (t *turn) registerSet() *StanzaError {
 }
 
 // admissible judges whether somebody may be registered with a nick now.
-func (t *turn) admissible(bare JID, app *application) *StanzaError {
+func (t *step) admissible(bare JID, app *application) *StanzaError {
 	if _, refused := t.freeNick(bare, app.nick); refused != nil {
 		return refuse(Conflict, "7.10", "the nick is taken")
 	}
@@ -121,7 +121,7 @@ func (t *turn) admissible(bare JID, app *application) *StanzaError {
 // register proposes a registration, by somebody himself or by an admin who
 // approved it: who has no affiliation becomes a member. In a room that assigns
 // reserved nicks, who is inside goes by it from now on.
-func (t *turn) register(bare JID, app *application, by Actor) *StanzaError {
+func (t *step) register(bare JID, app *application, by Actor) *StanzaError {
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
@@ -147,7 +147,7 @@ func (t *turn) register(bare JID, app *application, by Actor) *StanzaError {
 // assignNick is what it takes to give somebody inside the nick that he registers:
 // nothing unless the room assigns nicks and he goes by another one. Whoever is
 // inside under several nicks has to give up all but one first.
-func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
+func (t *step) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 	p, ok := t.r.st.persons.get(bare)
 	if t.r.cfg.NickLockdown != LockdownAssign || !ok {
 		return nil, nil
@@ -173,7 +173,7 @@ func (t *turn) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 // (XEP-0077 §3.2), an admin or owner only gives back the nick, and whoever waits
 // for an admin's approval waits no longer. For somebody with none of these it is
 // done already.
-func (t *turn) deregister(q *xmlwire.Node) *StanzaError {
+func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	bare := t.in.from.Bare()
 	s := &t.r.st
 	switch {

@@ -35,7 +35,7 @@ func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
 }
 
 // requestRegistration proposes that somebody waits for an admin's approval.
-func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
+func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 	s, cfg := &t.r.st, t.r.cfg
 	if s.requestOf(bare) != nil {
 		return refuse(UnexpectedRequest, "9.9", "your request waits for an admin")
@@ -55,7 +55,7 @@ func (t *turn) requestRegistration(bare JID, app *application) *StanzaError {
 }
 
 // expireRequests closes the requests that nobody decided on in time.
-func (t *turn) expireRequests() {
+func (t *step) expireRequests() {
 	for _, b := range t.r.st.rare().requests {
 		if !b.Deadline.IsZero() && t.r.due(b.Deadline.Time, t.r.cfg.RegistrationTimeout, t.now) {
 			t.propose(&RegistrationClosed{JID: b.JID, How: RequestExpired})
@@ -67,7 +67,7 @@ func (t *turn) expireRequests() {
 // back from a client: address and nick must be those of one request, or the nick
 // of only one where a client left out the address, which the form of XEP-0045
 // does not have.
-func (t *turn) judgeRegistration(x *xmlwire.Node) *StanzaError {
+func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toEditMembers) {
 		return refuse(Forbidden, "9.9", "only admins decide who registers")
@@ -100,7 +100,7 @@ func (t *turn) judgeRegistration(x *xmlwire.Node) *StanzaError {
 }
 
 // decideRegistration proposes what an admin or the host decided.
-func (t *turn) decideRegistration(b *RegistrationRequested, granted bool, by Actor) *StanzaError {
+func (t *step) decideRegistration(b *RegistrationRequested, granted bool, by Actor) *StanzaError {
 	if !granted {
 		t.propose(&RegistrationClosed{JID: b.JID, How: RequestRefused, Actor: by})
 		return nil
@@ -116,7 +116,7 @@ type DecideRegistration struct {
 	As    JID
 }
 
-func (c DecideRegistration) do(t *turn) error {
+func (c DecideRegistration) do(t *step) error {
 	asks, e := t.r.normal(c.JID)
 	if e != nil {
 		return e
@@ -142,7 +142,7 @@ const requestInstructions = `To approve this registration request, select the ` 
 	`"Allow this person to register with the room?" checkbox and submit the form. To skip this request, cancel the form.`
 
 // renderRequest shows a new request to the admins and owners who are inside.
-func (t *turn) renderRequest(b *RegistrationRequested) {
+func (t *step) renderRequest(b *RegistrationRequested) {
 	doc := t.r.requestApproval(t.newID(), b)
 	for _, o := range t.r.st.occupants {
 		if t.r.st.affiliationOf(o.person.jid()) >= Admin {
@@ -152,7 +152,7 @@ func (t *turn) renderRequest(b *RegistrationRequested) {
 }
 
 // renderRequests shows an admin or owner who enters what waits for him.
-func (t *turn) renderRequests(to []JID, own *occupant) {
+func (t *step) renderRequests(to []JID, own *occupant) {
 	s := &t.r.st
 	if len(s.rare().requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
 		return

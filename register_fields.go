@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // RegistrationField is a field of the registration form, beside the nick
@@ -158,7 +159,7 @@ func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *Stan
 				return wrong("must be one of its options")
 			}
 		case JIDSingle, JIDMulti:
-			if _, err := parseJID(v, r.cfg.NormalizeDomain); err != nil {
+			if _, err := jid.ParseBy(v, r.cfg.NormalizeDomain); err != nil {
 				return wrong("must be an address")
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
@@ -18,7 +19,7 @@ import (
 // that was restarted or made again has none open; one that was moved has the same.
 
 // maxWayBack is how much longer a passed-on id is than the asker's.
-const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + maxPartSize
+const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + jid.MaxPartSize
 
 // relayRender is a request or answer on its way to another occupant.
 type relayRender struct {
@@ -29,14 +30,14 @@ type relayRender struct {
 }
 
 // pingRoom answers a ping of the room itself (XEP-0199).
-func (t *turn) pingRoom() *StanzaError {
+func (t *step) pingRoom() *StanzaError {
 	t.done = true
 	return nil
 }
 
 // pingOccupant answers an occupant who pings himself to learn whether he is
 // still inside (XEP-0410 §3.3); other occupants are pinged like anything else.
-func (t *turn) pingOccupant() *StanzaError {
+func (t *step) pingOccupant() *StanzaError {
 	ses, inside := t.r.st.session(t.in.from)
 	if inside && t.r.addressee(t.in) == ses.occ {
 		t.done = true
@@ -48,7 +49,7 @@ func (t *turn) pingOccupant() *StanzaError {
 // relayIQ passes a request on to one session of the occupant it is for, the one
 // whose presence everybody sees; vCard and PubSub requests go to his account,
 // which is where the answer is kept.
-func (t *turn) relayIQ() *StanzaError {
+func (t *step) relayIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
 	ses, inside := r.st.session(in.from)
@@ -88,7 +89,7 @@ func (t *turn) relayIQ() *StanzaError {
 }
 
 // relayTooLarge reports whether a request or answer is not to be passed on.
-func (t *turn) relayTooLarge(x *relayRender) bool {
+func (t *step) relayTooLarge(x *relayRender) bool {
 	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*addressBytes <= t.r.cfg.Limits.OutboundBytes {
 		return false
 	}
@@ -98,7 +99,7 @@ func (t *turn) relayTooLarge(x *relayRender) bool {
 
 // asksForPicture reports whether a request reads somebody's card or picture, for which
 // clients ask to draw a list of occupants.
-func (in *stanza) asksForPicture() bool {
+func (in *incoming) asksForPicture() bool {
 	k := &in.Kids[0]
 	switch {
 	case in.typ != "get":
@@ -114,7 +115,7 @@ func (in *stanza) asksForPicture() bool {
 // wayBack is the id of a passed-on request: the asker's session and the time, a
 // signature over all that matters, the nick that was asked, as the asker writes it,
 // and his own id.
-func (t *turn) wayBack(asker *session, way string) string {
+func (t *step) wayBack(asker *session, way string) string {
 	return strconv.FormatUint(uint64(asker.num), 36) + "." + strconv.FormatInt(int64(instantOf(t.now)), 36) + "." + way + "." +
 		strconv.Itoa(len(t.in.nick)) + "." + t.in.nick + t.in.id
 }
@@ -139,7 +140,7 @@ func (s *state) openRelay(session uint32, at instant, way string) *relayed {
 // relayAnswer passes an answer back to whoever asked, as coming from the address
 // that he asked, once. Answers to nothing, and those that come too late or from
 // somebody who is banned, are dropped: they must not be answered themselves.
-func (t *turn) relayAnswer() *StanzaError {
+func (t *step) relayAnswer() *StanzaError {
 	r, in := t.r, t.in
 	parts := strings.SplitN(in.id, ".", 5)
 	if len(parts) < 5 {
@@ -168,7 +169,7 @@ func (t *turn) relayAnswer() *StanzaError {
 	return nil
 }
 
-func (t *turn) renderRelay(x *relayRender) {
+func (t *step) renderRelay(x *relayRender) {
 	payload := func(w *xmlwire.Writer) { w.Raw(x.payload) }
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
 		large := refuse(PolicyViolation, "14.6", "The answer is too large to be passed on")

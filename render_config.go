@@ -9,7 +9,7 @@ import (
 
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
-func (t *turn) renderConfigured(events []Event) {
+func (t *step) renderConfigured(events []Event) {
 	for _, ev := range events {
 		if _, first := ev.Body.(*Unlocked); first || !t.r.st.alive() {
 			return // the first configuration is no change of one
@@ -25,7 +25,7 @@ func (t *turn) renderConfigured(events []Event) {
 
 // renderStatus sends the status codes of a changed configuration, in one
 // message.
-func (t *turn) renderStatus(b *Configured) {
+func (t *step) renderStatus(b *Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
@@ -53,7 +53,7 @@ func (t *turn) renderStatus(b *Configured) {
 // hidden, visitors whose status text is seen or not seen now. Occupants whose role
 // became hidden disappear. Of occupants who changed themselves in this step
 // everybody knows already.
-func (t *turn) renderNewSights() {
+func (t *step) renderNewSights() {
 	s := &t.r.st
 	opened := t.was.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
 	for _, o := range s.occupants {
@@ -77,6 +77,6 @@ func (t *turn) renderNewSights() {
 
 // retold reports whether moderators see something else in an occupant's presence
 // since this step changed the configuration, and so are told of him again.
-func (t *turn) retold(o *occupant) bool {
+func (t *step) retold(o *occupant) bool {
 	return o.front != nil && t.was.shown(o.role, o.front.payload) != t.r.st.conf.shown(o.role, o.front.payload)
 }

@@ -3,11 +3,13 @@ package muc
 import (
 	"slices"
 	"strings"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // renderArrival tells everybody else of a session that came in; its own share is
 // renderEntry's.
-func (t *turn) renderArrival(b *Joined) {
+func (t *step) renderArrival(b *Joined) {
 	r, s := t.r, &t.r.st
 	o := s.occupantByNumber(b.Occupant)
 	if o == nil {
@@ -20,7 +22,7 @@ func (t *turn) renderArrival(b *Joined) {
 
 // renderEntry sends to a session all that entering entitles it to, in the order
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
-func (t *turn) renderEntry(j *joinRender) {
+func (t *step) renderEntry(j *joinRender) {
 	r, s := t.r, &t.r.st
 	ses, inside := s.session(j.session)
 	if !inside {
@@ -55,7 +57,7 @@ func (t *turn) renderEntry(j *joinRender) {
 // renderAbsentMembers tells of those who have a reserved nick and are not here
 // (muc#roomconfig_presencebroadcast with "none"): their item alone names the
 // nick.
-func (t *turn) renderAbsentMembers(to []JID) {
+func (t *step) renderAbsentMembers(to []JID) {
 	for _, p := range t.r.st.absentMembers() {
 		doc := t.r.renderPresence(&presence{nick: p.nick(), kind: "unavailable", id: t.r.occupantID(p.jid()),
 			item: item{affiliation: p.aff, nick: p.nick()}})
@@ -73,6 +75,6 @@ func (s *state) absentMembers() []*person {
 			list = append(list, p.person)
 		}
 	}
-	slices.SortFunc(list, func(a, b *person) int { return compareJIDs(a.jid(), b.jid()) })
+	slices.SortFunc(list, func(a, b *person) int { return jid.Compare(a.jid(), b.jid()) })
 	return list
 }

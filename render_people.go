@@ -4,7 +4,7 @@ import "slices"
 
 // tell sends a presence about one occupant, named by number, to everybody else
 // inside: moderators always, the others if the room shows the role to them.
-func (t *turn) tell(num uint32, shown bool, doc *rendered, tail string) {
+func (t *step) tell(num uint32, shown bool, doc *rendered, tail string) {
 	a := t.r.audience()
 	var x *extra
 	if tail != "" {
@@ -20,7 +20,7 @@ func (t *turn) tell(num uint32, shown bool, doc *rendered, tail string) {
 }
 
 // tellOthers sends to everybody but moderators and one occupant.
-func (t *turn) tellOthers(num uint32, doc *rendered, x *extra) {
+func (t *step) tellOthers(num uint32, doc *rendered, x *extra) {
 	v := t.r.st.viewOf(Participant)
 	before, behind := t.r.audience().others.around(num)
 	t.send(before, doc, v, x)
@@ -30,7 +30,7 @@ func (t *turn) tellOthers(num uint32, doc *rendered, x *extra) {
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
 // there (renderEntry); one that asked for something else knows it by the id.
-func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
+func (t *step) tellSelf(o *occupant, doc *rendered, tail string) {
 	x := &extra{tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
@@ -45,7 +45,7 @@ func (t *turn) tellSelf(o *occupant, doc *rendered, tail string) {
 }
 
 // tellEach sends a presence to sessions that it is about, whatever else they get.
-func (t *turn) tellEach(own []JID, doc *rendered, tail string) {
+func (t *step) tellEach(own []JID, doc *rendered, tail string) {
 	x := &extra{tail: tail}
 	for i := range own {
 		t.send(own[i:i+1:i+1], doc, viewSelf, x)
@@ -53,7 +53,7 @@ func (t *turn) tellEach(own []JID, doc *rendered, tail string) {
 }
 
 // renderDepartures tells who is gone: the one concerned first, then the others.
-func (t *turn) renderDepartures(events []Event) {
+func (t *step) renderDepartures(events []Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *Left:
@@ -66,7 +66,7 @@ func (t *turn) renderDepartures(events []Event) {
 
 // tellGone tells the others of somebody who is gone. Those who see a hidden role no
 // more since this step must hear of it too.
-func (t *turn) tellGone(role Role, doc *rendered, code int, events []Event) {
+func (t *step) tellGone(role Role, doc *rendered, code int, events []Event) {
 	tail := statuses(code)
 	shown := t.was.broadcasts(role)
 	t.tell(0, shown, doc, tail)
@@ -86,7 +86,7 @@ func (t *turn) tellGone(role Role, doc *rendered, code int, events []Event) {
 	}
 }
 
-func (t *turn) renderLeft(b *Left, events []Event) {
+func (t *step) renderLeft(b *Left, events []Event) {
 	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: t.r.st.conf.shown(b.Role, b.Payload),
 		item: item{affiliation: b.Affiliation, real: b.JID}})
 	code := 0
@@ -105,7 +105,7 @@ func (t *turn) renderLeft(b *Left, events []Event) {
 }
 
 // askedToLeave is the id of the presence by which somebody leaves.
-func (t *turn) askedToLeave(b *Left) string {
+func (t *step) askedToLeave(b *Left) string {
 	if t.in == nil || b.How != DepartureWill || t.in.from != b.JID {
 		return ""
 	}
@@ -115,12 +115,12 @@ func (t *turn) askedToLeave(b *Left) string {
 // renderCancelled tells who left without configuring the room that it is no more
 // (XEP-0045 §10.1.3). Clients wait for their own presence to leave (§7.14), so that
 // comes first, and this is a presence of the room.
-func (t *turn) renderCancelled(events []Event) {
+func (t *step) renderCancelled(events []Event) {
 	end, _ := events[len(events)-1].Body.(*RoomDestroyed)
 	t.send([]JID{t.cancels}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), viewNone, nil)
 }
 
-func (t *turn) renderRemoved(b *Removed, events []Event) {
+func (t *step) renderRemoved(b *Removed, events []Event) {
 	p := presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable",
 		item: item{affiliation: b.Affiliation, real: b.JID, reason: b.Reason, actor: b.Actor}}
 	ends := b.Cause == CauseDestroyed || b.Cause == CauseShutdown
@@ -152,7 +152,7 @@ type touched struct {
 // resend has the presence of somebody who is inside sent again, whatever has
 // become of it (amendment 0.1 of the feature table: that is how a new or confirmed
 // nick is told).
-func (t *turn) resend(bare JID, reason string, by Actor) {
+func (t *step) resend(bare JID, reason string, by Actor) {
 	for _, o := range t.r.st.concerned(bare) {
 		t.resent = append(t.resent, touched{occ: o, reason: reason, actor: by})
 	}
@@ -160,7 +160,7 @@ func (t *turn) resend(bare JID, reason string, by Actor) {
 
 // renderPresences tells how everybody is now. Several events about one
 // occupant make one presence.
-func (t *turn) renderPresences(events []Event) {
+func (t *step) renderPresences(events []Event) {
 	s := &t.r.st
 	var list []touched
 	for _, ev := range events {
@@ -265,7 +265,7 @@ func (s *state) concerned(j JID) []*occupant {
 	}
 	var list []*occupant
 	for _, o := range s.occupants {
-		if bare := o.person.jid(); bare == j || j.Local() == "" && bare.domainJID() == j {
+		if bare := o.person.jid(); bare == j || j.Local() == "" && bare.DomainJID() == j {
 			list = append(list, o)
 		}
 	}
@@ -275,7 +275,7 @@ func (s *state) concerned(j JID) []*occupant {
 // renderTouched sends an occupant's presence to all who see him, and treats a
 // change of role that hides or shows him as leaving or joining (XEP-0045 §5.1.3,
 // muc#roomconfig_presencebroadcast).
-func (t *turn) renderTouched(x *touched) {
+func (t *step) renderTouched(x *touched) {
 	r, o := t.r, x.occ
 	doc := r.recipe(o)
 	if x.reason != "" || x.actor != (Actor{}) {
@@ -303,7 +303,7 @@ func (r *Room) absence(o *occupant) *rendered {
 // since, or no more since, his role changed: real JIDs when he gains the sight of them, and
 // those whom the room shows to moderators alone. What everybody is told in this
 // step, he is told with them; of known he has been told already.
-func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role, known *occupant) {
+func (t *step) renderSight(to []JID, reader *occupant, oldRole Role, known *occupant) {
 	s := &t.r.st
 	gains := reader.role == Moderator && oldRole != Moderator
 	loses := reader.role != Moderator && oldRole == Moderator
@@ -323,7 +323,7 @@ func (t *turn) renderSight(to []JID, reader *occupant, oldRole Role, known *occu
 
 // roleBefore is the role that an occupant had before this step, and whether
 // everybody who sees him has been told of him in it.
-func (t *turn) roleBefore(o *occupant) (role Role, told bool) {
+func (t *step) roleBefore(o *occupant) (role Role, told bool) {
 	for i := range t.touched {
 		if t.touched[i].occ == o {
 			return t.touched[i].oldRole, true
@@ -334,7 +334,7 @@ func (t *turn) roleBefore(o *occupant) (role Role, told bool) {
 
 // renderLostTouch tells somebody who believes to be inside that he is not
 // (XEP-0045 §7.2.18).
-func (t *turn) renderLostTouch() {
+func (t *step) renderLostTouch() {
 	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource(),
 		item: item{reason: "You are not in the room."}})
 	t.toSender(doc, viewNone, &extra{tail: statuses(statusSelf, statusKicked, statusError)})

@@ -6,7 +6,7 @@ package muc
 // others under another nick of its person, everybody sees the old one go and the
 // presence of the other change. A nick that was given and not chosen is marked
 // with 210 for everybody (§7.10).
-func (t *turn) renderRenamed(b *Renamed) {
+func (t *step) renderRenamed(b *Renamed) {
 	r, s := t.r, &t.r.st
 	ses := s.mover(b)
 	if ses == nil {
@@ -50,7 +50,7 @@ func (t *turn) renderRenamed(b *Renamed) {
 // renderStaying tells of an occupant whom one of its sessions has left for
 // another nick: the mover, who just saw it go, and everybody else if another
 // session speaks for it now.
-func (t *turn) renderStaying(stays *occupant, b *Renamed, mover *occupant) {
+func (t *step) renderStaying(stays *occupant, b *Renamed, mover *occupant) {
 	r, s := t.r, &t.r.st
 	if b.Front {
 		t.tell(stays.num, s.conf.broadcasts(stays.role), r.recipe(stays), "")

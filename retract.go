@@ -6,19 +6,20 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // retract proposes that a message of the speaker's own is taken back, if the
 // turn's message says so (XEP-0424): nobody is shown it any more. A retraction that
 // names what somebody else said changes nothing here; it is passed on like any
 // message, and clients know from the occupant-ids what to think of it.
-func (t *turn) retract(m *Message) {
+func (t *step) retract(m *Message) {
 	c := t.in.Find(ns.Retract, "retract")
 	if c == nil || m.OccupantID == "" {
 		return
 	}
 	b := &MessageRetracted{OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID, Named: t.in.childAttr(c, "id")}
-	if b.Named == "" || len(b.Named) > maxPartSize {
+	if b.Named == "" || len(b.Named) > jid.MaxPartSize {
 		return
 	}
 	s := &t.r.st

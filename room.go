@@ -6,6 +6,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Room is one chat room. It has one owner at a time: calls must not overlap.
@@ -49,12 +50,12 @@ func New(cfg Config) (*Room, error) {
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 	var s struct { // one piece of memory
-		turn turn
-		in   stanza
+		step step
+		in   incoming
 		fx   Effects
 	}
-	t := &s.turn
-	*t = turn{r: r, now: clock(now), fx: &s.fx, in: &s.in}
+	t := &s.step
+	*t = step{r: r, now: clock(now), fx: &s.fx, in: &s.in}
 	refused, err := r.admit(t.in, el)
 	if err != nil {
 		return Effects{}, err
@@ -72,7 +73,7 @@ func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 
 // refuse answers a stanza that broke a rule. Nothing that was decided before
 // the refusal happens.
-func (t *turn) refuse(e *StanzaError) {
+func (t *step) refuse(e *StanzaError) {
 	e = e.settled()
 	*t.fx = Effects{Refused: e}
 	t.renderError(e)
@@ -96,8 +97,8 @@ func clock(now time.Time) time.Time {
 	return now
 }
 
-// stamp is when what is decided in a turn happens.
-func (t *turn) stamp() time.Time {
+// stamp is when what is decided in a step happens.
+func (t *step) stamp() time.Time {
 	if at := t.r.st.at.time(); t.now.Before(at) {
 		return at
 	}
@@ -105,7 +106,7 @@ func (t *turn) stamp() time.Time {
 }
 
 // behind is what the host's clock says, if it is behind the last event.
-func (t *turn) behind() Stamp {
+func (t *step) behind() Stamp {
 	if t.now.Before(t.r.st.at.time()) {
 		return Stamp{t.now}
 	}
@@ -152,12 +153,12 @@ func (r *Room) at(nick string) JID {
 	if nick == "" {
 		return r.jid
 	}
-	return r.jid.withResource(nick)
+	return r.jid.WithNormalResource(nick)
 }
 
 // addressedAs is the address that a stanza was sent to: who answers it.
-func (r *Room) addressedAs(in *stanza) JID {
-	if !in.toNick || len(in.nick) > maxPartSize || !xmlwire.ValidText(in.nick) {
+func (r *Room) addressedAs(in *incoming) JID {
+	if !in.toNick || len(in.nick) > jid.MaxPartSize || !xmlwire.ValidText(in.nick) {
 		return r.jid
 	}
 	return r.at(in.nick)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // What only the room may say is taken out of everything that occupants send,
@@ -13,7 +14,7 @@ import (
 // room passes on goes through sanitized; what it does not know it leaves alone.
 
 // reserved reports whether a whole child element is the room's to say.
-func (r *Room) reserved(in *stanza, c *xmlwire.Child) bool {
+func (r *Room) reserved(in *incoming, c *xmlwire.Child) bool {
 	switch c.NS {
 	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
 		return true
@@ -25,7 +26,7 @@ func (r *Room) reserved(in *stanza, c *xmlwire.Child) bool {
 	return false
 }
 
-func (in *stanza) childAttr(c *xmlwire.Child, name string) string {
+func (in *incoming) childAttr(c *xmlwire.Child, name string) string {
 	n := xmlwire.ParseNode(in.XML(c))
 	return n.AttrOr(name, "")
 }
@@ -33,18 +34,18 @@ func (in *stanza) childAttr(c *xmlwire.Child, name string) string {
 // claimsTrust reports whether an address, however it is spelled, is that of somebody
 // whose word on ids and times is believed: the room's or an occupant's, or, where
 // nobody is to see that, the sender's own.
-func (r *Room) claimsTrust(in *stanza, address string) bool {
+func (r *Room) claimsTrust(in *incoming, address string) bool {
 	bare, _, _ := strings.Cut(address, "/")
-	if bare == r.jid.s {
+	if bare == r.jid.String() {
 		return true
 	}
-	j, err := parseJID(bare, r.cfg.NormalizeDomain)
+	j, err := jid.ParseBy(bare, r.cfg.NormalizeDomain)
 	return err == nil && (j == r.jid || j == in.from.Bare() && r.st.hidesJIDs())
 }
 
 // sanitized is the payload of a stanza without what is not its sender's to say.
 // It is the body itself, uncopied, where there is nothing to take out.
-func (r *Room) sanitized(in *stanza) string {
+func (r *Room) sanitized(in *incoming) string {
 	var b []byte
 	copied, clean := 0, true
 	for i := range in.Kids {
@@ -69,7 +70,7 @@ func (r *Room) sanitized(in *stanza) string {
 // message came from (addresses of type ofrom, XEP-0033, by which a room names an
 // author in its history, XEP-0045 §7.2.13), and that a retraction is a
 // moderator's (XEP-0425 §4).
-func (in *stanza) cleared(c *xmlwire.Child) string {
+func (in *incoming) cleared(c *xmlwire.Child) string {
 	canonical := in.XML(c)
 	switch c.NS {
 	case ns.Address:
@@ -108,7 +109,7 @@ func withoutDetector(canonical string) string {
 
 // messagePayload is what a message says as an occupant, or as the room, to a reader:
 // sanitized, and within the limits.
-func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
+func (t *step) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	lim := &t.r.cfg.Limits
 	if refused := t.in.checkTexts("body", lim.BodyBytes); refused != nil {
 		return "", refused
@@ -117,7 +118,7 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 		return "", refused
 	}
 	// An id of marks that are escaped is no part of the children, and yet goes out.
-	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+maxPartSize {
+	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+jid.MaxPartSize {
 		return "", refuse(PolicyViolation, "14.6", "The stanza is too large")
 	}
 	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
@@ -125,7 +126,7 @@ func (t *turn) messagePayload(nick string, reader Role) (string, *StanzaError) {
 
 // checkTexts holds the bodies or subjects of a message to a limit and to RFC 6121
 // §5.2.3, §5.2.4: they hold nothing but text, and there is one for each language.
-func (in *stanza) checkTexts(name string, limit int) *StanzaError {
+func (in *incoming) checkTexts(name string, limit int) *StanzaError {
 	var first *xmlwire.Child
 	var langs []string
 	for i := range in.Kids {
@@ -154,14 +155,14 @@ func (in *stanza) checkTexts(name string, limit int) *StanzaError {
 }
 
 // childLang is the language of a child: its own, or that of the stanza.
-func (in *stanza) childLang(c *xmlwire.Child) string {
+func (in *incoming) childLang(c *xmlwire.Child) string {
 	n := xmlwire.ParseNode(in.XML(c))
 	return strings.ToLower(n.AttrOr("xml:lang", in.lang))
 }
 
 // presencePayload is what a presence says of an occupant: sanitized, and within the
 // limits.
-func (t *turn) presencePayload(nick string) (string, *StanzaError) {
+func (t *step) presencePayload(nick string) (string, *StanzaError) {
 	in, lim := t.in, &t.r.cfg.Limits
 	for i := range in.Kids {
 		if c := &in.Kids[i]; c.NS == "" && c.Name == "status" && c.To-c.From > lim.StatusBytes {

@@ -249,7 +249,7 @@ func (s *state) affiliationOf(bare JID) Affiliation {
 		own = p.aff
 	}
 	if own == None { // else it does not matter what his domain has
-		domain = s.ownAffiliation(bare.domainJID())
+		domain = s.ownAffiliation(bare.DomainJID())
 	}
 	return counts(own, domain)
 }

@@ -8,7 +8,7 @@ import (
 
 // isSubject reports whether a message changes the subject: it has one, and
 // neither body nor thread (XEP-0045 §8.1).
-func (in *stanza) isSubject() bool {
+func (in *incoming) isSubject() bool {
 	return in.Find("", "subject") != nil && in.Find("", "body") == nil && in.Find("", "thread") == nil
 }
 
@@ -20,7 +20,7 @@ func (c *RoomConfig) maySetSubject(role Role) bool {
 
 // changeSubject proposes a new subject. It is reflected like any message, with its
 // id and all that its sender said. One without stanza-id is not to be archived.
-func (t *turn) changeSubject(m Message) {
+func (t *step) changeSubject(m Message) {
 	if t.archivable(t.in) {
 		m.StanzaID = t.newID()
 	}
@@ -32,7 +32,7 @@ func (t *turn) changeSubject(m Message) {
 
 // renderSubject sends the subject to somebody who enters: always, even when
 // there is none, because it ends the entry (XEP-0045 §7.2.15).
-func (t *turn) renderSubject(to []JID) {
+func (t *step) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.subject
 	if e == nil {
 		t.send(to, r.renderMessage(&Message{Payload: xmlwire.EmptyElement("subject")}), viewNone, nil)

@@ -4,7 +4,7 @@ import "time"
 
 // lockEnd is when a room that is born now gives up waiting to be configured;
 // zero for never.
-func (t *turn) lockEnd() time.Time {
+func (t *step) lockEnd() time.Time {
 	if t.r.cfg.LockTimeout < 0 {
 		return never
 	}
@@ -84,7 +84,7 @@ func (s *state) deserted() bool {
 // did not answer.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
-	t := turn{r: r, now: clock(now), fx: &fx}
+	t := step{r: r, now: clock(now), fx: &fx}
 	s := &r.st
 	if !s.alive() {
 		return fx, nil

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // veil finds somebody's address in what software wrote, and writes another one in its
@@ -121,8 +123,8 @@ func (v *veil) next(s string, start int) (from, to int) {
 // spelled reports whether it is the address in another spelling, which is looked at
 // where there are others than by case.
 func (v *veil) spelled(local, domain string) bool {
-	plain := plainText(local) && plainText(domain) && !strings.Contains(strings.ToLower(domain), "xn--")
-	if plain || local == "" || domain == "" || max(len(local), len(domain)) > 3*maxPartSize || v.tries == 0 {
+	plain := jid.PlainText(local) && jid.PlainText(domain) && !strings.Contains(strings.ToLower(domain), "xn--")
+	if plain || local == "" || domain == "" || max(len(local), len(domain)) > 3*jid.MaxPartSize || v.tries == 0 {
 		return false
 	}
 	v.tries--

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 )
 
 // Who sees whose real JID is decided in this file and nowhere else. No other
@@ -120,7 +121,7 @@ func appendJIDAttr(dst []byte, j JID) []byte {
 	if j.IsZero() {
 		return dst
 	}
-	return append(j.appendTo(append(dst, " jid='"...)), '\'')
+	return append(j.AppendEscaped(append(dst, " jid='"...)), '\'')
 }
 
 // whose is the occupant whose presence changed, nil for nobody.
@@ -164,7 +165,7 @@ func (o *occupant) frontJID() JID {
 // that tells it from others, and is found faster than a JID.
 type people struct{ byText index[string, *person] }
 
-func (x *people) get(j JID) (*person, bool) { return x.byText.get(j.s) }
+func (x *people) get(j JID) (*person, bool) { return x.byText.get(j.String()) }
 
 // sorted lists people by address.
 func (x *people) sorted() []*person {
@@ -178,19 +179,17 @@ func (x *people) sorted() []*person {
 }
 
 // uid names a person in a list of affiliations and sorts him there (XEP-0059).
-func (p *person) uid() string { return p.real.s }
+func (p *person) uid() string { return p.real.String() }
 
 // size is what a session takes in memory.
 func (ses *session) size() int {
-	return sessionSize + len(ses.real.s) + len(ses.lang) + len(ses.payload)
+	return sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
 }
 
-func (p *person) compareUID(uid string) int { return strings.Compare(p.real.s, uid) }
+func (p *person) compareUID(uid string) int { return strings.Compare(p.real.String(), uid) }
 
 // compare sorts people as their uids do.
-func (p *person) compare(o *person) int { return compareJIDs(p.real, o.real) }
-
-func compareJIDs(a, b JID) int { return strings.Compare(a.s, b.s) }
+func (p *person) compare(o *person) int { return jid.Compare(p.real, o.real) }
 
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
@@ -214,7 +213,7 @@ func listedJIDs(list []JID) []string {
 
 // listedSize is how much an occupant's line in a list takes, at most.
 func (o *occupant) listedSize() int {
-	return itemMarkup + xmlwire.EscapedLen(o.frontJID().s) + xmlwire.EscapedLen(o.nick)
+	return itemMarkup + xmlwire.EscapedLen(o.frontJID().String()) + xmlwire.EscapedLen(o.nick)
 }
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
@@ -232,7 +231,7 @@ func listedOccupant(w *xmlwire.Writer, s *state, o *occupant, reader actor) {
 // renderAbsent tells those who see real JIDs of an affiliation that somebody who
 // is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4), and himself, if the
 // host wants it. Of several changes in one step the last is told.
-func (t *turn) renderAbsent(events []Event) {
+func (t *step) renderAbsent(events []Event) {
 	for i, ev := range events {
 		b, ok := ev.Body.(*AffiliationChanged)
 		if !ok || b.Old == b.New || changesAgain(b, events[i+1:]) || t.concernsPresent(b, events) {
@@ -252,7 +251,7 @@ func (t *turn) renderAbsent(events []Event) {
 
 // rationAbsent takes what renderAbsent may send to people outside from the notices of
 // whoever wanted it.
-func (t *turn) rationAbsent(events []Event) {
+func (t *step) rationAbsent(events []Event) {
 	if !t.r.st.alive() {
 		return // the end of the room ended that too
 	}
@@ -282,8 +281,8 @@ func changesAgain(b *AffiliationChanged, rest []Event) bool {
 
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
-func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.s)+len(b.JID.s)+len(b.Reason)+len(tail))}
+func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
 	d := openStanza(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Start("x", ns.User)
@@ -303,7 +302,7 @@ func (t *turn) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
 
 // concernsPresent reports whether a change of affiliation was told by a presence
 // already: that of an occupant, or of one who was put out in the same step.
-func (t *turn) concernsPresent(b *AffiliationChanged, events []Event) bool {
+func (t *step) concernsPresent(b *AffiliationChanged, events []Event) bool {
 	if p, ok := t.r.st.persons.get(b.JID); ok && p.inside() {
 		return true
 	}
@@ -348,7 +347,7 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	}
 	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(), growth: veilGrowth, tries: maxTries,
 		same: func(local, domain string) bool {
-			j, err := parseJID(local+"@"+domain, r.cfg.NormalizeDomain)
+			j, err := jid.ParseBy(local+"@"+domain, r.cfg.NormalizeDomain)
 			return err == nil && j == who.Bare()
 		}}
 	if !v.mayBeIn(payload) {

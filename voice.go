@@ -22,7 +22,7 @@ const (
 // formToRoom decides on a form that somebody sends to the room in a message. One
 // that was cancelled asks for nothing: that is how a moderator passes over a
 // request.
-func (t *turn) formToRoom() *StanzaError {
+func (t *step) formToRoom() *StanzaError {
 	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.Data, "x")))
 	if x.AttrOr("type", "") == "cancel" {
 		return nil
@@ -37,7 +37,7 @@ func (t *turn) formToRoom() *StanzaError {
 }
 
 // voiceForm decides on a request for voice, or on a moderator's verdict on one.
-func (t *turn) voiceForm(x *xmlwire.Node) *StanzaError {
+func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	ses, inside := t.r.st.session(t.in.from)
 	if !inside && a.role < Moderator {
@@ -63,7 +63,7 @@ func (t *turn) voiceForm(x *xmlwire.Node) *StanzaError {
 }
 
 // requestVoice decides on a visitor's request (XEP-0045 §7.13).
-func (t *turn) requestVoice(ses *session) *StanzaError {
+func (t *step) requestVoice(ses *session) *StanzaError {
 	s, o := &t.r.st, ses.occ
 	switch {
 	case s.conf.NoVoiceRequests:
@@ -105,7 +105,7 @@ func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
 // §8.6). The form came back from a client, so nothing in it is believed: the
 // address and the nick must be those of one visitor. Somebody who has voice by
 // now needs no other.
-func (t *turn) judgeVoice(a actor, sub *submission) *StanzaError {
+func (t *step) judgeVoice(a actor, sub *submission) *StanzaError {
 	if !a.role.may(toGrantVoice) {
 		return refuse(Forbidden, "8.6", "only moderators grant voice")
 	}
@@ -143,7 +143,7 @@ const voiceInstructions = `To approve this request for voice, select the "Grant 
 
 // renderForms sends out the forms by which people decide on the requests of
 // others.
-func (t *turn) renderForms(events []Event) {
+func (t *step) renderForms(events []Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *VoiceRequested:

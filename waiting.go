@@ -7,7 +7,7 @@ import "github.com/gomuc/muc/internal/xmlwire"
 // and nobody in the room knows of it.
 
 // askJoin makes a join wait for the host. A session waits for one join: the last.
-func (t *turn) askJoin(q JoinRequest) *StanzaError {
+func (t *step) askJoin(q JoinRequest) *StanzaError {
 	r, in := t.r, t.in
 	others := 0
 	for _, a := range r.st.rare().asks {
@@ -29,14 +29,14 @@ func (t *turn) askJoin(q JoinRequest) *StanzaError {
 
 // answerJoin decides on a join that waited. Much may have happened meanwhile, so
 // every rule is judged again.
-func (t *turn) answerJoin(a *Asked, c Answer) {
+func (t *step) answerJoin(a *Asked, c Answer) {
 	b := a.answered()
 	t.propose(b)
 	if c.Refuse != nil {
 		b.refuse(c.Refuse.settled())
 		return
 	}
-	t.in, t.hostAgrees = a.Join.stanza(a), true
+	t.in, t.hostAgrees = a.Join.presence(a), true
 	if e := t.join(); e != nil {
 		b.refuse(e.settled())
 		t.fx.Refused = e
@@ -44,14 +44,14 @@ func (t *turn) answerJoin(a *Asked, c Answer) {
 }
 
 // stanza is the presence that asked for the join.
-func (j *WaitingJoin) stanza(a *Asked) *stanza {
-	in := &stanza{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true}
+func (j *WaitingJoin) presence(a *Asked) *incoming {
+	in := &incoming{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true}
 	in.Payload = xmlwire.PayloadOf(j.Payload)
 	return in
 }
 
 // withdrawJoins ends the waiting of sessions that want something else now, or are
 // gone: of one session, of an account or of a domain.
-func (t *turn) withdrawJoins(who JID) {
-	t.answerAsks(nil, func(a Asked) bool { return a.Join != nil && a.JID.within(who) })
+func (t *step) withdrawJoins(who JID) {
+	t.answerAsks(nil, func(a Asked) bool { return a.Join != nil && a.JID.Within(who) })
 }

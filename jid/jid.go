@@ -1,7 +1,9 @@
-package muc
+// Package jid has XMPP addresses (RFC 7622) as small comparable values.
+package jid
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,6 +14,9 @@ import (
 
 	"github.com/gomuc/muc/internal/xmlwire"
 )
+
+// ErrMalformed: a text that is no XMPP address.
+var ErrMalformed = errors.New("jid: malformed address")
 
 // JID is an XMPP address (RFC 7622), normalised. It is a small comparable
 // value: two addresses are the same exactly when == says so, and [JID.Bare]
@@ -26,20 +31,22 @@ type JID struct {
 }
 
 const (
-	escapeBit   = 1 << 31
-	maxPartSize = 1023        // RFC 7622 §3: octets in each part
-	notInLocal  = "\"&'/:<>@" // RFC 7622 §3.3.1
+	// MaxPartSize is how many bytes each part may have (RFC 7622 §3).
+	MaxPartSize = 1023
+
+	escapeBit  = 1 << 31
+	notInLocal = "\"&'/:<>@" // RFC 7622 §3.3.1
 )
 
-// ParseJID reads an address and normalises it: localpart and resource by PRECIS
+// Parse reads an address and normalises it: localpart and resource by PRECIS
 // (RFC 7622 §3.3 and §3.4), the domain by [NormalizeDomain]. The error wraps
-// [ErrJID].
-func ParseJID(s string) (JID, error) { return parseJID(s, NormalizeDomain) }
+// [ErrMalformed].
+func Parse(s string) (JID, error) { return ParseBy(s, NormalizeDomain) }
 
-// MustParseJID is [ParseJID] for addresses known to be good; it panics on
+// MustParse is [Parse] for addresses known to be good; it panics on
 // others.
-func MustParseJID(s string) JID {
-	j, err := ParseJID(s)
+func MustParse(s string) JID {
+	j, err := Parse(s)
 	if err != nil {
 		panic(err)
 	}
@@ -47,8 +54,8 @@ func MustParseJID(s string) JID {
 }
 
 // NormalizeDomain is the default rule for domains: lower case, Unicode
-// normalisation form C, no trailing dot. A host that needs all of IDNA sets
-// Config.NormalizeDomain.
+// normalisation form C, no trailing dot. A host that needs all of IDNA brings a
+// function of its own.
 func NormalizeDomain(domain string) (string, error) {
 	if plainDomain(domain) && domain != "" && domain[0] != '.' && domain[len(domain)-1] != '.' && !strings.Contains(domain, "..") {
 		return domain, nil
@@ -61,7 +68,7 @@ func NormalizeDomain(domain string) (string, error) {
 	}
 	if domain == "" || !utf8.ValidString(domain) || strings.ContainsFunc(domain, notInDomain) ||
 		domain[0] == '.' || domain[len(domain)-1] == '.' || strings.Contains(domain, "..") {
-		return "", fmt.Errorf("%w: bad domain", ErrJID)
+		return "", fmt.Errorf("%w: bad domain", ErrMalformed)
 	}
 	return domain, nil
 }
@@ -86,14 +93,15 @@ func plainDomain(s string) bool {
 
 var plainInDomain = xmlwire.CharsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
-func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
+// ParseBy is [Parse] with another rule for domains.
+func ParseBy(s string, normalize func(string) (string, error)) (JID, error) {
 	rest, resource, hasResource := strings.Cut(s, "/")
 	local, domain, hasLocal := strings.Cut(rest, "@")
 	if !hasLocal {
 		local, domain = "", rest
 	}
 	if hasLocal && local == "" || hasResource && resource == "" {
-		return JID{}, fmt.Errorf("%w: empty part in %q", ErrJID, s)
+		return JID{}, fmt.Errorf("%w: empty part in %q", ErrMalformed, s)
 	}
 	d, err := normalize(domain)
 	if err != nil {
@@ -107,8 +115,8 @@ func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 	if err != nil {
 		return JID{}, err
 	}
-	if len(d) > maxPartSize || len(l) > maxPartSize || len(r) > maxPartSize {
-		return JID{}, fmt.Errorf("%w: a part is longer than %d bytes", ErrJID, maxPartSize)
+	if len(d) > MaxPartSize || len(l) > MaxPartSize || len(r) > MaxPartSize {
+		return JID{}, fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
 	}
 	if l == local && d == domain && r == resource {
 		return makeJID(s, l, d, r), nil
@@ -116,32 +124,10 @@ func parseJID(s string, normalize func(string) (string, error)) (JID, error) {
 	return joinJID(l, d, r), nil
 }
 
-// normalized is an address brought to another rule for domains than the one that it
+// NormalizedBy is an address brought to another rule for domains than the one that it
 // was parsed by.
-func (j JID) normalized(normalize func(string) (string, error)) (JID, error) {
-	return parseJID(j.s, normalize)
-}
-
-// named reads an address that somebody was told by the room, or makes up. One that the
-// room knows by exactly this text is taken as it is, also if newer tables would
-// refuse or change it: what stands on a list can be taken off it.
-func (r *Room) named(text string) (JID, error) {
-	j, err := parseJID(text, r.cfg.NormalizeDomain)
-	if err == nil && j.s == text {
-		return j, nil
-	}
-	if as, bad := storedJID(text); bad == nil {
-		if r.st.knows(as.Bare()) {
-			return as, nil
-		}
-	}
-	return j, err
-}
-
-// knows reports whether there is a person or a request of this address.
-func (s *state) knows(bare JID) bool {
-	_, known := s.persons.get(bare)
-	return known || s.requestOf(bare) != nil
+func (j JID) NormalizedBy(normalize func(string) (string, error)) (JID, error) {
+	return ParseBy(j.s, normalize)
 }
 
 // joinJID builds an address of parts that are already normal.
@@ -173,7 +159,7 @@ func normalizeLocal(s string) (string, error) {
 	}
 	out, err := precis.UsernameCaseMapped.String(s)
 	if err != nil || out == "" || !utf8.ValidString(s) || strings.ContainsAny(out, notInLocal) {
-		return "", fmt.Errorf("%w: bad localpart %q", ErrJID, s)
+		return "", fmt.Errorf("%w: bad localpart %q", ErrMalformed, s)
 	}
 	return out, nil
 }
@@ -196,19 +182,19 @@ func plainLocal(s string) bool {
 }
 
 func normalizeResource(s string) (string, error) {
-	if plainText(s) {
+	if PlainText(s) {
 		return s, nil
 	}
 	out, err := precis.OpaqueString.String(s) // which replaces what is no UTF-8
 	if err != nil || out == "" || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: bad resource %q", ErrJID, s)
+		return "", fmt.Errorf("%w: bad resource %q", ErrMalformed, s)
 	}
 	return out, nil
 }
 
-// plainText reports whether s is printable ASCII, which no PRECIS freeform
+// PlainText reports whether s is printable ASCII, which no PRECIS freeform
 // profile changes.
-func plainText(s string) bool {
+func PlainText(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < ' ' || s[i] >= 0x7f {
 			return false
@@ -286,37 +272,37 @@ func (j JID) Resource() string {
 	return j.s[j.bareLen()+1:]
 }
 
-// isDomain reports whether an address is that of a whole domain.
-func (j JID) isDomain() bool { return j.at == 0 }
+// IsDomain reports whether an address is that of a whole domain.
+func (j JID) IsDomain() bool { return j.at == 0 }
 
-// domainJID is the address of the domain alone, as affiliations of a whole
+// DomainJID is the address of the domain alone, as affiliations of a whole
 // domain are keyed (XEP-0045 §9.2).
-func (j JID) domainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }
+func (j JID) DomainJID() JID { return makeJID(j.Domain(), "", j.Domain(), "") }
 
-// within reports whether j is who, or one of its resources, or of its domain.
-func (j JID) within(who JID) bool { return j == who || j.Bare() == who || j.domainJID() == who }
+// Within reports whether j is who, or one of its resources, or of its domain.
+func (j JID) Within(who JID) bool { return j == who || j.Bare() == who || j.DomainJID() == who }
 
 // WithResource is an address with another resource, the only part that is
-// normalised; with none it is the bare JID. The error wraps [ErrJID].
+// normalised; with none it is the bare JID. The error wraps [ErrMalformed].
 func (j JID) WithResource(resource string) (JID, error) {
 	if resource == "" {
 		return j.Bare(), nil
 	}
 	r, err := normalizeResource(resource)
-	if err == nil && len(r) > maxPartSize {
-		err = fmt.Errorf("%w: a part is longer than %d bytes", ErrJID, maxPartSize)
+	if err == nil && len(r) > MaxPartSize {
+		err = fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
 	}
 	if err != nil || j.IsZero() {
-		return JID{}, cmp.Or(err, ErrJID)
+		return JID{}, cmp.Or(err, ErrMalformed)
 	}
-	return j.withResource(r), nil
+	return j.WithNormalResource(r), nil
 }
 
-// resourced is an address of which only the resource is normalised.
-func (j JID) resourced() (JID, error) { return j.Bare().WithResource(j.Resource()) }
+// Resourced is an address of which only the resource is normalised.
+func (j JID) Resourced() (JID, error) { return j.Bare().WithResource(j.Resource()) }
 
-// withResource is the occupant JID of a nick that is already normal.
-func (j JID) withResource(resource string) JID {
+// WithNormalResource is the occupant JID of a nick that is already normal.
+func (j JID) WithNormalResource(resource string) JID {
 	bare := j.Bare()
 	out := JID{s: bare.s + "/" + resource, at: bare.at, bare: bare.bare}
 	if xmlwire.EscapedInAttr.In(resource) {
@@ -332,7 +318,7 @@ func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
 // normal already: events are replayed as they were, by the rules of their day.
 func (j *JID) UnmarshalText(text []byte) error {
 	var err error
-	*j, err = storedJID(string(text))
+	*j, err = Stored(string(text))
 	return err
 }
 
@@ -340,8 +326,8 @@ func (j *JID) UnmarshalText(text []byte) error {
 // be escaped.
 var notInStoredLocal = xmlwire.CharsOf(notInLocal + "\t\n\r")
 
-// storedJID takes a text for an address that was normal when it was stored.
-func storedJID(s string) (JID, error) {
+// Stored takes a text for an address that was normal when it was stored.
+func Stored(s string) (JID, error) {
 	if s == "" {
 		return JID{}, nil
 	}
@@ -356,21 +342,24 @@ func storedJID(s string) (JID, error) {
 	}
 	switch {
 	case domain == "" || at == 0 || slash >= 0 && resource == "",
-		max(len(local), len(domain), len(resource)) > maxPartSize, !xmlwire.ValidText(s),
+		max(len(local), len(domain), len(resource)) > MaxPartSize, !xmlwire.ValidText(s),
 		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
-		return JID{}, fmt.Errorf("%w: %q", ErrJID, s)
+		return JID{}, fmt.Errorf("%w: %q", ErrMalformed, s)
 	}
 	return makeJID(s, local, domain, resource), nil
 }
 
-// appendTo writes the address as an attribute value.
-func (j JID) appendTo(dst []byte) []byte {
+// AppendEscaped writes the address as an attribute value.
+func (j JID) AppendEscaped(dst []byte) []byte {
 	if j.bare&escapeBit == 0 {
 		return append(dst, j.s...)
 	}
 	return xmlwire.AppendEscaped(dst, j.s, xmlwire.EscapedInAttr)
 }
 
-// stands reports whether there is an address, whose text can stand in an attribute as
+// NeedsNoEscaping reports whether there is an address, whose text can stand in an attribute as
 // it is.
-func (j JID) stands() bool { return j.bare != 0 && j.bare&escapeBit == 0 }
+func (j JID) NeedsNoEscaping() bool { return j.bare != 0 && j.bare&escapeBit == 0 }
+
+// Compare sorts addresses by their text.
+func Compare(a, b JID) int { return strings.Compare(a.s, b.s) }

@@ -89,3 +89,13 @@ func affiliationIn(room *muc.Room, who muc.JID) muc.Affiliation {
 	}
 	return muc.None
 }
+
+// Domains are normalised by the rule that the host has chosen.
+func TestDomainsOfTheHost(t *testing.T) {
+	h := open(t, muc.Config{NormalizeDomain: func(domain string) (string, error) {
+		return strings.ReplaceAll(strings.ToLower(domain), "ß", "ss"), nil
+	}})
+	h.join("bard@Straße.example/x", "Bard")
+	fx := h.send(`<message type='groupchat' from='bard@strasse.example/x' to='coven@chat.shakespeare.lit'><body>x</body></message>`)
+	assert.Nil(t, fx.Refused)
+}

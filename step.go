@@ -7,19 +7,19 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// turn is one step of a room: a stanza, a command or a tick on its way through
+// step is one step of a room: a stanza, a command or a tick on its way through
 // the house. Handlers decide by reading the state and proposing event bodies;
 // then the bodies are applied, and what everybody gets is rendered from them
 // and from the state after them.
-type turn struct {
+type step struct {
 	r   *Room
 	now time.Time
 	fx  *Effects
-	in  *stanza // nil for a command or a tick
+	in  *incoming // nil for a command or a tick
 
 	// bodies are what the handler has decided.
 	bodies []EventBody
-	// hostAgrees is set when the host has decided to admit the join of this turn.
+	// hostAgrees is set when the host has decided to admit the join of this step.
 	hostAgrees bool
 	// entry is set for a join or resync, whose asker gets everything.
 	entry *joinRender
@@ -61,12 +61,12 @@ type turn struct {
 
 // propose adds one event to what is decided. The handler does not see it in the
 // state yet.
-func (t *turn) propose(body EventBody) {
+func (t *step) propose(body EventBody) {
 	t.bodies = append(t.bodies, body)
 }
 
 // commit applies what was decided, and renders it.
-func (t *turn) commit() {
+func (t *step) commit() {
 	first, at := len(t.fx.Events), t.stamp()
 	t.was = t.r.st.conf // which is never written to, but replaced
 	apply := func(bodies []EventBody) {
@@ -93,7 +93,7 @@ func (t *turn) commit() {
 
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
 // be too large for does not get it.
-func (t *turn) send(to []JID, doc *rendered, v view, x *extra) {
+func (t *step) send(to []JID, doc *rendered, v view, x *extra) {
 	if doc.most(x) > t.r.cfg.Limits.OutboundBytes {
 		to = t.fitting(to, doc, v, x)
 	}
@@ -102,8 +102,8 @@ func (t *turn) send(to []JID, doc *rendered, v view, x *extra) {
 	}
 }
 
-// toSender adds a stanza for whoever sent the stanza of this turn.
-func (t *turn) toSender(doc *rendered, v view, x *extra) {
+// toSender adds a stanza for whoever sent the stanza of this step.
+func (t *step) toSender(doc *rendered, v view, x *extra) {
 	t.send([]JID{t.in.from}, doc, v, x)
 }
 
@@ -111,7 +111,7 @@ func (t *turn) toSender(doc *rendered, v view, x *extra) {
 // conformance table ask for: who is gone, who is how, what absent people became,
 // what was said, the answer to the request, and what follows from a new
 // configuration.
-func (t *turn) render(events []Event) {
+func (t *step) render(events []Event) {
 	t.renderDepartures(events)
 	t.renderPresences(events)
 	t.renderAbsent(events)
@@ -137,9 +137,9 @@ func (t *turn) render(events []Event) {
 	t.renderConfigured(events)
 }
 
-// renderResult answers the IQ of this turn. A request gets an answer in any case: where
+// renderResult answers the IQ of this step. A request gets an answer in any case: where
 // the right one is too large, that it is.
-func (t *turn) renderResult(payload func(w *xmlwire.Writer)) {
+func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128)}
 	d := t.openResult(&w)
 	payload(&w)
@@ -152,14 +152,14 @@ func (t *turn) renderResult(payload func(w *xmlwire.Writer)) {
 	t.toSender(d, viewNone, nil)
 }
 
-// tooLarge reports whether a stanza is not to be sent to whoever sent that of this turn.
-func (t *turn) tooLarge(d *rendered) bool {
+// tooLarge reports whether a stanza is not to be sent to whoever sent that of this step.
+func (t *step) tooLarge(d *rendered) bool {
 	return len(t.fitting([]JID{t.in.from}, d, viewNone, nil)) == 0
 }
 
 // fitting are those of the addresses for whom a stanza is not too large, with what
 // differs in their copies.
-func (t *turn) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
+func (t *step) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
 	var some []JID
 	for _, j := range to {
 		copied := Outbound{doc: doc, view: v, extra: x}
@@ -172,7 +172,7 @@ func (t *turn) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
 
 // renderDone answers it by saying only that it is done. Nobody else writes here, so
 // that the writer needs no memory of its own.
-func (t *turn) renderDone() {
+func (t *step) renderDone() {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 96)}
 	d := t.openResult(&w)
 	w.End()
@@ -180,7 +180,7 @@ func (t *turn) renderDone() {
 	t.toSender(d, viewNone, nil)
 }
 
-func (t *turn) openResult(w *xmlwire.Writer) *rendered {
+func (t *step) openResult(w *xmlwire.Writer) *rendered {
 	d := openStanza(w, "iq")
 	address(w, "from", t.r.addressedAs(t.in))
 	w.Attr("id", t.in.id)
@@ -188,9 +188,9 @@ func (t *turn) openResult(w *xmlwire.Writer) *rendered {
 	return d
 }
 
-// renderError answers the stanza of this turn with a refusal, unless the stanza
+// renderError answers the stanza of this step with a refusal, unless the stanza
 // is one that must not be answered or has nobody to answer.
-func (t *turn) renderError(e *StanzaError) {
+func (t *step) renderError(e *StanzaError) {
 	in := t.in
 	if in.isAnswer() || in.from.IsZero() {
 		return
