@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/xmlwire"
+import (
+	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
+)
 
 // actor is who asks for something to be done, as far as the rules care.
 type actor struct {
@@ -49,7 +52,7 @@ func (r *Room) standing(bare JID) Affiliation {
 // its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
 func (s *state) closedTo(aff Affiliation) *StanzaError {
 	if s.life == Locked && aff < Owner {
-		return refuse(ItemNotFound, "7.2.10", "the room is not open yet")
+		return refuse(stanza.ItemNotFound, "7.2.10", "the room is not open yet")
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // adminItem is one <item/> of a muc#admin query, checked for its form.
@@ -33,7 +34,7 @@ func (t *step) adminItems(items []adminItem, query, section string) ([]adminItem
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
-			return nil, refuse(PolicyViolation, "14.6", "there are too many items at once")
+			return nil, refuse(stanza.PolicyViolation, "14.6", "there are too many items at once")
 		}
 		it, refused := t.adminItem(&n, section)
 		if it.asked = query[start:r.At]; refused != nil {
@@ -43,7 +44,7 @@ func (t *step) adminItems(items []adminItem, query, section string) ([]adminItem
 		items = append(items, it)
 	}
 	if len(items) == 0 {
-		return nil, refuse(BadRequest, section, "an item is missing")
+		return nil, refuse(stanza.BadRequest, section, "an item is missing")
 	}
 	return items, nil
 }
@@ -66,7 +67,7 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 		}
 	}
 	if it.byRole == hasAff {
-		return it, refuse(BadRequest, "17.4", "an item has either a role or an affiliation")
+		return it, refuse(stanza.BadRequest, "17.4", "an item has either a role or an affiliation")
 	}
 	ok := false
 	if it.byRole {
@@ -75,12 +76,12 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 		it.affiliation, ok = parseAffiliation(aff)
 	}
 	if !ok {
-		return it, refuse(BadRequest, section, "there is no such role or affiliation")
+		return it, refuse(stanza.BadRequest, section, "there is no such role or affiliation")
 	}
 	if hasJID {
 		j, err := t.r.named(jid)
 		if err != nil {
-			return it, refuse(JIDMalformed, section, "an item has a malformed address")
+			return it, refuse(stanza.JIDMalformed, section, "an item has a malformed address")
 		}
 		it.jid = j
 	}
@@ -88,7 +89,7 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 		it.reason = c.Text
 	}
 	if len(it.reason) > t.r.cfg.Limits.ReasonBytes {
-		return it, refuse(PolicyViolation, "14.6", "the reason is too long")
+		return it, refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
 	return it, nil
 }
@@ -127,7 +128,7 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	allowed, section := false, lists[aff-Outcast].off
 	switch aff {
 	case None:
-		return refuse(BadRequest, "9", "there is no list of people without affiliation")
+		return refuse(stanza.BadRequest, "9", "there is no list of people without affiliation")
 	case Outcast:
 		allowed = a.aff.may(toBan)
 	case Member:
@@ -142,7 +143,7 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 		allowed = open || a.aff.may(toEditOwners) || anyone && a.aff.may(toEditMembers)
 	}
 	if !allowed {
-		return refuse(Forbidden, section, "this list is not for you")
+		return refuse(stanza.Forbidden, section, "this list is not for you")
 	}
 	return nil
 }
@@ -152,11 +153,11 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 func mayListRole(a actor, role Role) *StanzaError {
 	switch {
 	case role == NoRole:
-		return refuse(BadRequest, "8.5", "there is no list of people without a role")
+		return refuse(stanza.BadRequest, "8.5", "there is no list of people without a role")
 	case !a.role.may(toGrantVoice):
-		return refuse(Forbidden, "8.5", "this list is for moderators")
+		return refuse(stanza.Forbidden, "8.5", "this list is for moderators")
 	case role == Moderator && !a.aff.may(toAssignModerators):
-		return refuse(Forbidden, "9.8", "this list is for admins")
+		return refuse(stanza.Forbidden, "9.8", "this list is for admins")
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/stanza"
+)
 
 // adminSet judges several changes on the state that results from those before,
 // through an overlay of what they change: the lists themselves are not copied.
@@ -153,7 +157,7 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 	bare := o.person.jid()
 	from, aff := x.roleOf(o), x.effective(bare)
 	if it.role == NoRole && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
-		return refuse(Conflict, "8.2", "you cannot kick yourself")
+		return refuse(stanza.Conflict, "8.2", "you cannot kick yourself")
 	}
 	if refused := x.actor.mayChangeRole(aff, from, it.role); refused != nil {
 		return refused
@@ -184,7 +188,7 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 			o = nil
 		}
 	case it.jid.IsZero():
-		return nil, refuse(BadRequest, "8", "it is not said whose role is meant")
+		return nil, refuse(stanza.BadRequest, "8", "it is not said whose role is meant")
 	case !it.jid.IsBare():
 		if ses, ok := s.session(it.jid); ok {
 			o = ses.occ
@@ -192,12 +196,12 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 	default:
 		if p, ok := s.persons.get(it.jid); ok && p.inside() {
 			if o = p.first; o.sibling != nil {
-				return nil, refuse(BadRequest, "8", "that person is inside under several nicks: say which")
+				return nil, refuse(stanza.BadRequest, "8", "that person is inside under several nicks: say which")
 			}
 		}
 	}
 	if o == nil || x.isRemoved(o) {
-		return nil, refuse(ItemNotFound, "8.2", "there is no such occupant")
+		return nil, refuse(stanza.ItemNotFound, "8.2", "there is no such occupant")
 	}
 	return o, nil
 }
@@ -264,11 +268,11 @@ func (x *adminSet) target(it *adminItem) (JID, *StanzaError) {
 		return it.jid.Bare(), nil
 	}
 	if !it.hasNick {
-		return JID{}, refuse(BadRequest, "9", "it is not said whose affiliation is meant")
+		return JID{}, refuse(stanza.BadRequest, "9", "it is not said whose affiliation is meant")
 	}
 	o := x.t.r.occupantNamed(it.nick)
 	if o == nil {
-		return JID{}, refuse(ItemNotFound, "9", "there is no such occupant")
+		return JID{}, refuse(stanza.ItemNotFound, "9", "there is no such occupant")
 	}
 	return o.person.jid(), nil
 }
@@ -280,14 +284,14 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 		return nil
 	}
 	if new == Outcast && target == x.actor.jid.Bare() {
-		return refuse(Conflict, "9.1", "you cannot ban yourself")
+		return refuse(stanza.Conflict, "9.1", "you cannot ban yourself")
 	}
 	if refused := x.actor.mayAffiliate(old, new); refused != nil {
 		return refused
 	}
 	// The lists may say as well what the service vouches for, and stop saying it.
 	if (new == Outcast || new == None && old < Member) && r.vouchedOwner(target) {
-		return refuse(NotAllowed, "9.1", "the service has made that person an owner")
+		return refuse(stanza.NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {
 		return r.hostOnAffiliation(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})
@@ -319,12 +323,12 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 		return nick, refused
 	}
 	if holder := x.reservedFor(nick.Key); !holder.IsZero() && holder != target {
-		return nick, refuse(Conflict, "9.3", "the nick is reserved for somebody else")
+		return nick, refuse(stanza.Conflict, "9.3", "the nick is reserved for somebody else")
 	}
 	if o, used := s.nick(nick.Key); used && o.person.jid() != target && !x.isRemoved(o) {
 		aff := x.effective(o.person.jid())
 		if aff >= x.actor.aff && !x.actor.host {
-			return nick, refuse(Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
+			return nick, refuse(stanza.Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
 		}
 		x.remove(o, CauseReserved, aff, "This nickname is reserved")
 	}
@@ -443,10 +447,10 @@ func (x *adminSet) ownerless() bool { return x.owners.leavesNobody(x.t.r.st.owne
 // §10.4), and the lists have a limit, under which they may always be brought.
 func (x *adminSet) judge() *StanzaError {
 	if x.ownerless() {
-		return refuse(Conflict, "10.4", "a room must have an owner")
+		return refuse(stanza.Conflict, "10.4", "a room must have an owner")
 	}
 	if n := x.growth(); n > 0 && int(x.t.r.st.remembered)+n > x.t.r.cfg.Limits.Affiliations {
-		return refuse(ResourceConstraint, "14.6", "the lists of this room are full")
+		return refuse(stanza.ResourceConstraint, "14.6", "the lists of this room are full")
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -141,7 +143,7 @@ func TestMayAffiliate(t *testing.T) {
 	cfg := muc.Config{MayAffiliate: func(q muc.AffiliationRequest) *muc.StanzaError {
 		asked = append(asked, q)
 		if q.Old == muc.Owner && q.JID != q.Actor.Bare() {
-			return &muc.StanzaError{Type: muc.TypeAuth, Condition: muc.NotAuthorized}
+			return &muc.StanzaError{Type: stanza.TypeAuth, Condition: stanza.NotAuthorized}
 		}
 		return nil
 	}}
@@ -153,7 +155,7 @@ func TestMayAffiliate(t *testing.T) {
 	fx := s.admin("set", `<item jid='a@globe.lit' affiliation='member'/><item jid='`+ownerJID+`' affiliation='admin'/>`)
 
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.NotAuthorized, fx.Refused.Condition)
+	assert.Equal(t, stanza.NotAuthorized, fx.Refused.Condition)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='auth'`)
 	assert.Equal(t, before, s.room.Snapshot(muc.Live))
 	require.Len(t, asked, 2)
@@ -161,7 +163,7 @@ func TestMayAffiliate(t *testing.T) {
 
 	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "he may go himself")
 	_, err := s.room.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin, As: muc.MustParseJID(ownerJID)})
-	assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Conflict}, "as the last owner, who may no longer")
+	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict}, "as the last owner, who may no longer")
 }
 
 // Who owns a room by the host's word does so until he leaves: the event of his
@@ -229,7 +231,7 @@ func TestAffiliationLimit(t *testing.T) {
 	for i := range 9 {
 		require.NoError(t, set(i, muc.Member), "with the owner, that makes %d", i+2)
 	}
-	full := &muc.StanzaError{Condition: muc.ResourceConstraint}
+	full := &muc.StanzaError{Condition: stanza.ResourceConstraint}
 	assert.ErrorIs(t, set(9, muc.Member), full)
 	require.NoError(t, set(0, muc.Admin), "who is on a list may come onto another")
 	require.NoError(t, set(0, muc.None))

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -113,7 +115,7 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 		return nil, refused
 	}
 	if !q.JID.IsZero() && q.JID.Bare() != reader.Bare() && !r.st.seesJIDs(a.role, a.aff) {
-		return nil, refuse(Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
+		return nil, refuse(stanza.Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
 	}
 	return q, nil
 }
@@ -126,7 +128,7 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 		return e
 	}
 	if !s.hears(&a) {
-		return refuse(Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
+		return refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	}
 	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 }
@@ -141,7 +143,7 @@ func (s *state) hears(a *actor) bool {
 // readArchiveQuery reads a <query/> or <metadata/>.
 func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 	if len(n.AttrOr("queryid", "")) > jid.MaxPartSize {
-		return nil, refuse(PolicyViolation, "14.6", "the id of the query is too long")
+		return nil, refuse(stanza.PolicyViolation, "14.6", "the id of the query is too long")
 	}
 	q := &readQuery{id: n.AttrOr("queryid", ""), flip: n.Child(ns.MAM, "flip-page") != nil}
 	if n.Name == "metadata" {
@@ -163,7 +165,7 @@ func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 	q.Max = page.max
 	switch page.start {
 	case atIndex:
-		return nil, refuse(FeatureNotImplemented, "XEP-0059 §2.6", "pages are found by ids")
+		return nil, refuse(stanza.FeatureNotImplemented, "XEP-0059 §2.6", "pages are found by ids")
 	case atLast, beforeItem:
 		q.Backward, q.Before = true, page.uid
 	case afterItem:
@@ -180,7 +182,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 		with, err := r.named(value)
 		switch {
 		case err != nil:
-			return refuse(JIDMalformed, "XEP-0313 §4.1.1", "the address is malformed")
+			return refuse(stanza.JIDMalformed, "XEP-0313 §4.1.1", "the address is malformed")
 		case with.Bare() != r.jid:
 			q.JID = with
 		case !with.IsBare():
@@ -197,7 +199,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 	case "ids":
 		q.IDs = f.values
 	default:
-		return refuse(FeatureNotImplemented, "XEP-0313 §4.1.5", "the archive does not filter by "+f.name)
+		return refuse(stanza.FeatureNotImplemented, "XEP-0313 §4.1.5", "the archive does not filter by "+f.name)
 	}
 	return refused
 }
@@ -205,7 +207,7 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 func archiveTime(s string) (time.Time, *StanzaError) {
 	at, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
-		return at, refuse(BadRequest, "XEP-0082", "a time in the query is malformed")
+		return at, refuse(stanza.BadRequest, "XEP-0082", "a time in the query is malformed")
 	}
 	return at.UTC(), nil
 }
@@ -226,14 +228,14 @@ func (t *step) answerArchive(b *Answered, request string, page *ArchivePage) err
 		return nil
 	}
 	if page == nil {
-		return refuse(BadRequest, "XEP-0313 §4.2", "a query of the archive is answered by a page of it")
+		return refuse(stanza.BadRequest, "XEP-0313 §4.2", "a query of the archive is answered by a page of it")
 	}
 	if len(page.Messages) > max(q.Max, 2) {
-		return refuse(PolicyViolation, "XEP-0313 §4.3.1", "the page is too long")
+		return refuse(stanza.PolicyViolation, "XEP-0313 §4.3.1", "the page is too long")
 	}
 	for i := range page.Messages {
 		if m := page.Messages[i].archived(); m == nil || m.StanzaID == "" {
-			return refuse(BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
+			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
 	a := t.r.actorOf(b.JID)

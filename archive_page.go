@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/stanza"
+)
 
 // Page finds in a room's events what a query asks for. A host with a database
 // writes the same as a query of its own; for one that keeps the events at hand, and
@@ -19,7 +23,7 @@ func (q ArchiveQuery) Page(log []Event) (ArchivePage, *StanzaError) {
 	}
 	for _, id := range append([]string{q.AfterID, q.BeforeID, q.After, q.Before}, q.IDs...) {
 		if id != "" && at(id) < 0 {
-			return ArchivePage{}, refuse(ItemNotFound, "XEP-0313 §4.1.3", "there is no message "+id)
+			return ArchivePage{}, refuse(stanza.ItemNotFound, "XEP-0313 §4.1.3", "there is no message "+id)
 		}
 	}
 	from, to := 0, len(all)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/ns"
@@ -54,7 +56,7 @@ func (t *step) unknownIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
 	if r.cfg.AnswersIQ == nil || !r.cfg.AnswersIQ(k.NS, k.Name) {
-		return refuse(ServiceUnavailable, "RFC 6120 §8.4", "the room does not know this request")
+		return refuse(stanza.ServiceUnavailable, "RFC 6120 §8.4", "the room does not know this request")
 	}
 	return t.ask(nil)
 }
@@ -70,7 +72,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 		}
 	}
 	if len(r.st.rare().asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
-		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
+		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
 		return e
@@ -99,7 +101,7 @@ func (c Answer) do(t *step) error {
 		b := a.answered()
 		switch {
 		case c.Refuse != nil:
-			b.refuse(c.Refuse.settled())
+			b.refuse(c.Refuse.Settled())
 		case a.Archive != "":
 			if err := t.answerArchive(b, a.Archive, c.Archive); err != nil {
 				return err
@@ -164,7 +166,7 @@ func (t *step) answerAsks(e *StanzaError, fits func(a Asked) bool) {
 
 // end proposes the end of the room. Whoever still waits for an answer gets one.
 func (t *step) end(b *RoomDestroyed) {
-	t.answerAsks(refuse(ItemNotFound, "10.9", "the room is no more"), func(Asked) bool { return true })
+	t.answerAsks(refuse(stanza.ItemNotFound, "10.9", "the room is no more"), func(Asked) bool { return true })
 	t.propose(b)
 }
 
@@ -179,7 +181,7 @@ func (t *step) ends() bool {
 
 // expireAsks refuses what the host did not answer in time.
 func (t *step) expireAsks() {
-	t.answerAsks(refuse(RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
+	t.answerAsks(refuse(stanza.RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
 		func(a Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
 }
 

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
 // new nick (§7.6), or a sign that somebody believes to be inside and is not
 // (§7.2.18).
@@ -47,10 +49,10 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 	r, s, o := t.r, &t.r.st, ses.occ
 	bare := t.in.from.Bare()
 	if o.role == Visitor && s.conf.NoVisitorNickChange {
-		return refuse(NotAllowed, "5.1.1", "visitors keep their nick in this room")
+		return refuse(stanza.NotAllowed, "5.1.1", "visitors keep their nick in this room")
 	}
 	if p, ok := s.persons.get(bare); ok && p.nick() != "" && p.nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
-		return refuse(NotAcceptable, "7.6", "you must use your reserved nick")
+		return refuse(stanza.NotAcceptable, "7.6", "you must use your reserved nick")
 	}
 	at, e := t.freeNick(bare, nick)
 	if e != nil {
@@ -97,7 +99,7 @@ func (t *step) probe() *StanzaError {
 		target = r.addressee(in)
 	}
 	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
-		return refuse(ItemNotFound, "17.3", "there is no such occupant")
+		return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
 	}
 	if target == ses.occ {
 		t.toSender(r.recipe(target), viewSelf, &extra{id: in.id, tail: statuses(statusSelf)})

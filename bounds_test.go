@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -18,7 +20,7 @@ type bound struct {
 	before func(h *harness)
 	within string
 	over   string
-	want   muc.Condition
+	want   stanza.Condition
 }
 
 // cutOff are the limits that refuse nobody, but forget what is old or answer in
@@ -139,47 +141,47 @@ func bounds() map[string]bound {
 	silent.Defaults.Moderated = true
 
 	return map[string]bound{
-		"StanzaBytes":    {cfg: with(muc.Limits{StanzaBytes: 200}), within: message(times("body", 187)), over: message(times("body", 188)), want: muc.PolicyViolation},
-		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: muc.PolicyViolation},
-		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: muc.PolicyViolation},
-		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 5}), within: message("<a b='' c='' d='' e='' f=''/>"), over: message("<a b='' c='' d='' e='' f='' g=''/>"), want: muc.PolicyViolation},
+		"StanzaBytes":    {cfg: with(muc.Limits{StanzaBytes: 200}), within: message(times("body", 187)), over: message(times("body", 188)), want: stanza.PolicyViolation},
+		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: stanza.PolicyViolation},
+		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: stanza.PolicyViolation},
+		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 5}), within: message("<a b='' c='' d='' e='' f=''/>"), over: message("<a b='' c='' d='' e='' f='' g=''/>"), want: stanza.PolicyViolation},
 		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined(enters("crone@shakespeare.lit/phone", "firstwitch")),
-			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: muc.NotAcceptable},
+			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: stanza.NotAcceptable},
 		"NickChars": {cfg: with(muc.Limits{NickChars: 10}), within: enters("hecate@shakespeare.lit/broom", "dritteHéxe"),
-			over: enters("bard@shakespeare.lit/globe", "vierteHexen"), want: muc.NotAcceptable},
+			over: enters("bard@shakespeare.lit/globe", "vierteHexen"), want: stanza.NotAcceptable},
 		"NameBytes": {cfg: with(muc.Limits{NameBytes: 5}), within: configSubmit("c", "muc#roomconfig_roomdesc", "a longer text", "muc#roomconfig_lang", "en-GB"),
-			over: configSubmit("c", "muc#roomconfig_roomname", "coven!"), want: muc.PolicyViolation},
-		"StatusBytes":   {cfg: with(muc.Limits{StatusBytes: 40}), within: presence(times("status", 23)), over: presence(times("status", 24)), want: muc.PolicyViolation},
-		"PresenceBytes": {cfg: with(muc.Limits{PresenceBytes: 40}), within: presence(times("a", 33)), over: presence(times("a", 34)), want: muc.PolicyViolation},
-		"SubjectBytes":  {cfg: with(muc.Limits{SubjectBytes: 40}), within: message(times("subject", 21)), over: message(times("subject", 22)), want: muc.PolicyViolation},
-		"BodyBytes":     {cfg: with(muc.Limits{BodyBytes: 40}), within: message(times("body", 27)), over: message(times("body", 28)), want: muc.PolicyViolation},
+			over: configSubmit("c", "muc#roomconfig_roomname", "coven!"), want: stanza.PolicyViolation},
+		"StatusBytes":   {cfg: with(muc.Limits{StatusBytes: 40}), within: presence(times("status", 23)), over: presence(times("status", 24)), want: stanza.PolicyViolation},
+		"PresenceBytes": {cfg: with(muc.Limits{PresenceBytes: 40}), within: presence(times("a", 33)), over: presence(times("a", 34)), want: stanza.PolicyViolation},
+		"SubjectBytes":  {cfg: with(muc.Limits{SubjectBytes: 40}), within: message(times("subject", 21)), over: message(times("subject", 22)), want: stanza.PolicyViolation},
+		"BodyBytes":     {cfg: with(muc.Limits{BodyBytes: 40}), within: message(times("body", 27)), over: message(times("body", 28)), want: stanza.PolicyViolation},
 		"ReasonBytes": {cfg: with(muc.Limits{ReasonBytes: 5}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
-			within: makes(strings.Replace(fmt.Sprintf(kick, "enter"), "thirdwitch", "bard", 1)), over: makes(fmt.Sprintf(kick, "exeunt")), want: muc.PolicyViolation},
+			within: makes(strings.Replace(fmt.Sprintf(kick, "enter"), "thirdwitch", "bard", 1)), over: makes(fmt.Sprintf(kick, "exeunt")), want: stanza.PolicyViolation},
 		"FieldBytes": {cfg: with(muc.Limits{FieldBytes: 30}), within: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 30)),
-			over: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 31)), want: muc.PolicyViolation},
+			over: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 31)), want: stanza.PolicyViolation},
 		"Occupants": {cfg: with(muc.Limits{Occupants: 2}), within: enters("hecate@shakespeare.lit/broom", "thirdwitch"),
-			over: enters("bard@shakespeare.lit/globe", "bard"), want: muc.ServiceUnavailable},
+			over: enters("bard@shakespeare.lit/globe", "bard"), want: stanza.ServiceUnavailable},
 		"AdminReserve": {cfg: with(muc.Limits{Occupants: 1, AdminReserve: 1}),
 			before: func(h *harness) {
 				for _, j := range []muc.JID{hecate, bard} {
 					h.do(muc.SetAffiliation{JID: j, Affiliation: muc.Admin})
 				}
 			},
-			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "bard"), want: muc.ServiceUnavailable},
+			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "bard"), want: stanza.ServiceUnavailable},
 		"SessionsPerNick": {cfg: with(muc.Limits{SessionsPerNick: 2}), within: enters("crone@shakespeare.lit/pda", "firstwitch"),
-			over: enters("crone@shakespeare.lit/phone", "firstwitch"), want: muc.ResourceConstraint},
+			over: enters("crone@shakespeare.lit/phone", "firstwitch"), want: stanza.ResourceConstraint},
 		"NicksPerPerson": {cfg: with(muc.Limits{NicksPerPerson: 2}), within: enters("crone@shakespeare.lit/pda", "wisewitch"),
-			over: enters("crone@shakespeare.lit/phone", "oldwitch"), want: muc.ResourceConstraint},
-		"Affiliations":  {cfg: with(muc.Limits{Affiliations: 2}), within: makes(member("hecate")), over: makes(member("bard")), want: muc.ResourceConstraint},
-		"ItemsPerSet":   {cfg: with(muc.Limits{ItemsPerSet: 2}), within: makes(member("hecate"), member("bard")), over: makes(member("a"), member("b"), member("c")), want: muc.PolicyViolation},
-		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: muc.ResourceConstraint},
+			over: enters("crone@shakespeare.lit/phone", "oldwitch"), want: stanza.ResourceConstraint},
+		"Affiliations":  {cfg: with(muc.Limits{Affiliations: 2}), within: makes(member("hecate")), over: makes(member("bard")), want: stanza.ResourceConstraint},
+		"ItemsPerSet":   {cfg: with(muc.Limits{ItemsPerSet: 2}), within: makes(member("hecate"), member("bard")), over: makes(member("a"), member("b"), member("c")), want: stanza.PolicyViolation},
+		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: stanza.ResourceConstraint},
 		"VoiceRequests": {cfg: silent, before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
-			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
-		"Asks":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: muc.ResourceConstraint},
-		"PersonAsks": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: muc.ResourceConstraint},
+			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
+		"Asks":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
+		"PersonAsks": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: stanza.ResourceConstraint},
 		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch")),
-			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: muc.ResourceConstraint},
+			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),
-			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: muc.ResourceConstraint},
+			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 	}
 }

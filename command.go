@@ -4,6 +4,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -39,7 +41,7 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 	t := step{r: r, now: clock(now), fx: &fx}
 	switch cmd.(type) {
 	case nil:
-		return Effects{}, refuse(BadRequest, "", "no command")
+		return Effects{}, refuse(stanza.BadRequest, "", "no command")
 	case Create, *Create:
 	default:
 		if !r.st.alive() {
@@ -49,7 +51,7 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 	if err := cmd.do(&t); err != nil {
 		var e *StanzaError
 		if errors.As(err, &e) {
-			err = e.settled()
+			err = e.Settled()
 		}
 		return Effects{}, err
 	}
@@ -127,7 +129,7 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 	}
 	n, err := j.NormalizedBy(r.cfg.NormalizeDomain)
 	if err != nil {
-		return n, refuse(JIDMalformed, "RFC 7622", "a command has a malformed address")
+		return n, refuse(stanza.JIDMalformed, "RFC 7622", "a command has a malformed address")
 	}
 	return n, nil
 }
@@ -135,7 +137,7 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 // checkText judges a text of the host's for people to read.
 func checkText(s string, limit int) *StanzaError {
 	if !xmlwire.ValidText(s) || len(s) > limit {
-		return refuse(PolicyViolation, "14.6", "a text is too long or no text")
+		return refuse(stanza.PolicyViolation, "14.6", "a text is too long or no text")
 	}
 	return nil
 }

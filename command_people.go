@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // Kick puts an occupant out (XEP-0045 §8.2).
 type Kick struct {
 	Nick   string
@@ -21,7 +23,7 @@ type SetRole struct {
 
 func (c SetRole) do(t *step) error {
 	if c.Role > Moderator {
-		return refuse(BadRequest, "8", "there is no such role")
+		return refuse(stanza.BadRequest, "8", "there is no such role")
 	}
 	return t.command(c.As, adminItem{byRole: true, role: c.Role, nick: c.Nick, hasNick: true, reason: c.Reason})
 }
@@ -38,7 +40,7 @@ type SetAffiliation struct {
 
 func (c SetAffiliation) do(t *step) error {
 	if c.Affiliation < Outcast || c.Affiliation > Owner {
-		return refuse(BadRequest, "9", "there is no such affiliation")
+		return refuse(stanza.BadRequest, "9", "there is no such affiliation")
 	}
 	whose, e := t.r.normal(c.JID)
 	if e != nil {

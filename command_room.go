@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // Create brings an unborn room to life without anybody inside: a conflict where
 // there is or was one. A room that is not Persistent ends at the next Tick unless
 // somebody has joined.
@@ -11,10 +13,10 @@ type Create struct {
 func (c Create) do(t *step) error {
 	r := t.r
 	if r.st.life != Unborn {
-		return refuse(Conflict, "10.1", "there is or was such a room")
+		return refuse(stanza.Conflict, "10.1", "there is or was such a room")
 	}
 	if c.Owner.IsZero() {
-		return refuse(JIDMalformed, "10.1", "a room must have an owner")
+		return refuse(stanza.JIDMalformed, "10.1", "a room must have an owner")
 	}
 	owner, e := r.normal(c.Owner)
 	if e != nil {
@@ -41,7 +43,7 @@ func (c Configure) do(t *step) error {
 		return e
 	}
 	if !a.aff.may(toConfigure) {
-		return refuse(Forbidden, "10.2", "only owners configure the room")
+		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.conf)
 	if e != nil {
@@ -69,10 +71,10 @@ func (lim *Limits) checkConfig(c, was *RoomConfig) (RoomConfig, *StanzaError) {
 			}
 		}
 		if !f.mayHold(lim, f.get(was), values) {
-			return conf, refuseField(PolicyViolation, "14.6", f.label, "is too long")
+			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
 		}
 		if err := f.set(&conf, values); err != nil {
-			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, err.Error())
 		}
 	}
 	return conf, nil
@@ -96,7 +98,7 @@ func (c Destroy) do(t *step) error {
 		return e
 	}
 	if !a.aff.may(toDestroy) {
-		return refuse(Forbidden, "10.9", "only owners destroy the room")
+		return refuse(stanza.Forbidden, "10.9", "only owners destroy the room")
 	}
 	for _, s := range [...]string{c.Reason, c.Password} {
 		if e := checkText(s, r.cfg.Limits.ReasonBytes); e != nil {
@@ -126,6 +128,6 @@ func (c Shutdown) do(t *step) error {
 	for _, o := range s.occupants {
 		t.remove(o, CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, Actor{})
 	}
-	t.answerAsks(refuse(RecipientUnavailable, "11.2", "the service stops"), func(Asked) bool { return true })
+	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(Asked) bool { return true })
 	return nil
 }

@@ -3,6 +3,8 @@ package muc
 import (
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/jid"
@@ -25,9 +27,9 @@ func (c Say) do(t *step) error {
 	el := c.Message
 	switch {
 	case (c.Body != "") == (el != nil):
-		return refuse(BadRequest, "7.4", "either Body or Message")
+		return refuse(stanza.BadRequest, "7.4", "either Body or Message")
 	case el == nil && strings.TrimSpace(c.Body) == "":
-		return refuse(BadRequest, "7.4", "there is nothing to say")
+		return refuse(stanza.BadRequest, "7.4", "there is nothing to say")
 	case el == nil:
 		el = etree.NewElement("message")
 		el.CreateElement("body").SetText(c.Body)
@@ -58,7 +60,7 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 		return err
 	}
 	if len(in.Kids) == 0 {
-		return refuse(BadRequest, "7.4", "there is nothing to say")
+		return refuse(stanza.BadRequest, "7.4", "there is nothing to say")
 	}
 	in.typ, t.in = "groupchat", in
 	o, err := t.voiceOf(nick, as)
@@ -98,7 +100,7 @@ func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
 		}
 		return o, err
 	case nick != "":
-		return nil, refuse(BadRequest, "7.4", "either Nick or As")
+		return nil, refuse(stanza.BadRequest, "7.4", "either Nick or As")
 	}
 	as, e := r.normal(as)
 	if e != nil {
@@ -108,7 +110,7 @@ func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
 	if o := r.st.occupantKnownAs(as); o != nil {
 		return o, nil
 	}
-	return nil, refuse(NotAcceptable, "7.4", "that person is not in the room")
+	return nil, refuse(stanza.NotAcceptable, "7.4", "that person is not in the room")
 }
 
 // readOwn reads a stanza of the host's own.

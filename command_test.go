@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -11,7 +13,7 @@ import (
 )
 
 // because is a refusal by its condition alone, for errors.Is.
-func because(c muc.Condition) error { return &muc.StanzaError{Condition: c} }
+func because(c stanza.Condition) error { return &muc.StanzaError{Condition: c} }
 
 // refuses carries out commands that must fail and change nothing.
 func (h *harness) refuses(want error, cmds ...muc.Command) {
@@ -49,16 +51,16 @@ func TestCommandsNeedARoom(t *testing.T) {
 	all := []muc.Command{muc.Configure{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
 		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
 	h.refuses(muc.ErrNotOpen, all...)
-	h.refuses(because(muc.BadRequest), nil)
-	h.refuses(because(muc.JIDMalformed), muc.Create{})
-	h.refuses(because(muc.BadRequest), muc.Create{Owner: crone, Config: muc.RoomConfig{MaxUsers: -1}})
+	h.refuses(because(stanza.BadRequest), nil)
+	h.refuses(because(stanza.JIDMalformed), muc.Create{})
+	h.refuses(because(stanza.BadRequest), muc.Create{Owner: crone, Config: muc.RoomConfig{MaxUsers: -1}})
 
 	h.do(&muc.Create{Owner: crone})
 	assert.Equal(t, muc.Open, h.room.State())
-	h.refuses(because(muc.Conflict), muc.Create{Owner: crone})
+	h.refuses(because(stanza.Conflict), muc.Create{Owner: crone})
 	h.do(muc.Destroy{})
 	h.refuses(muc.ErrNotOpen, all...)
-	h.refuses(because(muc.Conflict), muc.Create{Owner: crone})
+	h.refuses(because(stanza.Conflict), muc.Create{Owner: crone})
 }
 
 // What a host gets wrong is an error that says so; nothing changes, and nobody is
@@ -69,26 +71,26 @@ func TestCommandsRefused(t *testing.T) {
 
 	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.Kick{Nick: "Firstwitch"}, muc.Kick{},
 		muc.SetRole{Nick: "nobody", Role: muc.Visitor}, muc.Leave{Nick: "nobody"}, muc.Say{Nick: "nobody", Body: "boo"})
-	h.refuses(because(muc.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
+	h.refuses(because(stanza.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
 		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: long}, muc.Destroy{Reason: long}, muc.Destroy{Password: noText},
 		muc.Shutdown{Reason: noText}, muc.SetSubject{Subject: strings.Repeat("x", 4097)}, muc.Say{Body: strings.Repeat("x", 70_000)},
 		muc.Configure{Config: muc.RoomConfig{Name: strings.Repeat("x", 4097)}}, muc.Configure{Config: muc.RoomConfig{Password: noText}},
 		muc.Invite{To: bard, Reason: long})
-	h.refuses(because(muc.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
+	h.refuses(because(stanza.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
 		muc.SetAffiliation{JID: hecate, Affiliation: -2}, muc.Say{}, muc.Say{Body: " \n"}, muc.SetSubject{Subject: noText},
 		muc.Say{Body: "boo", Message: parse(`<message><body>boo</body></message>`)}, muc.Say{Message: parse(`<message/>`)},
 		muc.Say{Body: "boo", Nick: "thirdwitch", As: hecate},
 		muc.Configure{Config: muc.RoomConfig{Whois: 7}}, muc.Configure{Config: muc.RoomConfig{AllowPM: 7}})
-	h.refuses(because(muc.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
-	h.refuses(because(muc.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
+	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
+	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
 		muc.Forget{JID: crone})
-	h.refuses(because(muc.ResourceConstraint), muc.SetAffiliation{JID: bard, Affiliation: muc.Member},
+	h.refuses(because(stanza.ResourceConstraint), muc.SetAffiliation{JID: bard, Affiliation: muc.Member},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Outcast})
-	h.refuses(because(muc.NotAllowed), muc.Say{Nick: "thirdwitch", Body: "I never said that"}, muc.Leave{Nick: "thirdwitch"})
+	h.refuses(because(stanza.NotAllowed), muc.Say{Nick: "thirdwitch", Body: "I never said that"}, muc.Leave{Nick: "thirdwitch"})
 	h.refuses(muc.ErrNotStanza, muc.Say{Message: parse(`<presence/>`)})
 	bad := parse(`<message><body>boo</body></message>`)
 	bad.CreateAttr("id", noText)
-	h.refuses(because(muc.BadRequest), muc.Say{Message: bad})
+	h.refuses(because(stanza.BadRequest), muc.Say{Message: bad})
 }
 
 // As somebody, a command may do what he may, and is shown as his deed.
@@ -97,16 +99,16 @@ func TestCommandsAsSomebody(t *testing.T) {
 	h.join("crone@shakespeare.lit/phone", "wisewitch")
 	bareCrone, stranger := crone.Bare(), muc.MustParseJID("bard@shakespeare.lit")
 
-	h.refuses(because(muc.Forbidden), muc.Kick{Nick: "thirdwitch", As: wicca}, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, As: wicca.Bare()},
+	h.refuses(because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch", As: wicca}, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, As: wicca.Bare()},
 		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, As: wicca}, muc.Configure{As: wicca}, muc.Destroy{As: wicca},
 		muc.Kick{Nick: "thirdwitch", As: stranger}, muc.SetSubject{Subject: "Trouble", As: wicca})
-	h.refuses(because(muc.Conflict), muc.Kick{Nick: "firstwitch", As: crone}, muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast, As: bareCrone})
-	h.refuses(because(muc.NotAcceptable), muc.Say{Body: "boo", As: stranger}, muc.SetSubject{As: muc.MustParseJID("crone@shakespeare.lit/attic")},
+	h.refuses(because(stanza.Conflict), muc.Kick{Nick: "firstwitch", As: crone}, muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast, As: bareCrone})
+	h.refuses(because(stanza.NotAcceptable), muc.Say{Body: "boo", As: stranger}, muc.SetSubject{As: muc.MustParseJID("crone@shakespeare.lit/attic")},
 		muc.Invite{To: bard, As: stranger})
 
 	fx := h.do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush", As: bareCrone})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='firstwitch'/><reason>hush</reason>`)
-	h.refuses(because(muc.Forbidden), muc.Say{Body: "mute", As: hecate})
+	h.refuses(because(stanza.Forbidden), muc.Say{Body: "mute", As: hecate})
 
 	fx = h.do(muc.Say{Body: "By the pricking of my thumbs", As: wicca})
 	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/secondwitch'`)
@@ -145,7 +147,7 @@ func TestCommandsOfTheHost(t *testing.T) {
 // What the host says in the room's name comes from the room, is archived like
 // anything said, and holds nothing that would pass for the room's own marks.
 func TestSayAsTheRoom(t *testing.T) {
-	h := coven(t, muc.Config{MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return &muc.StanzaError{Condition: muc.Forbidden} }})
+	h := coven(t, muc.Config{MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return &muc.StanzaError{Condition: stanza.Forbidden} }})
 
 	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
@@ -208,7 +210,7 @@ func TestCommandsNormalise(t *testing.T) {
 			assert.Equal(t, hecate.Bare(), j)
 		}
 	}
-	h.refuses(because(muc.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin}, muc.Kick{Nick: "thirdwitch", As: bad},
+	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin}, muc.Kick{Nick: "thirdwitch", As: bad},
 		muc.Vanished{JID: bad}, muc.Join{JID: bad, Nick: "Bard"}, muc.Destroy{Alternate: bad}, muc.Say{As: bad, Body: "boo"},
 		muc.Invite{To: bad}, muc.Forget{JID: bad}, muc.Forget{JID: wicca, Heir: bad})
 	h.do(muc.Vanished{JID: loud})

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"strconv"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -21,9 +23,9 @@ func (t *step) discoInfo() *StanzaError {
 	case ns.NodeReservedNick:
 		return t.reservedNickInfo()
 	case ns.Traffic:
-		return refuse(ServiceUnavailable, "18.1.1", "this room filters no traffic")
+		return refuse(stanza.ServiceUnavailable, "18.1.1", "this room filters no traffic")
 	default:
-		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
+		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	return nil
 }
@@ -142,7 +144,7 @@ func (t *step) roomInfo() []formField {
 // of an identity, or nothing.
 func (t *step) reservedNickInfo() *StanzaError {
 	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
-		return refuse(FeatureNotImplemented, "7.12", "this room reserves no nicks")
+		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
 	p, _ := t.r.st.persons.get(t.in.from.Bare())
 	t.answer = func(w *xmlwire.Writer) {
@@ -176,7 +178,7 @@ func (t *step) discoItems() *StanzaError {
 		}
 		return nil
 	default:
-		return refuse(ItemNotFound, "XEP-0030 §3.2", "there is no such node")
+		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	r, s := t.r, &t.r.st
 	part, refused := r.readPage(t.query(), r.cfg.Limits.ListItems)

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/ns"
+import (
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/stanza"
+)
 
 // route is one row of the dispatch table: the stanzas it is for, and the
 // chapter of the house that handles them. The first row that fits is taken.
@@ -111,7 +114,7 @@ func (t *step) dispatch() *StanzaError {
 	}
 	// Unknown types of presence and iq; those of messages are "normal" (RFC 6121
 	// §5.2.2) and have found their row.
-	return refuse(BadRequest, "RFC 6120 §8.3.3.1", "there is no such type of stanza")
+	return refuse(stanza.BadRequest, "RFC 6120 §8.3.3.1", "there is no such type of stanza")
 }
 
 // checkIQ holds an iq to RFC 6120 §8.2.3: an id, a known type, one child in a
@@ -121,14 +124,14 @@ func (t *step) checkIQ() *StanzaError {
 	switch in.typ {
 	case "get", "set":
 		if in.id == "" {
-			return refuse(BadRequest, "RFC 6120 §8.2.3", "the request has no id")
+			return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "the request has no id")
 		}
 		if len(in.Kids) != 1 {
-			return refuse(BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
+			return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
 		}
 	case "result", "error":
 	default:
-		return refuse(BadRequest, "RFC 6120 §8.2.3", "there is no such type of iq")
+		return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "there is no such type of iq")
 	}
 	return nil
 }
@@ -173,7 +176,7 @@ func (t *step) lifeless() *StanzaError {
 		return nil
 	case s.life == Destroyed && s.rare().end.Tombstone && (in.kind != kindPresence || joins):
 		end := s.rare().end
-		e := refuse(Gone, "10.9", "")
+		e := refuse(stanza.Gone, "10.9", "")
 		e.Text = end.Reason // in the owner's own words
 		if !end.Alternate.IsZero() {
 			e.URI = "xmpp:" + end.Alternate.String() + "?join"
@@ -188,5 +191,5 @@ func (t *step) lifeless() *StanzaError {
 	case in.kind == kindPresence && !joins:
 		return nil
 	}
-	return refuse(ItemNotFound, "7.2.11", "there is no such room")
+	return refuse(stanza.ItemNotFound, "7.2.11", "there is no such room")
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -111,7 +113,7 @@ func TestWhatIsNoXML(t *testing.T) {
 		fx, err := h.room.Handle(h.tick(), el(spoil))
 		require.NoError(t, err, name)
 		require.NotNil(t, fx.Refused, name)
-		assert.Equal(t, muc.BadRequest, fx.Refused.Condition, name)
+		assert.Equal(t, stanza.BadRequest, fx.Refused.Condition, name)
 		require.Len(t, fx.Outbound, 1, name)
 		wellFormed(t, []byte(xmlOf(fx.Outbound[0])))
 		assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)), name)
@@ -157,7 +159,7 @@ func TestLimitsOfOneStanza(t *testing.T) {
 		h := open(t, muc.Config{})
 		fx := h.send(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` + c.over + `</message>`)
 		require.NotNil(t, fx.Refused, c.name)
-		assert.Equal(t, muc.PolicyViolation, fx.Refused.Condition, c.name)
+		assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition, c.name)
 		assert.Equal(t, "XEP-0045 §14.6", fx.Refused.Section, c.name)
 		assert.Empty(t, fx.Events)
 	}
@@ -208,12 +210,12 @@ func TestHostsElementsAtTheDoor(t *testing.T) {
 	}
 	bad := etree.NewElement("a b")
 	a := ask()
-	h.refuses(because(muc.PolicyViolation), muc.Answer{ID: a.ID, Payload: deep}, muc.Say{Message: deep})
-	h.refuses(because(muc.BadRequest), muc.Answer{ID: a.ID, Payload: bad})
+	h.refuses(because(stanza.PolicyViolation), muc.Answer{ID: a.ID, Payload: deep}, muc.Say{Message: deep})
+	h.refuses(because(stanza.BadRequest), muc.Answer{ID: a.ID, Payload: bad})
 	fx := h.do(muc.Answer{ID: a.ID, Payload: parse(`<s:asked xmlns:s='urn:host'><s:x/></s:asked>`)})
 	require.Len(t, fx.Outbound, 1)
 	assert.Equal(t, `<iq to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' id='q' type='result'><asked xmlns='urn:host'><x/></asked></iq>`, xmlOf(fx.Outbound[0]))
-	fx = h.do(muc.Answer{ID: ask().ID, Refuse: &muc.StanzaError{Condition: "no such", Text: "\x01", App: muc.AppCondition{Local: "<", Space: "'"}}})
+	fx = h.do(muc.Answer{ID: ask().ID, Refuse: &muc.StanzaError{Condition: "no such", Text: "\x01", App: stanza.AppCondition{Local: "<", Space: "'"}}})
 	require.Len(t, fx.Outbound, 1)
 	wellFormed(t, []byte(xmlOf(fx.Outbound[0])))
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "undefined-condition")
@@ -246,7 +248,7 @@ func TestNamespacesAreBounded(t *testing.T) {
 	for _, attrs := range []string{declared(0, 33-own), declared(0, 20000), " a='" + strings.Repeat("x", 300_000) + "'"} {
 		refused := sent(attrs, "<body>x</body>")
 		require.NotNil(t, refused)
-		assert.Equal(t, muc.PolicyViolation, refused.Condition)
+		assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 	}
 	// Below it, what each element declares adds up, and is over where it ends.
 	nested := func(levels int) string {
@@ -263,7 +265,7 @@ func TestNamespacesAreBounded(t *testing.T) {
 	assert.Nil(t, sent("", strings.Repeat(nested(1), 50)))
 	refused := sent("", nested(3))
 	require.NotNil(t, refused)
-	assert.Equal(t, muc.PolicyViolation, refused.Condition)
+	assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 
 	message := etree.NewDocument()
 	require.NoError(t, message.ReadFromString("<message"+declared(0, 33)+"><body>x</body></message>"))

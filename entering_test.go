@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,7 +23,7 @@ func TestMayJoin(t *testing.T) {
 	cfg := muc.Config{Instant: true, MayJoin: func(q muc.JoinRequest) *muc.StanzaError {
 		judged = append(judged, q)
 		if q.JID.Local() == "hag66" {
-			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "you are in too many rooms"}
+			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "you are in too many rooms"}
 		}
 		return nil
 	}}
@@ -38,7 +40,7 @@ func TestMayJoin(t *testing.T) {
 
 	judged = nil
 	fx = h.join("hag66@shakespeare.lit/pda", "firstwitch")
-	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	assert.Empty(t, judged, "what the room refuses is not the host's to judge")
 }
 
@@ -48,13 +50,13 @@ func TestRoomCreationLimits(t *testing.T) {
 	made := map[muc.JID]int{muc.MustParseJID("hag66@shakespeare.lit"): 3}
 	h := unborn(t, muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
 		if made[q.Creator.Bare()] >= 3 {
-			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "three rooms are enough"}
+			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "three rooms are enough"}
 		}
 		return nil
 	}})
 	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.ResourceConstraint, fx.Refused.Condition)
+	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
 	assert.Empty(t, fx.Events)
 	assert.Equal(t, muc.Unborn, h.room.State())
 	assert.Nil(t, h.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // The bodies stand in JSON by their tags. Names stay with their field for ever. What
 // is marked as holding XML is canonical: see checkStored.
 
@@ -267,14 +269,14 @@ type (
 	// join it tells the Nick that was asked for; without a Condition it is admitted
 	// by the same step, or was withdrawn.
 	Answered struct {
-		ID        string    `json:"id"`
-		JID       JID       `json:"jid"`
-		IQ        string    `json:"iq,omitempty"`
-		Nick      string    `json:"nick,omitempty"`
-		Payload   string    `json:"payload,omitempty" holds:"xml"`
-		Condition Condition `json:"condition,omitempty"`
-		Type      ErrorType `json:"type,omitempty"`
-		Text      string    `json:"text,omitempty"`
+		ID        string           `json:"id"`
+		JID       JID              `json:"jid"`
+		IQ        string           `json:"iq,omitempty"`
+		Nick      string           `json:"nick,omitempty"`
+		Payload   string           `json:"payload,omitempty" holds:"xml"`
+		Condition stanza.Condition `json:"condition,omitempty"`
+		Type      stanza.ErrorType `json:"type,omitempty"`
+		Text      string           `json:"text,omitempty"`
 	}
 )
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -102,7 +104,7 @@ func ExampleKick() {
 	room := roomWith("Romeo", "Juliet", "Tybalt")
 
 	_, err := room.Do(evening, muc.Kick{Nick: "Romeo", As: muc.MustParseJID("juliet@example.org/pda")})
-	fmt.Println(errors.Is(err, &muc.StanzaError{Condition: muc.Forbidden}), err)
+	fmt.Println(errors.Is(err, &muc.StanzaError{Condition: stanza.Forbidden}), err)
 
 	fx, err := room.Do(evening, muc.Kick{Nick: "Tybalt", Reason: "duel"})
 	if err != nil {
@@ -283,7 +285,7 @@ func ExampleConfig() {
 		Secret: secret,
 		MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
 			if q.Creator.Domain() != "example.org" {
-				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "rooms are for our own people", Section: "house rule 1"}
+				return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "rooms are for our own people", Section: "house rule 1"}
 			}
 			return nil
 		},

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // Forget takes somebody's account out of the room because it was deleted: his
 // affiliation, reserved nick and voice, his request to register and the
 // invitations to and from him are gone, and so are his sessions, as if they had
@@ -37,7 +39,7 @@ func (c Forget) do(t *step) error {
 	}
 	if n := s.ownerCount(); known && p.aff == Owner && n.plus(bare, -1).leavesNobody(n) {
 		if heir.IsZero() || heir == bare {
-			return refuse(Conflict, "10.4", "a room must have an owner: say who inherits it")
+			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
 		t.newAdminSet(hostActor, Actor{}).affiliate(heir, Owner, "")
 	}
@@ -59,7 +61,7 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 		}
 	}
 	if bare.Local() == "" || !heir.IsZero() && heir.Local() == "" {
-		return bare, heir, refuse(JIDMalformed, "10.4", "only accounts are forgotten and inherit")
+		return bare, heir, refuse(stanza.JIDMalformed, "10.4", "only accounts are forgotten and inherit")
 	}
 	return bare, heir, nil
 }

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +27,7 @@ func TestForgetTheOnlyOwner(t *testing.T) {
 		"who inherits himself": {JID: crone, Heir: crone},
 	} {
 		_, err := h.room.Do(h.tick(), cmd)
-		assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Conflict}, name)
+		assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict}, name)
 	}
 	for name, cmd := range map[string]muc.Forget{
 		"nobody":          {},
@@ -33,7 +35,7 @@ func TestForgetTheOnlyOwner(t *testing.T) {
 		"a domain's heir": {JID: crone, Heir: muc.MustParseJID("shakespeare.lit")},
 	} {
 		_, err := h.room.Do(h.tick(), cmd)
-		assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.JIDMalformed}, name)
+		assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.JIDMalformed}, name)
 	}
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
 

@@ -3,6 +3,8 @@ package muc
 import (
 	"strconv"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -101,7 +103,7 @@ type submission struct {
 func (r *Room) readForm(query *xmlwire.Node, formType, section string) (*submission, *StanzaError) {
 	x := query.Child(ns.Data, "x")
 	if x == nil {
-		return nil, refuse(BadRequest, section, "a data form is missing")
+		return nil, refuse(stanza.BadRequest, section, "a data form is missing")
 	}
 	return r.readSubmission(x, formType, section)
 }
@@ -119,7 +121,7 @@ func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submi
 		return sub, nil
 	case "submit":
 	default:
-		return nil, refuse(BadRequest, section, "the form is not a submission")
+		return nil, refuse(stanza.BadRequest, section, "the form is not a submission")
 	}
 	for i := range x.Kids {
 		k := &x.Kids[i]
@@ -133,12 +135,12 @@ func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submi
 		case f.name == "":
 			continue
 		case sub.field(f.name) != nil:
-			return nil, refuseField(BadRequest, section, f.name, "is there twice")
+			return nil, refuseField(stanza.BadRequest, section, f.name, "is there twice")
 		}
 		sub.fields = append(sub.fields, f)
 	}
 	if f := sub.field("FORM_TYPE"); f != nil && first(f.values) != formType {
-		return nil, refuse(BadRequest, section, "this is another form")
+		return nil, refuse(stanza.BadRequest, section, "this is another form")
 	}
 	return sub, nil
 }
@@ -146,16 +148,16 @@ func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submi
 func (r *Room) readField(k *xmlwire.Node, section string) (formField, *StanzaError) {
 	f := formField{name: k.AttrOr("var", "")}
 	if !inForm(k) {
-		return f, refuse(BadRequest, section, "the fields of the form are not in its namespace")
+		return f, refuse(stanza.BadRequest, section, "the fields of the form are not in its namespace")
 	}
 	for i := range k.Kids {
 		v := &k.Kids[i]
 		switch {
 		case v.Name != "value":
 		case !inForm(v):
-			return f, refuse(BadRequest, section, "the values of the form are not in its namespace")
+			return f, refuse(stanza.BadRequest, section, "the values of the form are not in its namespace")
 		case len(v.Text) > r.cfg.Limits.FieldBytes:
-			return f, refuseField(PolicyViolation, "14.6", f.name, "is too long")
+			return f, refuseField(stanza.PolicyViolation, "14.6", f.name, "is too long")
 		default:
 			f.values = append(f.values, v.Text)
 		}

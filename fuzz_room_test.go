@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 
@@ -179,7 +181,7 @@ func (w *world) stepAnswer() {
 		case 0:
 			a.Payload = etree.NewElement("answer")
 		case 1:
-			a.Refuse = &muc.StanzaError{Condition: muc.Forbidden, Section: "host"}
+			a.Refuse = &muc.StanzaError{Condition: stanza.Forbidden, Section: "host"}
 		}
 		if ask.Archive != nil && !w.one(4) {
 			page, refused := ask.Archive.Page(w.log)

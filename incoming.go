@@ -3,6 +3,8 @@ package muc
 import (
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -51,11 +53,11 @@ func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err
 	}
 	from, ok := rootAttr(el, "from")
 	if !ok {
-		return refuse(BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
+		return refuse(stanza.BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
 	}
 	if in.from, err = jid.ParseBy(from, r.cfg.NormalizeDomain); err != nil {
 		in.from = JID{}
-		return refuse(JIDMalformed, "RFC 6120 §8.1.2.1", "the sender's address is malformed"), nil
+		return refuse(stanza.JIDMalformed, "RFC 6120 §8.1.2.1", "the sender's address is malformed"), nil
 	}
 	longest := jid.MaxPartSize
 	if in.isAnswer() {
@@ -71,7 +73,7 @@ func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err
 func (in *incoming) checkHead(longestID int) *StanzaError {
 	if !xmlwire.ValidText(in.id) || !xmlwire.ValidText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
 		in.id, in.lang = "", ""
-		return refuse(BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
+		return refuse(stanza.BadRequest, "RFC 6120 §8.1.3", "the id or language of the stanza is malformed")
 	}
 	return nil
 }
@@ -142,11 +144,11 @@ func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *Stanza
 	case nil:
 		return nil
 	case xmlwire.ErrMalformed:
-		return refuse(BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
+		return refuse(stanza.BadRequest, "RFC 6120 §4.9.3.13", "the stanza is not well-formed XML")
 	case xmlwire.ErrTooWide:
-		return refuse(PolicyViolation, "14.6", "the stanza is too deep or too wide")
+		return refuse(stanza.PolicyViolation, "14.6", "the stanza is too deep or too wide")
 	}
-	return refuse(PolicyViolation, "14.6", "the stanza is too large")
+	return refuse(stanza.PolicyViolation, "14.6", "the stanza is too large")
 }
 
 // bounds are those that every stanza is held to.

@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -47,7 +49,7 @@ func (t *step) mediated() *StanzaError {
 	decline := x.Child(ns.User, "decline")
 	switch {
 	case len(invites) > 0 && decline != nil:
-		return refuse(BadRequest, "7.8.2", "one invites or declines, but not both")
+		return refuse(stanza.BadRequest, "7.8.2", "one invites or declines, but not both")
 	case len(invites) > 0:
 		return t.invite(invites)
 	case decline != nil:
@@ -95,11 +97,11 @@ func (t *step) mayInvite(a actor) *StanzaError {
 	switch {
 	case a.host:
 	case a.nick == "" && a.aff < Admin:
-		return refuse(NotAcceptable, "7.8.2", "you are not in the room")
+		return refuse(stanza.NotAcceptable, "7.8.2", "you are not in the room")
 	case a.role < least:
-		return refuse(Forbidden, "5.1.1", "visitors do not invite")
+		return refuse(stanza.Forbidden, "5.1.1", "visitors do not invite")
 	case s.conf.MembersOnly && a.aff < Admin && (!s.conf.AllowInvites || a.aff < Member):
-		return refuse(Forbidden, "9.5", "only admins invite to this room")
+		return refuse(stanza.Forbidden, "9.5", "only admins invite to this room")
 	}
 	return nil
 }
@@ -109,11 +111,11 @@ func (t *step) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 	inv := Invitation{Lang: t.in.lang}
 	to, given := n.Attr("to")
 	if !given {
-		return inv, refuse(BadRequest, "7.8.2", "the invitation does not say who is invited")
+		return inv, refuse(stanza.BadRequest, "7.8.2", "the invitation does not say who is invited")
 	}
 	var err error
 	if inv.To, err = jid.ParseBy(to, t.r.cfg.NormalizeDomain); err != nil {
-		return inv, refuse(JIDMalformed, "7.8.2", "the invitee's address is malformed")
+		return inv, refuse(stanza.JIDMalformed, "7.8.2", "the invitee's address is malformed")
 	}
 	if c := n.Child(ns.User, "reason"); c != nil {
 		inv.Reason = c.Text
@@ -133,17 +135,17 @@ func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	aff := set.effective(bare)
 	switch {
 	case inv.To.Local() == "":
-		return refuse(JIDMalformed, "7.8.2", "one invites a person")
+		return refuse(stanza.JIDMalformed, "7.8.2", "one invites a person")
 	case bare == r.jid:
-		return refuse(BadRequest, "7.8.2", "a room cannot be invited to itself")
+		return refuse(stanza.BadRequest, "7.8.2", "a room cannot be invited to itself")
 	case len(inv.Reason) > lim.ReasonBytes || len(inv.Thread) > lim.ReasonBytes || !xmlwire.ValidText(inv.Reason):
-		return refuse(PolicyViolation, "14.6", "the reason is too long or no text")
+		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long or no text")
 	case aff == Outcast && a.aff >= Admin:
 		// Others do not learn who is banned.
-		return refuse(NotAllowed, "9.1", "the invitee is banned")
+		return refuse(stanza.NotAllowed, "9.1", "the invitee is banned")
 	}
 	if _, fits := t.mayRemember(a, bare); !fits {
-		return refuse(ResourceConstraint, "14.6", "too many invitations are open")
+		return refuse(stanza.ResourceConstraint, "14.6", "too many invitations are open")
 	}
 	if e := r.hostOnInvite(a, &inv); e != nil {
 		return e
@@ -289,18 +291,18 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 		reason = c.Text
 	}
 	if len(reason) > r.cfg.Limits.ReasonBytes {
-		return refuse(PolicyViolation, "14.6", "the reason is too long")
+		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
 	var to JID
 	if s, given := n.Attr("to"); given {
 		var err error
 		if to, err = jid.ParseBy(s, r.cfg.NormalizeDomain); err != nil {
-			return refuse(JIDMalformed, "7.8.2", "the inviter's address is malformed")
+			return refuse(stanza.JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
 	list := r.st.invitationsMeant(in.from.Bare(), to, r.jid)
 	if len(list) == 0 {
-		return refuse(Forbidden, "7.8.2", "you have no such invitation")
+		return refuse(stanza.Forbidden, "7.8.2", "you have no such invitation")
 	}
 	// Each inviter who is not inside gets a notice. Where they do not all get one, the
 	// rest is not told: declined is declined.

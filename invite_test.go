@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -72,7 +74,7 @@ func TestInvitationsGiveWay(t *testing.T) {
 	gone("s3", "x", invite("bard", "i"))
 	fx = h.send(invites("s4@shakespeare.lit/x", "y@globe.lit"))
 	require.NotNil(t, fx.Refused, "strangers take nothing from others")
-	assert.Equal(t, muc.ResourceConstraint, fx.Refused.Condition)
+	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
 	assert.Empty(t, fx.Events)
 	fx = h.do(muc.Invite{To: muc.MustParseJID("z@globe.lit")})
 	gone("bard", "f", fx.Events)

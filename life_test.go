@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 )
@@ -193,7 +195,7 @@ func (l *life) waiting() {
 	l.send(lifeJuliet, lifeRoom, "iq", "type='get' id='w1'", lifeWeather)
 	l.do(Answer{ID: l.asks[len(l.asks)-1].ID, Payload: l.element(`<weather xmlns='urn:example:weather'>fair</weather>`)})
 	l.send(lifeJuliet, lifeRoom, "iq", "type='get' id='w2'", lifeWeather)
-	l.do(Answer{ID: l.asks[len(l.asks)-1].ID, Refuse: &StanzaError{Condition: ItemNotFound, Section: "host", Text: "no window"}})
+	l.do(Answer{ID: l.asks[len(l.asks)-1].ID, Refuse: &StanzaError{Condition: stanza.ItemNotFound, Section: "host", Text: "no window"}})
 	l.join("nurse@capulet.example/market", "Nurse")
 	l.say(lifeNurse, "m6", "What says he?")
 	l.send(lifeNurse, lifeRoom, "iq", "type='get' id='w3'", lifeWeather)

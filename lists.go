@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -126,7 +128,7 @@ func (t *step) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 func (t *step) listSeveral(a actor, items []adminItem, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if part.asked {
-		return refuse(BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
+		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
 	}
 	var people []*person
 	var occupants []*occupant
@@ -148,7 +150,7 @@ func (t *step) listSeveral(a actor, items []adminItem, part pageRequest) *Stanza
 		case refused == nil:
 			people = append(people, s.lists.of(s).having(it.affiliation)...)
 			readable++
-		case refused.Condition != Forbidden:
+		case refused.Condition != stanza.Forbidden:
 			return refused
 		case withheld == nil:
 			withheld = refused
@@ -165,7 +167,7 @@ func (t *step) listSeveral(a actor, items []adminItem, part pageRequest) *Stanza
 	case readable == 0:
 		return withheld
 	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
-		return refuse(PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
+		return refuse(stanza.PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
 	}
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)

@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -23,9 +25,9 @@ func (t *step) talk(m Message, role Role) *StanzaError {
 	subject := in.isSubject()
 	switch {
 	case subject && !r.st.conf.maySetSubject(role):
-		return refuse(Forbidden, "8.1", "you may not change the subject")
+		return refuse(stanza.Forbidden, "8.1", "you may not change the subject")
 	case !role.may(toSpeak):
-		return refuse(Forbidden, "7.4", "you have no voice in this room")
+		return refuse(stanza.Forbidden, "7.4", "you have no voice in this room")
 	}
 	var refused *StanzaError
 	if m.Payload, refused = t.messagePayload(m.Nick, Participant); refused != nil {
@@ -70,7 +72,7 @@ func (t *step) outsider(section string) *StanzaError {
 	if e := t.r.st.closedTo(t.actor().aff); e != nil {
 		return e
 	}
-	return refuse(NotAcceptable, section, "you are not in the room")
+	return refuse(stanza.NotAcceptable, section, "you are not in the room")
 }
 
 // speak proposes that a message is said: archived, only kept for newcomers, or
@@ -123,7 +125,7 @@ func (t *step) groupchatToOccupant() *StanzaError {
 	if _, inside := t.r.st.session(t.in.from); !inside {
 		return t.outsider("7.5")
 	}
-	return refuse(BadRequest, "7.5", "a private message is not of type groupchat")
+	return refuse(stanza.BadRequest, "7.5", "a private message is not of type groupchat")
 }
 
 // renderMessages tells what was said.
@@ -189,7 +191,7 @@ func (r *Room) writeMessage(w *xmlwire.Writer, m *Message) {
 // messageToRoom decides on a message to the room that is not groupchat: an
 // invitation, a decline, a request for voice, or something a room has no use for.
 func (t *step) messageToRoom() *StanzaError {
-	return refuse(BadRequest, "7.4", "a room takes messages of type groupchat")
+	return refuse(stanza.BadRequest, "7.4", "a room takes messages of type groupchat")
 }
 
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
@@ -202,12 +204,12 @@ func (t *step) privateMessage() *StanzaError {
 	to := r.addressee(in)
 	switch {
 	case to == nil:
-		return refuse(ItemNotFound, "7.5", "there is no such occupant")
+		return refuse(stanza.ItemNotFound, "7.5", "there is no such occupant")
 	case to.isPuppet():
-		return refuse(ServiceUnavailable, "7.5", "the occupant has no client")
+		return refuse(stanza.ServiceUnavailable, "7.5", "the occupant has no client")
 	}
 	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
-		return refuse(Forbidden, "7.5", "private messages are not allowed here")
+		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
 	payload, refused := t.messagePayload(ses.occ.nick, to.role)
 	if refused != nil {

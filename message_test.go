@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -53,7 +55,7 @@ func TestWordsForAllowPM(t *testing.T) {
 	h := open(t, muc.Config{})
 	refused := h.send(configSubmit("pm", field, "friends")).Refused
 	require.NotNil(t, refused)
-	assert.Equal(t, muc.BadRequest, refused.Condition)
+	assert.Equal(t, stanza.BadRequest, refused.Condition)
 }
 
 // Of private messages the room remembers only that they were sent, and not for
@@ -111,7 +113,7 @@ func TestMaySpeak(t *testing.T) {
 	h := open(t, muc.Config{MaySpeak: func(r muc.SpeakRequest) *muc.StanzaError {
 		asked = append(asked, r)
 		if strings.Contains(r.Payload, "Macbeth") {
-			return &muc.StanzaError{Condition: muc.PolicyViolation, Text: "not that name"}
+			return &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "not that name"}
 		}
 		return nil
 	}})
@@ -129,6 +131,6 @@ func TestMaySpeak(t *testing.T) {
 	assert.NotNil(t, subject(crone, "Macbeth").Refused)
 	assert.Nil(t, subject(crone, "The heath").Refused)
 	asked = nil
-	assert.Equal(t, muc.Forbidden, subject(wicca, "The heath").Refused.Condition)
+	assert.Equal(t, stanza.Forbidden, subject(wicca, "The heath").Refused.Condition)
 	assert.Empty(t, asked)
 }

@@ -5,6 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/gomuc/muc/stanza"
+
 	"golang.org/x/text/secure/precis"
 
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -60,14 +62,14 @@ func StrictNick(wanted string) (NickResult, *StanzaError) {
 	}
 	nick, err := precis.OpaqueString.String(wanted)
 	if err != nil || nick == "" {
-		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick holds characters that no address may have")
+		return NickResult{}, refuse(stanza.JIDMalformed, "17.1", "the nick holds characters that no address may have")
 	}
 	if strings.TrimSpace(nick) != nick {
-		return NickResult{}, refuse(NotAcceptable, "17.1", blankNick)
+		return NickResult{}, refuse(stanza.NotAcceptable, "17.1", blankNick)
 	}
 	key, err := precis.Nickname.CompareKey(nick)
 	if err != nil || key == "" || strings.ContainsFunc(nick, unreadable) || !strings.ContainsFunc(nick, visible) {
-		return NickResult{}, refuse(NotAcceptable, "17.1", "the nick cannot be read")
+		return NickResult{}, refuse(stanza.NotAcceptable, "17.1", "the nick cannot be read")
 	}
 	return NickResult{Nick: nick, Key: key, Changed: nick != wanted}, nil
 }
@@ -77,7 +79,7 @@ const blankNick = "the nick is blank or starts or ends with a space"
 // asciiNick does for printable ASCII what PRECIS would, without its tables.
 func asciiNick(wanted string) (NickResult, *StanzaError) {
 	if wanted == "" || wanted[0] == ' ' || wanted[len(wanted)-1] == ' ' {
-		return NickResult{}, refuse(NotAcceptable, "17.1", blankNick)
+		return NickResult{}, refuse(stanza.NotAcceptable, "17.1", blankNick)
 	}
 	key := strings.ToLower(wanted)
 	for strings.Contains(key, "  ") {
@@ -164,14 +166,14 @@ func (t *step) admitNick() (NickResult, *StanzaError) {
 
 func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 	if !utf8.ValidString(wanted) {
-		return NickResult{}, refuse(JIDMalformed, "17.1", "the nick is not UTF-8")
+		return NickResult{}, refuse(stanza.JIDMalformed, "17.1", "the nick is not UTF-8")
 	}
 	if lim := &r.cfg.Limits; len(wanted) > lim.NickBytes || utf8.RuneCountInString(wanted) > lim.NickChars {
-		return NickResult{}, refuse(NotAcceptable, "14.6", "the nick is too long")
+		return NickResult{}, refuse(stanza.NotAcceptable, "14.6", "the nick is too long")
 	}
 	res, e := r.cfg.Nick(wanted)
 	if e == nil && (res.Nick == "" || res.Key == "" || len(res.Nick) > jid.MaxPartSize || !xmlwire.ValidText(res.Nick)) {
-		e = refuse(JIDMalformed, "17.1", "the nick is empty")
+		e = refuse(stanza.JIDMalformed, "17.1", "the nick is empty")
 	}
 	return res, e
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -48,7 +50,7 @@ func TestNickRules(t *testing.T) {
 			assert.Equal(t, tt.nick, got.Nick)
 		} else {
 			require.NotNil(t, e, "%+q, strictly", tt.wanted)
-			assert.Equal(t, muc.JIDMalformed, e.Condition)
+			assert.Equal(t, stanza.JIDMalformed, e.Condition)
 		}
 	}
 	for _, wanted := range []string{"", " ", "\u3000", "\u200b", "\u200d", "\ufe0f", "\u2800", "\u3164", "\u0301",
@@ -56,7 +58,7 @@ func TestNickRules(t *testing.T) {
 		"Ro\u200dmeo", "❤\ufe0fa\u200d", "\ue000", "\x00", "\ufeffRomeo"} {
 		_, e := muc.NormalizeNick(wanted)
 		if assert.NotNil(t, e, "%+q", wanted) {
-			assert.Contains(t, []muc.Condition{muc.JIDMalformed, muc.NotAcceptable}, e.Condition)
+			assert.Contains(t, []stanza.Condition{stanza.JIDMalformed, stanza.NotAcceptable}, e.Condition)
 			assert.Equal(t, "XEP-0045 §17.1", e.Section)
 			assert.NotEmpty(t, e.Text)
 		}
@@ -93,7 +95,7 @@ func TestNickRuleOfTheHost(t *testing.T) {
 			panic("a rule was asked in a replay")
 		}
 		if wanted == "admin" {
-			return muc.NickResult{}, &muc.StanzaError{Condition: muc.NotAcceptable, Text: "that name is ours"}
+			return muc.NickResult{}, &muc.StanzaError{Condition: stanza.NotAcceptable, Text: "that name is ours"}
 		}
 		res, e := muc.NormalizeNick(wanted)
 		res.Key = lookalikes.Replace(res.Key)
@@ -103,7 +105,7 @@ func TestNickRuleOfTheHost(t *testing.T) {
 	require.Nil(t, h.join("romeo@montague.example/orchard", "Romeo").Refused)
 	fx := h.join("tybalt@capulet.example/street", "Rоmеo")
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	fx = h.join("tybalt@capulet.example/street", "admin")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, "that name is ours", fx.Refused.Text)

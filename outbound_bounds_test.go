@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -164,12 +166,12 @@ func TestNothingLargeGoesOut(t *testing.T) {
 	require.NotNil(t, fx.Refused)
 	require.Len(t, fx.Outbound, 1)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
-	assert.Equal(t, muc.Forbidden, fx.Refused.Condition)
+	assert.Equal(t, stanza.Forbidden, fx.Refused.Condition)
 	fx = h.send("<message type='groupchat' id='" + marks + "' from='crone@shakespeare.lit/desktop' " + room + "'><body>b</body><x xmlns='urn:x'>" + large[:31500] + "</x></message>")
 	require.NotNil(t, fx.Refused, "what nobody would get is not accepted")
-	assert.Equal(t, muc.PolicyViolation, fx.Refused.Condition)
+	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
 	h.cfg.MayDiscover = func(muc.DiscoRequest) *muc.StanzaError {
-		return &muc.StanzaError{Condition: muc.NotAllowed, Text: large}
+		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: large}
 	}
 	h.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
@@ -225,9 +227,9 @@ func TestOldNamesStay(t *testing.T) {
 	h.do(muc.Configure{Config: conf})
 	fx := h.send(configSubmit("c", "muc#roomconfig_roomname", old+"x"))
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.PolicyViolation, fx.Refused.Condition)
+	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
 	conf.Name += "x"
-	h.refuses(because(muc.PolicyViolation), muc.Configure{Config: conf}, muc.Configure{Config: muc.RoomConfig{Lang: old}})
+	h.refuses(because(stanza.PolicyViolation), muc.Configure{Config: conf}, muc.Configure{Config: muc.RoomConfig{Lang: old}})
 }
 
 // The host may trust some with any number of nicks: bridges have one account for many

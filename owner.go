@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -11,10 +13,10 @@ import (
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *step) ownerGet() *StanzaError {
 	if !t.actor().aff.may(toConfigure) {
-		return refuse(Forbidden, "10.2", "only owners configure the room")
+		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	if q := t.query(); len(q.Kids) > 0 {
-		return refuse(BadRequest, "10.2", "the query must be empty")
+		return refuse(stanza.BadRequest, "10.2", "the query must be empty")
 	}
 	return t.answerForm(t.r.st.conf)
 }
@@ -96,7 +98,7 @@ func (t *step) ownerSet() *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toConfigure) {
 		t.echo = t.in.Text
-		return refuse(Forbidden, "10.2", "only owners configure the room")
+		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	q := t.query()
 	if d := q.Child(ns.Owner, "destroy"); d != nil {
@@ -139,17 +141,17 @@ func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaE
 			continue
 		}
 		if len(got.values) > 1 && f.typ != "list-multi" {
-			return conf, refuseField(BadRequest, "10.1.3", f.label, "takes one value")
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "takes one value")
 		}
 		before := f.get(&conf)
 		if !f.mayHold(&r.cfg.Limits, f.get(&old), got.values) {
-			return conf, refuseField(PolicyViolation, "14.6", f.label, "is too long")
+			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
 		}
 		if err := f.set(&conf, got.values); err != nil {
-			return conf, refuseField(BadRequest, "10.1.3", f.label, err.Error())
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, err.Error())
 		}
 		if slices.Contains(seen, f) && !slices.Equal(before, f.get(&conf)) {
-			return conf, refuseField(BadRequest, "10.1.3", f.label, "has two values")
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "has two values")
 		}
 		seen = append(seen, f)
 		switch f {
@@ -178,7 +180,7 @@ func (c *RoomConfig) protect(old *RoomConfig, flag, given *formField) *StanzaErr
 	case !on && c.Password == old.Password:
 		c.Password = ""
 	case on && c.Password == "":
-		return refuse(NotAcceptable, "10.1.3", "the room cannot be protected with a password: the field “"+secret.label+"” is empty").as(TypeModify)
+		return refuse(stanza.NotAcceptable, "10.1.3", "the room cannot be protected with a password: the field “"+secret.label+"” is empty").WithType(stanza.TypeModify)
 	}
 	return nil
 }
@@ -232,7 +234,7 @@ func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 	if alternate := d.AttrOr("jid", ""); alternate != "" {
 		j, err := jid.ParseBy(alternate, t.r.cfg.NormalizeDomain)
 		if err != nil {
-			return refuse(JIDMalformed, "10.9", "the alternate venue is no address")
+			return refuse(stanza.JIDMalformed, "10.9", "the alternate venue is no address")
 		}
 		b.Alternate = j
 	}
@@ -243,7 +245,7 @@ func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 		b.Password = n.Text
 	}
 	if len(b.Reason) > t.r.cfg.Limits.ReasonBytes || len(b.Password) > t.r.cfg.Limits.ReasonBytes {
-		return refuse(PolicyViolation, "14.6", "the reason is too long")
+		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
 	t.destroy(b)
 	t.done = true

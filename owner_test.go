@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -21,7 +23,7 @@ func TestMayConfigure(t *testing.T) {
 		asked++
 		assert.Equal(t, "crone@shakespeare.lit/desktop", q.JID.String())
 		if q.New.Persistent && !q.Old.Persistent {
-			return &muc.StanzaError{Condition: muc.NotAcceptable, Type: muc.TypeModify, Text: "no room stays here"}
+			return &muc.StanzaError{Condition: stanza.NotAcceptable, Type: stanza.TypeModify, Text: "no room stays here"}
 		}
 		return nil
 	}})
@@ -30,7 +32,7 @@ func TestMayConfigure(t *testing.T) {
 	fx := h.send(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
 
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.NotAcceptable, fx.Refused.Condition)
+	assert.Equal(t, stanza.NotAcceptable, fx.Refused.Condition)
 	assert.Empty(t, fx.Events)
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
 	assert.Equal(t, 2, asked, "once for the instant room, once now")
@@ -45,13 +47,13 @@ func TestMayConfigure(t *testing.T) {
 // rows: C31, K4
 func TestMayCreate(t *testing.T) {
 	h := unborn(t, muc.Config{MayCreate: func(muc.CreateRequest) *muc.StanzaError {
-		return &muc.StanzaError{Condition: muc.NotAllowed, Text: "no room may bear this name"}
+		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "no room may bear this name"}
 	}})
 
 	fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.NotAllowed, fx.Refused.Condition)
+	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
 	assert.Equal(t, muc.Unborn, h.room.State())
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `type='cancel'`)
@@ -110,7 +112,7 @@ func TestDiscoPolicy(t *testing.T) {
 		Info: []muc.InfoField{{Var: "muc#roominfo_contactjid", Label: "Contact", Values: []string{"help@shakespeare.lit"}}},
 		MayDiscover: func(q muc.DiscoRequest) *muc.StanzaError {
 			if q.Config.Hidden && q.Affiliation < muc.Member {
-				return &muc.StanzaError{Condition: muc.ItemNotFound}
+				return &muc.StanzaError{Condition: stanza.ItemNotFound}
 			}
 			return nil
 		},
@@ -127,7 +129,7 @@ func TestDiscoPolicy(t *testing.T) {
 	for _, ns := range []string{info, items} {
 		fx = ask("hag@shakespeare.lit/pda", ns)
 		require.NotNil(t, fx.Refused)
-		assert.Equal(t, muc.ItemNotFound, fx.Refused.Condition)
+		assert.Equal(t, stanza.ItemNotFound, fx.Refused.Condition)
 		assert.Nil(t, ask("crone@shakespeare.lit/desktop", ns).Refused, "who is inside may ask")
 	}
 }

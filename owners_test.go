@@ -3,6 +3,8 @@ package muc_test
 import (
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -20,19 +22,19 @@ func TestADomainIsNoOnlyOwner(t *testing.T) {
 	conflict := func(what string, fx muc.Effects) {
 		t.Helper()
 		if assert.NotNil(t, fx.Refused, what) {
-			assert.Equal(t, muc.Conflict, fx.Refused.Condition, what)
+			assert.Equal(t, stanza.Conflict, fx.Refused.Condition, what)
 		}
 	}
 	conflict("both at once", h.send(makes(domain, off)))
 	require.Nil(t, h.send(makes(domain)).Refused)
 	conflict("later", h.send(makes(off)))
 	conflict("by form", h.send(configSubmit("c", "muc#roomconfig_roomowners", "shakespeare.lit")))
-	h.refuses(because(muc.Conflict), muc.SetAffiliation{JID: crone.Bare(), Affiliation: muc.None}, muc.Forget{JID: crone.Bare()})
-	h.refuses(because(muc.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
+	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone.Bare(), Affiliation: muc.None}, muc.Forget{JID: crone.Bare()})
+	h.refuses(because(stanza.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
 	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
 	require.NoError(t, err)
 	_, err = room.Do(h.now, muc.Forget{JID: crone.Bare()})
-	assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Conflict})
+	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict})
 
 	require.Nil(t, h.send(makes("<item jid='bard@shakespeare.lit' affiliation='owner'/>")).Refused)
 	require.Nil(t, h.send(makes(off)).Refused)
@@ -51,7 +53,7 @@ func TestAComponentOwnsItsRoom(t *testing.T) {
 	require.Nil(t, h.send(from("<item jid='bard@shakespeare.lit' affiliation='outcast'/>")).Refused)
 	fx := h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>"))
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	require.Nil(t, h.send(from("<item jid='hecate@shakespeare.lit' affiliation='owner'/>")).Refused)
 	require.Nil(t, h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>")).Refused)
 }

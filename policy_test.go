@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -74,11 +76,11 @@ func TestPolicies(t *testing.T) {
 			assert.Zero(t, asked, "%s was asked about what the room refuses", f.Name)
 
 			was := h.room.Snapshot(muc.Live)
-			verdict = &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "not here"}
+			verdict = &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "not here"}
 			fx = h.send(c.asks)
 			assert.Equal(t, 1, asked)
 			require.NotNil(t, fx.Refused)
-			assert.Equal(t, muc.StanzaError{Condition: muc.ResourceConstraint, Text: "not here", Type: muc.TypeWait}, *fx.Refused)
+			assert.Equal(t, muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "not here", Type: stanza.TypeWait}, *fx.Refused)
 			assert.Empty(t, verdict.Type, "what the host gave is the host's")
 			assert.Empty(t, fx.Events)
 			assert.Empty(t, fx.Asks)
@@ -142,9 +144,9 @@ func TestPoliciesGoneWrong(t *testing.T) {
 	for verdict, want := range map[*muc.StanzaError]string{
 		{}:                         `<error type='cancel' by='coven@chat.shakespeare.lit'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
 		{Condition: "no such/><a"}: `<error type='cancel' by='coven@chat.shakespeare.lit'><undefined-condition xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
-		{Condition: muc.Forbidden, Type: "maybe", Text: "\x00", App: muc.AppCondition{Space: "'", Local: "a"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
+		{Condition: stanza.Forbidden, Type: "maybe", Text: "\x00", App: stanza.AppCondition{Space: "'", Local: "a"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
 			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`,
-		{Condition: muc.Forbidden, Text: "<&>", App: muc.AppCondition{Space: "urn:example", Local: "hush"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
+		{Condition: stanza.Forbidden, Text: "<&>", App: stanza.AppCondition{Space: "urn:example", Local: "hush"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
 			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>&lt;&amp;&gt;</text><hush xmlns='urn:example'/></error>`,
 	} {
 		h := open(t, muc.Config{Instant: true, MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return verdict }})
@@ -162,7 +164,7 @@ func TestRoomsPerPerson(t *testing.T) {
 	rooms := map[muc.JID]int{}
 	cfg := muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
 		if rooms[q.Creator.Bare()] >= 1 {
-			return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: "one room is enough"}
+			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "one room is enough"}
 		}
 		return nil
 	}}
@@ -172,7 +174,7 @@ func TestRoomsPerPerson(t *testing.T) {
 	second := unborn(t, cfg)
 	fx := second.join("crone@shakespeare.lit/phone", "firstwitch")
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.TypeWait, fx.Refused.Type)
+	assert.Equal(t, stanza.TypeWait, fx.Refused.Type)
 	assert.Equal(t, muc.Unborn, second.room.State())
 	assert.Nil(t, second.join("bard@shakespeare.lit/globe", "bard").Refused)
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"math"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -21,10 +23,10 @@ type joinRender struct {
 func (t *step) join() *StanzaError {
 	r, in := t.r, t.in
 	if !in.toNick {
-		return refuse(JIDMalformed, "7.2.1", "a nick is missing from the address")
+		return refuse(stanza.JIDMalformed, "7.2.1", "a nick is missing from the address")
 	}
 	if in.from.IsBare() {
-		return refuse(JIDMalformed, "7.2.1", "only a session, a full JID, can join")
+		return refuse(stanza.JIDMalformed, "7.2.1", "only a session, a full JID, can join")
 	}
 	nick, refused := t.admitNick()
 	if refused != nil {
@@ -57,7 +59,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 		c := r.birthConfig(x)
 		conf, aff = &c, Owner
 		if !secret.mayHold(&r.cfg.Limits, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
-			return refuse(PolicyViolation, "14.6", "the password is too long")
+			return refuse(stanza.PolicyViolation, "14.6", "the password is too long")
 		}
 	}
 	if e := t.admission(aff, conf, x, birth); e != nil {
@@ -126,7 +128,7 @@ func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, bir
 	case aff == Outcast:
 		return t.r.st.banned(t.in.from.Bare(), "7.2.7")
 	case !mayEnter(aff, conf):
-		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
+		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
 		given := ""
 		if p := x.Child(ns.MUC, "password"); p != nil {
@@ -134,9 +136,9 @@ func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, bir
 		}
 		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
 			if given == "" {
-				return refuse(NotAuthorized, "7.2.5", "this room needs a password")
+				return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")
 			}
-			return refuse(NotAuthorized, "7.2.5", "the password is wrong")
+			return refuse(stanza.NotAuthorized, "7.2.5", "the password is wrong")
 		}
 	}
 	return nil
@@ -153,7 +155,7 @@ func (s *state) banned(bare JID, section string) *StanzaError {
 	if reason := s.reasonOf(whose); reason != "" {
 		text += ": " + reason
 	}
-	return refuse(Forbidden, section, text)
+	return refuse(stanza.Forbidden, section, text)
 }
 
 // place finds where a newcomer's session belongs: beside the other sessions of
@@ -178,12 +180,12 @@ func (t *step) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 	s := &t.r.st
 	if o, taken := s.nick(nick.Key); taken {
 		if o.person.jid() != bare || o.isPuppet() {
-			return nil, refuse(Conflict, "7.2.8", "the nick is in use")
+			return nil, refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil
 	}
 	if p, taken := s.reservedBy(nick.Key); taken && p.jid() != bare {
-		return nil, refuse(Conflict, "7.2.8", "the nick is reserved")
+		return nil, refuse(stanza.Conflict, "7.2.8", "the nick is reserved")
 	}
 	return nil, nil
 }
@@ -193,11 +195,11 @@ func (t *step) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
 	if max(s.lastOccupant, s.lastSession) == math.MaxUint32 {
-		return refuse(ResourceConstraint, "14.6", "the room has no more numbers for sessions")
+		return refuse(stanza.ResourceConstraint, "14.6", "the room has no more numbers for sessions")
 	}
 	if at != nil {
 		if at.sessions() >= lim.SessionsPerNick {
-			return refuse(ResourceConstraint, "14.6", "there are too many sessions under your nick")
+			return refuse(stanza.ResourceConstraint, "14.6", "there are too many sessions under your nick")
 		}
 		return nil
 	}
@@ -209,10 +211,10 @@ func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 		users += lim.AdminReserve
 	}
 	if len(s.occupants) >= users {
-		return refuse(ServiceUnavailable, "7.2.9", "the room is full").as(TypeWait)
+		return refuse(stanza.ServiceUnavailable, "7.2.9", "the room is full").WithType(stanza.TypeWait)
 	}
 	if p, ok := s.persons.get(bare); ok && len(p.occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(bare) {
-		return refuse(ResourceConstraint, "14.6", "you have too many nicks in the room")
+		return refuse(stanza.ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil
 }
@@ -224,7 +226,7 @@ func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
 	switch {
 	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick() == "" || p.nick() == nick.Nick:
 	case t.r.cfg.NickLockdown == LockdownRefuse:
-		return refuse(NotAcceptable, "7.2.17", "you must use your reserved nick")
+		return refuse(stanza.NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
 		*nick = NickResult{Nick: p.nick(), Key: p.noted().key, Changed: true}
 	}

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/stanza"
+
 // privilege is one line of the tables of XEP-0045 §5.1.1 and §5.2.1: something
 // that takes a role, or an affiliation.
 type privilege uint8
@@ -90,7 +92,7 @@ var lists = [...]struct {
 // may not learns nothing about those that he asks for.
 func (a *actor) mayAdminister() *StanzaError {
 	if !a.aff.may(toEditMembers) {
-		return refuse(Forbidden, "9", "only admins and owners change affiliations")
+		return refuse(stanza.Forbidden, "9", "only admins and owners change affiliations")
 	}
 	return nil
 }
@@ -103,12 +105,12 @@ func (a *actor) mayAffiliate(old, new Affiliation) *StanzaError {
 	switch {
 	case a.host:
 	case !a.aff.may(to.edit):
-		return refuse(Forbidden, to.onto, "only owners make somebody "+article(new))
+		return refuse(stanza.Forbidden, to.onto, "only owners make somebody "+article(new))
 	case a.aff.may(from.edit):
 	case new == Outcast:
-		return refuse(NotAllowed, to.onto, "only owners ban "+article(old))
+		return refuse(stanza.NotAllowed, to.onto, "only owners ban "+article(old))
 	default:
-		return refuse(Forbidden, from.off, "only owners demote "+article(old))
+		return refuse(stanza.Forbidden, from.off, "only owners demote "+article(old))
 	}
 	return nil
 }
@@ -170,7 +172,7 @@ var roleRules = [...]struct {
 // learns nothing about the occupants that he names.
 func (a *actor) mayModerate() *StanzaError {
 	if !a.role.may(toKick) {
-		return refuse(Forbidden, "8", "only moderators change roles")
+		return refuse(stanza.Forbidden, "8", "only moderators change roles")
 	}
 	return nil
 }
@@ -187,11 +189,11 @@ func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 		case !rule.reach.covers(a.aff, target):
 			// Presence tells everybody who ranks higher: that is no secret, and the first reason
 			// (§5.1.3).
-			return refuse(NotAllowed, rule.section, "the occupant ranks too high for this")
+			return refuse(stanza.NotAllowed, rule.section, "the occupant ranks too high for this")
 		case !a.role.may(rule.act) || !a.aff.may(rule.act):
-			return refuse(Forbidden, rule.section, "your affiliation does not allow this")
+			return refuse(stanza.Forbidden, rule.section, "your affiliation does not allow this")
 		case a.aff < rule.least:
-			return refuse(NotAllowed, rule.section, "the occupant ranks too high for this")
+			return refuse(stanza.NotAllowed, rule.section, "the occupant ranks too high for this")
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -238,7 +240,7 @@ func TestDefaultRoles(t *testing.T) {
 			fx := s.join(s.actor, "thirdwitch")
 			if cell == "N/A *" {
 				require.NotNil(t, fx.Refused)
-				assert.Equal(t, muc.RegistrationRequired, fx.Refused.Condition)
+				assert.Equal(t, stanza.RegistrationRequired, fx.Refused.Condition)
 				continue
 			}
 			require.Nil(t, fx.Refused, "%s, %s", kind, column)

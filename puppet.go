@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/beevik/etree"
+import (
+	"github.com/beevik/etree"
+	"github.com/gomuc/muc/stanza"
+)
 
 // Join brings in a puppet: an occupant for whom the host vouches and who has no
 // session, such as a bot that lives in the host or somebody from a network on the
@@ -53,12 +56,12 @@ func (c Join) do(t *step) error {
 	case aff == Outcast:
 		return s.banned(bare, "7.2.7")
 	case !mayEnter(aff, s.conf):
-		return refuse(RegistrationRequired, "7.2.6", "this room is for members only")
+		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	}
 	if at, e := t.freeNick(bare, nick); e != nil {
 		return e
 	} else if at != nil {
-		return refuse(Conflict, "7.2.8", "the nick is in use")
+		return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 	}
 	if e := t.space(bare, nil, aff, s.conf); e != nil {
 		return e
@@ -87,7 +90,7 @@ func (c Rename) do(t *step) error {
 		if at, e := t.freeNick(o.person.jid(), nick); e != nil {
 			return e
 		} else if at != nil {
-			return refuse(Conflict, "7.2.8", "the nick is in use")
+			return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 	}
 	t.propose(&Renamed{JID: o.frontJID(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
@@ -131,7 +134,7 @@ func (r *Room) puppet(nick string) (*occupant, error) {
 	case o == nil:
 		return nil, ErrNotFound
 	case !o.isPuppet():
-		return nil, refuse(NotAllowed, "", "the occupant is a person, not a puppet")
+		return nil, refuse(stanza.NotAllowed, "", "the occupant is a person, not a puppet")
 	default:
 		return o, nil
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -47,9 +49,9 @@ func TestPuppet(t *testing.T) {
 	}
 	assert.Contains(t, inside, "Bard bard@shakespeare.lit []")
 
-	h.refuses(because(muc.Conflict), muc.Rename{Nick: "Bard", To: "thirdwitch"})
-	h.refuses(because(muc.NotAcceptable), muc.Rename{Nick: "Bard", To: ""})
-	h.refuses(because(muc.NotAllowed), muc.Rename{Nick: "thirdwitch", To: "Hecate"})
+	h.refuses(because(stanza.Conflict), muc.Rename{Nick: "Bard", To: "thirdwitch"})
+	h.refuses(because(stanza.NotAcceptable), muc.Rename{Nick: "Bard", To: ""})
+	h.refuses(because(stanza.NotAllowed), muc.Rename{Nick: "thirdwitch", To: "Hecate"})
 	assert.Empty(t, h.do(muc.Rename{Nick: "Bard", To: "Bard"}).Events)
 	fx := h.do(muc.Rename{Nick: "Bard", To: "BARD"})
 	nothingGoesTo(t, fx, bard.Bare())
@@ -85,33 +87,33 @@ func TestPuppetEnters(t *testing.T) {
 	h.do(muc.SetAffiliation{JID: muc.MustParseJID("evil.lit"), Affiliation: muc.Outcast})
 	h.do(muc.Join{JID: bard, Nick: "Bard"})
 
-	h.refuses(because(muc.Conflict), muc.Join{JID: bard, Nick: "thirdwitch"}, muc.Join{JID: bard, Nick: "WICCA"},
+	h.refuses(because(stanza.Conflict), muc.Join{JID: bard, Nick: "thirdwitch"}, muc.Join{JID: bard, Nick: "WICCA"},
 		muc.Join{JID: wicca, Nick: "secondwitch"}, muc.Join{JID: wicca, Nick: "Bard"},
 		muc.Join{JID: bard.Bare(), Nick: "Bard"})
-	h.refuses(because(muc.Forbidden), muc.Join{JID: muc.MustParseJID("iago@evil.lit"), Nick: "Iago"})
-	h.refuses(because(muc.NotAcceptable), muc.Join{JID: bard, Nick: " "})
-	h.refuses(because(muc.PolicyViolation), muc.Join{JID: bard, Nick: "Will", Presence: parse(`<presence><status>` + fmt.Sprintf("%2000d", 1) + `</status></presence>`)})
+	h.refuses(because(stanza.Forbidden), muc.Join{JID: muc.MustParseJID("iago@evil.lit"), Nick: "Iago"})
+	h.refuses(because(stanza.NotAcceptable), muc.Join{JID: bard, Nick: " "})
+	h.refuses(because(stanza.PolicyViolation), muc.Join{JID: bard, Nick: "Will", Presence: parse(`<presence><status>` + fmt.Sprintf("%2000d", 1) + `</status></presence>`)})
 	h.refuses(muc.ErrNotStanza, muc.Join{JID: bard, Nick: "Will", Presence: parse(`<message/>`)})
 	h.do(muc.Join{JID: bard, Nick: "Will"})
-	h.refuses(because(muc.ResourceConstraint), muc.Join{JID: bard, Nick: "William"})
+	h.refuses(because(stanza.ResourceConstraint), muc.Join{JID: bard, Nick: "William"})
 	h.do(muc.Leave{Nick: "Will"})
 	// Nobody takes a session into a puppet, not even its own account.
 	for _, nick := range []string{"Bard", "bard"} {
 		fx := h.join(bard.String(), nick)
 		require.NotNil(t, fx.Refused)
-		assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+		assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	}
 	require.Nil(t, h.join(bard.String(), "Will").Refused)
 	fx := h.send(`<presence from='` + bard.String() + `' to='coven@chat.shakespeare.lit/bard'/>`)
-	assert.Equal(t, muc.Conflict, fx.Refused.Condition)
+	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 
 	h.do(muc.Leave{Nick: "Bard"})
 	h.do(muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
-	h.refuses(because(muc.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
+	h.refuses(because(stanza.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
 	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member})
 	h.do(muc.Join{JID: bard, Nick: "Bard"})
 	h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Member})
-	h.refuses(because(muc.ServiceUnavailable), muc.Join{JID: hecate, Nick: "Hecate"})
+	h.refuses(because(stanza.ServiceUnavailable), muc.Join{JID: hecate, Nick: "Hecate"})
 }
 
 // A puppet without voice is as mute as anybody, and the host's policy judges what
@@ -120,20 +122,20 @@ func TestPuppetSpeaks(t *testing.T) {
 	h := coven(t, muc.Config{
 		MaySpeak: func(q muc.SpeakRequest) *muc.StanzaError {
 			if q.JID == bard && q.Payload == "<body>the Scottish play</body>" {
-				return &muc.StanzaError{Condition: muc.NotAcceptable}
+				return &muc.StanzaError{Condition: stanza.NotAcceptable}
 			}
 			return nil
 		},
 		Rates: muc.Rates{Messages: muc.Rate{Burst: 1, Every: 1e9}},
 	})
 	h.do(muc.Join{JID: bard, Nick: "Bard"})
-	h.refuses(because(muc.NotAcceptable), muc.Say{Nick: "Bard", Body: "the Scottish play"})
-	h.refuses(because(muc.Forbidden), muc.SetSubject{Nick: "Bard", Subject: "Macbeth"})
+	h.refuses(because(stanza.NotAcceptable), muc.Say{Nick: "Bard", Body: "the Scottish play"})
+	h.refuses(because(stanza.Forbidden), muc.SetSubject{Nick: "Bard", Subject: "Macbeth"})
 	h.do(muc.Say{Nick: "Bard", Body: "Now is the winter"})
-	h.refuses(because(muc.PolicyViolation), muc.Say{Nick: "Bard", Body: "of our discontent"})
+	h.refuses(because(stanza.PolicyViolation), muc.Say{Nick: "Bard", Body: "of our discontent"})
 	h.tick()
 	h.do(muc.SetRole{Nick: "Bard", Role: muc.Visitor})
-	h.refuses(because(muc.Forbidden), muc.Say{Nick: "Bard", Body: "made glorious summer"})
+	h.refuses(because(stanza.Forbidden), muc.Say{Nick: "Bard", Body: "made glorious summer"})
 }
 
 // Puppets go when everybody goes, when their account is forgotten, and when they

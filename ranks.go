@@ -1,6 +1,10 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/stanza"
+)
 
 // rankFields are the two fields of the configuration form that are lists of
 // people: full lists, whose submission changes affiliations (XEP-0045 §10.2,
@@ -85,7 +89,7 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 // readJIDs reads the bare addresses of a jid-multi field.
 func (r *Room) readJIDs(f *formField, label string) ([]JID, *StanzaError) {
 	if len(f.values) > r.cfg.Limits.ItemsPerSet {
-		return nil, refuseField(PolicyViolation, "14.6", label, "holds too many people")
+		return nil, refuseField(stanza.PolicyViolation, "14.6", label, "holds too many people")
 	}
 	var list []JID
 	for _, v := range f.values {
@@ -94,7 +98,7 @@ func (r *Room) readJIDs(f *formField, label string) ([]JID, *StanzaError) {
 		}
 		j, err := r.named(v)
 		if err != nil {
-			return nil, refuse(BadRequest, "10.1.3", "something in the field “"+label+"” is no address")
+			return nil, refuse(stanza.BadRequest, "10.1.3", "something in the field “"+label+"” is no address")
 		}
 		if j = j.Bare(); !slices.Contains(list, j) {
 			list = append(list, j)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/jid"
 )
 
@@ -166,7 +168,7 @@ func (t *step) spendMany(kind RateKind, n int) *StanzaError {
 	full, _ := t.bucket(rateKey{bare, kind})
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
-		return refuse(PolicyViolation, "14.6", "you are sending too fast").as(TypeWait)
+		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
 	}
 	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
 	return nil
@@ -224,5 +226,5 @@ func (t *step) spendNotices(by JID, n int) *StanzaError {
 }
 
 func tooManyNotices() *StanzaError {
-	return refuse(PolicyViolation, "14.6", "too much is sent to people outside at once").as(TypeWait)
+	return refuse(stanza.PolicyViolation, "14.6", "too much is sent to people outside at once").WithType(stanza.TypeWait)
 }

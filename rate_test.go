@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -34,8 +36,8 @@ func TestRateIsExact(t *testing.T) {
 	for range 5 {
 		refused := h.speaks(wicca, time.Second)
 		require.NotNil(t, refused)
-		assert.Equal(t, muc.PolicyViolation, refused.Condition)
-		assert.Equal(t, muc.TypeWait, refused.Type)
+		assert.Equal(t, stanza.PolicyViolation, refused.Condition)
+		assert.Equal(t, stanza.TypeWait, refused.Type)
 		assert.Equal(t, "XEP-0045 §14.6", refused.Section)
 	}
 	assert.NotNil(t, h.speaks(wicca, 5*time.Second-time.Millisecond))

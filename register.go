@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Registration is who may register with a room (XEP-0045 §7.10).
@@ -64,7 +65,7 @@ func (t *step) registrant() (Affiliation, *StanzaError) {
 	s, mode := &t.r.st, t.r.cfg.Registration
 	aff := t.r.standing(t.in.from.Bare())
 	if mode == RegistrationNone {
-		return aff, refuse(ServiceUnavailable, "7.10", "this room knows no registration")
+		return aff, refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	}
 	if e := s.closedTo(aff); e != nil {
 		return aff, e
@@ -73,7 +74,7 @@ func (t *step) registrant() (Affiliation, *StanzaError) {
 	case aff == Outcast:
 		return aff, s.banned(t.in.from.Bare(), "7.10")
 	case aff == None && mode == RegistrationMembers:
-		return aff, refuse(RegistrationRequired, "7.10", "only members register with this room")
+		return aff, refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")
 	}
 	return aff, nil
 }
@@ -113,7 +114,7 @@ func (t *step) registerSet() *StanzaError {
 // admissible judges whether somebody may be registered with a nick now.
 func (t *step) admissible(bare JID, app *application) *StanzaError {
 	if _, refused := t.freeNick(bare, app.nick); refused != nil {
-		return refuse(Conflict, "7.10", "the nick is taken")
+		return refuse(stanza.Conflict, "7.10", "the nick is taken")
 	}
 	return t.r.hostOnRegistration(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
 }
@@ -157,7 +158,7 @@ func (t *step) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 		switch {
 		case other.isPuppet(): // the host's to name
 		case o != nil:
-			return nil, refuse(NotAcceptable, "7.10", "one registers with one nick, not while inside under several")
+			return nil, refuse(stanza.NotAcceptable, "7.10", "one registers with one nick, not while inside under several")
 		default:
 			o = other
 		}
@@ -178,9 +179,9 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	s := &t.r.st
 	switch {
 	case t.r.cfg.Registration == RegistrationNone:
-		return refuse(ServiceUnavailable, "7.10", "this room knows no registration")
+		return refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	case len(q.Kids) != 1:
-		return refuse(BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
+		return refuse(stanza.BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
 	case s.affiliationOf(bare) == Outcast:
 		return s.banned(bare, "XEP-0077 §3.2")
 	}

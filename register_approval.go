@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Where admins decide who registers (XEP-0045 §9.9), requests wait until one of
@@ -38,13 +39,13 @@ func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
 func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 	s, cfg := &t.r.st, t.r.cfg
 	if s.requestOf(bare) != nil {
-		return refuse(UnexpectedRequest, "9.9", "your request waits for an admin")
+		return refuse(stanza.UnexpectedRequest, "9.9", "your request waits for an admin")
 	}
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
 	if len(s.rare().requests) >= cfg.Limits.Registrations {
-		return refuse(ResourceConstraint, "14.6", "too many requests wait for an admin")
+		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
 	b := &RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
 	if cfg.RegistrationTimeout > 0 {
@@ -70,7 +71,7 @@ func (t *step) expireRequests() {
 func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	if !a.aff.may(toEditMembers) {
-		return refuse(Forbidden, "9.9", "only admins decide who registers")
+		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
 	sub, refused := t.r.readSubmission(x, ns.RegForm, "9.9")
 	if refused != nil {
@@ -78,23 +79,23 @@ func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	}
 	allow, nick := sub.field(fieldRegisterAllow), sub.field(fieldRoomNick)
 	if allow == nil || nick == nil || len(allow.values) != 1 || len(nick.values) != 1 {
-		return refuse(BadRequest, "9.9", "the form does not say whose request it decides, or how")
+		return refuse(stanza.BadRequest, "9.9", "the form does not say whose request it decides, or how")
 	}
 	granted, ok := parseFormBool(allow.values[0])
 	if !ok {
-		return refuse(BadRequest, "9.9", "the form does not say whether the request is granted")
+		return refuse(stanza.BadRequest, "9.9", "the form does not say whether the request is granted")
 	}
 	var bare JID
 	if jid := sub.field(fieldRegisterJID); jid != nil {
 		j, err := t.r.named(first(jid.values))
 		if err != nil {
-			return refuse(JIDMalformed, "9.9", "the address is malformed")
+			return refuse(stanza.JIDMalformed, "9.9", "the address is malformed")
 		}
 		bare = j.Bare()
 	}
 	b := t.r.st.requestFor(nick.values[0], bare)
 	if b == nil {
-		return refuse(ItemNotFound, "9.9", "there is no such request any more")
+		return refuse(stanza.ItemNotFound, "9.9", "there is no such request any more")
 	}
 	return t.decideRegistration(b, granted, a.event())
 }
@@ -126,7 +127,7 @@ func (c DecideRegistration) do(t *step) error {
 		return e
 	}
 	if !a.aff.may(toEditMembers) {
-		return refuse(Forbidden, "9.9", "only admins decide who registers")
+		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
 	b := t.r.st.requestOf(asks.Bare())
 	if b == nil {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -101,7 +103,7 @@ func (r *Room) registrationForm() []formField {
 func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 	nick := sub.field(fieldRoomNick)
 	if nick == nil || len(nick.values) != 1 {
-		return nil, refuse(BadRequest, "7.10", "a nick is missing")
+		return nil, refuse(stanza.BadRequest, "7.10", "a nick is missing")
 	}
 	var app application
 	var refused *StanzaError
@@ -122,11 +124,11 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 		}
 		switch {
 		case size > r.cfg.Limits.PageBytes: // admins get them in one form
-			return nil, refuse(PolicyViolation, "14.6", "your answers are too long")
+			return nil, refuse(stanza.PolicyViolation, "14.6", "your answers are too long")
 		case len(values) > 0:
 			app.answers = append(app.answers, FieldValue{Var: f.Var, Values: values})
 		case f.Required:
-			return nil, refuseField(BadRequest, "7.10", f.title(), "is missing")
+			return nil, refuseField(stanza.BadRequest, "7.10", f.title(), "is missing")
 		}
 	}
 	return &app, nil
@@ -136,7 +138,7 @@ func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
 // that was left blank.
 func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *StanzaError) {
 	wrong := func(text string) ([]string, *StanzaError) {
-		return nil, refuseField(BadRequest, "7.10", f.title(), text)
+		return nil, refuseField(stanza.BadRequest, "7.10", f.title(), text)
 	}
 	if len(given) > 1 && !f.Type.multi() {
 		return wrong("takes one value")
@@ -164,7 +166,7 @@ func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *Stan
 			}
 		}
 		if size += len(v); size > r.cfg.Limits.FieldBytes {
-			return nil, refuseField(PolicyViolation, "14.6", f.title(), "is too long")
+			return nil, refuseField(stanza.PolicyViolation, "14.6", f.title(), "is too long")
 		}
 		values = append(values, v)
 	}

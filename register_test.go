@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -37,7 +39,7 @@ func TestMayRegister(t *testing.T) {
 		MayRegister: func(q muc.RegisterRequest) *muc.StanzaError {
 			seen = append(seen, q)
 			if q.Nick == "Macbeth" {
-				return &muc.StanzaError{Condition: muc.NotAllowed}
+				return &muc.StanzaError{Condition: stanza.NotAllowed}
 			}
 			return nil
 		},
@@ -48,7 +50,7 @@ func TestMayRegister(t *testing.T) {
 	require.Nil(t, fx.Refused)
 	fx = h.send(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.NotAllowed, fx.Refused.Condition)
+	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
 	assert.Empty(t, fx.Events)
 
 	fx = h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
@@ -138,7 +140,7 @@ func TestDecideRegistration(t *testing.T) {
 	before := h.room.Snapshot(muc.Live)
 
 	_, err := h.room.Do(h.tick(), muc.DecideRegistration{JID: hag, Allow: true, As: hag})
-	assert.ErrorIs(t, err, &muc.StanzaError{Condition: muc.Forbidden})
+	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Forbidden})
 	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
@@ -176,6 +178,6 @@ func TestRegistrationAnswersAreBounded(t *testing.T) {
 		`<field var='muc#register_faqentry'>` + lines + `</field></x></query></iq>`)
 
 	require.NotNil(t, fx.Refused)
-	assert.Equal(t, muc.PolicyViolation, fx.Refused.Condition)
+	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
 	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))
 }

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -55,20 +57,20 @@ func (t *step) relayIQ() *StanzaError {
 	ses, inside := r.st.session(in.from)
 	switch {
 	case !inside && (k.NS == ns.DiscoInfo || k.NS == ns.DiscoItems):
-		return refuse(BadRequest, "6.6", "only occupants learn about occupants")
+		return refuse(stanza.BadRequest, "6.6", "only occupants learn about occupants")
 	case !inside:
-		return refuse(NotAcceptable, "17.4", "you are not in the room")
+		return refuse(stanza.NotAcceptable, "17.4", "you are not in the room")
 	case r.reserved(in, k):
-		return refuse(BadRequest, "17.4", "this request is one for the room")
+		return refuse(stanza.BadRequest, "17.4", "this request is one for the room")
 	case r.st.conf.NoQueries && !in.asksForPicture():
-		return refuse(NotAllowed, "17.4", "occupants of this room do not query each other")
+		return refuse(stanza.NotAllowed, "17.4", "occupants of this room do not query each other")
 	}
 	to := r.addressee(in)
 	if to == nil {
-		return refuse(ItemNotFound, "17.4", "there is no such occupant")
+		return refuse(stanza.ItemNotFound, "17.4", "there is no such occupant")
 	}
 	if to.isPuppet() {
-		return refuse(ServiceUnavailable, "17.4", "the occupant has no client")
+		return refuse(stanza.ServiceUnavailable, "17.4", "the occupant has no client")
 	}
 	if refused := t.spend(RateQueries); refused != nil {
 		return refused
@@ -83,7 +85,7 @@ func (t *step) relayIQ() *StanzaError {
 	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
 		payload: r.veil(in.Text, in.from, ses.occ.nick, to.role)}
 	if t.relayTooLarge(t.relay) {
-		return refuse(PolicyViolation, "14.6", "This is too large to be passed on")
+		return refuse(stanza.PolicyViolation, "14.6", "This is too large to be passed on")
 	}
 	return nil
 }
@@ -172,7 +174,7 @@ func (t *step) relayAnswer() *StanzaError {
 func (t *step) renderRelay(x *relayRender) {
 	payload := func(w *xmlwire.Writer) { w.Raw(x.payload) }
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
-		large := refuse(PolicyViolation, "14.6", "The answer is too large to be passed on")
+		large := refuse(stanza.PolicyViolation, "14.6", "The answer is too large to be passed on")
 		x.typ = "error"
 		payload = func(w *xmlwire.Writer) {
 			w.Start("error", "")

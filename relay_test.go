@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -158,8 +160,8 @@ func TestQueriesHaveARate(t *testing.T) {
 	}
 	refused := ask()
 	require.NotNil(t, refused)
-	assert.Equal(t, muc.PolicyViolation, refused.Condition)
-	assert.Equal(t, muc.TypeWait, refused.Type)
+	assert.Equal(t, stanza.PolicyViolation, refused.Condition)
+	assert.Equal(t, stanza.TypeWait, refused.Type)
 	h.now = h.now.Add(2 * time.Second)
 	assert.Nil(t, ask())
 	assert.Nil(t, h.say(laptop, "words are another matter").Refused)
@@ -188,7 +190,7 @@ func TestSignalsHaveARate(t *testing.T) {
 	for _, signal := range []string{"<composing xmlns='http://jabber.org/protocol/chatstates'/>", "<x xmlns='urn:example:x'/>"} {
 		refused := send("", signal)
 		require.NotNil(t, refused)
-		assert.Equal(t, muc.TypeWait, refused.Type)
+		assert.Equal(t, stanza.TypeWait, refused.Type)
 	}
 	require.Nil(t, send("", "<body>words</body><active xmlns='http://jabber.org/protocol/chatstates'/>"))
 	require.Nil(t, send("/firstwitch", "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:example:e'/>"))
@@ -250,8 +252,8 @@ func TestNoticesAreRationed(t *testing.T) {
 			invite := `<message from='` + desktop + `' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='last@strangers.lit'/></x></message>`
 			refused := h.send(invite).Refused
 			require.NotNil(t, refused)
-			assert.Equal(t, muc.PolicyViolation, refused.Condition)
-			assert.Equal(t, muc.TypeWait, refused.Type)
+			assert.Equal(t, stanza.PolicyViolation, refused.Condition)
+			assert.Equal(t, stanza.TypeWait, refused.Type)
 			_, err := h.room.Do(h.now, muc.Invite{To: muc.MustParseJID("last@strangers.lit"), As: muc.MustParseJID(desktop)})
 			require.Error(t, err)
 			h.now = h.now.Add(10 * time.Minute)
@@ -291,7 +293,7 @@ func TestDeclinesAreRationed(t *testing.T) {
 	}
 	decline := `<message from='bard@strangers.lit/globe' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><decline/></x></message>`
 	assert.Len(t, h.send(decline).Outbound, 1, "both are declined, and one of those who invited is told")
-	require.Equal(t, muc.Forbidden, h.send(decline).Refused.Condition)
+	require.Equal(t, stanza.Forbidden, h.send(decline).Refused.Condition)
 	h.now = h.now.Add(time.Hour - 10*time.Second)
 	const third = "third@shakespeare.lit/pda"
 	h.join(third, "third")
@@ -299,7 +301,7 @@ func TestDeclinesAreRationed(t *testing.T) {
 	h.send(`<presence type='unavailable' from='` + third + `' to='coven@chat.shakespeare.lit/third'/>`)
 	refused := h.send(decline).Refused
 	require.NotNil(t, refused)
-	assert.Equal(t, muc.TypeWait, refused.Type)
+	assert.Equal(t, stanza.TypeWait, refused.Type)
 	h.now = h.now.Add(10 * time.Second)
 	assert.Len(t, h.send(decline).Outbound, 1)
 }

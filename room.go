@@ -74,7 +74,7 @@ func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 // refuse answers a stanza that broke a rule. Nothing that was decided before
 // the refusal happens.
 func (t *step) refuse(e *StanzaError) {
-	e = e.settled()
+	e = e.Settled()
 	*t.fx = Effects{Refused: e}
 	t.renderError(e)
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -107,19 +109,19 @@ func TestShapelessStanzas(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		stanza *etree.Element
-		want   muc.Condition // empty for silence
+		want   stanza.Condition // empty for silence
 	}{
-		{"too deep", deep, muc.PolicyViolation},
-		{"too wide", wide, muc.PolicyViolation},
-		{"too large", parse(`<message type='groupchat' ` + head + `><body>` + strings.Repeat("x", 70_000) + `</body></message>`), muc.PolicyViolation},
+		{"too deep", deep, stanza.PolicyViolation},
+		{"too wide", wide, stanza.PolicyViolation},
+		{"too large", parse(`<message type='groupchat' ` + head + `><body>` + strings.Repeat("x", 70_000) + `</body></message>`), stanza.PolicyViolation},
 		{"bad from", parse(`<message type='groupchat' from='@' to='coven@chat.shakespeare.lit'/>`), ""},
 		{"no from", parse(`<message type='groupchat' to='coven@chat.shakespeare.lit'/>`), ""},
-		{"unknown presence", parse(`<presence type='perhaps' ` + head + `/>`), muc.BadRequest},
-		{"unknown iq", parse(`<iq type='perhaps' id='1' ` + head + `/>`), muc.BadRequest},
-		{"iq without id", parse(`<iq type='get' ` + head + `><ping xmlns='urn:xmpp:ping'/></iq>`), muc.BadRequest},
-		{"iq without child", parse(`<iq type='get' id='1' ` + head + `/>`), muc.BadRequest},
-		{"iq with two children", parse(`<iq type='get' id='1' ` + head + `><a/><b/></iq>`), muc.BadRequest},
-		{"unknown payload", parse(`<iq type='set' id='1' ` + head + `><a xmlns='urn:example'/></iq>`), muc.ServiceUnavailable},
+		{"unknown presence", parse(`<presence type='perhaps' ` + head + `/>`), stanza.BadRequest},
+		{"unknown iq", parse(`<iq type='perhaps' id='1' ` + head + `/>`), stanza.BadRequest},
+		{"iq without id", parse(`<iq type='get' ` + head + `><ping xmlns='urn:xmpp:ping'/></iq>`), stanza.BadRequest},
+		{"iq without child", parse(`<iq type='get' id='1' ` + head + `/>`), stanza.BadRequest},
+		{"iq with two children", parse(`<iq type='get' id='1' ` + head + `><a/><b/></iq>`), stanza.BadRequest},
+		{"unknown payload", parse(`<iq type='set' id='1' ` + head + `><a xmlns='urn:example'/></iq>`), stanza.ServiceUnavailable},
 		{"an error to nobody", parse(`<iq type='error' id='1' ` + head + `/>`), ""},
 		{"a result to nobody", parse(`<iq type='result' id='1' ` + head + `/>`), ""},
 	} {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -43,14 +45,14 @@ func (r *Room) readPage(q *xmlwire.Node, most int) (pageRequest, *StanzaError) {
 	if c := set.Child(ns.RSM, "max"); c != nil {
 		n, err := strconv.ParseUint(c.Text, 10, 31)
 		if err != nil {
-			return p, refuse(BadRequest, "XEP-0059 §2.1", "max is no number")
+			return p, refuse(stanza.BadRequest, "XEP-0059 §2.1", "max is no number")
 		}
 		p.max = min(p.max, int(n))
 	}
 	if c := set.Child(ns.RSM, "index"); c != nil {
 		n, err := strconv.ParseUint(c.Text, 10, 31)
 		if err != nil {
-			return p, refuse(BadRequest, "XEP-0059 §2.6", "index is no number")
+			return p, refuse(stanza.BadRequest, "XEP-0059 §2.6", "index is no number")
 		}
 		p.start, p.index = atIndex, int(n)
 	}
@@ -80,7 +82,7 @@ func (p *pageRequest) cut(count int, find func(uid string) (at int, there bool))
 		at, there := find(p.uid)
 		switch {
 		case at == nowhere:
-			return page{}, refuse(ItemNotFound, "XEP-0059 §2.4", "there is no such place in the list")
+			return page{}, refuse(stanza.ItemNotFound, "XEP-0059 §2.4", "there is no such place in the list")
 		case p.start == beforeItem:
 			to = at
 		case there:

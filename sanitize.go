@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -119,7 +121,7 @@ func (t *step) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	}
 	// An id of marks that are escaped is no part of the children, and yet goes out.
 	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+jid.MaxPartSize {
-		return "", refuse(PolicyViolation, "14.6", "The stanza is too large")
+		return "", refuse(stanza.PolicyViolation, "14.6", "The stanza is too large")
 	}
 	return t.r.veil(t.r.sanitized(t.in), t.in.from, nick, reader), nil
 }
@@ -136,9 +138,9 @@ func (in *incoming) checkTexts(name string, limit int) *StanzaError {
 		}
 		switch {
 		case c.To-c.From > limit:
-			return refuse(PolicyViolation, "14.6", "the "+name+" is too long")
+			return refuse(stanza.PolicyViolation, "14.6", "the "+name+" is too long")
 		case !xmlwire.OnlyText(in.XML(c)):
-			return refuse(PolicyViolation, "14.6", "there are elements in the "+name)
+			return refuse(stanza.PolicyViolation, "14.6", "there are elements in the "+name)
 		case first == nil:
 			first = c
 			continue
@@ -147,7 +149,7 @@ func (in *incoming) checkTexts(name string, limit int) *StanzaError {
 		}
 		lang := in.childLang(c)
 		if slices.Contains(langs, lang) {
-			return refuse(PolicyViolation, "14.6", "there is more than one "+name+" in the same language")
+			return refuse(stanza.PolicyViolation, "14.6", "there is more than one "+name+" in the same language")
 		}
 		langs = append(langs, lang)
 	}
@@ -166,12 +168,12 @@ func (t *step) presencePayload(nick string) (string, *StanzaError) {
 	in, lim := t.in, &t.r.cfg.Limits
 	for i := range in.Kids {
 		if c := &in.Kids[i]; c.NS == "" && c.Name == "status" && c.To-c.From > lim.StatusBytes {
-			return "", refuse(PolicyViolation, "14.6", "the status is too long")
+			return "", refuse(stanza.PolicyViolation, "14.6", "the status is too long")
 		}
 	}
 	payload := t.r.sanitized(in)
 	if len(payload) > lim.PresenceBytes {
-		return "", refuse(PolicyViolation, "14.6", "the presence says too much")
+		return "", refuse(stanza.PolicyViolation, "14.6", "the presence says too much")
 	}
 	return t.r.veil(payload, in.from, nick, Participant), nil
 }

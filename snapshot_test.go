@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -137,7 +139,7 @@ func TestForgedSnapshots(t *testing.T) {
 	room, err := muc.Restore(h.cfg, full, nil)
 	require.NoError(t, err)
 	h.room = room
-	assert.Equal(t, muc.ResourceConstraint, h.join("bard@shakespeare.lit/globe", "Bard").Refused.Condition)
+	assert.Equal(t, stanza.ResourceConstraint, h.join("bard@shakespeare.lit/globe", "Bard").Refused.Condition)
 }
 
 // Of somebody's clients it is remembered who came first, and who spoke of its presence

@@ -3,6 +3,8 @@ package muc
 import (
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -146,7 +148,7 @@ func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	w.End()
 	if d.b = w.Bytes; t.tooLarge(d) {
 		t.echo = ""
-		t.renderError(refuse(ResourceConstraint, "14.6", "The answer is too large to be sent"))
+		t.renderError(refuse(stanza.ResourceConstraint, "14.6", "The answer is too large to be sent"))
 		return
 	}
 	t.toSender(d, viewNone, nil)
@@ -206,7 +208,7 @@ func (t *step) renderError(e *StanzaError) {
 	}
 	w.Raw(t.echo)
 	w.Start("error", "")
-	w.Attr("type", string(e.typeOrDefault()))
+	w.Attr("type", string(e.TypeOrDefault()))
 	address(&w, "by", t.r.jid)
 	condition(&w, e)
 	w.End()
@@ -223,7 +225,7 @@ func (t *step) renderError(e *StanzaError) {
 // condition writes what an error says.
 func condition(w *xmlwire.Writer, e *StanzaError) {
 	w.Start(string(e.Condition), ns.Stanzas)
-	if e.Condition == Gone && e.URI != "" {
+	if e.Condition == stanza.Gone && e.URI != "" {
 		w.Text(e.URI)
 	}
 	w.End()

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -41,7 +43,7 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
 	ses, inside := t.r.st.session(t.in.from)
 	if !inside && a.role < Moderator {
-		return refuse(NotAcceptable, "7.13", "you are not in the room")
+		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
 	sub, refused := t.r.readSubmission(x, ns.Request, "7.13")
 	if refused != nil {
@@ -49,15 +51,15 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	}
 	role := sub.field(fieldRole)
 	if role != nil && (len(role.values) != 1 || role.values[0] != Participant.String()) {
-		return refuse(BadRequest, "7.13", "voice is the role of a participant")
+		return refuse(stanza.BadRequest, "7.13", "voice is the role of a participant")
 	}
 	switch {
 	case sub.field(fieldRequestAllow) != nil:
 		return t.judgeVoice(a, sub)
 	case role == nil:
-		return refuse(BadRequest, "7.13", "the form does not say which role is asked for")
+		return refuse(stanza.BadRequest, "7.13", "the form does not say which role is asked for")
 	case !inside:
-		return refuse(NotAcceptable, "7.13", "you are not in the room")
+		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
 	return t.requestVoice(ses)
 }
@@ -67,11 +69,11 @@ func (t *step) requestVoice(ses *session) *StanzaError {
 	s, o := &t.r.st, ses.occ
 	switch {
 	case s.conf.NoVoiceRequests:
-		return refuse(Forbidden, "7.13", "visitors do not ask for voice in this room")
+		return refuse(stanza.Forbidden, "7.13", "visitors do not ask for voice in this room")
 	case o.role != Visitor:
-		return refuse(UnexpectedRequest, "7.13", "you have voice already").as(TypeModify)
+		return refuse(stanza.UnexpectedRequest, "7.13", "you have voice already").WithType(stanza.TypeModify)
 	case !slices.ContainsFunc(s.occupants, func(o *occupant) bool { return o.role == Moderator }):
-		return refuse(RecipientUnavailable, "8.6", "no moderator is in the room")
+		return refuse(stanza.RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := 0
 	asked := s.rare().voiceAsked
@@ -81,12 +83,12 @@ func (t *step) requestVoice(ses *session) *StanzaError {
 			continue
 		}
 		if v.jid() == o.person.jid() {
-			return refuse(ResourceConstraint, "7.13", "you have asked for voice already")
+			return refuse(stanza.ResourceConstraint, "7.13", "you have asked for voice already")
 		}
 		waiting++
 	}
 	if waiting >= t.r.cfg.Limits.VoiceRequests {
-		return refuse(ResourceConstraint, "14.6", "too many visitors have asked for voice")
+		return refuse(stanza.ResourceConstraint, "14.6", "too many visitors have asked for voice")
 	}
 	if refused := t.spend(RateMessages); refused != nil {
 		return refused
@@ -107,30 +109,30 @@ func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
 // now needs no other.
 func (t *step) judgeVoice(a actor, sub *submission) *StanzaError {
 	if !a.role.may(toGrantVoice) {
-		return refuse(Forbidden, "8.6", "only moderators grant voice")
+		return refuse(stanza.Forbidden, "8.6", "only moderators grant voice")
 	}
 	allow := sub.field(fieldRequestAllow)
 	granted, ok := parseFormBool(first(allow.values))
 	if !ok || len(allow.values) != 1 {
-		return refuse(BadRequest, "8.6", "the form does not say whether voice is granted")
+		return refuse(stanza.BadRequest, "8.6", "the form does not say whether voice is granted")
 	}
 	if !granted {
 		return nil
 	}
 	jid, nick := sub.field(fieldJID), sub.field(fieldNick)
 	if jid == nil || nick == nil || len(jid.values) != 1 || len(nick.values) != 1 {
-		return refuse(BadRequest, "8.6", "the form does not say who gets voice: address and nick are needed")
+		return refuse(stanza.BadRequest, "8.6", "the form does not say who gets voice: address and nick are needed")
 	}
 	j, err := t.r.named(jid.values[0])
 	if err != nil {
-		return refuse(JIDMalformed, "8.6", "the address is malformed")
+		return refuse(stanza.JIDMalformed, "8.6", "the address is malformed")
 	}
 	var o *occupant
 	if n, e := t.r.judgeNick(nick.values[0]); e == nil {
 		o = t.r.st.occupantByNick(n.Nick, n.Key)
 	}
 	if o == nil || o.person.jid() != j.Bare() {
-		return refuse(ItemNotFound, "8.6", "there is no such visitor any more")
+		return refuse(stanza.ItemNotFound, "8.6", "there is no such visitor any more")
 	}
 	if o.role != Visitor {
 		return nil

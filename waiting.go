@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/xmlwire"
+import (
+	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
+)
 
 // A join that all rules admit may wait for the host's own decision: a challenge to
 // be solved (XEP-0158), an account to be looked up elsewhere. It waits as an Ask,
@@ -16,7 +19,7 @@ func (t *step) askJoin(q JoinRequest) *StanzaError {
 		}
 	}
 	if others >= r.cfg.Limits.Asks {
-		return refuse(ResourceConstraint, "14.6", "too many requests are waiting")
+		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	t.withdrawJoins(in.from)
 	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: Stamp{t.now.Add(r.cfg.AskTimeout)},
@@ -33,12 +36,12 @@ func (t *step) answerJoin(a *Asked, c Answer) {
 	b := a.answered()
 	t.propose(b)
 	if c.Refuse != nil {
-		b.refuse(c.Refuse.settled())
+		b.refuse(c.Refuse.Settled())
 		return
 	}
 	t.in, t.hostAgrees = a.Join.presence(a), true
 	if e := t.join(); e != nil {
-		b.refuse(e.settled())
+		b.refuse(e.Settled())
 		t.fx.Refused = e
 	}
 }

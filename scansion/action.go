@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -71,7 +73,7 @@ func (p *parser) host(a *action, how, rest string) error {
 		a.verb = verbAnswers
 		return p.sends(a)
 	case how == "refuses":
-		a.verb, a.condition = verbRefuses, muc.Condition(rest)
+		a.verb, a.condition = verbRefuses, stanza.Condition(rest)
 		if rest == "" {
 			return p.fail(a.line, "host refuses: needs a condition such as forbidden")
 		}

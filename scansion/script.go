@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -124,5 +126,5 @@ type action struct {
 	// archive says that the host answers with what the room told it.
 	archive bool
 	// condition is with what the host refuses.
-	condition muc.Condition
+	condition stanza.Condition
 }

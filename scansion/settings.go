@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc"
 )
 
@@ -38,7 +40,7 @@ var builtinSettings = map[string]Setting{
 		nobody, err := muc.ParseJID(value)
 		cfg.MayInvite = func(q muc.InviteRequest) *muc.StanzaError {
 			if q.Invitee.Bare() == nobody {
-				return &muc.StanzaError{Condition: muc.ItemNotFound}
+				return &muc.StanzaError{Condition: stanza.ItemNotFound}
 			}
 			return nil
 		}
@@ -48,7 +50,7 @@ var builtinSettings = map[string]Setting{
 		reader, err := muc.ParseJID(value)
 		cfg.MayReadArchive = func(q muc.ArchiveRequest) *muc.StanzaError {
 			if q.JID.Bare() == reader {
-				return &muc.StanzaError{Condition: muc.Forbidden}
+				return &muc.StanzaError{Condition: stanza.Forbidden}
 			}
 			return nil
 		}
@@ -79,7 +81,7 @@ var builtinSettings = map[string]Setting{
 			if r.JID.Domain() == value {
 				return nil
 			}
-			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "Others register here."}
+			return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "Others register here."}
 		}
 		return nil
 	},
@@ -89,7 +91,7 @@ var builtinSettings = map[string]Setting{
 			if q.Creator.Bare() == only {
 				return nil
 			}
-			return &muc.StanzaError{Condition: muc.NotAllowed, Text: "Others create rooms here."}
+			return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "Others create rooms here."}
 		}
 		return err
 	},

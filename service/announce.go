@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -19,7 +21,7 @@ func (s *Service) Announce(ctx context.Context, text string) (rooms int, err err
 		return 0, err
 	}
 	if strings.TrimSpace(text) == "" {
-		return 0, &muc.StanzaError{Condition: muc.BadRequest, Text: "There is nothing to announce."}
+		return 0, &muc.StanzaError{Condition: stanza.BadRequest, Text: "There is nothing to announce."}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -45,7 +47,7 @@ func (s *Service) command(in *incoming, asked *etree.Element) (*reply, *muc.Stan
 		return nil, noNode()
 	}
 	if !s.isAdmin(in.from) {
-		return nil, &muc.StanzaError{Condition: muc.Forbidden, Text: "Only administrators of the service announce."}
+		return nil, &muc.StanzaError{Condition: stanza.Forbidden, Text: "Only administrators of the service announce."}
 	}
 	r := in.result()
 	answer := child(r.el, nsCommands, "command")
@@ -75,8 +77,8 @@ func (s *Service) command(in *incoming, asked *etree.Element) (*reply, *muc.Stan
 }
 
 func badCommand(condition, text string) *muc.StanzaError {
-	return &muc.StanzaError{Condition: muc.BadRequest, Text: text, Section: "XEP-0050 §4.4",
-		App: muc.AppCondition{Space: nsCommands, Local: condition}}
+	return &muc.StanzaError{Condition: stanza.BadRequest, Text: text, Section: "XEP-0050 §4.4",
+		App: stanza.AppCondition{Space: nsCommands, Local: condition}}
 }
 
 func writeAnnounceForm(parent *etree.Element) {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -35,7 +37,7 @@ func TestAnnounce(t *testing.T) {
 		assert.Equal(t, []string{"We close at ten."}, h.bodies(juliet))
 		assert.Equal(t, []string{"We close at ten."}, h.bodies(tybalt))
 		_, err = h.service.Announce(t.Context(), " \n")
-		require.ErrorIs(t, err, &muc.StanzaError{Condition: muc.BadRequest})
+		require.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.BadRequest})
 		h.stop()
 		_, err = h.service.Announce(t.Context(), "too late")
 		require.ErrorIs(t, err, service.ErrClosed)

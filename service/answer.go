@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -34,7 +36,7 @@ func (s *Service) answer(ctx context.Context, in *incoming) {
 	if in.isAnswer() || in.el.Tag == "presence" {
 		return
 	}
-	unknown := &muc.StanzaError{Condition: muc.ServiceUnavailable, Section: "RFC 6120 §8.4"}
+	unknown := &muc.StanzaError{Condition: stanza.ServiceUnavailable, Section: "RFC 6120 §8.4"}
 	if in.el.Tag == "message" {
 		s.refuse(ctx, in, unknown)
 		return
@@ -43,7 +45,7 @@ func (s *Service) answer(ctx context.Context, in *incoming) {
 	r, known := requests[ns]
 	switch {
 	case in.id == "" || query == nil || len(in.el.ChildElements()) != 1 || in.typ != "get" && in.typ != "set":
-		s.refuse(ctx, in, &muc.StanzaError{Condition: muc.BadRequest, Section: "RFC 6120 §8.2.3"})
+		s.refuse(ctx, in, &muc.StanzaError{Condition: stanza.BadRequest, Section: "RFC 6120 §8.2.3"})
 	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(ns):
 		s.refuse(ctx, in, unknown)
 	default:
@@ -91,7 +93,7 @@ func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaE
 }
 
 func noNode() *muc.StanzaError {
-	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "There is no such node.", Section: "XEP-0030 §3.2"}
+	return &muc.StanzaError{Condition: stanza.ItemNotFound, Text: "There is no such node.", Section: "XEP-0030 §3.2"}
 }
 
 // items lists the public rooms (XEP-0045 §6.3), in pages (XEP-0059).

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -165,7 +167,7 @@ func TestUniqueNames(t *testing.T) {
 		h := newHost(t, func(h *host) {
 			h.config.RoomName = func(local string) *muc.StanzaError {
 				if strict && len(local) > 10 {
-					return &muc.StanzaError{Condition: muc.NotAllowed}
+					return &muc.StanzaError{Condition: stanza.NotAllowed}
 				}
 				return nil
 			}
@@ -301,7 +303,7 @@ func TestRoomNames(t *testing.T) {
 			h.config.Room.CreateByForm = true
 			h.config.RoomName = func(local string) *muc.StanzaError {
 				if strings.HasPrefix(local, "admin") {
-					return &muc.StanzaError{Condition: muc.NotAllowed, Text: "this name is taken"}
+					return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "this name is taken"}
 				}
 				return nil
 			}
@@ -332,9 +334,9 @@ func TestRefusalsOfHooks(t *testing.T) {
 		h := newHost(t, func(h *host) {
 			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
 				if c.Room == at("old") {
-					return &muc.StanzaError{Condition: muc.Gone, URI: "xmpp:new@chat.example"}
+					return &muc.StanzaError{Condition: stanza.Gone, URI: "xmpp:new@chat.example"}
 				}
-				return &muc.StanzaError{App: muc.AppCondition{Space: "urn:example:x", Local: "full-moon"}, Text: "a & b"}
+				return &muc.StanzaError{App: stanza.AppCondition{Space: "urn:example:x", Local: "full-moon"}, Text: "a & b"}
 			}
 		})
 		h.join(romeo, "old", "Romeo")
@@ -356,7 +358,7 @@ func TestCreationPolicy(t *testing.T) {
 			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
 				asked = append(asked, c)
 				if c.Creator.Local() != c.Room.Local() {
-					return &muc.StanzaError{Condition: muc.NotAllowed, Text: "a room of one's own"}
+					return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "a room of one's own"}
 				}
 				return nil
 			}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
 )
@@ -83,7 +85,7 @@ func ExampleConfig() {
 		Domain: "chat.example",
 		Room: muc.Config{Secret: secret, MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
 			if q.Creator.Domain() != "example.org" {
-				return &muc.StanzaError{Condition: muc.NotAllowed, Text: q.Room.Local() + " is for our own people to create"}
+				return &muc.StanzaError{Condition: stanza.NotAllowed, Text: q.Room.Local() + " is for our own people to create"}
 			}
 			return nil
 		}},
@@ -93,7 +95,7 @@ func ExampleConfig() {
 		},
 		RoomName: func(local string) *muc.StanzaError {
 			if len(local) < 3 {
-				return &muc.StanzaError{Condition: muc.NotAllowed, Text: "a name has three letters at least"}
+				return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "a name has three letters at least"}
 			}
 			return nil
 		},

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -27,7 +29,7 @@ type doubt struct {
 // askIfThere pings somebody in a room whom a message did not reach. What is remembered of it
 // goes with the session, so that there are no more doubts than sessions.
 func (s *Service) askIfThere(ctx context.Context, in *incoming, room muc.JID) {
-	if in.el.Tag != "message" || in.typ != "error" || in.condition() != muc.ServiceUnavailable {
+	if in.el.Tag != "message" || in.typ != "error" || in.condition() != stanza.ServiceUnavailable {
 		return
 	}
 	now, id := time.Now(), rand.Text()
@@ -66,11 +68,11 @@ func (s *Service) isPong(in *incoming) bool {
 }
 
 // condition is that of the error which a stanza reports; empty for none.
-func (in *incoming) condition() muc.Condition {
+func (in *incoming) condition() stanza.Condition {
 	for _, e := range in.el.SelectElements("error") {
 		for _, c := range e.ChildElements() {
 			if c.Tag != "text" && c.NamespaceURI() == nsStanzas {
-				return muc.Condition(c.Tag)
+				return stanza.Condition(c.Tag)
 			}
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -45,11 +47,11 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 	s.cfg.Observer.Received()
 	switch {
 	case in.from.IsZero(): // there is nobody to tell
-		s.cfg.Observer.Refused(&muc.StanzaError{Condition: muc.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
+		s.cfg.Observer.Refused(&muc.StanzaError{Condition: stanza.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
 		return nil
 	case in.to.IsZero():
 		in.to = s.domain
-		s.refuse(ctx, in, &muc.StanzaError{Condition: muc.JIDMalformed, Text: "No room can have this address."})
+		s.refuse(ctx, in, &muc.StanzaError{Condition: stanza.JIDMalformed, Text: "No room can have this address."})
 		return nil
 	case room.IsZero():
 		s.answer(ctx, in)
@@ -59,7 +61,7 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 		switch {
 		case in.typ == "result":
 			return nil
-		case in.condition() == muc.ServiceUnavailable:
+		case in.condition() == stanza.ServiceUnavailable:
 			return s.Vanished(ctx, in.from)
 		}
 		in.el.Tag = "presence" // another error is for the room to judge, as what bounces is

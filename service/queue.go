@@ -3,6 +3,8 @@ package service
 import (
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -90,7 +92,7 @@ func (s *Service) weigh(r *room, p *sender, bytes int) {
 
 // full refuses what finds no place.
 func full(text string) *muc.StanzaError {
-	return &muc.StanzaError{Condition: muc.ResourceConstraint, Text: text}
+	return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: text}
 }
 
 // placeAgain gives back the place of a stanza that is done: until then the room may hold

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -317,7 +319,7 @@ func TestRoomsInMemory(t *testing.T) {
 		h.join(romeo, "room3", "Romeo")
 		refused(t, h.only(romeo), "resource-constraint", "wait")
 		_, err := h.do("room3", muc.SetSubject{Subject: "x"})
-		require.ErrorIs(t, err, &muc.StanzaError{Condition: muc.ResourceConstraint})
+		require.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.ResourceConstraint})
 		h.leave(romeo, "room1", "Romeo")
 		h.forget()
 		h.join(romeo, "room3", "Romeo")

@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -10,7 +12,7 @@ import (
 
 // internalServerError is what a sender is told whose stanza came to nothing by no
 // fault of his (RFC 6120 §8.3.3.7).
-const internalServerError muc.Condition = "internal-server-error"
+const internalServerError stanza.Condition = "internal-server-error"
 
 // reply is a stanza of the service itself. It never changes.
 type reply struct {

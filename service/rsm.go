@@ -3,6 +3,8 @@ package service
 import (
 	"strconv"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -42,7 +44,7 @@ func readPage(query *etree.Element, most, bytes int) (pageRequest, *muc.StanzaEr
 		case "max", "index":
 			n, err := strconv.ParseUint(text, 10, 31)
 			if err != nil {
-				return p, &muc.StanzaError{Condition: muc.BadRequest, Text: "The value of " + el.Tag + " is no number.", Section: "XEP-0059 §2.1"}
+				return p, &muc.StanzaError{Condition: stanza.BadRequest, Text: "The value of " + el.Tag + " is no number.", Section: "XEP-0059 §2.1"}
 			}
 			if el.Tag == "max" {
 				p.max = min(most, int(n))

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -62,7 +64,7 @@ func TestMemoryOfAllRooms(t *testing.T) {
 		refuses(juliet, join, juliet, "new", "Juliet")
 		refuses(romeo, destroy, romeo, "room0")
 		_, err := h.do("room5", muc.Say{Body: "x"})
-		require.ErrorIs(t, err, &muc.StanzaError{Condition: muc.ResourceConstraint})
+		require.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.ResourceConstraint})
 		h.say(romeo, "room0", "still here")
 		assert.Equal(t, []string{"still here"}, h.bodies(romeo))
 		h.join(romeo, "room0", "Romeo")

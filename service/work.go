@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc"
 )
 
@@ -202,5 +204,5 @@ func (s *Service) fail(o *outcome, err error) {
 
 // broken is what somebody is told whose stanza came to nothing by no fault of their own.
 func broken() *muc.StanzaError {
-	return &muc.StanzaError{Type: muc.TypeWait, Condition: internalServerError, Text: "The service could not do this."}
+	return &muc.StanzaError{Type: stanza.TypeWait, Condition: internalServerError, Text: "The service could not do this."}
 }

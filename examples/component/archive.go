@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/service"
@@ -171,10 +173,10 @@ func (a *archive) serve(q question) {
 		return
 	case errors.As(err, &answer.Refuse):
 	case errors.Is(err, context.DeadlineExceeded):
-		answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: muc.ResourceConstraint, Text: "The archive has too much to do."}
+		answer.Refuse = &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.ResourceConstraint, Text: "The archive has too much to do."}
 	case err != nil:
 		a.log.Error("the archive cannot be read", "room", q.room, "error", err)
-		answer.Refuse = &muc.StanzaError{Type: muc.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
+		answer.Refuse = &muc.StanzaError{Type: stanza.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
 	default:
 		answer.Archive = &page
 	}
@@ -210,8 +212,8 @@ func (a *archive) refuse() {
 		case <-a.ctx.Done():
 			return
 		case q := <-a.refusals:
-			a.tell(q.room, muc.Answer{ID: q.id, Refuse: &muc.StanzaError{Type: muc.TypeWait,
-				Condition: muc.ResourceConstraint, Text: "Too many questions to the archive are waiting.", Section: "14.6"}})
+			a.tell(q.room, muc.Answer{ID: q.id, Refuse: &muc.StanzaError{Type: stanza.TypeWait,
+				Condition: stanza.ResourceConstraint, Text: "Too many questions to the archive are waiting.", Section: "14.6"}})
 		}
 	}
 }

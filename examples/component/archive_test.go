@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -96,7 +98,7 @@ func (l *library) count() (pages, refused int) {
 	for _, a := range l.answers {
 		if a.Archive != nil {
 			pages++
-		} else if a.Refuse.Condition == muc.ResourceConstraint && a.Refuse.Type == muc.TypeWait {
+		} else if a.Refuse.Condition == stanza.ResourceConstraint && a.Refuse.Type == stanza.TypeWait {
 			refused++
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
@@ -122,7 +124,7 @@ func (s *settings) mayCreate(q muc.CreateRequest) *muc.StanzaError {
 	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
 		return nil
 	}
-	return &muc.StanzaError{Condition: muc.NotAllowed, Text: "You may not create rooms here.", Section: "XEP-0045 §10.1.1"}
+	return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "You may not create rooms here.", Section: "XEP-0045 §10.1.1"}
 }
 
 // work connects and stays so until ctx ends; then everybody is told.
@@ -192,7 +194,7 @@ func (c *component) mayPass(el *etree.Element, bytes int) bool {
 	if c.throttle.spend(person, bytes, owed) {
 		return true
 	}
-	c.refuse(el, muc.TypeWait, "You are sending too much.")
+	c.refuse(el, stanza.TypeWait, "You are sending too much.")
 	return false
 }
 
@@ -200,14 +202,14 @@ func (c *component) mayPass(el *etree.Element, bytes int) bool {
 func (c *component) tooLarge(_ context.Context, head *etree.Element, bytes int) {
 	c.log.Debug("a stanza that is too large", "name", head.Tag, "from", head.SelectAttrValue("from", ""))
 	if c.mayPass(head, bytes) {
-		c.refuse(head, muc.TypeModify, "The stanza is too large.")
+		c.refuse(head, stanza.TypeModify, "The stanza is too large.")
 	}
 }
 
 // refuse answers a stanza that does not reach the service, if it is one to be answered.
-func (c *component) refuse(head *etree.Element, kind muc.ErrorType, text string) {
-	c.metrics.refused(&muc.StanzaError{Condition: muc.PolicyViolation})
-	answer := xmppcomp.Refusal(head, string(kind), string(muc.PolicyViolation), text)
+func (c *component) refuse(head *etree.Element, kind stanza.ErrorType, text string) {
+	c.metrics.refused(&muc.StanzaError{Condition: stanza.PolicyViolation})
+	answer := xmppcomp.Refusal(head, string(kind), string(stanza.PolicyViolation), text)
 	if answer == nil {
 		return
 	}
@@ -248,7 +250,7 @@ func (c *component) queue(ctx context.Context, to muc.JID, write func(dst []byte
 
 // excuse answers a request of which the result is larger than servers take.
 func (c *component) excuse(ctx context.Context, s service.Stanza, to muc.JID) error {
-	answer := xmppcomp.Instead(s.Stanza(), to.String(), string(muc.TypeCancel), string(muc.ResourceConstraint),
+	answer := xmppcomp.Instead(s.Stanza(), to.String(), string(stanza.TypeCancel), string(stanza.ResourceConstraint),
 		"The answer is too large to be sent.")
 	if answer == nil {
 		return nil

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -28,7 +30,7 @@ func TestReadmeListsMetrics(t *testing.T) {
 	}
 	m := newMetrics()
 	m.observe(nil, nil)
-	m.refused(&muc.StanzaError{Condition: muc.Forbidden})
+	m.refused(&muc.StanzaError{Condition: stanza.Forbidden})
 	m.call("append", 0, muc.ErrCorrupt)
 	m.dropped.WithLabelValues(dropFull)
 	described := make(chan *prometheus.Desc, 1000)

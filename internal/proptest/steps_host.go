@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"pgregory.net/rapid"
 
@@ -103,7 +105,7 @@ func (w *world) hostAnswer() {
 	a := muc.Answer{ID: ask.ID}
 	switch rapid.IntRange(0, 3).Draw(w.t, "answer") {
 	case 0:
-		a.Refuse = &muc.StanzaError{Condition: muc.NotAllowed}
+		a.Refuse = &muc.StanzaError{Condition: stanza.NotAllowed}
 	case 1:
 		a.Payload = parse("<q xmlns='urn:example:asked'/>")
 	case 2:

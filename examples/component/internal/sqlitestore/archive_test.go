@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -231,7 +233,7 @@ func TestNoArchive(t *testing.T) {
 	assert.Empty(t, page.Messages)
 	assert.True(t, page.Complete)
 	_, err = s.Archive(t.Context(), b.Room, muc.ArchiveQuery{Max: 10, After: "1"})
-	assert.True(t, errors.Is(err, &muc.StanzaError{Condition: muc.ItemNotFound}), err)
+	assert.True(t, errors.Is(err, &muc.StanzaError{Condition: stanza.ItemNotFound}), err)
 }
 
 // A message that its author names by an id of its own is found among what was said

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/stanza"
+
 	"github.com/gomuc/muc"
 )
 
@@ -159,7 +161,7 @@ func (r *reading) seq(id string) (int64, error) {
 }
 
 func notThere(id string) error {
-	return &muc.StanzaError{Condition: muc.ItemNotFound, Text: "there is no message " + id, Section: "XEP-0313 §4.1.3"}
+	return &muc.StanzaError{Condition: stanza.ItemNotFound, Text: "there is no message " + id, Section: "XEP-0313 §4.1.3"}
 }
 
 // name finds the messages that are wanted by their ids.

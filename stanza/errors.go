@@ -1,0 +1,159 @@
+package stanza
+
+import (
+	"github.com/gomuc/muc/internal/xmlwire"
+)
+
+// ErrorType says what the sender may do about an error (RFC 6120 §8.3.2).
+type ErrorType string
+
+// The error types of RFC 6120 §8.3.2. A room itself never uses TypeContinue.
+const (
+	TypeAuth     ErrorType = "auth"
+	TypeCancel   ErrorType = "cancel"
+	TypeContinue ErrorType = "continue"
+	TypeModify   ErrorType = "modify"
+	TypeWait     ErrorType = "wait"
+)
+
+// Condition is a defined stanza error condition (RFC 6120 §8.3.3).
+type Condition string
+
+// The conditions of RFC 6120 §8.3.3.
+const (
+	BadRequest            Condition = "bad-request"
+	Conflict              Condition = "conflict"
+	FeatureNotImplemented Condition = "feature-not-implemented"
+	Forbidden             Condition = "forbidden"
+	Gone                  Condition = "gone"
+	InternalServerError   Condition = "internal-server-error"
+	ItemNotFound          Condition = "item-not-found"
+	JIDMalformed          Condition = "jid-malformed"
+	NotAcceptable         Condition = "not-acceptable"
+	NotAllowed            Condition = "not-allowed"
+	NotAuthorized         Condition = "not-authorized"
+	PolicyViolation       Condition = "policy-violation"
+	RecipientUnavailable  Condition = "recipient-unavailable"
+	Redirect              Condition = "redirect"
+	RegistrationRequired  Condition = "registration-required"
+	RemoteServerNotFound  Condition = "remote-server-not-found"
+	RemoteServerTimeout   Condition = "remote-server-timeout"
+	ResourceConstraint    Condition = "resource-constraint"
+	ServiceUnavailable    Condition = "service-unavailable"
+	SubscriptionRequired  Condition = "subscription-required"
+	UndefinedCondition    Condition = "undefined-condition"
+	UnexpectedRequest     Condition = "unexpected-request"
+)
+
+// defaultTypes gives each condition the type that RFC 6120 §8.3.3 and the
+// tables of XEP-0045 give it.
+var defaultTypes = map[Condition]ErrorType{
+	BadRequest:            TypeModify,
+	Conflict:              TypeCancel,
+	FeatureNotImplemented: TypeCancel,
+	Forbidden:             TypeAuth,
+	Gone:                  TypeCancel,
+	ItemNotFound:          TypeCancel,
+	InternalServerError:   TypeCancel,
+	JIDMalformed:          TypeModify,
+	NotAcceptable:         TypeCancel,
+	NotAllowed:            TypeCancel,
+	NotAuthorized:         TypeAuth,
+	PolicyViolation:       TypeModify,
+	RecipientUnavailable:  TypeWait,
+	Redirect:              TypeModify,
+	RegistrationRequired:  TypeAuth,
+	RemoteServerTimeout:   TypeWait,
+	ResourceConstraint:    TypeWait,
+	ServiceUnavailable:    TypeCancel,
+	SubscriptionRequired:  TypeAuth,
+	UnexpectedRequest:     TypeWait,
+}
+
+// Error is what is wrong with a stanza (RFC 6120 §8.3): a rule that its sender broke, or
+// what keeps it from being done.
+type Error struct {
+	// Type is filled in from Condition when empty.
+	Type ErrorType
+	// Condition is the defined condition, an element name of RFC 6120 §8.3.3.
+	Condition Condition
+	// Text is for people, in English; it may be empty.
+	Text string
+	// Section names the rule, as "XEP-0045 §7.2.5". It is not sent.
+	Section string
+	// App is an application-specific condition; the zero value is none.
+	App AppCondition
+	// URI is where to go instead; only sent with the condition Gone.
+	URI string
+}
+
+// AppCondition is the name of an application-specific condition element
+// (RFC 6120 §8.3.4).
+type AppCondition struct{ Space, Local string }
+
+// Error is the refusal in one line: condition, text, section.
+func (e *Error) Error() string {
+	s := "muc: " + string(e.Condition)
+	if e.Text != "" {
+		s += ": " + e.Text
+	}
+	if e.Section != "" {
+		s += " (" + e.Section + ")"
+	}
+	return s
+}
+
+// Is makes errors.Is match on the condition alone, so that a host can write
+// errors.Is(err, &stanza.Error{Condition: stanza.Conflict}).
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t != nil && e != nil && t.Condition == e.Condition
+}
+
+func (e *Error) TypeOrDefault() ErrorType {
+	if e.Type != "" {
+		return e.Type
+	}
+	return e.Condition.Type()
+}
+
+// Type is the error type that a condition has where nothing else is said; cancel for
+// one that RFC 6120 does not know.
+func (c Condition) Type() ErrorType {
+	if t, ok := defaultTypes[c]; ok {
+		return t
+	}
+	return TypeCancel
+}
+
+// Settled is a refusal that can be sent whoever made it: hooks and hosts may have
+// left out its type, or written what XML cannot hold.
+func (e *Error) Settled() *Error {
+	s := *e
+	if !xmlwire.ValidName(string(s.Condition)) {
+		s.Condition = UndefinedCondition
+	}
+	if !xmlwire.ValidName(s.App.Local) || !xmlwire.ValidText(s.App.Space) || s.App.Space == "" || xmlwire.EscapedInAttr.In(s.App.Space) {
+		s.App = AppCondition{}
+	}
+	if !xmlwire.ValidText(s.Text) {
+		s.Text = ""
+	}
+	if !xmlwire.ValidText(s.URI) {
+		s.URI = ""
+	}
+	switch s.Type {
+	case TypeAuth, TypeCancel, TypeContinue, TypeModify, TypeWait:
+	default:
+		s.Type = ""
+	}
+	s.Type = s.TypeOrDefault()
+	return &s
+}
+
+// WithType changes the type of a fresh refusal where XEP-0045 departs from the
+// condition's usual one.
+func (e *Error) WithType(t ErrorType) *Error {
+	e.Type = t
+	return e
+}
