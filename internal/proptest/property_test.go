@@ -14,7 +14,7 @@ func TestHistories(t *testing.T) {
 	var n tally
 	defer func() { t.Log(&n) }()
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, &n)
+		w := newWorld(t, anyConfig(t), &n)
 		n.histories++
 		w.open()
 		t.Repeat(map[string]func(*rapid.T){"step": func(t *rapid.T) {
