@@ -60,13 +60,11 @@ func (w *world) checkRetraction(s *step) {
 func (s *step) retraction() (by, named string) {
 	el := s.in.stanza
 	author := s.before.inside[s.sender]
-	if el == nil || author == nil || s.fx.Refused != nil || el.Tag != "message" || el.SelectAttrValue("type", "") != "groupchat" {
+	if el == nil || author == nil || s.fx.Refused != nil || el.Tag != "message" || plain(el, "type") != "groupchat" {
 		return "", ""
 	}
-	for _, c := range el.ChildElements() {
-		if c.Tag == "retract" && c.SelectAttrValue("xmlns", "") == nsRetract {
-			return author.ID, c.SelectAttrValue("id", "")
-		}
+	if c := payload(el, nsRetract, "retract"); c != nil {
+		return author.ID, plain(c, "id")
 	}
 	return "", ""
 }
