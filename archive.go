@@ -270,6 +270,9 @@ func (t *turn) renderArchive(p *archiveRender) {
 // with its author's real JID for those who may see it (§6.1.2).
 func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	m := ev.archived()
+	if !p.sees {
+		m = r.seenNow(m)
+	}
 	w := xmlWriter{b: make([]byte, 0, 512+len(m.Payload))}
 	d := w.stanza("message")
 	w.address("from", r.jid)

@@ -61,15 +61,23 @@ func (w *world) checkSpellings(s *step, m sent) {
 	if s.in.stanza == nil || s.in.wild || s.seesJIDs(m.to) || m.to.String() == s.sender {
 		return
 	}
-	text := strings.ToLower(m.text)
-	for range 3 {
-		text = strings.NewReplacer("%40", "@", "%2e", ".", "%3a", ":", "%25", "%").Replace(text)
-	}
 	for _, u := range users {
-		if m.to.Bare().String() != u && strings.Contains(text, u) && !declined(s, m, u) {
+		if m.to.Bare().String() != u && names(m.text, u) && !declined(s, m, u) {
 			w.fail("%s learns of %s: %s", m.to, u, m.text)
 		}
 	}
+}
+
+// names reports whether an address stands in a text, in whatever spelling.
+func names(text, bare string) bool { return strings.Contains(unescaped(text), bare) }
+
+// unescaped is a text without the ways in which clients write addresses.
+func unescaped(text string) string {
+	text = strings.ToLower(text)
+	for range 3 {
+		text = strings.NewReplacer("%40", "@", "%2e", ".", "%3a", ":", "%25", "%").Replace(text)
+	}
+	return text
 }
 
 // spelled is somebody's own address as clients write it in what they send.
