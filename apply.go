@@ -180,13 +180,22 @@ func (s *state) applyConfigured(b *Configured, cfg *Config) error {
 			return badEvent("unknown configuration field or value: " + c.Var)
 		}
 	}
-	if s.conf.NoVisitorStatus != conf.NoVisitorStatus {
-		for _, o := range s.occupants {
-			o.presence.drop()
-		}
+	if s.conf.NoVisitorStatus != conf.NoVisitorStatus || s.conf.Whois != conf.Whois {
+		s.dropPresences()
+	}
+	if s.conf.Whois != conf.Whois {
+		s.archived.dropDocs()
+		s.kept.dropDocs()
 	}
 	s.conf = cfg.share(conf)
 	return nil
+}
+
+// dropPresences drops the bytes of all presences, which are other ones now.
+func (s *state) dropPresences() {
+	for _, o := range s.occupants {
+		o.presence.drop()
+	}
 }
 
 // applyDestroyed forgets everything but the tombstone: a room of the same name

@@ -22,6 +22,13 @@ func (h *history) forgetOldest() {
 	h.shift()
 }
 
+// dropDocs drops the bytes of all messages, which are shown otherwise now.
+func (h *history) dropDocs() {
+	for e := range h.all() {
+		e.doc.doc = nil
+	}
+}
+
 // retract forgets the message that its author took back, if it is there.
 func (h *history) retract(b *MessageRetracted) bool {
 	said := h.meant(b)

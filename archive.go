@@ -276,6 +276,9 @@ func (t *step) renderArchive(p *archiveRender) {
 // with its author's real JID for those who may see it (§6.1.2).
 func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	m := ev.archived()
+	if !p.sees {
+		m = r.seenNow(m)
+	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 512+len(m.Payload))}
 	d := openStanza(&w, "message")
 	address(&w, "from", r.jid)

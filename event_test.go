@@ -187,3 +187,66 @@ func TestForeignLogs(t *testing.T) {
 	}
 	assert.ErrorIs(t, fmt.Errorf("%w", muc.ErrGap), muc.ErrCorrupt)
 }
+
+// TestQuestionOfNobody: what a host is asked has an id and somebody who asks, or the
+// event is refused. A fuzzer found that a log might hold what a snapshot must not.
+func TestQuestionOfNobody(t *testing.T) {
+	for _, b := range []muc.Asked{{JID: hecate, IQ: "1"}, {ID: "a question", IQ: "1"}} {
+		h := coven(t, muc.Config{})
+		state := string(h.room.Snapshot(muc.Live))
+		last := h.log[len(h.log)-1]
+		require.ErrorIs(t, h.room.Apply(muc.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: &b}), muc.ErrCorrupt)
+		require.Equal(t, state, string(h.room.Snapshot(muc.Live)))
+	}
+}
+
+// filled is an event body with something in every field.
+func filled(body muc.EventBody) muc.EventBody {
+	fill(reflect.ValueOf(body).Elem(), 1)
+	return body
+}
+
+func fill(v reflect.Value, n int) {
+	switch v.Interface().(type) {
+	case muc.JID:
+		v.Set(reflect.ValueOf(muc.MustParseJID(fmt.Sprintf("user%d@one.lit/ä %d", n, n))))
+		return
+	case time.Time:
+		v.Set(reflect.ValueOf(time.Date(2030, 1, 2, 3, 4, 5, 6000000, time.UTC)))
+		return
+	case muc.Affiliation:
+		v.Set(reflect.ValueOf(muc.Admin))
+		return
+	case muc.Role:
+		v.Set(reflect.ValueOf(muc.Moderator))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), n+i)
+			if name := v.Type().Field(i).Name; name == "Payload" || name == "Archive" {
+				v.Field(i).SetString(`<body>text &amp; more</body><x xmlns='urn:x' a='&quot;'/>`)
+			}
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(v.Index(0), n)
+		fill(v.Index(1), n+1)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), n)
+	case reflect.String:
+		v.SetString(fmt.Sprintf("text %d <&>", n))
+	case reflect.Bool:
+		v.SetBool(true)
+	case reflect.Uint8:
+		v.SetUint(1) // the first of some named values that is not the default
+	case reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		v.SetUint(uint64(n))
+	case reflect.Int8, reflect.Int16, reflect.Int, reflect.Int32, reflect.Int64:
+		v.SetInt(int64(n))
+	default:
+		panic("a kind of field that no event has: " + v.Type().String())
+	}
+}

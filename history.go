@@ -31,7 +31,7 @@ func (r *Room) docOf(m *Message) *rendered {
 
 func (r *Room) entryDoc(e *entry) *rendered {
 	if e.doc.doc == nil {
-		e.doc.doc = r.renderMessage(e.msg)
+		e.doc.doc = r.renderMessage(r.seenNow(e.msg))
 	}
 	return e.doc.doc
 }

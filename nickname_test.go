@@ -123,3 +123,41 @@ func TestNickRuleOfTheHost(t *testing.T) {
 		assert.Equal(t, string(durable), string(again.Snapshot(muc.Durable)))
 	}
 }
+
+// FuzzNick: a nick that the rules accept comes back unchanged, is an address, has
+// one key however it is written, and can be read.
+func FuzzNick(f *testing.F) {
+	for _, s := range []string{"Amy", "amy", "Dr. Who", "Zoë", "李雷", "❤️", "a&b<'\">", " ", "", "x\u202Ey", strings.Repeat("n", 80),
+		"Zoe\u0308", "ＦＵＬＬ", "a  b", "\u200Bx", "x\uFE0F", "1\uFE0F\u20E3", "👩‍💻", "👨‍👩‍👧", "ǅ", "ß", "İ", "ﬃ", "\u00A0", "ي"} {
+		f.Add(s)
+	}
+	room := muc.MustParseJID("room@chat.lit")
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, rule := range []muc.NickRule{muc.NormalizeNick, muc.StrictNick} {
+			res, refused := rule(s)
+			if len(res.Nick) > 1023 {
+				continue // the room refuses it, whatever the rule
+			}
+			if refused != nil {
+				require.NotEmpty(t, refused.Condition)
+				require.NotEmpty(t, refused.Section)
+				require.Zero(t, res)
+				continue
+			}
+			require.NotEmpty(t, res.Nick)
+			require.NotEmpty(t, res.Key)
+			require.Equal(t, res.Nick != s, res.Changed)
+			again, refused := rule(res.Nick)
+			require.Nil(t, refused, "%q of %q", res.Nick, s)
+			require.Equal(t, muc.NickResult{Nick: res.Nick, Key: res.Key}, again, "of %q", s)
+			j, err := muc.ParseJID(room.String() + "/" + res.Nick)
+			require.NoError(t, err, "%q", res.Nick)
+			require.Equal(t, res.Nick, j.Resource())
+			key, refused := rule(res.Key)
+			if refused == nil {
+				require.Equal(t, res.Key, key.Key, "a key is its own key: %q of %q", res.Key, s)
+			}
+			require.NotContains(t, res.Nick, "\u202E")
+		}
+	})
+}

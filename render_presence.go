@@ -59,7 +59,7 @@ func (r *Room) presenceOf(o *occupant) presence {
 	p := presence{nick: o.nick, id: o.id, item: item{
 		affiliation: r.st.affiliationOf(o.person.jid()), role: o.role, real: o.frontJID()}}
 	if o.front != nil {
-		p.lang, p.payload = o.front.lang, r.st.conf.shown(o.role, o.front.payload)
+		p.lang, p.payload = o.front.lang, r.saidNow(o)
 	}
 	return p
 }

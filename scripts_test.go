@@ -2,6 +2,8 @@ package muc_test
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +36,29 @@ func TestForeignScripts(t *testing.T) {
 		t.Skip("MUC_SCRIPTS names no directory of scripts")
 	}
 	scansion.Run(t, muc.Config{}, dir)
+}
+
+// TestPreludes holds the files that scripts of testdata include to saying what they
+// bring, and to be shared.
+func TestPreludes(t *testing.T) {
+	uses := map[string]int{}
+	for _, script := range ownScripts(t) {
+		src, err := os.ReadFile(script.Name)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(src)) {
+			if name, ok := strings.CutPrefix(line, "# include:"); ok {
+				uses[filepath.Join(filepath.Dir(script.Name), strings.TrimSpace(name))]++
+			}
+		}
+	}
+	names, err := scansion.Files("testdata/prelude")
+	require.NoError(t, err)
+	for _, name := range names {
+		src, err := os.ReadFile(name)
+		require.NoError(t, err)
+		assert.True(t, strings.HasPrefix(string(src), "# title: "), "%s: needs a header line `# title: …`", name)
+		assert.Greater(t, uses[name], 1, "%s: what fewer than two scripts include belongs in them", name)
+	}
 }
 
 func ownScripts(t *testing.T) []*scansion.Script {

@@ -70,6 +70,9 @@ func (v *veil) clearAt(value string, level int) string {
 				continue // nothing is escaped in it: it was seen before
 			}
 		}
+		if v.isOwn(plain, from, to) {
+			continue
+		}
 		shown := v.shown
 		if level > 0 || from >= scheme {
 			shown = escapeURI(shown, level)
@@ -85,6 +88,18 @@ func (v *veil) clearAt(value string, level int) string {
 		return value
 	}
 	return b.String() + value[done:]
+}
+
+// isOwn reports whether what was found is in a nick, in an address that the veil has
+// written itself: who calls himself by his address hides nothing, and what is veiled
+// twice is the same.
+func (v *veil) isOwn(s string, from, to int) bool {
+	for _, shown := range [...]string{v.shown, escapeURI(v.shown, 0)} {
+		if i := strings.Index(shown, s[from:to]); i >= 0 && from >= i && strings.HasPrefix(s[from-i:], shown) {
+			return true
+		}
+	}
+	return false
 }
 
 // next is where the address stands in a text, from some place on; negative for

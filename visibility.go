@@ -356,6 +356,23 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	return xmlwire.ReplaceValues(payload, v.clear)
 }
 
+// seenNow is a message as the room shows it now to who does not see real JIDs: when
+// it was said, everybody may have seen them.
+func (r *Room) seenNow(m *Message) *Message {
+	payload := r.veil(m.Payload, m.JID, m.Nick, Participant)
+	if payload == m.Payload {
+		return m
+	}
+	shown := *m
+	shown.Payload = payload
+	return &shown
+}
+
+// saidNow is the same for what an occupant says in his presence.
+func (r *Room) saidNow(o *occupant) string {
+	return r.veil(r.st.conf.shown(o.role, o.front.payload), o.front.real, o.nick, Participant)
+}
+
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
 // real JID where everybody sees it, else as an occupant, else not at all.
 func (r *Room) inviterSeen(a actor) JID {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/gomuc/muc/jid"
@@ -101,4 +102,45 @@ func TestPlainLocal(t *testing.T) {
 	} {
 		assert.Equal(t, plain, jid.MustParse(local+"@chat.example").PlainLocal())
 	}
+}
+
+// FuzzJID: what Parse accepts is normal, and survives being written.
+func FuzzJID(f *testing.F) {
+	for _, s := range []string{"", "a", "a@b", "a@b/c", "@", "/", "a@/c", "A@B/C", "ü@ö/ä", "a@b/", "a b@c", "a@b/c d", "a@[::1]/x",
+		"juliet@example.com.", "a@b@c/d@e/f", "\u212A@x", "a@\u3002b", "x@y/\u202E", "é@x/e\u0301", "a@b/<&>'\"", strings.Repeat("a", 1024) + "@b"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		j, err := jid.Parse(s)
+		if err != nil {
+			require.ErrorIs(t, err, jid.ErrMalformed)
+			require.True(t, j.IsZero())
+			return
+		}
+		require.True(t, utf8.ValidString(j.String()))
+		again, err := jid.Parse(j.String())
+		require.NoError(t, err, "%q of %q", j, s)
+		require.Equal(t, j, again, "%q of %q", j, s)
+		require.True(t, j == again)
+		text := j.Domain()
+		if j.Local() != "" {
+			text = j.Local() + "@" + text
+		}
+		require.Equal(t, text, j.Bare().String())
+		if j.Resource() != "" {
+			text += "/" + j.Resource()
+		}
+		require.Equal(t, text, j.String())
+		require.Equal(t, j.IsBare(), j.Resource() == "")
+		require.Equal(t, j.Bare(), j.Bare().Bare())
+		require.True(t, j.Bare().IsBare())
+		for _, part := range []string{j.Local(), j.Domain(), j.Resource()} {
+			require.LessOrEqual(t, len(part), 1023)
+		}
+		b, err := json.Marshal(j)
+		require.NoError(t, err)
+		var back jid.JID
+		require.NoError(t, json.Unmarshal(b, &back))
+		require.True(t, back == j)
+	})
 }

@@ -176,7 +176,8 @@ type Limits struct {
 	// StoreBatch is how many rooms one call of Store.Append stores at the most: 1000.
 	StoreBatch int
 	// Page is how many rooms one answer lists: 200, and PageBytes how many bytes their
-	// lines take: 64 KiB. Longer lists come in pages (XEP-0059).
+	// lines take: 64 KiB, or a quarter of Room.Limits.OutboundBytes if that is less.
+	// Longer lists come in pages (XEP-0059).
 	Page, PageBytes int
 }
 
@@ -231,6 +232,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if most := c.Room.Limits.OutboundBytes; c.Limits.PageBytes <= 0 && most > 0 {
+		c.Limits.PageBytes = min(64<<10, most/4)
 	}
 	c.Limits = c.Limits.withDefaults()
 	c.guardHooks()

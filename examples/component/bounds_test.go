@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/examples/component/internal/fakeserver"
 )
@@ -23,29 +25,51 @@ func (c *serving) lasting(link *fakeserver.Stream, who, room, name string) {
 }
 
 // No stanza leaves that is larger than the server takes, which would end the stream of
-// all rooms: who asked gets an error, everybody else goes on.
+// all rooms: lists come in pages, and what people send is passed on only if it fits.
 func TestNoStanzaIsTooLargeForTheServer(t *testing.T) {
+	const most = 65536
 	server := fakeserver.New(t, testDomain, testSecret)
-	server.MaxStanza = 10000
-	c := serveHere(t, server, nil, "-max-stanza", "10000", "-rate-bytes", "0")
+	server.MaxStanza = most
+	c := serveHere(t, server, nil, "-max-stanza", strconv.Itoa(most), "-rate-bytes", "0")
 	link := server.Next()
-	for i := range 60 {
-		c.lasting(link, person(i), fmt.Sprint("room", i), strings.Repeat("n", 200))
+	const rooms = 180 // with less than 200 bytes each, a page by their number
+	for i := range rooms {
+		c.lasting(link, person(i), fmt.Sprint("room", i), strings.Repeat("&amp;", 250))
 	}
-	for _, id := range []string{"list1", "list2"} {
-		link.Send("<iq type='get' id='" + id + "' from='stranger@example.net/o' to='" + testDomain + "'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+	listed, last := 0, ""
+	for page := 1; listed < rooms; page++ {
+		id := fmt.Sprint("list", page)
+		link.Send(fmt.Sprintf("<iq type='get' id='%s' from='stranger@example.net/o' to='%s'><query xmlns='http://jabber.org/protocol/disco#items'>"+
+			"<set xmlns='http://jabber.org/protocol/rsm'>%s</set></query></iq>", id, testDomain, last))
 		answer := link.Expect("id='"+id+"'", "to='stranger@example.net/o'")
-		assert.Contains(t, answer, "type='error'")
-		assert.Contains(t, answer, "<resource-constraint ")
+		require.Contains(t, answer, "type='result'")
+		require.NotZero(t, strings.Count(answer, "<item "))
+		assert.Less(t, len(answer), most/2)
+		listed += strings.Count(answer, "<item ")
+		_, after, _ := strings.Cut(answer, "<last>")
+		after, _, _ = strings.Cut(after, "</last>")
+		last = "<after>" + after + "</after>"
+		require.Less(t, page, rooms/5)
 	}
-	link.Send(said(1, "room1", strings.Repeat("x", 12000)), said(1, "room1", "small"))
-	link.Expect("small", "to='"+person(1)+"'")
+	assert.Equal(t, rooms, listed)
+
+	large := func(id string, bytes int) string {
+		return fmt.Sprintf("<message type='groupchat' id='%s' from='%s' to='room1@%s'><x xmlns='urn:x'>%s</x></message>", id, person(1), testDomain, strings.Repeat("x", bytes))
+	}
+	link.Send(large("fits", most-9000))
+	assert.Contains(t, link.Expect("id='fits'", "to='"+person(1)+"'"), "type='groupchat'")
+	for id, bytes := range map[string]int{"beyond the room": most - 8000, "beyond the reader": most} {
+		link.Send(large(id, bytes))
+		answer := link.Expect("id='"+id+"'", "to='"+person(1)+"'")
+		assert.Contains(t, answer, "type='error'", id)
+		assert.Contains(t, answer, "<policy-violation ", id)
+	}
 	c.answers(link)
 	_, _, largest := link.Counts()
-	assert.LessOrEqual(t, largest, 10000)
-	assert.EqualValues(t, 3, c.metric(`muc_stanzas_dropped_total{reason="too large"}`))
+	assert.LessOrEqual(t, largest, most)
+	assert.Greater(t, largest, most-9000)
+	assert.EqualValues(t, 0, c.metric(`muc_stanzas_dropped_total{reason="too large"}`))
 	assert.EqualValues(t, 1, c.metric("muc_streams_total"))
-	assert.Contains(t, c.stderr.String(), `stanzas were dropped" reason="too large" last_to=stranger@example.net/o count=1`)
 }
 
 // One account that sends as fast as it can is held to the rates of the component as it is

@@ -62,6 +62,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 // linkConfig is the configuration of the link.
 func (c *component) linkConfig() xmppcomp.Config {
 	s := &c.settings
+	rooms := s.roomLimits()
 	return xmppcomp.Config{
 		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: c.log,
 		Handle: c.handle, TooLarge: c.tooLarge, Connected: c.metrics.connection, Sent: c.metrics.written,
@@ -69,20 +70,19 @@ func (c *component) linkConfig() xmppcomp.Config {
 		Queue:   xmppcomp.Bounds{Bytes: s.sendQueue, Stanza: s.maxStanza},
 		Limits: xmppcomp.Limits{
 			// Those of rooms, which do not count the stanza's own element.
-			Bytes: int64(roomLimits.StanzaBytes + headBytes), Depth: roomLimits.StanzaDepth + 1,
-			Elements: roomLimits.StanzaElements + 1, Attrs: roomLimits.StanzaAttrs,
+			Bytes: int64(rooms.OutboundBytes), Depth: rooms.StanzaDepth + 1,
+			Elements: rooms.StanzaElements + 1, Attrs: rooms.StanzaAttrs,
 		},
 		Backoff: s.backoff, Held: s.held,
 	}
 }
 
 // roomLimits are of muc.Limits what the reader keeps as well: what no room would take is
-// not even kept until its end.
-var roomLimits = muc.Limits{StanzaBytes: 64 << 10, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32}
-
-// headBytes are for the start and the end tag of a stanza: two addresses, each of which may
-// have 3071 bytes, and an id.
-const headBytes = 8 << 10
+// not even kept until its end. A room takes of a stanza what it can pass on in one that the
+// server takes.
+func (s *settings) roomLimits() muc.Limits {
+	return muc.Limits{OutboundBytes: s.maxStanza, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32}
+}
 
 // config is the service's configuration.
 func (c *component) config(store *sqlitestore.Store) service.Config {
@@ -103,7 +103,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 			// Not all clients know a mediated invitation when they see one.
 			InviteBody:    inviteText,
 			LegacyInvites: true,
-			Limits:        roomLimits,
+			Limits:        s.roomLimits(),
 			Rates:         s.rates,
 		},
 		Store:        store,

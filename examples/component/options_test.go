@@ -103,7 +103,7 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-rate-presence", "0/1s"), `-rate-presence: "0/1s" is no rate: it should look like 30/15s, in a day at the most, or be 0`},
 		{append(good, "-rate-messages", "30/15ms"), `-rate-messages: "30/15ms" is more than one in 1ms`},
 		{append(good, "-send-queue", "1"), "-send-queue: must be a number of bytes from 65536 to 1073741824"},
-		{append(good, "-max-stanza", "9999"), "-max-stanza: must be a number of bytes from 10000 to 1073741824"},
+		{append(good, "-max-stanza", "65535"), "-max-stanza: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-archive-size", "64MB"), "-archive-size: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},

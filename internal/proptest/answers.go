@@ -70,9 +70,9 @@ func (w *world) checkAnswers(s *step) {
 	id := ""
 	if in := s.in.stanza; in != nil {
 		_, bad := muc.ParseJID(s.sender)
-		typ := in.SelectAttrValue("type", "")
-		id = in.SelectAttrValue("id", "")
-		request = in.Tag == "iq" && typ != "result" && typ != "error" && bad == nil
+		typ := plain(in, "type")
+		id = plain(in, "id")
+		request = s.err == nil && in.Tag == "iq" && typ != "result" && typ != "error" && bad == nil
 		answers = in.Tag == "iq" && typ == "result" || typ == "error"
 	}
 	direct, returned, passed := 0, 0, 0
@@ -87,7 +87,7 @@ func (w *world) checkAnswers(s *step) {
 		switch {
 		case typ == "get" || typ == "set":
 			passed++
-			w.passed(&relayed{id: to.id, from: m.el.attr("from"), asked: s.in.stanza.SelectAttrValue("to", ""),
+			w.passed(&relayed{id: to.id, from: m.el.attr("from"), asked: plain(s.in.stanza, "to"),
 				answerer: to.to, asker: s.sender, askerID: id, client: w.client(s.sender), visit: w.client(s.sender).visit,
 				at: s.in.at})
 		case due[to] > 0:

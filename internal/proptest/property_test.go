@@ -14,19 +14,24 @@ func TestHistories(t *testing.T) {
 	var n tally
 	defer func() { t.Log(&n) }()
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, &n)
+		w := newWorld(t, anyConfig(t), &n)
 		n.histories++
 		w.open()
 		t.Repeat(map[string]func(*rapid.T){"step": func(t *rapid.T) {
-			if w.last.state == muc.Destroyed && w.oneIn(2, "again") {
-				w.end()
-				w.begin()
-				w.open()
-			}
-			w.random()
+			w.any()
 		}})
 		w.end()
 	})
+}
+
+// any takes one step of any kind. A room that has ended may begin again.
+func (w *world) any() {
+	if w.last.state == muc.Destroyed && w.oneIn(2, "again") {
+		w.end()
+		w.begin()
+		w.open()
+	}
+	w.random()
 }
 
 // open lets the first come to a room, and some of the others.
@@ -47,9 +52,15 @@ func (w *world) open() {
 
 // end is what must hold of a whole life.
 func (w *world) end() {
+	w.settle()
+	w.rest()
+}
+
+// settle waits until nobody waits any more.
+func (w *world) settle() {
 	w.outlive()
 	w.checkPatience()
-	w.rest()
+	w.checkLimits(w.last.live)
 }
 
 // rest is what must hold of a life that ends in the middle.

@@ -17,6 +17,8 @@ const (
 // spoken is one message that was said to all and is kept: archived, or for newcomers.
 type spoken struct {
 	author, payload string // the author by occupant-id
+	jid             muc.JID
+	body            string // all of the payload but what may name its author
 	stanzaID        string // of one that is archived
 	id, origin      string // that its author gave it
 	retraction      bool
@@ -29,7 +31,8 @@ func (y *spoken) named(id string) bool { return y.stanzaID == id || y.id == id |
 
 // checkRetraction: a message is taken back by its author and nobody else, by any of
 // its ids; whoever enters later is not shown it, and of the archive no more than that
-// there was one. All others are shown as they were said.
+// there was one. All others are shown as they were said, but for their author's address
+// to who does not see it.
 func (w *world) checkRetraction(s *step) {
 	by, named := s.retraction()
 	for _, ev := range s.fx.Events {
@@ -41,7 +44,7 @@ func (w *world) checkRetraction(s *step) {
 		}
 	}
 	for _, m := range s.out {
-		w.checkShown(m)
+		w.checkShown(s, m)
 	}
 	if by != "" {
 		w.takenBack(by, named)
@@ -60,24 +63,31 @@ func (w *world) checkRetraction(s *step) {
 func (s *step) retraction() (by, named string) {
 	el := s.in.stanza
 	author := s.before.inside[s.sender]
-	if el == nil || author == nil || s.fx.Refused != nil || el.Tag != "message" || el.SelectAttrValue("type", "") != "groupchat" {
+	if el == nil || author == nil || s.fx.Refused != nil || el.Tag != "message" || plain(el, "type") != "groupchat" {
 		return "", ""
 	}
-	for _, c := range el.ChildElements() {
-		if c.Tag == "retract" && c.SelectAttrValue("xmlns", "") == nsRetract {
-			return author.ID, c.SelectAttrValue("id", "")
-		}
+	if c := payload(el, nsRetract, "retract"); c != nil {
+		return author.ID, plain(c, "id")
 	}
 	return "", ""
 }
 
 func spokenIn(m *muc.Message) *spoken {
-	y := &spoken{author: m.OccupantID, payload: m.Payload, stanzaID: m.StanzaID, id: m.ID}
+	y := &spoken{author: m.OccupantID, payload: m.Payload, jid: m.JID, stanzaID: m.StanzaID, id: m.ID}
+	y.body, _, _ = strings.Cut(m.Payload, "</body>")
 	if el, err := readElement("<message>" + m.Payload + "</message>"); err == nil {
 		y.retraction = el.child(nsRetract, "retract") != nil
 		y.origin = el.child(nsSID, "origin-id").attr("id")
 	}
 	return y
+}
+
+// shown is what a reader is shown of a message for certain.
+func (y *spoken) shown(s *step, to muc.JID) string {
+	if names(y.payload, y.jid.Bare().String()) && !s.seesJIDs(to) {
+		return y.body
+	}
+	return y.payload
 }
 
 func (w *world) spokenUnder(stanzaID string) *spoken {
@@ -104,7 +114,7 @@ func (w *world) takenBack(by, named string) {
 }
 
 // checkShown holds a message from the past, or from the archive, to what became of it.
-func (w *world) checkShown(m sent) {
+func (w *world) checkShown(s *step, m sent) {
 	if m.el.name != "message" {
 		return
 	}
@@ -114,7 +124,7 @@ func (w *world) checkShown(m sent) {
 		case y == nil || y.unsure: // a subject
 		case y.gone != stone:
 			w.fail("taken back: %v, and the archive shows %s", y.gone, m.text)
-		case strings.Contains(m.text, y.payload) == y.gone:
+		case strings.Contains(m.text, y.shown(s, m.to)) == y.gone:
 			w.fail("taken back: %v, and the archive shows %s", y.gone, m.text)
 		}
 		w.tally.lookedUp++
@@ -125,7 +135,7 @@ func (w *world) checkShown(m sent) {
 	}
 	for _, y := range w.spoken {
 		same := y.stanzaID == m.el.child(nsSID, "stanza-id").attr("id") && y.author == occupantID(m.el) && y.id == m.el.attr("id")
-		if same && y.gone && strings.Contains(m.text, y.payload) {
+		if same && y.gone && strings.Contains(m.text, y.shown(s, m.to)) {
 			w.fail("shown, although it was taken back: %s", m.text)
 		}
 	}

@@ -15,7 +15,7 @@ func (w *world) checkSecrets(s *step) {
 	for _, m := range s.out {
 		w.checkSpellings(s, m)
 		said := ""
-		if m.to.String() == s.sender {
+		if m.to.String() == s.sender || s.in.wild {
 			said = strings.Replace(s.in.text, "from='"+s.sender+"'", "", 1)
 		}
 		if !s.seesJIDs(m.to) {
@@ -58,18 +58,26 @@ func (w *world) checkSecrets(s *step) {
 // checkSpellings: no client gives its user's address away to whom the room does not
 // show it, in whatever spelling. What people write is their own.
 func (w *world) checkSpellings(s *step, m sent) {
-	if s.in.stanza == nil || s.seesJIDs(m.to) || m.to.String() == s.sender {
+	if s.in.stanza == nil || s.in.wild || s.seesJIDs(m.to) || m.to.String() == s.sender {
 		return
 	}
-	text := strings.ToLower(m.text)
-	for range 3 {
-		text = strings.NewReplacer("%40", "@", "%2e", ".", "%3a", ":", "%25", "%").Replace(text)
-	}
 	for _, u := range users {
-		if m.to.Bare().String() != u && strings.Contains(text, u) && !declined(s, m, u) {
+		if m.to.Bare().String() != u && names(m.text, u) && !declined(s, m, u) {
 			w.fail("%s learns of %s: %s", m.to, u, m.text)
 		}
 	}
+}
+
+// names reports whether an address stands in a text, in whatever spelling.
+func names(text, bare string) bool { return strings.Contains(unescaped(text), bare) }
+
+// unescaped is a text without the ways in which clients write addresses.
+func unescaped(text string) string {
+	text = strings.ToLower(text)
+	for range 3 {
+		text = strings.NewReplacer("%40", "@", "%2e", ".", "%3a", ":", "%25", "%").Replace(text)
+	}
+	return text
 }
 
 // spelled is somebody's own address as clients write it in what they send.

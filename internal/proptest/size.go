@@ -10,23 +10,17 @@ import (
 
 // shot is what a live snapshot holds, as far as it is counted.
 type shot struct {
-	Persons   []json.RawMessage
-	Requests  []json.RawMessage
-	Archived  []entry
-	Kept      []entry
-	Occupants []struct {
-		JID      muc.JID
-		Sessions []struct{ Payload string }
+	Events []struct {
+		Type string
+		Data struct {
+			JID, Inviter muc.JID
+			Occupant     uint32
+			Session      uint32
+			Payload      string
+			Join         json.RawMessage
+		}
 	}
-	VoiceAsked []json.RawMessage `json:"voice_asked"`
-	Invites    []muc.InviteSent
-	Asks       []muc.Asked
-	Privates   []json.RawMessage
-	Spent      []json.RawMessage
-	Relays     []struct{ JID muc.JID }
 }
-
-type entry struct{ Payload string }
 
 // roomSize is more than what rooms of the limits here can make of a live snapshot,
 // whatever is sent: there is a bound.
@@ -48,53 +42,74 @@ func (w *world) checkLimits(live []byte) {
 	if err := json.Unmarshal(live, &r); err != nil {
 		w.fail("%v: %s", err, live)
 	}
+	// events are counted by their type, and by whose they are; bytes are those of payloads.
+	events, bytes, own := map[string]int{}, map[string]int{}, map[string]map[any]int{}
+	count := func(typ string, whose any) {
+		if own[typ] == nil {
+			own[typ] = map[any]int{}
+		}
+		own[typ][whose]++
+	}
+	nicks, presence := map[uint32]muc.JID{}, 0
+	for _, ev := range r.Events {
+		d := &ev.Data
+		events[ev.Type]++
+		bytes[ev.Type] += len(d.Payload)
+		switch ev.Type {
+		case "affiliation-changed", "voice-stored", "registered":
+			count("person", d.JID)
+		case "joined":
+			if _, known := nicks[d.Occupant]; !known {
+				nicks[d.Occupant] = d.JID.Bare()
+				count("nick", d.JID.Bare())
+			}
+			count("session", d.Occupant)
+			presence = max(presence, len(d.Payload))
+		case "relay-sent":
+			count("relay", d.JID.Bare())
+		case "invite-sent":
+			if !d.Inviter.IsZero() {
+				count("invitation", d.Inviter.Bare())
+			}
+		case "asked":
+			if d.Join == nil {
+				count("question", d.JID.Bare())
+			}
+		}
+	}
 	lim := &w.cfg.Limits
-	atMost := func(what string, n, most int) {
-		if n > most {
-			w.fail("%d %s of %d: %s", n, what, most, live)
+	most := func(typ string) (n int) {
+		for _, k := range own[typ] {
+			n = max(n, k)
+		}
+		return n
+	}
+	for _, c := range []struct {
+		what    string
+		n, most int
+	}{
+		{"persons", len(own["person"]), lim.Affiliations},
+		{"requests to register", events["registration-requested"], lim.Registrations},
+		{"requests for voice", events["voice-requested"], lim.VoiceRequests},
+		{"shares of rates", events["rate-spent"], lim.RateShares},
+		{"private messages", events["private-sent"], lim.Privates},
+		{"requests to occupants", events["relay-sent"], lim.Relays},
+		{"requests of one person to occupants", most("relay"), lim.PersonRelays},
+		{"invitations", events["invite-sent"], lim.Invites},
+		{"invitations by one person", most("invitation"), lim.PersonInvites},
+		{"questions", events["asked"], lim.Asks},
+		{"questions of one person", most("question"), lim.PersonAsks},
+		{"archived messages", events["message-archived"], lim.History},
+		{"bytes of archived messages", bytes["message-archived"], lim.HistoryBytes},
+		{"messages that are only kept", events["message-kept"], lim.History},
+		{"bytes of messages that are only kept", bytes["message-kept"], lim.HistoryBytes},
+		{"occupants", len(nicks), lim.Occupants + lim.AdminReserve},
+		{"nicks of one person", most("nick"), lim.NicksPerPerson},
+		{"sessions under one nick", most("session"), lim.SessionsPerNick},
+		{"bytes of presence", presence, lim.PresenceBytes},
+	} {
+		if c.n > c.most {
+			w.fail("%d %s of %d: %s", c.n, c.what, c.most, live)
 		}
 	}
-	atMost("persons", len(r.Persons), lim.Affiliations)
-	atMost("requests to register", len(r.Requests), lim.Registrations)
-	atMost("requests for voice", len(r.VoiceAsked), lim.VoiceRequests)
-	atMost("shares of rates", len(r.Spent), lim.RateShares)
-	atMost("private messages", len(r.Privates), lim.Privates)
-	atMost("requests to occupants", len(r.Relays), lim.Relays)
-	atMost("invitations", len(r.Invites), lim.Invites)
-	atMost("questions", len(r.Asks), lim.Asks)
-	for _, list := range [][]entry{r.Archived, r.Kept} {
-		bytes := 0
-		for _, e := range list {
-			bytes += len(e.Payload)
-		}
-		atMost("messages", len(list), lim.History)
-		atMost("bytes of messages", bytes, lim.HistoryBytes)
-	}
-	nicks, invites, asks := map[muc.JID]int{}, map[muc.JID]int{}, map[muc.JID]int{}
-	for _, o := range r.Occupants {
-		nicks[o.JID]++
-		atMost("nicks of one person", nicks[o.JID], lim.NicksPerPerson)
-		atMost("sessions under one nick", len(o.Sessions), lim.SessionsPerNick)
-		for _, ses := range o.Sessions {
-			atMost("bytes of presence", len(ses.Payload), lim.PresenceBytes)
-		}
-	}
-	relays := map[muc.JID]int{}
-	for _, x := range r.Relays {
-		relays[x.JID.Bare()]++
-		atMost("requests of one person to occupants", relays[x.JID.Bare()], lim.PersonRelays)
-	}
-	for _, b := range r.Invites {
-		if !b.Inviter.IsZero() {
-			invites[b.Inviter.Bare()]++
-			atMost("invitations by one person", invites[b.Inviter.Bare()], lim.PersonInvites)
-		}
-	}
-	for _, b := range r.Asks {
-		if b.Join == nil {
-			asks[b.JID.Bare()]++
-			atMost("questions of one person", asks[b.JID.Bare()], lim.PersonAsks)
-		}
-	}
-	atMost("occupants", len(r.Occupants), lim.Occupants+lim.AdminReserve)
 }

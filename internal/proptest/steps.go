@@ -1,6 +1,7 @@
 package proptest
 
 import (
+	"encoding/xml"
 	"fmt"
 	"strings"
 
@@ -23,6 +24,13 @@ var (
 )
 
 func pick[T any](w *world, what string, from []T) T { return rapid.SampledFrom(from).Draw(w.t, what) }
+
+// esc is a text as it stands in XML.
+func esc(s string) string {
+	var b strings.Builder
+	_ = xml.EscapeText(&b, []byte(s)) // a Builder takes everything
+	return b.String()
+}
 
 // oneIn is true once in n times.
 func (w *world) oneIn(n int, what string) bool {

@@ -40,6 +40,48 @@ func (w *world) config() {
 	w.iq(w.ruler(), "set", "", "<query xmlns='"+nsOwner+"'>"+form+"</x></query>")
 }
 
+// resubmit sends a room's own form back to it, in which nothing has changed.
+func (w *world) resubmit(from string) {
+	w.iq(from, "get", "", "<query xmlns='"+nsOwner+"'/>")
+	before, form := w.last, ""
+	for _, m := range w.latest.out {
+		if q := m.el.child(nsOwner, "query"); q != nil {
+			for _, field := range q.child("jabber:x:data", "x").kids {
+				form += filledField(field)
+			}
+		}
+	}
+	if form == "" {
+		return
+	}
+	w.iq(from, "set", "", "<query xmlns='"+nsOwner+"'><x xmlns='jabber:x:data' type='submit'>"+form+"</x></query>")
+	if before.state != muc.Open {
+		return // it opens
+	}
+	for _, ev := range w.latest.fx.Events {
+		if ev.Durable() {
+			w.fail("the form as it was changes something: %s", ev.Type())
+		}
+	}
+	if e := w.latest.fx.Refused; e != nil && w.cfg.MayConfigure == nil {
+		w.fail("the form as it was is refused: %v", e)
+	}
+}
+
+// filledField is what a client sends of a field of a form: its name and values.
+func filledField(field *element) string {
+	if field.attr("var") == "" {
+		return ""
+	}
+	values := ""
+	for _, v := range field.kids {
+		if v.name == "value" {
+			values += "<value>" + esc(v.text) + "</value>"
+		}
+	}
+	return "<field var='" + esc(field.attr("var")) + "'>" + values + "</field>"
+}
+
 func (w *world) register() {
 	payload := pick(w, "registration", []string{"<remove/>", "", "",
 		"<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>" + w.nick() + "</value></field></x>"})

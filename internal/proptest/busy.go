@@ -1,0 +1,83 @@
+package proptest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gomuc/muc"
+)
+
+// busyConfig is the host of the room that fuzz targets start from.
+func busyConfig() muc.Config {
+	lim := smallLimits
+	lim.Affiliations, lim.ItemsPerSet, lim.History, lim.HistoryBytes, lim.StanzaBytes = 20, 8, 8, 4000, 8000
+	return muc.Config{Room: roomJID, Secret: []byte(secret), Limits: lim, Registration: muc.RegistrationApproved, Archive: true,
+		Rates:     muc.Rates{Messages: muc.Rate{Burst: 50, Every: time.Second}, Presence: muc.Rate{Burst: 50, Every: time.Second}},
+		AnswersIQ: func(space, _ string) bool { return space == "urn:example:asked" }}
+}
+
+// busyWith is what a live snapshot of a busy room tells of.
+var busyWith = []string{"affiliation-changed", "registered", "registration-requested", "subject-changed", "message-archived", "message-kept",
+	"joined", "voice-requested", "invite-sent", "asked", "private-sent", "relay-sent", "rate-spent"}
+
+// busy is a room with people of all kinds inside, a password, a past and open
+// questions. Ann owns it, Ben is a participant, Dan a visitor, Bot a puppet.
+func busy(t *rapid.T) *world {
+	w := newWorld(t, busyConfig(), new(tally))
+	conf := muc.RoomConfig{Persistent: true, Moderated: true, Password: password}
+	w.do(muc.Create{Owner: muc.MustParseJID(users[0]), Config: conf})
+	w.do(muc.SetAffiliation{JID: muc.MustParseJID(users[1]), Affiliation: muc.Member, Nick: "Ben"})
+	w.do(muc.SetAffiliation{JID: muc.MustParseJID(users[2]), Affiliation: muc.Admin})
+	for _, who := range []string{users[0] + "/a Ann", users[1] + "/a Ben", users[1] + "/b Ben", users[3] + "/a Dan"} {
+		full, nick, _ := strings.Cut(who, " ")
+		w.say1(fmt.Sprintf(`<presence from='%s' to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'><password>%s</password></x><status>here</status></presence>`,
+			full, roomJID, nick, password))
+	}
+	for i, text := range []string{
+		`<message type='groupchat' from='bob@one.example/a' id='1'><body>first</body></message>`,
+		`<message type='groupchat' from='alice@one.example/a' id='2'><subject>topic</subject></message>`,
+		`<iq type='get' from='bob@one.example/a' id='3'><q xmlns='urn:example:asked'/></iq>`,
+		`<iq type='get' from='bob@one.example/a' to='/Ann' id='4'><vCard xmlns='vcard-temp'/></iq>`,
+		`<message type='groupchat' from='bob@one.example/b' id='5'><body>off the record</body></message>`,
+		`<message type='chat' from='bob@one.example/b' to='/Dan' id='6'><body>psst</body></message>`,
+		`<message from='alice@one.example/a'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='eve@two.example'/></x></message>`,
+		`<message from='dave@two.example/a'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
+			`<field var='muc#role'><value>participant</value></field></x></message>`,
+		`<iq type='set' from='dave@two.example/a' id='7'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'>` +
+			`<field var='muc#register_roomnick'><value>Daniel</value></field></x></query></iq>`,
+	} {
+		conf.NoArchive = i == 4
+		if i == 4 || i == 5 {
+			w.do(muc.Configure{Config: conf})
+		}
+		w.say1(addressed(text))
+	}
+	w.do(muc.Join{JID: muc.MustParseJID("bot@rooms.example/bot"), Nick: "Bot"})
+	for _, part := range busyWith {
+		if !strings.Contains(string(w.last.live), `"`+part+`"`) {
+			w.fail("not so busy: no %s in %s", part, w.last.live)
+		}
+	}
+	return w
+}
+
+// addressed has a stanza go to the room, or to the nick that it names.
+func addressed(text string) string {
+	if nick := strings.Index(text, " to='/"); nick > 0 {
+		return text[:nick+5] + roomJID.String() + text[nick+5:]
+	}
+	kind, rest, _ := strings.Cut(text, " ")
+	return kind + " to='" + roomJID.String() + "' " + rest
+}
+
+// say1 and do play one step a second later.
+func (w *world) say1(text string)   { w.next(input{stanza: parse(text), text: text}) }
+func (w *world) do(cmd muc.Command) { w.next(input{cmd: cmd}) }
+
+func (w *world) next(in input) {
+	w.now = w.now.Add(time.Second)
+	w.stepAt(in)
+}
