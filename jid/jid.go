@@ -16,7 +16,7 @@ import (
 )
 
 // ErrMalformed: a text that is no XMPP address.
-var ErrMalformed = errors.New("jid: malformed address")
+var ErrMalformed = errors.New("malformed JID")
 
 // JID is an XMPP address (RFC 7622), normalised. It is a small comparable
 // value: two addresses are the same exactly when == says so, and [JID.Bare]
