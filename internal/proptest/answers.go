@@ -66,22 +66,26 @@ type reply struct{ to, id string }
 // and answered later; nothing else is ever answered.
 func (w *world) checkAnswers(s *step) {
 	due := w.askedAndAnswered(s)
-	request, answers := false, false
+	request, answers, senderIs := false, false, false
 	id := ""
 	if in := s.in.stanza; in != nil {
 		_, bad := muc.ParseJID(s.sender)
+		senderIs = bad == nil
 		typ := plain(in, "type")
 		id = plain(in, "id")
 		request = s.err == nil && in.Tag == "iq" && typ != "result" && typ != "error" && bad == nil
 		answers = in.Tag == "iq" && typ == "result" || typ == "error"
 	}
-	direct, returned, passed := 0, 0, 0
+	direct, returned, passed, errors := 0, 0, 0, 0
 	for _, m := range s.out {
 		typ, to := m.el.attr("type"), reply{m.to.String(), m.el.attr("id")}
 		if answers && typ == "error" && due[to] == 0 && to.to == s.sender && m.el.child("", "error").attr("by") == roomJID.String() {
 			w.fail("an error is answered: %s", m.text)
 		}
 		if m.el.name != "iq" {
+			if typ == "error" && to.to == s.sender && s.in.stanza != nil && m.el.name == s.in.stanza.Tag && m.el.child("", "error").attr("by") == roomJID.String() {
+				errors++
+			}
 			continue
 		}
 		switch {
@@ -116,6 +120,11 @@ func (w *world) checkAnswers(s *step) {
 	}
 	if n := direct + passed + asked; request && n != 1 || !request && n != 0 {
 		w.fail("%d answers, %d passed on, %d asks", direct, passed, asked)
+	}
+	if in := s.in.stanza; in != nil && s.err == nil && in.Tag != "iq" && !answers && senderIs {
+		if refused := s.fx.Refused != nil; errors > 1 || refused != (errors == 1) {
+			w.fail("%d errors, refused: %v", errors, s.fx.Refused)
+		}
 	}
 	if r := s.in.answers; r != nil {
 		if waits := r.waits(w, s); waits != (returned == 1) || returned > 1 {

@@ -2,6 +2,8 @@ package proptest
 
 import (
 	"bytes"
+	"strings"
+	"time"
 
 	"github.com/gomuc/muc"
 )
@@ -11,6 +13,7 @@ type step struct {
 	in            input
 	fx            muc.Effects
 	err           error
+	due           time.Time // before
 	before, after *truth
 	sender        string // of a stanza, as written there
 	// resync: the sender is inside and joins once more (XEP-0045 §17.3).
@@ -23,6 +26,7 @@ type step struct {
 func (w *world) check(s *step, out []byte) {
 	w.checkReplay(s, out)
 	w.checkRefusal(s)
+	w.checkDue(s)
 	if (s.after.state == muc.Locked || s.after.state == muc.Open) && !s.after.hasOwner() {
 		w.fail("the room has no owner")
 	}
@@ -51,6 +55,9 @@ func (w *world) remember(m sent) {
 	if _, ofOccupant := nickIn(m.el.attr("from")); ofOccupant && m.el.name == "message" && m.el.attr("type") == "chat" {
 		w.privates = append(w.privates, m)
 	}
+	if x := m.el.child("jabber:x:data", "x"); x != nil && m.el.name == "message" {
+		w.forms = append(w.forms, x)
+	}
 }
 
 // checkRefusal: who is refused has changed nothing. A join that waited for the
@@ -59,11 +66,29 @@ func (w *world) checkRefusal(s *step) {
 	if s.err != nil && (len(s.fx.Outbound) > 0 || len(s.fx.Asks) > 0) {
 		w.fail("refused (%v) and yet said something", s.err)
 	}
+	if e := s.fx.Refused; e != nil && (e.Condition == "" || e.Section == "") {
+		w.fail("refused without a reason: %+v", e)
+	}
 	if _, waited := s.in.cmd.(muc.Answer); waited && s.err == nil {
 		return
 	}
 	if (s.err != nil || s.fx.Refused != nil) && (!bytes.Equal(s.before.live, s.after.live) || len(s.fx.Events) > 0) {
 		w.fail("refused (%v, %v) and yet changed", s.err, s.fx.Refused)
+	}
+}
+
+// checkDue: when a room is due something happens, and what was due is done; when it is
+// not, nothing happens.
+func (w *world) checkDue(s *step) {
+	if !s.in.tick {
+		return
+	}
+	isDue := !s.due.IsZero() && !s.due.After(s.in.at)
+	if s.due.IsZero() && len(s.fx.Events) > 0 || isDue && len(s.fx.Events) == 0 {
+		w.fail("due at %v, and %d events at %v", s.due, len(s.fx.Events), s.in.at)
+	}
+	if next := w.room.Deadline(); isDue && !next.IsZero() && !next.After(s.in.at) && !next.After(s.due) {
+		w.fail("due at %v, still or again, after %v", next, s.in.at)
 	}
 }
 
@@ -91,6 +116,9 @@ func (w *world) checkRecipients(s *step) {
 	texts, presences := map[string]bool{}, map[[3]string]bool{}
 	for _, m := range s.out {
 		to := m.to.String()
+		if from, inRoom := strings.CutPrefix(m.el.attr("from"), roomJID.String()); !inRoom || from != "" && from[0] != '/' {
+			w.fail("not from the room: %s", m.text)
+		}
 		if !concerned[m.to] && to != s.sender && !s.before.hosts(m) && !s.after.hosts(m) {
 			w.fail("sent to a stranger, %s: %s", to, m.text)
 		}

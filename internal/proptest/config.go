@@ -69,7 +69,7 @@ var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3,
 
 // policies are those of a host that says no now and then.
 func policies(cfg *muc.Config) {
-	no := &muc.StanzaError{Condition: stanza.NotAllowed, Text: "not here"}
+	no := &muc.StanzaError{Condition: stanza.NotAllowed, Text: "not here", Section: "host"}
 	when := func(said bool) *muc.StanzaError {
 		if said {
 			return no

@@ -94,7 +94,7 @@ func (r *reader) element(ns string) (*element, error) {
 		return nil, r.wrong("no element")
 	}
 	e := &element{name: r.name(), ns: ns}
-	if e.name == "" {
+	if e.name == "" || strings.Contains(e.name, ":") {
 		return nil, r.wrong("no name")
 	}
 	for r.take(" ") {
@@ -112,6 +112,9 @@ func (r *reader) element(ns string) (*element, error) {
 		}
 		e.attrs = append(e.attrs, a)
 	}
+	if fault := e.namespaces(); fault != "" {
+		return nil, r.wrong(fault)
+	}
 	if r.take("/>") {
 		return e, nil
 	}
@@ -119,6 +122,36 @@ func (r *reader) element(ns string) (*element, error) {
 		return nil, r.wrong("an open tag")
 	}
 	return e, r.content(e)
+}
+
+const (
+	nsXML   = "http://www.w3.org/XML/1998/namespace"
+	nsXMLNS = "http://www.w3.org/2000/xmlns/"
+)
+
+// namespaces is what is wrong with the namespaces of an element, which are to be
+// declared where they are used.
+func (e *element) namespaces() string {
+	seen := map[string]bool{}
+	for _, a := range e.attrs {
+		prefix, name, prefixed := strings.Cut(a.name, ":")
+		switch {
+		case a.name == "xmlns" || prefix == "xmlns":
+			if a.value == nsXML || a.value == nsXMLNS || prefixed && a.value == "" {
+				return "a namespace that nobody may declare"
+			}
+		case prefixed && prefix != "xml":
+			ns := e.attr("xmlns:" + prefix)
+			if ns == "" {
+				return "no such prefix: " + prefix
+			}
+			if seen[ns+" "+name] {
+				return "an attribute twice"
+			}
+			seen[ns+" "+name] = true
+		}
+	}
+	return ""
 }
 
 func (r *reader) attribute() (attr, error) {
@@ -162,7 +195,8 @@ func (r *reader) content(e *element) error {
 	}
 }
 
-var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`, "&amp;", "&")
+var entities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`, "&amp;", "&",
+	"&#xD;", "\r", "&#13;", "\r", "&#xA;", "\n", "&#10;", "\n", "&#x9;", "\t", "&#9;", "\t")
 
 // unescape reads text, in which only the five entities of XML may stand, and
 // numbers of white space.

@@ -38,6 +38,7 @@ func FuzzRoom(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		drawn(t, data, func(t *rapid.T) {
 			w := newWorld(t, anyConfig(t), new(tally))
+			w.runs = 2 // there will be more inputs
 			w.open()
 			for range 8 {
 				w.any()

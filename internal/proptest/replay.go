@@ -142,13 +142,10 @@ func (w *world) checkCuts() {
 	}
 }
 
-// runs is how often a history is played again.
-const runs = 20
-
 // checkDeterminism: the same steps give the same bytes, each time.
 func (w *world) checkDeterminism() {
 	var got []byte
-	for range runs {
+	for range w.runs {
 		again := w.fresh()
 		for i, in := range w.inputs {
 			fx, err := perform(again, in)

@@ -18,9 +18,11 @@ const crowd = "@crowd.example"
 
 var (
 	resources    = []string{"a", "b", "c"}
-	nicks        = []string{"Ann", "ann", "Ben", "Cyd", "Dr. Who", "Zoë", "李雷", "❤️"}
-	affiliations = []string{"member", "none", "admin", "outcast", "owner"}
-	roles        = []string{"moderator", "participant", "visitor", "none"}
+	nicks        = []string{"Ann", "ann", "Ben", "Cyd", "Dr. Who", "Zoë", "李雷", "❤️", "a&b<'\">"}
+	affiliations = []string{"member", "none", "admin", "outcast", "owner", "king"}
+	roles        = []string{"moderator", "participant", "visitor", "none", "king"}
+	// texts are what people and hosts write.
+	texts = []string{"because", "", "a <b> & 'c' \"d\" ]]>", "line\nbreak\ttab\r", "🦄", strings.Repeat("long ", 90)}
 )
 
 func pick[T any](w *world, what string, from []T) T { return rapid.SampledFrom(from).Draw(w.t, what) }
@@ -64,12 +66,27 @@ func (w *world) ruler() string {
 	return w.someone()
 }
 
-func (w *world) nick() string {
+// nick is a name as it stands in XML.
+func (w *world) nick() string { return esc(w.name()) }
+
+// name is mostly a nick.
+func (w *world) name() string {
 	if n := len(w.last.occupants); n > 0 && w.oneIn(2, "taken") {
 		return w.last.occupants[n-1-rapid.IntRange(0, n-1).Draw(w.t, "occupant")].Nick // mostly not the owner's
 	}
 	return pick(w, "nick", nicks)
 }
+
+// oddName is what a host may take for a nick.
+func (w *world) oddName() string {
+	if w.oneIn(8, "odd") {
+		return pick(w, "name", []string{"", " ", "x\u202Ey", "\x01", "\xff", strings.Repeat("n", 80)})
+	}
+	return w.name()
+}
+
+// text is what somebody writes, as it stands in XML.
+func (w *world) text() string { return esc(pick(w, "text", texts)) }
 
 func (w *world) id() string {
 	w.ids++
@@ -88,6 +105,7 @@ var kinds = []struct {
 	{6, (*world).admin},
 	{5, (*world).role},
 	{6, (*world).config},
+	{1, (*world).formAsItIs},
 	{4, (*world).register},
 	{6, (*world).request},
 	{3, (*world).takeBack},
@@ -126,7 +144,8 @@ func (w *world) random() {
 }
 
 func (w *world) join() {
-	inner := pick(w, "x", []string{"", "<history maxstanzas='1'/>", "<history maxchars='900' seconds='100'/>"})
+	inner := pick(w, "x", []string{"", "<history maxstanzas='1'/>", "<history maxchars='900' seconds='100'/>",
+		"<history maxchars='0'/>", "<history since='2030-01-01T00:00:01Z'/>", "<history maxstanzas='many'/>"})
 	switch {
 	case w.last.conf.Password != "" && !w.oneIn(4, "forgotten"):
 		inner += "<password>" + password + "</password>"
@@ -139,13 +158,13 @@ func (w *world) join() {
 
 // saying is what somebody says in his presence.
 func (w *world) saying() string {
-	return pick(w, "saying", []string{"", "<show>away</show>", "<status>here</status>", "<show>dnd</show><status>" + strings.Repeat("busy ", 18) + "</status>",
+	return pick(w, "saying", []string{"", "<show>away</show>", "<status>here</status>", "<status>" + w.text() + "</status>", "<show>dnd</show><status>" + strings.Repeat("busy ", 18) + "</status>",
 		"<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>"})
 }
 
 func (w *world) leave() {
 	to := pick(w, "address", []string{"", "/" + w.nick()})
-	w.stanza(fmt.Sprintf(`<presence type='unavailable' from='%s' to='%s%s'><status>bye</status></presence>`, w.someone(), roomJID, to))
+	w.stanza(fmt.Sprintf(`<presence type='unavailable' from='%s' to='%s%s'><status>%s</status></presence>`, w.someone(), roomJID, to, w.text()))
 }
 
 func (w *world) presence() {
@@ -170,7 +189,10 @@ func (w *world) say() {
 		typ = pick(w, "type", []string{"chat", "chat", "groupchat", "normal"})
 	}
 	payload := pick(w, "payload", []string{
-		"<body>hello</body>", "<body>quiet</body><no-store xmlns='urn:xmpp:hints'/>", "<subject>news</subject>", "<subject/>",
+		"<body>hello</body>", "<body>" + w.text() + "</body>", "<subject>" + w.text() + "</subject>", "<store xmlns='urn:xmpp:hints'/>text",
+		"<body>x</body><x xmlns='http://jabber.org/protocol/muc#user'><status code='110'/></x>",
+		"<body>x</body><addresses xmlns='http://jabber.org/protocol/address'><address type='ofrom' jid='a@b'/><address type='to' jid='c@d'/></addresses>",
+		"<body>quiet</body><no-store xmlns='urn:xmpp:hints'/>", "<subject>news</subject>", "<subject/>",
 		"<subject>one</subject><subject xml:lang='de'>eins</subject>", "<subject>s</subject><thread>t</thread>",
 		"<composing xmlns='http://jabber.org/protocol/chatstates'/>", "<body>" + strings.Repeat("long ", 90) + "</body>",
 		"<body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='" + roomJID.String() + "' id='forged'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>",
@@ -194,7 +216,7 @@ func (w *world) said() string {
 }
 
 func (w *world) invite() {
-	payload := "<invite to='" + pick(w, "invitee", users) + "'><reason>come</reason></invite>"
+	payload := "<invite to='" + pick(w, "invitee", users) + "'><reason>" + w.text() + "</reason></invite>"
 	switch w.oneIn(3, "more"); {
 	case w.oneIn(4, "decline"):
 		payload = "<decline to='" + pick(w, "inviter", append([]string{roomJID.String() + "/" + w.nick()}, users...)) + "'><reason>no</reason></decline>"
@@ -207,6 +229,10 @@ func (w *world) invite() {
 // voice asks for voice, or is a moderator's or admin's answer to who asked for it or
 // to register.
 func (w *world) voice() {
+	if len(w.forms) > 0 && w.oneIn(3, "form") {
+		w.verdict()
+		return
+	}
 	form := pick(w, "form", []string{"request", "register"})
 	inner := "<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#" + form + "</value></field>" +
 		"<field var='muc#role'><value>participant</value></field>"
@@ -222,7 +248,7 @@ func (w *world) voice() {
 	if w.oneIn(2, "verdict") {
 		who, nick := w.someone(), w.nick()
 		if o := w.last.inside[who]; o != nil {
-			nick = o.Nick
+			nick = esc(o.Nick)
 		}
 		from = w.ruler()
 		inner += "<field var='muc#jid'><value>" + who + "</value></field><field var='muc#roomnick'><value>" + nick +
@@ -230,6 +256,17 @@ func (w *world) voice() {
 			"<field var='muc#request_allow'><value>1</value></field><field var='muc#register_allow'><value>1</value></field>"
 	}
 	w.stanza(fmt.Sprintf(`<message id='%s' from='%s' to='%s'><x xmlns='jabber:x:data' type='submit'>%s</x></message>`, w.id(), from, roomJID, inner))
+}
+
+// verdict sends back a form that the room once sent to somebody for approval.
+func (w *world) verdict() {
+	inner := ""
+	for _, field := range pick(w, "form", w.forms).kids {
+		if inner += filledField(field); strings.HasSuffix(field.attr("var"), "_allow") {
+			inner = strings.TrimSuffix(inner, filledField(field)) + "<field var='" + field.attr("var") + "'><value>" + pick(w, "allow", []string{"1", "true", "0", "maybe"}) + "</value></field>"
+		}
+	}
+	w.stanza(fmt.Sprintf(`<message id='%s' from='%s' to='%s'><x xmlns='jabber:x:data' type='submit'>%s</x></message>`, w.id(), w.ruler(), roomJID, inner))
 }
 
 func (w *world) iq(from, typ, to, payload string) {
@@ -240,14 +277,14 @@ func (w *world) admin() {
 	items := ""
 	for range rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(w.t, "items") {
 		if w.oneIn(2, "byRole") {
-			items += fmt.Sprintf("<item nick='%s' role='%s'><reason>why</reason></item>", w.nick(), pick(w, "role", roles))
+			items += fmt.Sprintf("<item nick='%s' role='%s'><reason>%s</reason></item>", w.nick(), pick(w, "role", roles), w.text())
 			continue
 		}
 		who := pick(w, "whom", append([]string{"one.example", "two.example", "stranger@three.example"}, users...))
 		nick := pick(w, "reserve", []string{"", "", " nick='" + w.nick() + "'", " nick=''"})
 		items += fmt.Sprintf("<item jid='%s' affiliation='%s'%s/>", who, pick(w, "affiliation", affiliations), nick)
 	}
-	w.iq(w.ruler(), "set", "", "<query xmlns='http://jabber.org/protocol/muc#admin'>"+items+"</query>")
+	w.iq(w.ruler(), pick(w, "type", []string{"set", "set", "set", "get"}), "", "<query xmlns='http://jabber.org/protocol/muc#admin'>"+items+"</query>")
 }
 
 // role is a moderator's change of somebody's role.

@@ -23,23 +23,27 @@ func (w *world) tick() {
 
 func (w *world) host() {
 	who := muc.MustParseJID(w.someone())
-	text := "because"
+	text := pick(w, "text", append([]string{"\x01", "\xff"}, texts...))
 	switch rapid.IntRange(0, 17).Draw(w.t, "command") {
 	case 0, 1:
 		w.command(muc.Vanished{JID: who})
 	case 2:
 		w.command(muc.Vanished{JID: pick(w, "vanished", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())})})
 	case 3:
-		w.command(muc.Kick{Nick: w.nick(), Reason: text, As: w.as()})
+		w.command(muc.Kick{Nick: w.oddName(), Reason: text, As: w.as()})
 	case 4, 5:
-		w.command(muc.SetRole{Nick: w.nick(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 3).Draw(w.t, "role")), As: w.as()})
+		w.command(muc.SetRole{Nick: w.oddName(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 4).Draw(w.t, "role")), Reason: text, As: w.as()})
 	case 6, 7:
-		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-1, 3).Draw(w.t, "affiliation")),
-			Nick: pick(w, "reserve", []string{"", w.nick()}), As: w.as()})
+		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-2, 4).Draw(w.t, "affiliation")),
+			Nick: pick(w, "reserve", []string{"", w.oddName()}), Reason: text, As: w.as()})
 	case 8:
-		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Owner})
+		w.command(muc.SetAffiliation{JID: pick(w, "owner", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())}), Affiliation: muc.Owner})
 	case 9:
-		w.command(muc.Configure{Config: anyRoomConfig(w.t), As: w.as()})
+		conf := anyRoomConfig(w.t)
+		if conf.Name = text; w.oneIn(8, "wrong") {
+			conf.Whois, conf.AllowPM = 9, 9
+		}
+		w.command(muc.Configure{Config: conf, As: w.as()})
 	case 10:
 		w.command(muc.Create{Owner: who, Config: anyRoomConfig(w.t)})
 	case 11:
@@ -58,6 +62,7 @@ func (w *world) host() {
 		}
 	case 17:
 		w.command(pick(w, "talk", []muc.Command{muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"}, muc.SetSubject{},
+			muc.Say{Body: text}, muc.SetSubject{Subject: text},
 			muc.Say{As: who, Body: "for him"}, muc.SetSubject{As: who, Subject: "his"}}))
 	}
 }
@@ -72,12 +77,12 @@ func (w *world) as() muc.JID {
 
 // puppet is what the host does with occupants of its own.
 func (w *world) puppet() {
-	el := etree.NewElement("presence")
-	el.CreateElement("status").SetText("a puppet")
+	el := etree.NewElement(pick(w, "kind", []string{"presence", "presence", "presence", "message", "x"}))
+	el.CreateElement(pick(w, "child", []string{"status", "body", "subject"})).SetText(pick(w, "text", texts))
 	nick := w.puppetNick()
 	w.command(pick(w, "puppet", []muc.Command{
-		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.nick(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.nick()},
-		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.nick()}, muc.Say{Nick: nick, Body: "said by a puppet"},
+		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.oddName(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.name()},
+		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.oddName()}, muc.Say{Nick: nick, Body: "said by a puppet"}, muc.Say{Nick: nick, Message: el},
 		muc.SetSubject{Nick: nick, Subject: "set by a puppet"},
 	}))
 }
@@ -89,7 +94,7 @@ func (w *world) puppetNick() string {
 			return o.Nick
 		}
 	}
-	return w.nick()
+	return w.name()
 }
 
 // hostAnswer is the host's answer to something that it was once asked.

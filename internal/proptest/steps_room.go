@@ -16,7 +16,8 @@ var settings = []string{
 	"presencebroadcast:none", "enablelogging:1", "enablelogging:0", "enablearchiving:0", "enablearchiving:1", "historylength:2",
 	"roomadmins:" + users[1], "roomowners:" + users[0], "roomowners:", "allowinvites:1", "allowvisitorstatus:0", "allowvisitorstatus:1",
 	"allowvisitornickchange:0", "allowvoicerequests:0", "getmemberlist:participant", "publicroom:0", "roomname:A room", "roomdesc:d", "lang:de",
-	"passwordprotectedroom:0",
+	"passwordprotectedroom:0", "whois:king", "presencebroadcast:", "roomowners:@", "roomname:a &lt;b&gt; &amp; &apos;c&apos;", "nosuch:1",
+	"allow_query_users:0", "public_list:1", "allow_voice_requests:0",
 }
 
 const nsOwner = "http://jabber.org/protocol/muc#owner"
@@ -24,7 +25,10 @@ const nsOwner = "http://jabber.org/protocol/muc#owner"
 // config is what an owner does with his room.
 func (w *world) config() {
 	form := "<x xmlns='jabber:x:data' type='submit'>"
-	switch rapid.IntRange(0, 19).Draw(w.t, "owner") {
+	switch rapid.IntRange(0, 20).Draw(w.t, "owner") {
+	case 20:
+		w.iq(w.ruler(), "set", "", "<query xmlns='"+nsOwner+"'>"+pick(w, "no form", []string{"", "<x xmlns='jabber:x:data' type='form'/>"})+"</query>")
+		return
 	case 18:
 		form = "<x xmlns='jabber:x:data' type='cancel'>"
 	case 19:
@@ -35,10 +39,16 @@ func (w *world) config() {
 	}
 	for _, s := range rapid.SliceOfN(rapid.SampledFrom(settings), 0, 3).Draw(w.t, "settings") {
 		name, value, _ := strings.Cut(s, ":")
-		form += fmt.Sprintf("<field var='muc#roomconfig_%s'><value>%s</value></field>", name, value)
+		if !strings.Contains(name, "_") {
+			name = "muc#roomconfig_" + name
+		}
+		form += fmt.Sprintf("<field var='%s'><value>%s</value></field>", name, value)
 	}
 	w.iq(w.ruler(), "set", "", "<query xmlns='"+nsOwner+"'>"+form+"</x></query>")
 }
+
+// formAsItIs is an owner's look at the form, which is sent back.
+func (w *world) formAsItIs() { w.resubmit(w.ruler()) }
 
 // resubmit sends a room's own form back to it, in which nothing has changed.
 func (w *world) resubmit(from string) {
@@ -59,11 +69,12 @@ func (w *world) resubmit(from string) {
 		return // it opens
 	}
 	for _, ev := range w.latest.fx.Events {
-		if ev.Durable() {
+		switch ev.Body.(type) {
+		case *muc.Configured, *muc.AffiliationChanged:
 			w.fail("the form as it was changes something: %s", ev.Type())
 		}
 	}
-	if e := w.latest.fx.Refused; e != nil && w.cfg.MayConfigure == nil {
+	if e := w.latest.fx.Refused; e != nil && w.cfg.MayConfigure == nil && w.last.state == muc.Open {
 		w.fail("the form as it was is refused: %v", e)
 	}
 }
@@ -83,7 +94,7 @@ func filledField(field *element) string {
 }
 
 func (w *world) register() {
-	payload := pick(w, "registration", []string{"<remove/>", "", "",
+	payload := pick(w, "registration", []string{"<remove/>", "", "", "<x xmlns='jabber:x:data' type='cancel'/>",
 		"<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>" + w.nick() + "</value></field></x>"})
 	if payload == "" {
 		payload = "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>" +
@@ -93,7 +104,7 @@ func (w *world) register() {
 }
 
 func (w *world) request() {
-	to, from := pick(w, "address", []string{"", "", "/" + w.nick(), "/" + w.puppetNick()}), w.someone()
+	to, from := pick(w, "address", []string{"", "", "/" + w.nick(), "/" + esc(w.puppetNick())}), w.someone()
 	w.iq(from, pick(w, "type", []string{"get", "get", "get", "set", "set", "result", "error"}), to, pick(w, "request", []string{
 		"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='http://jabber.org/protocol/disco#items'/>",
 		"<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>", "<ping xmlns='urn:xmpp:ping'/>",
@@ -103,7 +114,8 @@ func (w *world) request() {
 		"<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/><set xmlns='http://jabber.org/protocol/rsm'><max>1</max></set></query>",
 		"<vCard xmlns='vcard-temp'/>", "<q xmlns='urn:example:unknown'/>", "<q xmlns='urn:example:asked'/>", "<q xmlns='urn:example:asked'/>",
 		"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'><max>2</max><before/></set></query>",
-		"<query xmlns='urn:xmpp:mam:2'/>", "<metadata xmlns='urn:xmpp:mam:2'/>",
+		"<query xmlns='urn:xmpp:mam:2'/>", "<metadata xmlns='urn:xmpp:mam:2'/>", "text", "<unique xmlns='http://jabber.org/protocol/muc#unique'/>", "<a xmlns='urn:example:asked'/><b xmlns='urn:example:asked'/>",
+		"<moderate xmlns='urn:xmpp:message-moderate:1' id='" + w.said() + "'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>",
 		"<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='n'><item publisher='" + from + "'/></items></pubsub>", "", "<a/><b/>",
 	}))
 }
@@ -116,7 +128,7 @@ func (w *world) query() {
 	}
 	n := len(w.ledger.relayed)
 	from := pick(w, "asker", w.last.sessions)
-	w.iq(from, "get", "/"+w.last.inside[pick(w, "asked", w.last.sessions)].Nick, pick(w, "query", []string{
+	w.iq(from, "get", "/"+esc(w.last.inside[pick(w, "asked", w.last.sessions)].Nick), pick(w, "query", []string{
 		"<query xmlns='jabber:iq:version'>" + w.spelled(from) + "</query>", "<vCard xmlns='vcard-temp'/>", "<query xmlns='http://jabber.org/protocol/disco#items' node='" + from + "'/>"}))
 	if len(w.ledger.relayed) > n && !w.oneIn(3, "later") {
 		w.answer(w.ledger.relayed[n])
@@ -142,7 +154,7 @@ func (w *world) answer(r *relayed) {
 	}
 	typ := pick(w, "type", []string{"result", "result", "error"})
 	text := fmt.Sprintf(`<iq type='%s' id='%s' from='%s' to='%s'><vCard xmlns='vcard-temp'><JABBERID>%s</JABBERID></vCard></iq>`,
-		typ, r.id, from, r.from, from)
+		typ, esc(r.id), from, esc(r.from), from)
 	if w.oneIn(8, "banned") {
 		w.command(muc.SetAffiliation{JID: muc.MustParseJID(r.answerer).Bare(), Affiliation: muc.Outcast})
 	}
@@ -154,12 +166,12 @@ func (w *world) answer(r *relayed) {
 // bounce is a stanza that comes back, perhaps one that was sent.
 func (w *world) bounce() {
 	kind := pick(w, "kind", []string{"message", "presence", "iq"})
-	condition := pick(w, "condition", []string{"gone", "remote-server-timeout", "not-acceptable", "feature-not-implemented"})
+	condition := pick(w, "condition", []string{"gone", "remote-server-timeout", "not-acceptable", "feature-not-implemented", "item-not-found", "recipient-unavailable", "forbidden"})
 	to, from, id := roomJID.String()+pick(w, "address", []string{"", "/" + w.nick()}), w.someone(), w.id()
 	if len(w.privates) > 0 && w.oneIn(2, "private") {
 		m := pick(w, "sent", w.privates)
 		kind, condition = "message", "not-acceptable"
-		to, from, id = m.el.attr("from"), m.to.String(), m.el.attr("id")
+		to, from, id = esc(m.el.attr("from")), m.to.String(), esc(m.el.attr("id"))
 	}
 	w.stanza(fmt.Sprintf(`<%s type='error' id='%s' from='%s' to='%s'><error type='cancel'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></%s>`,
 		kind, id, from, to, condition, kind))

@@ -51,6 +51,10 @@ type world struct {
 	spoken []*spoken
 	// privates are the private messages that were passed on, as they came.
 	privates []sent
+	// forms are what was sent to people for their approval.
+	forms []*element
+	// runs is how often a life is played again.
+	runs int
 	// steps is the history, for the report of a failure; inputs and outputs are what
 	// was done and said, for doing it again.
 	steps   []string
@@ -80,7 +84,7 @@ type sent struct {
 }
 
 func newWorld(t *rapid.T, cfg muc.Config, n *tally) *world {
-	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, tally: n}
+	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, tally: n, runs: 20}
 	w.begin()
 	return w
 }
@@ -114,7 +118,7 @@ func (w *world) live() {
 	w.kept = replicas{follower: w.fresh(), restart: w.fresh(), moved: w.fresh()}
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
 	w.last = truthOf(w.room, w.cfg.IsOwner)
-	w.log, w.inputs, w.outputs, w.privates = nil, nil, nil, nil
+	w.log, w.inputs, w.outputs, w.privates, w.forms = nil, nil, nil, nil, nil
 	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}, relayed: w.ledger.relayed}
 }
 
@@ -184,9 +188,13 @@ func (w *world) client(full string) *client {
 	return c
 }
 
+// pauses are how much later the next step is.
+var pauses = []time.Duration{0, 0, time.Second, time.Second, time.Second, time.Second, time.Second, 700 * time.Millisecond, time.Second / 3,
+	30 * time.Second, 30 * time.Second, -40 * time.Second, -40 * time.Second, 4000 * time.Second, 4000 * time.Second, 720 * time.Hour, -720 * time.Hour}
+
 // step does one thing and checks every property that a step must have.
 func (w *world) step(in input) {
-	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 0, 1, 1, 1, 1, 1, 1, 30, 30, -40, -40, 4000, 4000, 2600000, -2600000}).Draw(w.t, "seconds")) * time.Second)
+	w.now = w.now.Add(pick(w, "later", pauses))
 	w.stepAt(in)
 }
 
@@ -194,7 +202,7 @@ func (w *world) stepAt(in input) {
 	in.at = w.now
 	w.inputs = append(w.inputs, in)
 	w.steps = append(w.steps, describe(in))
-	before := w.last
+	before, due := w.last, w.room.Deadline()
 	fx, err := perform(w.room, in)
 	if err != nil && in.cmd == nil && !(in.wild && (errors.Is(err, muc.ErrNotStanza) || errors.Is(err, muc.ErrNotForRoom))) {
 		w.fail("a stanza is never the host's fault here: %v", err)
@@ -203,7 +211,7 @@ func (w *world) stepAt(in input) {
 	out := output(nil, fx, err)
 	w.outputs = append(w.outputs, out)
 	w.tally.count(fx, err)
-	s := &step{in: in, fx: fx, err: err, before: before, after: w.look(before, fx)}
+	s := &step{in: in, fx: fx, err: err, due: due, before: before, after: w.look(before, fx)}
 	w.last = s.after
 	if el := in.stanza; el != nil {
 		s.sender = plain(el, "from")
