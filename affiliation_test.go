@@ -6,12 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // affiliationPrivileges tries each privilege of §5.2.1 as somebody who is not

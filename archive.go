@@ -6,11 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // The archive of a room (XEP-0313) is the host's: the room tells it by durable
@@ -267,20 +267,20 @@ func (t *step) renderArchive(p *archiveRender) {
 		slices.Reverse(sent)
 	}
 	for i := range sent {
-		t.toSender(t.r.renderFound(&sent[i], p), viewNone, nil)
+		t.toSender(t.r.renderFound(&sent[i], p), splice.None, nil)
 	}
 	t.renderResult(func(w *xmlwire.Writer) { fin(w, p.page) })
 }
 
 // renderFound writes one message of a page (XEP-0313 §4.2): as it was reflected,
 // with its author's real JID for those who may see it (§6.1.2).
-func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
+func (r *Room) renderFound(ev *Event, p *archiveRender) *splice.Stanza {
 	m := ev.archived()
 	if !p.sees {
 		m = r.seenNow(m)
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 512+len(m.Payload))}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	address(&w, "from", r.jid)
 	w.Start("result", ns.MAM)
 	w.AttrIf("queryid", p.query.id)
@@ -298,7 +298,7 @@ func (r *Room) renderFound(ev *Event, p *archiveRender) *rendered {
 	w.End()
 	w.End()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }
 

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/stanza"
+import (
+	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/stanza"
+)
 
 // available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
 // new nick (§7.6), or a sign that somebody believes to be inside and is not
@@ -23,9 +26,9 @@ func (t *step) available() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.own = &extra{id: in.id, tail: statuses(statusSelf)}
+	t.own = &splice.Extra{ID: in.id, Tail: statuses(statusSelf)}
 	if nick.Changed {
-		t.own.tail = statuses(statusSelf, statusNickChanged)
+		t.own.Tail = statuses(statusSelf, statusNickChanged)
 	}
 	if nick.Nick != ses.occ.nick {
 		return t.rename(ses, nick, payload)
@@ -69,9 +72,9 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 			return e
 		}
 		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
-		t.own = &extra{id: t.in.id, tail: statuses(statusSelf)}
+		t.own = &splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}
 		if at.nick != nick.Nick {
-			t.own.tail = statuses(statusSelf, statusNickChanged)
+			t.own.Tail = statuses(statusSelf, statusNickChanged)
 		}
 	case o.first.next != nil:
 		if e := t.space(bare, nil, r.standing(bare), s.conf); e != nil {
@@ -102,9 +105,9 @@ func (t *step) probe() *StanzaError {
 		return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
 	}
 	if target == ses.occ {
-		t.toSender(r.recipe(target), viewSelf, &extra{id: in.id, tail: statuses(statusSelf)})
+		t.toSender(r.recipe(target), splice.Self, &splice.Extra{ID: in.id, Tail: statuses(statusSelf)})
 		return nil
 	}
-	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), &extra{id: in.id})
+	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), &splice.Extra{ID: in.id})
 	return nil
 }

@@ -4,10 +4,9 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Command is something that the host itself wants done. The set is sealed:

@@ -3,11 +3,10 @@ package muc
 import (
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Say speaks to everybody (XEP-0045 §7.4): in the room's own name, in that of a

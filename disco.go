@@ -4,10 +4,9 @@ import (
 	"cmp"
 	"strconv"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own

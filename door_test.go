@@ -5,13 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // said hands a groupchat message with some content, declared in some way, to a

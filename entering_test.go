@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // TestMayJoin is the host's own rule for joins, such as a limit on the rooms of

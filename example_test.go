@@ -9,11 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // The room is called by its host and says what to store and what to send.

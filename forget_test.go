@@ -4,12 +4,11 @@ import (
 	"maps"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A room is not left without an owner: whoever forgets the last one names an

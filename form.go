@@ -3,10 +3,9 @@ package muc
 import (
 	"strconv"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Data forms (XEP-0004), as the room writes and reads them.

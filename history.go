@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -14,13 +15,13 @@ import (
 // that it was first sent by, and what a newcomer's copy has beyond those. It is
 // no state.
 type messageCache struct {
-	doc  *rendered
-	late *extra
+	doc  *splice.Stanza
+	late *splice.Extra
 }
 
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
-func (r *Room) docOf(m *Message) *rendered {
+func (r *Room) docOf(m *Message) *splice.Stanza {
 	for _, list := range [...]*history{&r.st.archived, &r.st.kept} {
 		if n := list.len(); n > 0 && list.at(n-1).msg == m {
 			return r.entryDoc(list.at(n - 1))
@@ -29,7 +30,7 @@ func (r *Room) docOf(m *Message) *rendered {
 	return r.renderMessage(m)
 }
 
-func (r *Room) entryDoc(e *entry) *rendered {
+func (r *Room) entryDoc(e *entry) *splice.Stanza {
 	if e.doc.doc == nil {
 		e.doc.doc = r.renderMessage(r.seenNow(e.msg))
 	}
@@ -114,14 +115,14 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 
 // late says when a remembered message was said, as the room saw it (XEP-0203;
 // XEP-0045 §7.2.13: from the room, always).
-func (r *Room) late(e *entry) *extra {
+func (r *Room) late(e *entry) *splice.Extra {
 	if e.doc.late == nil {
 		w := xmlwire.Writer{}
 		w.Start("delay", ns.Delay)
 		address(&w, "from", r.jid)
 		w.Attr("stamp", e.at.Format(eventTime))
 		w.End()
-		e.doc.late = &extra{tail: string(w.Bytes)}
+		e.doc.late = &splice.Extra{Tail: string(w.Bytes)}
 	}
 	return e.doc.late
 }
@@ -129,6 +130,6 @@ func (r *Room) late(e *entry) *extra {
 // renderHistory sends the past to somebody who enters.
 func (t *step) renderHistory(to []JID, q historyRequest) {
 	for _, e := range t.r.past(q, t.now, to[0]) {
-		t.send(to, t.r.entryDoc(e), viewNone, t.r.late(e))
+		t.send(to, t.r.entryDoc(e), splice.None, t.r.late(e))
 	}
 }

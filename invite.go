@@ -3,11 +3,11 @@ package muc
 import (
 	"slices"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
@@ -438,14 +438,14 @@ func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer
 		id = t.newID()
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 384)}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Attr("id", id)
 	w.AttrIf("xml:lang", lang)
 	content(&w)
 	w.End()
-	d.b = w.Bytes
-	t.send(to, d, viewNone, nil)
+	d.Bytes = w.Bytes
+	t.send(to, d, splice.None, nil)
 }
 
 // directInvite writes what older clients look for: the payload of a direct

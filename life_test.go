@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/stanza"
 )
 
 // life is a room that lives through everything: each type of event happens to it.

@@ -3,10 +3,10 @@ package muc
 import (
 	"slices"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // The lists of affiliations as they are asked for (XEP-0045 §9.2, §9.5, §10.5, §10.8).
@@ -20,7 +20,7 @@ type knownLists struct {
 	people  []*person // who had an affiliation, by JID
 	changed []*person // who has had another one since
 	// written are whole lists as they were last sent, without the id of the request.
-	written [Owner - Outcast + 1]*rendered
+	written [Owner - Outcast + 1]*splice.Stanza
 }
 
 // leastChanged is how many changes are kept even for a short list.
@@ -35,7 +35,7 @@ func (c *listCache) note(p *person) {
 	case len(k.changed) > len(k.people)+leastChanged:
 		c.known = nil
 	default:
-		k.written = [len(k.written)]*rendered{}
+		k.written = [len(k.written)]*splice.Stanza{}
 		k.changed = append(k.changed, p)
 	}
 }
@@ -205,13 +205,13 @@ func (p *person) listedReason(lim *Limits) string {
 }
 
 // writeList writes a whole list as the answer to any request for it.
-func (r *Room) writeList(people []*person) *rendered {
+func (r *Room) writeList(people []*person) *splice.Stanza {
 	size := 256
 	for _, p := range people {
 		size += p.listedSize(&r.cfg.Limits)
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
-	d := openStanza(&w, "iq")
+	d := splice.Begin(&w, "iq")
 	address(&w, "from", r.jid)
 	w.Attr("type", "result")
 	w.Start("query", ns.Admin)
@@ -220,6 +220,6 @@ func (r *Room) writeList(people []*person) *rendered {
 	}
 	w.End()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }

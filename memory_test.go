@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/gomuc/muc/internal/splice"
 )
 
 // What everybody inside costs is counted in bytes. Memory comes in sizes of 48, 64,
@@ -15,5 +17,5 @@ func TestSizesOfWhatThereIsManyOf(t *testing.T) {
 	assert.LessOrEqual(t, unsafe.Sizeof(person{}), uintptr(48))
 	assert.LessOrEqual(t, unsafe.Sizeof(occupant{}), uintptr(96))
 	assert.LessOrEqual(t, unsafe.Sizeof(session{}), uintptr(80))
-	assert.LessOrEqual(t, unsafe.Sizeof(rendered{}), uintptr(80))
+	assert.LessOrEqual(t, unsafe.Sizeof(splice.Stanza{}), uintptr(80))
 }

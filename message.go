@@ -3,10 +3,10 @@ package muc
 import (
 	"slices"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
@@ -149,11 +149,11 @@ func (t *step) renderMessages(events []Event) {
 }
 
 // broadcast sends one stanza to every session, in two lists at most.
-func (t *step) broadcast(doc *rendered) {
+func (t *step) broadcast(doc *splice.Stanza) {
 	a := t.r.audience()
 	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
-	t.send(a.moderators.all(), doc, viewNone, nil)
-	t.send(a.others.all(), doc, viewNone, nil)
+	t.send(a.moderators.all(), doc, splice.None, nil)
+	t.send(a.others.all(), doc, splice.None, nil)
 }
 
 // messageMarkup is what a message takes beyond what is said, by whom, where and
@@ -162,13 +162,13 @@ const messageMarkup = 272
 
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
-func (r *Room) renderMessage(m *Message) *rendered {
+func (r *Room) renderMessage(m *Message) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.String())+len(m.Payload)+len(m.Nick)+len(m.ID))}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	r.writeMessage(&w, m)
-	d.tail = w.OpenTag()
+	d.Tail = w.OpenTag()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }
 
@@ -239,7 +239,7 @@ type privateRender struct {
 func (t *step) renderPrivate(p *privateRender) {
 	m := &p.message
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	occupantAddress(&w, "from", t.r.jid, m.Nick)
 	w.AttrIf("type", p.typ)
 	w.AttrIf("id", m.ID)
@@ -248,8 +248,8 @@ func (t *step) renderPrivate(p *privateRender) {
 	occupantID(&w, m.OccupantID)
 	w.Element("x", ns.User, "")
 	w.End()
-	d.b = w.Bytes
-	t.send(p.to, d, viewNone, nil)
+	d.Bytes = w.Bytes
+	t.send(p.to, d, splice.None, nil)
 }
 
 // relayBounce decides on an error that is no farewell: it is passed on only as

@@ -5,12 +5,11 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/gomuc/muc/stanza"
-
 	"golang.org/x/text/secure/precis"
 
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // NickResult is what a nick becomes.

@@ -5,12 +5,11 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // TestNickRules is what the two rules make of names, and that what they make is

@@ -3,11 +3,10 @@ package muc
 import (
 	"slices"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).

@@ -5,12 +5,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // The host's policy is asked about each configuration that the rules admit; what

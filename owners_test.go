@@ -3,12 +3,11 @@ package muc_test
 import (
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A domain on the list of owners makes nobody an owner, so a room must keep a person

@@ -4,10 +4,9 @@ import (
 	"crypto/subtle"
 	"math"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // joinRender is what a join or a resync owes to the session that asked for it.

@@ -10,6 +10,8 @@ import (
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/internal/splice"
 )
 
 // crowd is a room in which there are enough people for it to keep their presences.
@@ -70,11 +72,11 @@ func (c *crowd) check() {
 		c.kept++
 		p := c.room.presenceOf(o)
 		fresh := c.room.renderPresence(&p)
-		for _, v := range []view{viewNone, viewAll, viewSelf} {
-			for _, x := range []*extra{nil, {id: "i", tail: statuses(statusSelf)}} {
-				want := string(fresh.appendXML(nil, o.frontJID(), x, v, ""))
+		for _, v := range []splice.View{splice.None, splice.All, splice.Self} {
+			for _, x := range []*splice.Extra{nil, {ID: "i", Tail: statuses(statusSelf)}} {
+				want := string(fresh.AppendXML(nil, o.frontJID(), x, v, ""))
 				require.Equal(c.t, want, string(Outbound{doc: kept, extra: x, view: v}.AppendXML(nil, o.frontJID(), "")))
-				require.Equal(c.t, v != viewNone, len(want) > len(fresh.appendXML(nil, o.frontJID(), x, viewNone, "")))
+				require.Equal(c.t, v != splice.None, len(want) > len(fresh.AppendXML(nil, o.frontJID(), x, splice.None, "")))
 			}
 		}
 	}

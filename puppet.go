@@ -2,6 +2,7 @@ package muc
 
 import (
 	"github.com/beevik/etree"
+
 	"github.com/gomuc/muc/stanza"
 )
 

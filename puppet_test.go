@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // nothingGoesTo fails where something is addressed to a JID or one of its

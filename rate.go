@@ -6,9 +6,8 @@ import (
 	"math"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Rate is how fast something may be done: Burst times at once, and once more

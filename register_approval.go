@@ -2,6 +2,7 @@ package muc
 
 import (
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -147,7 +148,7 @@ func (t *step) renderRequest(b *RegistrationRequested) {
 	doc := t.r.requestApproval(t.newID(), b)
 	for _, o := range t.r.st.occupants {
 		if t.r.st.affiliationOf(o.person.jid()) >= Admin {
-			t.send(t.r.audience().sessionsOf(o), doc, viewNone, nil)
+			t.send(t.r.audience().sessionsOf(o), doc, splice.None, nil)
 		}
 	}
 }
@@ -159,13 +160,13 @@ func (t *step) renderRequests(to []JID, own *occupant) {
 		return
 	}
 	for _, b := range s.rare().requests {
-		t.send(to, t.r.requestApproval(t.newID(), b), viewNone, nil)
+		t.send(to, t.r.requestApproval(t.newID(), b), splice.None, nil)
 	}
 }
 
 // requestApproval is the form by which an admin approves a request. It names the
 // real JID of whoever asks.
-func (r *Room) requestApproval(id string, b *RegistrationRequested) *rendered {
+func (r *Room) requestApproval(id string, b *RegistrationRequested) *splice.Stanza {
 	fields := []formField{
 		jidField(fieldRegisterJID, b.JID),
 		{name: fieldRoomNick, typ: string(TextSingle), label: "Desired Nickname", values: []string{b.Nick}},

@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // RegistrationField is a field of the registration form, beside the nick

@@ -6,12 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // registration is a registration form that somebody fills in: names and values

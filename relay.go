@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
@@ -92,11 +92,11 @@ func (t *step) relayIQ() *StanzaError {
 
 // relayTooLarge reports whether a request or answer is not to be passed on.
 func (t *step) relayTooLarge(x *relayRender) bool {
-	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*addressBytes <= t.r.cfg.Limits.OutboundBytes {
+	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*splice.AddressBytes <= t.r.cfg.Limits.OutboundBytes {
 		return false
 	}
 	d := x.render(func(w *xmlwire.Writer) { w.Raw(x.payload) })
-	return len(t.fitting([]JID{x.to}, d, viewNone, nil)) == 0
+	return len(t.fitting([]JID{x.to}, d, splice.None, nil)) == 0
 }
 
 // asksForPicture reports whether a request reads somebody's card or picture, for which
@@ -183,17 +183,17 @@ func (t *step) renderRelay(x *relayRender) {
 			w.End()
 		}
 	}
-	t.send([]JID{x.to}, x.render(payload), viewNone, nil)
+	t.send([]JID{x.to}, x.render(payload), splice.None, nil)
 }
 
-func (x *relayRender) render(payload func(w *xmlwire.Writer)) *rendered {
+func (x *relayRender) render(payload func(w *xmlwire.Writer)) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 192+len(x.payload))}
-	d := openStanza(&w, "iq")
+	d := splice.Begin(&w, "iq")
 	address(&w, "from", x.from)
 	w.Attr("id", x.id)
 	w.Attr("type", x.typ)
 	payload(&w)
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -37,14 +38,14 @@ func (t *step) renderStatus(b *Configured) {
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 192)}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Attr("type", "groupchat")
 	w.Start("x", ns.User)
 	w.Raw(statuses(codes...))
 	w.End()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	t.broadcast(d)
 }
 

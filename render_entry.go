@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/jid"
 )
 
@@ -36,7 +37,7 @@ func (t *step) renderEntry(j *joinRender) {
 	for _, o := range s.occupants { // this is nearly all of a join: each is made in its place
 		if o != own && s.shows(o.role, own) {
 			doc := r.recipe(o)
-			if doc.most(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
+			if doc.Most(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
 				continue
 			}
 			x := &out[n]
@@ -48,7 +49,7 @@ func (t *step) renderEntry(j *joinRender) {
 	if s.conf.ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
-	t.send(to, r.recipe(own), viewSelf, &extra{id: j.id, tail: statuses(j.codes...)})
+	t.send(to, r.recipe(own), splice.Self, &splice.Extra{ID: j.id, Tail: statuses(j.codes...)})
 	t.renderHistory(to, j.history)
 	t.renderSubject(to)
 	t.renderRequests(to, own)
@@ -61,7 +62,7 @@ func (t *step) renderAbsentMembers(to []JID) {
 	for _, p := range t.r.st.absentMembers() {
 		doc := t.r.renderPresence(&presence{nick: p.nick(), kind: "unavailable", id: t.r.occupantID(p.jid()),
 			item: item{affiliation: p.aff, nick: p.nick()}})
-		t.send(to, doc, viewNone, nil)
+		t.send(to, doc, splice.None, nil)
 	}
 }
 

@@ -1,14 +1,18 @@
 package muc
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/gomuc/muc/internal/splice"
+)
 
 // tell sends a presence about one occupant, named by number, to everybody else
 // inside: moderators always, the others if the room shows the role to them.
-func (t *step) tell(num uint32, shown bool, doc *rendered, tail string) {
+func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
 	a := t.r.audience()
-	var x *extra
+	var x *splice.Extra
 	if tail != "" {
-		x = &extra{tail: tail}
+		x = &splice.Extra{Tail: tail}
 	}
 	before, behind := a.moderators.around(num)
 	v := t.r.st.viewOf(Moderator)
@@ -20,7 +24,7 @@ func (t *step) tell(num uint32, shown bool, doc *rendered, tail string) {
 }
 
 // tellOthers sends to everybody but moderators and one occupant.
-func (t *step) tellOthers(num uint32, doc *rendered, x *extra) {
+func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
 	v := t.r.st.viewOf(Participant)
 	before, behind := t.r.audience().others.around(num)
 	t.send(before, doc, v, x)
@@ -30,25 +34,25 @@ func (t *step) tellOthers(num uint32, doc *rendered, x *extra) {
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
 // there (renderEntry); one that asked for something else knows it by the id.
-func (t *step) tellSelf(o *occupant, doc *rendered, tail string) {
-	x := &extra{tail: tail}
+func (t *step) tellSelf(o *occupant, doc *splice.Stanza, tail string) {
+	x := &splice.Extra{Tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
 		switch {
 		case t.entry != nil && own[i] == t.entry.session:
 		case t.own != nil && own[i] == t.in.from:
-			t.send(own[i:i+1:i+1], doc, viewSelf, t.own)
+			t.send(own[i:i+1:i+1], doc, splice.Self, t.own)
 		default:
-			t.send(own[i:i+1:i+1], doc, viewSelf, x)
+			t.send(own[i:i+1:i+1], doc, splice.Self, x)
 		}
 	}
 }
 
 // tellEach sends a presence to sessions that it is about, whatever else they get.
-func (t *step) tellEach(own []JID, doc *rendered, tail string) {
-	x := &extra{tail: tail}
+func (t *step) tellEach(own []JID, doc *splice.Stanza, tail string) {
+	x := &splice.Extra{Tail: tail}
 	for i := range own {
-		t.send(own[i:i+1:i+1], doc, viewSelf, x)
+		t.send(own[i:i+1:i+1], doc, splice.Self, x)
 	}
 }
 
@@ -66,7 +70,7 @@ func (t *step) renderDepartures(events []Event) {
 
 // tellGone tells the others of somebody who is gone. Those who see a hidden role no
 // more since this step must hear of it too.
-func (t *step) tellGone(role Role, doc *rendered, code int, events []Event) {
+func (t *step) tellGone(role Role, doc *splice.Stanza, code int, events []Event) {
 	tail := statuses(code)
 	shown := t.was.broadcasts(role)
 	t.tell(0, shown, doc, tail)
@@ -81,7 +85,7 @@ func (t *step) tellGone(role Role, doc *rendered, code int, events []Event) {
 		}
 		if o := t.r.st.occupantByNumber(b.Occupant); o != nil && o.role != Moderator && !slices.Contains(told, o) {
 			told = append(told, o)
-			t.send(t.r.audience().sessionsOf(o), doc, t.r.st.viewOf(o.role), &extra{tail: tail})
+			t.send(t.r.audience().sessionsOf(o), doc, t.r.st.viewOf(o.role), &splice.Extra{Tail: tail})
 		}
 	}
 }
@@ -94,7 +98,7 @@ func (t *step) renderLeft(b *Left, events []Event) {
 		code = statusError
 	}
 	if b.How != DepartureVanished && b.Session != 0 {
-		t.send([]JID{b.JID}, doc, viewSelf, &extra{id: t.askedToLeave(b), tail: statuses(statusSelf, code)})
+		t.send([]JID{b.JID}, doc, splice.Self, &splice.Extra{ID: t.askedToLeave(b), Tail: statuses(statusSelf, code)})
 	}
 	if b.JID == t.cancels {
 		t.renderCancelled(events)
@@ -117,7 +121,7 @@ func (t *step) askedToLeave(b *Left) string {
 // comes first, and this is a presence of the room.
 func (t *step) renderCancelled(events []Event) {
 	end, _ := events[len(events)-1].Body.(*RoomDestroyed)
-	t.send([]JID{t.cancels}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), viewNone, nil)
+	t.send([]JID{t.cancels}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), splice.None, nil)
 }
 
 func (t *step) renderRemoved(b *Removed, events []Event) {
@@ -129,9 +133,9 @@ func (t *step) renderRemoved(b *Removed, events []Event) {
 	}
 	doc := t.r.renderPresence(&p)
 	code := removalCodes[b.Cause]
-	x := &extra{tail: statuses(statusSelf, code)}
+	x := &splice.Extra{Tail: statuses(statusSelf, code)}
 	for i := range b.JIDs {
-		t.send(b.JIDs[i:i+1:i+1], doc, viewSelf, x)
+		t.send(b.JIDs[i:i+1:i+1], doc, splice.Self, x)
 	}
 	// When everybody goes, each learns of himself alone.
 	if !ends {
@@ -293,7 +297,7 @@ func (t *step) renderTouched(x *touched) {
 
 // absence is the presence by which an occupant disappears from the sight of
 // somebody without going anywhere.
-func (r *Room) absence(o *occupant) *rendered {
+func (r *Room) absence(o *occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", NoRole
 	return r.renderPresence(&p)
@@ -337,5 +341,5 @@ func (t *step) roleBefore(o *occupant) (role Role, told bool) {
 func (t *step) renderLostTouch() {
 	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource(),
 		item: item{reason: "You are not in the room."}})
-	t.toSender(doc, viewNone, &extra{tail: statuses(statusSelf, statusKicked, statusError)})
+	t.toSender(doc, splice.None, &splice.Extra{Tail: statuses(statusSelf, statusKicked, statusError)})
 }

@@ -4,13 +4,14 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // presenceCache holds an occupant's presence as bytes, made when it is first
 // sent and dropped when anything in it changes. It is no state: it can always
 // be made again.
-type presenceCache struct{ doc *rendered }
+type presenceCache struct{ doc *splice.Stanza }
 
 func (c *presenceCache) drop() { c.doc = nil }
 
@@ -37,7 +38,7 @@ type presence struct {
 
 // recipe is the presence that an occupant has now: one immutable record for
 // everybody who is told of it.
-func (r *Room) recipe(o *occupant) *rendered {
+func (r *Room) recipe(o *occupant) *splice.Stanza {
 	if doc := o.presence.doc; doc != nil {
 		return doc
 	}
@@ -46,7 +47,7 @@ func (r *Room) recipe(o *occupant) *rendered {
 
 // renderOccupant makes the presence of an occupant. A small room does not keep it:
 // there it is made for a few readers, and would be half of what the room holds.
-func (r *Room) renderOccupant(o *occupant) *rendered {
+func (r *Room) renderOccupant(o *occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
 	if len(r.st.occupants) > smallIndex {
@@ -76,10 +77,10 @@ func (c *RoomConfig) shown(role Role, payload string) string {
 
 // renderPresence writes a presence as most will see it, and marks what differs for
 // others.
-func (r *Room) renderPresence(p *presence) *rendered {
+func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 256+len(p.payload))}
-	d := openStanza(&w, "presence")
-	d.as = r.st.asMostSee(&p.item)
+	d := splice.Begin(&w, "presence")
+	d.As = r.st.asMostSee(&p.item)
 	occupantAddress(&w, "from", r.jid, p.nick)
 	w.AttrIf("type", p.kind)
 	w.AttrIf("xml:lang", p.lang)
@@ -96,15 +97,15 @@ func (r *Room) renderPresence(p *presence) *rendered {
 	if p.destroy != nil {
 		destroy(&w, p.destroy)
 	}
-	d.tail = w.Pos()
+	d.Tail = w.Pos()
 	w.End()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }
 
 // actorAndReason writes what an item holds: who did it, and why.
-func actorAndReason(w *xmlwire.Writer, d *rendered, it *item) {
+func actorAndReason(w *xmlwire.Writer, d *splice.Stanza, it *item) {
 	if it.actor != (Actor{}) {
 		markActor(w, d, it.actor)
 	}

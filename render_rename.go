@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/splice"
+
 // renderRenamed tells of a new nick: the old one goes with 303 and the new one
 // comes (XEP-0045 §7.6). Where other sessions stay under the old nick, only the
 // mover sees it go, and is told that it is still there. Where a session joins
@@ -27,7 +29,7 @@ func (t *step) renderRenamed(b *Renamed) {
 		if s.shows(b.Role, o) {
 			for _, to := range r.audience().sessionsOf(o) {
 				if to != b.JID {
-					t.send([]JID{to}, gone, s.viewOf(o.role), &extra{tail: others})
+					t.send([]JID{to}, gone, s.viewOf(o.role), &splice.Extra{Tail: others})
 				}
 			}
 		}

@@ -7,14 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/scansion"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A room that cannot be is refused at once.

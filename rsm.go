@@ -5,10 +5,9 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Result Set Management (XEP-0059): the pages of a list.

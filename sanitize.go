@@ -4,11 +4,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
 )
 
 // What only the room may say is taken out of everything that occupants send,

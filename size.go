@@ -25,7 +25,7 @@ func (r *Room) Size() int {
 			size += ses.size()
 		}
 		if o.presence.doc != nil {
-			size += cap(o.presence.doc.b)
+			size += cap(o.presence.doc.Bytes)
 		}
 	}
 	if e := s.subject; e != nil {
@@ -36,7 +36,7 @@ func (r *Room) Size() int {
 		size += 8 * (cap(k.people) + cap(k.changed))
 		for _, d := range k.written {
 			if d != nil {
-				size += cap(d.b)
+				size += cap(d.Bytes)
 			}
 		}
 	}

@@ -7,12 +7,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Events and snapshots make the same room, alone and together, at every step of

@@ -3,10 +3,10 @@ package muc
 import (
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // step is one step of a room: a stanza, a command or a tick on its way through
@@ -27,7 +27,7 @@ type step struct {
 	entry *joinRender
 	// own is for the session that asks for a new presence of itself, instead of what
 	// its occupant's other sessions are told.
-	own *extra
+	own *splice.Extra
 	// cancels is who goes without configuring the room, and thereby ends it (§10.1.3).
 	cancels JID
 	// passing and private are messages of which nothing is kept.
@@ -46,7 +46,7 @@ type step struct {
 	// its id.
 	answer func(w *xmlwire.Writer)
 	done   bool
-	ready  *rendered
+	ready  *splice.Stanza
 	// ids counts the ids made in this step.
 	ids uint64
 	// was is the configuration before the step, and touched the occupants of whom
@@ -95,8 +95,8 @@ func (t *step) commit() {
 
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
 // be too large for does not get it.
-func (t *step) send(to []JID, doc *rendered, v view, x *extra) {
-	if doc.most(x) > t.r.cfg.Limits.OutboundBytes {
+func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) {
+	if doc.Most(x) > t.r.cfg.Limits.OutboundBytes {
 		to = t.fitting(to, doc, v, x)
 	}
 	if len(to) > 0 {
@@ -105,7 +105,7 @@ func (t *step) send(to []JID, doc *rendered, v view, x *extra) {
 }
 
 // toSender adds a stanza for whoever sent the stanza of this step.
-func (t *step) toSender(doc *rendered, v view, x *extra) {
+func (t *step) toSender(doc *splice.Stanza, v splice.View, x *splice.Extra) {
 	t.send([]JID{t.in.from}, doc, v, x)
 }
 
@@ -133,7 +133,7 @@ func (t *step) render(events []Event) {
 		t.renderDone()
 	}
 	if t.ready != nil {
-		t.toSender(t.ready, viewNone, &extra{id: t.in.id}) // a page, which fits
+		t.toSender(t.ready, splice.None, &splice.Extra{ID: t.in.id}) // a page, which fits
 	}
 	t.renderAnswers(events)
 	t.renderConfigured(events)
@@ -146,22 +146,22 @@ func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	d := t.openResult(&w)
 	payload(&w)
 	w.End()
-	if d.b = w.Bytes; t.tooLarge(d) {
+	if d.Bytes = w.Bytes; t.tooLarge(d) {
 		t.echo = ""
 		t.renderError(refuse(stanza.ResourceConstraint, "14.6", "The answer is too large to be sent"))
 		return
 	}
-	t.toSender(d, viewNone, nil)
+	t.toSender(d, splice.None, nil)
 }
 
 // tooLarge reports whether a stanza is not to be sent to whoever sent that of this step.
-func (t *step) tooLarge(d *rendered) bool {
-	return len(t.fitting([]JID{t.in.from}, d, viewNone, nil)) == 0
+func (t *step) tooLarge(d *splice.Stanza) bool {
+	return len(t.fitting([]JID{t.in.from}, d, splice.None, nil)) == 0
 }
 
 // fitting are those of the addresses for whom a stanza is not too large, with what
 // differs in their copies.
-func (t *step) fitting(to []JID, doc *rendered, v view, x *extra) []JID {
+func (t *step) fitting(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) []JID {
 	var some []JID
 	for _, j := range to {
 		copied := Outbound{doc: doc, view: v, extra: x}
@@ -178,12 +178,12 @@ func (t *step) renderDone() {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 96)}
 	d := t.openResult(&w)
 	w.End()
-	d.b = w.Bytes
-	t.toSender(d, viewNone, nil)
+	d.Bytes = w.Bytes
+	t.toSender(d, splice.None, nil)
 }
 
-func (t *step) openResult(w *xmlwire.Writer) *rendered {
-	d := openStanza(w, "iq")
+func (t *step) openResult(w *xmlwire.Writer) *splice.Stanza {
+	d := splice.Begin(w, "iq")
 	address(w, "from", t.r.addressedAs(t.in))
 	w.Attr("id", t.in.id)
 	w.Attr("type", "result")
@@ -198,7 +198,7 @@ func (t *step) renderError(e *StanzaError) {
 		return
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 320)}
-	d := openStanza(&w, kindNames[in.kind])
+	d := splice.Begin(&w, kindNames[in.kind])
 	address(&w, "from", t.r.addressedAs(in))
 	w.AttrIf("id", in.id)
 	w.Attr("type", "error")
@@ -213,13 +213,13 @@ func (t *step) renderError(e *StanzaError) {
 	condition(&w, e)
 	w.End()
 	w.End()
-	if d.b = w.Bytes; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
+	if d.Bytes = w.Bytes; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
 		short := *e
 		t.echo, short.Text, short.URI = "", "", "" // the least that is an answer
 		t.renderError(&short)
 		return
 	}
-	t.toSender(d, viewNone, nil)
+	t.toSender(d, splice.None, nil)
 }
 
 // condition writes what an error says.

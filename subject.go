@@ -3,6 +3,7 @@ package muc
 import (
 	"strings"
 
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -35,7 +36,7 @@ func (t *step) changeSubject(m Message) {
 func (t *step) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.subject
 	if e == nil {
-		t.send(to, r.renderMessage(&Message{Payload: xmlwire.EmptyElement("subject")}), viewNone, nil)
+		t.send(to, r.renderMessage(&Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
 		return
 	}
 	if e.doc.doc == nil {
@@ -43,7 +44,7 @@ func (t *step) renderSubject(to []JID) {
 		m.Payload = subjectOnly(m.Payload)
 		e.doc.doc = r.renderMessage(&m)
 	}
-	t.send(to, e.doc.doc, viewNone, r.late(e))
+	t.send(to, e.doc.doc, splice.None, r.late(e))
 }
 
 // subjectOnly keeps the subject elements of a payload, in all languages.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -13,34 +14,25 @@ import (
 // file reads the field `real` of a person or session (apply*.go keeps the
 // indices by it), and no other file writes a real JID into a stanza.
 
-// view is what one reader of a stanza sees of the real JIDs in it.
-type view uint8
-
-const (
-	viewNone view = iota // no real JID
-	viewAll              // the item's and the actor's
-	viewSelf             // the item's is the reader's own; the actor's is none of his business
-)
-
 // viewOf is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
 // only moderators see real JIDs.
-func (c *RoomConfig) viewOf(reader Role) view {
+func (c *RoomConfig) viewOf(reader Role) splice.View {
 	if c.Whois == WhoisAnyone || reader == Moderator {
-		return viewAll
+		return splice.All
 	}
-	return viewNone
+	return splice.None
 }
 
 // viewOf is what the room's present configuration lets a reader see.
-func (s *state) viewOf(reader Role) view { return s.conf.viewOf(reader) }
+func (s *state) viewOf(reader Role) splice.View { return s.conf.viewOf(reader) }
 
 // hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
-func (s *state) hidesJIDs() bool { return s.viewOf(Participant) != viewAll }
+func (s *state) hidesJIDs() bool { return s.viewOf(Participant) != splice.All }
 
 // seesJIDs is the same rule for whom has no presence in the room now: an admin
 // or owner who looks at it from outside counts as a moderator.
 func (s *state) seesJIDs(role Role, aff Affiliation) bool {
-	return s.viewOf(role) == viewAll || aff >= Admin
+	return s.viewOf(role) == splice.All || aff >= Admin
 }
 
 // shows reports whether an occupant sees occupants of a role at all: the room may
@@ -74,54 +66,47 @@ func (ses *session) jid() JID { return ses.real }
 
 // asMostSee is the view in which a presence is written down. Who did something is
 // written for those who see all of it.
-func (s *state) asMostSee(it *item) view {
+func (s *state) asMostSee(it *item) splice.View {
 	if it.actor != (Actor{}) {
-		return viewAll
+		return splice.All
 	}
 	return s.viewOf(Participant)
 }
 
 // markJID puts the real JID of an item where it can be left out, put in or exchanged
 // for each reader; a zero JID is there for nobody but oneself.
-func markJID(w *xmlwire.Writer, d *rendered, j JID) {
-	d.jid = w.Pos()
-	if d.as == viewAll {
+func markJID(w *xmlwire.Writer, d *splice.Stanza, j JID) {
+	d.JID = w.Pos()
+	if d.As == splice.All {
 		realJID(w, j)
 	} else {
-		d.real = j
+		d.Real = j
 	}
-	d.jidEnd = w.Pos()
+	d.JIDEnd = w.Pos()
 }
 
 // markActor writes who did what an item tells: his nick for everybody, his
 // JID where it can be left out (XEP-0045 §8.2). Without a nick, all of it can be.
-func markActor(w *xmlwire.Writer, d *rendered, by Actor) {
-	d.actor = w.OpenTag()
+func markActor(w *xmlwire.Writer, d *splice.Stanza, by Actor) {
+	d.Actor = w.OpenTag()
 	w.Start("actor", "")
 	if by.Nick != "" {
 		w.Attr("nick", by.Nick)
-		d.actor = w.Pos()
+		d.Actor = w.Pos()
 	}
 	realJID(w, by.JID)
 	if by.Nick != "" {
-		d.actorEnd = w.Pos()
+		d.ActorEnd = w.Pos()
 	}
 	w.End()
 	if by.Nick == "" {
-		d.actorEnd = w.Pos()
+		d.ActorEnd = w.Pos()
 	}
 }
 
 // realJID writes a real JID for readers who are known to see it.
 func realJID(w *xmlwire.Writer, j JID) {
-	w.Bytes = appendJIDAttr(w.Bytes, j)
-}
-
-func appendJIDAttr(dst []byte, j JID) []byte {
-	if j.IsZero() {
-		return dst
-	}
-	return append(j.AppendEscaped(append(dst, " jid='"...)), '\'')
+	w.Bytes = splice.AppendJID(w.Bytes, j)
 }
 
 // whose is the occupant whose presence changed, nil for nobody.
@@ -238,13 +223,13 @@ func (t *step) renderAbsent(events []Event) {
 			continue
 		}
 		d, a := t.renderAffiliation(b, ""), t.r.audience()
-		t.send(a.moderators.all(), d, viewNone, nil)
-		if t.r.st.viewOf(Participant) == viewAll {
-			t.send(a.others.all(), d, viewNone, nil)
+		t.send(a.moderators.all(), d, splice.None, nil)
+		if t.r.st.viewOf(Participant) == splice.All {
+			t.send(a.others.all(), d, splice.None, nil)
 		}
 		if b.JID.Local() != "" && t.absent > 0 {
 			t.absent--
-			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), viewNone, nil)
+			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), splice.None, nil)
 		}
 	}
 }
@@ -281,9 +266,9 @@ func changesAgain(b *AffiliationChanged, rest []Event) bool {
 
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
-func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
+func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Start("x", ns.User)
 	w.Start("item", "")
@@ -296,7 +281,7 @@ func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *rendered {
 	w.Raw(tail)
 	w.End()
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }
 
@@ -342,7 +327,7 @@ func author(w *xmlwire.Writer, m *Message) {
 // copies, and statuses of presences; and the id of the stanza, which must come back to
 // him as it went. Stanza-ids and delays that name him are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
-	if r.st.viewOf(reader) == viewAll || who.IsZero() {
+	if r.st.viewOf(reader) == splice.All || who.IsZero() {
 		return payload
 	}
 	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(), growth: veilGrowth, tries: maxTries,

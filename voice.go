@@ -4,10 +4,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Visitors ask for voice with a form, and moderators answer with another
@@ -149,7 +149,7 @@ func (t *step) renderForms(events []Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *VoiceRequested:
-			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), viewNone, nil)
+			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), splice.None, nil)
 		case *RegistrationRequested:
 			t.renderRequest(b)
 		}
@@ -158,7 +158,7 @@ func (t *step) renderForms(events []Event) {
 
 // voiceApproval is the form by which a moderator grants voice. It names the real
 // JID of whoever asks.
-func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
+func (r *Room) voiceApproval(b *VoiceRequested) *splice.Stanza {
 	fields := []formField{
 		{name: fieldRole, typ: "list-single", label: "Requested role",
 			values: []string{Participant.String()}, options: []formOption{{Participant.String(), "Participant"}}},
@@ -171,14 +171,14 @@ func (r *Room) voiceApproval(b *VoiceRequested) *rendered {
 
 // approvalForm is a message with a form for somebody to decide by. Nobody asked
 // for it, so its labels are in the room's language.
-func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *rendered {
+func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *splice.Stanza {
 	r.localize(r.st.conf.Lang, fields)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
-	d := openStanza(&w, "message")
+	d := splice.Begin(&w, "message")
 	address(&w, "from", r.jid)
 	w.Attr("id", id)
 	instructedForm(&w, "form", formType, title, instructions, fields)
 	w.End()
-	d.b = w.Bytes
+	d.Bytes = w.Bytes
 	return d
 }

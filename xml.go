@@ -4,21 +4,6 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// emptyTo is the place of whoever a stanza goes to: appendXML puts the address
-// between the quotes, or leaves all of it out.
-const (
-	emptyTo = " to=''"
-	openTo  = " to='"
-)
-
-// stanza opens a stanza; its bytes are set when the writer is done.
-func openStanza(w *xmlwire.Writer, name string) *rendered {
-	w.Start(name, "")
-	d := &rendered{head: w.Pos()}
-	w.Bytes = append(w.Bytes, emptyTo...)
-	return d
-}
-
 // address writes a JID that is nobody's secret: the room's, an occupant's, or
 // one that the reader named himself. Real JIDs are written by visibility.go.
 func address(w *xmlwire.Writer, name string, j JID) {

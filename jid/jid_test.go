@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 	"unsafe"
 
-	"github.com/gomuc/muc/jid"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // Addresses are taken apart and normalised as RFC 7622 says.

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // action reads the action that begins with the current line.

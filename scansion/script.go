@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Script is a parsed .scs file. It is not changed by playing it, so it may be

@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // builtinSettings are the settings of `# config:` lines that are more than a value

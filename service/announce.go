@@ -5,11 +5,10 @@ import (
 	"crypto/rand"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Announce says something to everybody who is inside somewhere: each of these rooms

@@ -6,13 +6,12 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 const announce = "http://jabber.org/protocol/admin#announce"

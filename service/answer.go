@@ -5,11 +5,10 @@ import (
 	"crypto/rand"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // requests are what the domain itself answers, by the namespace of the payload.

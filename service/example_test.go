@@ -5,10 +5,9 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A service in a server: what comes off the wire goes to Handle, and Deliver puts

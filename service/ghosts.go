@@ -5,11 +5,10 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A server answers a message to a client that is gone with service-unavailable (RFC 6121

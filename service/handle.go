@@ -5,11 +5,10 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Handle takes a stanza off the wire that is addressed to the domain, to a room or

@@ -9,13 +9,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // hold makes deliveries of a room wait until the function that it returns is called.

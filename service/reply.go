@@ -3,11 +3,10 @@ package service
 import (
 	"context"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // internalServerError is what a sender is told whose stanza came to nothing by no

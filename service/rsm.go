@@ -3,11 +3,10 @@ package service
 import (
 	"strconv"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // pageRequest is the part of a list that somebody asks for (XEP-0059).

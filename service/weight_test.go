@@ -7,13 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // fill makes a room large: it remembers people with long reasons.

@@ -6,9 +6,8 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // outcome is what became of one call.

@@ -9,11 +9,10 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 const (

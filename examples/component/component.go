@@ -6,14 +6,13 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // component is a service of rooms between a store and a server.

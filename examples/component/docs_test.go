@@ -6,13 +6,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 func readme(t *testing.T) string {

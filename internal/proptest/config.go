@@ -4,11 +4,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // anyConfig is what a host may decide about its rooms. The limits are small, so that

@@ -4,12 +4,11 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // tick lets time pass: some, or until something is due.

@@ -9,14 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // archived is a room in a store that keeps messages, and all its events.

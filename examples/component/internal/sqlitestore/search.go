@@ -9,9 +9,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gomuc/muc/stanza"
-
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Archive finds what a query asks for (XEP-0313): what muc.ArchiveQuery.Page says,
