@@ -151,7 +151,7 @@ func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 		return q, nil
 	}
 	if x := n.Child(ns.Data, "x"); x != nil {
-		sub, refused := r.readSubmission(x, ns.MAM, "XEP-0313 §4.1")
+		sub, refused := readSubmission(x, ns.MAM, "XEP-0313 §4.1", r.cfg.Limits.FieldBytes)
 		if refused != nil {
 			return nil, refused
 		}

@@ -59,7 +59,7 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 	}
 	at, e := t.freeNick(bare, nick)
 	if e != nil {
-		e.Section = sectionName("7.6")
+		e.Section = "XEP-0045 §7.6"
 		return e
 	}
 	b := &Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: o.front == ses,

@@ -70,7 +70,7 @@ func (lim *Limits) checkConfig(c, was *RoomConfig) (RoomConfig, *StanzaError) {
 				return conf, e
 			}
 		}
-		if !f.mayHold(lim, f.get(was), values) {
+		if !f.mayHold(lim.FieldBytes, lim.NameBytes, f.get(was), values) {
 			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
 		}
 		if err := f.set(&conf, values); err != nil {

@@ -174,8 +174,8 @@ func printStoredValues() string {
 	}
 	add("Affiliation", affiliationNames[:]...)
 	add("Role", roleNames[:]...)
-	add("Whois", optionNames(whoisOptions)...)
-	add("AllowPM", optionNames(pmOptions)...)
+	add("Whois", whoisNames[:]...)
+	add("AllowPM", pmNames[:]...)
 	return markdownTable(rows...)
 }
 

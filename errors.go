@@ -3,7 +3,6 @@ package muc
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/gomuc/muc/stanza"
 )
@@ -52,33 +51,11 @@ type StanzaError = stanza.Error
 // refuse makes the refusal for a broken rule. The section is the XEP-0045 one
 // unless it names another document.
 func refuse(c stanza.Condition, section, text string) *StanzaError {
-	return &StanzaError{Type: c.Type(), Condition: c, Section: sectionName(section), Text: sentence(text)}
-}
-
-// sentence makes a sentence, which clients show to people as it is, of what a rule
-// says in the middle of one.
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	if c := text[0]; 'a' <= c && c <= 'z' {
-		text = string(c-'a'+'A') + text[1:]
-	}
-	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") {
-		return text
-	}
-	return text + "."
-}
-
-func sectionName(section string) string {
-	if section != "" && section[0] >= '0' && section[0] <= '9' {
-		return "XEP-0045 §" + section
-	}
-	return section
+	return stanza.NewError(c, section, text)
 }
 
 // refuseField is the refusal of a form for one of its fields, which people know by
 // its label.
 func refuseField(c stanza.Condition, section, label, text string) *StanzaError {
-	return refuse(c, section, "the field “"+label+"” "+text)
+	return stanza.FieldError(c, section, label, text)
 }

@@ -98,13 +98,13 @@ type submission struct {
 	fields    []formField
 }
 
-// readForm reads the form in a query.
-func (r *Room) readForm(query *xmlwire.Node, formType, section string) (*submission, *StanzaError) {
+// readForm reads the form in a query. No value may be longer than so many bytes.
+func readForm(query *xmlwire.Node, formType, section string, longest int) (*submission, *stanza.Error) {
 	x := query.Child(ns.Data, "x")
 	if x == nil {
-		return nil, refuse(stanza.BadRequest, section, "a data form is missing")
+		return nil, stanza.NewError(stanza.BadRequest, section, "a data form is missing")
 	}
-	return r.readSubmission(x, formType, section)
+	return readSubmission(x, formType, section, longest)
 }
 
 // readSubmission reads a form. A missing FORM_TYPE is forgiven, a wrong one is
@@ -112,7 +112,7 @@ func (r *Room) readForm(query *xmlwire.Node, formType, section string) (*submiss
 // are the headings of the form, which some clients send back. Fields without a
 // namespace are taken for the form's own; with another one they mean something that
 // the room cannot know, and to pass over them might undo what the form asks for.
-func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submission, *StanzaError) {
+func readSubmission(x *xmlwire.Node, formType, section string, longest int) (*submission, *stanza.Error) {
 	sub := &submission{}
 	switch x.AttrOr("type", "") {
 	case "cancel":
@@ -120,43 +120,43 @@ func (r *Room) readSubmission(x *xmlwire.Node, formType, section string) (*submi
 		return sub, nil
 	case "submit":
 	default:
-		return nil, refuse(stanza.BadRequest, section, "the form is not a submission")
+		return nil, stanza.NewError(stanza.BadRequest, section, "the form is not a submission")
 	}
 	for i := range x.Kids {
 		k := &x.Kids[i]
 		if k.Name != "field" {
 			continue
 		}
-		f, refused := r.readField(k, section)
+		f, refused := readField(k, section, longest)
 		switch {
 		case refused != nil:
 			return nil, refused
 		case f.name == "":
 			continue
 		case sub.field(f.name) != nil:
-			return nil, refuseField(stanza.BadRequest, section, f.name, "is there twice")
+			return nil, stanza.FieldError(stanza.BadRequest, section, f.name, "is there twice")
 		}
 		sub.fields = append(sub.fields, f)
 	}
 	if f := sub.field("FORM_TYPE"); f != nil && first(f.values) != formType {
-		return nil, refuse(stanza.BadRequest, section, "this is another form")
+		return nil, stanza.NewError(stanza.BadRequest, section, "this is another form")
 	}
 	return sub, nil
 }
 
-func (r *Room) readField(k *xmlwire.Node, section string) (formField, *StanzaError) {
+func readField(k *xmlwire.Node, section string, longest int) (formField, *stanza.Error) {
 	f := formField{name: k.AttrOr("var", "")}
 	if !inForm(k) {
-		return f, refuse(stanza.BadRequest, section, "the fields of the form are not in its namespace")
+		return f, stanza.NewError(stanza.BadRequest, section, "the fields of the form are not in its namespace")
 	}
 	for i := range k.Kids {
 		v := &k.Kids[i]
 		switch {
 		case v.Name != "value":
 		case !inForm(v):
-			return f, refuse(stanza.BadRequest, section, "the values of the form are not in its namespace")
-		case len(v.Text) > r.cfg.Limits.FieldBytes:
-			return f, refuseField(stanza.PolicyViolation, "14.6", f.name, "is too long")
+			return f, stanza.NewError(stanza.BadRequest, section, "the values of the form are not in its namespace")
+		case len(v.Text) > longest:
+			return f, stanza.FieldError(stanza.PolicyViolation, "14.6", f.name, "is too long")
 		default:
 			f.values = append(f.values, v.Text)
 		}
@@ -165,7 +165,7 @@ func (r *Room) readField(k *xmlwire.Node, section string) (formField, *StanzaErr
 }
 
 // inForm reports whether an element is a part of a form, with or without saying so:
-// the door writes the namespace of the stream for none.
+// the namespace of the stream is written for none.
 func inForm(n *xmlwire.Node) bool { return n.NS == ns.Data || n.NS == ns.Client || n.NS == "" }
 
 func (s *submission) field(name string) *formField {

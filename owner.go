@@ -103,7 +103,7 @@ func (t *step) ownerSet() *StanzaError {
 	if d := q.Child(ns.Owner, "destroy"); d != nil {
 		return t.destroyByForm(d, a)
 	}
-	sub, refused := t.r.readForm(q, ns.Config, "10.1.3")
+	sub, refused := readForm(q, ns.Config, "10.1.3", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
@@ -143,7 +143,7 @@ func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaE
 			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "takes one value")
 		}
 		before := f.get(&conf)
-		if !f.mayHold(&r.cfg.Limits, f.get(&old), got.values) {
+		if !f.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, f.get(&old), got.values) {
 			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
 		}
 		if err := f.set(&conf, got.values); err != nil {
@@ -280,7 +280,7 @@ func (t *step) createByForm() *StanzaError {
 	if in.typ == "get" {
 		return t.answerForm(&r.cfg.Defaults)
 	}
-	sub, refused := r.readForm(t.query(), ns.Config, "10.1.3")
+	sub, refused := readForm(t.query(), ns.Config, "10.1.3", r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}

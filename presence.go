@@ -57,7 +57,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 		}
 		c := r.birthConfig(x)
 		conf, aff = &c, Owner
-		if !secret.mayHold(&r.cfg.Limits, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
+		if !secret.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
 			return refuse(stanza.PolicyViolation, "14.6", "the password is too long")
 		}
 	}

@@ -89,7 +89,7 @@ func (t *step) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	sub, refused := t.r.readForm(q, ns.RegForm, "7.10")
+	sub, refused := readForm(q, ns.RegForm, "7.10", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}

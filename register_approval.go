@@ -74,7 +74,7 @@ func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	if !a.aff.may(toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
-	sub, refused := t.r.readSubmission(x, ns.RegForm, "9.9")
+	sub, refused := readSubmission(x, ns.RegForm, "9.9", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}

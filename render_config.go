@@ -29,8 +29,8 @@ func (t *step) renderConfigured(events []Event) {
 func (t *step) renderStatus(b *Configured) {
 	var codes []int
 	for _, c := range b.Changes {
-		if f := configFieldNamed(c.Var); f != nil && f.codes != nil {
-			codes = append(codes, f.codes(t.was, t.r.st.conf, t.r.cfg.Archive)...)
+		if of := changeCodes[c.Var]; of != nil {
+			codes = append(codes, of(t.was, t.r.st.conf, t.r.cfg.Archive)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}
@@ -47,6 +47,64 @@ func (t *step) renderStatus(b *Configured) {
 	w.End()
 	d.Bytes = w.Bytes
 	t.broadcast(d)
+}
+
+// changeCodes are the statuses that tell everybody of a change, by the name of the field
+// (§10.2.1); for others it is 104. Some depend on whether the host keeps an archive.
+var changeCodes = map[string]func(old, new *RoomConfig, archive bool) []int{
+	"muc#roomconfig_whois":             whoisCodes,
+	"muc#roomconfig_presencebroadcast": broadcastCodes,
+	"muc#roomconfig_enablearchiving":   archiveCodes,
+	"muc#roomconfig_enablelogging":     loggingCodes,
+}
+
+func whoisCodes(_, c *RoomConfig, _ bool) []int {
+	if c.Whois == WhoisAnyone {
+		return []int{statusNowNonAnonymous}
+	}
+	return []int{statusNowSemiAnonymous}
+}
+
+func broadcastCodes(old, new *RoomConfig, _ bool) []int {
+	var list []int
+	if old.ShowAbsent != new.ShowAbsent {
+		list = append(list, statusHidesAbsent)
+		if new.ShowAbsent {
+			list[0] = statusShowsAbsent
+		}
+	}
+	if old.HiddenRoles != new.HiddenRoles {
+		list = append(list, statusConfigured)
+	}
+	return list
+}
+
+// kept reports whether messages stay where those who may enter can read them: in a
+// public log, or in the archive.
+func (c *RoomConfig) kept(archive bool) bool { return c.Logging || archive && !c.NoArchive }
+
+// loggingCodes tell of a public log. One that ends while messages are still
+// archived is no reason to say that nothing is kept.
+func loggingCodes(_, c *RoomConfig, archive bool) []int {
+	switch {
+	case c.Logging:
+		return []int{statusLogged}
+	case c.kept(archive):
+		return []int{statusConfigured}
+	}
+	return []int{statusNotLogged}
+}
+
+// archiveCodes tell of the archive, unless a public log says as much before and
+// after.
+func archiveCodes(old, c *RoomConfig, archive bool) []int {
+	switch was, is := old.kept(archive), c.kept(archive); {
+	case is && !was:
+		return []int{statusLogged}
+	case was && !is:
+		return []int{statusNotLogged}
+	}
+	return []int{statusConfigured}
 }
 
 // renderNewSights sends again the presences that show more than before: real

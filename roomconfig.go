@@ -163,10 +163,7 @@ type configField struct {
 	options []formOption
 	open    bool // takes values beside the options
 	lo, hi  int  // range of a number, if hi > lo
-	// codes are the statuses that tell everybody of a change (§10.2.1); nil is 104.
-	// Some depend on whether the host keeps an archive.
-	codes func(old, new *RoomConfig, archive bool) []int
-	get   func(c *RoomConfig) []string
+	get     func(c *RoomConfig) []string
 	// set judges and applies values that have the right type; an error text is for
 	// the owner.
 	set func(c *RoomConfig, values []string) error
@@ -198,13 +195,7 @@ var configFields = []*configField{
 	secret,
 	maxUsersField,
 	choice("muc#roomconfig_whois", "Who may see the real addresses of occupants", whoisOptions,
-		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).
-		coded(func(_, c *RoomConfig, _ bool) []int {
-			if c.Whois == WhoisAnyone {
-				return []int{statusNowNonAnonymous}
-			}
-			return []int{statusNowSemiAnonymous}
-		}).under("Who sees whom"),
+		func(c *RoomConfig) int { return int(c.Whois) }, func(c *RoomConfig, i int) { c.Whois = Whois(i) }).under("Who sees whom"),
 	presenceBroadcast,
 	memberList,
 	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
@@ -231,9 +222,9 @@ var configFields = []*configField{
 		func(c *RoomConfig, n int) { c.History = cmp.Or(n, -1) }).
 		also("muc#roomconfig_historylength", "muc#roomconfig_maxhistoryfetch").under("What is kept of the conversation"),
 	boolean("muc#roomconfig_enablearchiving", "Archive: messages are kept, and who may enter the room may read them later", true,
-		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam").coded(archiveCodes),
+		func(c *RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
 	boolean("muc#roomconfig_enablelogging", "Public log: somebody publishes what is said, where everybody may read it", false,
-		func(c *RoomConfig) *bool { return &c.Logging }).coded(loggingCodes),
+		func(c *RoomConfig) *bool { return &c.Logging }),
 }
 
 // sound reports whether some room can have been configured so, under whatever
@@ -303,11 +294,6 @@ func (f *configField) under(heading string) *configField {
 	return f
 }
 
-func (f *configField) coded(codes func(old, new *RoomConfig, archive bool) []int) *configField {
-	f.codes = codes
-	return f
-}
-
 // The kinds of rows.
 
 // longer lets a field hold more than a name.
@@ -316,12 +302,12 @@ func (f *configField) longer() *configField {
 	return f
 }
 
-// mayHold judges the size of what is to stand in a field. What stands in it already
-// may be longer, by other limits.
-func (f *configField) mayHold(lim *Limits, was, values []string) bool {
-	most := lim.FieldBytes
+// mayHold judges the size of what is to stand in a field, by the limits for any field
+// and for short ones. What stands in it already may be longer, by other limits.
+func (f *configField) mayHold(field, name int, was, values []string) bool {
+	most := field
 	if !f.long {
-		most = min(most, lim.NameBytes)
+		most = min(most, name)
 	}
 	return slices.Equal(was, values) || !slices.ContainsFunc(values, func(v string) bool { return len(v) > most })
 }

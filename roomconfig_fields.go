@@ -7,6 +7,17 @@ import (
 
 // The rows of the configuration table that are more than a value.
 
+var whoisOptions = options(whoisNames[:], "Moderators", "Everybody")
+
+// options are the names of choices, each with what people read for it.
+func options(names []string, labels ...string) []formOption {
+	list := make([]formOption, 0, len(names))
+	for i, name := range names {
+		list = append(list, formOption{name, labels[i]})
+	}
+	return list
+}
+
 // passwordFlag has no flag behind it: a room is protected when its secret is not
 // empty. RoomConfig.protect
 // judges what it says beside a secret.
@@ -57,8 +68,7 @@ var maxUsersField = &configField{
 
 const noMaximum = "none"
 
-var pmOptions = []formOption{{"anyone", "Everybody"}, {"participants", "Participants and moderators"},
-	{"moderators", "Moderators"}, {"none", "Nobody"}, {"affiliated", "Members, admins and owners"}}
+var pmOptions = options(pmNames[:], "Everybody", "Participants and moderators", "Moderators", "Nobody", "Members, admins and owners")
 
 // pmAliases are other servers' words for the same.
 var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "participant": "participants",
@@ -104,26 +114,13 @@ var presenceBroadcast = &configField{
 		return list
 	},
 	set: func(c *RoomConfig, v []string) error {
-		shown, e := parseRoles(v)
-		if e != nil {
-			return e
+		shown, ok := parseRoles(v)
+		if !ok {
+			return fieldError("must be one of its options")
 		}
 		c.ShowAbsent = shown.Has(NoRole)
 		c.HiddenRoles = Roles(presenceRoles...) &^ shown
 		return nil
-	},
-	codes: func(old, new *RoomConfig, _ bool) []int {
-		var list []int
-		if old.ShowAbsent != new.ShowAbsent {
-			list = append(list, statusHidesAbsent)
-			if new.ShowAbsent {
-				list[0] = statusShowsAbsent
-			}
-		}
-		if old.HiddenRoles != new.HiddenRoles {
-			list = append(list, statusConfigured)
-		}
-		return list
 	},
 }
 
@@ -140,54 +137,11 @@ var memberList = &configField{
 		return list
 	},
 	set: func(c *RoomConfig, v []string) error {
-		roles, e := parseRoles(v)
-		if e != nil {
-			return e
-		}
-		if roles.Has(NoRole) {
+		roles, ok := parseRoles(v)
+		if !ok || roles.Has(NoRole) {
 			return fieldError("must be one of its options")
 		}
 		c.MemberList = roles
 		return nil
 	},
-}
-
-func parseRoles(names []string) (RoleSet, error) {
-	var set RoleSet
-	for _, name := range names {
-		r, ok := parseRole(name)
-		if !ok {
-			return 0, fieldError("must be one of its options")
-		}
-		set |= Roles(r)
-	}
-	return set, nil
-}
-
-// kept reports whether messages stay where those who may enter can read them: in a
-// public log, or in the archive.
-func (c *RoomConfig) kept(archive bool) bool { return c.Logging || archive && !c.NoArchive }
-
-// loggingCodes tell of a public log. One that ends while messages are still
-// archived is no reason to say that nothing is kept.
-func loggingCodes(_, c *RoomConfig, archive bool) []int {
-	switch {
-	case c.Logging:
-		return []int{statusLogged}
-	case c.kept(archive):
-		return []int{statusConfigured}
-	}
-	return []int{statusNotLogged}
-}
-
-// archiveCodes tell of the archive, unless a public log says as much before and
-// after.
-func archiveCodes(old, c *RoomConfig, archive bool) []int {
-	switch was, is := old.kept(archive), c.kept(archive); {
-	case is && !was:
-		return []int{statusLogged}
-	case was && !is:
-		return []int{statusNotLogged}
-	}
-	return []int{statusConfigured}
 }

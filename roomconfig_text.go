@@ -2,23 +2,27 @@ package muc
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // In events and snapshots the values of a configuration stand by the names that
 // the form has for them, so that people can read them.
 
-var whoisOptions = []formOption{{"moderators", "Moderators"}, {"anyone", "Everybody"}}
+var (
+	whoisNames = [...]string{"moderators", "anyone"}
+	pmNames    = [...]string{"anyone", "participants", "moderators", "none", "affiliated"}
+)
 
 // String is the value's name in the form.
-func (w Whois) String() string { return option(whoisOptions, int(w)) }
+func (w Whois) String() string { return nameOf(whoisNames[:], int(w)) }
 
 // MarshalText writes the value's name in the form.
-func (w Whois) MarshalText() ([]byte, error) { return nameIn(whoisOptions, int(w)) }
+func (w Whois) MarshalText() ([]byte, error) { return nameIn(whoisNames[:], int(w)) }
 
 // UnmarshalText reads the value's name in the form.
 func (w *Whois) UnmarshalText(text []byte) error {
-	i, err := indexIn(whoisOptions, string(text))
+	i, err := indexIn(whoisNames[:], string(text))
 	if err == nil {
 		*w = Whois(i)
 	}
@@ -26,14 +30,14 @@ func (w *Whois) UnmarshalText(text []byte) error {
 }
 
 // String is the value's name in the form.
-func (a AllowPM) String() string { return option(pmOptions, int(a)) }
+func (a AllowPM) String() string { return nameOf(pmNames[:], int(a)) }
 
 // MarshalText writes the value's name in the form.
-func (a AllowPM) MarshalText() ([]byte, error) { return nameIn(pmOptions, int(a)) }
+func (a AllowPM) MarshalText() ([]byte, error) { return nameIn(pmNames[:], int(a)) }
 
 // UnmarshalText reads the value's name in the form.
 func (a *AllowPM) UnmarshalText(text []byte) error {
-	i, err := indexIn(pmOptions, string(text))
+	i, err := indexIn(pmNames[:], string(text))
 	if err == nil {
 		*a = AllowPM(i)
 	}
@@ -61,23 +65,43 @@ func (s RoleSet) MarshalText() ([]byte, error) {
 
 // UnmarshalText reads the names of roles.
 func (s *RoleSet) UnmarshalText(text []byte) error {
-	set, err := parseRoles(strings.Fields(string(text)))
-	if err != nil {
+	set, ok := parseRoles(strings.Fields(string(text)))
+	if !ok {
 		return fmt.Errorf("%w: roles %q", ErrCorrupt, text)
 	}
 	*s = set
 	return nil
 }
 
-func nameIn(options []formOption, i int) ([]byte, error) {
-	if i < 0 || i >= len(options) {
-		return nil, fmt.Errorf("%w: no value %d", ErrCorrupt, i)
+// parseRoles makes a set of the names of roles.
+func parseRoles(names []string) (set RoleSet, ok bool) {
+	for _, name := range names {
+		r, ok := parseRole(name)
+		if !ok {
+			return 0, false
+		}
+		set |= Roles(r)
 	}
-	return []byte(option(options, i)), nil
+	return set, true
 }
 
-func indexIn(options []formOption, name string) (int, error) {
-	i := indexOf(options, name)
+// nameOf is the name of a value; empty for one that there is not.
+func nameOf(names []string, i int) string {
+	if i < 0 || i >= len(names) {
+		return ""
+	}
+	return names[i]
+}
+
+func nameIn(names []string, i int) ([]byte, error) {
+	if i < 0 || i >= len(names) {
+		return nil, fmt.Errorf("%w: no value %d", ErrCorrupt, i)
+	}
+	return []byte(names[i]), nil
+}
+
+func indexIn(names []string, name string) (int, error) {
+	i := slices.Index(names, name)
 	if i < 0 {
 		return 0, fmt.Errorf("%w: no value %q", ErrCorrupt, name)
 	}

@@ -45,7 +45,7 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	if !inside && a.role < Moderator {
 		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
-	sub, refused := t.r.readSubmission(x, ns.Request, "7.13")
+	sub, refused := readSubmission(x, ns.Request, "7.13", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}

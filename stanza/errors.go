@@ -1,6 +1,8 @@
 package stanza
 
 import (
+	"strings"
+
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -156,4 +158,33 @@ func (e *Error) Settled() *Error {
 func (e *Error) WithType(t ErrorType) *Error {
 	e.Type = t
 	return e
+}
+
+// NewError makes an error for a broken rule, with the type that goes with its condition.
+// The section names the rule: one that begins with a digit is of XEP-0045. The text, which
+// clients show to people as it is, becomes a sentence.
+func NewError(c Condition, section, text string) *Error {
+	if section != "" && section[0] >= '0' && section[0] <= '9' {
+		section = "XEP-0045 §" + section
+	}
+	return &Error{Type: c.Type(), Condition: c, Section: section, Text: sentence(text)}
+}
+
+// FieldError is the error for one field of a form, which people know by its label.
+func FieldError(c Condition, section, label, text string) *Error {
+	return NewError(c, section, "the field “"+label+"” "+text)
+}
+
+// sentence makes a sentence of what a rule says in the middle of one.
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	if c := text[0]; 'a' <= c && c <= 'z' {
+		text = string(c-'a'+'A') + text[1:]
+	}
+	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") {
+		return text
+	}
+	return text + "."
 }
