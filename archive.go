@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -57,13 +58,13 @@ type ArchivePage struct {
 }
 
 // archiveFields are what a query may filter by (XEP-0313 §4.1).
-var archiveFields = []formField{
-	{name: "with", typ: "jid-single"},
-	{name: "start", typ: "text-single"},
-	{name: "end", typ: "text-single"},
-	{name: "before-id", typ: "text-single"},
-	{name: "after-id", typ: "text-single"},
-	{name: "ids", typ: "list-multi", open: true},
+var archiveFields = []form.Field{
+	{Name: "with", Type: "jid-single"},
+	{Name: "start", Type: "text-single"},
+	{Name: "end", Type: "text-single"},
+	{Name: "before-id", Type: "text-single"},
+	{Name: "after-id", Type: "text-single"},
+	{Name: "ids", Type: "list-multi", Open: true},
 }
 
 // archives reports whether the room can be asked for its archive.
@@ -76,7 +77,7 @@ func (t *step) archiveForm() *StanzaError {
 	}
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.MAM)
-		form(w, "form", ns.MAM, "", archiveFields)
+		form.Write(w, "form", ns.MAM, "", archiveFields)
 		w.End()
 	}
 	return nil
@@ -151,12 +152,12 @@ func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 		return q, nil
 	}
 	if x := n.Child(ns.Data, "x"); x != nil {
-		sub, refused := readSubmission(x, ns.MAM, "XEP-0313 §4.1", r.cfg.Limits.FieldBytes)
+		sub, refused := form.ReadSubmission(x, ns.MAM, "XEP-0313 §4.1", r.cfg.Limits.FieldBytes)
 		if refused != nil {
 			return nil, refused
 		}
-		for i := range sub.fields {
-			if refused := r.readArchiveField(q, &sub.fields[i]); refused != nil {
+		for i := range sub.Fields {
+			if refused := r.readArchiveField(q, &sub.Fields[i]); refused != nil {
 				return nil, refused
 			}
 		}
@@ -174,9 +175,9 @@ func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 	return q, refused
 }
 
-func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaError) {
-	value := first(f.values)
-	switch f.name {
+func (r *Room) readArchiveField(q *readQuery, f *form.Field) (refused *StanzaError) {
+	value := form.First(f.Values)
+	switch f.Name {
 	case "FORM_TYPE":
 	case "with":
 		with, err := r.named(value)
@@ -197,9 +198,9 @@ func (r *Room) readArchiveField(q *readQuery, f *formField) (refused *StanzaErro
 	case "after-id":
 		q.AfterID = value
 	case "ids":
-		q.IDs = f.values
+		q.IDs = f.Values
 	default:
-		return refuse(stanza.FeatureNotImplemented, "XEP-0313 §4.1.5", "the archive does not filter by "+f.name)
+		return refuse(stanza.FeatureNotImplemented, "XEP-0313 §4.1.5", "the archive does not filter by "+f.Name)
 	}
 	return refused
 }

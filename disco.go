@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strconv"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -76,7 +77,7 @@ func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 			feature(w, pair.no)
 		}
 	}
-	form(w, "result", ns.RoomInfo, "", t.roomInfo())
+	form.Write(w, "result", ns.RoomInfo, "", t.roomInfo())
 	w.End()
 }
 
@@ -104,36 +105,36 @@ var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_descrip
 	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
-func (t *step) roomInfo() []formField {
+func (t *step) roomInfo() []form.Field {
 	r := t.r
 	c := r.st.conf
-	fields := []formField{
-		{name: "muc#roominfo_description", typ: "text-single", label: "Description", values: []string{c.Description}},
-		{name: "muc#roominfo_occupants", typ: "text-single", label: "Number of occupants",
-			values: []string{strconv.Itoa(len(r.st.occupants))}},
+	fields := []form.Field{
+		{Name: "muc#roominfo_description", Type: "text-single", Label: "Description", Values: []string{c.Description}},
+		{Name: "muc#roominfo_occupants", Type: "text-single", Label: "Number of occupants",
+			Values: []string{strconv.Itoa(len(r.st.occupants))}},
 	}
 	if a := t.actor(); r.st.hears(&a) {
-		fields = append(fields, formField{name: "muc#roominfo_subject", typ: "text-single", label: "Subject",
-			values: []string{r.st.plainSubject()}})
+		fields = append(fields, form.Field{Name: "muc#roominfo_subject", Type: "text-single", Label: "Subject",
+			Values: []string{r.st.plainSubject()}})
 	}
-	fields = append(fields, formField{name: "muc#roominfo_subjectmod", typ: "boolean", label: "Participants may change the subject",
-		values: []string{formBool(c.OpenSubject)}})
+	fields = append(fields, form.Field{Name: "muc#roominfo_subjectmod", Type: "boolean", Label: "Participants may change the subject",
+		Values: []string{form.Bool(c.OpenSubject)}})
 	if c.Lang != "" {
-		fields = append(fields, formField{name: "muc#roominfo_lang", typ: "text-single", label: "Natural language",
-			values: []string{c.Lang}})
+		fields = append(fields, form.Field{Name: "muc#roominfo_lang", Type: "text-single", Label: "Natural language",
+			Values: []string{c.Lang}})
 	}
-	fields = append(fields, formField{name: "muc#maxhistoryfetch", typ: "text-single",
-		label: "Most messages shown to newcomers", values: []string{strconv.Itoa(c.historyLength())}})
+	fields = append(fields, form.Field{Name: "muc#maxhistoryfetch", Type: "text-single",
+		Label: "Most messages shown to newcomers", Values: []string{strconv.Itoa(c.historyLength())}})
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm", "allow_query_users"} {
 		f := configFieldNamed(name)
-		fields = append(fields, formField{name: f.name, typ: f.typ, label: f.label, values: f.get(c)})
+		fields = append(fields, form.Field{Name: f.name, Type: f.typ, Label: f.label, Values: f.get(c)})
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
-		fields = append(fields, formField{name: ns.ActivityField, typ: "text-single", label: "Messages per hour",
-			values: []string{r.activity(t.now)}})
+		fields = append(fields, form.Field{Name: ns.ActivityField, Type: "text-single", Label: "Messages per hour",
+			Values: []string{r.activity(t.now)}})
 	}
 	for _, f := range r.cfg.Info {
-		fields = append(fields, formField{name: f.Var, typ: string(f.kind()), label: f.Label, values: f.Values})
+		fields = append(fields, form.Field{Name: f.Var, Type: string(f.kind()), Label: f.Label, Values: f.Values})
 	}
 	r.localize(t.in.lang, fields)
 	return fields

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+
+	"github.com/gomuc/muc/internal/form"
 )
 
 // printedFormats are the parts of docs/events.md.
@@ -179,10 +181,10 @@ func printStoredValues() string {
 	return markdownTable(rows...)
 }
 
-func optionNames(options []formOption) []string {
+func optionNames(options []form.Option) []string {
 	var names []string
 	for _, o := range options {
-		names = append(names, o.value)
+		names = append(names, o.Value)
 	}
 	return names
 }

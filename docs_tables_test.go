@@ -180,7 +180,7 @@ func printConfigFields() string {
 	for _, f := range configFields {
 		var options []string
 		for _, o := range f.options {
-			options = append(options, o.value)
+			options = append(options, o.Value)
 		}
 		values := strings.Join(options, ", ")
 		if f.open {

@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -29,7 +30,7 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.Owner)
-		instructedForm(w, "form", ns.Config, title, instructions, fields)
+		form.WriteInstructed(w, "form", ns.Config, title, instructions, fields)
 		w.End()
 	}
 	return nil
@@ -37,48 +38,48 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 
 // configForm is the configuration as a form: the table with its values, and the
 // lists of admins and owners.
-func (r *Room) configForm(conf *RoomConfig) []formField {
-	fields := make([]formField, 0, len(configFields)+len(rankFields))
+func (r *Room) configForm(conf *RoomConfig) []form.Field {
+	fields := make([]form.Field, 0, len(configFields)+len(rankFields))
 	for _, f := range configFields {
 		if f.heading != "" {
-			fields = append(fields, heading(f.heading))
+			fields = append(fields, form.Heading(f.heading))
 		}
-		field := formField{name: f.name, typ: f.typ, label: f.label, options: slices.Clone(f.options), open: f.open,
-			lo: f.lo, hi: f.hi, values: f.get(conf)}
-		if v := first(field.values); f.open && indexOf(f.options, v) < 0 {
-			field.options = append(field.options, formOption{v, v})
+		field := form.Field{Name: f.name, Type: f.typ, Label: f.label, Options: slices.Clone(f.options), Open: f.open,
+			Lo: f.lo, Hi: f.hi, Values: f.get(conf)}
+		if v := form.First(field.Values); f.open && indexOf(f.options, v) < 0 {
+			field.Options = append(field.Options, form.Option{Value: v, Label: v})
 		}
 		fields = append(fields, field)
 	}
 	for _, f := range rankFields {
 		if f.heading != "" {
-			fields = append(fields, heading(f.heading))
+			fields = append(fields, form.Heading(f.heading))
 		}
 		listed := r.ranked(f.affiliation)
 		if r.tooMany(listed) {
 			continue
 		}
-		fields = append(fields, formField{name: f.name, typ: "jid-multi", label: f.label, values: listedJIDs(listed)})
+		fields = append(fields, form.Field{Name: f.name, Type: "jid-multi", Label: f.label, Values: listedJIDs(listed)})
 	}
 	return fields
 }
 
 // localize lets the host put what people read in a form into the language of whoever
 // asked.
-func (r *Room) localize(lang string, fields []formField) {
+func (r *Room) localize(lang string, fields []form.Field) {
 	if r.cfg.Label == nil {
 		return
 	}
 	for i := range fields {
 		f := &fields[i]
-		if f.typ == "fixed" {
-			f.values = []string{r.worded(lang, "", first(f.values))}
+		if f.Type == "fixed" {
+			f.Values = []string{r.worded(lang, "", form.First(f.Values))}
 			continue
 		}
-		f.label = r.worded(lang, f.name, f.label)
-		for j := range f.options {
-			o := &f.options[j]
-			o.label = r.worded(lang, f.name+"="+o.value, o.label)
+		f.Label = r.worded(lang, f.Name, f.Label)
+		for j := range f.Options {
+			o := &f.Options[j]
+			o.Label = r.worded(lang, f.Name+"="+o.Value, o.Label)
 		}
 	}
 }
@@ -103,12 +104,12 @@ func (t *step) ownerSet() *StanzaError {
 	if d := q.Child(ns.Owner, "destroy"); d != nil {
 		return t.destroyByForm(d, a)
 	}
-	sub, refused := readForm(q, ns.Config, "10.1.3", t.r.cfg.Limits.FieldBytes)
+	sub, refused := form.Read(q, ns.Config, "10.1.3", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
 	t.done = true
-	if sub.cancelled {
+	if sub.Cancelled {
 		if t.r.st.life == Locked {
 			t.destroy(&RoomDestroyed{Actor: a.event()})
 		}
@@ -129,24 +130,24 @@ func (t *step) ownerSet() *StanzaError {
 // what is wrong with it. Fields that are not there keep their value, fields that
 // the room does not know are left alone. A field may also come by another server's
 // name for it, as long as both say the same.
-func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaError) {
+func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *StanzaError) {
 	conf := old
-	var flag, secretGiven *formField
-	seen := make([]*configField, 0, len(sub.fields))
-	for i := range sub.fields {
-		got := &sub.fields[i]
-		f := configFieldNamed(got.name)
+	var flag, secretGiven *form.Field
+	seen := make([]*configField, 0, len(sub.Fields))
+	for i := range sub.Fields {
+		got := &sub.Fields[i]
+		f := configFieldNamed(got.Name)
 		if f == nil {
 			continue
 		}
-		if len(got.values) > 1 && f.typ != "list-multi" {
+		if len(got.Values) > 1 && f.typ != "list-multi" {
 			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "takes one value")
 		}
 		before := f.get(&conf)
-		if !f.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, f.get(&old), got.values) {
+		if !f.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, f.get(&old), got.Values) {
 			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
 		}
-		if err := f.set(&conf, got.values); err != nil {
+		if err := f.set(&conf, got.Values); err != nil {
 			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, err.Error())
 		}
 		if slices.Contains(seen, f) && !slices.Equal(before, f.get(&conf)) {
@@ -169,11 +170,11 @@ func (r *Room) configured(old RoomConfig, sub *submission) (RoomConfig, *StanzaE
 // protect judges what a form says by the flag and by the secret together. A new
 // password means that there shall be one, though its owner forgot the flag; without
 // a new one the flag decides.
-func (c *RoomConfig) protect(old *RoomConfig, flag, given *formField) *StanzaError {
-	on, _ := parseFormBool(first(flag.values))
+func (c *RoomConfig) protect(old *RoomConfig, flag, given *form.Field) *StanzaError {
+	on, _ := form.ParseBool(form.First(flag.Values))
 	c.Password = old.Password
 	if given != nil {
-		c.Password = first(given.values)
+		c.Password = form.First(given.Values)
 	}
 	switch {
 	case !on && c.Password == old.Password:
@@ -280,12 +281,12 @@ func (t *step) createByForm() *StanzaError {
 	if in.typ == "get" {
 		return t.answerForm(&r.cfg.Defaults)
 	}
-	sub, refused := readForm(t.query(), ns.Config, "10.1.3", r.cfg.Limits.FieldBytes)
+	sub, refused := form.Read(t.query(), ns.Config, "10.1.3", r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
 	t.done = true
-	if sub.cancelled {
+	if sub.Cancelled {
 		return nil
 	}
 	conf, refused := r.configured(r.cfg.Defaults, sub)

@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -46,10 +47,10 @@ const formValueMarkup = 15
 
 // submitRanks judges and proposes what the submitted lists change. Gains come
 // before losses, so that an owner can hand the room on in one submission.
-func (x *adminSet) submitRanks(sub *submission) *StanzaError {
+func (x *adminSet) submitRanks(sub *form.Submission) *StanzaError {
 	var gains, losses []adminItem
 	for _, f := range rankFields {
-		got := sub.field(f.name)
+		got := sub.Field(f.name)
 		if got == nil {
 			continue
 		}
@@ -87,12 +88,12 @@ func (x *adminSet) submitRanks(sub *submission) *StanzaError {
 }
 
 // readJIDs reads the bare addresses of a jid-multi field.
-func (r *Room) readJIDs(f *formField, label string) ([]JID, *StanzaError) {
-	if len(f.values) > r.cfg.Limits.ItemsPerSet {
+func (r *Room) readJIDs(f *form.Field, label string) ([]JID, *StanzaError) {
+	if len(f.Values) > r.cfg.Limits.ItemsPerSet {
 		return nil, refuseField(stanza.PolicyViolation, "14.6", label, "holds too many people")
 	}
 	var list []JID
-	for _, v := range f.values {
+	for _, v := range f.Values {
 		if v == "" {
 			continue // how some clients write an empty list
 		}

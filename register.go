@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -54,7 +55,7 @@ func (t *step) registerGet() *StanzaError {
 	t.r.localize(t.in.lang, fields)
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.Register)
-		form(w, "form", ns.RegForm, "", fields)
+		form.Write(w, "form", ns.RegForm, "", fields)
 		w.End()
 	}
 	return nil
@@ -89,12 +90,12 @@ func (t *step) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	sub, refused := readForm(q, ns.RegForm, "7.10", t.r.cfg.Limits.FieldBytes)
+	sub, refused := form.Read(q, ns.RegForm, "7.10", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
 	t.done = true
-	if sub.cancelled {
+	if sub.Cancelled {
 		return nil
 	}
 	app, refused := t.r.readApplication(sub)

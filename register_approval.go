@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -74,27 +75,27 @@ func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	if !a.aff.may(toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
-	sub, refused := readSubmission(x, ns.RegForm, "9.9", t.r.cfg.Limits.FieldBytes)
+	sub, refused := form.ReadSubmission(x, ns.RegForm, "9.9", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
-	allow, nick := sub.field(fieldRegisterAllow), sub.field(fieldRoomNick)
-	if allow == nil || nick == nil || len(allow.values) != 1 || len(nick.values) != 1 {
+	allow, nick := sub.Field(fieldRegisterAllow), sub.Field(fieldRoomNick)
+	if allow == nil || nick == nil || len(allow.Values) != 1 || len(nick.Values) != 1 {
 		return refuse(stanza.BadRequest, "9.9", "the form does not say whose request it decides, or how")
 	}
-	granted, ok := parseFormBool(allow.values[0])
+	granted, ok := form.ParseBool(allow.Values[0])
 	if !ok {
 		return refuse(stanza.BadRequest, "9.9", "the form does not say whether the request is granted")
 	}
 	var bare JID
-	if jid := sub.field(fieldRegisterJID); jid != nil {
-		j, err := t.r.named(first(jid.values))
+	if jid := sub.Field(fieldRegisterJID); jid != nil {
+		j, err := t.r.named(form.First(jid.Values))
 		if err != nil {
 			return refuse(stanza.JIDMalformed, "9.9", "the address is malformed")
 		}
 		bare = j.Bare()
 	}
-	b := t.r.st.requestFor(nick.values[0], bare)
+	b := t.r.st.requestFor(nick.Values[0], bare)
 	if b == nil {
 		return refuse(stanza.ItemNotFound, "9.9", "there is no such request any more")
 	}
@@ -167,20 +168,20 @@ func (t *step) renderRequests(to []JID, own *occupant) {
 // requestApproval is the form by which an admin approves a request. It names the
 // real JID of whoever asks.
 func (r *Room) requestApproval(id string, b *RegistrationRequested) *splice.Stanza {
-	fields := []formField{
+	fields := []form.Field{
 		jidField(fieldRegisterJID, b.JID),
-		{name: fieldRoomNick, typ: string(TextSingle), label: "Desired Nickname", values: []string{b.Nick}},
+		{Name: fieldRoomNick, Type: string(TextSingle), Label: "Desired Nickname", Values: []string{b.Nick}},
 	}
 	for _, a := range b.Answers {
-		f := formField{name: a.Var, values: a.Values}
+		f := form.Field{Name: a.Var, Values: a.Values}
 		for i := range r.cfg.RegistrationFields {
 			if known := &r.cfg.RegistrationFields[i]; known.Var == a.Var {
-				f.typ, f.label, f.options = string(known.Type), known.Label, plainOptions(known.Options)
+				f.Type, f.Label, f.Options = string(known.Type), known.Label, form.PlainOptions(known.Options)
 			}
 		}
 		fields = append(fields, f)
 	}
-	fields = append(fields, formField{name: fieldRegisterAllow, typ: string(Boolean),
-		label: "Allow this person to register with the room?", values: []string{"0"}})
+	fields = append(fields, form.Field{Name: fieldRegisterAllow, Type: string(Boolean),
+		Label: "Allow this person to register with the room?", Values: []string{"0"}})
 	return r.approvalForm(id, ns.RegForm, "Registration request", requestInstructions, fields)
 }

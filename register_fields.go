@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -88,33 +89,33 @@ func checkRegistrationFields(fields []RegistrationField) error {
 }
 
 // registrationForm is the form that is to be filled in.
-func (r *Room) registrationForm() []formField {
-	fields := []formField{{name: fieldRoomNick, typ: string(TextSingle), label: "Nickname", required: true}}
+func (r *Room) registrationForm() []form.Field {
+	fields := []form.Field{{Name: fieldRoomNick, Type: string(TextSingle), Label: "Nickname", Required: true}}
 	for i := range r.cfg.RegistrationFields {
 		f := &r.cfg.RegistrationFields[i]
-		fields = append(fields, formField{name: f.Var, typ: string(f.Type), label: f.Label, required: f.Required, options: plainOptions(f.Options)})
+		fields = append(fields, form.Field{Name: f.Var, Type: string(f.Type), Label: f.Label, Required: f.Required, Options: form.PlainOptions(f.Options)})
 	}
 	return fields
 }
 
 // readApplication judges a registration form. Fields that the form does not have
 // are left alone.
-func (r *Room) readApplication(sub *submission) (*application, *StanzaError) {
-	nick := sub.field(fieldRoomNick)
-	if nick == nil || len(nick.values) != 1 {
+func (r *Room) readApplication(sub *form.Submission) (*application, *StanzaError) {
+	nick := sub.Field(fieldRoomNick)
+	if nick == nil || len(nick.Values) != 1 {
 		return nil, refuse(stanza.BadRequest, "7.10", "a nick is missing")
 	}
 	var app application
 	var refused *StanzaError
-	if app.nick, refused = r.judgeNick(nick.values[0]); refused != nil {
+	if app.nick, refused = r.judgeNick(nick.Values[0]); refused != nil {
 		return nil, refused
 	}
 	size := 0
 	for i := range r.cfg.RegistrationFields {
 		f := &r.cfg.RegistrationFields[i]
 		var values []string
-		if got := sub.field(f.Var); got != nil {
-			if values, refused = r.readAnswer(f, got.values); refused != nil {
+		if got := sub.Field(f.Var); got != nil {
+			if values, refused = r.readAnswer(f, got.Values); refused != nil {
 				return nil, refused
 			}
 		}
@@ -150,11 +151,11 @@ func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *Stan
 	for _, v := range given {
 		switch f.Type {
 		case Boolean:
-			on, ok := parseFormBool(v)
+			on, ok := form.ParseBool(v)
 			if !ok {
 				return wrong("must be 1 or 0")
 			}
-			v = formBool(on)
+			v = form.Bool(on)
 		case ListSingle, ListMulti:
 			if !slices.Contains(f.Options, v) {
 				return wrong("must be one of its options")

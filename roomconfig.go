@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -160,7 +161,7 @@ type configField struct {
 	long    bool   // holds up to Limits.FieldBytes, not NameBytes
 	typ     string // of XEP-0004
 	label   string
-	options []formOption
+	options []form.Option
 	open    bool // takes values beside the options
 	lo, hi  int  // range of a number, if hi > lo
 	get     func(c *RoomConfig) []string
@@ -246,16 +247,16 @@ func (f *configField) offers(value string) bool {
 }
 
 // option is the name of a choice; empty for one that there is not.
-func option(options []formOption, i int) string {
+func option(options []form.Option, i int) string {
 	if i < 0 || i >= len(options) {
 		return ""
 	}
-	return options[i].value
+	return options[i].Value
 }
 
 // indexOf is the place of a choice; -1 for one that there is not.
-func indexOf(options []formOption, value string) int {
-	return slices.IndexFunc(options, func(o formOption) bool { return o.value == value })
+func indexOf(options []form.Option, value string) int {
+	return slices.IndexFunc(options, func(o form.Option) bool { return o.Value == value })
 }
 
 // configFieldNamed finds a row by its name or an alias.
@@ -316,7 +317,7 @@ func text(name, label string, at func(c *RoomConfig) *string) *configField {
 	return &configField{name: name, typ: "text-single", label: label,
 		get: func(c *RoomConfig) []string { return []string{*at(c)} },
 		set: func(c *RoomConfig, v []string) error {
-			*at(c) = first(v)
+			*at(c) = form.First(v)
 			return nil
 		}}
 }
@@ -325,9 +326,9 @@ func text(name, label string, at func(c *RoomConfig) *string) *configField {
 // is off.
 func boolean(name, label string, inverted bool, at func(c *RoomConfig) *bool) *configField {
 	return &configField{name: name, typ: "boolean", label: label,
-		get: func(c *RoomConfig) []string { return []string{formBool(*at(c) != inverted)} },
+		get: func(c *RoomConfig) []string { return []string{form.Bool(*at(c) != inverted)} },
 		set: func(c *RoomConfig, v []string) error {
-			on, ok := parseFormBool(first(v))
+			on, ok := form.ParseBool(form.First(v))
 			if !ok {
 				return fieldError("must be 1 or 0")
 			}
@@ -340,7 +341,7 @@ func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set fun
 	return &configField{name: name, typ: "text-single", label: label, lo: lo, hi: hi,
 		get: func(c *RoomConfig) []string { return []string{strconv.Itoa(get(c))} },
 		set: func(c *RoomConfig, v []string) error {
-			n, err := strconv.Atoi(first(v))
+			n, err := strconv.Atoi(form.First(v))
 			if err != nil || n < lo || n > hi {
 				return fieldError("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
 			}
@@ -349,22 +350,15 @@ func number(name, label string, lo, hi int, get func(c *RoomConfig) int, set fun
 		}}
 }
 
-func choice(name, label string, options []formOption, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
+func choice(name, label string, options []form.Option, get func(c *RoomConfig) int, set func(c *RoomConfig, i int)) *configField {
 	return &configField{name: name, typ: "list-single", label: label, options: options,
 		get: func(c *RoomConfig) []string { return []string{option(options, get(c))} },
 		set: func(c *RoomConfig, v []string) error {
-			i := indexOf(options, first(v))
+			i := indexOf(options, form.First(v))
 			if i < 0 {
 				return fieldError("must be one of its options")
 			}
 			set(c, i)
 			return nil
 		}}
-}
-
-func first(v []string) string {
-	if len(v) == 0 {
-		return ""
-	}
-	return v[0]
 }

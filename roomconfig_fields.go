@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 	"strconv"
+
+	"github.com/gomuc/muc/internal/form"
 )
 
 // The rows of the configuration table that are more than a value.
@@ -10,10 +12,10 @@ import (
 var whoisOptions = options(whoisNames[:], "Moderators", "Everybody")
 
 // options are the names of choices, each with what people read for it.
-func options(names []string, labels ...string) []formOption {
-	list := make([]formOption, 0, len(names))
+func options(names []string, labels ...string) []form.Option {
+	list := make([]form.Option, 0, len(names))
 	for i, name := range names {
-		list = append(list, formOption{name, labels[i]})
+		list = append(list, form.Option{Value: name, Label: labels[i]})
 	}
 	return list
 }
@@ -23,9 +25,9 @@ func options(names []string, labels ...string) []formOption {
 // judges what it says beside a secret.
 var passwordFlag = &configField{
 	name: "muc#roomconfig_passwordprotectedroom", typ: "boolean", label: "Protect the room with the password below",
-	get: func(c *RoomConfig) []string { return []string{formBool(c.Password != "")} },
+	get: func(c *RoomConfig) []string { return []string{form.Bool(c.Password != "")} },
 	set: func(c *RoomConfig, v []string) error {
-		if _, ok := parseFormBool(first(v)); !ok {
+		if _, ok := form.ParseBool(form.First(v)); !ok {
 			return fieldError("must be 1 or 0")
 		}
 		return nil
@@ -36,7 +38,7 @@ var secret = &configField{
 	name: "muc#roomconfig_roomsecret", typ: "text-private", label: "Password",
 	get: func(c *RoomConfig) []string { return []string{c.Password} },
 	set: func(c *RoomConfig, v []string) error {
-		c.Password = first(v)
+		c.Password = form.First(v)
 		return nil
 	},
 }
@@ -44,8 +46,8 @@ var secret = &configField{
 // maxUsersField takes any number, and offers those that people mostly want.
 var maxUsersField = &configField{
 	name: "muc#roomconfig_maxusers", typ: "list-single", label: "How many may be inside at once", open: true,
-	options: append([]formOption{{noMaximum, "No limit of its own"}},
-		plainOptions([]string{"10", "20", "30", "50", "100", "200", "500", "1000"})...),
+	options: append([]form.Option{{Value: noMaximum, Label: "No limit of its own"}},
+		form.PlainOptions([]string{"10", "20", "30", "50", "100", "200", "500", "1000"})...),
 	get: func(c *RoomConfig) []string {
 		if c.MaxUsers == 0 {
 			return []string{noMaximum}
@@ -53,11 +55,11 @@ var maxUsersField = &configField{
 		return []string{strconv.Itoa(c.MaxUsers)}
 	},
 	set: func(c *RoomConfig, v []string) error {
-		if first(v) == noMaximum {
+		if form.First(v) == noMaximum {
 			c.MaxUsers = 0
 			return nil
 		}
-		n, err := strconv.Atoi(first(v))
+		n, err := strconv.Atoi(form.First(v))
 		if err != nil || n < 0 || n > maxUsers {
 			return fieldError("must be “none” or a number up to " + strconv.Itoa(maxUsers))
 		}
@@ -81,7 +83,7 @@ var allowPM = &configField{
 	label: "Who may send private messages", options: pmOptions,
 	get: func(c *RoomConfig) []string { return []string{option(pmOptions, int(c.AllowPM))} },
 	set: func(c *RoomConfig, v []string) error {
-		name := first(v)
+		name := form.First(v)
 		if standard, ok := pmAliases[name]; ok {
 			name = standard
 		}
@@ -94,13 +96,13 @@ var allowPM = &configField{
 	},
 }
 
-var roleOptions = []formOption{{Moderator.String(), "Moderators"}, {Participant.String(), "Participants"}, {Visitor.String(), "Visitors"}}
+var roleOptions = []form.Option{{Value: Moderator.String(), Label: "Moderators"}, {Value: Participant.String(), Label: "Participants"}, {Value: Visitor.String(), Label: "Visitors"}}
 
 // presenceBroadcast lists the roles that everybody sees; "none" stands for the
 // affiliated who are not inside.
 var presenceBroadcast = &configField{
 	name: "muc#roomconfig_presencebroadcast", typ: "list-multi", label: "Whose presence everybody sees",
-	options: append(slices.Clone(roleOptions), formOption{NoRole.String(), "Members, admins and owners who are not inside"}),
+	options: append(slices.Clone(roleOptions), form.Option{Value: NoRole.String(), Label: "Members, admins and owners who are not inside"}),
 	get: func(c *RoomConfig) []string {
 		list := make([]string, 0, 4)
 		for _, r := range presenceRoles {

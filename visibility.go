@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -57,8 +58,8 @@ func (x *relayed) jid() JID { return x.real }
 
 // jidField is the field of an approval form that names who asks: such forms go
 // to moderators and admins only (XEP-0045 §8.6).
-func jidField(name string, j JID) formField {
-	return formField{name: name, typ: "jid-single", label: "User ID", values: []string{j.String()}}
+func jidField(name string, j JID) form.Field {
+	return form.Field{Name: name, Type: "jid-single", Label: "User ID", Values: []string{j.String()}}
 }
 
 // jid is who a session is, for the same places.

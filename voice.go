@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -29,7 +30,7 @@ func (t *step) formToRoom() *StanzaError {
 	if x.AttrOr("type", "") == "cancel" {
 		return nil
 	}
-	switch formType(&x) {
+	switch form.TypeOf(&x) {
 	case ns.Request:
 		return t.voiceForm(&x)
 	case ns.RegForm:
@@ -45,16 +46,16 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	if !inside && a.role < Moderator {
 		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
-	sub, refused := readSubmission(x, ns.Request, "7.13", t.r.cfg.Limits.FieldBytes)
+	sub, refused := form.ReadSubmission(x, ns.Request, "7.13", t.r.cfg.Limits.FieldBytes)
 	if refused != nil {
 		return refused
 	}
-	role := sub.field(fieldRole)
-	if role != nil && (len(role.values) != 1 || role.values[0] != Participant.String()) {
+	role := sub.Field(fieldRole)
+	if role != nil && (len(role.Values) != 1 || role.Values[0] != Participant.String()) {
 		return refuse(stanza.BadRequest, "7.13", "voice is the role of a participant")
 	}
 	switch {
-	case sub.field(fieldRequestAllow) != nil:
+	case sub.Field(fieldRequestAllow) != nil:
 		return t.judgeVoice(a, sub)
 	case role == nil:
 		return refuse(stanza.BadRequest, "7.13", "the form does not say which role is asked for")
@@ -107,28 +108,28 @@ func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
 // §8.6). The form came back from a client, so nothing in it is believed: the
 // address and the nick must be those of one visitor. Somebody who has voice by
 // now needs no other.
-func (t *step) judgeVoice(a actor, sub *submission) *StanzaError {
+func (t *step) judgeVoice(a actor, sub *form.Submission) *StanzaError {
 	if !a.role.may(toGrantVoice) {
 		return refuse(stanza.Forbidden, "8.6", "only moderators grant voice")
 	}
-	allow := sub.field(fieldRequestAllow)
-	granted, ok := parseFormBool(first(allow.values))
-	if !ok || len(allow.values) != 1 {
+	allow := sub.Field(fieldRequestAllow)
+	granted, ok := form.ParseBool(form.First(allow.Values))
+	if !ok || len(allow.Values) != 1 {
 		return refuse(stanza.BadRequest, "8.6", "the form does not say whether voice is granted")
 	}
 	if !granted {
 		return nil
 	}
-	jid, nick := sub.field(fieldJID), sub.field(fieldNick)
-	if jid == nil || nick == nil || len(jid.values) != 1 || len(nick.values) != 1 {
+	jid, nick := sub.Field(fieldJID), sub.Field(fieldNick)
+	if jid == nil || nick == nil || len(jid.Values) != 1 || len(nick.Values) != 1 {
 		return refuse(stanza.BadRequest, "8.6", "the form does not say who gets voice: address and nick are needed")
 	}
-	j, err := t.r.named(jid.values[0])
+	j, err := t.r.named(jid.Values[0])
 	if err != nil {
 		return refuse(stanza.JIDMalformed, "8.6", "the address is malformed")
 	}
 	var o *occupant
-	if n, e := t.r.judgeNick(nick.values[0]); e == nil {
+	if n, e := t.r.judgeNick(nick.Values[0]); e == nil {
 		o = t.r.st.occupantByNick(n.Nick, n.Key)
 	}
 	if o == nil || o.person.jid() != j.Bare() {
@@ -159,25 +160,25 @@ func (t *step) renderForms(events []Event) {
 // voiceApproval is the form by which a moderator grants voice. It names the real
 // JID of whoever asks.
 func (r *Room) voiceApproval(b *VoiceRequested) *splice.Stanza {
-	fields := []formField{
-		{name: fieldRole, typ: "list-single", label: "Requested role",
-			values: []string{Participant.String()}, options: []formOption{{Participant.String(), "Participant"}}},
+	fields := []form.Field{
+		{Name: fieldRole, Type: "list-single", Label: "Requested role",
+			Values: []string{Participant.String()}, Options: []form.Option{{Value: Participant.String(), Label: "Participant"}}},
 		jidField(fieldJID, b.JID),
-		{name: fieldNick, typ: "text-single", label: "Room Nickname", values: []string{b.Nick}},
-		{name: fieldRequestAllow, typ: "boolean", label: "Grant voice to this person?", values: []string{"false"}},
+		{Name: fieldNick, Type: "text-single", Label: "Room Nickname", Values: []string{b.Nick}},
+		{Name: fieldRequestAllow, Type: "boolean", Label: "Grant voice to this person?", Values: []string{"false"}},
 	}
 	return r.approvalForm(b.ID, ns.Request, "Voice request", voiceInstructions, fields)
 }
 
 // approvalForm is a message with a form for somebody to decide by. Nobody asked
 // for it, so its labels are in the room's language.
-func (r *Room) approvalForm(id, formType, title, instructions string, fields []formField) *splice.Stanza {
+func (r *Room) approvalForm(id, formType, title, instructions string, fields []form.Field) *splice.Stanza {
 	r.localize(r.st.conf.Lang, fields)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
 	d := splice.Begin(&w, "message")
 	address(&w, "from", r.jid)
 	w.Attr("id", id)
-	instructedForm(&w, "form", formType, title, instructions, fields)
+	form.WriteInstructed(&w, "form", formType, title, instructions, fields)
 	w.End()
 	d.Bytes = w.Bytes
 	return d

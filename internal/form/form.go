@@ -1,0 +1,221 @@
+// Package form has data forms (XEP-0004) as rooms write and read them.
+package form
+
+import (
+	"strconv"
+
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
+)
+
+// Field is one field of a form.
+type Field struct {
+	Name, Type, Label string
+	Required          bool
+	Values            []string
+	Options           []Option
+	Lo, Hi            int  // range of a number, if hi > lo
+	Open              bool // takes values beside the options
+}
+
+// Option is one of the values that a list offers, and what people read for it.
+type Option struct{ Value, Label string }
+
+// PlainOptions are options that say themselves what they are.
+func PlainOptions(values []string) []Option {
+	options := make([]Option, 0, len(values))
+	for _, v := range values {
+		options = append(options, Option{v, v})
+	}
+	return options
+}
+
+// Heading is a field that holds a text between others (XEP-0004 §3.3).
+func Heading(text string) Field { return Field{Type: "fixed", Values: []string{text}} }
+
+// Write writes a form or, with the kind "result", what a form said.
+func Write(w *xmlwire.Writer, kind, formType, title string, fields []Field) {
+	WriteInstructed(w, kind, formType, title, "", fields)
+}
+
+// WriteInstructed writes a form that says what to do with it.
+func WriteInstructed(w *xmlwire.Writer, kind, formType, title, instructions string, fields []Field) {
+	w.Start("x", ns.Data)
+	w.Attr("type", kind)
+	if title != "" {
+		w.Element("title", "", title)
+	}
+	if instructions != "" {
+		w.Element("instructions", "", instructions)
+	}
+	WriteField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{formType}})
+	for i := range fields {
+		WriteField(w, &fields[i])
+	}
+	w.End()
+}
+
+// WriteField writes one field.
+func WriteField(w *xmlwire.Writer, f *Field) {
+	w.Start("field", "")
+	w.AttrIf("var", f.Name)
+	w.AttrIf("type", f.Type)
+	w.AttrIf("label", f.Label)
+	if f.Hi > f.Lo {
+		w.Start("validate", ns.Validate)
+		w.Attr("datatype", "xs:integer")
+		w.Start("range", "")
+		w.Attr("min", strconv.Itoa(f.Lo))
+		w.Attr("max", strconv.Itoa(f.Hi))
+		w.End()
+		w.End()
+	}
+	if f.Open {
+		w.Start("validate", ns.Validate)
+		w.Attr("datatype", "xs:string")
+		w.Element("open", "", "")
+		w.End()
+	}
+	if f.Required {
+		w.Element("required", "", "")
+	}
+	for _, v := range f.Values {
+		w.Element("value", "", v)
+	}
+	for _, o := range f.Options {
+		w.Start("option", "")
+		w.Attr("label", o.Label)
+		w.Element("value", "", o.Value)
+		w.End()
+	}
+	w.End()
+}
+
+// Submission is a form that came back.
+type Submission struct {
+	Cancelled bool
+	Fields    []Field
+}
+
+// Read reads the form in a query. No value may be longer than so many bytes.
+func Read(query *xmlwire.Node, formType, section string, longest int) (*Submission, *stanza.Error) {
+	x := query.Child(ns.Data, "x")
+	if x == nil {
+		return nil, stanza.NewError(stanza.BadRequest, section, "a data form is missing")
+	}
+	return ReadSubmission(x, formType, section, longest)
+}
+
+// ReadSubmission reads a form. A missing FORM_TYPE is forgiven, a wrong one is
+// not; nor is a field given twice. What has no name is no answer to anything: such
+// are the headings of the form, which some clients send back. Fields without a
+// namespace are taken for the form's own; with another one they mean something that
+// the room cannot know, and to pass over them might undo what the form asks for.
+func ReadSubmission(x *xmlwire.Node, formType, section string, longest int) (*Submission, *stanza.Error) {
+	sub := &Submission{}
+	switch x.AttrOr("type", "") {
+	case "cancel":
+		sub.Cancelled = true
+		return sub, nil
+	case "submit":
+	default:
+		return nil, stanza.NewError(stanza.BadRequest, section, "the form is not a submission")
+	}
+	for i := range x.Kids {
+		k := &x.Kids[i]
+		if k.Name != "field" {
+			continue
+		}
+		f, refused := readField(k, section, longest)
+		switch {
+		case refused != nil:
+			return nil, refused
+		case f.Name == "":
+			continue
+		case sub.Field(f.Name) != nil:
+			return nil, stanza.FieldError(stanza.BadRequest, section, f.Name, "is there twice")
+		}
+		sub.Fields = append(sub.Fields, f)
+	}
+	if f := sub.Field("FORM_TYPE"); f != nil && First(f.Values) != formType {
+		return nil, stanza.NewError(stanza.BadRequest, section, "this is another form")
+	}
+	return sub, nil
+}
+
+func readField(k *xmlwire.Node, section string, longest int) (Field, *stanza.Error) {
+	f := Field{Name: k.AttrOr("var", "")}
+	if !inForm(k) {
+		return f, stanza.NewError(stanza.BadRequest, section, "the fields of the form are not in its namespace")
+	}
+	for i := range k.Kids {
+		v := &k.Kids[i]
+		switch {
+		case v.Name != "value":
+		case !inForm(v):
+			return f, stanza.NewError(stanza.BadRequest, section, "the values of the form are not in its namespace")
+		case len(v.Text) > longest:
+			return f, stanza.FieldError(stanza.PolicyViolation, "14.6", f.Name, "is too long")
+		default:
+			f.Values = append(f.Values, v.Text)
+		}
+	}
+	return f, nil
+}
+
+// inForm reports whether an element is a part of a form, with or without saying so:
+// the namespace of the stream is written for none.
+func inForm(n *xmlwire.Node) bool { return n.NS == ns.Data || n.NS == ns.Client || n.NS == "" }
+
+func (s *Submission) Field(name string) *Field {
+	for i := range s.Fields {
+		if s.Fields[i].Name == name {
+			return &s.Fields[i]
+		}
+	}
+	return nil
+}
+
+// TypeOf is what kind of form an <x/> says it is; "" for nothing.
+func TypeOf(n *xmlwire.Node) string {
+	for i := range n.Kids {
+		k := &n.Kids[i]
+		if k.Name != "field" || !inForm(k) || k.AttrOr("var", "") != "FORM_TYPE" {
+			continue
+		}
+		for j := range k.Kids {
+			if v := &k.Kids[j]; v.Name == "value" && inForm(v) {
+				return v.Text
+			}
+		}
+	}
+	return ""
+}
+
+// ParseBool reads an xs:boolean, and nothing looser (XEP-0004 §3.3).
+func ParseBool(s string) (on, ok bool) {
+	switch s {
+	case "1", "true":
+		return true, true
+	case "0", "false":
+		return false, true
+	}
+	return false, false
+}
+
+// Bool is a flag as forms have it.
+func Bool(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+// First is the first value, empty for none.
+func First(v []string) string {
+	if len(v) == 0 {
+		return ""
+	}
+	return v[0]
+}
