@@ -12,7 +12,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/gomuc/muc/internal/form"
 )
 
 // printedFormats are the parts of docs/events.md.
@@ -127,8 +126,8 @@ func pretty(text []byte) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(v.String())
 }
 
-func forHowLong(t eventType) string {
-	if t.durable {
+func forHowLong(ev Event) string {
+	if ev.Durable() {
 		return "durable"
 	}
 	return "volatile"
@@ -137,10 +136,11 @@ func forHowLong(t eventType) string {
 func printEventList() string {
 	rows := [][]string{{"Type", "v", "", "What happened"}}
 	said := comments()
-	for i, t := range bodyTypes {
-		sentence, _, _ := strings.Cut(said[reflect.TypeOf(newBodies[i]()).Elem().Name()], ". ")
-		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", t.name), fmt.Sprint(t.version),
-			forHowLong(t), strings.TrimSuffix(sentence, ".")})
+	for _, body := range Bodies() {
+		ev := Event{Body: body}
+		sentence, _, _ := strings.Cut(said[reflect.TypeOf(body).Elem().Name()], ". ")
+		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", ev.Type()), fmt.Sprint(ev.Version()),
+			forHowLong(ev), strings.TrimSuffix(sentence, ".")})
 	}
 	return markdownTable(rows...)
 }
@@ -148,13 +148,13 @@ func printEventList() string {
 func printEventTypes() string {
 	var b strings.Builder
 	said, examples := comments(), goldenExamples()
-	for i, t := range bodyTypes {
-		body := reflect.TypeOf(newBodies[i]()).Elem()
-		fmt.Fprintf(&b, "### %s\n\nVersion %d, %s; `%s` in Go. ", t.name, t.version, forHowLong(t), body.Name())
+	for _, empty := range Bodies() {
+		ev, body := Event{Body: empty}, reflect.TypeOf(empty).Elem()
+		fmt.Fprintf(&b, "### %s\n\nVersion %d, %s; `%s` in Go. ", ev.Type(), ev.Version(), forHowLong(ev), body.Name())
 		about := said[body.Name()]
 		fmt.Fprintf(&b, "%s%s\n\n", strings.ToUpper(about[:1]), about[1:])
 		b.WriteString(printFields(body, said))
-		b.WriteString("\n```json\n" + pretty(must(json.Marshal(examples[t.name]))) + "\n```\n\n")
+		b.WriteString("\n```json\n" + pretty(must(json.Marshal(examples[ev.Type()]))) + "\n```\n\n")
 	}
 	return b.String()
 }
@@ -174,17 +174,17 @@ func printStoredValues() string {
 	add := func(name string, values ...string) {
 		rows = append(rows, []string{"`" + name + "`", strings.Join(values, ", ")})
 	}
-	add("Affiliation", affiliationNames[:]...)
-	add("Role", roleNames[:]...)
-	add("Whois", whoisNames[:]...)
-	add("AllowPM", pmNames[:]...)
+	add("Affiliation", texts(Outcast, None, Member, Admin, Owner)...)
+	add("Role", texts(NoRole, Visitor, Participant, Moderator)...)
+	add("Whois", texts(WhoisModerators, WhoisAnyone)...)
+	add("AllowPM", texts(PMAnyone, PMParticipants, PMModerators, PMNone, PMAffiliated)...)
 	return markdownTable(rows...)
 }
 
-func optionNames(options []form.Option) []string {
+func texts[V fmt.Stringer](values ...V) []string {
 	var names []string
-	for _, o := range options {
-		names = append(names, o.Value)
+	for _, v := range values {
+		names = append(names, v.String())
 	}
 	return names
 }

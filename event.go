@@ -41,6 +41,14 @@ type eventType struct {
 // Durable reports whether the event has to survive a restart of the host.
 func (e Event) Durable() bool { return e.Body != nil && e.Body.eventType().durable }
 
+// Version is that of the event's type: another one has other fields.
+func (e Event) Version() int {
+	if e.Body == nil {
+		return 0
+	}
+	return e.Body.eventType().version
+}
+
 // Type is the stable name of the event's body, as in its JSON.
 func (e Event) Type() string {
 	if e.Body == nil {
@@ -82,6 +90,16 @@ var newBodies = []func() EventBody{
 	func() EventBody { return new(Answered) },
 	func() EventBody { return new(RelaySent) },
 	func() EventBody { return new(RelayAnswered) },
+}
+
+// Bodies makes an empty body of each type, for those who want to know which ones there
+// are.
+func Bodies() []EventBody {
+	list := make([]EventBody, 0, len(newBodies))
+	for _, fresh := range newBodies {
+		list = append(list, fresh())
+	}
+	return list
 }
 
 // bodyTypes are the types of newBodies.

@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/stanza"
+import (
+	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/stanza"
+)
 
 // The bodies stand in JSON by their tags. Names stay with their field for ever. What
 // is marked as holding XML is canonical: see checkStored.
@@ -10,8 +13,8 @@ type (
 	// Created: the room came to life (XEP-0045 §10.1.1). KeyPrint tells whether
 	// a log belongs to a Config.Secret without giving the secret away.
 	Created struct {
-		Room        JID        `json:"room"`
-		Creator     JID        `json:"creator"`
+		Room        jid.JID    `json:"room"`
+		Creator     jid.JID    `json:"creator"`
 		KeyPrint    string     `json:"keyprint"`
 		LockedUntil Stamp      `json:"locked_until,omitzero"`
 		Config      RoomConfig `json:"config"`
@@ -27,7 +30,7 @@ type (
 	// AffiliationChanged: a person's affiliation is now New (XEP-0045 §5.2.2).
 	// Old equals New where only the reason is another.
 	AffiliationChanged struct {
-		JID    JID         `json:"jid"`
+		JID    jid.JID     `json:"jid"`
 		Old    Affiliation `json:"old"`
 		New    Affiliation `json:"new"`
 		Reason string      `json:"reason,omitempty"`
@@ -37,19 +40,19 @@ type (
 	// form of the nick that conflicts are decided on, Answers what the person filled
 	// in beside it (Config.RegistrationFields).
 	Registered struct {
-		JID     JID          `json:"jid"`
+		JID     jid.JID      `json:"jid"`
 		Nick    string       `json:"nick"`
 		Key     string       `json:"key"`
 		Answers []FieldValue `json:"answers,omitempty"`
 	}
 	// Deregistered: the person's reserved nick is free again.
 	Deregistered struct {
-		JID JID `json:"jid"`
+		JID jid.JID `json:"jid"`
 	}
 	// RegistrationRequested: somebody wants to register and waits for an admin to
 	// approve it (XEP-0045 §9.9). An affiliation or a registration ends the wait.
 	RegistrationRequested struct {
-		JID      JID          `json:"jid"`
+		JID      jid.JID      `json:"jid"`
 		Nick     string       `json:"nick"`
 		Key      string       `json:"key"`
 		Answers  []FieldValue `json:"answers,omitempty"`
@@ -57,15 +60,15 @@ type (
 	}
 	// RegistrationClosed: a request to register came to nothing.
 	RegistrationClosed struct {
-		JID   JID          `json:"jid"`
+		JID   jid.JID      `json:"jid"`
 		How   RequestClose `json:"how"`
 		Actor Actor        `json:"actor,omitzero"`
 	}
 	// VoiceStored: the role in which somebody without affiliation re-enters a
 	// moderated room (XEP-0045 §5.1); NoRole forgets it.
 	VoiceStored struct {
-		JID  JID  `json:"jid"`
-		Role Role `json:"role"`
+		JID  jid.JID `json:"jid"`
+		Role Role    `json:"role"`
 	}
 	// SubjectChanged: the room has a new subject (XEP-0045 §8.1). Its Payload has a
 	// subject element for each language. Without a StanzaID it is not to be archived.
@@ -78,18 +81,18 @@ type (
 	// StanzaID is the message's if the room remembers it, otherwise Named is what the
 	// author called it; the others are the retraction's.
 	MessageRetracted struct {
-		StanzaID   string `json:"stanza_id"`
-		OccupantID string `json:"occupant_id"`
-		Nick       string `json:"nick"`
-		JID        JID    `json:"jid"`
-		ID         string `json:"id"`
-		Named      string `json:"named,omitempty"`
+		StanzaID   string  `json:"stanza_id"`
+		OccupantID string  `json:"occupant_id"`
+		Nick       string  `json:"nick"`
+		JID        jid.JID `json:"jid"`
+		ID         string  `json:"id"`
+		Named      string  `json:"named,omitempty"`
 	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {
-		Reason    string `json:"reason,omitempty"`
-		Alternate JID    `json:"alternate,omitzero"`
-		Password  string `json:"password,omitempty"`
+		Reason    string  `json:"reason,omitempty"`
+		Alternate jid.JID `json:"alternate,omitzero"`
+		Password  string  `json:"password,omitempty"`
 		// Tombstone: the address answers "gone" from now on.
 		Tombstone bool  `json:"tombstone,omitempty"`
 		Actor     Actor `json:"actor,omitzero"`
@@ -102,13 +105,13 @@ type (
 	// of one. Payload is what the client said in its presence. For a puppet of the
 	// host, Session is 0 and JID the address that it is known by.
 	Joined struct {
-		Occupant   uint32 `json:"occupant"`
-		Session    uint32 `json:"session"`
-		JID        JID    `json:"jid"`
-		Nick       string `json:"nick"`
-		Key        string `json:"key"`
-		OccupantID string `json:"occupant_id"`
-		Role       Role   `json:"role"`
+		Occupant   uint32  `json:"occupant"`
+		Session    uint32  `json:"session"`
+		JID        jid.JID `json:"jid"`
+		Nick       string  `json:"nick"`
+		Key        string  `json:"key"`
+		OccupantID string  `json:"occupant_id"`
+		Role       Role    `json:"role"`
 		// Vouched says that the person counts as owner while inside, because
 		// Config.IsOwner said so.
 		Vouched bool   `json:"vouched,omitempty"`
@@ -118,10 +121,10 @@ type (
 	// PresenceChanged: a session said something new about its availability, or the
 	// host for the puppet that Occupant names.
 	PresenceChanged struct {
-		Occupant uint32 `json:"occupant,omitempty"`
-		JID      JID    `json:"jid"`
-		Lang     string `json:"lang,omitempty"`
-		Payload  string `json:"payload,omitempty" holds:"xml"`
+		Occupant uint32  `json:"occupant,omitempty"`
+		JID      jid.JID `json:"jid"`
+		Lang     string  `json:"lang,omitempty"`
+		Payload  string  `json:"payload,omitempty" holds:"xml"`
 	}
 	// Renamed: a session or puppet goes by another nick. Occupant is whom it belongs to
 	// now: the same as before (From), a new one when other sessions stay behind under
@@ -129,16 +132,16 @@ type (
 	// Role are those of the occupant before; Front says that the session's presence
 	// was the occupant's.
 	Renamed struct {
-		JID      JID    `json:"jid"`
-		From     uint32 `json:"from"`
-		Occupant uint32 `json:"occupant"`
-		Old      string `json:"old"`
-		Role     Role   `json:"role"`
-		Front    bool   `json:"front"`
-		Nick     string `json:"nick"`
-		Key      string `json:"key"`
-		Lang     string `json:"lang,omitempty"`
-		Payload  string `json:"payload,omitempty" holds:"xml"`
+		JID      jid.JID `json:"jid"`
+		From     uint32  `json:"from"`
+		Occupant uint32  `json:"occupant"`
+		Old      string  `json:"old"`
+		Role     Role    `json:"role"`
+		Front    bool    `json:"front"`
+		Nick     string  `json:"nick"`
+		Key      string  `json:"key"`
+		Lang     string  `json:"lang,omitempty"`
+		Payload  string  `json:"payload,omitempty" holds:"xml"`
 		// Assigned: it was not the session's wish, but its registered nick (§7.10).
 		Assigned bool `json:"assigned,omitempty"`
 	}
@@ -156,7 +159,7 @@ type (
 	Left struct {
 		Occupant    uint32      `json:"occupant"`
 		Session     uint32      `json:"session"`
-		JID         JID         `json:"jid"`
+		JID         jid.JID     `json:"jid"`
 		Nick        string      `json:"nick"`
 		OccupantID  string      `json:"occupant_id"`
 		Affiliation Affiliation `json:"affiliation"`
@@ -172,8 +175,8 @@ type (
 	// those before and after.
 	Removed struct {
 		Occupant    uint32      `json:"occupant"`
-		JID         JID         `json:"jid"`
-		JIDs        []JID       `json:"jids"`
+		JID         jid.JID     `json:"jid"`
+		JIDs        []jid.JID   `json:"jids"`
 		Nick        string      `json:"nick"`
 		OccupantID  string      `json:"occupant_id"`
 		Affiliation Affiliation `json:"affiliation"`
@@ -189,11 +192,11 @@ type (
 	// is that of the form they got, JID the session that asked. Now is as in RateSpent. In
 	// a snapshot JID is the person, who may be gone, and all else is left out.
 	VoiceRequested struct {
-		ID       string `json:"id"`
-		Occupant uint32 `json:"occupant"`
-		JID      JID    `json:"jid"`
-		Nick     string `json:"nick"`
-		Now      Stamp  `json:"now,omitzero"`
+		ID       string  `json:"id"`
+		Occupant uint32  `json:"occupant"`
+		JID      jid.JID `json:"jid"`
+		Nick     string  `json:"nick"`
+		Now      Stamp   `json:"now,omitzero"`
 	}
 	// PrivateSent: a session sent a private message to an occupant (XEP-0045 §7.5).
 	// What it said is nobody's business; that it was sent is remembered for a while,
@@ -214,10 +217,10 @@ type (
 	// the answer has to show, a signature of who asked whom, when, and under which id.
 	// Now is what the host's clock said, if it was behind the room's last event.
 	RelaySent struct {
-		Session uint32 `json:"session"`
-		JID     JID    `json:"jid"`
-		Way     string `json:"way"`
-		Now     Stamp  `json:"now,omitzero"`
+		Session uint32  `json:"session"`
+		JID     jid.JID `json:"jid"`
+		Way     string  `json:"way"`
+		Now     Stamp   `json:"now,omitzero"`
 	}
 	// RelayAnswered: the answer to such a request came, and was passed on.
 	RelayAnswered struct {
@@ -228,7 +231,7 @@ type (
 	// Config.Rates allows. Until is when all of it will be there again. Now is what the
 	// host's clock said, if it was behind the room's last event.
 	RateSpent struct {
-		JID   JID      `json:"jid"`
+		JID   jid.JID  `json:"jid"`
 		Kind  RateKind `json:"kind"`
 		Until Stamp    `json:"until"`
 		Now   Stamp    `json:"now,omitzero"`
@@ -237,28 +240,28 @@ type (
 	// invitation expires (XEP-0045 §7.8.2). From is whom it names as the inviter;
 	// Inviter is zero for the host.
 	InviteSent struct {
-		Invitee JID   `json:"invitee"`
-		Inviter JID   `json:"inviter,omitzero"`
-		From    JID   `json:"from"`
-		Expires Stamp `json:"expires"`
+		Invitee jid.JID `json:"invitee"`
+		Inviter jid.JID `json:"inviter,omitzero"`
+		From    jid.JID `json:"from"`
+		Expires Stamp   `json:"expires"`
 	}
 	// InviteUsed: an invitee entered, or declined.
 	InviteUsed struct {
-		Invitee  JID  `json:"invitee"`
-		Inviter  JID  `json:"inviter,omitzero"`
-		Declined bool `json:"declined,omitempty"`
+		Invitee  jid.JID `json:"invitee"`
+		Inviter  jid.JID `json:"inviter,omitzero"`
+		Declined bool    `json:"declined,omitempty"`
 	}
 	// InviteExpired: the time of an invitation is up.
 	InviteExpired struct {
-		Invitee JID `json:"invitee"`
-		Inviter JID `json:"inviter,omitzero"`
+		Invitee jid.JID `json:"invitee"`
+		Inviter jid.JID `json:"inviter,omitzero"`
 	}
 	// Asked: the room put a request or a join to the host, which is to be answered
 	// before the deadline. ID names it in Do(Answer{…}); IQ is the id of the asker's
 	// stanza. Join is the join that waits, nil for a request.
 	Asked struct {
 		ID       string       `json:"id"`
-		JID      JID          `json:"jid"`
+		JID      jid.JID      `json:"jid"`
 		IQ       string       `json:"iq,omitempty"`
 		Deadline Stamp        `json:"deadline"`
 		Join     *WaitingJoin `json:"join,omitempty"`
@@ -270,7 +273,7 @@ type (
 	// by the same step, or was withdrawn.
 	Answered struct {
 		ID        string           `json:"id"`
-		JID       JID              `json:"jid"`
+		JID       jid.JID          `json:"jid"`
 		IQ        string           `json:"iq,omitempty"`
 		Nick      string           `json:"nick,omitempty"`
 		Payload   string           `json:"payload,omitempty" holds:"xml"`
@@ -284,14 +287,14 @@ type (
 // the occupant JID of Nick, or the room itself when Nick is empty. Payload is
 // the child elements as canonical XML, without the ids that the room adds.
 type Message struct {
-	Nick       string `json:"nick,omitempty"`
-	Key        string `json:"key,omitempty"`
-	OccupantID string `json:"occupant_id,omitempty"`
-	JID        JID    `json:"jid,omitzero"`
-	StanzaID   string `json:"stanza_id"`
-	ID         string `json:"id,omitempty"`
-	Lang       string `json:"lang,omitempty"`
-	Payload    string `json:"payload,omitempty" holds:"xml"`
+	Nick       string  `json:"nick,omitempty"`
+	Key        string  `json:"key,omitempty"`
+	OccupantID string  `json:"occupant_id,omitempty"`
+	JID        jid.JID `json:"jid,omitzero"`
+	StanzaID   string  `json:"stanza_id"`
+	ID         string  `json:"id,omitempty"`
+	Lang       string  `json:"lang,omitempty"`
+	Payload    string  `json:"payload,omitempty" holds:"xml"`
 }
 
 // WaitingJoin is what a join that waits for the host is judged by in the end: the
@@ -305,8 +308,8 @@ type WaitingJoin struct {
 
 // Actor is who did something to somebody; zero for the service itself.
 type Actor struct {
-	JID  JID    `json:"jid,omitzero"`
-	Nick string `json:"nick,omitempty"`
+	JID  jid.JID `json:"jid,omitzero"`
+	Nick string  `json:"nick,omitempty"`
 }
 
 // ConfigChange is one field of the room configuration and its values, as text,

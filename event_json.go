@@ -2,6 +2,7 @@ package muc
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -73,27 +74,6 @@ func (stored *storedEvent) event() (Event, error) {
 	return Event{Seq: stored.Seq, Sub: stored.Sub, Time: stored.Time.Time, Body: body}, nil
 }
 
-// snapshotEvent is an event in a snapshot. Only messages have numbers of their own
-// there, and only they and requests (for voice, to occupants) a time.
-type snapshotEvent struct {
-	Seq     uint64          `json:"seq,omitempty"`
-	Sub     uint64          `json:"sub,omitempty"`
-	Time    Stamp           `json:"time,omitzero"`
-	Type    string          `json:"type"`
-	Version int             `json:"v"`
-	Data    json.RawMessage `json:"data"`
-}
-
-func (s *snapshot) json() []byte {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a room remembers no value that has no name
-	}
-	return text
-}
-
-func (s *snapshot) read(text []byte) error { return json.Unmarshal(text, s) }
-
 // checkStored refuses a text that cannot stand in XML, and a payload (a field whose
 // tag says so) that is not in the form that every stanza is brought to when it is read:
 // both are written into stanzas as they are.
@@ -101,7 +81,7 @@ func checkStored(v reflect.Value, isXML bool) error {
 	switch v.Kind() {
 	case reflect.String:
 		if s := v.String(); !xmlwire.ValidText(s) || isXML && !xmlwire.IsCanonical(s) {
-			return badEvent("a text or payload that cannot be sent")
+			return errors.New("a text or payload that cannot be sent")
 		}
 	case reflect.Struct:
 		for i := range v.NumField() {

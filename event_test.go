@@ -19,7 +19,7 @@ import (
 func TestEventJSON(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 60_000_000, time.UTC)
 	names := map[string]bool{}
-	for _, body := range muc.NewBodies() {
+	for _, body := range muc.Bodies() {
 		ev := muc.Event{Seq: 7, Sub: 3, Time: at, Body: filled(body)}
 		require.NotEmpty(t, ev.Type())
 		require.False(t, names[ev.Type()], "two events called %s", ev.Type())

@@ -9,16 +9,7 @@ import (
 
 // The rows of the configuration table that are more than a value.
 
-var whoisOptions = options(whoisNames[:], "Moderators", "Everybody")
-
-// options are the names of choices, each with what people read for it.
-func options(names []string, labels ...string) []form.Option {
-	list := make([]form.Option, 0, len(names))
-	for i, name := range names {
-		list = append(list, form.Option{Value: name, Label: labels[i]})
-	}
-	return list
-}
+var whoisOptions = []form.Option{{Value: WhoisModerators.String(), Label: "Moderators"}, {Value: WhoisAnyone.String(), Label: "Everybody"}}
 
 // passwordFlag has no flag behind it: a room is protected when its secret is not
 // empty. RoomConfig.protect
@@ -70,7 +61,13 @@ var maxUsersField = &configField{
 
 const noMaximum = "none"
 
-var pmOptions = options(pmNames[:], "Everybody", "Participants and moderators", "Moderators", "Nobody", "Members, admins and owners")
+var pmOptions = []form.Option{
+	{Value: PMAnyone.String(), Label: "Everybody"},
+	{Value: PMParticipants.String(), Label: "Participants and moderators"},
+	{Value: PMModerators.String(), Label: "Moderators"},
+	{Value: PMNone.String(), Label: "Nobody"},
+	{Value: PMAffiliated.String(), Label: "Members, admins and owners"},
+}
 
 // pmAliases are other servers' words for the same.
 var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "participant": "participants",

@@ -2,6 +2,7 @@ package muc
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
 )
 
@@ -155,3 +156,24 @@ func (shot *snapshot) addOccupant(o *occupant) {
 		shot.add(&PresenceChanged{JID: ses.jid(), Lang: ses.lang, Payload: ses.payload})
 	}
 }
+
+// snapshotEvent is an event in a snapshot. Only messages have numbers of their own
+// there, and only they and requests (for voice, to occupants) a time.
+type snapshotEvent struct {
+	Seq     uint64          `json:"seq,omitempty"`
+	Sub     uint64          `json:"sub,omitempty"`
+	Time    Stamp           `json:"time,omitzero"`
+	Type    string          `json:"type"`
+	Version int             `json:"v"`
+	Data    json.RawMessage `json:"data"`
+}
+
+func (s *snapshot) json() []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a room remembers no value that has no name
+	}
+	return text
+}
+
+func (s *snapshot) read(text []byte) error { return json.Unmarshal(text, s) }

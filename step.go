@@ -75,7 +75,7 @@ func (t *step) commit() {
 		s := &t.r.st
 		for _, body := range bodies {
 			ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
-			if body.eventType().durable {
+			if ev.Durable() {
 				ev.Seq, ev.Sub = s.seq+1, 0
 			}
 			if err := s.apply(&ev, t.r.cfg); err != nil {
