@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -26,7 +27,7 @@ func (r *Room) activity(now time.Time) string {
 	n := 0
 	for _, list := range lists {
 		for e := range list.all() {
-			if !e.at.Before(since) && e.msg.counts() {
+			if !e.at.Before(since) && countsAsActivity(e.msg) {
 				n++
 			}
 		}
@@ -37,7 +38,7 @@ func (r *Room) activity(now time.Time) string {
 
 // counts reports whether a message tells that people talk: it has words, and does
 // not just correct others (XEP-0308).
-func (m *Message) counts() bool {
+func countsAsActivity(m *event.Message) bool {
 	words := false
 	for r := (xmlwire.Reader{Text: m.Payload}); !r.Done(); {
 		switch n := r.ReadNode(""); {

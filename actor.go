@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -58,7 +59,7 @@ func (s *state) closedTo(aff Affiliation) *StanzaError {
 }
 
 // event is how an actor is written down.
-func (a actor) event() Actor { return Actor{JID: a.jid, Nick: a.nick} }
+func (a actor) event() event.Actor { return event.Actor{JID: a.jid, Nick: a.nick} }
 
 // request is the payload of the step's iq, canonical; query is the same, read.
 func (t *step) request() string { return t.in.XML(&t.in.Kids[0]) }

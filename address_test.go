@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // oldRules makes a room that stored an address by tables of another day, which those
@@ -44,11 +45,11 @@ func TestStoredAddressesAreFound(t *testing.T) {
 			fx := h.send(makes("<item jid='" + address + "' affiliation='none'/>"))
 			require.Nil(t, fx.Refused)
 			require.NotEmpty(t, fx.Events)
-			assert.Equal(t, &muc.AffiliationChanged{JID: old, Old: muc.Member, New: muc.None, Actor: muc.Actor{JID: crone, Nick: "firstwitch"}}, fx.Events[0].Body)
+			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.AffiliationNone, Actor: event.Actor{JID: crone, Nick: "firstwitch"}}, fx.Events[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
 			fx = h.do(muc.SetAffiliation{JID: old, Affiliation: muc.Outcast})
-			assert.Equal(t, &muc.AffiliationChanged{JID: old, Old: muc.Member, New: muc.Outcast}, fx.Events[0].Body)
+			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.Outcast}, fx.Events[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
 			h.do(muc.Forget{JID: old})
@@ -87,7 +88,7 @@ func affiliationIn(room *muc.Room, who muc.JID) muc.Affiliation {
 			return aff
 		}
 	}
-	return muc.None
+	return muc.AffiliationNone
 }
 
 // Domains are normalised by the rule that the host has chosen.

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -71,9 +72,9 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 	}
 	ok := false
 	if it.byRole {
-		it.role, ok = parseRole(role)
+		it.role, ok = event.ParseRole(role)
 	} else {
-		it.affiliation, ok = parseAffiliation(aff)
+		it.affiliation, ok = event.ParseAffiliation(aff)
 	}
 	if !ok {
 		return it, refuse(stanza.BadRequest, section, "there is no such role or affiliation")
@@ -124,23 +125,23 @@ func (t *step) adminGet() *StanzaError {
 // admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
 func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	anyone := s.conf.Whois == WhoisAnyone
-	open := anyone && s.conf.MembersOnly && a.aff.may(toReadMembers)
+	open := anyone && s.conf.MembersOnly && affiliationMay(a.aff, toReadMembers)
 	allowed, section := false, lists[aff-Outcast].off
 	switch aff {
-	case None:
+	case AffiliationNone:
 		return refuse(stanza.BadRequest, "9", "there is no list of people without affiliation")
 	case Outcast:
-		allowed = a.aff.may(toBan)
+		allowed = affiliationMay(a.aff, toBan)
 	case Member:
 		section = "9.5"
-		allowed = open || a.aff.may(toEditMembers) ||
-			a.role != NoRole && s.conf.MemberList.Has(a.role) && s.seesJIDs(a.role, None)
+		allowed = open || affiliationMay(a.aff, toEditMembers) ||
+			a.role != RoleNone && s.conf.MemberList.Has(a.role) && s.seesJIDs(a.role, AffiliationNone)
 	case Admin:
 		section = "10.8"
-		allowed = open || a.aff.may(toEditAdmins) || anyone && a.aff.may(toEditMembers)
+		allowed = open || affiliationMay(a.aff, toEditAdmins) || anyone && affiliationMay(a.aff, toEditMembers)
 	case Owner:
 		section = "10.5"
-		allowed = open || a.aff.may(toEditOwners) || anyone && a.aff.may(toEditMembers)
+		allowed = open || affiliationMay(a.aff, toEditOwners) || anyone && affiliationMay(a.aff, toEditMembers)
 	}
 	if !allowed {
 		return refuse(stanza.Forbidden, section, "this list is not for you")
@@ -152,11 +153,11 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 // moderators, that of moderators for admins.
 func mayListRole(a actor, role Role) *StanzaError {
 	switch {
-	case role == NoRole:
+	case role == RoleNone:
 		return refuse(stanza.BadRequest, "8.5", "there is no list of people without a role")
-	case !a.role.may(toGrantVoice):
+	case !roleMay(a.role, toGrantVoice):
 		return refuse(stanza.Forbidden, "8.5", "this list is for moderators")
-	case role == Moderator && !a.aff.may(toAssignModerators):
+	case role == Moderator && !affiliationMay(a.aff, toAssignModerators):
 		return refuse(stanza.Forbidden, "9.8", "this list is for admins")
 	}
 	return nil

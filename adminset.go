@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -11,7 +12,7 @@ import (
 type adminSet struct {
 	t     *step
 	actor actor
-	by    Actor // written down with each change; zero for self-service
+	by    event.Actor // written down with each change; zero for self-service
 
 	people []overlaidPerson // in the order of their first change
 	places map[JID]int      // of people; nil as long as they are few
@@ -42,10 +43,10 @@ type roleTaken struct {
 func (x roleTaken) indexKey() *occupant { return x.occ }
 
 func (p *overlaidPerson) remembered() bool {
-	return p.aff != None || p.voice != NoRole || p.nick != ""
+	return p.aff != AffiliationNone || p.voice != RoleNone || p.nick != ""
 }
 
-func (t *step) newAdminSet(a actor, by Actor) *adminSet {
+func (t *step) newAdminSet(a actor, by event.Actor) *adminSet {
 	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.ownerCount()}
 }
 
@@ -119,7 +120,7 @@ func (x *adminSet) effective(bare JID) Affiliation {
 	if x.t.r.vouchedOwner(bare) {
 		return Owner
 	}
-	return counts(x.own(bare), x.own(bare.DomainJID()))
+	return event.Counting(x.own(bare), x.own(bare.DomainJID()))
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -142,7 +143,7 @@ func (x *adminSet) roleOf(o *occupant) Role {
 	return o.role
 }
 
-func (x *adminSet) isRemoved(o *occupant) bool { return x.roleOf(o) == NoRole }
+func (x *adminSet) isRemoved(o *occupant) bool { return x.roleOf(o) == RoleNone }
 
 // changeRole judges one change of a role (XEP-0045 §8.2–8.4, §9.6, §9.7).
 func (x *adminSet) changeRole(it *adminItem) *StanzaError {
@@ -156,19 +157,19 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 	}
 	bare := o.person.jid()
 	from, aff := x.roleOf(o), x.effective(bare)
-	if it.role == NoRole && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
+	if it.role == RoleNone && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
 		return refuse(stanza.Conflict, "8.2", "you cannot kick yourself")
 	}
 	if refused := x.actor.mayChangeRole(aff, from, it.role); refused != nil {
 		return refused
 	}
 	switch {
-	case it.role == NoRole:
-		x.remove(o, CauseKicked, aff, it.reason)
-		x.storeVoice(bare, NoRole)
+	case it.role == RoleNone:
+		x.remove(o, event.CauseKicked, aff, it.reason)
+		x.storeVoice(bare, RoleNone)
 	case it.role != from:
 		x.setRole(o, it.role, it.reason)
-		if aff == None && s.conf.Moderated {
+		if aff == AffiliationNone && s.conf.Moderated {
 			x.rememberVoice(bare, it.role)
 		}
 	}
@@ -210,8 +211,8 @@ func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
 func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	t := x.t
 	if x.givesUp(it) {
-		x.by = Actor{} // as by registering no longer (§7.10)
-		x.affiliate(x.actor.jid.Bare(), None, it.reason)
+		x.by = event.Actor{} // as by registering no longer (§7.10)
+		x.affiliate(x.actor.jid.Bare(), AffiliationNone, it.reason)
 		return nil
 	}
 	if refused := x.actor.mayAdminister(); refused != nil {
@@ -237,8 +238,8 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	switch {
 	case old != it.affiliation:
 		x.affiliate(target, it.affiliation, it.reason)
-	case it.reason != "" && it.reason != t.r.st.reasonOf(target) && old != None:
-		t.propose(&AffiliationChanged{JID: target, Old: old, New: old, Reason: it.reason, Actor: x.by})
+	case it.reason != "" && it.reason != t.r.st.reasonOf(target) && old != AffiliationNone:
+		t.propose(&event.AffiliationChanged{JID: target, Old: old, New: old, Reason: it.reason, Actor: x.by})
 	}
 	if reserves {
 		x.reserve(target, nick)
@@ -251,7 +252,7 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 // list. That needs nobody's leave.
 func (x *adminSet) givesUp(it *adminItem) bool {
 	bare := x.actor.jid.Bare()
-	if x.actor.host || it.affiliation != None || x.own(bare) != Member {
+	if x.actor.host || it.affiliation != AffiliationNone || x.own(bare) != Member {
 		return false
 	}
 	if !it.jid.IsZero() {
@@ -290,7 +291,7 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 		return refused
 	}
 	// The lists may say as well what the service vouches for, and stop saying it.
-	if (new == Outcast || new == None && old < Member) && r.vouchedOwner(target) {
+	if (new == Outcast || new == AffiliationNone && old < Member) && r.vouchedOwner(target) {
 		return refuse(stanza.NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {
@@ -306,9 +307,9 @@ func (x *adminSet) reserve(target JID, nick NickResult) {
 	case p.nick == nick.Nick:
 		return
 	case nick.Nick == "":
-		x.t.propose(&Deregistered{JID: target})
+		x.t.propose(&event.Deregistered{JID: target})
 	default:
-		x.t.propose(&Registered{JID: target, Nick: nick.Nick, Key: nick.Key})
+		x.t.propose(&event.Registered{JID: target, Nick: nick.Nick, Key: nick.Key})
 	}
 	p.nick, p.key = nick.Nick, nick.Key
 }
@@ -330,7 +331,7 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 		if aff >= x.actor.aff && !x.actor.host {
 			return nick, refuse(stanza.Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
 		}
-		x.remove(o, CauseReserved, aff, "This nickname is reserved")
+		x.remove(o, event.CauseReserved, aff, "This nickname is reserved")
 	}
 	return nick, nil
 }
@@ -351,8 +352,8 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	if aff == Owner {
 		x.owners = x.owners.plus(target, 1)
 	}
-	t.propose(&AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
-	if target.Local() == "" && p.aff.lent() != aff.lent() {
+	t.propose(&event.AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
+	if target.Local() == "" && p.aff.Lent() != aff.Lent() {
 		x.domains = append(x.domains, target)
 	}
 	p.aff = aff
@@ -360,16 +361,16 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 		x.reserve(target, NickResult{})
 	}
 	if target.Local() != "" {
-		x.storeVoice(target, NoRole)
+		x.storeVoice(target, RoleNone)
 	}
 	for i, o := range occupants {
 		now := x.effective(o.person.jid())
 		switch {
 		case x.isRemoved(o) || now == was[i]:
 		case now == Outcast:
-			x.remove(o, CauseBanned, now, reason)
+			x.remove(o, event.CauseBanned, now, reason)
 		case !mayEnter(now, s.conf):
-			x.remove(o, CauseUnmembered, now, reason)
+			x.remove(o, event.CauseUnmembered, now, reason)
 		default:
 			if role := roleAfter(x.roleOf(o), was[i], now, s.conf); role != x.roleOf(o) {
 				x.setRole(o, role, reason)
@@ -378,18 +379,18 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	}
 }
 
-func (x *adminSet) remove(o *occupant, cause Cause, aff Affiliation, reason string) {
+func (x *adminSet) remove(o *occupant, cause event.Cause, aff Affiliation, reason string) {
 	by := x.by
-	if cause == CauseReserved {
-		by = Actor{} // nothing was done to him: the nick is somebody else's
+	if cause == event.CauseReserved {
+		by = event.Actor{} // nothing was done to him: the nick is somebody else's
 	}
 	x.t.remove(o, cause, aff, reason, by)
-	x.roles.put(roleTaken{o, NoRole})
+	x.roles.put(roleTaken{o, RoleNone})
 	x.removed++
 }
 
 func (x *adminSet) setRole(o *occupant, role Role, reason string) {
-	x.t.propose(&RoleChanged{Occupant: o.num, Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
+	x.t.propose(&event.RoleChanged{Occupant: o.num, Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
 	x.roles.put(roleTaken{o, role})
 }
 
@@ -400,7 +401,7 @@ func (x *adminSet) setRole(o *occupant, role Role, reason string) {
 func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
 	case role == Visitor:
-		x.storeVoice(bare, NoRole)
+		x.storeVoice(bare, RoleNone)
 	case role == Participant && (p.remembered() || int(x.t.r.st.remembered)+x.growth() < x.t.r.cfg.Limits.Affiliations):
 		x.storeVoice(bare, Participant)
 	}
@@ -409,7 +410,7 @@ func (x *adminSet) rememberVoice(bare JID, role Role) {
 // storeVoice proposes what role somebody without affiliation comes back in.
 func (x *adminSet) storeVoice(bare JID, role Role) {
 	if p := x.person(bare); p.voice != role {
-		x.t.propose(&VoiceStored{JID: bare, Role: role})
+		x.t.propose(&event.VoiceStored{JID: bare, Role: role})
 		p.voice = role
 	}
 }
@@ -423,8 +424,8 @@ func (x *adminSet) forgetVoices() {
 	s := &x.t.r.st
 	for _, p := range s.persons.sorted() {
 		j := p.jid()
-		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != NoRole {
-			x.storeVoice(j, NoRole)
+		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != RoleNone {
+			x.storeVoice(j, RoleNone)
 		}
 	}
 }
@@ -437,7 +438,7 @@ func (x *adminSet) voiceOf(j JID) Role {
 	if p, ok := x.t.r.st.persons.get(j); ok {
 		return p.voice
 	}
-	return NoRole
+	return RoleNone
 }
 
 // ownerless reports whether nobody would own the room.

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -79,7 +80,7 @@ func TestPrivilegesOfAffiliations(t *testing.T) {
 				conf = muc.RoomConfig{MembersOnly: true}
 			}
 			s := newStage(t, muc.Config{Registration: muc.RegistrationOpen}, conf)
-			s.enter(s.actor, "", affiliationNamed(t, column), muc.NoRole)
+			s.enter(s.actor, "", affiliationNamed(t, column), muc.RoleNone)
 			refused := try(s)
 			name := privilege + " as " + column
 			switch strings.TrimRight(cell, "*") {
@@ -104,7 +105,7 @@ func TestAffiliationStateChart(t *testing.T) {
 | Member | Admin or owner applies ban | Admin or owner changes affiliation to "none" | -- | Owner adds user to admin list | Owner adds user to owner list |
 | Admin | Owner applies ban | Owner changes affiliation to "none" | Owner changes affiliation to "member" | -- | Owner adds user to owner list |
 | Owner | Owner applies ban | Owner changes affiliation to "none" | Owner changes affiliation to "member" | Owner changes affiliation to "admin" | -- |`
-	for _, actor := range []muc.Affiliation{muc.Outcast, muc.None, muc.Member, muc.Admin, muc.Owner} {
+	for _, actor := range []muc.Affiliation{muc.Outcast, muc.AffiliationNone, muc.Member, muc.Admin, muc.Owner} {
 		for from, row := range cells(t, table) {
 			for to, cell := range row {
 				// Who may not change affiliations at all is forbidden (9, 10.3–10.8); who may
@@ -119,8 +120,8 @@ func TestAffiliationStateChart(t *testing.T) {
 					want = "not-allowed"
 				}
 				s := newStage(t, muc.Config{}, muc.RoomConfig{})
-				s.enter(s.actor, "", actor, muc.NoRole)
-				s.enter(s.target, "", affiliationNamed(t, from), muc.NoRole)
+				s.enter(s.actor, "", actor, muc.RoleNone)
+				s.enter(s.target, "", affiliationNamed(t, from), muc.RoleNone)
 				fx := s.admin("set", `<item jid='`+targetJID+`' affiliation='`+strings.ToLower(to)+`'/>`)
 				got := "ok"
 				if fx.Refused != nil {
@@ -174,7 +175,7 @@ func TestServiceOwner(t *testing.T) {
 	s := newStage(t, cfg, muc.RoomConfig{Moderated: true})
 	fx := s.join(s.actor, "thirdwitch")
 	require.Len(t, fx.Events, 1)
-	joined, ok := fx.Events[0].Body.(*muc.Joined)
+	joined, ok := fx.Events[0].Body.(*event.Joined)
 	require.True(t, ok)
 	assert.True(t, joined.Vouched)
 	assert.Equal(t, muc.Moderator, joined.Role)
@@ -221,7 +222,7 @@ func TestTellAbsent(t *testing.T) {
 func TestAffiliationLimit(t *testing.T) {
 	s := newStage(t, muc.Config{Limits: muc.Limits{Affiliations: 10}}, muc.RoomConfig{})
 	for i := range 20 {
-		s.enter(fmt.Sprintf("guest%d@globe.lit/x", i), fmt.Sprintf("guest%d", i), muc.None, muc.Participant)
+		s.enter(fmt.Sprintf("guest%d@globe.lit/x", i), fmt.Sprintf("guest%d", i), muc.AffiliationNone, muc.Participant)
 	}
 	set := func(i int, aff muc.Affiliation) error {
 		_, err := s.room.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("guest%d@globe.lit", i)), Affiliation: aff})
@@ -233,7 +234,7 @@ func TestAffiliationLimit(t *testing.T) {
 	full := &muc.StanzaError{Condition: stanza.ResourceConstraint}
 	assert.ErrorIs(t, set(9, muc.Member), full)
 	require.NoError(t, set(0, muc.Admin), "who is on a list may come onto another")
-	require.NoError(t, set(0, muc.None))
+	require.NoError(t, set(0, muc.AffiliationNone))
 	require.NoError(t, set(9, muc.Member))
 
 	again, err := muc.Restore(s.cfg, s.room.Snapshot(muc.Durable), nil)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/gomuc/muc/event"
 )
 
 // What a store gives back may be damaged or forged. A room must not come to life
@@ -18,13 +20,13 @@ var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 // through it alike, so a replayed room is the live room by construction. It
 // judges nothing and renders nothing; an error means that the event cannot
 // have been written by a room in this state.
-func (s *state) apply(ev *Event, cfg *Config) error {
+func (s *state) apply(ev *event.Event, cfg *Config) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
 	err := s.applyBody(ev, cfg)
 	if err != nil {
-		return fmt.Errorf("%w: event %d.%d %s: %s", ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
+		return fmt.Errorf("%w: event %d.%d %s: %s", event.ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
 	}
 	s.seq, s.sub, s.at = ev.Seq, ev.Sub, instantOf(ev.Time)
 	if ev.Sub == 0 {
@@ -35,23 +37,23 @@ func (s *state) apply(ev *Event, cfg *Config) error {
 
 // follows checks that an event is the next one, so that a lost or repeated one
 // is always noticed.
-func (s *state) follows(ev *Event) error {
+func (s *state) follows(ev *event.Event) error {
 	if ev.Body == nil {
-		return fmt.Errorf("%w: event without body", ErrCorrupt)
+		return fmt.Errorf("%w: event without body", event.ErrCorrupt)
 	}
 	next := ev.Sub == s.sub+1 && ev.Seq == s.seq
 	if ev.Durable() {
 		next = ev.Seq == s.seq+1 && ev.Sub == 0
 	}
 	if !next {
-		return fmt.Errorf("%w: %d.%d after %d.%d", ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
+		return fmt.Errorf("%w: %d.%d after %d.%d", event.ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
 	}
 	second := ev.Time.Unix() // the milliseconds of an absurd time overflow
 	switch at := instantOf(ev.Time); {
 	case second > lastTime.Unix(), second > 0 && at > instantOf(lastTime):
-		return fmt.Errorf("%w: event %d.%d is at the end of time", ErrCorrupt, ev.Seq, ev.Sub)
+		return fmt.Errorf("%w: event %d.%d is at the end of time", event.ErrCorrupt, ev.Seq, ev.Sub)
 	case second < unixYear1/1000, at < s.at:
-		return fmt.Errorf("%w: event %d.%d goes back in time", ErrCorrupt, ev.Seq, ev.Sub)
+		return fmt.Errorf("%w: event %d.%d goes back in time", event.ErrCorrupt, ev.Seq, ev.Sub)
 	}
 	return nil
 }
@@ -60,8 +62,8 @@ type badEvent string
 
 func (e badEvent) Error() string { return string(e) }
 
-func (s *state) applyBody(ev *Event, cfg *Config) error {
-	if _, birth := ev.Body.(*Created); birth != (s.life == Unborn) {
+func (s *state) applyBody(ev *event.Event, cfg *Config) error {
+	if _, birth := ev.Body.(*event.Created); birth != (s.life == Unborn) {
 		return badEvent("out of place in the room's life")
 	}
 	if s.life == Destroyed {
@@ -69,71 +71,71 @@ func (s *state) applyBody(ev *Event, cfg *Config) error {
 	}
 	lim := &cfg.Limits
 	switch b := ev.Body.(type) {
-	case *Created:
+	case *event.Created:
 		return s.applyCreated(b, cfg)
-	case *Unlocked:
+	case *event.Unlocked:
 		s.life, s.lockedUntil = Open, 0
-	case *Configured:
+	case *event.Configured:
 		return s.applyConfigured(b, cfg)
-	case *AffiliationChanged:
+	case *event.AffiliationChanged:
 		return s.applyAffiliation(b)
-	case *Registered:
+	case *event.Registered:
 		return s.applyRegistered(b)
-	case *Deregistered:
+	case *event.Deregistered:
 		return s.applyDeregistered(b)
-	case *RegistrationRequested:
+	case *event.RegistrationRequested:
 		return s.applyRegistrationRequested(b)
-	case *RegistrationClosed:
+	case *event.RegistrationClosed:
 		return s.applyRegistrationClosed(b)
-	case *VoiceStored:
+	case *event.VoiceStored:
 		return s.applyVoice(b)
-	case *SubjectChanged:
+	case *event.SubjectChanged:
 		e := entryOf(ev, &b.Message)
 		s.subject = &e
-	case *MessageArchived:
+	case *event.MessageArchived:
 		s.archived.remember(entryOf(ev, &b.Message), lim)
-	case *MessageRetracted:
+	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
 			s.kept.retract(b)
 		}
-	case *MessageKept:
+	case *event.MessageKept:
 		s.kept.remember(entryOf(ev, &b.Message), lim)
-	case *RoomDestroyed:
+	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
-	case *Joined:
+	case *event.Joined:
 		return s.applyJoined(b)
-	case *PresenceChanged:
+	case *event.PresenceChanged:
 		return s.applyPresence(b)
-	case *Renamed:
+	case *event.Renamed:
 		return s.applyRenamed(b)
-	case *RoleChanged:
+	case *event.RoleChanged:
 		return s.applyRole(b)
-	case *Left:
+	case *event.Left:
 		return s.applyLeft(b)
-	case *Removed:
+	case *event.Removed:
 		return s.applyRemoved(b)
-	case *VoiceRequested:
+	case *event.VoiceRequested:
 		return s.applyVoiceRequested(b, hostTime(ev.Time, b.Now))
-	case *PrivateSent:
+	case *event.PrivateSent:
 		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, lim)
-	case *PrivateBounced:
+	case *event.PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
-	case *RelaySent:
+	case *event.RelaySent:
 		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: instantOf(hostTime(ev.Time, b.Now)), way: b.Way}, cfg)
-	case *RelayAnswered:
+	case *event.RelayAnswered:
 		return s.applyRelayAnswered(b)
-	case *RateSpent:
+	case *event.RateSpent:
 		s.applyRateSpent(b, ev.Time, lim)
-	case *InviteSent:
+	case *event.InviteSent:
 		return s.applyInvite(b)
-	case *InviteUsed:
+	case *event.InviteUsed:
 		return s.applyInviteOver(b.Invitee, b.Inviter)
-	case *InviteExpired:
+	case *event.InviteExpired:
 		return s.applyInviteOver(b.Invitee, b.Inviter)
-	case *Asked:
+	case *event.Asked:
 		return s.applyAsked(b)
-	case *Answered:
+	case *event.Answered:
 		return s.applyAnswered(b)
 	default:
 		return badEvent("unknown body")
@@ -160,8 +162,8 @@ func (cfg *Config) share(conf RoomConfig) *RoomConfig {
 	return &conf
 }
 
-func (s *state) applyCreated(b *Created, cfg *Config) error {
-	if !b.Config.sound() {
+func (s *state) applyCreated(b *event.Created, cfg *Config) error {
+	if !soundConfig(&b.Config) {
 		return badEvent("no room is configured so")
 	}
 	s.life = Open
@@ -172,7 +174,7 @@ func (s *state) applyCreated(b *Created, cfg *Config) error {
 	return nil
 }
 
-func (s *state) applyConfigured(b *Configured, cfg *Config) error {
+func (s *state) applyConfigured(b *event.Configured, cfg *Config) error {
 	conf := *s.conf
 	for _, c := range b.Changes {
 		f := configFieldNamed(c.Var)
@@ -200,7 +202,7 @@ func (s *state) dropPresences() {
 
 // applyDestroyed forgets everything but the tombstone: a room of the same name
 // owes nothing to this one (XEP-0045 §10.9).
-func (s *state) applyDestroyed(b *RoomDestroyed) {
+func (s *state) applyDestroyed(b *event.RoomDestroyed) {
 	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
 		creator: s.creator, conf: new(RoomConfig), more: &rarities{end: b}, shape: s.shape + 1}
 }
@@ -258,7 +260,7 @@ func (s *state) applyRelay(x relayed, cfg *Config) error {
 	return nil
 }
 
-func (s *state) applyRelayAnswered(b *RelayAnswered) error {
+func (s *state) applyRelayAnswered(b *event.RelayAnswered) error {
 	m := s.rarities()
 	found := false
 	m.relays.drop(func(x *relayed) bool {
@@ -272,7 +274,7 @@ func (s *state) applyRelayAnswered(b *RelayAnswered) error {
 	return nil
 }
 
-func (s *state) applyAsked(b *Asked) error {
+func (s *state) applyAsked(b *event.Asked) error {
 	if b.ID == "" || b.JID.IsZero() {
 		return badEvent("a question of nobody")
 	}
@@ -281,7 +283,7 @@ func (s *state) applyAsked(b *Asked) error {
 	return nil
 }
 
-func (s *state) applyAnswered(b *Answered) error {
+func (s *state) applyAnswered(b *event.Answered) error {
 	m := s.rarities()
 	for i, a := range m.asks {
 		if a.ID == b.ID {

@@ -3,6 +3,8 @@ package muc
 import (
 	"slices"
 	"time"
+
+	"github.com/gomuc/muc/event"
 )
 
 // person returns the record of a bare JID or domain, made if need be. Whoever
@@ -86,7 +88,7 @@ func (s *state) forgetIfEmpty(p *person) {
 	}
 }
 
-func (s *state) applyAffiliation(b *AffiliationChanged) error {
+func (s *state) applyAffiliation(b *event.AffiliationChanged) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("affiliation of a JID that is not bare")
 	}
@@ -102,7 +104,7 @@ func (s *state) applyAffiliation(b *AffiliationChanged) error {
 	s.lists.note(p)
 	p.aff = b.New
 	n := p.noted()
-	if n.reason = b.Reason; p.aff == None {
+	if n.reason = b.Reason; p.aff == AffiliationNone {
 		n.reason = ""
 	}
 	s.note(p, n)
@@ -126,7 +128,7 @@ func (s *state) countOwner(who JID, by int) {
 	s.owners, s.domainOwners = int32(n.all), int32(n.domains)
 }
 
-func (s *state) applyRegistered(b *Registered) error {
+func (s *state) applyRegistered(b *event.Registered) error {
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" {
 		return badEvent("registration without JID or nick")
 	}
@@ -147,7 +149,7 @@ func (s *state) applyRegistered(b *Registered) error {
 	return nil
 }
 
-func (s *state) applyDeregistered(b *Deregistered) error {
+func (s *state) applyDeregistered(b *event.Deregistered) error {
 	p, ok := s.persons.get(b.JID)
 	if !ok || p.nick() == "" {
 		return badEvent("no such registration")
@@ -161,7 +163,7 @@ func (s *state) applyDeregistered(b *Deregistered) error {
 	return nil
 }
 
-func (s *state) applyRegistrationRequested(b *RegistrationRequested) error {
+func (s *state) applyRegistrationRequested(b *event.RegistrationRequested) error {
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.requestOf(b.JID) != nil {
 		return badEvent("no request to register")
 	}
@@ -185,14 +187,14 @@ func (s *state) dropRequest(bare JID) bool {
 	return false
 }
 
-func (s *state) applyRegistrationClosed(b *RegistrationClosed) error {
+func (s *state) applyRegistrationClosed(b *event.RegistrationClosed) error {
 	if !s.dropRequest(b.JID) {
 		return badEvent("no such request")
 	}
 	return nil
 }
 
-func (s *state) applyVoice(b *VoiceStored) error {
+func (s *state) applyVoice(b *event.VoiceStored) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("voice of a JID that is not bare")
 	}
@@ -205,7 +207,7 @@ func (s *state) applyVoice(b *VoiceStored) error {
 // applyVoiceRequested remembers that somebody asked, for as long as he may not ask
 // again, and forgets who may. Out of a snapshot, where no occupant stands, all come back
 // as they were.
-func (s *state) applyVoiceRequested(b *VoiceRequested, at time.Time) error {
+func (s *state) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error {
 	if b.JID.IsZero() || b.Occupant != 0 && s.occupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
@@ -231,7 +233,7 @@ func newcomerOf(num uint32, role Role, nick, key, id string) *newcomer {
 	return &newcomer{occ: occupant{num: num, role: role, nick: nick, key: key, id: id}}
 }
 
-func (s *state) applyJoined(b *Joined) error {
+func (s *state) applyJoined(b *event.Joined) error {
 	if b.Session == 0 {
 		return s.applyPuppet(b)
 	}
@@ -273,7 +275,7 @@ func (s *state) applyJoined(b *Joined) error {
 }
 
 // applyPuppet brings in an occupant without sessions.
-func (s *state) applyPuppet(b *Joined) error {
+func (s *state) applyPuppet(b *event.Joined) error {
 	if b.JID.IsZero() {
 		return badEvent("a puppet of nobody")
 	}
@@ -290,7 +292,7 @@ func (s *state) applyPuppet(b *Joined) error {
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
 func (s *state) addOccupant(o *occupant, p *person) error {
-	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == NoRole {
+	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == RoleNone {
 		return badEvent("no nick, no role, or the occupant number is taken")
 	}
 	o.person = p
@@ -374,7 +376,7 @@ func (o *occupant) lastSpoken() *session {
 	return last
 }
 
-func (s *state) applyPresence(b *PresenceChanged) error {
+func (s *state) applyPresence(b *event.PresenceChanged) error {
 	o := s.whose(b)
 	if o == nil {
 		return badEvent("no such session or puppet")
@@ -388,7 +390,7 @@ func (s *state) applyPresence(b *PresenceChanged) error {
 	return nil
 }
 
-func (s *state) applyRenamed(b *Renamed) error {
+func (s *state) applyRenamed(b *event.Renamed) error {
 	ses := s.mover(b)
 	if ses == nil || ses.num == 0 && b.Occupant != b.From {
 		return badEvent("no such session or puppet")
@@ -421,9 +423,9 @@ func (s *state) applyRenamed(b *Renamed) error {
 	return nil
 }
 
-func (s *state) applyRole(b *RoleChanged) error {
+func (s *state) applyRole(b *event.RoleChanged) error {
 	o := s.occupantByNumber(b.Occupant)
-	if o == nil || b.New == NoRole {
+	if o == nil || b.New == RoleNone {
 		return badEvent("no such occupant or role")
 	}
 	if (o.role == Moderator) != (b.New == Moderator) {
@@ -434,7 +436,7 @@ func (s *state) applyRole(b *RoleChanged) error {
 	return nil
 }
 
-func (s *state) applyLeft(b *Left) error {
+func (s *state) applyLeft(b *event.Left) error {
 	if o := s.puppetOf(b.Occupant, b.JID); o != nil {
 		s.dropOccupant(o)
 		return nil
@@ -450,7 +452,7 @@ func (s *state) applyLeft(b *Left) error {
 	return nil
 }
 
-func (s *state) applyRemoved(b *Removed) error {
+func (s *state) applyRemoved(b *event.Removed) error {
 	o := s.occupantByNumber(b.Occupant)
 	if o == nil {
 		return badEvent("no such occupant")
@@ -461,7 +463,7 @@ func (s *state) applyRemoved(b *Removed) error {
 
 // applyInvite keeps an open invitation in the order of their time. A later one of
 // the same inviter to the same person takes the place of the earlier.
-func (s *state) applyInvite(b *InviteSent) error {
+func (s *state) applyInvite(b *event.InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
 	}
@@ -486,8 +488,8 @@ func (s *state) applyInviteOver(invitee, inviter JID) error {
 }
 
 // sameInvite tells invitations by who invited whom.
-func sameInvite(invitee, inviter JID) func(*InviteSent) bool {
-	return func(b *InviteSent) bool {
+func sameInvite(invitee, inviter JID) func(*event.InviteSent) bool {
+	return func(b *event.InviteSent) bool {
 		return b.Invitee.Bare() == invitee.Bare() && b.Inviter.Bare() == inviter.Bare()
 	}
 }

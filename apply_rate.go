@@ -3,11 +3,13 @@ package muc
 import (
 	"cmp"
 	"time"
+
+	"github.com/gomuc/muc/event"
 )
 
 // applyRateSpent notes how much of a rate is used up. What means nothing any more is
 // judged by the host's clock, also while that is behind the room.
-func (s *state) applyRateSpent(b *RateSpent, at time.Time, lim *Limits) {
+func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, lim *Limits) {
 	m := s.rarities()
 	m.forgetSpent(hostTime(s.at.time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
@@ -18,7 +20,7 @@ func (s *state) applyRateSpent(b *RateSpent, at time.Time, lim *Limits) {
 // nothing any more. Where there are more people than a room may remember, those go who
 // would have to wait the shortest. What is forgotten depends on what counts now and on
 // nothing else, so a room that was moved forgets the same.
-func (m *rarities) applySpent(jid JID, kind RateKind, until, now time.Time, lim *Limits) {
+func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time, lim *Limits) {
 	x, known := m.spent.get(rateKey{jid, kind})
 	if !known {
 		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}

@@ -1,10 +1,14 @@
 package muc
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gomuc/muc/event"
+)
 
 // load brings a fresh room to where a snapshot and the events after it lead; either
-// may be nil. What no room can have written is an ErrCorrupt.
-func (r *Room) load(b []byte, events []Event) error {
+// may be nil. What no room can have written is an event.ErrCorrupt.
+func (r *Room) load(b []byte, events []event.Event) error {
 	if b != nil {
 		if err := r.loadSnapshot(b); err != nil {
 			return err
@@ -24,22 +28,22 @@ func (r *Room) load(b []byte, events []Event) error {
 func (r *Room) loadSnapshot(b []byte) error {
 	var shot snapshot
 	if err := shot.read(b); err != nil {
-		return fmt.Errorf("%w: snapshot: %w", ErrCorrupt, err)
+		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
 	}
 	switch {
 	case shot.Version != snapshotVersion:
-		return &UnknownEventError{Type: "snapshot", Version: shot.Version}
+		return &event.UnknownEventError{Type: "snapshot", Version: shot.Version}
 	case shot.Room != r.jid:
 		return ErrOtherRoom
 	}
 	if err := shot.check(); err != nil {
-		return fmt.Errorf("%w: snapshot: %w", ErrCorrupt, err)
+		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
 	}
 	s := &r.st
 	sessions := map[uint32]bool{}
 	for i := range shot.Events {
-		stored := storedEvent(shot.Events[i])
-		ev, err := stored.event()
+		stored := event.Stored(shot.Events[i])
+		ev, err := stored.Event()
 		if err != nil {
 			return fmt.Errorf("snapshot: %w", err)
 		}
@@ -47,11 +51,11 @@ func (r *Room) loadSnapshot(b []byte) error {
 			return err
 		}
 		if err := s.loadEvent(&ev, &shot, sessions, r.cfg); err != nil {
-			return fmt.Errorf("%w: snapshot: %s: %w", ErrCorrupt, ev.Type(), err)
+			return fmt.Errorf("%w: snapshot: %s: %w", event.ErrCorrupt, ev.Type(), err)
 		}
 	}
 	if s.life == Unborn && shot.Seq > 0 || shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
-		return fmt.Errorf("%w: snapshot: numbers", ErrCorrupt)
+		return fmt.Errorf("%w: snapshot: numbers", event.ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
 	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, instantOf(shot.At.Time), instantOf(shot.DurableAt.Time)
@@ -72,7 +76,7 @@ func (shot *snapshot) check() error {
 }
 
 // loadEvent applies an event of a snapshot. What has no time there counts as of now.
-func (s *state) loadEvent(ev *Event, shot *snapshot, sessions map[uint32]bool, cfg *Config) error {
+func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]bool, cfg *Config) error {
 	if ev.Time.IsZero() {
 		ev.Time = shot.At.Time
 	}
@@ -82,7 +86,7 @@ func (s *state) loadEvent(ev *Event, shot *snapshot, sessions map[uint32]bool, c
 	case ev.Seq > shot.Seq || ev.Time.After(shot.At.Time):
 		return badEvent("later than the snapshot")
 	}
-	joined, ok := ev.Body.(*Joined)
+	joined, ok := ev.Body.(*event.Joined)
 	if !ok || joined.Session == 0 {
 		return s.applyBody(ev, cfg)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
@@ -45,7 +46,7 @@ type ArchiveQuery struct {
 type ArchivePage struct {
 	// Messages are the room's own events, [*MessageArchived] and [*SubjectChanged],
 	// oldest first.
-	Messages []Event
+	Messages []event.Event
 	// Complete says that the page was not cut, neither by Max nor because the host gives
 	// less at once (XEP-0313 §4.3.1).
 	Complete bool
@@ -222,10 +223,10 @@ type archiveRender struct {
 }
 
 // answerArchive judges once more what the host answers to a query, and by whom.
-func (t *step) answerArchive(b *Answered, request string, page *ArchivePage) error {
+func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePage) error {
 	q, refused := t.r.judgeArchive(b.JID, request)
 	if refused != nil {
-		b.refuse(refused)
+		refuseAnswer(b, refused)
 		return nil
 	}
 	if page == nil {
@@ -235,23 +236,12 @@ func (t *step) answerArchive(b *Answered, request string, page *ArchivePage) err
 		return refuse(stanza.PolicyViolation, "XEP-0313 §4.3.1", "the page is too long")
 	}
 	for i := range page.Messages {
-		if m := page.Messages[i].archived(); m == nil || m.StanzaID == "" {
+		if m := page.Messages[i].Archived(); m == nil || m.StanzaID == "" {
 			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
 	a := t.r.actorOf(b.JID)
 	t.page = &archiveRender{query: q, page: page, sees: t.r.st.seesJIDs(a.role, a.aff)}
-	return nil
-}
-
-// archived is the message that an event puts into the archive, or nil.
-func (e Event) archived() *Message {
-	switch b := e.Body.(type) {
-	case *MessageArchived:
-		return &b.Message
-	case *SubjectChanged:
-		return &b.Message
-	}
 	return nil
 }
 
@@ -275,8 +265,8 @@ func (t *step) renderArchive(p *archiveRender) {
 
 // renderFound writes one message of a page (XEP-0313 §4.2): as it was reflected,
 // with its author's real JID for those who may see it (§6.1.2).
-func (r *Room) renderFound(ev *Event, p *archiveRender) *splice.Stanza {
-	m := ev.archived()
+func (r *Room) renderFound(ev *event.Event, p *archiveRender) *splice.Stanza {
+	m := ev.Archived()
 	if !p.sees {
 		m = r.seenNow(m)
 	}
@@ -288,7 +278,7 @@ func (r *Room) renderFound(ev *Event, p *archiveRender) *splice.Stanza {
 	w.Attr("id", m.StanzaID)
 	w.Start("forwarded", ns.Forward)
 	w.Start("delay", ns.Delay)
-	w.Attr("stamp", ev.Time.UTC().Format(eventTime))
+	w.Attr("stamp", ev.Time.UTC().Format(event.TimeFormat))
 	w.End()
 	w.Start("message", ns.Client)
 	r.writeMessage(&w, m)
@@ -318,9 +308,9 @@ func fin(w *xmlwire.Writer, p *ArchivePage) {
 		if p.Counted {
 			w.Attr("index", strconv.Itoa(p.Index))
 		}
-		w.Text(p.Messages[0].archived().StanzaID)
+		w.Text(p.Messages[0].Archived().StanzaID)
 		w.End()
-		w.Element("last", "", p.Messages[n-1].archived().StanzaID)
+		w.Element("last", "", p.Messages[n-1].Archived().StanzaID)
 	}
 	if p.Counted {
 		w.Element("count", "", strconv.Itoa(p.Count))
@@ -330,14 +320,14 @@ func fin(w *xmlwire.Writer, p *ArchivePage) {
 }
 
 // archiveEnds says what the first and the last message are (XEP-0313 §5).
-func archiveEnds(w *xmlwire.Writer, messages []Event) {
+func archiveEnds(w *xmlwire.Writer, messages []event.Event) {
 	w.Start("metadata", ns.MAM)
 	if n := len(messages); n > 0 {
 		for i, name := range [...]string{"start", "end"} {
 			ev := messages[i*(n-1)]
 			w.Start(name, "")
-			w.Attr("id", ev.archived().StanzaID)
-			w.Attr("timestamp", ev.Time.UTC().Format(eventTime))
+			w.Attr("id", ev.Archived().StanzaID)
+			w.Attr("timestamp", ev.Time.UTC().Format(event.TimeFormat))
 			w.End()
 		}
 	}

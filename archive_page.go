@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -10,16 +11,16 @@ import (
 // writes the same as a query of its own; for one that keeps the events at hand, and
 // for tests, this is the archive. An id that is not there is refused with
 // item-not-found, as a [*StanzaError] for Answer.Refuse.
-func (q ArchiveQuery) Page(log []Event) (ArchivePage, *StanzaError) {
+func (q ArchiveQuery) Page(log []event.Event) (ArchivePage, *StanzaError) {
 	all := archiveOf(log)
 	if q.Metadata {
 		if len(all) > 1 {
-			all = []Event{all[0], all[len(all)-1]}
+			all = []event.Event{all[0], all[len(all)-1]}
 		}
 		return ArchivePage{Messages: all, Complete: true}, nil
 	}
 	at := func(id string) int {
-		return slices.IndexFunc(all, func(ev Event) bool { return ev.archived().StanzaID == id })
+		return slices.IndexFunc(all, func(ev event.Event) bool { return ev.Archived().StanzaID == id })
 	}
 	for _, id := range append([]string{q.AfterID, q.BeforeID, q.After, q.Before}, q.IDs...) {
 		if id != "" && at(id) < 0 {
@@ -63,29 +64,29 @@ func (q ArchiveQuery) Page(log []Event) (ArchivePage, *StanzaError) {
 }
 
 // passes reports whether a message passes the filters that look at it alone.
-func (q *ArchiveQuery) passes(ev Event) bool {
-	m := ev.archived()
+func (q *ArchiveQuery) passes(ev event.Event) bool {
+	m := ev.Archived()
 	return (q.Start.IsZero() || !ev.Time.Before(q.Start)) && (q.End.IsZero() || !ev.Time.After(q.End)) &&
 		(q.Nick == "" || m.Nick == q.Nick) && (q.JID.IsZero() || m.JID == q.JID || m.JID.Bare() == q.JID) &&
 		(len(q.IDs) == 0 || slices.Contains(q.IDs, m.StanzaID))
 }
 
 // archiveOf lists what a room's events have put into its archive.
-func archiveOf(log []Event) []Event {
-	var all []Event
+func archiveOf(log []event.Event) []event.Event {
+	var all []event.Event
 	for _, ev := range log {
-		if m := ev.archived(); m != nil && m.StanzaID != "" {
+		if m := ev.Archived(); m != nil && m.StanzaID != "" {
 			all = append(all, ev)
 		}
 		switch b := ev.Body.(type) {
-		case *MessageRetracted:
+		case *event.MessageRetracted:
 			for i := range slices.Backward(all) {
-				if said, ok := all[i].Body.(*MessageArchived); ok && b.Means(said) {
-					all[i].Body = &MessageArchived{b.Tombstone(said.Message, ev.Time)}
+				if said, ok := all[i].Body.(*event.MessageArchived); ok && b.Means(said) {
+					all[i].Body = &event.MessageArchived{Message: b.Tombstone(said.Message, ev.Time)}
 					break
 				}
 			}
-		case *RoomDestroyed:
+		case *event.RoomDestroyed:
 			all = nil // a room of the same name owes nothing to the old one
 		}
 	}

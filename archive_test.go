@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 const archiveQuery = `<iq type='set' id='q1' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
@@ -33,9 +34,9 @@ func TestArchiveAnswers(t *testing.T) {
 	for name, page := range map[string]*muc.ArchivePage{
 		"none":              nil,
 		"too long":          {Messages: messagesOf(h.log)},
-		"no message":        {Messages: []muc.Event{h.log[0]}},
-		"nothing":           {Messages: []muc.Event{{}}},
-		"a message that is": {Messages: []muc.Event{{Body: &muc.MessageArchived{}}}},
+		"no message":        {Messages: []event.Event{h.log[0]}},
+		"nothing":           {Messages: []event.Event{{}}},
+		"a message that is": {Messages: []event.Event{{Body: &event.MessageArchived{}}}},
 	} {
 		_, err := h.room.Do(h.tick(), muc.Answer{ID: ask.ID, Archive: page})
 		var refused *muc.StanzaError
@@ -44,7 +45,7 @@ func TestArchiveAnswers(t *testing.T) {
 	assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
 
 	// A room that was moved in between answers like the one that was asked.
-	var moved []muc.Event
+	var moved []event.Event
 	data, err := json.Marshal(h.log)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &moved))
@@ -64,9 +65,9 @@ func TestArchiveAnswers(t *testing.T) {
 	assert.ErrorIs(t, err, muc.ErrNotFound)
 }
 
-func messagesOf(log []muc.Event) (list []muc.Event) {
+func messagesOf(log []event.Event) (list []event.Event) {
 	for _, ev := range log {
-		if _, ok := ev.Body.(*muc.MessageArchived); ok {
+		if _, ok := ev.Body.(*event.MessageArchived); ok {
 			list = append(list, ev)
 		}
 	}
@@ -82,7 +83,7 @@ func TestArchiveEndsWithTheRoom(t *testing.T) {
 	h.do(muc.Destroy{})
 	end := h.log[len(h.log)-1]
 	assert.True(t, end.Durable())
-	assert.IsType(t, &muc.RoomDestroyed{}, end.Body)
+	assert.IsType(t, &event.RoomDestroyed{}, end.Body)
 	page, refused := muc.ArchiveQuery{Max: 10}.Page(h.log)
 	require.Nil(t, refused)
 	assert.Empty(t, page.Messages)
@@ -102,7 +103,7 @@ func TestArchiveEndsWithTheRoom(t *testing.T) {
 func TestComingAndGoingAreEvents(t *testing.T) {
 	h := open(t, muc.Config{})
 	fx := h.join("hag@shakespeare.lit/pda", "secondwitch")
-	joined := fx.Events[0].Body.(*muc.Joined)
+	joined := fx.Events[0].Body.(*event.Joined)
 	assert.Equal(t, "hag@shakespeare.lit/pda", joined.JID.String())
 	assert.Equal(t, "secondwitch", joined.Nick)
 	assert.Equal(t, muc.Participant, joined.Role)
@@ -110,7 +111,7 @@ func TestComingAndGoingAreEvents(t *testing.T) {
 	assert.Equal(t, h.now, fx.Events[0].Time)
 
 	fx = h.send(`<presence type='unavailable' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/secondwitch'><status>gone</status></presence>`)
-	left := fx.Events[0].Body.(*muc.Left)
+	left := fx.Events[0].Body.(*event.Left)
 	assert.Equal(t, joined.JID, left.JID)
 	assert.Equal(t, joined.Nick, left.Nick)
 	assert.Equal(t, joined.OccupantID, left.OccupantID)
@@ -127,7 +128,7 @@ func TestIDsAreOpaque(t *testing.T) {
 	ids := func(cfg muc.Config) (list []string) {
 		h := open(t, cfg)
 		for range 50 {
-			m := h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*muc.MessageArchived)
+			m := h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*event.MessageArchived)
 			assert.Regexp(t, opaque, m.StanzaID)
 			list = append(list, m.StanzaID)
 		}
@@ -145,7 +146,7 @@ func TestIDsAreOpaque(t *testing.T) {
 }
 
 func archivedID(h *harness) string {
-	return h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*muc.MessageArchived).StanzaID
+	return h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*event.MessageArchived).StanzaID
 }
 
 // An occupant-id is a keyed hash: other rooms and other secrets give the same
@@ -159,7 +160,7 @@ func TestOccupantIDs(t *testing.T) {
 		h := &harness{t: t, room: r}
 		fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='` + room + `/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 		for _, ev := range fx.Events {
-			if b, ok := ev.Body.(*muc.Joined); ok {
+			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.Contains(t, xmlOf(fx.Outbound[0]), b.OccupantID)
 				return b.OccupantID, r
 			}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -79,7 +80,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	a := t.actor()
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
 		Affiliation: a.aff, Set: in.typ == "set", Payload: in.Text, Archive: archive}
-	b := &Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: Stamp{ask.Deadline}}
+	b := &event.Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: ask.Deadline}}
 	if archive != nil {
 		b.Archive = in.Text
 	}
@@ -97,10 +98,10 @@ func (c Answer) do(t *step) error {
 			t.answerJoin(a, c)
 			return nil
 		}
-		b := a.answered()
+		b := answerTo(a)
 		switch {
 		case c.Refuse != nil:
-			b.refuse(c.Refuse.Settled())
+			refuseAnswer(b, c.Refuse.Settled())
 		case a.Archive != "":
 			if err := t.answerArchive(b, a.Archive, c.Archive); err != nil {
 				return err
@@ -129,8 +130,8 @@ func (r *Room) canonical(el *etree.Element) (string, *StanzaError) {
 }
 
 // answered is the answer to a question, as yet without content.
-func (a *Asked) answered() *Answered {
-	b := &Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
+func answerTo(a *event.Asked) *event.Answered {
+	b := &event.Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
 	if a.Join != nil {
 		b.Nick = a.Join.Nick
 	}
@@ -138,25 +139,27 @@ func (a *Asked) answered() *Answered {
 }
 
 // refuse makes an answer a refusal.
-func (b *Answered) refuse(e *StanzaError) { b.Condition, b.Type, b.Text = e.Condition, e.Type, e.Text }
+func refuseAnswer(b *event.Answered, e *StanzaError) {
+	b.Condition, b.Type, b.Text = e.Condition, e.Type, e.Text
+}
 
 // answerAsks proposes one answer to all questions that fit and have not been
 // answered in this step.
-func (t *step) answerAsks(e *StanzaError, fits func(a Asked) bool) {
+func (t *step) answerAsks(e *StanzaError, fits func(a event.Asked) bool) {
 	asks := t.r.st.rare().asks
 	if len(asks) == 0 {
 		return
 	}
 	done := t.bodies
 	for _, a := range asks {
-		isAnswer := func(body EventBody) bool {
-			b, ok := body.(*Answered)
+		isAnswer := func(body event.Body) bool {
+			b, ok := body.(*event.Answered)
 			return ok && b.ID == a.ID
 		}
 		if fits(*a) && !slices.ContainsFunc(done, isAnswer) {
-			b := a.answered()
+			b := answerTo(a)
 			if e != nil {
-				b.refuse(e)
+				refuseAnswer(b, e)
 			}
 			t.propose(b)
 		}
@@ -164,8 +167,8 @@ func (t *step) answerAsks(e *StanzaError, fits func(a Asked) bool) {
 }
 
 // end proposes the end of the room. Whoever still waits for an answer gets one.
-func (t *step) end(b *RoomDestroyed) {
-	t.answerAsks(refuse(stanza.ItemNotFound, "10.9", "the room is no more"), func(Asked) bool { return true })
+func (t *step) end(b *event.RoomDestroyed) {
+	t.answerAsks(refuse(stanza.ItemNotFound, "10.9", "the room is no more"), func(event.Asked) bool { return true })
 	t.propose(b)
 }
 
@@ -174,20 +177,20 @@ func (t *step) ends() bool {
 	if len(t.bodies) == 0 {
 		return false
 	}
-	_, ends := t.bodies[len(t.bodies)-1].(*RoomDestroyed)
+	_, ends := t.bodies[len(t.bodies)-1].(*event.RoomDestroyed)
 	return ends
 }
 
 // expireAsks refuses what the host did not answer in time.
 func (t *step) expireAsks() {
 	t.answerAsks(refuse(stanza.RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
-		func(a Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
+		func(a event.Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
 }
 
 // renderAnswers sends the answers to requests that the host was asked about.
-func (t *step) renderAnswers(events []Event) {
+func (t *step) renderAnswers(events []event.Event) {
 	for _, ev := range events {
-		b, ok := ev.Body.(*Answered)
+		b, ok := ev.Body.(*event.Answered)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/stanza"
 )
@@ -38,10 +39,10 @@ func (t *step) available() *StanzaError {
 
 // update proposes what a session says of its presence now.
 func (t *step) update(ses *session, payload string) *StanzaError {
-	if refused := t.spend(RatePresence); refused != nil {
+	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
 	}
-	t.propose(&PresenceChanged{JID: ses.jid(), Lang: t.in.lang, Payload: payload})
+	t.propose(&event.PresenceChanged{JID: ses.jid(), Lang: t.in.lang, Payload: payload})
 	return nil
 }
 
@@ -62,7 +63,7 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 		e.Section = "XEP-0045 §7.6"
 		return e
 	}
-	b := &Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: o.front == ses,
+	b := &event.Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: o.front == ses,
 		Nick: nick.Nick, Key: nick.Key, Lang: t.in.lang, Payload: payload}
 	switch {
 	case at == o:
@@ -82,7 +83,7 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 		}
 		b.Occupant = s.lastOccupant + 1
 	}
-	if refused := t.spend(RatePresence); refused != nil {
+	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
 	}
 	t.propose(b)

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // aTalk is the log of a room in which fifty people come, talk and go, as much of a
 // day as is asked for: nearly all of it is messages.
-func aTalk(b *testing.B) (muc.Config, []muc.Event) {
+func aTalk(b *testing.B) (muc.Config, []event.Event) {
 	h := open(b, muc.Config{Instant: true})
 	for n := range 5000 {
 		who := n % 50
@@ -30,9 +31,9 @@ func aTalk(b *testing.B) (muc.Config, []muc.Event) {
 
 // aRush is the log of a room that a thousand people enter, each with a word: half
 // of it is joins.
-func aRush(b *testing.B) (muc.Config, []muc.Event) {
+func aRush(b *testing.B) (muc.Config, []event.Event) {
 	x := newBench(b, 0, benchConfig(0))
-	var log []muc.Event
+	var log []event.Event
 	keep := func(el *etree.Element) {
 		x.handle(el)
 		log = append(log, x.fx.Events...)
@@ -51,7 +52,7 @@ func aRush(b *testing.B) (muc.Config, []muc.Event) {
 func BenchmarkRestore(b *testing.B) {
 	for _, room := range []struct {
 		name string
-		live func(b *testing.B) (muc.Config, []muc.Event)
+		live func(b *testing.B) (muc.Config, []event.Event)
 	}{{"talk", aTalk}, {"rush", aRush}} {
 		cfg, log := room.live(b)
 		b.Run(room.name+"/typed", func(b *testing.B) {
@@ -70,7 +71,7 @@ func BenchmarkRestore(b *testing.B) {
 }
 
 // restoreStored reads and applies stored events, one after the other.
-func restoreStored(b *testing.B, cfg muc.Config, log []muc.Event) {
+func restoreStored(b *testing.B, cfg muc.Config, log []event.Event) {
 	var stored [][]byte
 	bytes := 0
 	for _, ev := range log {
@@ -80,7 +81,7 @@ func restoreStored(b *testing.B, cfg muc.Config, log []muc.Event) {
 		bytes += len(one)
 	}
 	b.ReportAllocs()
-	var ev muc.Event
+	var ev event.Event
 	for b.Loop() {
 		room, err := muc.New(cfg)
 		require.NoError(b, err)

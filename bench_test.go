@@ -10,6 +10,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // The benchmarks are the workloads that the comparison with other servers runs
@@ -284,10 +285,10 @@ func BenchmarkW5List(b *testing.B) {
 func BenchmarkW6AdminItem(b *testing.B) {
 	const format = `<iq from='u0@users.bench/r' to='room0@muc.bench' type='set' id='s%d'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='a%d@users.bench' affiliation='%s'/></query></iq>`
 	const changing = 100
-	encodings := map[string]func(x *bench, ev muc.Event) error{
-		"decide":    func(*bench, muc.Event) error { return nil },
-		"serialise": func(*bench, muc.Event) error { return nil },
-		"json": func(x *bench, ev muc.Event) (err error) {
+	encodings := map[string]func(x *bench, ev event.Event) error{
+		"decide":    func(*bench, event.Event) error { return nil },
+		"serialise": func(*bench, event.Event) error { return nil },
+		"json": func(x *bench, ev event.Event) (err error) {
 			x.buf, err = ev.MarshalJSON()
 			return err
 		},

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 const month = 30 * 24 * time.Hour
@@ -40,7 +41,7 @@ func TestRatesAfterAClockThatWasAhead(t *testing.T) {
 		t.Run(fmt.Sprint(moving), func(t *testing.T) {
 			const wicca, hag = "wicca@shakespeare.lit/laptop", "hag@shakespeare.lit/pda"
 			h := unborn(t, muc.Config{Instant: true, Rates: muc.Rates{Messages: muc.Rate{Burst: 3, Every: 10 * time.Second}}})
-			var events []muc.Event
+			var events []event.Event
 			do := func(fx muc.Effects) *muc.StanzaError {
 				events = append(events, fx.Events...)
 				if moving {
@@ -71,7 +72,7 @@ func TestRatesAfterAClockThatWasAhead(t *testing.T) {
 				require.NotNil(t, speaks(wicca, 10*time.Second-time.Millisecond))
 				require.Nil(t, speaks(wicca, time.Millisecond))
 			}
-			times := slices.IsSortedFunc(events, func(a, b muc.Event) int { return a.Time.Compare(b.Time) })
+			times := slices.IsSortedFunc(events, func(a, b event.Event) int { return a.Time.Compare(b.Time) })
 			assert.True(t, times, "events never go back")
 			again, err := muc.Restore(h.cfg, nil, events)
 			require.NoError(t, err)
@@ -110,7 +111,7 @@ func TestDeadlinesAfterAClockThatWasAhead(t *testing.T) {
 	require.NoError(t, err)
 	var names []string
 	for _, ev := range fx.Events {
-		names = append(names, strings.TrimPrefix(fmt.Sprintf("%T", ev.Body), "*muc."))
+		names = append(names, strings.TrimPrefix(fmt.Sprintf("%T", ev.Body), "*event."))
 	}
 	assert.ElementsMatch(t, []string{"InviteExpired", "Answered", "RegistrationClosed"}, names)
 	h.moves()

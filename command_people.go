@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/stanza"
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/stanza"
+)
 
 // Kick puts an occupant out (XEP-0045 §8.2).
 type Kick struct {
@@ -94,7 +97,7 @@ func (t *step) vanish(who JID) (going int) {
 		for ses := o.first; ses != nil; ses = ses.next {
 			if ses.jid().Within(who) {
 				left--
-				t.proposeLeft(ses, "", DepartureVanished, left == 0)
+				t.proposeLeft(ses, "", event.DepartureVanished, left == 0)
 			}
 		}
 		if left == 0 && !o.isPuppet() {

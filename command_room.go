@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/stanza"
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/stanza"
+)
 
 // Create brings an unborn room to life without anybody inside: a conflict where
 // there is or was one. A room that is not Persistent ends at the next Tick unless
@@ -42,7 +45,7 @@ func (c Configure) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	if !a.aff.may(toConfigure) {
+	if !affiliationMay(a.aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.conf)
@@ -97,7 +100,7 @@ func (c Destroy) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	if !a.aff.may(toDestroy) {
+	if !affiliationMay(a.aff, toDestroy) {
 		return refuse(stanza.Forbidden, "10.9", "only owners destroy the room")
 	}
 	for _, s := range [...]string{c.Reason, c.Password} {
@@ -105,7 +108,7 @@ func (c Destroy) do(t *step) error {
 			return e
 		}
 	}
-	b := &RoomDestroyed{Reason: c.Reason, Password: c.Password, Tombstone: c.Tombstone, Actor: a.event()}
+	b := &event.RoomDestroyed{Reason: c.Reason, Password: c.Password, Tombstone: c.Tombstone, Actor: a.event()}
 	if !c.Alternate.IsZero() {
 		if b.Alternate, e = r.normal(c.Alternate); e != nil {
 			return e
@@ -126,8 +129,8 @@ func (c Shutdown) do(t *step) error {
 		return e
 	}
 	for _, o := range s.occupants {
-		t.remove(o, CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, Actor{})
+		t.remove(o, event.CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, event.Actor{})
 	}
-	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(Asked) bool { return true })
+	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(event.Asked) bool { return true })
 	return nil
 }

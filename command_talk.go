@@ -5,6 +5,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
@@ -76,7 +77,7 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 	if e != nil {
 		return e
 	}
-	m := Message{ID: in.id, Lang: in.lang, Payload: payload}
+	m := event.Message{ID: in.id, Lang: in.lang, Payload: payload}
 	if in.isSubject() {
 		t.changeSubject(m)
 	} else {

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -117,7 +118,7 @@ func TestCommandsAsSomebody(t *testing.T) {
 	assert.Equal(t, "firstwitch", nick)
 
 	fx = h.do(muc.Destroy{As: bareCrone, Reason: "done"})
-	assert.Equal(t, bareCrone, fx.Events[len(fx.Events)-1].Body.(*muc.RoomDestroyed).Actor.JID)
+	assert.Equal(t, bareCrone, fx.Events[len(fx.Events)-1].Body.(*event.RoomDestroyed).Actor.JID)
 }
 
 // The host needs no privilege, and nobody is shown as the actor.
@@ -132,7 +133,7 @@ func TestCommandsOfTheHost(t *testing.T) {
 
 	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
 	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
-	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.None})
+	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.AffiliationNone})
 	for j, nick := range h.room.Registrations() {
 		assert.Equal(t, "bard@shakespeare.lit Bard", j.String()+" "+nick)
 	}
@@ -151,7 +152,7 @@ func TestSayAsTheRoom(t *testing.T) {
 	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
 	require.Len(t, fx.Events, 1)
-	said := fx.Events[0].Body.(*muc.MessageArchived)
+	said := fx.Events[0].Body.(*event.MessageArchived)
 	assert.Equal(t, `<body>Backup tonight</body><x xmlns='urn:example' a='&lt;'/>`, said.Payload)
 	assert.Equal(t, `<message to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' type='groupchat' id='b1' xml:lang='en'>`+said.Payload+
 		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, sentTo(fx, hecate.String())[0])

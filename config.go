@@ -8,6 +8,8 @@ import (
 	"hash"
 	"slices"
 	"time"
+
+	"github.com/gomuc/muc/event"
 )
 
 // Config is what the host decides about a room: its address, its secret, its
@@ -248,3 +250,33 @@ func (c Config) complete() (Config, error) {
 	c.Rates, err = c.Rates.complete()
 	return c, err
 }
+
+// RoomConfig is the configuration that a room's owners choose, see [event.RoomConfig].
+type RoomConfig = event.RoomConfig
+
+// Whois is who sees real JIDs (XEP-0045 §4.2).
+type Whois = event.Whois
+
+// The values of RoomConfig.Whois.
+const (
+	WhoisModerators = event.WhoisModerators // semi-anonymous
+	WhoisAnyone     = event.WhoisAnyone     // non-anonymous
+)
+
+// AllowPM is who may send private messages.
+type AllowPM = event.AllowPM
+
+// The values of RoomConfig.AllowPM.
+const (
+	PMAnyone       = event.PMAnyone
+	PMParticipants = event.PMParticipants
+	PMModerators   = event.PMModerators
+	PMNone         = event.PMNone
+	PMAffiliated   = event.PMAffiliated // members, admins and owners
+)
+
+// RoleSet is a set of roles.
+type RoleSet = event.RoleSet
+
+// Roles makes a set of roles.
+func Roles(roles ...Role) RoleSet { return event.Roles(roles...) }

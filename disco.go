@@ -124,7 +124,7 @@ func (t *step) roomInfo() []form.Field {
 			Values: []string{c.Lang}})
 	}
 	fields = append(fields, form.Field{Name: "muc#maxhistoryfetch", Type: "text-single",
-		Label: "Most messages shown to newcomers", Values: []string{strconv.Itoa(c.historyLength())}})
+		Label: "Most messages shown to newcomers", Values: []string{strconv.Itoa(c.HistoryLength())}})
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm", "allow_query_users"} {
 		f := configFieldNamed(name)
 		fields = append(fields, form.Field{Name: f.name, Type: f.typ, Label: f.label, Values: f.get(c)})
@@ -188,7 +188,7 @@ func (t *step) discoItems() *StanzaError {
 	ses, inside := s.session(t.in.from)
 	var list []*occupant
 	for _, o := range s.occupants {
-		shown := s.conf.ListOccupants && s.conf.broadcasts(o.role)
+		shown := s.conf.ListOccupants && s.conf.Broadcasts(o.role)
 		if inside {
 			shown = o == ses.occ || s.shows(o.role, ses.occ)
 		}

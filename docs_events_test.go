@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/gomuc/muc/event"
 )
 
 // printedFormats are the parts of docs/events.md.
@@ -35,7 +36,7 @@ func must[T any](v T, err error) T {
 // comments are those of types and of their fields, by Type and Type.Field.
 func comments() map[string]string {
 	said := map[string]string{}
-	for _, file := range []string{"event_bodies.go", "roomconfig.go", "snapshot.go"} {
+	for _, file := range []string{"event/bodies.go", "event/roomconfig.go", "snapshot.go"} {
 		tree := must(parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments))
 		ast.Inspect(tree, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
@@ -102,11 +103,11 @@ func printFields(t reflect.Type, said map[string]string) string {
 }
 
 // goldenExamples are the longest events of each type in the golden corpus.
-func goldenExamples() map[string]Event {
-	longest, examples := map[string]int{}, map[string]Event{}
+func goldenExamples() map[string]event.Event {
+	longest, examples := map[string]int{}, map[string]event.Event{}
 	text := must(os.ReadFile(filepath.Join(goldenNow, "events.jsonl")))
 	for line := range strings.Lines(string(text)) {
-		var ev Event
+		var ev event.Event
 		if err := json.Unmarshal([]byte(line), &ev); err != nil {
 			panic(err)
 		}
@@ -126,7 +127,7 @@ func pretty(text []byte) string {
 	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(v.String())
 }
 
-func forHowLong(ev Event) string {
+func forHowLong(ev event.Event) string {
 	if ev.Durable() {
 		return "durable"
 	}
@@ -136,8 +137,8 @@ func forHowLong(ev Event) string {
 func printEventList() string {
 	rows := [][]string{{"Type", "v", "", "What happened"}}
 	said := comments()
-	for _, body := range Bodies() {
-		ev := Event{Body: body}
+	for _, body := range event.Bodies() {
+		ev := event.Event{Body: body}
 		sentence, _, _ := strings.Cut(said[reflect.TypeOf(body).Elem().Name()], ". ")
 		rows = append(rows, []string{fmt.Sprintf("[`%s`](#%[1]s)", ev.Type()), fmt.Sprint(ev.Version()),
 			forHowLong(ev), strings.TrimSuffix(sentence, ".")})
@@ -148,8 +149,8 @@ func printEventList() string {
 func printEventTypes() string {
 	var b strings.Builder
 	said, examples := comments(), goldenExamples()
-	for _, empty := range Bodies() {
-		ev, body := Event{Body: empty}, reflect.TypeOf(empty).Elem()
+	for _, empty := range event.Bodies() {
+		ev, body := event.Event{Body: empty}, reflect.TypeOf(empty).Elem()
 		fmt.Fprintf(&b, "### %s\n\nVersion %d, %s; `%s` in Go. ", ev.Type(), ev.Version(), forHowLong(ev), body.Name())
 		about := said[body.Name()]
 		fmt.Fprintf(&b, "%s%s\n\n", strings.ToUpper(about[:1]), about[1:])
@@ -162,8 +163,8 @@ func printEventTypes() string {
 func printParts() string {
 	var b strings.Builder
 	said := comments()
-	for _, t := range []reflect.Type{reflect.TypeFor[Actor](), reflect.TypeFor[ConfigChange](), reflect.TypeFor[FieldValue](),
-		reflect.TypeFor[WaitingJoin](), reflect.TypeFor[RoomConfig]()} {
+	for _, t := range []reflect.Type{reflect.TypeFor[event.Actor](), reflect.TypeFor[event.ConfigChange](), reflect.TypeFor[event.FieldValue](),
+		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[RoomConfig]()} {
 		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said))
 	}
 	return b.String()
@@ -174,8 +175,8 @@ func printStoredValues() string {
 	add := func(name string, values ...string) {
 		rows = append(rows, []string{"`" + name + "`", strings.Join(values, ", ")})
 	}
-	add("Affiliation", texts(Outcast, None, Member, Admin, Owner)...)
-	add("Role", texts(NoRole, Visitor, Participant, Moderator)...)
+	add("Affiliation", texts(Outcast, AffiliationNone, Member, Admin, Owner)...)
+	add("Role", texts(RoleNone, Visitor, Participant, Moderator)...)
 	add("Whois", texts(WhoisModerators, WhoisAnyone)...)
 	add("AllowPM", texts(PMAnyone, PMParticipants, PMModerators, PMNone, PMAffiliated)...)
 	return markdownTable(rows...)

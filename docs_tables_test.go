@@ -46,7 +46,7 @@ func printEntryRoles() string {
 }
 
 // affiliations are all of them, by rank.
-var affiliations = []Affiliation{Outcast, None, Member, Admin, Owner}
+var affiliations = []Affiliation{Outcast, AffiliationNone, Member, Admin, Owner}
 
 func printAffiliationRules() string {
 	rows := [][]string{{"Who asks"}}
@@ -68,7 +68,7 @@ func printAffiliationRules() string {
 
 func actorFor(role Role, aff Affiliation) *actor { return &actor{role: role, aff: aff} }
 
-var roles = []Role{NoRole, Visitor, Participant, Moderator}
+var roles = []Role{RoleNone, Visitor, Participant, Moderator}
 
 func yesOrNo(yes bool) string {
 	if yes {
@@ -84,12 +84,12 @@ func printRolePrivileges() string {
 	}
 	rows[0] = append(rows[0], "but")
 	for p := range privileges {
-		if privileges[p].role == NoRole {
+		if privileges[p].role == RoleNone {
 			continue
 		}
 		row := []string{privileges[p].name}
 		for _, r := range roles {
-			row = append(row, yesOrNo(r.may(privilege(p))))
+			row = append(row, yesOrNo(roleMay(r, privilege(p))))
 		}
 		rows = append(rows, append(row, privileges[p].note))
 	}
@@ -103,12 +103,12 @@ func printAffiliationPrivileges() string {
 	}
 	rows[0] = append(rows[0], "but")
 	for p := range privileges {
-		if privileges[p].role != NoRole {
+		if privileges[p].role != RoleNone {
 			continue
 		}
 		row := []string{privileges[p].name}
 		for _, a := range affiliations {
-			row = append(row, yesOrNo(a.may(privilege(p))))
+			row = append(row, yesOrNo(affiliationMay(a, privilege(p))))
 		}
 		rows = append(rows, append(row, privileges[p].note))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -105,7 +106,7 @@ func TestWaitingJoinMoves(t *testing.T) {
 		assert.Contains(t, self[1], "<show>away</show>")
 		assert.Contains(t, self[1], " id='in2'")
 		for _, ev := range fx.Events {
-			if b, ok := ev.Body.(*muc.Joined); ok {
+			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.NotContains(t, b.Payload, "cauldron")
 			}
 		}
@@ -168,7 +169,7 @@ func TestHistoryOutlivesItsHost(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
 	h.say("crone@shakespeare.lit/desktop", "Thrice the brinded cat hath mew'd.")
 	h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>Fire burn</subject></message>`)
-	var durable []muc.Event
+	var durable []event.Event
 	for _, ev := range h.log {
 		if ev.Durable() {
 			durable = append(durable, ev)
@@ -177,7 +178,7 @@ func TestHistoryOutlivesItsHost(t *testing.T) {
 	before := sentTo(h.join("hag66@shakespeare.lit/pda", "thirdwitch"), "hag66@shakespeare.lit/pda")
 	for _, log := range []struct {
 		snapshot []byte
-		events   []muc.Event
+		events   []event.Event
 	}{{h.room.Snapshot(muc.Durable), nil}, {nil, durable}} {
 		room, err := muc.Restore(h.cfg, log.snapshot, log.events)
 		require.NoError(t, err)

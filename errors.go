@@ -2,8 +2,8 @@ package muc
 
 import (
 	"errors"
-	"fmt"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -22,26 +22,18 @@ var (
 	// ErrNotFound: a command names an occupant, session or ask that is not there.
 	ErrNotFound = errors.New("muc: not found")
 	// ErrCorrupt: a log or snapshot that no room can have written.
-	ErrCorrupt = errors.New("muc: corrupt log")
+	ErrCorrupt = event.ErrCorrupt
 	// ErrGap: events are missing, repeated or out of order. It is an ErrCorrupt.
-	ErrGap = fmt.Errorf("%w: sequence has a gap", ErrCorrupt)
+	ErrGap = event.ErrGap
 	// ErrKey: the log was written with another Config.Secret.
 	ErrKey = errors.New("muc: log belongs to another secret")
 	// ErrOtherRoom: the log belongs to a room with another address.
 	ErrOtherRoom = errors.New("muc: log belongs to another room")
 )
 
-// UnknownEventError reports an event of a type or version that this version of
-// the library does not know. Nothing was applied.
-type UnknownEventError struct {
-	Type    string
-	Version int
-}
-
-// Error names the type and version.
-func (e *UnknownEventError) Error() string {
-	return fmt.Sprintf("muc: unknown event %q version %d", e.Type, e.Version)
-}
+// UnknownEventError reports an event of a type or version that this version of the
+// library does not know, see [event.UnknownEventError].
+type UnknownEventError = event.UnknownEventError
 
 // StanzaError is a rule that the sender of a stanza broke: see [stanza.Error]. The room
 // answers the stanza with it and reports it in Effects.Refused; [Room.Do] returns it as an

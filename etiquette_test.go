@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/scansion"
 )
 
@@ -57,20 +58,20 @@ func (in *insiders) step(fx muc.Effects) {
 	in.note()
 	for _, ev := range fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.Registered:
+		case *event.Registered:
 			in.registers = true
-		case *muc.Joined:
+		case *event.Joined:
 			in.nicks[b.Occupant] = b.Nick
 			if b.Session != 0 {
 				in.of[b.JID] = b.Occupant
 			}
-		case *muc.Renamed:
+		case *event.Renamed:
 			in.of[b.JID], in.nicks[b.Occupant] = b.Occupant, b.Nick
-		case *muc.Left:
+		case *event.Left:
 			if b.Session != 0 {
 				delete(in.of, b.JID)
 			}
-		case *muc.Removed:
+		case *event.Removed:
 			for _, j := range b.JIDs {
 				delete(in.of, j)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // Every event comes back from JSON as it was, every field of it, and has the form
@@ -19,14 +20,14 @@ import (
 func TestEventJSON(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 60_000_000, time.UTC)
 	names := map[string]bool{}
-	for _, body := range muc.Bodies() {
-		ev := muc.Event{Seq: 7, Sub: 3, Time: at, Body: filled(body)}
+	for _, body := range event.Bodies() {
+		ev := event.Event{Seq: 7, Sub: 3, Time: at, Body: filled(body)}
 		require.NotEmpty(t, ev.Type())
 		require.False(t, names[ev.Type()], "two events called %s", ev.Type())
 		names[ev.Type()] = true
 		b, err := json.Marshal(ev)
 		require.NoError(t, err)
-		var back muc.Event
+		var back event.Event
 		require.NoError(t, json.Unmarshal(b, &back), "%s", b)
 		assert.Equal(t, ev, back)
 		again, err := json.Marshal(back)
@@ -45,10 +46,10 @@ func TestEventJSON(t *testing.T) {
 		assert.Positive(t, form.V)
 		assert.Len(t, form.Data, countFields(reflect.TypeOf(body).Elem()), "%s: a field without a name in JSON, or two with one: %s", ev.Type(), b)
 	}
-	_, err := json.Marshal(muc.Event{})
+	_, err := json.Marshal(event.Event{})
 	assert.ErrorIs(t, err, muc.ErrCorrupt)
-	assert.Empty(t, muc.Event{}.Type())
-	assert.False(t, muc.Event{}.Durable())
+	assert.Empty(t, event.Event{}.Type())
+	assert.False(t, event.Event{}.Durable())
 }
 
 // countFields counts the fields that stand in JSON, those of embedded structs too.
@@ -71,7 +72,7 @@ func TestUnknownEvents(t *testing.T) {
 		`{"seq":1,"sub":0,"time":"2030-01-01T00:00:00.000Z","type":"unlocked","v":99,"data":{}}`: {Type: "unlocked", Version: 99},
 		`{"seq":1,"sub":0,"time":"2030-01-01T00:00:00.000Z","data":{}}`:                          {},
 	} {
-		var ev muc.Event
+		var ev event.Event
 		err := json.Unmarshal([]byte(text), &ev)
 		var unknown *muc.UnknownEventError
 		require.ErrorAs(t, err, &unknown)
@@ -85,7 +86,7 @@ func TestUnknownEvents(t *testing.T) {
 		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"jid":"@"}}`,
 		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"payload":"<x>"}}`,
 		`{"time":"2030-01-01T00:00:00.000Z","type":"joined","v":1,"data":{"nick":"\u0000"}}`} {
-		var ev muc.Event
+		var ev event.Event
 		assert.ErrorIs(t, json.Unmarshal([]byte(text), &ev), muc.ErrCorrupt, text)
 	}
 }
@@ -104,8 +105,8 @@ func history(t *testing.T) *harness {
 }
 
 // lasting are the durable ones of some events.
-func lasting(log []muc.Event) []muc.Event {
-	var list []muc.Event
+func lasting(log []event.Event) []event.Event {
+	var list []event.Event
 	for _, ev := range log {
 		if ev.Durable() {
 			list = append(list, ev)
@@ -117,20 +118,20 @@ func lasting(log []muc.Event) []muc.Event {
 // A lost, repeated or exchanged event is noticed, wherever it is missing.
 func TestGapsAreNoticed(t *testing.T) {
 	h := history(t)
-	for name, log := range map[string][]muc.Event{"all": h.log, "durable": lasting(h.log)} {
+	for name, log := range map[string][]event.Event{"all": h.log, "durable": lasting(h.log)} {
 		_, err := muc.Restore(h.cfg, nil, log)
 		require.NoError(t, err)
 		for i := range len(log) - 1 {
-			without := append(append([]muc.Event{}, log[:i]...), log[i+1:]...)
+			without := append(append([]event.Event{}, log[:i]...), log[i+1:]...)
 			if log[i].Durable() || !log[i+1].Durable() {
 				_, err := muc.Restore(h.cfg, nil, without)
 				assert.ErrorIs(t, err, muc.ErrGap, "%s: without %d", name, i)
 				assert.ErrorIs(t, err, muc.ErrCorrupt)
 			}
-			twice := append(append([]muc.Event{}, log[:i+1]...), log[i:]...)
+			twice := append(append([]event.Event{}, log[:i+1]...), log[i:]...)
 			_, err := muc.Restore(h.cfg, nil, twice)
 			assert.ErrorIs(t, err, muc.ErrGap, "%s: twice %d", name, i)
-			swapped := append([]muc.Event{}, log...)
+			swapped := append([]event.Event{}, log...)
 			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
 			_, err = muc.Restore(h.cfg, nil, swapped)
 			assert.ErrorIs(t, err, muc.ErrGap, "%s: swapped %d", name, i)
@@ -156,13 +157,13 @@ func TestForeignLogs(t *testing.T) {
 	assert.ErrorIs(t, err, muc.ErrKey)
 
 	last := h.log[len(h.log)-1]
-	for i, body := range []muc.EventBody{&muc.Left{JID: bard}, &muc.Removed{Occupant: 99}, &muc.RoleChanged{Occupant: 99, New: muc.Visitor},
-		&muc.PresenceChanged{JID: bard}, &muc.Renamed{JID: bard, Nick: "x", Key: "x"}, &muc.Deregistered{JID: bard.Bare()},
-		&muc.Answered{ID: "never asked"}, &muc.Joined{JID: crone, Occupant: 1, Session: 99, Nick: "x", Key: "x"}, &muc.Created{Room: h.cfg.Room},
-		&muc.AffiliationChanged{JID: bard, New: muc.Member}, &muc.Configured{Changes: []muc.ConfigChange{{Var: "colour"}}}, nil} {
+	for i, body := range []event.Body{&event.Left{JID: bard}, &event.Removed{Occupant: 99}, &event.RoleChanged{Occupant: 99, New: muc.Visitor},
+		&event.PresenceChanged{JID: bard}, &event.Renamed{JID: bard, Nick: "x", Key: "x"}, &event.Deregistered{JID: bard.Bare()},
+		&event.Answered{ID: "never asked"}, &event.Joined{JID: crone, Occupant: 1, Session: 99, Nick: "x", Key: "x"}, &event.Created{Room: h.cfg.Room},
+		&event.AffiliationChanged{JID: bard, New: muc.Member}, &event.Configured{Changes: []event.ConfigChange{{Var: "colour"}}}, nil} {
 		room, err := muc.Restore(h.cfg, nil, h.log)
 		require.NoError(t, err)
-		ev := muc.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: body}
+		ev := event.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: body}
 		if ev.Durable() {
 			ev.Seq, ev.Sub = last.Seq+1, 0
 		}
@@ -177,7 +178,7 @@ func TestForeignLogs(t *testing.T) {
 	} {
 		room, err := muc.Restore(h.cfg, nil, h.log)
 		require.NoError(t, err)
-		err = room.Apply(muc.Event{Seq: last.Seq + 1, Time: at, Body: &muc.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}})
+		err = room.Apply(event.Event{Seq: last.Seq + 1, Time: at, Body: &event.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}})
 		if want == "" {
 			assert.NoError(t, err, "%v", at)
 			continue
@@ -191,17 +192,17 @@ func TestForeignLogs(t *testing.T) {
 // TestQuestionOfNobody: what a host is asked has an id and somebody who asks, or the
 // event is refused. A fuzzer found that a log might hold what a snapshot must not.
 func TestQuestionOfNobody(t *testing.T) {
-	for _, b := range []muc.Asked{{JID: hecate, IQ: "1"}, {ID: "a question", IQ: "1"}} {
+	for _, b := range []event.Asked{{JID: hecate, IQ: "1"}, {ID: "a question", IQ: "1"}} {
 		h := coven(t, muc.Config{})
 		state := string(h.room.Snapshot(muc.Live))
 		last := h.log[len(h.log)-1]
-		require.ErrorIs(t, h.room.Apply(muc.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: &b}), muc.ErrCorrupt)
+		require.ErrorIs(t, h.room.Apply(event.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: &b}), muc.ErrCorrupt)
 		require.Equal(t, state, string(h.room.Snapshot(muc.Live)))
 	}
 }
 
 // filled is an event body with something in every field.
-func filled(body muc.EventBody) muc.EventBody {
+func filled(body event.Body) event.Body {
 	fill(reflect.ValueOf(body).Elem(), 1)
 	return body
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // call is what a server asks of a room: to handle a stanza, to do something, to
@@ -16,9 +17,9 @@ type call func(room *muc.Room, now time.Time) (muc.Effects, error)
 // journal is a store of events: a table, a file, a stream.
 type journal interface {
 	// Append makes events durable with one write: all of them or none.
-	Append(events []muc.Event) error
+	Append(events []event.Event) error
 	// Load returns the last snapshot that was kept, if any, and the events after it.
-	Load() (snapshot []byte, events []muc.Event, err error)
+	Load() (snapshot []byte, events []event.Event, err error)
 }
 
 // worker owns one room: it alone calls it.
@@ -62,7 +63,7 @@ func (w *worker) run(calls <-chan call) error {
 // anything out.
 func (w *worker) commit(batch []call) error {
 	var done []muc.Effects
-	var durable []muc.Event
+	var durable []event.Event
 	for _, c := range batch {
 		fx, err := c(w.room, w.now())
 		if err != nil {
@@ -196,7 +197,7 @@ func ExampleArchiveQuery_Page() {
 		log.Fatal(err)
 	}
 	enter(room, "Romeo")
-	var kept []muc.Event
+	var kept []event.Event
 	for _, body := range []string{"But soft!", "What light?"} {
 		fx, err := room.Do(evening, muc.Say{Body: body})
 		if err != nil {
@@ -301,7 +302,7 @@ type countingJournal struct {
 	broken bool
 }
 
-func (j *countingJournal) Append(events []muc.Event) error {
+func (j *countingJournal) Append(events []event.Event) error {
 	if j.broken {
 		return errors.New("disk full")
 	}
@@ -309,7 +310,7 @@ func (j *countingJournal) Append(events []muc.Event) error {
 	return j.memory.Append(events)
 }
 
-func (m *memory) Load() ([]byte, []muc.Event, error) { return nil, m.events, nil }
+func (m *memory) Load() ([]byte, []event.Event, error) { return nil, m.events, nil }
 
 func newWorker(j journal) *worker {
 	w := &worker{

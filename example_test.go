@@ -12,6 +12,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -135,11 +136,11 @@ func ExampleConfigure() {
 	}
 	for _, ev := range fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.Configured:
+		case *event.Configured:
 			for _, c := range b.Changes {
 				fmt.Println(c.Var, c.Old, "->", c.New)
 			}
-		case *muc.Removed:
+		case *event.Removed:
 			fmt.Println(b.Nick, "is put out:", b.Cause)
 		}
 	}
@@ -177,9 +178,9 @@ func ExampleRestore() {
 	keep(room.Do(evening, muc.SetSubject{Subject: "Wherefore?"}))
 	keep(room.Do(evening, muc.SetAffiliation{JID: muc.MustParseJID("tybalt@example.org"), Affiliation: muc.Outcast}))
 
-	var events []muc.Event
+	var events []event.Event
 	for lines := json.NewDecoder(&stored); lines.More(); {
-		var ev muc.Event
+		var ev event.Event
 		if err := lines.Decode(&ev); err != nil {
 			log.Fatal(err)
 		}
@@ -259,7 +260,7 @@ func Example_bot() {
 		log.Fatal(err)
 	}
 	for _, ev := range fx.Events {
-		said, ok := ev.Body.(*muc.MessageArchived)
+		said, ok := ev.Body.(*event.MessageArchived)
 		if !ok || !strings.Contains(said.Payload, "<body>!time</body>") {
 			continue
 		}
@@ -331,9 +332,9 @@ var (
 )
 
 // memory is a store that forgets when the process ends.
-type memory struct{ events []muc.Event }
+type memory struct{ events []event.Event }
 
-func (m *memory) Append(events []muc.Event) error {
+func (m *memory) Append(events []event.Event) error {
 	m.events = append(m.events, events...)
 	return nil
 }

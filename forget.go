@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/stanza"
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/stanza"
+)
 
 // Forget takes somebody's account out of the room because it was deleted: his
 // affiliation, reserved nick and voice, his request to register and the
@@ -41,7 +44,7 @@ func (c Forget) do(t *step) error {
 		if heir.IsZero() || heir == bare {
 			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
-		t.newAdminSet(hostActor, Actor{}).affiliate(heir, Owner, "")
+		t.newAdminSet(hostActor, event.Actor{}).affiliate(heir, Owner, "")
 	}
 	t.forgetWaiting(bare)
 	if known {
@@ -70,11 +73,11 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 func (t *step) forgetWaiting(bare JID) {
 	s := &t.r.st
 	if s.requestOf(bare) != nil {
-		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
+		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
 	for _, b := range s.rare().invites {
 		if b.Invitee == bare || b.Inviter == bare {
-			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
 	}
 }
@@ -83,12 +86,12 @@ func (t *step) forgetWaiting(bare JID) {
 func (t *step) forgetPerson(p *person) {
 	bare := p.jid()
 	if p.nick() != "" {
-		t.propose(&Deregistered{JID: bare})
+		t.propose(&event.Deregistered{JID: bare})
 	}
-	if p.voice != NoRole {
-		t.propose(&VoiceStored{JID: bare})
+	if p.voice != RoleNone {
+		t.propose(&event.VoiceStored{JID: bare})
 	}
-	if p.aff != None {
-		t.propose(&AffiliationChanged{JID: bare, Old: p.aff, New: None})
+	if p.aff != AffiliationNone {
+		t.propose(&event.AffiliationChanged{JID: bare, Old: p.aff, New: AffiliationNone})
 	}
 }

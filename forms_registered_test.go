@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // registeredField is a field that XEP-0045 §16.5 registers for a kind of form.
@@ -144,7 +145,7 @@ func TestRegisteredFields(t *testing.T) {
 	require.Nil(t, fx.Refused)
 	fx = h.send(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#register") + `</message>`)
 	require.Nil(t, fx.Refused)
-	registered := bodyOf[*muc.Registered](t, fx)
+	registered := bodyOf[*event.Registered](t, fx)
 	assert.Equal(t, "thirdwitch", registered.Nick)
 	assert.Len(t, registered.Answers, len(cfg.RegistrationFields), "every answer is kept")
 
@@ -155,14 +156,14 @@ func TestRegisteredFields(t *testing.T) {
 		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field></x></message>`))
 	require.Nil(t, fx.Refused)
 	fx = h.send(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#request") + `</message>`)
-	assert.Equal(t, muc.Participant, bodyOf[*muc.RoleChanged](t, fx).New)
+	assert.Equal(t, muc.Participant, bodyOf[*event.RoleChanged](t, fx).New)
 
 	// The configuration: every field that is filled in changes what it is about.
 	look(h.send(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
 	fx = h.send(iq(crone, "set", `<query xmlns='http://jabber.org/protocol/muc#owner'>`+submission("http://jabber.org/protocol/muc#roomconfig")+`</query>`))
 	require.Nil(t, fx.Refused)
 	var changed []string
-	for _, c := range bodyOf[*muc.Configured](t, fx).Changes {
+	for _, c := range bodyOf[*event.Configured](t, fx).Changes {
 		changed = append(changed, c.Var)
 	}
 	for _, f := range registeredFields["http://jabber.org/protocol/muc#roomconfig"] {
@@ -170,8 +171,8 @@ func TestRegisteredFields(t *testing.T) {
 			assert.Contains(t, changed, f.name)
 		}
 	}
-	assert.True(t, slices.ContainsFunc(fx.Events, func(ev muc.Event) bool {
-		b, ok := ev.Body.(*muc.AffiliationChanged)
+	assert.True(t, slices.ContainsFunc(fx.Events, func(ev event.Event) bool {
+		b, ok := ev.Body.(*event.AffiliationChanged)
 		return ok && b.New == muc.Admin
 	}))
 	look(h.send(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
@@ -223,7 +224,7 @@ func TestRegisteredFieldsOfTheHost(t *testing.T) {
 }
 
 // bodyOf is the first event of a kind.
-func bodyOf[B muc.EventBody](t testing.TB, fx muc.Effects) B {
+func bodyOf[B event.Body](t testing.TB, fx muc.Effects) B {
 	t.Helper()
 	for _, ev := range fx.Events {
 		if b, ok := ev.Body.(B); ok {

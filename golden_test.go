@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/event"
 )
 
 // The golden corpus: what a version of the library has written, each later one
@@ -40,20 +42,20 @@ func writeGolden(t *testing.T, folder string) {
 	}
 }
 
-func appendGolden(t *testing.T, text []byte, ev Event) []byte {
+func appendGolden(t *testing.T, text []byte, ev event.Event) []byte {
 	line, err := json.Marshal(ev)
 	require.NoError(t, err)
 	return append(append(text, line...), '\n')
 }
 
 // readGolden reads the events of a folder.
-func readGolden(t *testing.T, folder string) []Event {
-	var events []Event
+func readGolden(t *testing.T, folder string) []event.Event {
+	var events []event.Event
 	text, err := os.ReadFile(filepath.Join(folder, "events.jsonl"))
 	require.NoError(t, err)
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
-		var ev Event
+		var ev event.Event
 		require.NoError(t, json.Unmarshal(lines.Bytes(), &ev), lines.Text())
 		events = append(events, ev)
 	}
@@ -89,13 +91,13 @@ func checkGolden(t *testing.T, folder string) {
 		cut++
 	}
 	cut++
-	var before []Event
+	var before []event.Event
 	for _, ev := range events[:cut] {
 		if ev.Durable() {
 			before = append(before, ev)
 		}
 	}
-	restore := func(snapshot []byte, events []Event, kind SnapshotKind, want []byte) {
+	restore := func(snapshot []byte, events []event.Event, kind SnapshotKind, want []byte) {
 		t.Helper()
 		room, err := Restore(newLife(t).cfg, snapshot, events)
 		require.NoError(t, err)
@@ -122,8 +124,8 @@ func TestGoldenIsWhole(t *testing.T) {
 		seen[ev.Type()] = true
 		text = appendGolden(t, text, ev)
 	}
-	for _, body := range Bodies() {
-		name := Event{Body: body}.Type()
+	for _, body := range event.Bodies() {
+		name := event.Event{Body: body}.Type()
 		assert.True(t, seen[name], "%s is not in %s", name, goldenNow)
 	}
 	was, err := os.ReadFile(filepath.Join(goldenNow, "events.jsonl"))

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // harness drives one room from a test: coven@chat.shakespeare.lit, whose clock
@@ -26,7 +27,7 @@ type harness struct {
 	room *muc.Room
 	now  time.Time
 	// log is every event so far.
-	log []muc.Event
+	log []event.Event
 }
 
 // unborn makes a room that nobody has entered.

@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -21,7 +22,7 @@ type messageCache struct {
 
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
-func (r *Room) docOf(m *Message) *splice.Stanza {
+func (r *Room) docOf(m *event.Message) *splice.Stanza {
 	for _, list := range [...]*history{&r.st.archived, &r.st.kept} {
 		if n := list.len(); n > 0 && list.at(n-1).msg == m {
 			return r.entryDoc(list.at(n - 1))
@@ -38,9 +39,9 @@ func (r *Room) entryDoc(e *entry) *splice.Stanza {
 }
 
 // meant is the message that is taken back, the latest if there are several, or nil.
-func (h *history) meant(b *MessageRetracted) *Message {
+func (h *history) meant(b *event.MessageRetracted) *event.Message {
 	for i := h.len() - 1; i >= 0; i-- {
-		if m := h.at(i).msg; b.means(m) {
+		if m := h.at(i).msg; b.TakesBack(m) {
 			return m
 		}
 	}
@@ -79,7 +80,7 @@ func parseHistoryRequest(x *xmlwire.Node) historyRequest {
 // past selects the messages that a newcomer is shown, oldest first: the smallest
 // set that the room's length and all of his limits allow.
 func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
-	limit := r.st.conf.historyLength()
+	limit := r.st.conf.HistoryLength()
 	if q.maxstanzas >= 0 {
 		limit = min(limit, q.maxstanzas)
 	}
@@ -120,7 +121,7 @@ func (r *Room) late(e *entry) *splice.Extra {
 		w := xmlwire.Writer{}
 		w.Start("delay", ns.Delay)
 		address(&w, "from", r.jid)
-		w.Attr("stamp", e.at.Format(eventTime))
+		w.Attr("stamp", e.at.Format(event.TimeFormat))
 		w.End()
 		e.doc.late = &splice.Extra{Tail: string(w.Bytes)}
 	}

@@ -9,13 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // A host whose store failed drops the room and restores it of what it has: the step
 // has not happened, and when the stanza comes again, it happens as it would have.
 func TestEventsAreNotStored(t *testing.T) {
 	h := history(t)
-	stored := append([]muc.Event{}, h.log...)
+	stored := append([]event.Event{}, h.log...)
 	before, at := string(h.room.Snapshot(muc.Live)), h.now
 	lost := h.say("hecate@shakespeare.lit/broom", "lost")
 	require.NotEqual(t, before, string(h.room.Snapshot(muc.Live)))
@@ -62,9 +63,9 @@ func TestStanzasTwice(t *testing.T) {
 		assert.Equal(t, once, occupantsOf(twin.room), name)
 	}
 	h.say("bard@shakespeare.lit/globe", "to be")
-	first := h.log[len(h.log)-1].Body.(*muc.MessageArchived)
+	first := h.log[len(h.log)-1].Body.(*event.MessageArchived)
 	h.say("bard@shakespeare.lit/globe", "to be")
-	second := h.log[len(h.log)-1].Body.(*muc.MessageArchived)
+	second := h.log[len(h.log)-1].Body.(*event.MessageArchived)
 	assert.NotEqual(t, first.StanzaID, second.StanzaID, "two messages")
 	assert.Equal(t, first.ID, second.ID, "their clients know by the id")
 }

@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -74,7 +75,7 @@ func (t *step) invite(list []*xmlwire.Node) *StanzaError {
 			return e
 		}
 	}
-	if e := t.spendMany(RateMessages, len(list)); e != nil {
+	if e := t.spendMany(event.RateMessages, len(list)); e != nil {
 		return e
 	}
 	if e := t.spendNotices(a.jid, len(list)); e != nil {
@@ -150,7 +151,7 @@ func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	if e := r.hostOnInvite(a, &inv); e != nil {
 		return e
 	}
-	if s.conf.MembersOnly && aff == None {
+	if s.conf.MembersOnly && aff == AffiliationNone {
 		if e := set.changeAffiliation(&adminItem{affiliation: Member, jid: bare}); e != nil {
 			return e
 		}
@@ -170,8 +171,8 @@ func (t *step) welcome(a actor, set *adminSet) {
 	}
 	var invites []Invitation
 	for _, body := range t.bodies {
-		b, ok := body.(*AffiliationChanged)
-		if !ok || b.Old != None || b.New != Member || set.own(b.JID) != Member || b.JID.Local() == "" {
+		b, ok := body.(*event.AffiliationChanged)
+		if !ok || b.Old != AffiliationNone || b.New != Member || set.own(b.JID) != Member || b.JID.Local() == "" {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}
@@ -188,7 +189,7 @@ func (t *step) welcome(a actor, set *adminSet) {
 // mayRemember reports whether one more open invitation fits, for the room and for
 // the inviter, and which other one gives way to it. One of the same person by the same
 // inviter takes the other's place.
-func (t *step) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits bool) {
+func (t *step) mayRemember(a actor, invitee JID) (givesWay *event.InviteSent, fits bool) {
 	lim, inviter := &t.r.cfg.Limits, a.jid.Bare()
 	own := 0
 	open := t.openInvites()
@@ -212,15 +213,15 @@ func (t *step) mayRemember(a actor, invitee JID) (givesWay *InviteSent, fits boo
 
 // openInvites are the invitations that will be open after this step, those that expire
 // first in front.
-func (t *step) openInvites() []*InviteSent {
-	open := make([]*InviteSent, 0, len(t.r.st.rare().invites)+1)
+func (t *step) openInvites() []*event.InviteSent {
+	open := make([]*event.InviteSent, 0, len(t.r.st.rare().invites)+1)
 	for _, b := range t.r.st.rare().invites {
 		if !t.expires(b) {
 			open = append(open, b)
 		}
 	}
 	for _, body := range t.bodies {
-		if b, sent := body.(*InviteSent); sent && !t.expires(b) {
+		if b, sent := body.(*event.InviteSent); sent && !t.expires(b) {
 			open = append(open, b)
 		}
 	}
@@ -228,9 +229,9 @@ func (t *step) openInvites() []*InviteSent {
 }
 
 // expires reports whether this step takes back an invitation.
-func (t *step) expires(b *InviteSent) bool {
-	return slices.ContainsFunc(t.bodies, func(body EventBody) bool {
-		x, over := body.(*InviteExpired)
+func (t *step) expires(b *event.InviteSent) bool {
+	return slices.ContainsFunc(t.bodies, func(body event.Body) bool {
+		x, over := body.(*event.InviteExpired)
 		return over && x.Invitee.Bare() == b.Invitee.Bare() && x.Inviter.Bare() == b.Inviter.Bare()
 	})
 }
@@ -239,12 +240,12 @@ func (t *step) expires(b *InviteSent) bool {
 // his own, where no more can be remembered: the oldest of the inviter who has most. Those of
 // strangers give way to those of people with an affiliation, never the other way, so
 // that no number of strangers uses up the invitations of a room.
-func (t *step) leastMissed(open []*InviteSent, inviter JID, own int) *InviteSent {
+func (t *step) leastMissed(open []*event.InviteSent, inviter JID, own int) *event.InviteSent {
 	count := map[JID]int{}
 	for _, b := range open {
 		count[b.Inviter.Bare()]++
 	}
-	heaviest := func(known bool) (most *InviteSent) {
+	heaviest := func(known bool) (most *event.InviteSent) {
 		for _, b := range open {
 			j := b.Inviter.Bare()
 			if t.r.knowsInviter(j) == known && (most == nil || count[j] > count[most.Inviter.Bare()]) {
@@ -274,10 +275,10 @@ func (t *step) sendInvite(a actor, inv Invitation) {
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	givesWay, fits := t.mayRemember(a, inv.To.Bare())
 	if givesWay != nil {
-		t.propose(&InviteExpired{Invitee: givesWay.Invitee, Inviter: givesWay.Inviter})
+		t.propose(&event.InviteExpired{Invitee: givesWay.Invitee, Inviter: givesWay.Inviter})
 	}
 	if fits {
-		t.propose(&InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: Stamp{t.now.Add(t.r.cfg.InviteTimeout)}})
+		t.propose(&event.InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: event.Stamp{Time: t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
 	t.invites = append(t.invites, inv)
 }
@@ -308,7 +309,7 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	// rest is not told: declined is declined.
 	outside := 0
 	for _, b := range list {
-		t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
+		t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
 		d := declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
 		if len(d.to) > 0 && d.to[0].IsBare() {
 			if outside++; t.noticesLeft(in.from) < outside {
@@ -329,14 +330,14 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 // one by which they know the inviter from elsewhere; and if a real address chose
 // one invitation of several, or were refused when it is wrong, one could find out by
 // declining who the inviter is.
-func (s *state) invitationsMeant(invitee, to, room JID) []*InviteSent {
-	var all []*InviteSent
+func (s *state) invitationsMeant(invitee, to, room JID) []*event.InviteSent {
+	var all []*event.InviteSent
 	for _, b := range slices.Backward(s.rare().invites) {
 		if b.Invitee.Bare() != invitee {
 			continue
 		}
 		if to != room && (to == b.From || to.Bare() == b.From) {
-			return []*InviteSent{b}
+			return []*event.InviteSent{b}
 		}
 		all = append(all, b)
 	}
@@ -367,7 +368,7 @@ func (r *Room) reach(bare JID) []JID {
 func (t *step) useInvites(bare JID) {
 	for _, b := range t.r.st.rare().invites {
 		if b.Invitee.Bare() == bare {
-			t.propose(&InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
+			t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
 	}
 }
@@ -376,7 +377,7 @@ func (t *step) useInvites(bare JID) {
 func (t *step) expireInvites() {
 	for _, b := range t.r.st.rare().invites {
 		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
-			t.propose(&InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -40,17 +41,17 @@ func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 func TestInvitationsGiveWay(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Limits: muc.Limits{Invites: 4, PersonInvites: 2},
 		Rates: muc.Rates{Notices: muc.Rate{Burst: 1}, RoomNotices: muc.Rate{Burst: 1}}})
-	invite := func(who, whom string) []muc.Event {
+	invite := func(who, whom string) []event.Event {
 		t.Helper()
 		fx := h.send(invites(who+"@shakespeare.lit/x", whom+"@globe.lit"))
 		require.Nil(t, fx.Refused, "%v", fx.Refused)
 		require.Len(t, sentTo(fx, whom+"@globe.lit"), 1)
 		return fx.Events
 	}
-	gone := func(who, whom string, events []muc.Event) {
+	gone := func(who, whom string, events []event.Event) {
 		t.Helper()
 		require.Len(t, events, 2)
-		assert.Equal(t, &muc.InviteExpired{Invitee: muc.MustParseJID(whom + "@globe.lit"), Inviter: muc.MustParseJID(who + "@shakespeare.lit/x")}, events[0].Body)
+		assert.Equal(t, &event.InviteExpired{Invitee: muc.MustParseJID(whom + "@globe.lit"), Inviter: muc.MustParseJID(who + "@shakespeare.lit/x")}, events[0].Body)
 		assert.Equal(t, 4, strings.Count(string(h.room.Snapshot(muc.Live)), `"invitee"`))
 	}
 	for _, who := range []string{"s1", "s2", "s3", "s4", "bard"} {

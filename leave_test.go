@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // A temporary room ends in the step in which its last occupant goes, however he
@@ -33,7 +34,7 @@ func TestLastLeaveEndsTemporaryRoom(t *testing.T) {
 			fx := gone(h)
 
 			require.NotEmpty(t, fx.Events, name)
-			_, ends := fx.Events[len(fx.Events)-1].Body.(*muc.RoomDestroyed)
+			_, ends := fx.Events[len(fx.Events)-1].Body.(*event.RoomDestroyed)
 			assert.Equal(t, !persistent, ends, name)
 			assert.True(t, h.room.Deadline().IsZero(), name)
 			assert.True(t, h.room.Idle(), name)

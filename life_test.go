@@ -8,6 +8,7 @@ import (
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -18,7 +19,7 @@ type life struct {
 	cfg  Config
 	room *Room
 	now  time.Time
-	log  []Event
+	log  []event.Event
 	asks []Ask
 }
 
@@ -47,7 +48,7 @@ func newLife(t testing.TB) *life {
 	return l
 }
 
-func (l *life) take(fx Effects, err error) []Event {
+func (l *life) take(fx Effects, err error) []event.Event {
 	l.t.Helper()
 	require.NoError(l.t, err)
 	require.Nil(l.t, fx.Refused)
@@ -61,7 +62,7 @@ func (l *life) later(d time.Duration) time.Time {
 }
 
 // send hands a stanza to the room: what is missing of it are the addresses.
-func (l *life) send(from, to, kind, rest string, payload ...any) []Event {
+func (l *life) send(from, to, kind, rest string, payload ...any) []event.Event {
 	l.t.Helper()
 	text := fmt.Sprintf("<%s from='%s' to='%s' %s>", kind, from, to, rest)
 	text += fmt.Sprintf(payload[0].(string), payload[1:]...) + "</" + kind + ">"
@@ -75,12 +76,12 @@ func (l *life) join(from, nick string) {
 	l.send(from, lifeRoom+"/"+nick, "presence", "", `<x xmlns='http://jabber.org/protocol/muc'/><show>chat</show>`)
 }
 
-func (l *life) say(from, id, body string) []Event {
+func (l *life) say(from, id, body string) []event.Event {
 	l.t.Helper()
 	return l.send(from, lifeRoom, "message", "type='groupchat' xml:lang='en' id='"+id+"'", `<body>%s</body>`, body)
 }
 
-func (l *life) do(cmd Command) []Event {
+func (l *life) do(cmd Command) []event.Event {
 	l.t.Helper()
 	return l.take(l.room.Do(l.later(250*time.Millisecond), cmd))
 }
@@ -123,7 +124,7 @@ func (l *life) talk() {
 		<item nick='Juliet' role='participant'><reason>speak again</reason></item></query>`)
 	l.say(lifeJuliet, "m1", "Ay me!")
 	said := l.say(lifeJuliet, "m2", "Good night.")
-	m := said[len(said)-1].Body.(*MessageArchived)
+	m := said[len(said)-1].Body.(*event.MessageArchived)
 	l.send(lifeJuliet, lifeRoom, "message", "type='groupchat' id='m3'", `<retract xmlns='urn:xmpp:message-retract:1' id='%s'/>
 		<body>took it back</body>`, m.StanzaID)
 	l.send(lifeRomeo, lifeRoom, "message", "type='groupchat' id='s1'", `<subject>Wherefore?</subject><subject xml:lang='it'>Perch&#233;?</subject>`)

@@ -46,7 +46,7 @@ func (c *listCache) of(s *state) *knownLists {
 	if c.known == nil {
 		c.known = new(knownLists)
 		for _, p := range s.persons.sorted() {
-			if p.aff != None {
+			if p.aff != AffiliationNone {
 				c.known.people = append(c.known.people, p)
 			}
 		}
@@ -79,7 +79,7 @@ func merged(a, b []*person) []*person {
 		}
 		p := (*from)[0]
 		*from = (*from)[1:]
-		if p.aff != None && (len(list) == 0 || list[len(list)-1] != p) {
+		if p.aff != AffiliationNone && (len(list) == 0 || list[len(list)-1] != p) {
 			list = append(list, p)
 		}
 	}

@@ -25,7 +25,7 @@ func (h *harness) list(affiliation, more string) string {
 func TestListsFollowChanges(t *testing.T) {
 	h := open(t, muc.Config{Instant: true})
 	dice := rand.New(rand.NewPCG(1, 2))
-	affiliations := []muc.Affiliation{muc.Outcast, muc.None, muc.Member, muc.Member, muc.Admin}
+	affiliations := []muc.Affiliation{muc.Outcast, muc.AffiliationNone, muc.Member, muc.Member, muc.Admin}
 	page := `<set xmlns='http://jabber.org/protocol/rsm'><max>3</max><index>2</index></set>`
 	for step := range 400 {
 		// Now and then more changes than are followed.

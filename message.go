@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -20,13 +21,13 @@ func (t *step) groupchat() *StanzaError {
 }
 
 // talk judges and proposes the step's message, in the name that m says.
-func (t *step) talk(m Message, role Role) *StanzaError {
+func (t *step) talk(m event.Message, role Role) *StanzaError {
 	r, in := t.r, t.in
 	subject := in.isSubject()
 	switch {
-	case subject && !r.st.conf.maySetSubject(role):
+	case subject && !maySetSubject(r.st.conf, role):
 		return refuse(stanza.Forbidden, "8.1", "you may not change the subject")
-	case !role.may(toSpeak):
+	case !roleMay(role, toSpeak):
 		return refuse(stanza.Forbidden, "7.4", "you have no voice in this room")
 	}
 	var refused *StanzaError
@@ -50,20 +51,20 @@ func (t *step) talk(m Message, role Role) *StanzaError {
 // speaker is who sends a message to everybody, as a message without words:
 // somebody inside, or somebody outside who may speak in the room's own name
 // (§7.4).
-func (t *step) speaker() (Message, Role, *StanzaError) {
+func (t *step) speaker() (event.Message, Role, *StanzaError) {
 	r, in := t.r, t.in
 	if ses, inside := r.st.session(in.from); inside {
 		return in.spokenBy(ses.occ), ses.occ.role, nil
 	}
 	if r.cfg.SpeakFromOutside && r.standing(in.from.Bare()) >= Admin {
-		return Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
+		return event.Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
 	}
-	return Message{}, NoRole, t.outsider("7.4")
+	return event.Message{}, RoleNone, t.outsider("7.4")
 }
 
 // spokenBy is the message of an occupant, without words.
-func (in *incoming) spokenBy(o *occupant) Message {
-	return Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}
+func (in *incoming) spokenBy(o *occupant) event.Message {
+	return event.Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}
 }
 
 // outsider refuses what only occupants may do. A room that is not open yet is not
@@ -77,7 +78,7 @@ func (t *step) outsider(section string) *StanzaError {
 
 // speak proposes that a message is said: archived, only kept for newcomers, or
 // passing by. A message without id gets one (§7.4).
-func (t *step) speak(m Message, in *incoming) {
+func (t *step) speak(m event.Message, in *incoming) {
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
@@ -85,9 +86,9 @@ func (t *step) speak(m Message, in *incoming) {
 	switch keep := in.worthKeeping(); {
 	case keep && t.archivable(in):
 		m.StanzaID = t.newID()
-		t.propose(&MessageArchived{m})
+		t.propose(&event.MessageArchived{Message: m})
 	case keep && !in.unstored():
-		t.propose(&MessageKept{m})
+		t.propose(&event.MessageKept{Message: m})
 	default:
 		said := m // a pointer to m itself would cost every message an allocation
 		t.passing = &said
@@ -107,11 +108,11 @@ func (in *incoming) worthKeeping() bool {
 
 // weight is which rate a message uses up. What clients send by themselves while people
 // read and write has no words, neither plain nor encrypted (XEP-0380).
-func (in *incoming) weight() RateKind {
+func (in *incoming) weight() event.RateKind {
 	if in.Find("", "body") != nil || in.Find("", "subject") != nil || in.Find(ns.EME, "encryption") != nil {
-		return RateMessages
+		return event.RateMessages
 	}
-	return RateSignals
+	return event.RateSignals
 }
 
 // unstored reports whether a message asks not to be stored anywhere (XEP-0334 §4.1,
@@ -129,14 +130,14 @@ func (t *step) groupchatToOccupant() *StanzaError {
 }
 
 // renderMessages tells what was said.
-func (t *step) renderMessages(events []Event) {
+func (t *step) renderMessages(events []event.Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
-		case *MessageArchived:
+		case *event.MessageArchived:
 			t.broadcast(t.r.docOf(&b.Message))
-		case *MessageKept:
+		case *event.MessageKept:
 			t.broadcast(t.r.docOf(&b.Message))
-		case *SubjectChanged:
+		case *event.SubjectChanged:
 			t.broadcast(t.r.renderMessage(&b.Message))
 		}
 	}
@@ -162,7 +163,7 @@ const messageMarkup = 272
 
 // renderMessage writes a message from an occupant or from the room, with the ids
 // that only the room may give (XEP-0421, XEP-0359).
-func (r *Room) renderMessage(m *Message) *splice.Stanza {
+func (r *Room) renderMessage(m *event.Message) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.String())+len(m.Payload)+len(m.Nick)+len(m.ID))}
 	d := splice.Begin(&w, "message")
 	r.writeMessage(&w, m)
@@ -173,7 +174,7 @@ func (r *Room) renderMessage(m *Message) *splice.Stanza {
 }
 
 // writeMessage writes what a message to everybody is, in a start tag that is open.
-func (r *Room) writeMessage(w *xmlwire.Writer, m *Message) {
+func (r *Room) writeMessage(w *xmlwire.Writer, m *event.Message) {
 	occupantAddress(w, "from", r.jid, m.Nick)
 	w.Attr("type", "groupchat")
 	w.AttrIf("id", m.ID)
@@ -208,7 +209,7 @@ func (t *step) privateMessage() *StanzaError {
 	case to.isPuppet():
 		return refuse(stanza.ServiceUnavailable, "7.5", "the occupant has no client")
 	}
-	if to.person != ses.occ.person && !r.st.conf.allowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
+	if to.person != ses.occ.person && !r.st.conf.AllowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
 	payload, refused := t.messagePayload(ses.occ.nick, to.role)
@@ -222,8 +223,8 @@ func (t *step) privateMessage() *StanzaError {
 	if typ != "chat" && typ != "headline" {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
 	}
-	t.propose(&PrivateSent{Session: ses.num, Occupant: to.num, ID: in.id})
-	t.private = &privateRender{to: r.audience().sessionsOf(to), typ: typ, message: Message{
+	t.propose(&event.PrivateSent{Session: ses.num, Occupant: to.num, ID: in.id})
+	t.private = &privateRender{to: r.audience().sessionsOf(to), typ: typ, message: event.Message{
 		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
 	return nil
 }
@@ -232,7 +233,7 @@ func (t *step) privateMessage() *StanzaError {
 type privateRender struct {
 	to      []JID
 	typ     string
-	message Message
+	message event.Message
 }
 
 // renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
@@ -277,8 +278,8 @@ func (t *step) relayBounce(ses *session) *StanzaError {
 			if refused != nil {
 				return nil
 			}
-			t.propose(&PrivateBounced{Session: p.session, Occupant: p.occupant, ID: p.id})
-			t.private = &privateRender{to: []JID{to.address()}, typ: in.typ, message: Message{
+			t.propose(&event.PrivateBounced{Session: p.session, Occupant: p.occupant, ID: p.id})
+			t.private = &privateRender{to: []JID{to.address()}, typ: in.typ, message: event.Message{
 				Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang,
 				Payload: payload}}
 			return nil

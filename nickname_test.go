@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -114,7 +115,7 @@ func TestNickRuleOfTheHost(t *testing.T) {
 	replaying = true
 	for _, restore := range []struct {
 		snapshot []byte
-		events   []muc.Event
+		events   []event.Event
 	}{{nil, h.log}, {live, nil}} {
 		again, err := muc.Restore(h.cfg, restore.snapshot, restore.events)
 		require.NoError(t, err)

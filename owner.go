@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -12,7 +13,7 @@ import (
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *step) ownerGet() *StanzaError {
-	if !t.actor().aff.may(toConfigure) {
+	if !affiliationMay(t.actor().aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	if q := t.query(); len(q.Kids) > 0 {
@@ -96,7 +97,7 @@ func (r *Room) worded(lang, field, text string) string {
 // or the end of the room (§10.9).
 func (t *step) ownerSet() *StanzaError {
 	a := t.actor()
-	if !a.aff.may(toConfigure) {
+	if !affiliationMay(a.aff, toConfigure) {
 		t.echo = t.in.Text
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
@@ -111,7 +112,7 @@ func (t *step) ownerSet() *StanzaError {
 	t.done = true
 	if sub.Cancelled {
 		if t.r.st.life == Locked {
-			t.destroy(&RoomDestroyed{Actor: a.event()})
+			t.destroy(&event.RoomDestroyed{Actor: a.event()})
 		}
 		return nil
 	}
@@ -164,13 +165,13 @@ func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *St
 	if flag == nil {
 		return conf, nil
 	}
-	return conf, conf.protect(&old, flag, secretGiven)
+	return conf, protectRoom(&conf, &old, flag, secretGiven)
 }
 
 // protect judges what a form says by the flag and by the secret together. A new
 // password means that there shall be one, though its owner forgot the flag; without
 // a new one the flag decides.
-func (c *RoomConfig) protect(old *RoomConfig, flag, given *form.Field) *StanzaError {
+func protectRoom(c *RoomConfig, old *RoomConfig, flag, given *form.Field) *StanzaError {
 	on, _ := form.ParseBool(form.First(flag.Values))
 	c.Password = old.Password
 	if given != nil {
@@ -198,29 +199,29 @@ func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 		return refused
 	}
 	if list := changes(s.conf, conf); len(list) > 0 {
-		t.propose(&Configured{Changes: list, Actor: set.by})
+		t.propose(&event.Configured{Changes: list, Actor: set.by})
 	}
 	if s.life == Locked {
-		t.propose(&Unlocked{})
+		t.propose(&event.Unlocked{})
 	}
 	going := 0
 	if conf.MembersOnly && !s.conf.MembersOnly {
 		for _, o := range s.occupants {
 			if aff := set.effective(o.person.jid()); !mayEnter(aff, conf) {
-				t.remove(o, CauseMembersOnly, aff, "", Actor{})
+				t.remove(o, event.CauseMembersOnly, aff, "", event.Actor{})
 				going++
 			}
 		}
 	}
 	if going == len(s.occupants) && !conf.Persistent {
-		t.end(&RoomDestroyed{})
+		t.end(&event.RoomDestroyed{})
 	}
 	return nil
 }
 
 // remove proposes that an occupant is put out.
-func (t *step) remove(o *occupant, cause Cause, aff Affiliation, reason string, by Actor) {
-	b := &Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
+func (t *step) remove(o *occupant, cause event.Cause, aff Affiliation, reason string, by event.Actor) {
+	b := &event.Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
 		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.sessions())}
 	for ses := o.first; ses != nil; ses = ses.next {
 		b.JIDs = append(b.JIDs, ses.jid())
@@ -230,7 +231,7 @@ func (t *step) remove(o *occupant, cause Cause, aff Affiliation, reason string, 
 
 // destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
 func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
-	b := &RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
+	b := &event.RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
 	if alternate := d.AttrOr("jid", ""); alternate != "" {
 		j, err := jid.ParseBy(alternate, t.r.cfg.NormalizeDomain)
 		if err != nil {
@@ -253,21 +254,21 @@ func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 }
 
 // destroy proposes the end of the room: everybody is put out first.
-func (t *step) destroy(b *RoomDestroyed) {
+func (t *step) destroy(b *event.RoomDestroyed) {
 	for _, o := range t.r.st.occupants {
-		t.remove(o, CauseDestroyed, None, "", Actor{})
+		t.remove(o, event.CauseDestroyed, AffiliationNone, "", event.Actor{})
 	}
 	t.end(b)
 }
 
 // proposeBirth proposes a new room, owned by its creator (XEP-0045 §10.1.1).
 func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
-	b := &Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
+	b := &event.Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
 	if locked {
-		b.LockedUntil = Stamp{t.lockEnd()}
+		b.LockedUntil = event.Stamp{Time: t.lockEnd()}
 	}
 	t.propose(b)
-	t.propose(&AffiliationChanged{JID: creator, New: Owner})
+	t.propose(&event.AffiliationChanged{JID: creator, New: Owner})
 }
 
 // createByForm decides on a room that is configured before anybody is inside

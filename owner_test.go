@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -69,9 +70,9 @@ func TestConfiguredEvent(t *testing.T) {
 
 	require.Len(t, fx.Events, 1)
 	assert.True(t, fx.Events[0].Durable())
-	b, ok := fx.Events[0].Body.(*muc.Configured)
+	b, ok := fx.Events[0].Body.(*event.Configured)
 	require.True(t, ok)
-	assert.Equal(t, []muc.ConfigChange{{Var: "muc#roomconfig_roomname", Old: []string{""}, New: []string{"A Dark Cave"}}}, b.Changes)
+	assert.Equal(t, []event.ConfigChange{{Var: "muc#roomconfig_roomname", Old: []string{""}, New: []string{"A Dark Cave"}}}, b.Changes)
 }
 
 // The room's password reaches nobody but owners who ask for the form.

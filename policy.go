@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/event"
+
 // The host's policies: what they are told, and the only places where they are asked.
 // Many rooms share one Config, so each is told here which room asks.
 
@@ -138,7 +140,7 @@ type RegisterRequest struct {
 	// Nick is the nick wanted, empty for somebody who only asks for the form.
 	Nick string
 	// Answers are the fields of Config.RegistrationFields that were filled in.
-	Answers []FieldValue
+	Answers []event.FieldValue
 }
 
 func (r *Room) hostOnRegistration(q RegisterRequest) *StanzaError {

@@ -4,6 +4,7 @@ import (
 	"crypto/subtle"
 	"math"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -69,7 +70,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 		return e
 	}
 	if !t.hostAgrees {
-		if e := t.spend(RatePresence); e != nil {
+		if e := t.spend(event.RatePresence); e != nil {
 			return e
 		}
 	}
@@ -84,7 +85,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	if birth {
 		t.proposeBirth(bare, *conf, !r.cfg.Instant)
 	}
-	b := &Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
+	b := &event.Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
 		Vouched: r.vouchedOwner(bare)}
 	if at != nil {
 		nick.Changed = nick.Changed || nick.Nick != at.nick
@@ -105,7 +106,7 @@ func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 		j.codes = append(j.codes, statusNonAnonymous)
 	}
 	j.codes = append(j.codes, statusSelf)
-	if conf.kept(t.r.cfg.Archive) {
+	if keepsMessages(conf, t.r.cfg.Archive) {
 		j.codes = append(j.codes, statusLogged)
 	}
 	if birth {
@@ -235,7 +236,7 @@ func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
 // entryRole is the role in which a person enters: by the table, or the voice
 // that was given to somebody without affiliation on an earlier visit (§5.1).
 func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
-	if p, ok := t.r.st.persons.get(bare); ok && aff == None && conf.Moderated && p.voice != NoRole {
+	if p, ok := t.r.st.persons.get(bare); ok && aff == AffiliationNone && conf.Moderated && p.voice != RoleNone {
 		return p.voice
 	}
 	return defaultRole(aff, conf)
@@ -258,7 +259,7 @@ func (t *step) resync(ses *session, nick NickResult, x *xmlwire.Node, payload st
 			return e
 		}
 	default:
-		if e := t.spend(RatePresence); e != nil {
+		if e := t.spend(event.RatePresence); e != nil {
 			return e
 		}
 	}
@@ -278,22 +279,22 @@ func (t *step) leave() *StanzaError {
 	if refused != nil {
 		payload = "" // a reason for going that is too long keeps nobody inside
 	}
-	t.part(ses, payload, DepartureWill)
+	t.part(ses, payload, event.DepartureWill)
 	return nil
 }
 
 // part proposes that one session goes, and what that means for the room.
-func (t *step) part(ses *session, payload string, how Departure) {
+func (t *step) part(ses *session, payload string, how event.Departure) {
 	last := ses.occ.first.next == nil
 	t.proposeLeft(ses, payload, how, last)
-	if last && t.endIfEmpty(1) && t.r.st.life == Locked && how != DepartureVanished {
+	if last && t.endIfEmpty(1) && t.r.st.life == Locked && how != event.DepartureVanished {
 		t.cancels = ses.jid()
 	}
 }
 
-func (t *step) proposeLeft(ses *session, payload string, how Departure, last bool) {
+func (t *step) proposeLeft(ses *session, payload string, how event.Departure, last bool) {
 	o := ses.occ
-	t.propose(&Left{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+	t.propose(&event.Left{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
 		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses,
 		Lang: t.langOf(payload), Payload: payload})
 }
@@ -314,7 +315,7 @@ func (t *step) endIfEmpty(going int) bool {
 	s := &t.r.st
 	ends := going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent)
 	if ends {
-		t.end(&RoomDestroyed{})
+		t.end(&event.RoomDestroyed{})
 	}
 	return ends
 }
@@ -347,7 +348,7 @@ func (t *step) bounced() *StanzaError {
 		return nil
 	}
 	if t.in.isGhost() {
-		t.part(ses, "", DepartureError)
+		t.part(ses, "", event.DepartureError)
 		return nil
 	}
 	return t.relayBounce(ses)

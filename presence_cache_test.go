@@ -45,9 +45,9 @@ func (c *crowd) step(random *rand.Rand) {
 	case 5:
 		c.do(SetRole{Nick: fmt.Sprintf("n%d", nick), Role: Visitor + Role(random.IntN(3)), Reason: "why not"})
 	case 6:
-		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), Affiliation: None + Affiliation(random.IntN(3))})
+		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), Affiliation: AffiliationNone + Affiliation(random.IntN(3))})
 	case 7:
-		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("d%d.example", who%3)), Affiliation: None + Affiliation(random.IntN(2))})
+		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("d%d.example", who%3)), Affiliation: AffiliationNone + Affiliation(random.IntN(2))})
 	case 8:
 		conf.NoVisitorStatus, conf.Whois = random.IntN(2) == 0, Whois(random.IntN(2))
 		c.do(Configure{Config: conf})

@@ -58,21 +58,21 @@ var privileges = [...]struct {
 	toGrantVoice:         {"Grant Voice", Moderator, Outcast, ""},
 	toRevokeVoice:        {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation"},
 
-	toEnter:            {"Enter Open Room", NoRole, None, ""},
-	toRegister:         {"Register with Open Room", NoRole, None, "as Config.Registration says"},
-	toReadMembers:      {"Retrieve Member List", NoRole, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says"},
-	toEnterMembersOnly: {"Enter Members-Only Room", NoRole, Member, ""},
-	toBan:              {"Ban Members and Unaffiliated Users", NoRole, Admin, ""},
-	toEditMembers:      {"Edit Member List", NoRole, Admin, ""},
-	toAssignModerators: {"Assign and Remove Moderator Role", NoRole, Admin, "never taken from an admin or owner"},
-	toEditAdmins:       {"Edit Admin List", NoRole, Owner, ""},
-	toEditOwners:       {"Edit Owner List", NoRole, Owner, "an owner must remain"},
-	toConfigure:        {"Change Room Configuration", NoRole, Owner, ""},
-	toDestroy:          {"Destroy Room", NoRole, Owner, ""},
+	toEnter:            {"Enter Open Room", RoleNone, AffiliationNone, ""},
+	toRegister:         {"Register with Open Room", RoleNone, AffiliationNone, "as Config.Registration says"},
+	toReadMembers:      {"Retrieve Member List", RoleNone, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says"},
+	toEnterMembersOnly: {"Enter Members-Only Room", RoleNone, Member, ""},
+	toBan:              {"Ban Members and Unaffiliated Users", RoleNone, Admin, ""},
+	toEditMembers:      {"Edit Member List", RoleNone, Admin, ""},
+	toAssignModerators: {"Assign and Remove Moderator Role", RoleNone, Admin, "never taken from an admin or owner"},
+	toEditAdmins:       {"Edit Admin List", RoleNone, Owner, ""},
+	toEditOwners:       {"Edit Owner List", RoleNone, Owner, "an owner must remain"},
+	toConfigure:        {"Change Room Configuration", RoleNone, Owner, ""},
+	toDestroy:          {"Destroy Room", RoleNone, Owner, ""},
 }
 
-func (r Role) may(p privilege) bool        { return r >= privileges[p].role }
-func (a Affiliation) may(p privilege) bool { return a >= privileges[p].aff }
+func roleMay(r Role, p privilege) bool               { return r >= privileges[p].role }
+func affiliationMay(a Affiliation, p privilege) bool { return a >= privileges[p].aff }
 
 // lists says what it takes to put somebody on a list of affiliations, and to take
 // him off it: with the privileges, that is the state chart of XEP-0045 §5.2.2.
@@ -82,7 +82,7 @@ var lists = [...]struct {
 	onto, off   string // sections
 }{
 	{Outcast, toBan, "9.1", "9.2"},
-	{None, toEditMembers, "9.4", "9.3"},
+	{AffiliationNone, toEditMembers, "9.4", "9.3"},
 	{Member, toEditMembers, "9.3", "9.4"},
 	{Admin, toEditAdmins, "10.6", "10.7"},
 	{Owner, toEditOwners, "10.3", "10.4"},
@@ -91,7 +91,7 @@ var lists = [...]struct {
 // mayAdminister judges whether somebody may change affiliations at all: whoever
 // may not learns nothing about those that he asks for.
 func (a *actor) mayAdminister() *StanzaError {
-	if !a.aff.may(toEditMembers) {
+	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9", "only admins and owners change affiliations")
 	}
 	return nil
@@ -104,9 +104,9 @@ func (a *actor) mayAffiliate(old, new Affiliation) *StanzaError {
 	from, to := lists[old-Outcast], lists[new-Outcast]
 	switch {
 	case a.host:
-	case !a.aff.may(to.edit):
+	case !affiliationMay(a.aff, to.edit):
 		return refuse(stanza.Forbidden, to.onto, "only owners make somebody "+article(new))
-	case a.aff.may(from.edit):
+	case affiliationMay(a.aff, from.edit):
 	case new == Outcast:
 		return refuse(stanza.NotAllowed, to.onto, "only owners ban "+article(old))
 	default:
@@ -138,7 +138,7 @@ func (r reach) covers(actor, target Affiliation) bool {
 	case reachNotAbove:
 		return target <= actor
 	case reachBelow:
-		return target < Admin && (target < actor || target <= None)
+		return target < Admin && (target < actor || target <= AffiliationNone)
 	case reachUnranked:
 		return target < Admin && target <= actor
 	}
@@ -154,14 +154,14 @@ var roleRules = [...]struct {
 	least    Affiliation // who ranks lower is not allowed
 	reach    reach       // who is out of it is not to be touched
 }{
-	{"8.2", Visitor, NoRole, toKick, None, reachNotAbove},
-	{"8.2", Participant, NoRole, toKick, None, reachNotAbove},
-	{"8.2", Moderator, NoRole, toKick, Admin, reachNotAbove},
-	{"8.4", Visitor, Visitor, toRevokeVoice, None, reachAll},
-	{"8.4", Participant, Visitor, toRevokeVoice, None, reachBelow},
+	{"8.2", Visitor, RoleNone, toKick, AffiliationNone, reachNotAbove},
+	{"8.2", Participant, RoleNone, toKick, AffiliationNone, reachNotAbove},
+	{"8.2", Moderator, RoleNone, toKick, Admin, reachNotAbove},
+	{"8.4", Visitor, Visitor, toRevokeVoice, AffiliationNone, reachAll},
+	{"8.4", Participant, Visitor, toRevokeVoice, AffiliationNone, reachBelow},
 	{"8.4", Moderator, Visitor, toRevokeVoice, Admin, reachUnranked},
-	{"8.3", Visitor, Participant, toGrantVoice, None, reachAll},
-	{"8.3", Participant, Participant, toGrantVoice, None, reachAll},
+	{"8.3", Visitor, Participant, toGrantVoice, AffiliationNone, reachAll},
+	{"8.3", Participant, Participant, toGrantVoice, AffiliationNone, reachAll},
 	{"9.7", Moderator, Participant, toAssignModerators, Admin, reachUnranked},
 	{"9.6", Visitor, Moderator, toAssignModerators, Admin, reachAll},
 	{"9.6", Participant, Moderator, toAssignModerators, Admin, reachAll},
@@ -171,7 +171,7 @@ var roleRules = [...]struct {
 // mayModerate judges whether somebody may change roles at all: whoever may not
 // learns nothing about the occupants that he names.
 func (a *actor) mayModerate() *StanzaError {
-	if !a.role.may(toKick) {
+	if !roleMay(a.role, toKick) {
 		return refuse(stanza.Forbidden, "8", "only moderators change roles")
 	}
 	return nil
@@ -190,7 +190,7 @@ func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 			// Presence tells everybody who ranks higher: that is no secret, and the first reason
 			// (§5.1.3).
 			return refuse(stanza.NotAllowed, rule.section, "the occupant ranks too high for this")
-		case !a.role.may(rule.act) || !a.aff.may(rule.act):
+		case !roleMay(a.role, rule.act) || !affiliationMay(a.aff, rule.act):
 			return refuse(stanza.Forbidden, rule.section, "your affiliation does not allow this")
 		case a.aff < rule.least:
 			return refuse(stanza.NotAllowed, rule.section, "the occupant ranks too high for this")

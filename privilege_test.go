@@ -75,10 +75,10 @@ func newStage(t *testing.T, cfg muc.Config, conf muc.RoomConfig) *stage {
 // enter brings somebody in with an affiliation and, unless it is none, a role.
 func (s *stage) enter(jid, nick string, aff muc.Affiliation, role muc.Role) {
 	s.t.Helper()
-	if aff != muc.None {
+	if aff != muc.AffiliationNone {
 		s.do(muc.SetAffiliation{JID: muc.MustParseJID(jid).Bare(), Affiliation: aff})
 	}
-	if role == muc.NoRole {
+	if role == muc.RoleNone {
 		return
 	}
 	require.Nil(s.t, s.join(jid, nick).Refused)
@@ -144,7 +144,7 @@ var rolePrivileges = map[string]func(s *stage) bool{
 	},
 	"Kick Participants and Visitors": func(s *stage) bool {
 		first := s.admin("set", `<item nick='secondwitch' role='none'/>`).Refused == nil
-		s.enter("bard@globe.lit/globe", "bard", muc.None, muc.Visitor)
+		s.enter("bard@globe.lit/globe", "bard", muc.AffiliationNone, muc.Visitor)
 		return s.admin("set", `<item nick='bard' role='none'/>`).Refused == nil && first
 	},
 	"Grant Voice": func(s *stage) bool {
@@ -198,8 +198,8 @@ func TestPrivilegesOfRoles(t *testing.T) {
 					policy(&cfg, &conf)
 				}
 				s := newStage(t, cfg, conf)
-				s.enter(s.target, "secondwitch", muc.None, muc.Participant)
-				s.enter(s.actor, "thirdwitch", muc.None, role)
+				s.enter(s.target, "secondwitch", muc.AffiliationNone, muc.Participant)
+				s.enter(s.actor, "thirdwitch", muc.AffiliationNone, role)
 				return try(s)
 			}
 			name, policy := privilege+" as "+column, rolePolicy[privilege]
@@ -235,7 +235,7 @@ func TestDefaultRoles(t *testing.T) {
 		conf := map[string]muc.RoomConfig{"Moderated": {Moderated: true}, "Members-Only": {MembersOnly: true}}[kind]
 		for column, cell := range row {
 			s := newStage(t, muc.Config{}, conf)
-			s.enter(s.actor, "", affiliationNamed(t, column), muc.NoRole)
+			s.enter(s.actor, "", affiliationNamed(t, column), muc.RoleNone)
 			fx := s.join(s.actor, "thirdwitch")
 			if cell == "N/A *" {
 				require.NotNil(t, fx.Refused)
@@ -339,8 +339,8 @@ func TestRoleStateChart(t *testing.T) {
 			}
 			// Whoever is no moderator is forbidden, whatever he asks (8).
 			for _, role := range []muc.Role{muc.Visitor, muc.Participant} {
-				for _, aff := range []muc.Affiliation{muc.None, muc.Member} {
-					assert.Equal(t, "forbidden", try(role, aff, muc.None, from, to), "%s %s: %s", aff, role, change)
+				for _, aff := range []muc.Affiliation{muc.AffiliationNone, muc.Member} {
+					assert.Equal(t, "forbidden", try(role, aff, muc.AffiliationNone, from, to), "%s %s: %s", aff, role, change)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/beevik/etree"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -48,7 +49,7 @@ func (c Join) do(t *step) error {
 	}
 	if o := s.occupantByNick(nick.Nick, nick.Key); o != nil && o.isPuppet() && o.frontJID() == jid {
 		if lang != o.front.lang || payload != o.front.payload {
-			t.propose(&PresenceChanged{Occupant: o.num, JID: jid, Lang: lang, Payload: payload})
+			t.propose(&event.PresenceChanged{Occupant: o.num, JID: jid, Lang: lang, Payload: payload})
 		}
 		return nil
 	}
@@ -67,7 +68,7 @@ func (c Join) do(t *step) error {
 	if e := t.space(bare, nil, aff, s.conf); e != nil {
 		return e
 	}
-	t.propose(&Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
+	t.propose(&event.Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
 		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
 	return nil
 }
@@ -94,7 +95,7 @@ func (c Rename) do(t *step) error {
 			return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 	}
-	t.propose(&Renamed{JID: o.frontJID(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
+	t.propose(&event.Renamed{JID: o.frontJID(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
 		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload})
 	return nil
 }
@@ -122,7 +123,7 @@ func (c Leave) do(t *step) error {
 }
 
 func (t *step) proposePuppetLeft(o *occupant, lang, payload string) {
-	t.propose(&Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
+	t.propose(&event.Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
 		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
 }
 

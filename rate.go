@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
@@ -43,19 +44,6 @@ type Rates struct {
 	// each 20 seconds.
 	RoomNotices Rate
 }
-
-// RateKind is what one of the [Rates] counts.
-type RateKind string
-
-// The kinds of rates.
-const (
-	RateMessages    RateKind = "messages"
-	RateSignals     RateKind = "signals"
-	RateQueries     RateKind = "queries"
-	RatePresence    RateKind = "presence"
-	RateNotices     RateKind = "notices"
-	RateRoomNotices RateKind = "room-notices" // under the address of the room
-)
 
 // maxRateTime bounds what a bucket can hold back, so that no sum of times
 // overflows.
@@ -104,17 +92,17 @@ func (r Rates) complete() (Rates, error) {
 	return r, nil
 }
 
-func (r *Rates) of(kind RateKind) Rate {
+func (r *Rates) of(kind event.RateKind) Rate {
 	switch kind {
-	case RateSignals:
+	case event.RateSignals:
 		return r.Signals
-	case RateQueries:
+	case event.RateQueries:
 		return r.Queries
-	case RatePresence:
+	case event.RatePresence:
 		return r.Presence
-	case RateNotices:
+	case event.RateNotices:
 		return r.Notices
-	case RateRoomNotices:
+	case event.RateRoomNotices:
 		return r.RoomNotices
 	}
 	return r.Messages
@@ -123,13 +111,13 @@ func (r *Rates) of(kind RateKind) Rate {
 // rateKey names a bucket: whose, and of what.
 type rateKey struct {
 	jid  JID
-	kind RateKind
+	kind event.RateKind
 }
 
 // spending is a bucket.
 type spending struct {
 	jid   JID
-	kind  RateKind
+	kind  event.RateKind
 	until time.Time // when it will be full again
 	place int       // in rarities.soonest
 }
@@ -142,7 +130,7 @@ func compareRateKeys(a, b rateKey) int {
 
 // hostTime is what the host's clock said when an event happened, which stands in it
 // where that was behind the room.
-func hostTime(at time.Time, now Stamp) time.Time {
+func hostTime(at time.Time, now event.Stamp) time.Time {
 	if now.IsZero() {
 		return at
 	}
@@ -150,12 +138,12 @@ func hostTime(at time.Time, now Stamp) time.Time {
 }
 
 // spend takes one token out of the sender's bucket, or refuses him.
-func (t *step) spend(kind RateKind) *StanzaError { return t.spendMany(kind, 1) }
+func (t *step) spend(kind event.RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
 // spendMany takes several tokens at once; all there can be, if that is fewer. It is the
 // last of all rules that a handler judges, so that only what is accepted uses anything
 // up.
-func (t *step) spendMany(kind RateKind, n int) *StanzaError {
+func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
 		return nil
@@ -169,7 +157,7 @@ func (t *step) spendMany(kind RateKind, n int) *StanzaError {
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
 	}
-	t.propose(&RateSpent{JID: bare, Kind: kind, Until: Stamp{full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
+	t.propose(&event.RateSpent{JID: bare, Kind: kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
 	return nil
 }
 
@@ -196,8 +184,8 @@ func (t *step) noticesLeft(by JID) int {
 	if by.IsZero() {
 		return math.MaxInt
 	}
-	_, own := t.bucket(rateKey{by.Bare(), RateNotices})
-	_, all := t.bucket(rateKey{t.r.jid, RateRoomNotices})
+	_, own := t.bucket(rateKey{by.Bare(), event.RateNotices})
+	_, all := t.bucket(rateKey{t.r.jid, event.RateRoomNotices})
 	return min(own, all)
 }
 
@@ -206,10 +194,10 @@ func (t *step) notices(by JID, n int) int {
 	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n
 	}
-	for _, key := range [...]rateKey{{by.Bare(), RateNotices}, {t.r.jid, RateRoomNotices}} {
+	for _, key := range [...]rateKey{{by.Bare(), event.RateNotices}, {t.r.jid, event.RateRoomNotices}} {
 		if every := t.r.cfg.Rates.of(key.kind).Every; every > 0 {
 			full, _ := t.bucket(key)
-			t.propose(&RateSpent{JID: key.jid, Kind: key.kind, Until: Stamp{full.Add(time.Duration(n) * every)}, Now: t.behind()})
+			t.propose(&event.RateSpent{JID: key.jid, Kind: key.kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
 		}
 	}
 	return n

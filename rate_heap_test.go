@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/event"
 )
 
 // However many shares of rates a room remembers, one more moves few of the others:
@@ -31,19 +33,19 @@ func TestSpentSharesMoveFew(t *testing.T) {
 		return n
 	}
 	for i := range people { // in the order in which a snapshot has them
-		m.applySpent(who(i), RateMessages, start.Add(time.Duration(1+rnd.IntN(1e9))), start, lim)
+		m.applySpent(who(i), event.RateMessages, start.Add(time.Duration(1+rnd.IntN(1e9))), start, lim)
 	}
 	require.Len(t, m.soonest, people)
 	most := 2 * bits.Len(people)
 	for range 300 {
 		until, now := start.Add(time.Duration(1+rnd.IntN(1e9))), start
-		require.LessOrEqual(t, moved(func() { m.applySpent(who(rnd.IntN(2*people)), RateMessages, until, now, lim) }), most)
+		require.LessOrEqual(t, moved(func() { m.applySpent(who(rnd.IntN(2*people)), event.RateMessages, until, now, lim) }), most)
 	}
 	requireHeap(t, m)
 	all := slices.Clone(m.soonest)
 	slices.SortFunc(all, compareSpendings)
 	now := all[people/2].until
-	m.applySpent(who(0), RatePresence, start.Add(time.Hour), now, lim)
+	m.applySpent(who(0), event.RatePresence, start.Add(time.Hour), now, lim)
 	requireHeap(t, m)
 	require.Len(t, m.soonest, people-people/2, "those after the middle, and one more")
 }
@@ -70,7 +72,7 @@ func TestSpentSharesAreForgottenInOrder(t *testing.T) {
 		m, lim := new(rarities), &Limits{RateShares: 1 + rnd.IntN(30)}
 		want := map[rateKey]time.Time{}
 		for i := range 200 {
-			k := rateKey{MustParseJID(fmt.Sprintf("p%d@example.org", rnd.IntN(40))), RateMessages}
+			k := rateKey{MustParseJID(fmt.Sprintf("p%d@example.org", rnd.IntN(40))), event.RateMessages}
 			now := start.Add(time.Duration(i) * time.Second)
 			until := now.Add(time.Duration(1+rnd.IntN(20)) * time.Second)
 			m.applySpent(k.jid, k.kind, until, now, lim)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -76,7 +77,7 @@ func TestRateMovesWithTheRoom(t *testing.T) {
 	h.room = moved
 	assert.NotNil(t, h.speaks(wicca, 0))
 
-	var durable []muc.Event
+	var durable []event.Event
 	for _, ev := range h.log {
 		if ev.Durable() {
 			durable = append(durable, ev)

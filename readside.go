@@ -3,6 +3,7 @@ package muc
 import (
 	"iter"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -39,7 +40,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return func(yield func(JID, Affiliation) bool) {
 		for _, p := range r.st.persons.sorted() {
-			if p.aff != None && !yield(p.jid(), p.aff) {
+			if p.aff != AffiliationNone && !yield(p.jid(), p.aff) {
 				return
 			}
 		}
@@ -59,8 +60,8 @@ func (r *Room) Registrations() iter.Seq2[JID, string] {
 
 // RegistrationRequests yields the requests to register that wait for an admin, in
 // the order of asking; [DecideRegistration] decides on them.
-func (r *Room) RegistrationRequests() iter.Seq[RegistrationRequested] {
-	return func(yield func(RegistrationRequested) bool) {
+func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
+	return func(yield func(event.RegistrationRequested) bool) {
 		for _, b := range r.st.rare().requests {
 			if !yield(*b) {
 				return

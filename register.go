@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -27,7 +28,7 @@ const (
 // application is a registration form that was filled in.
 type application struct {
 	nick    NickResult
-	answers []FieldValue
+	answers []event.FieldValue
 }
 
 // registerGet answers somebody who asks how to register: with his registration,
@@ -74,7 +75,7 @@ func (t *step) registrant() (Affiliation, *StanzaError) {
 	switch {
 	case aff == Outcast:
 		return aff, s.banned(t.in.from.Bare(), "7.10")
-	case aff == None && mode == RegistrationMembers:
+	case aff == AffiliationNone && mode == RegistrationMembers:
 		return aff, refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")
 	}
 	return aff, nil
@@ -102,14 +103,14 @@ func (t *step) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if refused := t.spend(RatePresence); refused != nil {
+	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
 	}
 	bare := t.in.from.Bare()
-	if aff == None && t.r.cfg.Registration == RegistrationApproved {
+	if aff == AffiliationNone && t.r.cfg.Registration == RegistrationApproved {
 		return t.requestRegistration(bare, app)
 	}
-	return t.register(bare, app, Actor{})
+	return t.register(bare, app, event.Actor{})
 }
 
 // admissible judges whether somebody may be registered with a nick now.
@@ -123,7 +124,7 @@ func (t *step) admissible(bare JID, app *application) *StanzaError {
 // register proposes a registration, by somebody himself or by an admin who
 // approved it: who has no affiliation becomes a member. In a room that assigns
 // reserved nicks, who is inside goes by it from now on.
-func (t *step) register(bare JID, app *application, by Actor) *StanzaError {
+func (t *step) register(bare JID, app *application, by event.Actor) *StanzaError {
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
@@ -132,14 +133,14 @@ func (t *step) register(bare JID, app *application, by Actor) *StanzaError {
 		return refused
 	}
 	set := t.newAdminSet(actor{}, by)
-	if t.r.standing(bare) == None {
+	if t.r.standing(bare) == AffiliationNone {
 		set.affiliate(bare, Member, "")
 	}
 	set.person(bare).nick, set.person(bare).key = app.nick.Nick, app.nick.Key
 	if e := set.judge(); e != nil {
 		return e
 	}
-	t.propose(&Registered{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
+	t.propose(&event.Registered{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
 	if renamed != nil {
 		t.propose(renamed)
 	}
@@ -149,7 +150,7 @@ func (t *step) register(bare JID, app *application, by Actor) *StanzaError {
 // assignNick is what it takes to give somebody inside the nick that he registers:
 // nothing unless the room assigns nicks and he goes by another one. Whoever is
 // inside under several nicks has to give up all but one first.
-func (t *step) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
+func (t *step) assignNick(bare JID, nick NickResult) (*event.Renamed, *StanzaError) {
 	p, ok := t.r.st.persons.get(bare)
 	if t.r.cfg.NickLockdown != LockdownAssign || !ok {
 		return nil, nil
@@ -167,7 +168,7 @@ func (t *step) assignNick(bare JID, nick NickResult) (*Renamed, *StanzaError) {
 	if o == nil || o.nick == nick.Nick {
 		return nil, nil
 	}
-	return &Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
+	return &event.Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
 		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload, Assigned: true}, nil
 }
 
@@ -188,17 +189,17 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	}
 	t.done = true
 	if s.requestOf(bare) != nil {
-		t.propose(&RegistrationClosed{JID: bare, How: RequestWithdrawn})
+		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
 	p, known := s.persons.get(bare)
 	switch {
 	case !known:
 	case p.aff == Member:
-		set := t.newAdminSet(actor{}, Actor{})
-		set.affiliate(bare, None, "")
+		set := t.newAdminSet(actor{}, event.Actor{})
+		set.affiliate(bare, AffiliationNone, "")
 		return set.finish()
 	case p.nick() != "":
-		t.propose(&Deregistered{JID: bare})
+		t.propose(&event.Deregistered{JID: bare})
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
@@ -13,7 +14,7 @@ import (
 // admins who come later are shown them too.
 
 // requestOf is somebody's request to register, nil for none.
-func (s *state) requestOf(bare JID) *RegistrationRequested {
+func (s *state) requestOf(bare JID) *event.RegistrationRequested {
 	for _, b := range s.rare().requests {
 		if b.JID == bare {
 			return b
@@ -24,8 +25,8 @@ func (s *state) requestOf(bare JID) *RegistrationRequested {
 
 // requestFor is the request for a nick, by somebody or by whoever alone made one;
 // nil for none.
-func (s *state) requestFor(nick string, bare JID) *RegistrationRequested {
-	var found *RegistrationRequested
+func (s *state) requestFor(nick string, bare JID) *event.RegistrationRequested {
+	var found *event.RegistrationRequested
 	for _, b := range s.rare().requests {
 		if b.Nick == nick && (bare.IsZero() || b.JID == bare) {
 			if found != nil {
@@ -49,9 +50,9 @@ func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 	if len(s.rare().requests) >= cfg.Limits.Registrations {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
-	b := &RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
+	b := &event.RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
 	if cfg.RegistrationTimeout > 0 {
-		b.Deadline = Stamp{t.now.Add(cfg.RegistrationTimeout)}
+		b.Deadline = event.Stamp{Time: t.now.Add(cfg.RegistrationTimeout)}
 	}
 	t.propose(b)
 	return nil
@@ -61,7 +62,7 @@ func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 func (t *step) expireRequests() {
 	for _, b := range t.r.st.rare().requests {
 		if !b.Deadline.IsZero() && t.r.due(b.Deadline.Time, t.r.cfg.RegistrationTimeout, t.now) {
-			t.propose(&RegistrationClosed{JID: b.JID, How: RequestExpired})
+			t.propose(&event.RegistrationClosed{JID: b.JID, How: event.RequestExpired})
 		}
 	}
 }
@@ -72,7 +73,7 @@ func (t *step) expireRequests() {
 // does not have.
 func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
-	if !a.aff.may(toEditMembers) {
+	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
 	sub, refused := form.ReadSubmission(x, ns.RegForm, "9.9", t.r.cfg.Limits.FieldBytes)
@@ -103,9 +104,9 @@ func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 }
 
 // decideRegistration proposes what an admin or the host decided.
-func (t *step) decideRegistration(b *RegistrationRequested, granted bool, by Actor) *StanzaError {
+func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, by event.Actor) *StanzaError {
 	if !granted {
-		t.propose(&RegistrationClosed{JID: b.JID, How: RequestRefused, Actor: by})
+		t.propose(&event.RegistrationClosed{JID: b.JID, How: event.RequestRefused, Actor: by})
 		return nil
 	}
 	return t.register(b.JID, &application{nick: NickResult{Nick: b.Nick, Key: b.Key}, answers: b.Answers}, by)
@@ -128,7 +129,7 @@ func (c DecideRegistration) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	if !a.aff.may(toEditMembers) {
+	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
 	b := t.r.st.requestOf(asks.Bare())
@@ -145,7 +146,7 @@ const requestInstructions = `To approve this registration request, select the ` 
 	`"Allow this person to register with the room?" checkbox and submit the form. To skip this request, cancel the form.`
 
 // renderRequest shows a new request to the admins and owners who are inside.
-func (t *step) renderRequest(b *RegistrationRequested) {
+func (t *step) renderRequest(b *event.RegistrationRequested) {
 	doc := t.r.requestApproval(t.newID(), b)
 	for _, o := range t.r.st.occupants {
 		if t.r.st.affiliationOf(o.person.jid()) >= Admin {
@@ -167,7 +168,7 @@ func (t *step) renderRequests(to []JID, own *occupant) {
 
 // requestApproval is the form by which an admin approves a request. It names the
 // real JID of whoever asks.
-func (r *Room) requestApproval(id string, b *RegistrationRequested) *splice.Stanza {
+func (r *Room) requestApproval(id string, b *event.RegistrationRequested) *splice.Stanza {
 	fields := []form.Field{
 		jidField(fieldRegisterJID, b.JID),
 		{Name: fieldRoomNick, Type: string(TextSingle), Label: "Desired Nickname", Values: []string{b.Nick}},

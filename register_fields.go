@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -126,7 +127,7 @@ func (r *Room) readApplication(sub *form.Submission) (*application, *StanzaError
 		case size > r.cfg.Limits.PageBytes: // admins get them in one form
 			return nil, refuse(stanza.PolicyViolation, "14.6", "your answers are too long")
 		case len(values) > 0:
-			app.answers = append(app.answers, FieldValue{Var: f.Var, Values: values})
+			app.answers = append(app.answers, event.FieldValue{Var: f.Var, Values: values})
 		case f.Required:
 			return nil, refuseField(stanza.BadRequest, "7.10", f.title(), "is missing")
 		}

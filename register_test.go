@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -54,18 +55,18 @@ func TestMayRegister(t *testing.T) {
 
 	fx = h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
 
-	answers := []muc.FieldValue{
+	answers := []event.FieldValue{
 		{Var: "muc#register_email", Values: []string{"hag66@witchesonline"}},
 		{Var: "x-house", Values: []string{"Capulet"}},
 	}
 	assert.Equal(t, []muc.RegisterRequest{
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None},
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None, Nick: "Macbeth", Answers: []muc.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.None, Nick: "thirdwitch", Answers: answers},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "Macbeth", Answers: []event.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
+		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "thirdwitch", Answers: answers},
 	}, seen)
 	require.Len(t, fx.Events, 2)
-	assert.Equal(t, &muc.AffiliationChanged{JID: hag, Old: muc.None, New: muc.Member}, fx.Events[0].Body)
-	assert.Equal(t, &muc.Registered{JID: hag, Nick: "thirdwitch", Key: "thirdwitch", Answers: answers}, fx.Events[1].Body)
+	assert.Equal(t, &event.AffiliationChanged{JID: hag, Old: muc.AffiliationNone, New: muc.Member}, fx.Events[0].Body)
+	assert.Equal(t, &event.Registered{JID: hag, Nick: "thirdwitch", Key: "thirdwitch", Answers: answers}, fx.Events[1].Body)
 }
 
 // A field that no form can have is a fault of the host, found when the room is made.
@@ -100,7 +101,7 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 	require.Nil(t, fx.Refused)
 	asked := h.now
 
-	var durable []muc.Event
+	var durable []event.Event
 	for _, ev := range h.log {
 		if ev.Durable() {
 			durable = append(durable, ev)
@@ -114,15 +115,15 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 		require.NoError(t, err, name)
 		requests := slices.Collect(room.RegistrationRequests())
 		require.Len(t, requests, 1, name)
-		assert.Equal(t, muc.RegistrationRequested{
-			JID: muc.MustParseJID("hag66@shakespeare.lit"), Nick: "thirdwitch", Key: "thirdwitch", Deadline: muc.Stamp{Time: asked.Add(time.Hour)},
+		assert.Equal(t, event.RegistrationRequested{
+			JID: muc.MustParseJID("hag66@shakespeare.lit"), Nick: "thirdwitch", Key: "thirdwitch", Deadline: event.Stamp{Time: asked.Add(time.Hour)},
 		}, requests[0], name)
 		assert.Equal(t, asked.Add(time.Hour), room.Deadline(), name)
 
 		fx, err := room.Tick(asked.Add(time.Hour))
 		require.NoError(t, err, name)
 		require.Len(t, fx.Events, 1, name)
-		assert.Equal(t, &muc.RegistrationClosed{JID: requests[0].JID, How: muc.RequestExpired}, fx.Events[0].Body, name)
+		assert.Equal(t, &event.RegistrationClosed{JID: requests[0].JID, How: event.RequestExpired}, fx.Events[0].Body, name)
 		assert.Empty(t, slices.Collect(room.RegistrationRequests()), name)
 		assert.True(t, room.Deadline().IsZero(), name)
 	}
@@ -145,7 +146,7 @@ func TestDecideRegistration(t *testing.T) {
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
 
 	fx := h.do(muc.DecideRegistration{JID: hag, Allow: true, As: muc.MustParseJID("crone@shakespeare.lit/desktop")})
-	changed, ok := fx.Events[0].Body.(*muc.AffiliationChanged)
+	changed, ok := fx.Events[0].Body.(*event.AffiliationChanged)
 	require.True(t, ok)
 	assert.Equal(t, "crone@shakespeare.lit/desktop", changed.Actor.JID.String())
 	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -72,11 +73,11 @@ func (t *step) relayIQ() *StanzaError {
 	if to.isPuppet() {
 		return refuse(stanza.ServiceUnavailable, "17.4", "the occupant has no client")
 	}
-	if refused := t.spend(RateQueries); refused != nil {
+	if refused := t.spend(event.RateQueries); refused != nil {
 		return refused
 	}
 	way := r.relayMAC(ses.jid(), instantOf(t.now), to.person.jid(), in.nick, in.id)
-	t.propose(&RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
+	t.propose(&event.RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
 	target := to.front.address()
 	switch k.NS {
 	case ns.VCard, ns.VCard4, ns.PubSub:
@@ -165,7 +166,7 @@ func (t *step) relayAnswer() *StanzaError {
 		r.standing(in.from.Bare()) == Outcast {
 		return nil
 	}
-	t.propose(&RelayAnswered{Session: x.session, Way: x.way})
+	t.propose(&event.RelayAnswered{Session: x.session, Way: x.way})
 	t.relay = &relayRender{to: asker.address(), id: id, typ: in.typ, from: r.at(nick),
 		payload: r.veil(r.sanitized(in), in.from, nick, asker.occ.role)}
 	return nil

@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -10,14 +11,14 @@ import (
 
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
-func (t *step) renderConfigured(events []Event) {
+func (t *step) renderConfigured(events []event.Event) {
 	for _, ev := range events {
-		if _, first := ev.Body.(*Unlocked); first || !t.r.st.alive() {
+		if _, first := ev.Body.(*event.Unlocked); first || !t.r.st.alive() {
 			return // the first configuration is no change of one
 		}
 	}
 	for _, ev := range events {
-		if b, ok := ev.Body.(*Configured); ok {
+		if b, ok := ev.Body.(*event.Configured); ok {
 			t.renderStatus(b)
 			t.renderNewSights()
 		}
@@ -26,7 +27,7 @@ func (t *step) renderConfigured(events []Event) {
 
 // renderStatus sends the status codes of a changed configuration, in one
 // message.
-func (t *step) renderStatus(b *Configured) {
+func (t *step) renderStatus(b *event.Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if of := changeCodes[c.Var]; of != nil {
@@ -81,7 +82,7 @@ func broadcastCodes(old, new *RoomConfig, _ bool) []int {
 
 // kept reports whether messages stay where those who may enter can read them: in a
 // public log, or in the archive.
-func (c *RoomConfig) kept(archive bool) bool { return c.Logging || archive && !c.NoArchive }
+func keepsMessages(c *RoomConfig, archive bool) bool { return c.Logging || archive && !c.NoArchive }
 
 // loggingCodes tell of a public log. One that ends while messages are still
 // archived is no reason to say that nothing is kept.
@@ -89,7 +90,7 @@ func loggingCodes(_, c *RoomConfig, archive bool) []int {
 	switch {
 	case c.Logging:
 		return []int{statusLogged}
-	case c.kept(archive):
+	case keepsMessages(c, archive):
 		return []int{statusConfigured}
 	}
 	return []int{statusNotLogged}
@@ -98,7 +99,7 @@ func loggingCodes(_, c *RoomConfig, archive bool) []int {
 // archiveCodes tell of the archive, unless a public log says as much before and
 // after.
 func archiveCodes(old, c *RoomConfig, archive bool) []int {
-	switch was, is := old.kept(archive), c.kept(archive); {
+	switch was, is := keepsMessages(old, archive), keepsMessages(c, archive); {
 	case is && !was:
 		return []int{statusLogged}
 	case was && !is:
@@ -119,7 +120,7 @@ func (t *step) renderNewSights() {
 		if _, told := t.roleBefore(o); told {
 			continue
 		}
-		was, is := t.was.broadcasts(o.role), s.conf.broadcasts(o.role)
+		was, is := t.was.Broadcasts(o.role), s.conf.Broadcasts(o.role)
 		retold := t.retold(o)
 		switch {
 		case is && (!was || opened || retold):
@@ -137,5 +138,5 @@ func (t *step) renderNewSights() {
 // retold reports whether moderators see something else in an occupant's presence
 // since this step changed the configuration, and so are told of him again.
 func (t *step) retold(o *occupant) bool {
-	return o.front != nil && t.was.shown(o.role, o.front.payload) != t.r.st.conf.shown(o.role, o.front.payload)
+	return o.front != nil && shownPayload(t.was, o.role, o.front.payload) != shownPayload(t.r.st.conf, o.role, o.front.payload)
 }

@@ -4,20 +4,21 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/jid"
 )
 
 // renderArrival tells everybody else of a session that came in; its own share is
 // renderEntry's.
-func (t *step) renderArrival(b *Joined) {
+func (t *step) renderArrival(b *event.Joined) {
 	r, s := t.r, &t.r.st
 	o := s.occupantByNumber(b.Occupant)
 	if o == nil {
 		return // came and went in one step
 	}
 	doc := r.recipe(o)
-	t.tell(o.num, s.conf.broadcasts(o.role), doc, "")
+	t.tell(o.num, s.conf.Broadcasts(o.role), doc, "")
 	t.tellSelf(o, doc, statuses(statusSelf))
 }
 
@@ -31,7 +32,7 @@ func (t *step) renderEntry(j *joinRender) {
 	}
 	to := []JID{j.session}
 	own, v := ses.occ, s.viewOf(ses.occ.role)
-	out := slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.historyLength(), s.archived.len()+s.kept.len())+1)
+	out := slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.HistoryLength(), s.archived.len()+s.kept.len())+1)
 	n := len(out)
 	out = out[:n+len(s.occupants)]
 	for _, o := range s.occupants { // this is nearly all of a join: each is made in its place

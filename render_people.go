@@ -3,6 +3,7 @@ package muc
 import (
 	"slices"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
 )
 
@@ -57,12 +58,12 @@ func (t *step) tellEach(own []JID, doc *splice.Stanza, tail string) {
 }
 
 // renderDepartures tells who is gone: the one concerned first, then the others.
-func (t *step) renderDepartures(events []Event) {
+func (t *step) renderDepartures(events []event.Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
-		case *Left:
+		case *event.Left:
 			t.renderLeft(b, events)
-		case *Removed:
+		case *event.Removed:
 			t.renderRemoved(b, events)
 		}
 	}
@@ -70,16 +71,16 @@ func (t *step) renderDepartures(events []Event) {
 
 // tellGone tells the others of somebody who is gone. Those who see a hidden role no
 // more since this step must hear of it too.
-func (t *step) tellGone(role Role, doc *splice.Stanza, code int, events []Event) {
+func (t *step) tellGone(role Role, doc *splice.Stanza, code int, events []event.Event) {
 	tail := statuses(code)
-	shown := t.was.broadcasts(role)
+	shown := t.was.Broadcasts(role)
 	t.tell(0, shown, doc, tail)
 	if shown {
 		return
 	}
 	var told []*occupant
 	for _, ev := range events {
-		b, ok := ev.Body.(*RoleChanged)
+		b, ok := ev.Body.(*event.RoleChanged)
 		if !ok || b.Old != Moderator {
 			continue
 		}
@@ -90,14 +91,14 @@ func (t *step) tellGone(role Role, doc *splice.Stanza, code int, events []Event)
 	}
 }
 
-func (t *step) renderLeft(b *Left, events []Event) {
-	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: t.r.st.conf.shown(b.Role, b.Payload),
+func (t *step) renderLeft(b *event.Left, events []event.Event) {
+	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: shownPayload(t.r.st.conf, b.Role, b.Payload),
 		item: item{affiliation: b.Affiliation, real: b.JID}})
 	code := 0
-	if b.How != DepartureWill {
+	if b.How != event.DepartureWill {
 		code = statusError
 	}
-	if b.How != DepartureVanished && b.Session != 0 {
+	if b.How != event.DepartureVanished && b.Session != 0 {
 		t.send([]JID{b.JID}, doc, splice.Self, &splice.Extra{ID: t.askedToLeave(b), Tail: statuses(statusSelf, code)})
 	}
 	if b.JID == t.cancels {
@@ -109,8 +110,8 @@ func (t *step) renderLeft(b *Left, events []Event) {
 }
 
 // askedToLeave is the id of the presence by which somebody leaves.
-func (t *step) askedToLeave(b *Left) string {
-	if t.in == nil || b.How != DepartureWill || t.in.from != b.JID {
+func (t *step) askedToLeave(b *event.Left) string {
+	if t.in == nil || b.How != event.DepartureWill || t.in.from != b.JID {
 		return ""
 	}
 	return t.in.id
@@ -119,17 +120,17 @@ func (t *step) askedToLeave(b *Left) string {
 // renderCancelled tells who left without configuring the room that it is no more
 // (XEP-0045 §10.1.3). Clients wait for their own presence to leave (§7.14), so that
 // comes first, and this is a presence of the room.
-func (t *step) renderCancelled(events []Event) {
-	end, _ := events[len(events)-1].Body.(*RoomDestroyed)
+func (t *step) renderCancelled(events []event.Event) {
+	end, _ := events[len(events)-1].Body.(*event.RoomDestroyed)
 	t.send([]JID{t.cancels}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), splice.None, nil)
 }
 
-func (t *step) renderRemoved(b *Removed, events []Event) {
+func (t *step) renderRemoved(b *event.Removed, events []event.Event) {
 	p := presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable",
 		item: item{affiliation: b.Affiliation, real: b.JID, reason: b.Reason, actor: b.Actor}}
-	ends := b.Cause == CauseDestroyed || b.Cause == CauseShutdown
-	if b.Cause == CauseDestroyed {
-		p.destroy, _ = events[len(events)-1].Body.(*RoomDestroyed)
+	ends := b.Cause == event.CauseDestroyed || b.Cause == event.CauseShutdown
+	if b.Cause == event.CauseDestroyed {
+		p.destroy, _ = events[len(events)-1].Body.(*event.RoomDestroyed)
 	}
 	doc := t.r.renderPresence(&p)
 	code := removalCodes[b.Cause]
@@ -150,13 +151,13 @@ type touched struct {
 	oldRole Role // before this step
 	moved   bool
 	reason  string
-	actor   Actor
+	actor   event.Actor
 }
 
 // resend has the presence of somebody who is inside sent again, whatever has
 // become of it (amendment 0.1 of the feature table: that is how a new or confirmed
 // nick is told).
-func (t *step) resend(bare JID, reason string, by Actor) {
+func (t *step) resend(bare JID, reason string, by event.Actor) {
 	for _, o := range t.r.st.concerned(bare) {
 		t.resent = append(t.resent, touched{occ: o, reason: reason, actor: by})
 	}
@@ -164,34 +165,34 @@ func (t *step) resend(bare JID, reason string, by Actor) {
 
 // renderPresences tells how everybody is now. Several events about one
 // occupant make one presence.
-func (t *step) renderPresences(events []Event) {
+func (t *step) renderPresences(events []event.Event) {
 	s := &t.r.st
 	var list []touched
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
-		case *Joined:
+		case *event.Joined:
 			t.renderArrival(b)
-		case *PresenceChanged:
+		case *event.PresenceChanged:
 			if o := s.whose(b); o != nil {
 				list = touch(list, touched{occ: o})
 			}
-		case *Renamed:
+		case *event.Renamed:
 			t.renderRenamed(b)
-		case *Left:
+		case *event.Left:
 			if o := s.occupantByNumber(b.Occupant); o != nil && b.Front {
 				list = touch(list, touched{occ: o})
 			}
-		case *RoleChanged:
+		case *event.RoleChanged:
 			if o := s.occupantByNumber(b.Occupant); o != nil {
 				list = touch(list, touched{o, b.Old, true, b.Reason, b.Actor})
 			}
-		case *AffiliationChanged:
+		case *event.AffiliationChanged:
 			for _, o := range s.concerned(b.JID) {
 				if s.affected(o, b) {
 					list = touch(list, touched{occ: o, reason: b.Reason, actor: b.Actor})
 				}
 			}
-		case *Registered:
+		case *event.Registered:
 			for _, o := range s.concerned(b.JID) {
 				list = touch(list, touched{occ: o})
 			}
@@ -217,23 +218,23 @@ func (t *step) renderPresences(events []Event) {
 
 // affected reports whether a change of affiliation shows in an occupant's
 // presence: his own, or his domain's if he has none of his own.
-func (s *state) affected(o *occupant, b *AffiliationChanged) bool {
+func (s *state) affected(o *occupant, b *event.AffiliationChanged) bool {
 	if o.person.jid() == b.JID {
 		return b.Old != b.New
 	}
-	return o.person.aff == None && b.Old.lent() != b.New.lent()
+	return o.person.aff == AffiliationNone && b.Old.Lent() != b.New.Lent()
 }
 
 // announced reports whether everybody has just been told of an occupant: he came
 // in with this step, or was given another nick.
-func announced(o *occupant, events []Event) bool {
+func announced(o *occupant, events []event.Event) bool {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
-		case *Joined:
+		case *event.Joined:
 			if b.Occupant == o.num {
 				return true
 			}
-		case *Renamed:
+		case *event.Renamed:
 			if b.Assigned && b.Occupant == o.num {
 				return true
 			}
@@ -252,7 +253,7 @@ func touch(list []touched, x touched) []touched {
 			if x.moved && !l.moved {
 				l.oldRole, l.moved = x.oldRole, true
 			}
-			if x.reason != "" || l.reason == "" && l.actor == (Actor{}) {
+			if x.reason != "" || l.reason == "" && l.actor == (event.Actor{}) {
 				l.reason, l.actor = x.reason, x.actor // the last that was given
 			}
 			return list
@@ -282,12 +283,12 @@ func (s *state) concerned(j JID) []*occupant {
 func (t *step) renderTouched(x *touched) {
 	r, o := t.r, x.occ
 	doc := r.recipe(o)
-	if x.reason != "" || x.actor != (Actor{}) {
+	if x.reason != "" || x.actor != (event.Actor{}) {
 		p := r.presenceOf(o)
 		p.item.reason, p.item.actor = x.reason, x.actor
 		doc = r.renderPresence(&p)
 	}
-	was, is := t.was.broadcasts(x.oldRole), r.st.conf.broadcasts(o.role)
+	was, is := t.was.Broadcasts(x.oldRole), r.st.conf.Broadcasts(o.role)
 	t.tell(o.num, is, doc, "")
 	if was && !is {
 		t.tellOthers(o.num, r.absence(o), nil)
@@ -299,7 +300,7 @@ func (t *step) renderTouched(x *touched) {
 // somebody without going anywhere.
 func (r *Room) absence(o *occupant) *splice.Stanza {
 	p := r.presenceOf(o)
-	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", NoRole
+	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", RoleNone
 	return r.renderPresence(&p)
 }
 
@@ -311,15 +312,15 @@ func (t *step) renderSight(to []JID, reader *occupant, oldRole Role, known *occu
 	s := &t.r.st
 	gains := reader.role == Moderator && oldRole != Moderator
 	loses := reader.role != Moderator && oldRole == Moderator
-	jids := t.was.viewOf(oldRole) != s.viewOf(reader.role)
+	jids := viewIn(t.was, oldRole) != s.viewOf(reader.role)
 	for _, o := range s.occupants {
 		role, told := t.roleBefore(o)
-		shown := t.was.broadcasts(role)
+		shown := t.was.Broadcasts(role)
 		switch {
 		case o == reader || o == known:
 		case gains && !told && !t.retold(o) && (jids || !shown):
 			t.send(to, t.r.recipe(o), s.viewOf(reader.role), nil)
-		case loses && !shown && !s.conf.broadcasts(o.role):
+		case loses && !shown && !s.conf.Broadcasts(o.role):
 			t.send(to, t.r.absence(o), s.viewOf(reader.role), nil)
 		}
 	}

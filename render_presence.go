@@ -3,6 +3,7 @@ package muc
 import (
 	"strconv"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -22,7 +23,7 @@ type item struct {
 	real        JID
 	nick        string // only where the protocol asks for it
 	reason      string
-	actor       Actor
+	actor       event.Actor
 }
 
 // presence is a presence stanza about one occupant, before it is bytes.
@@ -33,7 +34,7 @@ type presence struct {
 	lang    string // of the payload
 	payload string
 	item    item
-	destroy *RoomDestroyed
+	destroy *event.RoomDestroyed
 }
 
 // recipe is the presence that an occupant has now: one immutable record for
@@ -68,7 +69,7 @@ func (r *Room) presenceOf(o *occupant) presence {
 // shown is what everybody sees of what somebody says in his presence: the room may
 // keep visitors from showing a status text (XEP-0045 §5.1.1, "Change Availability
 // Status").
-func (c *RoomConfig) shown(role Role, payload string) string {
+func shownPayload(c *RoomConfig, role Role, payload string) string {
 	if role != Visitor || !c.NoVisitorStatus || payload == "" {
 		return payload
 	}
@@ -106,7 +107,7 @@ func (r *Room) renderPresence(p *presence) *splice.Stanza {
 
 // actorAndReason writes what an item holds: who did it, and why.
 func actorAndReason(w *xmlwire.Writer, d *splice.Stanza, it *item) {
-	if it.actor != (Actor{}) {
+	if it.actor != (event.Actor{}) {
 		markActor(w, d, it.actor)
 	}
 	if it.reason != "" {
@@ -122,7 +123,7 @@ func occupantID(w *xmlwire.Writer, id string) {
 	}
 }
 
-func destroy(w *xmlwire.Writer, b *RoomDestroyed) {
+func destroy(w *xmlwire.Writer, b *event.RoomDestroyed) {
 	w.Start("destroy", "")
 	if !b.Alternate.IsZero() {
 		address(w, "jid", b.Alternate)
@@ -160,13 +161,13 @@ const (
 )
 
 // removalCodes gives each cause of removal its status code.
-var removalCodes = map[Cause]int{
-	CauseKicked:      statusKicked,
-	CauseReserved:    statusKicked,
-	CauseBanned:      statusBanned,
-	CauseUnmembered:  statusUnmembered,
-	CauseMembersOnly: statusMembersOnly,
-	CauseShutdown:    statusShutdown,
+var removalCodes = map[event.Cause]int{
+	event.CauseKicked:      statusKicked,
+	event.CauseReserved:    statusKicked,
+	event.CauseBanned:      statusBanned,
+	event.CauseUnmembered:  statusUnmembered,
+	event.CauseMembersOnly: statusMembersOnly,
+	event.CauseShutdown:    statusShutdown,
 }
 
 // statuses writes status codes as the tail of a presence or message; the caller

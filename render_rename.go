@@ -1,6 +1,9 @@
 package muc
 
-import "github.com/gomuc/muc/internal/splice"
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/splice"
+)
 
 // renderRenamed tells of a new nick: the old one goes with 303 and the new one
 // comes (XEP-0045 §7.6). Where other sessions stay under the old nick, only the
@@ -8,7 +11,7 @@ import "github.com/gomuc/muc/internal/splice"
 // others under another nick of its person, everybody sees the old one go and the
 // presence of the other change. A nick that was given and not chosen is marked
 // with 210 for everybody (§7.10).
-func (t *step) renderRenamed(b *Renamed) {
+func (t *step) renderRenamed(b *event.Renamed) {
 	r, s := t.r, &t.r.st
 	ses := s.mover(b)
 	if ses == nil {
@@ -22,10 +25,10 @@ func (t *step) renderRenamed(b *Renamed) {
 	switch {
 	case stays == o:
 		t.tellEach(r.audience().sessionsOf(o), gone, self)
-		t.tell(o.num, s.conf.broadcasts(b.Role), gone, others)
+		t.tell(o.num, s.conf.Broadcasts(b.Role), gone, others)
 	case stays == nil:
 		t.tellEach(mover, gone, self)
-		t.tell(o.num, s.conf.broadcasts(b.Role), gone, others)
+		t.tell(o.num, s.conf.Broadcasts(b.Role), gone, others)
 		if s.shows(b.Role, o) {
 			for _, to := range r.audience().sessionsOf(o) {
 				if to != b.JID {
@@ -42,7 +45,7 @@ func (t *step) renderRenamed(b *Renamed) {
 		assigned = statusNickChanged
 	}
 	doc := r.recipe(o)
-	t.tell(o.num, s.conf.broadcasts(o.role), doc, statuses(assigned))
+	t.tell(o.num, s.conf.Broadcasts(o.role), doc, statuses(assigned))
 	t.tellSelf(o, doc, statuses(statusSelf, assigned))
 	if b.Role != o.role {
 		t.renderSight(mover, o, b.Role, stays)
@@ -52,10 +55,10 @@ func (t *step) renderRenamed(b *Renamed) {
 // renderStaying tells of an occupant whom one of its sessions has left for
 // another nick: the mover, who just saw it go, and everybody else if another
 // session speaks for it now.
-func (t *step) renderStaying(stays *occupant, b *Renamed, mover *occupant) {
+func (t *step) renderStaying(stays *occupant, b *event.Renamed, mover *occupant) {
 	r, s := t.r, &t.r.st
 	if b.Front {
-		t.tell(stays.num, s.conf.broadcasts(stays.role), r.recipe(stays), "")
+		t.tell(stays.num, s.conf.Broadcasts(stays.role), r.recipe(stays), "")
 		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
 	} else if s.shows(stays.role, mover) {
 		t.send([]JID{b.JID}, r.recipe(stays), s.viewOf(mover.role), nil)

@@ -1,11 +1,8 @@
 package muc
 
 import (
-	"strings"
-	"time"
-
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
-	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
 
@@ -13,12 +10,12 @@ import (
 // turn's message says so (XEP-0424): nobody is shown it any more. A retraction that
 // names what somebody else said changes nothing here; it is passed on like any
 // message, and clients know from the occupant-ids what to think of it.
-func (t *step) retract(m *Message) {
+func (t *step) retract(m *event.Message) {
 	c := t.in.Find(ns.Retract, "retract")
 	if c == nil || m.OccupantID == "" {
 		return
 	}
-	b := &MessageRetracted{OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID, Named: t.in.childAttr(c, "id")}
+	b := &event.MessageRetracted{OccupantID: m.OccupantID, Nick: m.Nick, JID: m.JID, ID: m.ID, Named: t.in.childAttr(c, "id")}
 	if b.Named == "" || len(b.Named) > jid.MaxPartSize {
 		return
 	}
@@ -33,66 +30,4 @@ func (t *step) retract(m *Message) {
 		b.StanzaID, b.Named = said.StanzaID, ""
 	}
 	t.propose(b)
-}
-
-// Means reports whether a message is one that is taken back: it is the author's own,
-// and was named by the id that the room gave it, or by an id that its author gave it,
-// be that the message's or its origin-id (XEP-0359). A retraction is not taken back
-// (XEP-0424 §5), and nothing is so twice. Of several messages the latest is meant.
-func (b *MessageRetracted) Means(said *MessageArchived) bool {
-	return xmlwire.IsCanonical(said.Payload) && b.means(&said.Message)
-}
-
-func (b *MessageRetracted) means(m *Message) bool {
-	switch {
-	case m.OccupantID == "" || m.OccupantID != b.OccupantID:
-		return false
-	case b.StanzaID != "":
-		return m.StanzaID == b.StanzaID
-	case b.Named == "":
-		return false
-	}
-	if m.StanzaID != b.Named && m.ID != b.Named {
-		origin := childOf(m.Payload, ns.SID, "origin-id")
-		if origin == nil || origin.AttrOr("id", "") != b.Named {
-			return false
-		}
-	}
-	return childOf(m.Payload, ns.Retract, "retract") == nil && !isTombstone(m.Payload)
-}
-
-// childOf is the first element of that name in a payload, or nil. A namespace is
-// looked for first: few messages have any, and then they need not be read.
-func childOf(payload, ns, name string) *xmlwire.Node {
-	if !strings.Contains(payload, ns) {
-		return nil
-	}
-	for r := (xmlwire.Reader{Text: payload}); !r.Done(); {
-		if n := r.ReadNode(""); n.NS == ns && n.Name == name {
-			return &n
-		}
-	}
-	return nil
-}
-
-// isTombstone reports whether a payload is that of a tombstone: nothing else is in it.
-func isTombstone(payload string) bool {
-	if !strings.Contains(payload, ns.Retract) {
-		return false
-	}
-	r := xmlwire.Reader{Text: payload}
-	n := r.ReadNode("")
-	return n.NS == ns.Retract && n.Name == "retracted" && r.Done()
-}
-
-// Tombstone is what an archive shows of a message that was taken back (XEP-0424
-// §4): that there was one, by whom and when, and which message took it back.
-func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
-	w := xmlwire.Writer{}
-	w.Start("retracted", ns.Retract)
-	w.Attr("id", b.ID)
-	w.Attr("stamp", at.UTC().Format(eventTime))
-	w.End()
-	of.Lang, of.Payload = "", string(w.Bytes)
-	return of
 }

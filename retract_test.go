@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // What an archive is asked to take back is the author's own, under the id that was
@@ -16,20 +17,20 @@ import (
 //
 // rows: T8
 func TestRetractionMeans(t *testing.T) {
-	said := func(change func(m *muc.MessageArchived)) *muc.MessageArchived {
-		m := &muc.MessageArchived{Message: muc.Message{Nick: "Romeo", OccupantID: "romeo", StanzaID: "s1", ID: "m1",
+	said := func(change func(m *event.MessageArchived)) *event.MessageArchived {
+		m := &event.MessageArchived{Message: event.Message{Nick: "Romeo", OccupantID: "romeo", StanzaID: "s1", ID: "m1",
 			Payload: "<body>one</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>"}}
 		change(m)
 		return m
 	}
-	own := func(*muc.MessageArchived) {}
-	payload := func(p string) func(*muc.MessageArchived) {
-		return func(m *muc.MessageArchived) { m.Payload = p }
+	own := func(*event.MessageArchived) {}
+	payload := func(p string) func(*event.MessageArchived) {
+		return func(m *event.MessageArchived) { m.Payload = p }
 	}
-	by := muc.MessageRetracted{OccupantID: "romeo", ID: "r1"}
+	by := event.MessageRetracted{OccupantID: "romeo", ID: "r1"}
 	for _, c := range []struct {
 		stanzaID, named string
-		said            *muc.MessageArchived
+		said            *event.MessageArchived
 		want            bool
 	}{
 		{"s1", "", said(own), true},
@@ -39,9 +40,9 @@ func TestRetractionMeans(t *testing.T) {
 		{"", "m1", said(own), true},
 		{"", "o1", said(own), true},
 		{"", "o2", said(own), false},
-		{"", "", said(func(m *muc.MessageArchived) { m.ID = "" }), false},
-		{"", "m1", said(func(m *muc.MessageArchived) { m.OccupantID = "juliet" }), false},
-		{"s1", "", said(func(m *muc.MessageArchived) { m.OccupantID = "juliet" }), false},
+		{"", "", said(func(m *event.MessageArchived) { m.ID = "" }), false},
+		{"", "m1", said(func(m *event.MessageArchived) { m.OccupantID = "juliet" }), false},
+		{"s1", "", said(func(m *event.MessageArchived) { m.OccupantID = "juliet" }), false},
 		// An id that stands deeper is that of something else.
 		{"", "o1", said(payload("<x xmlns='urn:x'><origin-id xmlns='urn:xmpp:sid:0' id='o1'/></x>")), false},
 		// A retraction stays, and what is gone is not taken back again.
@@ -65,9 +66,9 @@ func TestRetractionOfWhatIsForgotten(t *testing.T) {
 	say := func(id, payload string) muc.Effects {
 		return h.send(fmt.Sprintf(`<message type='groupchat' id='%s' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>%s</message>`, id, payload))
 	}
-	retract := func(id string) *muc.MessageRetracted {
+	retract := func(id string) *event.MessageRetracted {
 		for _, ev := range say("r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+id+"'/><no-store xmlns='urn:xmpp:hints'/>").Events {
-			if b, ok := ev.Body.(*muc.MessageRetracted); ok {
+			if b, ok := ev.Body.(*event.MessageRetracted); ok {
 				return b
 			}
 		}

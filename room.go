@@ -5,6 +5,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -22,7 +23,7 @@ type Room struct {
 type Effects struct {
 	// Events happened, in this order. Make the durable ones durable before
 	// anything of Outbound leaves; see [Event.Durable].
-	Events []Event
+	Events []event.Event
 	// Outbound is to be delivered, in this order.
 	Outbound []Outbound
 	// Asks are what the room needs to know from the host; each is answered with
@@ -106,17 +107,17 @@ func (t *step) stamp() time.Time {
 }
 
 // behind is what the host's clock says, if it is behind the last event.
-func (t *step) behind() Stamp {
+func (t *step) behind() event.Stamp {
 	if t.now.Before(t.r.st.at.time()) {
-		return Stamp{t.now}
+		return event.Stamp{Time: t.now}
 	}
-	return Stamp{}
+	return event.Stamp{}
 }
 
 // Apply replays one recorded event, as [Restore] does: for a copy of a room that
 // follows its events. An error leaves the room unfit for use; errors wrap
 // [ErrCorrupt], or are [ErrKey] or [ErrOtherRoom].
-func (r *Room) Apply(ev Event) error {
+func (r *Room) Apply(ev event.Event) error {
 	if err := r.belongs(ev.Body); err != nil {
 		return err
 	}
@@ -124,8 +125,8 @@ func (r *Room) Apply(ev Event) error {
 }
 
 // belongs refuses the birth of another room, or of this one under another secret.
-func (r *Room) belongs(body EventBody) error {
-	if c, ok := body.(*Created); ok {
+func (r *Room) belongs(body event.Body) error {
+	if c, ok := body.(*event.Created); ok {
 		if c.Room != r.jid {
 			return ErrOtherRoom
 		}
@@ -140,7 +141,7 @@ func (r *Room) belongs(body EventBody) error {
 // events after it; either may be nil. From durable events alone, or a Durable
 // snapshot, it is the room after a restart of its host: nobody is inside. From
 // all events, or a Live snapshot, it is the room itself, in mid-conversation.
-func Restore(cfg Config, snapshot []byte, events []Event) (*Room, error) {
+func Restore(cfg Config, snapshot []byte, events []event.Event) (*Room, error) {
 	t, room, err := cfg.alone()
 	if err != nil {
 		return nil, err

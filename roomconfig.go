@@ -6,150 +6,18 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
-// §16.5.3). The zero value is the default room.
-type RoomConfig struct {
-	Name        string `json:"name,omitempty"`
-	Description string `json:"description,omitempty"`
-	// Lang is the room's natural language, as in xml:lang.
-	Lang string `json:"lang,omitempty"`
-	// Persistent keeps the room when the last occupant leaves.
-	Persistent bool `json:"persistent,omitempty"`
-	// Hidden keeps the room out of lists.
-	Hidden bool `json:"hidden,omitempty"`
-	// ListOccupants shows who is inside to strangers who ask (§6.5).
-	ListOccupants bool `json:"list_occupants,omitempty"`
-	MembersOnly   bool `json:"members_only,omitempty"`
-	Moderated     bool `json:"moderated,omitempty"`
-	// Password protects the room when it is not empty.
-	Password string `json:"password,omitempty"`
-	// MaxUsers is how many occupants the room takes; 0 means Limits.Occupants.
-	MaxUsers int   `json:"max_users,omitempty"`
-	Whois    Whois `json:"whois,omitempty"`
-	// OpenSubject lets participants change the subject.
-	OpenSubject bool `json:"open_subject,omitempty"`
-	// AllowInvites lets members of a members-only room invite.
-	AllowInvites bool    `json:"allow_invites,omitempty"`
-	AllowPM      AllowPM `json:"allow_pm,omitempty"`
-	// ModeratorPM lets everybody write to moderators privately, whatever AllowPM
-	// says.
-	ModeratorPM bool `json:"moderator_pm,omitempty"`
-	// HiddenRoles are the roles whose presence only moderators see.
-	HiddenRoles RoleSet `json:"hidden_roles,omitempty"`
-	// ShowAbsent tells newcomers of affiliated people who are not inside.
-	ShowAbsent bool `json:"show_absent,omitempty"`
-	// MemberList are the roles that may read the list of members.
-	MemberList RoleSet `json:"member_list,omitempty"`
-	// History is how many messages a newcomer is shown: 0 means 20, negative none.
-	History int `json:"history,omitempty"`
-	// Logging says that the conversation is logged publicly (§14.3).
-	Logging bool `json:"logging,omitempty"`
-	// NoArchive keeps messages out of the archive.
-	NoArchive bool `json:"no_archive,omitempty"`
-	// NoVisitorNickChange makes visitors keep the nick they came with.
-	NoVisitorNickChange bool `json:"no_visitor_nick_change,omitempty"`
-	// NoQueries keeps occupants from sending each other requests (§17.4).
-	NoQueries bool `json:"no_queries,omitempty"`
-	// NoVoiceRequests keeps visitors from asking for voice (§7.13).
-	NoVoiceRequests bool `json:"no_voice_requests,omitempty"`
-	// VoiceInterval is how many seconds a visitor has to wait before he may ask for
-	// voice again: 0 means 1800, negative none.
-	VoiceInterval int `json:"voice_interval,omitempty"`
-	// NoVisitorStatus takes the status texts out of the presence of visitors.
-	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
-}
-
 const (
-	defaultHistory = 20
-	maxHistory     = 1000
-	maxUsers       = 1000000
+	maxHistory = 1000
+	maxUsers   = 1000000
 
-	defaultVoiceInterval = 1800
-	maxVoiceInterval     = 7 * 24 * 3600
+	maxVoiceInterval = 7 * 24 * 3600
 )
-
-func (c *RoomConfig) historyLength() int {
-	switch {
-	case c.History < 0:
-		return 0
-	case c.History == 0:
-		return defaultHistory
-	}
-	return c.History
-}
-
-// voiceInterval is how long a visitor waits between two requests for voice.
-func (c *RoomConfig) voiceInterval() time.Duration {
-	switch {
-	case c.VoiceInterval < 0:
-		return 0
-	case c.VoiceInterval == 0:
-		return defaultVoiceInterval * time.Second
-	}
-	return time.Duration(c.VoiceInterval) * time.Second
-}
-
-// Whois is who sees real JIDs (XEP-0045 §4.2).
-type Whois uint8
-
-// The values of muc#roomconfig_whois.
-const (
-	WhoisModerators Whois = iota // semi-anonymous
-	WhoisAnyone                  // non-anonymous
-)
-
-// AllowPM is who may send private messages (muc#roomconfig_allowpm).
-type AllowPM uint8
-
-// The values of muc#roomconfig_allowpm.
-const (
-	PMAnyone AllowPM = iota
-	PMParticipants
-	PMModerators
-	PMNone
-	PMAffiliated // members, admins and owners
-)
-
-// allowsPM judges a private message by who sends it, and to what role.
-func (c *RoomConfig) allowsPM(from Role, aff Affiliation, to Role) bool {
-	if c.ModeratorPM && to == Moderator {
-		return true
-	}
-	switch c.AllowPM {
-	case PMParticipants:
-		return from >= Participant
-	case PMModerators:
-		return from >= Moderator
-	case PMAffiliated:
-		return aff >= Member
-	case PMNone:
-		return false
-	}
-	return true
-}
-
-// RoleSet is a set of roles.
-type RoleSet uint8
-
-// Roles makes a set of roles.
-func Roles(roles ...Role) RoleSet {
-	var s RoleSet
-	for _, r := range roles {
-		s |= 1 << r
-	}
-	return s
-}
-
-// Has reports whether a role is in the set.
-func (s RoleSet) Has(r Role) bool { return s&(1<<r) != 0 }
-
-// broadcasts reports whether everybody sees the presence of occupants of a role.
-func (c *RoomConfig) broadcasts(r Role) bool { return !c.HiddenRoles.Has(r) }
 
 // configField is a row of the table of the room configuration: one field of the
 // form that owners fill in (XEP-0045 §10.1.3, §16.5.3). The table makes the form,
@@ -215,11 +83,11 @@ var configFields = []*configField{
 	boolean("allow_voice_requests", "Visitors may ask for voice", true,
 		func(c *RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
 	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxVoiceInterval,
-		func(c *RoomConfig) int { return int(c.voiceInterval() / time.Second) },
+		func(c *RoomConfig) int { return int(c.VoiceWait() / time.Second) },
 		func(c *RoomConfig, n int) { c.VoiceInterval = cmp.Or(n, -1) }).
 		also("muc#roomconfig_voicerequestmininterval"),
 	number("muc#maxhistoryfetch", "How many of the last messages people see who enter", 0, maxHistory,
-		func(c *RoomConfig) int { return c.historyLength() },
+		func(c *RoomConfig) int { return c.HistoryLength() },
 		func(c *RoomConfig, n int) { c.History = cmp.Or(n, -1) }).
 		also("muc#roomconfig_historylength", "muc#roomconfig_maxhistoryfetch").under("What is kept of the conversation"),
 	boolean("muc#roomconfig_enablearchiving", "Archive: messages are kept, and who may enter the room may read them later", true,
@@ -230,7 +98,7 @@ var configFields = []*configField{
 
 // sound reports whether some room can have been configured so, under whatever
 // limits.
-func (c *RoomConfig) sound() bool {
+func soundConfig(c *RoomConfig) bool {
 	for _, f := range configFields {
 		for _, v := range f.get(c) {
 			if !xmlwire.ValidText(v) || !f.offers(v) {
@@ -271,15 +139,15 @@ func configFieldNamed(name string) *configField {
 
 // changes lists what differs between two configurations, in the order of the
 // form: how a configuration becomes an event.
-func changes(old, new *RoomConfig) []ConfigChange {
-	var list []ConfigChange
+func changes(old, new *RoomConfig) []event.ConfigChange {
+	var list []event.ConfigChange
 	for _, f := range configFields {
 		if f == passwordFlag {
 			continue // it follows from the secret
 		}
 		was, is := f.get(old), f.get(new)
 		if !slices.Equal(was, is) {
-			list = append(list, ConfigChange{Var: f.name, Old: was, New: is})
+			list = append(list, event.ConfigChange{Var: f.name, Old: was, New: is})
 		}
 	}
 	return list

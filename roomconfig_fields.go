@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 )
 
@@ -99,25 +100,25 @@ var roleOptions = []form.Option{{Value: Moderator.String(), Label: "Moderators"}
 // affiliated who are not inside.
 var presenceBroadcast = &configField{
 	name: "muc#roomconfig_presencebroadcast", typ: "list-multi", label: "Whose presence everybody sees",
-	options: append(slices.Clone(roleOptions), form.Option{Value: NoRole.String(), Label: "Members, admins and owners who are not inside"}),
+	options: append(slices.Clone(roleOptions), form.Option{Value: RoleNone.String(), Label: "Members, admins and owners who are not inside"}),
 	get: func(c *RoomConfig) []string {
 		list := make([]string, 0, 4)
 		for _, r := range presenceRoles {
-			if c.broadcasts(r) {
+			if c.Broadcasts(r) {
 				list = append(list, r.String())
 			}
 		}
 		if c.ShowAbsent {
-			list = append(list, NoRole.String())
+			list = append(list, RoleNone.String())
 		}
 		return list
 	},
 	set: func(c *RoomConfig, v []string) error {
-		shown, ok := parseRoles(v)
+		shown, ok := event.ParseRoles(v)
 		if !ok {
 			return fieldError("must be one of its options")
 		}
-		c.ShowAbsent = shown.Has(NoRole)
+		c.ShowAbsent = shown.Has(RoleNone)
 		c.HiddenRoles = Roles(presenceRoles...) &^ shown
 		return nil
 	},
@@ -136,8 +137,8 @@ var memberList = &configField{
 		return list
 	},
 	set: func(c *RoomConfig, v []string) error {
-		roles, ok := parseRoles(v)
-		if !ok || roles.Has(NoRole) {
+		roles, ok := event.ParseRoles(v)
+		if !ok || roles.Has(RoleNone) {
 			return fieldError("must be one of its options")
 		}
 		c.MemberList = roles

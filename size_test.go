@@ -97,7 +97,7 @@ func TestSizeShrinks(t *testing.T) {
 	banned := r.Size()
 	change(muc.Outcast, "another, longer reason")
 	assert.Equal(t, banned+100*14, r.Size())
-	change(muc.None, "")
+	change(muc.AffiliationNone, "")
 	assert.Equal(t, before, r.Size())
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"slices"
+
+	"github.com/gomuc/muc/event"
 )
 
 // SnapshotKind is what a snapshot is for.
@@ -26,8 +28,8 @@ type snapshot struct {
 	Room         JID             `json:"room"`
 	Seq          uint64          `json:"seq"` // of the last event, as is Sub
 	Sub          uint64          `json:"sub,omitempty"`
-	At           Stamp           `json:"at,omitzero"`             // when the last event was
-	DurableAt    Stamp           `json:"durable_at,omitzero"`     // when the last durable event was
+	At           event.Stamp     `json:"at,omitzero"`             // when the last event was
+	DurableAt    event.Stamp     `json:"durable_at,omitzero"`     // when the last durable event was
 	LastOccupant uint32          `json:"last_occupant,omitempty"` // the highest number that was given, as is LastSession; both in live snapshots alone
 	LastSession  uint32          `json:"last_session,omitempty"`
 	Events       []snapshotEvent `json:"events,omitempty"`
@@ -43,7 +45,7 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid,
 		Seq: s.seq, At: s.durableAt.stamp(), DurableAt: s.durableAt.stamp()}
 	if s.life != Unborn {
-		shot.add(&Created{r.jid, s.creator, r.keyPrint(), s.lockedUntil.stamp(), *s.conf})
+		shot.add(&event.Created{Room: r.jid, Creator: s.creator, KeyPrint: r.keyPrint(), LockedUntil: s.lockedUntil.stamp(), Config: *s.conf})
 	}
 	shot.addDurable(s)
 	if kind == Live {
@@ -55,10 +57,10 @@ func (r *Room) Snapshot(kind SnapshotKind) []byte {
 }
 
 // add puts in a fact whose number and time do not matter any more.
-func (shot *snapshot) add(body EventBody) { shot.addEvent(Event{Body: body}) }
+func (shot *snapshot) add(body event.Body) { shot.addEvent(event.Event{Body: body}) }
 
-func (shot *snapshot) addEvent(ev Event) {
-	stored, err := ev.stored()
+func (shot *snapshot) addEvent(ev event.Event) {
+	stored, err := ev.Stored()
 	if err != nil {
 		panic(err) // a room remembers no value that has no name
 	}
@@ -66,8 +68,8 @@ func (shot *snapshot) addEvent(ev Event) {
 }
 
 // addMessage puts in a message that newcomers are shown.
-func (shot *snapshot) addMessage(e *entry, body EventBody) {
-	shot.addEvent(Event{Seq: e.seq, Sub: e.sub, Time: e.at, Body: body})
+func (shot *snapshot) addMessage(e *entry, body event.Body) {
+	shot.addEvent(event.Event{Seq: e.seq, Sub: e.sub, Time: e.at, Body: body})
 }
 
 // addDurable puts in what durable events tell. People are sorted by address, all else
@@ -76,24 +78,24 @@ func (shot *snapshot) addDurable(s *state) {
 	rare := s.rare()
 	for _, p := range s.persons.sorted() {
 		n := p.noted()
-		if p.aff != None {
-			shot.add(&AffiliationChanged{JID: p.jid(), New: p.aff, Reason: n.reason})
+		if p.aff != AffiliationNone {
+			shot.add(&event.AffiliationChanged{JID: p.jid(), New: p.aff, Reason: n.reason})
 		}
-		if p.voice != NoRole {
-			shot.add(&VoiceStored{p.jid(), p.voice})
+		if p.voice != RoleNone {
+			shot.add(&event.VoiceStored{JID: p.jid(), Role: p.voice})
 		}
 		if n.nick != "" {
-			shot.add(&Registered{JID: p.jid(), Nick: n.nick, Key: n.key})
+			shot.add(&event.Registered{JID: p.jid(), Nick: n.nick, Key: n.key})
 		}
 	}
 	for _, b := range rare.requests { // behind what would end them
 		shot.add(b)
 	}
 	if s.subject != nil {
-		shot.addMessage(s.subject, &SubjectChanged{*s.subject.msg})
+		shot.addMessage(s.subject, &event.SubjectChanged{Message: *s.subject.msg})
 	}
 	for e := range s.archived.all() {
-		shot.addMessage(e, &MessageArchived{*e.msg})
+		shot.addMessage(e, &event.MessageArchived{Message: *e.msg})
 	}
 	if rare.end != nil {
 		shot.add(rare.end)
@@ -104,14 +106,14 @@ func (shot *snapshot) addDurable(s *state) {
 func (shot *snapshot) addLive(s *state) {
 	rare := s.rare()
 	for e := range s.kept.all() {
-		shot.addMessage(e, &MessageKept{*e.msg})
+		shot.addMessage(e, &event.MessageKept{Message: *e.msg})
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
 	}
 	for i := range rare.voiceAsked {
 		v := &rare.voiceAsked[i]
-		shot.addEvent(Event{Time: v.at, Body: &VoiceRequested{JID: v.jid()}})
+		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.jid()}})
 	}
 	for _, b := range rare.invites {
 		shot.add(b)
@@ -120,14 +122,14 @@ func (shot *snapshot) addLive(s *state) {
 		shot.add(b)
 	}
 	for p := range rare.privates.all() {
-		shot.add(&PrivateSent{p.session, p.occupant, p.id})
+		shot.add(&event.PrivateSent{Session: p.session, Occupant: p.occupant, ID: p.id})
 	}
 	for x := range rare.relays.all() {
-		shot.addEvent(Event{Time: x.at.time(), Body: &RelaySent{Session: x.session, JID: x.jid(), Way: x.way}})
+		shot.addEvent(event.Event{Time: x.at.time(), Body: &event.RelaySent{Session: x.session, JID: x.jid(), Way: x.way}})
 	}
 	for _, k := range sortedKeys(&rare.spent, compareRateKeys) {
 		if x, _ := rare.spent.get(k); x.until.After(hostTime(s.at.time(), rare.clock)) {
-			shot.add(&RateSpent{k.jid, k.kind, Stamp{x.until}, rare.clock})
+			shot.add(&event.RateSpent{JID: k.jid, Kind: k.kind, Until: event.Stamp{Time: x.until}, Now: rare.clock})
 		}
 	}
 }
@@ -136,7 +138,7 @@ func (shot *snapshot) addLive(s *state) {
 // spoke of their presence in another order, that they did.
 func (shot *snapshot) addOccupant(o *occupant) {
 	join := func(ses *session) {
-		shot.add(&Joined{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id,
+		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id,
 			Role: o.role, Vouched: o.person.vouched, Lang: ses.lang, Payload: ses.payload})
 	}
 	if o.isPuppet() {
@@ -153,7 +155,7 @@ func (shot *snapshot) addOccupant(o *occupant) {
 	}
 	slices.SortFunc(sessions, spoke)
 	for _, ses := range sessions {
-		shot.add(&PresenceChanged{JID: ses.jid(), Lang: ses.lang, Payload: ses.payload})
+		shot.add(&event.PresenceChanged{JID: ses.jid(), Lang: ses.lang, Payload: ses.payload})
 	}
 }
 
@@ -162,7 +164,7 @@ func (shot *snapshot) addOccupant(o *occupant) {
 type snapshotEvent struct {
 	Seq     uint64          `json:"seq,omitempty"`
 	Sub     uint64          `json:"sub,omitempty"`
-	Time    Stamp           `json:"time,omitzero"`
+	Time    event.Stamp     `json:"time,omitzero"`
 	Type    string          `json:"type"`
 	Version int             `json:"v"`
 	Data    json.RawMessage `json:"data"`

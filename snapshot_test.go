@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -71,7 +72,7 @@ func TestRestartedRoomsAreDue(t *testing.T) {
 		fx, err := room.Tick(h.tick())
 		require.NoError(t, err)
 		require.Len(t, fx.Events, 1, name)
-		assert.IsType(t, &muc.RoomDestroyed{}, fx.Events[0].Body, name)
+		assert.IsType(t, &event.RoomDestroyed{}, fx.Events[0].Body, name)
 		assert.Empty(t, fx.Outbound, name)
 		assert.Equal(t, muc.Destroyed, room.State(), name)
 		assert.Zero(t, room.Deadline(), name)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/gomuc/muc/event"
 )
 
 // State is where a room is in its life.
@@ -66,15 +68,15 @@ type state struct {
 
 // rarities are what most rooms have nothing of.
 type rarities struct {
-	end *RoomDestroyed
+	end *event.RoomDestroyed
 
-	reserved index[string, reservation] // by comparison key of the nick
-	requests []*RegistrationRequested   // to register, in the order of asking
+	reserved index[string, reservation]     // by comparison key of the nick
+	requests []*event.RegistrationRequested // to register, in the order of asking
 
-	voiceAsked []voiceAsked  // in the order of asking
-	invites    []*InviteSent // open invitations, the one that expires first in front
+	voiceAsked []voiceAsked        // in the order of asking
+	invites    []*event.InviteSent // open invitations, the one that expires first in front
 
-	asks []*Asked // open questions to the host, in the order of asking
+	asks []*event.Asked // open questions to the host, in the order of asking
 
 	privates ring[private] // the last private messages, bounded by Config.Limits
 	relays   ring[relayed] // the last requests between occupants, bounded by Config.Limits
@@ -84,7 +86,7 @@ type rarities struct {
 	// the room's last event.
 	spent   index[rateKey, *spending]
 	soonest []*spending
-	clock   Stamp
+	clock   event.Stamp
 }
 
 // rare is what a room has of rarities, to be read.
@@ -112,7 +114,7 @@ func instantOf(t time.Time) instant { return instant(t.UnixMilli() - unixYear1) 
 
 func (i instant) time() time.Time { return time.UnixMilli(int64(i) + unixYear1).UTC() }
 
-func (i instant) stamp() Stamp { return Stamp{i.time()} }
+func (i instant) stamp() event.Stamp { return event.Stamp{Time: i.time()} }
 
 // person is somebody whom the room remembers or who is inside, or a whole
 // domain. Who has nothing to remember and is not inside is not kept.
@@ -159,7 +161,7 @@ func (p *person) inside() bool { return p.first != nil }
 // remembered reports whether the room knows something of a person beyond that he
 // is inside.
 func (p *person) remembered() bool {
-	return p.aff != None || p.voice != NoRole || p.nick() != ""
+	return p.aff != AffiliationNone || p.voice != RoleNone || p.nick() != ""
 }
 
 func (p *person) forgettable() bool { return !p.remembered() && !p.inside() }
@@ -220,7 +222,7 @@ type relayed struct {
 type entry struct {
 	seq, sub uint64
 	at       time.Time
-	msg      *Message
+	msg      *event.Message
 	doc      messageCache
 }
 
@@ -241,17 +243,17 @@ func (s *state) alive() bool { return s.life == Locked || s.life == Open }
 // affiliationOf is the affiliation that counts (XEP-0045 §9.2); the host's word
 // overrides what the room knows.
 func (s *state) affiliationOf(bare JID) Affiliation {
-	own, domain := None, None
+	own, domain := AffiliationNone, AffiliationNone
 	if p, ok := s.persons.get(bare); ok {
 		if p.vouched {
 			return Owner
 		}
 		own = p.aff
 	}
-	if own == None { // else it does not matter what his domain has
+	if own == AffiliationNone { // else it does not matter what his domain has
 		domain = s.ownAffiliation(bare.DomainJID())
 	}
-	return counts(own, domain)
+	return event.Counting(own, domain)
 }
 
 // ownAffiliation is what the lists say of a person or domain.
@@ -259,7 +261,7 @@ func (s *state) ownAffiliation(j JID) Affiliation {
 	if p, ok := s.persons.get(j); ok {
 		return p.aff
 	}
-	return None
+	return AffiliationNone
 }
 
 // reasonOf is the reason that was given for somebody's affiliation.

@@ -3,6 +3,7 @@ package muc
 import (
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -20,7 +21,7 @@ type step struct {
 	in  *incoming // nil for a command or a tick
 
 	// bodies are what the handler has decided.
-	bodies []EventBody
+	bodies []event.Body
 	// hostAgrees is set when the host has decided to admit the join of this step.
 	hostAgrees bool
 	// entry is set for a join or resync, whose asker gets everything.
@@ -31,7 +32,7 @@ type step struct {
 	// cancels is who goes without configuring the room, and thereby ends it (§10.1.3).
 	cancels JID
 	// passing and private are messages of which nothing is kept.
-	passing *Message
+	passing *event.Message
 	private *privateRender
 	relay   *relayRender
 	// invites go to people outside, declined are those that come back.
@@ -63,7 +64,7 @@ type step struct {
 
 // propose adds one event to what is decided. The handler does not see it in the
 // state yet.
-func (t *step) propose(body EventBody) {
+func (t *step) propose(body event.Body) {
 	t.bodies = append(t.bodies, body)
 }
 
@@ -71,10 +72,10 @@ func (t *step) propose(body EventBody) {
 func (t *step) commit() {
 	first, at := len(t.fx.Events), t.stamp()
 	t.was = t.r.st.conf // which is never written to, but replaced
-	apply := func(bodies []EventBody) {
+	apply := func(bodies []event.Body) {
 		s := &t.r.st
 		for _, body := range bodies {
-			ev := Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
+			ev := event.Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
 			if ev.Durable() {
 				ev.Seq, ev.Sub = s.seq+1, 0
 			}
@@ -113,7 +114,7 @@ func (t *step) toSender(doc *splice.Stanza, v splice.View, x *splice.Extra) {
 // conformance table ask for: who is gone, who is how, what absent people became,
 // what was said, the answer to the request, and what follows from a new
 // configuration.
-func (t *step) render(events []Event) {
+func (t *step) render(events []event.Event) {
 	t.renderDepartures(events)
 	t.renderPresences(events)
 	t.renderAbsent(events)

@@ -3,6 +3,7 @@ package muc
 import (
 	"strings"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -15,20 +16,20 @@ func (in *incoming) isSubject() bool {
 
 // maySetSubject judges by the role: moderators may, and participants where the room
 // is configured so.
-func (c *RoomConfig) maySetSubject(role Role) bool {
+func maySetSubject(c *RoomConfig, role Role) bool {
 	return role == Moderator || role == Participant && c.OpenSubject
 }
 
 // changeSubject proposes a new subject. It is reflected like any message, with its
 // id and all that its sender said. One without stanza-id is not to be archived.
-func (t *step) changeSubject(m Message) {
+func (t *step) changeSubject(m event.Message) {
 	if t.archivable(t.in) {
 		m.StanzaID = t.newID()
 	}
 	if m.ID == "" {
 		m.ID = t.newID()
 	}
-	t.propose(&SubjectChanged{m})
+	t.propose(&event.SubjectChanged{Message: m})
 }
 
 // renderSubject sends the subject to somebody who enters: always, even when
@@ -36,7 +37,7 @@ func (t *step) changeSubject(m Message) {
 func (t *step) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.subject
 	if e == nil {
-		t.send(to, r.renderMessage(&Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
+		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
 		return
 	}
 	if e.doc.doc == nil {

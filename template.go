@@ -1,6 +1,10 @@
 package muc
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/gomuc/muc/event"
+)
 
 // Template is what many rooms have in common: a [Config], checked and completed
 // once. A room of a template shares it and holds nothing of it itself. A template
@@ -37,7 +41,7 @@ func (t *Template) New(room JID) (*Room, error) {
 }
 
 // Restore rebuilds the room at an address, as [Restore] does.
-func (t *Template) Restore(room JID, snapshot []byte, events []Event) (*Room, error) {
+func (t *Template) Restore(room JID, snapshot []byte, events []event.Event) (*Room, error) {
 	r, err := t.New(room)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package muc
 
-import "time"
+import (
+	"time"
+
+	"github.com/gomuc/muc/event"
+)
 
 // lockEnd is when a room that is born now gives up waiting to be configured;
 // zero for never.
@@ -91,7 +95,7 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	}
 	unconfigured := s.life == Locked && r.due(s.lockedUntil.time(), r.cfg.LockTimeout, t.now)
 	if s.deserted() || unconfigured && r.cfg.EndUnconfigured {
-		t.destroy(&RoomDestroyed{})
+		t.destroy(&event.RoomDestroyed{})
 		t.commit()
 		return fx, nil
 	}
@@ -99,7 +103,7 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	t.expireAsks()
 	t.expireRequests()
 	if unconfigured {
-		t.propose(&Unlocked{})
+		t.propose(&event.Unlocked{})
 	}
 	t.commit()
 	return fx, nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
@@ -17,7 +18,7 @@ import (
 
 // viewOf is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
 // only moderators see real JIDs.
-func (c *RoomConfig) viewOf(reader Role) splice.View {
+func viewIn(c *RoomConfig, reader Role) splice.View {
 	if c.Whois == WhoisAnyone || reader == Moderator {
 		return splice.All
 	}
@@ -25,7 +26,7 @@ func (c *RoomConfig) viewOf(reader Role) splice.View {
 }
 
 // viewOf is what the room's present configuration lets a reader see.
-func (s *state) viewOf(reader Role) splice.View { return s.conf.viewOf(reader) }
+func (s *state) viewOf(reader Role) splice.View { return viewIn(s.conf, reader) }
 
 // hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
 func (s *state) hidesJIDs() bool { return s.viewOf(Participant) != splice.All }
@@ -40,7 +41,7 @@ func (s *state) seesJIDs(role Role, aff Affiliation) bool {
 // keep the presence of some roles to moderators (muc#roomconfig_presencebroadcast,
 // XEP-0045 §7.2.2).
 func (s *state) shows(role Role, reader *occupant) bool {
-	return reader.role == Moderator || s.conf.broadcasts(role)
+	return reader.role == Moderator || s.conf.Broadcasts(role)
 }
 
 // address is where a session's stanzas are delivered: for Outbound.To only.
@@ -68,7 +69,7 @@ func (ses *session) jid() JID { return ses.real }
 // asMostSee is the view in which a presence is written down. Who did something is
 // written for those who see all of it.
 func (s *state) asMostSee(it *item) splice.View {
-	if it.actor != (Actor{}) {
+	if it.actor != (event.Actor{}) {
 		return splice.All
 	}
 	return s.viewOf(Participant)
@@ -88,7 +89,7 @@ func markJID(w *xmlwire.Writer, d *splice.Stanza, j JID) {
 
 // markActor writes who did what an item tells: his nick for everybody, his
 // JID where it can be left out (XEP-0045 §8.2). Without a nick, all of it can be.
-func markActor(w *xmlwire.Writer, d *splice.Stanza, by Actor) {
+func markActor(w *xmlwire.Writer, d *splice.Stanza, by event.Actor) {
 	d.Actor = w.OpenTag()
 	w.Start("actor", "")
 	if by.Nick != "" {
@@ -111,7 +112,7 @@ func realJID(w *xmlwire.Writer, j JID) {
 }
 
 // whose is the occupant whose presence changed, nil for nobody.
-func (s *state) whose(b *PresenceChanged) *occupant {
+func (s *state) whose(b *event.PresenceChanged) *occupant {
 	if b.Occupant != 0 {
 		return s.puppetOf(b.Occupant, b.JID)
 	}
@@ -122,7 +123,7 @@ func (s *state) whose(b *PresenceChanged) *occupant {
 }
 
 // mover is the session that has another nick, or what a puppet has in its place.
-func (s *state) mover(b *Renamed) *session {
+func (s *state) mover(b *event.Renamed) *session {
 	if o := s.puppetOf(b.From, b.JID); o != nil {
 		return o.front
 	}
@@ -217,9 +218,9 @@ func listedOccupant(w *xmlwire.Writer, s *state, o *occupant, reader actor) {
 // renderAbsent tells those who see real JIDs of an affiliation that somebody who
 // is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4), and himself, if the
 // host wants it. Of several changes in one step the last is told.
-func (t *step) renderAbsent(events []Event) {
+func (t *step) renderAbsent(events []event.Event) {
 	for i, ev := range events {
-		b, ok := ev.Body.(*AffiliationChanged)
+		b, ok := ev.Body.(*event.AffiliationChanged)
 		if !ok || b.Old == b.New || changesAgain(b, events[i+1:]) || t.concernsPresent(b, events) {
 			continue
 		}
@@ -237,14 +238,14 @@ func (t *step) renderAbsent(events []Event) {
 
 // rationAbsent takes what renderAbsent may send to people outside from the notices of
 // whoever wanted it.
-func (t *step) rationAbsent(events []Event) {
+func (t *step) rationAbsent(events []event.Event) {
 	if !t.r.st.alive() {
 		return // the end of the room ended that too
 	}
 	var by JID
 	n := 0
 	for i, ev := range events {
-		b, ok := ev.Body.(*AffiliationChanged)
+		b, ok := ev.Body.(*event.AffiliationChanged)
 		if ok && b.Old != b.New && b.JID.Local() != "" && !changesAgain(b, events[i+1:]) && !t.concernsPresent(b, events) {
 			by = b.Actor.JID
 			n++
@@ -258,16 +259,16 @@ func (t *step) rationAbsent(events []Event) {
 
 // changesAgain reports whether the rest of a step gives somebody yet another
 // affiliation.
-func changesAgain(b *AffiliationChanged, rest []Event) bool {
-	return slices.ContainsFunc(rest, func(ev Event) bool {
-		later, ok := ev.Body.(*AffiliationChanged)
+func changesAgain(b *event.AffiliationChanged, rest []event.Event) bool {
+	return slices.ContainsFunc(rest, func(ev event.Event) bool {
+		later, ok := ev.Body.(*event.AffiliationChanged)
 		return ok && later.JID == b.JID
 	})
 }
 
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
-func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *splice.Stanza {
+func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
 	d := splice.Begin(&w, "message")
 	address(&w, "from", t.r.jid)
@@ -288,17 +289,17 @@ func (t *step) renderAffiliation(b *AffiliationChanged, tail string) *splice.Sta
 
 // concernsPresent reports whether a change of affiliation was told by a presence
 // already: that of an occupant, or of one who was put out in the same step.
-func (t *step) concernsPresent(b *AffiliationChanged, events []Event) bool {
+func (t *step) concernsPresent(b *event.AffiliationChanged, events []event.Event) bool {
 	if p, ok := t.r.st.persons.get(b.JID); ok && p.inside() {
 		return true
 	}
 	for _, ev := range events {
 		switch o := ev.Body.(type) {
-		case *Removed:
+		case *event.Removed:
 			if o.JID.Bare() == b.JID && o.Affiliation == b.New {
 				return true
 			}
-		case *Joined:
+		case *event.Joined:
 			if o.JID.Bare() == b.JID {
 				return true
 			}
@@ -308,7 +309,7 @@ func (t *step) concernsPresent(b *AffiliationChanged, events []Event) bool {
 }
 
 // author writes whose a message was (XEP-0313 §6.1.2), for readers who see it.
-func author(w *xmlwire.Writer, m *Message) {
+func author(w *xmlwire.Writer, m *event.Message) {
 	if m.JID.IsZero() {
 		return
 	}
@@ -344,7 +345,7 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 
 // seenNow is a message as the room shows it now to who does not see real JIDs: when
 // it was said, everybody may have seen them.
-func (r *Room) seenNow(m *Message) *Message {
+func (r *Room) seenNow(m *event.Message) *event.Message {
 	payload := r.veil(m.Payload, m.JID, m.Nick, Participant)
 	if payload == m.Payload {
 		return m
@@ -356,7 +357,7 @@ func (r *Room) seenNow(m *Message) *Message {
 
 // saidNow is the same for what an occupant says in his presence.
 func (r *Room) saidNow(o *occupant) string {
-	return r.veil(r.st.conf.shown(o.role, o.front.payload), o.front.real, o.nick, Participant)
+	return r.veil(shownPayload(r.st.conf, o.role, o.front.payload), o.front.real, o.nick, Participant)
 }
 
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
@@ -373,4 +374,4 @@ func (r *Room) inviterSeen(a actor) JID {
 
 // declinerSeen is how an inviter sees who declines: by the address that he
 // invited himself.
-func declinerSeen(b *InviteSent) JID { return b.Invitee }
+func declinerSeen(b *event.InviteSent) JID { return b.Invitee }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
@@ -91,17 +92,17 @@ func (t *step) requestVoice(ses *session) *StanzaError {
 	if waiting >= t.r.cfg.Limits.VoiceRequests {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many visitors have asked for voice")
 	}
-	if refused := t.spend(RateMessages); refused != nil {
+	if refused := t.spend(event.RateMessages); refused != nil {
 		return refused
 	}
-	t.propose(&VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick, Now: t.behind()})
+	t.propose(&event.VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick, Now: t.behind()})
 	return nil
 }
 
 // waitsForVoice reports whether somebody who asked for voice may not yet ask
 // again. Who asked in the future did so by a clock that was ahead.
 func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
-	return !v.at.After(now) && v.at.Add(s.conf.voiceInterval()).After(now)
+	return !v.at.After(now) && v.at.Add(s.conf.VoiceWait()).After(now)
 }
 
 // judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045
@@ -109,7 +110,7 @@ func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
 // address and the nick must be those of one visitor. Somebody who has voice by
 // now needs no other.
 func (t *step) judgeVoice(a actor, sub *form.Submission) *StanzaError {
-	if !a.role.may(toGrantVoice) {
+	if !roleMay(a.role, toGrantVoice) {
 		return refuse(stanza.Forbidden, "8.6", "only moderators grant voice")
 	}
 	allow := sub.Field(fieldRequestAllow)
@@ -146,12 +147,12 @@ const voiceInstructions = `To approve this request for voice, select the "Grant 
 
 // renderForms sends out the forms by which people decide on the requests of
 // others.
-func (t *step) renderForms(events []Event) {
+func (t *step) renderForms(events []event.Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
-		case *VoiceRequested:
+		case *event.VoiceRequested:
 			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), splice.None, nil)
-		case *RegistrationRequested:
+		case *event.RegistrationRequested:
 			t.renderRequest(b)
 		}
 	}
@@ -159,7 +160,7 @@ func (t *step) renderForms(events []Event) {
 
 // voiceApproval is the form by which a moderator grants voice. It names the real
 // JID of whoever asks.
-func (r *Room) voiceApproval(b *VoiceRequested) *splice.Stanza {
+func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 	fields := []form.Field{
 		{Name: fieldRole, Type: "list-single", Label: "Requested role",
 			Values: []string{Participant.String()}, Options: []form.Option{{Value: Participant.String(), Label: "Participant"}}},

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // A bot of the host may be the moderator who decides on requests for voice: it
@@ -29,7 +30,7 @@ func TestBotGrantsVoice(t *testing.T) {
 	require.Nil(t, fx.Refused)
 	assert.Empty(t, fx.Outbound, "nothing is ever sent to a puppet")
 	require.Len(t, fx.Events, 1)
-	asked, ok := fx.Events[0].Body.(*muc.VoiceRequested)
+	asked, ok := fx.Events[0].Body.(*event.VoiceRequested)
 	require.True(t, ok)
 	assert.Equal(t, "hag66@shakespeare.lit/pda", asked.JID.String())
 	assert.Equal(t, "thirdwitch", asked.Nick)

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -22,8 +23,8 @@ func (t *step) askJoin(q JoinRequest) *StanzaError {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	t.withdrawJoins(in.from)
-	b := &Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: Stamp{t.now.Add(r.cfg.AskTimeout)},
-		Join: &WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}}
+	b := &event.Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: t.now.Add(r.cfg.AskTimeout)},
+		Join: &event.WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}}
 	t.propose(b)
 	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
 		Affiliation: q.Affiliation, Payload: in.Text})
@@ -32,22 +33,22 @@ func (t *step) askJoin(q JoinRequest) *StanzaError {
 
 // answerJoin decides on a join that waited. Much may have happened meanwhile, so
 // every rule is judged again.
-func (t *step) answerJoin(a *Asked, c Answer) {
-	b := a.answered()
+func (t *step) answerJoin(a *event.Asked, c Answer) {
+	b := answerTo(a)
 	t.propose(b)
 	if c.Refuse != nil {
-		b.refuse(c.Refuse.Settled())
+		refuseAnswer(b, c.Refuse.Settled())
 		return
 	}
-	t.in, t.hostAgrees = a.Join.presence(a), true
+	t.in, t.hostAgrees = joinStanza(a.Join, a), true
 	if e := t.join(); e != nil {
-		b.refuse(e.Settled())
+		refuseAnswer(b, e.Settled())
 		t.fx.Refused = e
 	}
 }
 
 // stanza is the presence that asked for the join.
-func (j *WaitingJoin) presence(a *Asked) *incoming {
+func joinStanza(j *event.WaitingJoin, a *event.Asked) *incoming {
 	in := &incoming{kind: kindPresence, id: a.IQ, lang: j.Lang, from: a.JID, nick: j.Nick, toNick: true}
 	in.Payload = xmlwire.PayloadOf(j.Payload)
 	return in
@@ -56,5 +57,5 @@ func (j *WaitingJoin) presence(a *Asked) *incoming {
 // withdrawJoins ends the waiting of sessions that want something else now, or are
 // gone: of one session, of an account or of a domain.
 func (t *step) withdrawJoins(who JID) {
-	t.answerAsks(nil, func(a Asked) bool { return a.Join != nil && a.JID.Within(who) })
+	t.answerAsks(nil, func(a event.Asked) bool { return a.Join != nil && a.JID.Within(who) })
 }

@@ -5,11 +5,12 @@ import (
 	"fmt"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // replay checks that a room is what its events say it is.
 func (r *room) replay() error {
-	var durable []muc.Event
+	var durable []event.Event
 	for _, e := range r.events {
 		if e.Durable() {
 			durable = append(durable, e)
@@ -21,7 +22,7 @@ func (r *room) replay() error {
 	return r.restored("the durable events alone", durable, muc.Durable)
 }
 
-func (r *room) restored(from string, events []muc.Event, kind muc.SnapshotKind) error {
+func (r *room) restored(from string, events []event.Event, kind muc.SnapshotKind) error {
 	twin, err := muc.Restore(r.cfg, nil, events)
 	if err != nil {
 		return fmt.Errorf("room %s cannot be restored from %s: %w", r.cfg.Room, from, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // service is the host of a script: a clock and the rooms on all the domains
@@ -34,7 +35,7 @@ type question struct {
 type room struct {
 	cfg    muc.Config
 	live   machine
-	events []muc.Event
+	events []event.Event
 }
 
 // machine is what the runner needs of a [muc.Room]; tests put others in its
@@ -194,7 +195,7 @@ func (s *service) keepAsks(room muc.JID, fx muc.Effects) {
 		s.asks = append(s.asks, question{room, ask.ID, ask.Archive})
 	}
 	for _, e := range fx.Events {
-		if answered, ok := e.Body.(*muc.Answered); ok {
+		if answered, ok := e.Body.(*event.Answered); ok {
 			s.asks = slices.DeleteFunc(s.asks, func(q question) bool { return q.room == room && q.id == answered.ID })
 		}
 	}
@@ -217,6 +218,6 @@ func (r *room) hasTombstone() bool {
 	if len(r.events) == 0 {
 		return false
 	}
-	end, ok := r.events[len(r.events)-1].Body.(*muc.RoomDestroyed)
+	end, ok := r.events[len(r.events)-1].Body.(*event.RoomDestroyed)
 	return ok && end.Tombstone
 }

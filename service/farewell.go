@@ -9,6 +9,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // What people know of a room that crashed is what they were told last: the room as
@@ -53,40 +54,40 @@ func compareJIDs(a, b muc.JID) int { return strings.Compare(a.String(), b.String
 
 // undo goes back over the events of a step. Puppets have no session and know
 // nothing; who vanished is not there to be told.
-func (k *known) undo(events []muc.Event) {
+func (k *known) undo(events []event.Event) {
 	for _, ev := range slices.Backward(events) {
 		switch b := ev.Body.(type) {
-		case *muc.Joined:
+		case *event.Joined:
 			if b.Session != 0 {
 				delete(k.inside, b.JID)
 			}
-		case *muc.Renamed:
+		case *event.Renamed:
 			if at, there := k.inside[b.JID]; there && at.nick == b.Nick {
 				at.nick = b.Old
 				k.inside[b.JID] = at
 			}
-		case *muc.Left:
-			if b.Session != 0 && b.How != muc.DepartureVanished {
+		case *event.Left:
+			if b.Session != 0 && b.How != event.DepartureVanished {
 				k.inside[b.JID] = place{b.Nick, b.OccupantID, startsAgain}
 			}
-		case *muc.Removed:
+		case *event.Removed:
 			at := place{b.Nick, b.OccupantID, startsAgain}
-			if b.Cause == muc.CauseShutdown { // which still holds
+			if b.Cause == event.CauseShutdown { // which still holds
 				at.reason = b.Reason
 			}
 			for _, session := range b.JIDs {
 				k.inside[session] = at
 			}
-		case *muc.Asked:
+		case *event.Asked:
 			delete(k.open, b.ID)
-		case *muc.Answered:
+		case *event.Answered:
 			k.open[b.ID] = k.question(b)
 		}
 	}
 }
 
 // question is the stanza that an answer was for, as far as it takes to refuse it.
-func (k *known) question(b *muc.Answered) *incoming {
+func (k *known) question(b *event.Answered) *incoming {
 	if b.Nick == "" {
 		return &incoming{el: etree.NewElement("iq"), typ: "get", id: b.IQ, from: b.JID, to: k.room}
 	}

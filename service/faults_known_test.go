@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -85,7 +86,7 @@ func (d *disk) Append(ctx context.Context, batches []service.Batch) error {
 	}
 	for _, b := range batches {
 		for _, ev := range b.Events {
-			if m, ok := ev.Body.(*muc.MessageArchived); ok {
+			if m, ok := ev.Body.(*event.MessageArchived); ok {
 				d.archive[b.Room.String()+m.Payload] = true
 			}
 		}

@@ -218,7 +218,7 @@ func (w *world) anybody() *client {
 
 // affiliation is any, seldom one with which nobody can do anything.
 func (w *world) affiliation() muc.Affiliation {
-	return []muc.Affiliation{muc.Outcast, muc.None, muc.None, muc.Member, muc.Admin, muc.Owner, muc.Owner}[w.rnd.IntN(7)]
+	return []muc.Affiliation{muc.Outcast, muc.AffiliationNone, muc.AffiliationNone, muc.Member, muc.Admin, muc.Owner, muc.Owner}[w.rnd.IntN(7)]
 }
 
 // command is what the host wants; what comes of it is no matter, but it has an end.

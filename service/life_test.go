@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -148,7 +149,7 @@ func TestAfterTheEnd(t *testing.T) {
 		assert.Equal(t, 1, h.service.Stats().Occupants)
 		saved, err := h.store.Load(t.Context(), at("cellar"))
 		require.NoError(t, err)
-		assert.IsType(t, &muc.Created{}, saved.Events[0].Body)
+		assert.IsType(t, &event.Created{}, saved.Events[0].Body)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -136,7 +137,7 @@ func TestStoredFirst(t *testing.T) {
 func payloads(saved service.Saved) []string {
 	var list []string
 	for _, ev := range saved.Events {
-		if m, ok := ev.Body.(*muc.MessageArchived); ok {
+		if m, ok := ev.Body.(*event.MessageArchived); ok {
 			list = append(list, m.Payload)
 		}
 	}

@@ -1,6 +1,9 @@
 package service
 
-import "github.com/gomuc/muc"
+import (
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
+)
 
 // What one person may have, over all rooms and with all sessions together, is bounded,
 // so that a person who takes all there is takes only their own share.
@@ -53,7 +56,7 @@ func (s *Service) settleQuota(r *room, b *Batch) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, ev := range b.Events {
-		c, created := ev.Body.(*muc.Created)
+		c, created := ev.Body.(*event.Created)
 		switch {
 		case !created:
 		case r.reserved == c.Creator:

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // Vanished tells all rooms in which somebody is that a session is no more: its
@@ -66,23 +67,23 @@ func (s *Service) watch(r *room, done []outcome) {
 	for i := range done {
 		for _, ev := range done[i].fx.Events {
 			switch b := ev.Body.(type) {
-			case *muc.Joined:
+			case *event.Joined:
 				if b.Session != 0 {
 					s.came(r, b.JID)
 				}
-			case *muc.Asked:
+			case *event.Asked:
 				if b.Join != nil { // he is as good as inside
 					s.came(r, b.JID)
 				}
-			case *muc.Answered:
+			case *event.Answered:
 				if b.Nick != "" {
 					s.gone(r, b.JID)
 				} else {
 					s.asks.add(b.JID.Bare(), r, -1)
 				}
-			case *muc.Left:
+			case *event.Left:
 				s.gone(r, b.JID)
-			case *muc.Removed:
+			case *event.Removed:
 				s.gone(r, b.JIDs...)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // ErrConflict: somebody else has written to the room, or forgotten it: its last
@@ -48,7 +49,7 @@ type Batch struct {
 	// Events are the durable events after that, without a gap; none in a batch that
 	// only brings a snapshot. Whoever keeps an archive (XEP-0313) finds here, and
 	// nowhere else, each message when it is said, also beside a Snapshot or Gone.
-	Events []muc.Event
+	Events []event.Event
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.
 	Snapshot []byte
@@ -73,7 +74,7 @@ type Saved struct {
 	// Snapshot is nil if there is none.
 	Snapshot []byte
 	// Events are those after the snapshot, in order.
-	Events []muc.Event
+	Events []event.Event
 }
 
 // Entry is what the service has to know of a room without loading it.

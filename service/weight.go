@@ -1,6 +1,9 @@
 package service
 
-import "github.com/gomuc/muc"
+import (
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
+)
 
 // weight is how many events there are, and how many bytes they take when they are stored.
 type weight struct{ events, bytes int }
@@ -8,7 +11,7 @@ type weight struct{ events, bytes int }
 func (w weight) and(more weight) weight { return weight{w.events + more.events, w.bytes + more.bytes} }
 
 // weigh takes the JSON of events as their measure, as that of snapshots is.
-func weigh(events []muc.Event) weight {
+func weigh(events []event.Event) weight {
 	w := weight{events: len(events)}
 	for _, ev := range events {
 		b, _ := ev.MarshalJSON() // what cannot be written weighs nothing, and is the store's to refuse

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -135,7 +136,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		return b, false
 	}
 	if n := len(b.Events); n > 0 {
-		end, ended := b.Events[n-1].Body.(*muc.RoomDestroyed)
+		end, ended := b.Events[n-1].Body.(*event.RoomDestroyed)
 		b.Gone = ended && !end.Tombstone
 	}
 	b.Entry = r.entry()

@@ -19,6 +19,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 func main() {
@@ -111,10 +112,10 @@ func parse(text string) (*etree.Element, error) {
 
 // rebuild makes the room again from its log and compares the two.
 func (h *host) rebuild() error {
-	var events []muc.Event
+	var events []event.Event
 	durable := 0
 	for _, line := range h.log {
-		var ev muc.Event
+		var ev event.Event
 		if err := json.Unmarshal(line, &ev); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // printer writes the tour for a terminal of 80 columns, without colour.
@@ -67,7 +68,7 @@ func (p *printer) effects(fx muc.Effects) {
 }
 
 // dataOf is what an event says, as in its JSON.
-func dataOf(ev muc.Event) string {
+func dataOf(ev event.Event) string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

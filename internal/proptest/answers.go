@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // ledger is who still waits for an answer.
 type ledger struct {
 	// open are the questions to the host, by their ids.
-	open map[string]*muc.Asked
+	open map[string]*event.Asked
 	asks []muc.Ask
 	// relayed are the requests that were passed on to other occupants, in all lives of
 	// the room; ways are those of them that may still be answered.
@@ -142,13 +143,13 @@ func (w *world) askedAndAnswered(s *step) map[reply]int {
 	due, asked := map[reply]int{}, 0
 	for _, ev := range s.fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.Asked:
+		case *event.Asked:
 			if asked == len(s.fx.Asks) || s.fx.Asks[asked].ID != b.ID {
 				w.fail("a question that the host does not hear: %+v", b)
 			}
 			asked++
 			w.ledger.open[b.ID] = b
-		case *muc.Answered:
+		case *event.Answered:
 			a, open := w.ledger.open[b.ID]
 			if !open {
 				w.fail("an answer to what is not open: %+v", b)

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // forgetVanished: a session that went without being told, as sessions do that are
@@ -11,7 +12,7 @@ import (
 func (w *world) forgetVanished(s *step) {
 	for _, ev := range s.fx.Events {
 		// A puppet may bear the same address, and goes in another way.
-		if b, ok := ev.Body.(*muc.Left); ok && b.How == muc.DepartureVanished {
+		if b, ok := ev.Body.(*event.Left); ok && b.How == event.DepartureVanished {
 			delete(w.clients, b.JID.String())
 		}
 	}

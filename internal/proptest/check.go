@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // step is one step and all that came of it.
@@ -99,17 +100,17 @@ func (w *world) checkRecipients(s *step) {
 	concerned := map[muc.JID]bool{}
 	for _, ev := range s.fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.Answered:
+		case *event.Answered:
 			concerned[b.JID] = true
-		case *muc.InviteSent:
+		case *event.InviteSent:
 			concerned[b.Invitee] = true
-		case *muc.InviteUsed:
+		case *event.InviteUsed:
 			concerned[b.Inviter.Bare()] = true
-		case *muc.AffiliationChanged:
+		case *event.AffiliationChanged:
 			concerned[b.JID] = true
-		case *muc.Registered:
+		case *event.Registered:
 			concerned[b.JID] = true
-		case *muc.RegistrationClosed:
+		case *event.RegistrationClosed:
 			concerned[b.JID] = true
 		}
 	}

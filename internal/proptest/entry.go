@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // The stages of an entry (XEP-0045 §7.1).
@@ -20,7 +21,7 @@ const nsDelay = "urn:xmpp:delay"
 // the subject, in this order, and of no more of the past than the room shows.
 func (w *world) checkEntry(s *step) {
 	for _, ev := range s.fx.Events {
-		b, ok := ev.Body.(*muc.Joined)
+		b, ok := ev.Body.(*event.Joined)
 		if !ok || b.Session == 0 {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // nextDoor stands in all names of another room of the same host, and in nothing
@@ -48,9 +49,9 @@ var theNeighbour = sync.OnceValue(func() neighbour {
 		}
 		for _, ev := range fx.Events {
 			switch b := ev.Body.(type) {
-			case *muc.Asked:
+			case *event.Asked:
 				n.ask = b.ID
-			case *muc.MessageArchived:
+			case *event.MessageArchived:
 				n.stanza = b.StanzaID
 			}
 		}

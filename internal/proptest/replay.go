@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // replicas are rooms that must be the room, each made in another way.
@@ -91,7 +92,7 @@ func (w *world) checkRestart(s *step) {
 	}
 }
 
-func (w *world) restore(snapshot []byte, events []muc.Event) *muc.Room {
+func (w *world) restore(snapshot []byte, events []event.Event) *muc.Room {
 	room, err := muc.Restore(w.cfg, snapshot, events)
 	if err != nil {
 		w.fail("restore of %d events and %s: %v", len(events), snapshot, err)
@@ -112,7 +113,7 @@ func (w *world) checkCuts() {
 		first = rapid.IntRange(0, stride-1).Draw(w.t, "cut")
 	}
 	head := w.fresh()
-	var tail []muc.Event
+	var tail []event.Event
 	for _, ev := range w.log {
 		if ev.Durable() {
 			tail = append(tail, ev)

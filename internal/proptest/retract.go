@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 const (
@@ -36,7 +37,7 @@ func (y *spoken) named(id string) bool { return y.stanzaID == id || y.id == id |
 func (w *world) checkRetraction(s *step) {
 	by, named := s.retraction()
 	for _, ev := range s.fx.Events {
-		if b, ok := ev.Body.(*muc.MessageRetracted); ok {
+		if b, ok := ev.Body.(*event.MessageRetracted); ok {
 			said := w.spokenUnder(b.StanzaID)
 			if b.OccupantID != by || by == "" || said != nil && (said.author != by || !said.named(named)) {
 				w.fail("taken back, and not by its author: %+v", b)
@@ -51,9 +52,9 @@ func (w *world) checkRetraction(s *step) {
 	}
 	for _, ev := range s.fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.MessageArchived:
+		case *event.MessageArchived:
 			w.spoken = append(w.spoken, spokenIn(&b.Message))
-		case *muc.MessageKept:
+		case *event.MessageKept:
 			w.spoken = append(w.spoken, spokenIn(&b.Message))
 		}
 	}
@@ -72,7 +73,7 @@ func (s *step) retraction() (by, named string) {
 	return "", ""
 }
 
-func spokenIn(m *muc.Message) *spoken {
+func spokenIn(m *event.Message) *spoken {
 	y := &spoken{author: m.OccupantID, payload: m.Payload, jid: m.JID, stanzaID: m.StanzaID, id: m.ID}
 	y.body, _, _ = strings.Cut(m.Payload, "</body>")
 	if el, err := readElement("<message>" + m.Payload + "</message>"); err == nil {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // checkRules holds what happened to the tables of XEP-0045 §5, written down a second
@@ -11,19 +12,19 @@ import (
 func (w *world) checkRules(s *step) {
 	for _, ev := range s.fx.Events {
 		switch b := ev.Body.(type) {
-		case *muc.Joined:
+		case *event.Joined:
 			if b.Session != 0 {
 				w.checkAdmission(s, b)
 			}
-		case *muc.MessageArchived:
+		case *event.MessageArchived:
 			w.checkVoice(s, &b.Message)
-		case *muc.MessageKept:
+		case *event.MessageKept:
 			w.checkVoice(s, &b.Message)
-		case *muc.SubjectChanged:
+		case *event.SubjectChanged:
 			w.checkVoice(s, &b.Message)
-		case *muc.VoiceStored:
+		case *event.VoiceStored:
 			w.voices[b.JID] = b.Role
-		case *muc.AffiliationChanged:
+		case *event.AffiliationChanged:
 			delete(w.voices, b.JID) // what he may do is his affiliation's business now
 		}
 	}
@@ -31,7 +32,7 @@ func (w *world) checkRules(s *step) {
 
 // checkAdmission: who enters may, with the password, where there is one, and in the
 // role of his affiliation.
-func (w *world) checkAdmission(s *step, b *muc.Joined) {
+func (w *world) checkAdmission(s *step, b *event.Joined) {
 	if s.before.state == muc.Unborn {
 		return // it is his
 	}
@@ -60,9 +61,9 @@ func (w *world) checkAdmission(s *step, b *muc.Joined) {
 	switch {
 	case aff >= muc.Admin:
 		role = muc.Moderator
-	case aff == muc.None && conf.Moderated:
+	case aff == muc.AffiliationNone && conf.Moderated:
 		role = muc.Visitor
-		if voice, stored := w.voices[b.JID.Bare()]; stored && voice != muc.NoRole {
+		if voice, stored := w.voices[b.JID.Bare()]; stored && voice != muc.RoleNone {
 			role = voice
 		}
 	}
@@ -72,7 +73,7 @@ func (w *world) checkAdmission(s *step, b *muc.Joined) {
 }
 
 // checkVoice: who is heard has a voice. The room itself always has one.
-func (w *world) checkVoice(s *step, m *muc.Message) {
+func (w *world) checkVoice(s *step, m *event.Message) {
 	if m.Nick == "" {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // checkSecrets: a real JID reaches only who may see it; the password only who owns
@@ -105,7 +106,7 @@ func (s *step) seesJIDs(to muc.JID) bool {
 // by that address declines.
 func declined(s *step, m sent, who string) bool {
 	for _, ev := range s.fx.Events {
-		if b, ok := ev.Body.(*muc.InviteUsed); ok && b.Declined && b.Inviter.Bare() == m.to.Bare() && b.Invitee.Bare().String() == who {
+		if b, ok := ev.Body.(*event.InviteUsed); ok && b.Declined && b.Inviter.Bare() == m.to.Bare() && b.Invitee.Bare().String() == who {
 			return true
 		}
 	}

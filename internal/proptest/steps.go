@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // users are the people of a history. Their names stand in nothing else.
@@ -208,7 +209,7 @@ func (w *world) say() {
 // said is the id of something that was said.
 func (w *world) said() string {
 	for i := len(w.log) - 1; i >= 0; i-- {
-		if b, ok := w.log[i].Body.(*muc.MessageArchived); ok {
+		if b, ok := w.log[i].Body.(*event.MessageArchived); ok {
 			return b.StanzaID
 		}
 	}

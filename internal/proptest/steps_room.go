@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 var settings = []string{
@@ -70,7 +71,7 @@ func (w *world) resubmit(from string) {
 	}
 	for _, ev := range w.latest.fx.Events {
 		switch ev.Body.(type) {
-		case *muc.Configured, *muc.AffiliationChanged:
+		case *event.Configured, *event.AffiliationChanged:
 			w.fail("the form as it was changes something: %s", ev.Type())
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // busyShot is the live snapshot of a busy room, made once.
@@ -133,7 +134,7 @@ func FuzzEventJSON(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte, leaf int, text string) {
-		var ev, again muc.Event
+		var ev, again event.Event
 		if err := ev.UnmarshalJSON(spoilt(data, leaf, text)); err != nil {
 			typed(t, err)
 			return

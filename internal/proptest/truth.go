@@ -51,7 +51,7 @@ func (t *truth) affiliation(bare muc.JID) muc.Affiliation {
 	if lent := t.affs[bare.Domain()]; lent <= muc.Member {
 		return lent // a domain lends no rank
 	}
-	return muc.None
+	return muc.AffiliationNone
 }
 
 // seesJIDs is the rule about real JIDs, written down a second time: as the

@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // roomJID is the address of the one room of a history.
@@ -35,7 +36,7 @@ type world struct {
 	last   *truth
 	latest *step
 	// log is every event of this life, past what is durable of those before.
-	log, past []muc.Event
+	log, past []event.Event
 	kept      replicas
 	// base is the snapshot that the life of the room began with, nil for none.
 	base []byte
@@ -119,7 +120,7 @@ func (w *world) live() {
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
 	w.last = truthOf(w.room, w.cfg.IsOwner)
 	w.log, w.inputs, w.outputs, w.privates, w.forms = nil, nil, nil, nil, nil
-	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*muc.Asked{}, relayed: w.ledger.relayed}
+	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*event.Asked{}, relayed: w.ledger.relayed}
 }
 
 // fresh is the room as it was when its life began.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -40,17 +41,17 @@ func newLog(t *testing.T, local string) *log {
 }
 
 // do has the room do something, and returns what is to be stored of it.
-func (l *log) do(cmd muc.Command) []muc.Event {
+func (l *log) do(cmd muc.Command) []event.Event {
 	l.t.Helper()
 	fx, err := l.live.Do(evening.Add(time.Duration(l.live.Seq())*time.Second), cmd)
 	must(l.t, err)
-	return slices.DeleteFunc(fx.Events, func(ev muc.Event) bool { return !ev.Durable() })
+	return slices.DeleteFunc(fx.Events, func(ev event.Event) bool { return !ev.Durable() })
 }
 
 // batch is n more events, of which the first one creates the room.
 func (l *log) batch(n int) service.Batch {
 	l.t.Helper()
-	var events []muc.Event
+	var events []event.Event
 	for len(events) < n {
 		if l.live.State() == muc.Unborn {
 			events = append(events, l.do(muc.Create{Owner: owner,
@@ -64,7 +65,7 @@ func (l *log) batch(n int) service.Batch {
 }
 
 // store takes events for stored.
-func (l *log) store(events []muc.Event) service.Batch {
+func (l *log) store(events []event.Event) service.Batch {
 	b := service.Batch{Room: l.room, After: l.after, Events: events, Entry: service.Entry{
 		Room: l.room, Name: l.live.RoomConfig().Name, Public: true, Lasting: true,
 		Due: evening.Add(time.Duration(l.live.Seq()) * time.Hour)}}
@@ -121,7 +122,7 @@ func (l *log) check(t *testing.T, s service.Store) {
 	t.Errorf("%s is not listed", l.room)
 }
 
-func checkEvents(t *testing.T, got, want []muc.Event) {
+func checkEvents(t *testing.T, got, want []event.Event) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("got %d events, want %d", len(got), len(want))
@@ -133,7 +134,7 @@ func checkEvents(t *testing.T, got, want []muc.Event) {
 	}
 }
 
-func text(t *testing.T, ev muc.Event) string {
+func text(t *testing.T, ev event.Event) string {
 	t.Helper()
 	b, err := json.Marshal(ev)
 	must(t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/service/storetest"
 )
@@ -193,7 +194,7 @@ type faulty struct {
 	fault  fault
 	first  map[muc.JID]service.Entry
 	shots  map[muc.JID][]byte
-	events []muc.Event
+	events []event.Event
 }
 
 func (f *faulty) Append(ctx context.Context, batches []service.Batch) error {

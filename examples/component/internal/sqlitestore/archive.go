@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // atOnce is how many messages go at once, where many are to: nobody who wants to
@@ -16,21 +16,21 @@ const atOnce = 500
 
 // archive writes into the archive what an event says was spoken (XEP-0313): in the
 // transaction that stores the event itself.
-func (w *writing) archive(s *statements, room int64, ev *muc.Event) {
+func (w *writing) archive(s *statements, room int64, ev *event.Event) {
 	switch b := ev.Body.(type) {
-	case *muc.MessageArchived:
+	case *event.MessageArchived:
 		w.keep(s, room, ev, &b.Message)
-	case *muc.SubjectChanged:
+	case *event.SubjectChanged:
 		w.keep(s, room, ev, &b.Message)
-	case *muc.MessageRetracted:
+	case *event.MessageRetracted:
 		w.retract(s, room, ev, b)
-	case *muc.RoomDestroyed:
+	case *event.RoomDestroyed:
 		w.exec(s.dropMessages, room)
 		w.exec(s.weigh, int64(-1<<62), room)
 	}
 }
 
-func (w *writing) keep(s *statements, room int64, ev *muc.Event, m *muc.Message) {
+func (w *writing) keep(s *statements, room int64, ev *event.Event, m *event.Message) {
 	if m.StanzaID == "" {
 		return
 	}
@@ -45,13 +45,13 @@ func (w *writing) keep(s *statements, room int64, ev *muc.Event, m *muc.Message)
 
 // retract puts a tombstone in the place of a message (XEP-0424 §4). A message that is
 // not there any more needs none.
-func (w *writing) retract(s *statements, room int64, ev *muc.Event, b *muc.MessageRetracted) {
+func (w *writing) retract(s *statements, room int64, ev *event.Event, b *event.MessageRetracted) {
 	old, size := w.meant(s, room, ev.Seq, b)
 	if w.err != nil || old == nil {
 		return
 	}
-	said := old.Body.(*muc.MessageArchived).Message
-	old.Body = &muc.MessageArchived{Message: b.Tombstone(said, ev.Time)}
+	said := old.Body.(*event.MessageArchived).Message
+	old.Body = &event.MessageArchived{Message: b.Tombstone(said, ev.Time)}
 	body, err := json.Marshal(old)
 	if err != nil {
 		w.fail(err)
@@ -70,7 +70,7 @@ const (
 )
 
 // meant finds the message that is taken back, or nil, and its size.
-func (w *writing) meant(s *statements, room int64, seq uint64, b *muc.MessageRetracted) (said *muc.Event, size int) {
+func (w *writing) meant(s *statements, room int64, seq uint64, b *event.MessageRetracted) (said *event.Event, size int) {
 	id := b.StanzaID
 	if id == "" {
 		id = b.Named
@@ -82,7 +82,7 @@ func (w *writing) meant(s *statements, room int64, seq uint64, b *muc.MessageRet
 }
 
 // latest is the first message of a query that is taken back, or nil, and its size.
-func (w *writing) latest(b *muc.MessageRetracted, query *sql.Stmt, args ...any) (said *muc.Event, size int) {
+func (w *writing) latest(b *event.MessageRetracted, query *sql.Stmt, args ...any) (said *event.Event, size int) {
 	if w.err != nil {
 		return nil, 0
 	}
@@ -94,7 +94,7 @@ func (w *writing) latest(b *muc.MessageRetracted, query *sql.Stmt, args ...any) 
 	defer rows.Close()
 	for read := 0; read < retractBytes && rows.Next(); {
 		var body []byte
-		var ev muc.Event
+		var ev event.Event
 		if err = rows.Scan(&body); err != nil {
 			w.fail(err)
 			return nil, 0
@@ -103,7 +103,7 @@ func (w *writing) latest(b *muc.MessageRetracted, query *sql.Stmt, args ...any) 
 		if ev.UnmarshalJSON(body) != nil {
 			continue // it is damaged, and shown to nobody
 		}
-		if said, ok := ev.Body.(*muc.MessageArchived); ok && b.Means(said) {
+		if said, ok := ev.Body.(*event.MessageArchived); ok && b.Means(said) {
 			return &ev, len(body)
 		}
 	}

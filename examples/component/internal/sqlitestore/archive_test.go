@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -25,7 +26,7 @@ type archived struct {
 	room  *muc.Room
 	jid   muc.JID
 	now   time.Time
-	log   []muc.Event
+	log   []event.Event
 }
 
 func newArchived(t *testing.T) *archived {
@@ -107,9 +108,9 @@ func (a *archived) ids() []string {
 	require.Nil(a.t, refused)
 	for _, ev := range page.Messages {
 		switch b := ev.Body.(type) {
-		case *muc.MessageArchived:
+		case *event.MessageArchived:
 			ids = append(ids, b.StanzaID)
-		case *muc.SubjectChanged:
+		case *event.SubjectChanged:
 			ids = append(ids, b.StanzaID)
 		}
 	}
@@ -157,7 +158,7 @@ func TestArchive(t *testing.T) {
 	types, named := map[string]int{}, 0
 	for _, ev := range a.log {
 		types[ev.Type()]++
-		if b, ok := ev.Body.(*muc.MessageRetracted); ok && b.Named != "" {
+		if b, ok := ev.Body.(*event.MessageRetracted); ok && b.Named != "" {
 			named++
 		}
 	}
@@ -169,7 +170,7 @@ func TestArchive(t *testing.T) {
 	all, err := a.store.Archive(t.Context(), a.jid, muc.ArchiveQuery{Max: 1000})
 	require.NoError(t, err)
 	for _, ev := range all.Messages {
-		if b, ok := ev.Body.(*muc.MessageArchived); ok && strings.HasPrefix(b.Payload, "<retracted ") {
+		if b, ok := ev.Body.(*event.MessageArchived); ok && strings.HasPrefix(b.Payload, "<retracted ") {
 			tombstones++
 		}
 	}
@@ -258,7 +259,7 @@ func TestArchiveRetractsByOwnID(t *testing.T) {
 	require.NoError(t, err)
 	var got []string
 	for _, ev := range page.Messages {
-		b := ev.Body.(*muc.MessageArchived)
+		b := ev.Body.(*event.MessageArchived)
 		if text, _, _ := strings.Cut(b.Payload, " stamp="); b.Payload != "<body>tick</body>" {
 			got = append(got, b.ID+" "+text)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -313,12 +314,12 @@ func (r *reading) each(ids []int64, column string, take func(body []byte) bool) 
 }
 
 // message reads what was said, if it can be read.
-func message(body []byte) (ev muc.Event, readable bool) {
+func message(body []byte) (ev event.Event, readable bool) {
 	if err := ev.UnmarshalJSON(body); err != nil {
 		return ev, false
 	}
 	switch ev.Body.(type) {
-	case *muc.MessageArchived, *muc.SubjectChanged:
+	case *event.MessageArchived, *event.SubjectChanged:
 		return ev, true
 	}
 	return ev, false

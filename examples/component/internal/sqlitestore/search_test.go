@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -93,7 +94,7 @@ func TestPageBytes(t *testing.T) {
 		a.store.options.PageBytes = most
 		for _, named := range [][]string{nil, ids} {
 			for _, backward := range []bool{false, true} {
-				var got []muc.Event
+				var got []event.Event
 				pages := 0
 				for q := (muc.ArchiveQuery{Max: 20, Backward: backward, IDs: named}); ; pages++ {
 					page, err := a.store.Archive(t.Context(), a.jid, q)
@@ -130,11 +131,11 @@ func TestPageBytes(t *testing.T) {
 	}
 }
 
-func idOf(ev muc.Event) string {
+func idOf(ev event.Event) string {
 	switch b := ev.Body.(type) {
-	case *muc.MessageArchived:
+	case *event.MessageArchived:
 		return b.StanzaID
-	case *muc.SubjectChanged:
+	case *event.SubjectChanged:
 		return b.StanzaID
 	}
 	return ""
@@ -159,7 +160,7 @@ func TestUnreadableMessage(t *testing.T) {
 	assert.True(t, got.Complete)
 	author := map[string]string{"romeo@example.org": "Romeo", "juliet@example.org": "Juliet"}
 	var who muc.JID
-	if b, ok := all.Messages[5].Body.(*muc.MessageArchived); ok {
+	if b, ok := all.Messages[5].Body.(*event.MessageArchived); ok {
 		who = b.JID.Bare()
 	}
 	require.NotEmpty(t, author[who.String()])
@@ -265,7 +266,7 @@ func TestMigration(t *testing.T) {
 	rooms, err := a.store.List(t.Context(), muc.JID{}, 10)
 	require.NoError(t, err)
 	require.Len(t, rooms, 1)
-	assert.Equal(t, a.log[0].Body.(*muc.Created).Creator, rooms[0].Creator)
+	assert.Equal(t, a.log[0].Body.(*event.Created).Creator, rooms[0].Creator)
 	a.weighed()
 	for _, query := range []string{`SELECT group_concat(sql) FROM (SELECT sql FROM sqlite_schema ORDER BY name)`, `PRAGMA user_version`} {
 		var old, fresh string

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -188,20 +189,20 @@ func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	return saved, err
 }
 
-func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]muc.Event, error) {
+func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]event.Event, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT seq, body FROM event WHERE room = ? ORDER BY seq`, id)
 	if err != nil {
 		return nil, s.explain(err)
 	}
 	defer rows.Close()
-	var events []muc.Event
+	var events []event.Event
 	for rows.Next() {
 		var seq uint64
 		var body []byte
 		if err := rows.Scan(&seq, &body); err != nil {
 			return nil, s.explain(err)
 		}
-		var ev muc.Event
+		var ev event.Event
 		if err := ev.UnmarshalJSON(body); err != nil {
 			return nil, fmt.Errorf("event %d: %w", seq, err)
 		}

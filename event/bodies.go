@@ -1,4 +1,4 @@
-package muc
+package event
 
 import (
 	"github.com/gomuc/muc/jid"
@@ -393,3 +393,21 @@ func (*Asked) eventType() eventType              { return eventType{"asked", 1, 
 func (*Answered) eventType() eventType           { return eventType{"answered", 1, false} }
 func (*RelaySent) eventType() eventType          { return eventType{"relay-sent", 1, false} }
 func (*RelayAnswered) eventType() eventType      { return eventType{"relay-answered", 1, false} }
+
+// Size is what a message counts for in the history's bounds.
+func (m *Message) Size() int {
+	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
+}
+
+// RateKind is what one of the rates counts.
+type RateKind string
+
+// The kinds of rates.
+const (
+	RateMessages    RateKind = "messages"
+	RateSignals     RateKind = "signals"
+	RateQueries     RateKind = "queries"
+	RatePresence    RateKind = "presence"
+	RateNotices     RateKind = "notices"
+	RateRoomNotices RateKind = "room-notices" // under the address of the room
+)

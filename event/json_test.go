@@ -1,4 +1,4 @@
-package muc
+package event
 
 import (
 	"bytes"
@@ -12,15 +12,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/jid"
 )
 
 // fill gives each field of a body a value of its own: n makes them differ, and 0
 // leaves lists empty.
 func fill(t *testing.T, v reflect.Value, n *int) {
 	switch x := v.Addr().Interface().(type) {
-	case *JID:
+	case *jid.JID:
 		*n++
-		*x = MustParseJID("user" + strconv.Itoa(*n) + "@example.lit/ré<s>")
+		*x = jid.MustParse("user" + strconv.Itoa(*n) + "@example.lit/ré<s>")
 		return
 	case *Stamp:
 		*n++
@@ -89,7 +91,7 @@ var oddTexts = []string{"", "plain", "ümläut \U0001F600", "<&>\"'\\/", "\t\n\r
 // scatter changes values at random, some to nothing.
 func scatter(random *rand.Rand, v reflect.Value) {
 	switch v.Interface().(type) {
-	case JID, Stamp:
+	case jid.JID, Stamp:
 		return
 	}
 	switch v.Kind() {
@@ -173,7 +175,7 @@ func TestStoredTexts(t *testing.T) {
 
 // TestValuesThatThereAreNot: what has no name is not written.
 func TestValuesThatThereAreNot(t *testing.T) {
-	for _, body := range []EventBody{&AffiliationChanged{New: 9}, &AffiliationChanged{Old: -2}, &VoiceStored{Role: 7},
+	for _, body := range []Body{&AffiliationChanged{New: 9}, &AffiliationChanged{Old: -2}, &VoiceStored{Role: 7},
 		&Created{Config: RoomConfig{Whois: 9}}, &Created{Config: RoomConfig{AllowPM: 9}}, &Created{Config: RoomConfig{HiddenRoles: 1 << 5}}} {
 		_, err := Event{Body: body}.MarshalJSON()
 		assert.ErrorIs(t, err, ErrCorrupt, "%+v", body)
@@ -187,7 +189,7 @@ func TestTimesInJSON(t *testing.T) {
 		require.NoError(t, err)
 		for _, word := range strings.Split(string(text), `"`) {
 			if _, err := time.Parse(time.RFC3339Nano, word); err == nil {
-				_, err = time.Parse(eventTime, word)
+				_, err = time.Parse(TimeFormat, word)
 				assert.NoError(t, err, ev.Type())
 			}
 		}
@@ -201,9 +203,9 @@ func TestTimesInJSON(t *testing.T) {
 // TestNamesOfTypes: one name belongs to one type, for ever.
 func TestNamesOfTypes(t *testing.T) {
 	names := map[string]bool{}
-	for _, typ := range bodyTypes {
-		assert.False(t, names[typ.name], typ.name)
-		names[typ.name] = true
+	for _, typ := range BodyTypes {
+		assert.False(t, names[typ.Name], typ.Name)
+		names[typ.Name] = true
 	}
 }
 
@@ -356,4 +358,11 @@ func TestStampForms(t *testing.T) {
 			require.Equal(t, text, string(again))
 		}
 	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }

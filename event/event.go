@@ -1,4 +1,4 @@
-package muc
+package event
 
 import "time"
 
@@ -23,17 +23,17 @@ type Event struct {
 	Seq, Sub uint64
 	// Time is when it happened: UTC, to the millisecond.
 	Time time.Time
-	Body EventBody
+	Body Body
 }
 
-// EventBody is what happened. The set of bodies is sealed; [Event] lists it.
-type EventBody interface {
+// Body is what happened. The set of bodies is sealed; [Event] lists it.
+type Body interface {
 	eventType() eventType
 }
 
 // eventType is the stable name of an event, and how long it matters.
 type eventType struct {
-	name    string
+	Name    string
 	version int
 	durable bool
 }
@@ -54,56 +54,56 @@ func (e Event) Type() string {
 	if e.Body == nil {
 		return ""
 	}
-	return e.Body.eventType().name
+	return e.Body.eventType().Name
 }
 
 // newBodies makes an empty body of each type, to be read into.
-var newBodies = []func() EventBody{
-	func() EventBody { return new(Created) },
-	func() EventBody { return new(Unlocked) },
-	func() EventBody { return new(Configured) },
-	func() EventBody { return new(AffiliationChanged) },
-	func() EventBody { return new(Registered) },
-	func() EventBody { return new(Deregistered) },
-	func() EventBody { return new(RegistrationRequested) },
-	func() EventBody { return new(RegistrationClosed) },
-	func() EventBody { return new(VoiceStored) },
-	func() EventBody { return new(SubjectChanged) },
-	func() EventBody { return new(MessageArchived) },
-	func() EventBody { return new(MessageRetracted) },
-	func() EventBody { return new(RoomDestroyed) },
-	func() EventBody { return new(Joined) },
-	func() EventBody { return new(PresenceChanged) },
-	func() EventBody { return new(Renamed) },
-	func() EventBody { return new(RoleChanged) },
-	func() EventBody { return new(Left) },
-	func() EventBody { return new(Removed) },
-	func() EventBody { return new(MessageKept) },
-	func() EventBody { return new(VoiceRequested) },
-	func() EventBody { return new(PrivateSent) },
-	func() EventBody { return new(PrivateBounced) },
-	func() EventBody { return new(RateSpent) },
-	func() EventBody { return new(InviteSent) },
-	func() EventBody { return new(InviteUsed) },
-	func() EventBody { return new(InviteExpired) },
-	func() EventBody { return new(Asked) },
-	func() EventBody { return new(Answered) },
-	func() EventBody { return new(RelaySent) },
-	func() EventBody { return new(RelayAnswered) },
+var newBodies = []func() Body{
+	func() Body { return new(Created) },
+	func() Body { return new(Unlocked) },
+	func() Body { return new(Configured) },
+	func() Body { return new(AffiliationChanged) },
+	func() Body { return new(Registered) },
+	func() Body { return new(Deregistered) },
+	func() Body { return new(RegistrationRequested) },
+	func() Body { return new(RegistrationClosed) },
+	func() Body { return new(VoiceStored) },
+	func() Body { return new(SubjectChanged) },
+	func() Body { return new(MessageArchived) },
+	func() Body { return new(MessageRetracted) },
+	func() Body { return new(RoomDestroyed) },
+	func() Body { return new(Joined) },
+	func() Body { return new(PresenceChanged) },
+	func() Body { return new(Renamed) },
+	func() Body { return new(RoleChanged) },
+	func() Body { return new(Left) },
+	func() Body { return new(Removed) },
+	func() Body { return new(MessageKept) },
+	func() Body { return new(VoiceRequested) },
+	func() Body { return new(PrivateSent) },
+	func() Body { return new(PrivateBounced) },
+	func() Body { return new(RateSpent) },
+	func() Body { return new(InviteSent) },
+	func() Body { return new(InviteUsed) },
+	func() Body { return new(InviteExpired) },
+	func() Body { return new(Asked) },
+	func() Body { return new(Answered) },
+	func() Body { return new(RelaySent) },
+	func() Body { return new(RelayAnswered) },
 }
 
 // Bodies makes an empty body of each type, for those who want to know which ones there
 // are.
-func Bodies() []EventBody {
-	list := make([]EventBody, 0, len(newBodies))
+func Bodies() []Body {
+	list := make([]Body, 0, len(newBodies))
 	for _, fresh := range newBodies {
 		list = append(list, fresh())
 	}
 	return list
 }
 
-// bodyTypes are the types of newBodies.
-var bodyTypes = func() []eventType {
+// BodyTypes are the types of newBodies.
+var BodyTypes = func() []eventType {
 	var list []eventType
 	for _, fresh := range newBodies {
 		list = append(list, fresh().eventType())
@@ -114,8 +114,8 @@ var bodyTypes = func() []eventType {
 // typesByName has a type's place in the two lists.
 var typesByName = func() map[string]int {
 	names := map[string]int{}
-	for i, t := range bodyTypes {
-		names[t.name] = i
+	for i, t := range BodyTypes {
+		names[t.Name] = i
 	}
 	return names
 }()

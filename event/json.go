@@ -1,4 +1,4 @@
-package muc
+package event
 
 import (
 	"encoding/json"
@@ -9,8 +9,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// storedEvent is an event in JSON.
-type storedEvent struct {
+// Stored is an event in JSON.
+type Stored struct {
 	Seq     uint64 `json:"seq"`
 	Sub     uint64 `json:"sub"`
 	Time    Stamp  `json:"time"`
@@ -23,44 +23,44 @@ type storedEvent struct {
 // MarshalJSON writes {"seq","sub","time","type","v","data"}. It fails only for what
 // no room writes: an event without body, an affiliation that there is not.
 func (e Event) MarshalJSON() ([]byte, error) {
-	stored, err := e.stored()
+	stored, err := e.Stored()
 	if err != nil {
 		return nil, err
 	}
 	return json.Marshal(stored)
 }
 
-func (e Event) stored() (storedEvent, error) {
+func (e Event) Stored() (Stored, error) {
 	if e.Body == nil {
-		return storedEvent{}, fmt.Errorf("%w: event without body", ErrCorrupt)
+		return Stored{}, fmt.Errorf("%w: event without body", ErrCorrupt)
 	}
 	t := e.Body.eventType()
 	data, err := json.Marshal(e.Body)
 	if err != nil {
-		return storedEvent{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, t.name, err)
+		return Stored{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, t.Name, err)
 	}
-	return storedEvent{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.name, Version: t.version, Data: data}, nil
+	return Stored{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.Name, Version: t.version, Data: data}, nil
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] wrote, and keeps nothing of b. A type
 // or version that it does not know is an [*UnknownEventError], anything else that is
 // not an event wraps [ErrCorrupt]. Fields that it does not know are ignored.
 func (e *Event) UnmarshalJSON(b []byte) error {
-	var stored storedEvent
+	var stored Stored
 	if err := json.Unmarshal(b, &stored); err != nil {
 		return fmt.Errorf("%w: no event: %w", ErrCorrupt, err)
 	}
-	ev, err := stored.event()
+	ev, err := stored.Event()
 	if err == nil {
 		*e = ev
 	}
 	return err
 }
 
-// event reads the body, of a type that is known.
-func (stored *storedEvent) event() (Event, error) {
+// Event reads the body, of a type that is known.
+func (stored *Stored) Event() (Event, error) {
 	at, known := typesByName[stored.Type]
-	if !known || stored.Version != bodyTypes[at].version {
+	if !known || stored.Version != BodyTypes[at].version {
 		return Event{}, &UnknownEventError{Type: stored.Type, Version: stored.Version}
 	}
 	body := newBodies[at]()

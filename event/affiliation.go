@@ -1,0 +1,120 @@
+package event
+
+import "fmt"
+
+// Affiliation is a person's long-lived standing with a room (XEP-0045 §5.2).
+// Affiliations are ordered by rank: Outcast < None < Member < Admin < Owner.
+type Affiliation int8
+
+// The affiliations of XEP-0045 §5.2.
+const (
+	Outcast         Affiliation = -1
+	AffiliationNone Affiliation = 0
+	Member          Affiliation = 1
+	Admin           Affiliation = 2
+	Owner           Affiliation = 3
+)
+
+var affiliationNames = [...]string{"outcast", "none", "member", "admin", "owner"}
+
+// String is the affiliation's name in the protocol.
+func (a Affiliation) String() string {
+	if a < Outcast || a > Owner {
+		return fmt.Sprintf("Affiliation(%d)", int8(a))
+	}
+	return affiliationNames[a-Outcast]
+}
+
+// MarshalText writes the protocol's name.
+func (a Affiliation) MarshalText() ([]byte, error) {
+	if a < Outcast || a > Owner {
+		return nil, fmt.Errorf("%w: no affiliation: %d", ErrCorrupt, int8(a))
+	}
+	return []byte(a.String()), nil
+}
+
+// UnmarshalText reads the protocol's name.
+func (a *Affiliation) UnmarshalText(text []byte) error {
+	v, ok := ParseAffiliation(string(text))
+	if !ok {
+		return fmt.Errorf("%w: unknown affiliation %q", ErrCorrupt, text)
+	}
+	*a = v
+	return nil
+}
+
+func ParseAffiliation(s string) (Affiliation, bool) {
+	for i, name := range affiliationNames {
+		if s == name {
+			return Outcast + Affiliation(i), true
+		}
+	}
+	return AffiliationNone, false
+}
+
+// Lent is what the affiliation of a domain makes of the people in it: they are
+// banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.
+func (a Affiliation) Lent() Affiliation {
+	if a > Member {
+		return AffiliationNone
+	}
+	return a
+}
+
+// Counting is the affiliation by which a person is judged: his own, if he has one,
+// else what his domain lends him.
+func Counting(own, domain Affiliation) Affiliation {
+	if own != AffiliationNone {
+		return own
+	}
+	return domain.Lent()
+}
+
+// Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by
+// privilege: NoRole < Visitor < Participant < Moderator.
+type Role uint8
+
+// The roles of XEP-0045 §5.1. NoRole is the protocol's "none": not inside.
+const (
+	RoleNone Role = iota
+	Visitor
+	Participant
+	Moderator
+)
+
+var roleNames = [...]string{"none", "visitor", "participant", "moderator"}
+
+// String is the role's name in the protocol.
+func (r Role) String() string {
+	if int(r) >= len(roleNames) {
+		return fmt.Sprintf("Role(%d)", uint8(r))
+	}
+	return roleNames[r]
+}
+
+// MarshalText writes the protocol's name.
+func (r Role) MarshalText() ([]byte, error) {
+	if int(r) >= len(roleNames) {
+		return nil, fmt.Errorf("%w: no role: %d", ErrCorrupt, uint8(r))
+	}
+	return []byte(r.String()), nil
+}
+
+// UnmarshalText reads the protocol's name.
+func (r *Role) UnmarshalText(text []byte) error {
+	v, ok := ParseRole(string(text))
+	if !ok {
+		return fmt.Errorf("%w: unknown role %q", ErrCorrupt, text)
+	}
+	*r = v
+	return nil
+}
+
+func ParseRole(s string) (Role, bool) {
+	for i, name := range roleNames {
+		if s == name {
+			return Role(i), true
+		}
+	}
+	return RoleNone, false
+}
