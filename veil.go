@@ -16,6 +16,8 @@ import (
 type veil struct {
 	local, domain, resource string // of the address that is hidden
 	shown                   string // what stands there instead
+	// own is how that is written where the address may itself stand in it: in the nick.
+	own []string
 	// same reports whether a localpart and a domain, as they are written, are those of
 	// the address: what is not plain has more spellings than case.
 	same func(local, domain string) bool
@@ -73,12 +75,14 @@ func (v *veil) clearAt(value string, level int) string {
 		if v.isOwn(plain, from, to) {
 			continue
 		}
-		shown := v.shown
-		if level > 0 || from >= scheme {
-			shown = escapeURI(shown, level)
-		}
-		if v.growth -= len(shown) - (end - start); v.growth < 0 {
-			shown = ""
+		shown := ""
+		if v.growth >= 0 { // otherwise it is not even made: that costs more than all else
+			if shown = v.shown; level > 0 || from >= scheme {
+				shown = escapeURI(shown, level)
+			}
+			if v.growth -= len(shown) - (end - start); v.growth < 0 {
+				shown = ""
+			}
 		}
 		b.WriteString(value[done:start])
 		b.WriteString(shown)
@@ -94,7 +98,7 @@ func (v *veil) clearAt(value string, level int) string {
 // written itself: who calls himself by his address hides nothing, and what is veiled
 // twice is the same.
 func (v *veil) isOwn(s string, from, to int) bool {
-	for _, shown := range [...]string{v.shown, escapeURI(v.shown, 0)} {
+	for _, shown := range v.own {
 		if i := strings.Index(shown, s[from:to]); i >= 0 && from >= i && strings.HasPrefix(s[from-i:], shown) {
 			return true
 		}

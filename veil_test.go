@@ -82,4 +82,10 @@ func TestVeilIsBounded(t *testing.T) {
 	got := r.veil(payload, MustParseJID("a@b/c"), strings.Repeat("n", 1000), Participant)
 	assert.Less(t, len(got), len(payload)+veilGrowth)
 	assert.NotContains(t, got, "a@b")
+	// What would not be written any more is not made either.
+	for _, unit := range []string{"xmpp:a@b ", "a%40b "} {
+		payload := "<x xmlns='urn:x'>" + strings.Repeat(unit, 20000) + "</x>"
+		allocs := testing.AllocsPerRun(1, func() { r.veil(payload, MustParseJID("a@b/c"), strings.Repeat("n a@b", 50), Participant) })
+		assert.Less(t, allocs, 1000.0, unit)
+	}
 }

@@ -332,13 +332,17 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	if r.st.viewOf(reader) == splice.All || who.IsZero() {
 		return payload
 	}
-	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(), growth: veilGrowth, tries: maxTries,
+	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(),
+		growth: veilGrowth, tries: maxTries,
 		same: func(local, domain string) bool {
 			j, err := jid.ParseBy(local+"@"+domain, r.cfg.NormalizeDomain)
 			return err == nil && j == who.Bare()
 		}}
 	if !v.mayBeIn(payload) {
 		return payload
+	}
+	if strings.Contains(nick, "@") {
+		v.own = []string{v.shown, escapeURI(v.shown, 0)}
 	}
 	return xmlwire.ReplaceValues(payload, v.clear)
 }

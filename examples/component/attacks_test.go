@@ -66,3 +66,103 @@ func TestOneAccountInAllRooms(t *testing.T) {
 		link.Expect("to='"+person(i)+"'", "code='110'")
 	}
 }
+
+// searches has five people ask for the archive of a room, fifty times in all, and waits
+// until the component has read that.
+func (c *serving) searches(link *fakeserver.Stream, room, query string) (asked int) {
+	c.t.Helper()
+	before := c.metric("muc_stanzas_received_total")
+	link.Flood(50, func(i int) string {
+		return fmt.Sprintf("<iq type='set' id='search%d' from='%s' to='%s@%s'><query xmlns='urn:xmpp:mam:2'>%s</query></iq>", i, person(10+i/10), room, testDomain, query)
+	})
+	c.becomes("muc_stanzas_received_total", func(v float64) bool { return v >= before+50 })
+	return 50
+}
+
+// taken takes the stanzas that have come in which all these texts stand, and counts them.
+func taken(link *fakeserver.Stream, parts ...string) (n int) {
+	for {
+		if _, ok := link.Wait(0, parts...); !ok {
+			return n
+		}
+		n++
+	}
+}
+
+// Who searches a large archive as often as may be keeps nobody out of rooms that must be
+// loaded, and the component from no stop.
+func TestSearchesHoldUpNobody(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "rooms.db")
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveHere(t, server, nil, "-store", store)
+	link := server.Next()
+	c.lasting(link, person(0), "library", "The library")
+	const others = 10
+	for i := range others {
+		c.lasting(link, person(0), fmt.Sprint("other", i), "Another room")
+	}
+	link.Send(said(0, "library", "hush"))
+	link.Expect("hush", "from='library@")
+	require.Zero(t, c.end())
+	db, err := sql.Open("sqlite", store)
+	require.NoError(t, err)
+	_, err = db.Exec(`INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body)
+		WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000)
+		SELECT room, 1000 + x, 's' || x, at, nick, jid, bare, body FROM archive, n`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+
+	c = serveHere(t, server, nil, "-store", store, "-rate-bytes", "0")
+	link = server.Next()
+	const count = "<set xmlns='http://jabber.org/protocol/rsm'><max>0</max></set>"
+	asked := c.searches(link, "library", count)
+	link.Flood(others, func(i int) string { return enter("stranger@example.net/o", fmt.Sprint("other", i)) })
+	for range others {
+		link.Expect("from='other", "to='stranger@example.net/o'", "code='110'")
+	}
+	before := taken(link, "id='search")
+	assert.Less(t, before, asked/2, "answers before ten rooms were loaded")
+	for answered := before; answered < asked; answered++ {
+		link.Expect("id='search", "<count>200001</count>")
+	}
+
+	c.searches(link, "library", count)
+	require.Zero(t, c.end())
+	assert.Less(t, taken(link, "id='search", "<count>"), asked/2, "answers before the component stopped")
+}
+
+// A room in which much is stored is not stored anew for every few changes: what is stored
+// of them weighs as much as the room first.
+func TestLargeRoomsAreRarelyStoredAnew(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "rooms.db")
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveHere(t, server, nil, "-store", store, "-rate-bytes", "0", "-compact", "20")
+	link := server.Next()
+	c.lasting(link, person(0), "large", "The large room")
+	set := func(id, items string) {
+		link.Send(fmt.Sprintf("<iq type='set' id='%s' from='%s' to='large@%s'><query xmlns='http://jabber.org/protocol/muc#admin'>%s</query></iq>", id, person(0), testDomain, items))
+		link.Expect("id='"+id+"'", "type='result'")
+	}
+	for i := range 50 {
+		items := ""
+		for k := range 100 {
+			items += fmt.Sprintf("<item affiliation='outcast' jid='u%d-%d@example.org'><reason>%s</reason></item>", i, k, strings.Repeat("r", 200))
+		}
+		set(fmt.Sprint("many", i), items)
+	}
+	require.Zero(t, c.end()) // all of it becomes one snapshot
+	c = serveHere(t, server, nil, "-store", store, "-rate-bytes", "0", "-compact", "20")
+	link = server.Next()
+	const changes = 150
+	for i := range changes {
+		set(fmt.Sprint("one", i), fmt.Sprintf("<item affiliation='%s' jid='u0-0@example.org'/>", []string{"none", "outcast"}[i%2]))
+	}
+	require.Zero(t, c.end())
+	db, err := sql.Open("sqlite", store)
+	require.NoError(t, err)
+	defer db.Close()
+	var events, snapshot, tail int
+	require.NoError(t, db.QueryRow(`SELECT count(*), coalesce(sum(length(body)), 0) FROM event JOIN room ON room = id WHERE jid = ?`, "large@"+testDomain).Scan(&events, &tail))
+	require.NoError(t, db.QueryRow(`SELECT length(body) FROM snapshot JOIN room ON room = id WHERE jid = ?`, "large@"+testDomain).Scan(&snapshot))
+	assert.GreaterOrEqual(t, events, changes, "events of %d bytes since a snapshot of %d", tail, snapshot)
+}

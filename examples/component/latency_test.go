@@ -47,6 +47,25 @@ var attacks = []struct {
 		}
 		return fmt.Sprintf("<iq type='set' id='a%d' from='%s/0' to='hers@%s'><query xmlns='http://jabber.org/protocol/muc#admin'>%s</query></iq>", i, mallory, testDomain, items)
 	}},
+	{"presence", func(i int) string {
+		return fmt.Sprintf("<presence from='%s/%d' to='hers@%s/mallory'><show>away</show><status>%d%s</status></presence>",
+			mallory, i%20, testDomain, i, strings.Repeat("z", 900))
+	}},
+	{"pings", func(i int) string { return ping(fmt.Sprint("a", i), mallory+"/1") }},
+	{"requests", func(i int) string { // to oneself as an occupant
+		return fmt.Sprintf("<iq type='get' id='a%d' from='%s/%d' to='hers@%s/mallory'><q xmlns='urn:example:q'/></iq>", i, mallory, i%20, testDomain)
+	}},
+	{"invitations", func(i int) string {
+		return fmt.Sprintf("<message from='%s/0' to='hers@%s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='u%d@example.org'><reason>%s</reason></invite></x></message>",
+			mallory, testDomain, i, strings.Repeat("r", 900))
+	}},
+	{"namespaces", func(i int) string {
+		var b strings.Builder
+		for k := range 4000 {
+			fmt.Fprintf(&b, " xmlns:n%d='urn:example:%d'", k, k)
+		}
+		return fmt.Sprintf("<message%s type='groupchat' from='%s/1' to='hers@%s'><body>a</body><n1:x/></message>", b.String(), mallory, testDomain)
+	}},
 	{"archive", func(i int) string {
 		return fmt.Sprintf("<iq type='set' id='a%d' from='%s/0' to='hers@%s'><query xmlns='urn:xmpp:mam:2'/></iq>", i, mallory, testDomain)
 	}},

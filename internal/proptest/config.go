@@ -21,6 +21,9 @@ func anyConfig(t *rapid.T) muc.Config {
 	if yes("narrow") {
 		cfg.Limits.OutboundBytes, cfg.Limits.PageBytes = 28000, rapid.SampledFrom([]int{1, 400, 1400}).Draw(t, "page")
 	}
+	if rapid.IntRange(0, 7).Draw(t, "roomy") == 7 {
+		cfg.Limits = roomyLimits
+	}
 	cfg.Instant = rapid.IntRange(0, 3).Draw(t, "instant") < 3
 	cfg.Registration = muc.Registration(rapid.IntRange(0, 3).Draw(t, "registration"))
 	cfg.NickLockdown = muc.Lockdown(rapid.IntRange(0, 2).Draw(t, "lockdown"))
@@ -65,6 +68,12 @@ var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3,
 	Affiliations: 12, Asks: 3, PersonAsks: 2, Privates: 4, Relays: 4, PersonRelays: 2, RateShares: 6, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
 	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 150, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
 	FieldBytes: 200, NameBytes: 40, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3}
+
+// roomyLimits are met by floods alone.
+var roomyLimits = muc.Limits{History: 50, HistoryBytes: 20_000, SessionsPerNick: 10, NicksPerPerson: 10, Occupants: 40, AdminReserve: 4,
+	Affiliations: 100, Asks: 30, PersonAsks: 20, Privates: 50, Relays: 30, PersonRelays: 20, RateShares: 50, Invites: 50, PersonInvites: 20,
+	Registrations: 20, VoiceRequests: 20, StanzaBytes: 10_000, PresenceBytes: 2000, StatusBytes: 1000, SubjectBytes: 2000, BodyBytes: 6000,
+	ReasonBytes: 1000, FieldBytes: 500, NameBytes: 100, ItemsPerSet: 20, ListItems: 30, ArchivePage: 10}
 
 // policies are those of a host that says no now and then.
 func policies(cfg *muc.Config) {

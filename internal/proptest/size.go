@@ -24,11 +24,15 @@ type shot struct {
 
 // roomSize is more than what rooms of the limits here can make of a live snapshot,
 // whatever is sent: there is a bound.
-const roomSize = 80_000
+const roomSize, roomySize = 80_000, 800_000
 
 // checkSize: what people can make a room hold has bounds.
 func (w *world) checkSize(s *step) {
-	if len(s.after.live) > roomSize {
+	most := roomSize
+	if w.cfg.Limits.History == roomyLimits.History {
+		most = roomySize
+	}
+	if len(s.after.live) > most {
 		w.fail("the room has grown to %d bytes: %s", len(s.after.live), s.after.live)
 	}
 	if rapid.IntRange(0, 15).Draw(w.t, "count") == 15 {
