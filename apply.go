@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/roomconfig"
 )
 
 // What a store gives back may be damaged or forged. A room must not come to life
@@ -163,7 +164,7 @@ func (cfg *Config) share(conf RoomConfig) *RoomConfig {
 }
 
 func (s *state) applyCreated(b *event.Created, cfg *Config) error {
-	if !soundConfig(&b.Config) {
+	if !roomconfig.Sound(&b.Config) {
 		return badEvent("no room is configured so")
 	}
 	s.life = Open
@@ -177,8 +178,8 @@ func (s *state) applyCreated(b *event.Created, cfg *Config) error {
 func (s *state) applyConfigured(b *event.Configured, cfg *Config) error {
 	conf := *s.conf
 	for _, c := range b.Changes {
-		f := configFieldNamed(c.Var)
-		if f == nil || f.set(&conf, c.New) != nil {
+		f := roomconfig.Named(c.Var)
+		if f == nil || f.Set(&conf, c.New) != nil {
 			return badEvent("unknown configuration field or value: " + c.Var)
 		}
 	}

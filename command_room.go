@@ -2,6 +2,7 @@ package muc
 
 import (
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -63,21 +64,21 @@ func (c Configure) do(t *step) error {
 // another one is not judged by its size again.
 func (lim *Limits) checkConfig(c, was *RoomConfig) (RoomConfig, *StanzaError) {
 	var conf RoomConfig
-	for _, f := range configFields {
-		if f == passwordFlag {
+	for _, f := range roomconfig.Fields {
+		if f == roomconfig.PasswordFlag {
 			continue // it follows from the secret
 		}
-		values := f.get(c)
+		values := f.Get(c)
 		for _, v := range values {
 			if e := checkText(v, max(lim.FieldBytes, len(v))); e != nil {
 				return conf, e
 			}
 		}
-		if !f.mayHold(lim.FieldBytes, lim.NameBytes, f.get(was), values) {
-			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
+		if !f.MayHold(lim.FieldBytes, lim.NameBytes, f.Get(was), values) {
+			return conf, refuseField(stanza.PolicyViolation, "14.6", f.Label, "is too long")
 		}
-		if err := f.set(&conf, values); err != nil {
-			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, err.Error())
+		if err := f.Set(&conf, values); err != nil {
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.Label, err.Error())
 		}
 	}
 	return conf, nil

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -126,8 +127,8 @@ func (t *step) roomInfo() []form.Field {
 	fields = append(fields, form.Field{Name: "muc#maxhistoryfetch", Type: "text-single",
 		Label: "Most messages shown to newcomers", Values: []string{strconv.Itoa(c.HistoryLength())}})
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm", "allow_query_users"} {
-		f := configFieldNamed(name)
-		fields = append(fields, form.Field{Name: f.name, Type: f.typ, Label: f.label, Values: f.get(c)})
+		f := roomconfig.Named(name)
+		fields = append(fields, form.Field{Name: f.Name, Type: f.Type, Label: f.Label, Values: f.Get(c)})
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
 		fields = append(fields, form.Field{Name: ns.ActivityField, Type: "text-single", Label: "Messages per hour",

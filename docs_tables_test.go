@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+
+	"github.com/gomuc/muc/internal/roomconfig"
 )
 
 // printedTables are the tables that documents show.
@@ -177,23 +179,23 @@ func printRoutes() string {
 // printConfigFields prints the table of the room configuration.
 func printConfigFields() string {
 	rows := [][]string{{"Field", "Type", "Default", "Values", "Label"}}
-	for _, f := range configFields {
+	for _, f := range roomconfig.Fields {
 		var options []string
-		for _, o := range f.options {
+		for _, o := range f.Options {
 			options = append(options, o.Value)
 		}
 		values := strings.Join(options, ", ")
-		if f.open {
+		if f.Open {
 			values += ", …"
 		}
-		if f.hi > f.lo {
-			values = fmt.Sprintf("%d to %d", f.lo, f.hi)
+		if f.Hi > f.Lo {
+			values = fmt.Sprintf("%d to %d", f.Lo, f.Hi)
 		}
-		names := "`" + f.name + "`"
-		for _, alias := range f.aliases {
+		names := "`" + f.Name + "`"
+		for _, alias := range f.Aliases {
 			names += ", `" + alias + "`"
 		}
-		rows = append(rows, []string{names, f.typ, strings.Join(f.get(&RoomConfig{}), ", "), values, f.label})
+		rows = append(rows, []string{names, f.Type, strings.Join(f.Get(&RoomConfig{}), ", "), values, f.Label})
 	}
 	return markdownTable(rows...)
 }

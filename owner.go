@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -40,14 +41,14 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 // configForm is the configuration as a form: the table with its values, and the
 // lists of admins and owners.
 func (r *Room) configForm(conf *RoomConfig) []form.Field {
-	fields := make([]form.Field, 0, len(configFields)+len(rankFields))
-	for _, f := range configFields {
-		if f.heading != "" {
-			fields = append(fields, form.Heading(f.heading))
+	fields := make([]form.Field, 0, len(roomconfig.Fields)+len(rankFields))
+	for _, f := range roomconfig.Fields {
+		if f.Heading != "" {
+			fields = append(fields, form.Heading(f.Heading))
 		}
-		field := form.Field{Name: f.name, Type: f.typ, Label: f.label, Options: slices.Clone(f.options), Open: f.open,
-			Lo: f.lo, Hi: f.hi, Values: f.get(conf)}
-		if v := form.First(field.Values); f.open && indexOf(f.options, v) < 0 {
+		field := form.Field{Name: f.Name, Type: f.Type, Label: f.Label, Options: slices.Clone(f.Options), Open: f.Open,
+			Lo: f.Lo, Hi: f.Hi, Values: f.Get(conf)}
+		if v := form.First(field.Values); f.Open && roomconfig.IndexOf(f.Options, v) < 0 {
 			field.Options = append(field.Options, form.Option{Value: v, Label: v})
 		}
 		fields = append(fields, field)
@@ -134,31 +135,31 @@ func (t *step) ownerSet() *StanzaError {
 func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *StanzaError) {
 	conf := old
 	var flag, secretGiven *form.Field
-	seen := make([]*configField, 0, len(sub.Fields))
+	seen := make([]*roomconfig.Field, 0, len(sub.Fields))
 	for i := range sub.Fields {
 		got := &sub.Fields[i]
-		f := configFieldNamed(got.Name)
+		f := roomconfig.Named(got.Name)
 		if f == nil {
 			continue
 		}
-		if len(got.Values) > 1 && f.typ != "list-multi" {
-			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "takes one value")
+		if len(got.Values) > 1 && f.Type != "list-multi" {
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.Label, "takes one value")
 		}
-		before := f.get(&conf)
-		if !f.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, f.get(&old), got.Values) {
-			return conf, refuseField(stanza.PolicyViolation, "14.6", f.label, "is too long")
+		before := f.Get(&conf)
+		if !f.MayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, f.Get(&old), got.Values) {
+			return conf, refuseField(stanza.PolicyViolation, "14.6", f.Label, "is too long")
 		}
-		if err := f.set(&conf, got.Values); err != nil {
-			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, err.Error())
+		if err := f.Set(&conf, got.Values); err != nil {
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.Label, err.Error())
 		}
-		if slices.Contains(seen, f) && !slices.Equal(before, f.get(&conf)) {
-			return conf, refuseField(stanza.BadRequest, "10.1.3", f.label, "has two values")
+		if slices.Contains(seen, f) && !slices.Equal(before, f.Get(&conf)) {
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.Label, "has two values")
 		}
 		seen = append(seen, f)
 		switch f {
-		case passwordFlag:
+		case roomconfig.PasswordFlag:
 			flag = got
-		case secret:
+		case roomconfig.Password:
 			secretGiven = got
 		}
 	}
@@ -181,7 +182,7 @@ func protectRoom(c *RoomConfig, old *RoomConfig, flag, given *form.Field) *Stanz
 	case !on && c.Password == old.Password:
 		c.Password = ""
 	case on && c.Password == "":
-		return refuse(stanza.NotAcceptable, "10.1.3", "the room cannot be protected with a password: the field “"+secret.label+"” is empty").WithType(stanza.TypeModify)
+		return refuse(stanza.NotAcceptable, "10.1.3", "the room cannot be protected with a password: the field “"+roomconfig.Password.Label+"” is empty").WithType(stanza.TypeModify)
 	}
 	return nil
 }
@@ -198,7 +199,7 @@ func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	if refused := set.judge(); refused != nil {
 		return refused
 	}
-	if list := changes(s.conf, conf); len(list) > 0 {
+	if list := roomconfig.Changes(s.conf, conf); len(list) > 0 {
 		t.propose(&event.Configured{Changes: list, Actor: set.by})
 	}
 	if s.life == Locked {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -58,7 +59,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 		}
 		c := r.birthConfig(x)
 		conf, aff = &c, Owner
-		if !secret.mayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
+		if !roomconfig.Password.MayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
 			return refuse(stanza.PolicyViolation, "14.6", "the password is too long")
 		}
 	}

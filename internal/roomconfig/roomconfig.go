@@ -1,0 +1,234 @@
+// Package roomconfig has the fields of a room's configuration (XEP-0045 §10.2, §16.5.3), in one
+// table: it makes the form, judges what is submitted, tells what changed, and replays it.
+package roomconfig
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/form"
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/xmlwire"
+)
+
+const (
+	maxHistory = 1000
+	maxUsers   = 1000000
+
+	maxVoiceInterval = 7 * 24 * 3600
+)
+
+// Field is a row of the table of the room configuration: one field of the
+// form that owners fill in (XEP-0045 §10.1.3, §16.5.3). The table makes the form,
+// judges what is submitted, tells what changed, replays it, and feeds disco.
+type Field struct {
+	Heading string // that stands before it in the form, if any
+	Name    string
+	Aliases []string
+	long    bool   // holds up to Limits.FieldBytes, not NameBytes
+	Type    string // of XEP-0004
+	Label   string
+	Options []form.Option
+	Open    bool // takes values beside the options
+	Lo, Hi  int  // range of a number, if hi > lo
+	Get     func(c *event.RoomConfig) []string
+	// Set judges and applies values that have the right type; an error text is for
+	// the owner.
+	Set func(c *event.RoomConfig, values []string) error
+}
+
+type fieldError string
+
+func (e fieldError) Error() string { return string(e) }
+
+var presenceRoles = []event.Role{event.Moderator, event.Participant, event.Visitor}
+
+// Fields is the table, in the order of the form.
+var Fields = []*Field{
+	text("muc#roomconfig_roomname", "Name of the room", func(c *event.RoomConfig) *string { return &c.Name }).under("The room"),
+	text("muc#roomconfig_roomdesc", "Description of the room", func(c *event.RoomConfig) *string { return &c.Description }).longer(),
+	text("muc#roomconfig_lang", "Language that is spoken in the room, such as en or pt-BR", func(c *event.RoomConfig) *string { return &c.Lang }),
+	boolean("muc#roomconfig_persistentroom", "Keep the room when nobody is inside", false,
+		func(c *event.RoomConfig) *bool { return &c.Persistent }),
+	boolean("muc#roomconfig_publicroom", "List the room publicly", true,
+		func(c *event.RoomConfig) *bool { return &c.Hidden }).under("Who finds the room, and who enters"),
+	boolean("public_list", "Show strangers who is inside", false,
+		func(c *event.RoomConfig) *bool { return &c.ListOccupants }),
+	boolean("muc#roomconfig_membersonly", "Only members may enter", false,
+		func(c *event.RoomConfig) *bool { return &c.MembersOnly }),
+	boolean("muc#roomconfig_allowinvites", "Members may invite others", false,
+		func(c *event.RoomConfig) *bool { return &c.AllowInvites }).
+		also("{" + ns.ProsodyMUC + "}roomconfig_allowmemberinvites"),
+	PasswordFlag,
+	Password,
+	maxUsersField,
+	choice("muc#roomconfig_whois", "Who may see the real addresses of occupants", whoisOptions,
+		func(c *event.RoomConfig) int { return int(c.Whois) }, func(c *event.RoomConfig, i int) { c.Whois = event.Whois(i) }).under("Who sees whom"),
+	presenceBroadcast,
+	memberList,
+	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
+		func(c *event.RoomConfig) *bool { return &c.Moderated }).under("Who says what to whom"),
+	boolean("muc#roomconfig_changesubject", "Participants may change the subject", false,
+		func(c *event.RoomConfig) *bool { return &c.OpenSubject }),
+	allowPM,
+	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
+		func(c *event.RoomConfig) *bool { return &c.ModeratorPM }),
+	boolean("allow_query_users", "Occupants may send requests to the clients of others", true,
+		func(c *event.RoomConfig) *bool { return &c.NoQueries }).also("muc#roomconfig_allow_query_users"),
+	boolean("muc#roomconfig_allowvisitornickchange", "Visitors may change their nick", true,
+		func(c *event.RoomConfig) *bool { return &c.NoVisitorNickChange }).also("allow_visitor_nickchange").under("Visitors, who have no voice"),
+	boolean("muc#roomconfig_allowvisitorstatus", "Visitors may show a status text", true,
+		func(c *event.RoomConfig) *bool { return &c.NoVisitorStatus }).also("allow_visitor_status"),
+	boolean("allow_voice_requests", "Visitors may ask for voice", true,
+		func(c *event.RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
+	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxVoiceInterval,
+		func(c *event.RoomConfig) int { return int(c.VoiceWait() / time.Second) },
+		func(c *event.RoomConfig, n int) { c.VoiceInterval = cmp.Or(n, -1) }).
+		also("muc#roomconfig_voicerequestmininterval"),
+	number("muc#maxhistoryfetch", "How many of the last messages people see who enter", 0, maxHistory,
+		func(c *event.RoomConfig) int { return c.HistoryLength() },
+		func(c *event.RoomConfig, n int) { c.History = cmp.Or(n, -1) }).
+		also("muc#roomconfig_historylength", "muc#roomconfig_maxhistoryfetch").under("What is kept of the conversation"),
+	boolean("muc#roomconfig_enablearchiving", "Archive: messages are kept, and who may enter the room may read them later", true,
+		func(c *event.RoomConfig) *bool { return &c.NoArchive }).also("mam", "muc#roomconfig_mam"),
+	boolean("muc#roomconfig_enablelogging", "Public log: somebody publishes what is said, where everybody may read it", false,
+		func(c *event.RoomConfig) *bool { return &c.Logging }),
+}
+
+// Sound reports whether some room can have been configured so, under whatever
+// limits.
+func Sound(c *event.RoomConfig) bool {
+	for _, f := range Fields {
+		for _, v := range f.Get(c) {
+			if !xmlwire.ValidText(v) || !f.offers(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// offers reports whether a value is one that may be chosen.
+func (f *Field) offers(value string) bool {
+	return f.Open || len(f.Options) == 0 || IndexOf(f.Options, value) >= 0
+}
+
+// option is the name of a choice; empty for one that there is not.
+func option(options []form.Option, i int) string {
+	if i < 0 || i >= len(options) {
+		return ""
+	}
+	return options[i].Value
+}
+
+// IndexOf is the place of a choice; -1 for one that there is not.
+func IndexOf(options []form.Option, value string) int {
+	return slices.IndexFunc(options, func(o form.Option) bool { return o.Value == value })
+}
+
+// Named finds a row by its name or an alias.
+func Named(name string) *Field {
+	for _, f := range Fields {
+		if f.Name == name || slices.Contains(f.Aliases, name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// Changes lists what differs between two configurations, in the order of the
+// form: how a configuration becomes an event.
+func Changes(old, new *event.RoomConfig) []event.ConfigChange {
+	var list []event.ConfigChange
+	for _, f := range Fields {
+		if f == PasswordFlag {
+			continue // it follows from the secret
+		}
+		was, is := f.Get(old), f.Get(new)
+		if !slices.Equal(was, is) {
+			list = append(list, event.ConfigChange{Var: f.Name, Old: was, New: is})
+		}
+	}
+	return list
+}
+
+func (f *Field) also(aliases ...string) *Field {
+	f.Aliases = aliases
+	return f
+}
+
+func (f *Field) under(heading string) *Field {
+	f.Heading = heading
+	return f
+}
+
+// The kinds of rows.
+
+// longer lets a field hold more than a name.
+func (f *Field) longer() *Field {
+	f.long = true
+	return f
+}
+
+// MayHold judges the size of what is to stand in a field, by the limits for any field
+// and for short ones. What stands in it already may be longer, by other limits.
+func (f *Field) MayHold(field, name int, was, values []string) bool {
+	most := field
+	if !f.long {
+		most = min(most, name)
+	}
+	return slices.Equal(was, values) || !slices.ContainsFunc(values, func(v string) bool { return len(v) > most })
+}
+
+func text(name, label string, at func(c *event.RoomConfig) *string) *Field {
+	return &Field{Name: name, Type: "text-single", Label: label,
+		Get: func(c *event.RoomConfig) []string { return []string{*at(c)} },
+		Set: func(c *event.RoomConfig, v []string) error {
+			*at(c) = form.First(v)
+			return nil
+		}}
+}
+
+// boolean makes a row for a flag; inverted when the field is on where the flag
+// is off.
+func boolean(name, label string, inverted bool, at func(c *event.RoomConfig) *bool) *Field {
+	return &Field{Name: name, Type: "boolean", Label: label,
+		Get: func(c *event.RoomConfig) []string { return []string{form.Bool(*at(c) != inverted)} },
+		Set: func(c *event.RoomConfig, v []string) error {
+			on, ok := form.ParseBool(form.First(v))
+			if !ok {
+				return fieldError("must be 1 or 0")
+			}
+			*at(c) = on != inverted
+			return nil
+		}}
+}
+
+func number(name, label string, lo, hi int, get func(c *event.RoomConfig) int, set func(c *event.RoomConfig, n int)) *Field {
+	return &Field{Name: name, Type: "text-single", Label: label, Lo: lo, Hi: hi,
+		Get: func(c *event.RoomConfig) []string { return []string{strconv.Itoa(get(c))} },
+		Set: func(c *event.RoomConfig, v []string) error {
+			n, err := strconv.Atoi(form.First(v))
+			if err != nil || n < lo || n > hi {
+				return fieldError("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
+			}
+			set(c, n)
+			return nil
+		}}
+}
+
+func choice(name, label string, options []form.Option, get func(c *event.RoomConfig) int, set func(c *event.RoomConfig, i int)) *Field {
+	return &Field{Name: name, Type: "list-single", Label: label, Options: options,
+		Get: func(c *event.RoomConfig) []string { return []string{option(options, get(c))} },
+		Set: func(c *event.RoomConfig, v []string) error {
+			i := IndexOf(options, form.First(v))
+			if i < 0 {
+				return fieldError("must be one of its options")
+			}
+			set(c, i)
+			return nil
+		}}
+}
