@@ -17,15 +17,25 @@ import (
 // enough that all that is added to it can still be written down.
 var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// Base is what a state is kept by. Many states share one.
+type Base struct {
+	// Defaults are the configuration that states of it share, as long as it is theirs.
+	Defaults RoomConfig
+	// The limits of what is remembered, as in muc.Limits.
+	History, HistoryBytes, Privates, RateShares, Relays, PersonRelays int
+	// RelayTimeout is how long the answer to a request is waited for.
+	RelayTimeout time.Duration
+}
+
 // apply is the one place where a room changes. Live calls and Restore go
 // through it alike, so a replayed room is the live room by construction. It
 // judges nothing and renders nothing; an error means that the event cannot
 // have been written by a room in this state.
-func (s *state) apply(ev *event.Event, cfg *Config) error {
+func (s *state) apply(ev *event.Event, base *Base) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
-	err := s.applyBody(ev, cfg)
+	err := s.applyBody(ev, base)
 	if err != nil {
 		return fmt.Errorf("%w: event %d.%d %s: %s", event.ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
 	}
@@ -63,21 +73,20 @@ type badEvent string
 
 func (e badEvent) Error() string { return string(e) }
 
-func (s *state) applyBody(ev *event.Event, cfg *Config) error {
+func (s *state) applyBody(ev *event.Event, base *Base) error {
 	if _, birth := ev.Body.(*event.Created); birth != (s.life == Unborn) {
 		return badEvent("out of place in the room's life")
 	}
 	if s.life == Destroyed {
 		return badEvent("after the end of the room")
 	}
-	lim := &cfg.Limits
 	switch b := ev.Body.(type) {
 	case *event.Created:
-		return s.applyCreated(b, cfg)
+		return s.applyCreated(b, base)
 	case *event.Unlocked:
 		s.life, s.lockedUntil = Open, 0
 	case *event.Configured:
-		return s.applyConfigured(b, cfg)
+		return s.applyConfigured(b, base)
 	case *event.AffiliationChanged:
 		return s.applyAffiliation(b)
 	case *event.Registered:
@@ -94,14 +103,14 @@ func (s *state) applyBody(ev *event.Event, cfg *Config) error {
 		e := entryOf(ev, &b.Message)
 		s.subject = &e
 	case *event.MessageArchived:
-		s.archived.remember(entryOf(ev, &b.Message), lim)
+		s.archived.remember(entryOf(ev, &b.Message), base)
 	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
 			s.kept.retract(b)
 		}
 	case *event.MessageKept:
-		s.kept.remember(entryOf(ev, &b.Message), lim)
+		s.kept.remember(entryOf(ev, &b.Message), base)
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
 	case *event.Joined:
@@ -119,15 +128,15 @@ func (s *state) applyBody(ev *event.Event, cfg *Config) error {
 	case *event.VoiceRequested:
 		return s.applyVoiceRequested(b, hostTime(ev.Time, b.Now))
 	case *event.PrivateSent:
-		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, lim)
+		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, base)
 	case *event.PrivateBounced:
 		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
 	case *event.RelaySent:
-		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: instantOf(hostTime(ev.Time, b.Now)), way: b.Way}, cfg)
+		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: instantOf(hostTime(ev.Time, b.Now)), way: b.Way}, base)
 	case *event.RelayAnswered:
 		return s.applyRelayAnswered(b)
 	case *event.RateSpent:
-		s.applyRateSpent(b, ev.Time, lim)
+		s.applyRateSpent(b, ev.Time, base)
 	case *event.InviteSent:
 		return s.applyInvite(b)
 	case *event.InviteUsed:
@@ -156,14 +165,14 @@ func (s *state) rarities() *rarities {
 }
 
 // share keeps a configuration, which is that of the template for many rooms.
-func (cfg *Config) share(conf RoomConfig) *RoomConfig {
-	if conf == cfg.Defaults {
-		return &cfg.Defaults
+func (base *Base) share(conf RoomConfig) *RoomConfig {
+	if conf == base.Defaults {
+		return &base.Defaults
 	}
 	return &conf
 }
 
-func (s *state) applyCreated(b *event.Created, cfg *Config) error {
+func (s *state) applyCreated(b *event.Created, base *Base) error {
 	if !roomconfig.Sound(&b.Config) {
 		return badEvent("no room is configured so")
 	}
@@ -171,11 +180,11 @@ func (s *state) applyCreated(b *event.Created, cfg *Config) error {
 	if !b.LockedUntil.IsZero() {
 		s.life = Locked
 	}
-	s.creator, s.lockedUntil, s.conf = b.Creator, instantOf(b.LockedUntil.Time), cfg.share(b.Config)
+	s.creator, s.lockedUntil, s.conf = b.Creator, instantOf(b.LockedUntil.Time), base.share(b.Config)
 	return nil
 }
 
-func (s *state) applyConfigured(b *event.Configured, cfg *Config) error {
+func (s *state) applyConfigured(b *event.Configured, base *Base) error {
 	conf := *s.conf
 	for _, c := range b.Changes {
 		f := roomconfig.Named(c.Var)
@@ -190,7 +199,7 @@ func (s *state) applyConfigured(b *event.Configured, cfg *Config) error {
 		s.archived.dropDocs()
 		s.kept.dropDocs()
 	}
-	s.conf = cfg.share(conf)
+	s.conf = base.share(conf)
 	return nil
 }
 
@@ -208,10 +217,10 @@ func (s *state) applyDestroyed(b *event.RoomDestroyed) {
 		creator: s.creator, conf: new(RoomConfig), more: &rarities{end: b}, shape: s.shape + 1}
 }
 
-func (s *state) applyPrivate(p private, lim *Limits) {
+func (s *state) applyPrivate(p private, base *Base) {
 	m := s.rarities()
-	*m.privates.push(lim.Privates + 1) = p
-	for m.privates.len() > max(lim.Privates, 0) {
+	*m.privates.push(base.Privates + 1) = p
+	for m.privates.len() > max(base.Privates, 0) {
 		m.privates.shift()
 	}
 }
@@ -233,29 +242,29 @@ func (s *state) applyBounced(p private) error {
 
 // applyRelay remembers a request to another occupant, and forgets those whose time is
 // up, and the oldest where there are too many: of the same person's first.
-func (s *state) applyRelay(x relayed, cfg *Config) error {
+func (s *state) applyRelay(x relayed, base *Base) error {
 	if x.session == 0 || x.way == "" || x.real.IsBare() {
 		return badEvent("a request of nobody")
 	}
-	m, lim := s.rarities(), &cfg.Limits
-	m.relays.drop(func(y *relayed) bool { return y.over(x.at, cfg) })
+	m := s.rarities()
+	m.relays.drop(func(y *relayed) bool { return y.over(x.at, base.RelayTimeout) })
 	own := 1
 	for y := range m.relays.all() {
 		if y.real.Bare() == x.real.Bare() {
 			own++
 		}
 	}
-	if own > lim.PersonRelays {
+	if own > base.PersonRelays {
 		m.relays.drop(func(y *relayed) bool {
-			if own <= lim.PersonRelays || y.real.Bare() != x.real.Bare() {
+			if own <= base.PersonRelays || y.real.Bare() != x.real.Bare() {
 				return false
 			}
 			own--
 			return true
 		})
 	}
-	*m.relays.push(max(lim.Relays, 0) + 1) = x
-	for m.relays.len() > max(lim.Relays, 0) {
+	*m.relays.push(max(base.Relays, 0) + 1) = x
+	for m.relays.len() > max(base.Relays, 0) {
 		m.relays.shift()
 	}
 	return nil

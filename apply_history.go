@@ -11,10 +11,10 @@ type history struct {
 
 // remember appends a message and forgets the oldest, as far as the bounds are
 // exceeded.
-func (h *history) remember(e entry, lim *Limits) {
-	*h.push(lim.History + 1) = e
+func (h *history) remember(e entry, base *Base) {
+	*h.push(base.History + 1) = e
 	h.bytes += e.msg.Size()
-	for h.len() > max(lim.History, 0) || h.bytes > max(lim.HistoryBytes, 0) {
+	for h.len() > max(base.History, 0) || h.bytes > max(base.HistoryBytes, 0) {
 		h.forgetOldest()
 	}
 }

@@ -9,18 +9,18 @@ import (
 
 // applyRateSpent notes how much of a rate is used up. What means nothing any more is
 // judged by the host's clock, also while that is behind the room.
-func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, lim *Limits) {
+func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
 	m := s.rarities()
 	m.forgetSpent(hostTime(s.at.time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
-	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), lim)
+	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), base)
 }
 
 // applySpent notes until when somebody's share is used up, and forgets what means
 // nothing any more. Where there are more people than a room may remember, those go who
 // would have to wait the shortest. What is forgotten depends on what counts now and on
 // nothing else, so a room that was moved forgets the same.
-func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time, lim *Limits) {
+func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time, base *Base) {
 	x, known := m.spent.get(rateKey{jid, kind})
 	if !known {
 		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
@@ -30,7 +30,7 @@ func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time
 	x.until = until
 	m.place(x)
 	m.forgetSpent(now)
-	for len(m.soonest) > lim.RateShares {
+	for len(m.soonest) > base.RateShares {
 		m.dropSoonest()
 	}
 }

@@ -1,31 +1,19 @@
 package muc
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/gomuc/muc/event"
 )
 
-// load brings a fresh room to where a snapshot and the events after it lead; either
-// may be nil. What no room can have written is an event.ErrCorrupt.
-func (r *Room) load(b []byte, events []event.Event) error {
-	if b != nil {
-		if err := r.loadSnapshot(b); err != nil {
-			return err
-		}
-	}
-	for i := range events {
-		if err := r.Apply(events[i]); err != nil {
-			return fmt.Errorf("event %d: %w", i, err)
-		}
-	}
-	return nil
-}
+// errOtherRoom: the snapshot is that of a room with another address.
+var errOtherRoom = errors.New("muc: log belongs to another room")
 
 // loadSnapshot applies the events of a snapshot. They are judged as those of a log are,
 // but for their numbers, which are not those of a log: the snapshot says where that
-// stands.
-func (r *Room) loadSnapshot(b []byte) error {
+// stands. Whether a room was born as this one is for belongs to say.
+func (s *state) loadSnapshot(b []byte, room JID, base *Base, belongs func(event.Body) error) error {
 	var shot snapshot
 	if err := shot.read(b); err != nil {
 		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
@@ -33,13 +21,12 @@ func (r *Room) loadSnapshot(b []byte) error {
 	switch {
 	case shot.Version != snapshotVersion:
 		return &event.UnknownEventError{Type: "snapshot", Version: shot.Version}
-	case shot.Room != r.jid:
-		return ErrOtherRoom
+	case shot.Room != room:
+		return errOtherRoom
 	}
 	if err := shot.check(); err != nil {
 		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
 	}
-	s := &r.st
 	sessions := map[uint32]bool{}
 	for i := range shot.Events {
 		stored := event.Stored(shot.Events[i])
@@ -47,10 +34,10 @@ func (r *Room) loadSnapshot(b []byte) error {
 		if err != nil {
 			return fmt.Errorf("snapshot: %w", err)
 		}
-		if err := r.belongs(ev.Body); err != nil {
+		if err := belongs(ev.Body); err != nil {
 			return err
 		}
-		if err := s.loadEvent(&ev, &shot, sessions, r.cfg); err != nil {
+		if err := s.loadEvent(&ev, &shot, sessions, base); err != nil {
 			return fmt.Errorf("%w: snapshot: %s: %w", event.ErrCorrupt, ev.Type(), err)
 		}
 	}
@@ -76,7 +63,7 @@ func (shot *snapshot) check() error {
 }
 
 // loadEvent applies an event of a snapshot. What has no time there counts as of now.
-func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]bool, cfg *Config) error {
+func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]bool, base *Base) error {
 	if ev.Time.IsZero() {
 		ev.Time = shot.At.Time
 	}
@@ -88,7 +75,7 @@ func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]b
 	}
 	joined, ok := ev.Body.(*event.Joined)
 	if !ok || joined.Session == 0 {
-		return s.applyBody(ev, cfg)
+		return s.applyBody(ev, base)
 	}
 	// Sessions stand by occupant, so that their numbers need not rise. Each is there
 	// once.
@@ -98,7 +85,7 @@ func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]b
 	sessions[joined.Session] = true
 	highest := s.lastSession
 	s.lastSession = 0
-	err := s.applyBody(ev, cfg)
+	err := s.applyBody(ev, base)
 	s.lastSession = max(highest, joined.Session)
 	return err
 }

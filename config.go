@@ -161,6 +161,7 @@ type Config struct {
 	AsksJoin func(JoinRequest) bool
 
 	keyed hash.Hash // an HMAC of the Secret, to be copied
+	base  *Base     // what the states of rooms are kept by
 }
 
 // InfoField is a field that the host adds to what a room tells about itself, as
@@ -247,6 +248,8 @@ func (c Config) complete() (Config, error) {
 	if c.Limits, err = c.Limits.complete(); err != nil {
 		return c, err
 	}
+	c.base = &Base{Defaults: c.Defaults, History: c.Limits.History, HistoryBytes: c.Limits.HistoryBytes, Privates: c.Limits.Privates,
+		RateShares: c.Limits.RateShares, Relays: c.Limits.Relays, PersonRelays: c.Limits.PersonRelays, RelayTimeout: c.RelayTimeout}
 	c.Rates, err = c.Rates.complete()
 	return c, err
 }

@@ -28,7 +28,7 @@ var (
 	// ErrKey: the log was written with another Config.Secret.
 	ErrKey = errors.New("muc: log belongs to another secret")
 	// ErrOtherRoom: the log belongs to a room with another address.
-	ErrOtherRoom = errors.New("muc: log belongs to another room")
+	ErrOtherRoom = errOtherRoom
 )
 
 // UnknownEventError reports an event of a type or version that this version of the

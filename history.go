@@ -12,14 +12,6 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// messageCache holds a remembered message as bytes, shared with the Outbound
-// that it was first sent by, and what a newcomer's copy has beyond those. It is
-// no state.
-type messageCache struct {
-	doc  *splice.Stanza
-	late *splice.Extra
-}
-
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
@@ -32,20 +24,10 @@ func (r *Room) docOf(m *event.Message) *splice.Stanza {
 }
 
 func (r *Room) entryDoc(e *entry) *splice.Stanza {
-	if e.doc.doc == nil {
-		e.doc.doc = r.renderMessage(r.seenNow(e.msg))
+	if e.cache().doc == nil {
+		e.cache().doc = r.renderMessage(r.seenNow(e.msg))
 	}
-	return e.doc.doc
-}
-
-// meant is the message that is taken back, the latest if there are several, or nil.
-func (h *history) meant(b *event.MessageRetracted) *event.Message {
-	for i := h.len() - 1; i >= 0; i-- {
-		if m := h.at(i).msg; b.TakesBack(m) {
-			return m
-		}
-	}
-	return nil
+	return e.cache().doc
 }
 
 // historyRequest is how much of the past a client wants (XEP-0045 §7.2.14).
@@ -117,15 +99,15 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 // late says when a remembered message was said, as the room saw it (XEP-0203;
 // XEP-0045 §7.2.13: from the room, always).
 func (r *Room) late(e *entry) *splice.Extra {
-	if e.doc.late == nil {
+	if e.cache().late == nil {
 		w := xmlwire.Writer{}
 		w.Start("delay", ns.Delay)
 		address(&w, "from", r.jid)
 		w.Attr("stamp", e.at.Format(event.TimeFormat))
 		w.End()
-		e.doc.late = &splice.Extra{Tail: string(w.Bytes)}
+		e.cache().late = &splice.Extra{Tail: string(w.Bytes)}
 	}
-	return e.doc.late
+	return e.cache().late
 }
 
 // renderHistory sends the past to somebody who enters.

@@ -65,7 +65,7 @@ func (c *crowd) check() {
 		require.True(c.t, slices.Equal(l[0].owner, l[1].owner))
 	}
 	for _, o := range c.room.st.occupants {
-		kept := o.presence.doc
+		kept := o.presenceBytes()
 		if kept == nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
@@ -125,8 +126,8 @@ func (t *step) wayBack(asker *session, way string) string {
 
 // over reports whether a request has waited for its answer for too long, or was sent
 // by a clock that was ahead by as much.
-func (x *relayed) over(now instant, cfg *Config) bool {
-	return now.time().Sub(x.at.time()).Abs() > cfg.RelayTimeout
+func (x *relayed) over(now instant, timeout time.Duration) bool {
+	return now.time().Sub(x.at.time()).Abs() > timeout
 }
 
 // openRelay finds the request that an answer claims to be for, nil for none.
@@ -156,7 +157,7 @@ func (t *step) relayAnswer() *StanzaError {
 		return nil
 	}
 	x := r.st.openRelay(uint32(session), instant(at), parts[2])
-	if x == nil || x.over(instantOf(t.now), r.cfg) {
+	if x == nil || x.over(instantOf(t.now), r.cfg.RelayTimeout) {
 		return nil
 	}
 	asker, inside := r.st.session(x.jid())

@@ -9,13 +9,6 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// presenceCache holds an occupant's presence as bytes, made when it is first
-// sent and dropped when anything in it changes. It is no state: it can always
-// be made again.
-type presenceCache struct{ doc *splice.Stanza }
-
-func (c *presenceCache) drop() { c.doc = nil }
-
 // item is what `<item/>` says of an occupant in one presence.
 type item struct {
 	affiliation Affiliation
@@ -40,7 +33,7 @@ type presence struct {
 // recipe is the presence that an occupant has now: one immutable record for
 // everybody who is told of it.
 func (r *Room) recipe(o *occupant) *splice.Stanza {
-	if doc := o.presence.doc; doc != nil {
+	if doc := o.presenceBytes(); doc != nil {
 		return doc
 	}
 	return r.renderOccupant(o)
@@ -52,7 +45,7 @@ func (r *Room) renderOccupant(o *occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
 	if len(r.st.occupants) > smallIndex {
-		o.presence.doc = doc
+		o.keepPresence(doc)
 	}
 	return doc
 }

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/beevik/etree"
@@ -121,7 +122,7 @@ func (r *Room) Apply(ev event.Event) error {
 	if err := r.belongs(ev.Body); err != nil {
 		return err
 	}
-	return r.st.apply(&ev, r.cfg)
+	return r.st.apply(&ev, r.cfg.base)
 }
 
 // belongs refuses the birth of another room, or of this one under another secret.
@@ -173,3 +174,47 @@ func (r *Room) Seq() uint64 { return r.st.seq }
 
 // Idle reports whether nobody is inside: the host may put the room aside.
 func (r *Room) Idle() bool { return len(r.st.occupants) == 0 }
+
+// load brings a fresh room to where a snapshot and the events after it lead; either
+// may be nil. What no room can have written is an event.ErrCorrupt.
+func (r *Room) load(b []byte, events []event.Event) error {
+	if b != nil {
+		if err := r.st.loadSnapshot(b, r.jid, r.cfg.base, r.belongs); err != nil {
+			return err
+		}
+	}
+	for i := range events {
+		if err := r.Apply(events[i]); err != nil {
+			return fmt.Errorf("event %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// SnapshotKind is what a snapshot is for.
+type SnapshotKind uint8
+
+const (
+	// Durable is for a store: what durable events tell. Restored, nobody is inside.
+	Durable SnapshotKind = iota
+	// Live is for a move to another process: everything. Restored, nobody notices.
+	Live
+)
+
+// Snapshot writes the room down for [Restore]: all of it, or what is durable.
+// Equal states give equal bytes. It holds the room's password, but not
+// Config.Secret.
+func (r *Room) Snapshot(kind SnapshotKind) []byte {
+	return r.st.snapshot(r.jid, r.keyPrint(), kind == Live)
+}
+
+// State is where a room is in its life.
+type State = event.State
+
+// The life of a room: it only moves forward.
+const (
+	Unborn    = event.Unborn    // nobody has created it: worth nothing to a store
+	Locked    = event.Locked    // created, but its owner has not configured it yet (XEP-0045 §10.1.1)
+	Open      = event.Open      // in use
+	Destroyed = event.Destroyed // over; kept only for its tombstone
+)

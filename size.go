@@ -12,10 +12,8 @@ const (
 	rareSize     = 220
 )
 
-// Size estimates how much memory the room holds, in bytes. It takes as long as it takes
-// to count who is inside: ask for it now and then, not at every step.
-func (r *Room) Size() int {
-	s := &r.st
+// memory estimates how much memory the state holds, in bytes.
+func (s *state) memory() int {
 	size := roomSize + s.persons.byText.len()*personSize + int(s.peopleBytes)
 	c := s.conf
 	size += len(c.Name) + len(c.Description) + len(c.Lang) + len(c.Password)

@@ -8,16 +8,6 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
-// SnapshotKind is what a snapshot is for.
-type SnapshotKind uint8
-
-const (
-	// Durable is for a store: what durable events tell. Restored, nobody is inside.
-	Durable SnapshotKind = iota
-	// Live is for a move to another process: everything. Restored, nobody notices.
-	Live
-)
-
 const snapshotVersion = 2
 
 // snapshot is a room as JSON: the fewest events that make it, in a fixed order, so that
@@ -37,18 +27,15 @@ type snapshot struct {
 
 const kindDurable, kindLive = "durable", "live"
 
-// Snapshot writes the room down for [Restore]: all of it, or what is durable.
-// Equal states give equal bytes. It holds the room's password, but not
-// Config.Secret.
-func (r *Room) Snapshot(kind SnapshotKind) []byte {
-	s := &r.st
-	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: r.jid,
+// snapshot writes the state down: all of it, or what is durable.
+func (s *state) snapshot(room JID, keyPrint string, live bool) []byte {
+	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: room,
 		Seq: s.seq, At: s.durableAt.stamp(), DurableAt: s.durableAt.stamp()}
 	if s.life != Unborn {
-		shot.add(&event.Created{Room: r.jid, Creator: s.creator, KeyPrint: r.keyPrint(), LockedUntil: s.lockedUntil.stamp(), Config: *s.conf})
+		shot.add(&event.Created{Room: room, Creator: s.creator, KeyPrint: keyPrint, LockedUntil: s.lockedUntil.stamp(), Config: *s.conf})
 	}
 	shot.addDurable(s)
-	if kind == Live {
+	if live {
 		shot.Kind, shot.Sub, shot.At = kindLive, s.sub, s.at.stamp()
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
 		shot.addLive(s)

@@ -6,28 +6,8 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/splice"
 )
-
-// State is where a room is in its life.
-type State uint8
-
-// The life of a room: it only moves forward.
-const (
-	Unborn    State = iota // nobody has created it: worth nothing to a store
-	Locked                 // created, but its owner has not configured it yet (XEP-0045 §10.1.1)
-	Open                   // in use
-	Destroyed              // over; kept only for its tombstone
-)
-
-var stateNames = [...]string{"unborn", "locked", "open", "destroyed"}
-
-// String names the state.
-func (s State) String() string {
-	if int(s) >= len(stateNames) {
-		return "unknown"
-	}
-	return stateNames[s]
-}
 
 // state is all that a room remembers. Only apply*.go changes it.
 type state struct {
@@ -342,3 +322,38 @@ func (s *state) occupantByNumber(num uint32) *occupant {
 func (s *state) occupantIndex(num uint32) (int, bool) {
 	return slices.BinarySearchFunc(s.occupants, num, func(o *occupant, num uint32) int { return cmp.Compare(o.num, num) })
 }
+
+// messageCache holds a remembered message as bytes, shared with the Outbound
+// that it was first sent by, and what a newcomer's copy has beyond those. It is
+// no state.
+type messageCache struct {
+	doc  *splice.Stanza
+	late *splice.Extra
+}
+
+// cache is where the bytes of a remembered message are.
+func (e *entry) cache() *messageCache { return &e.doc }
+
+// presenceBytes is the occupant's presence as it was last sent to all, nil if it has to be
+// written again.
+func (o *occupant) presenceBytes() *splice.Stanza { return o.presence.doc }
+
+// keepPresence keeps what was written of an occupant, until it changes.
+func (o *occupant) keepPresence(d *splice.Stanza) { o.presence.doc = d }
+
+// meant is the message that is taken back, the latest if there are several, or nil.
+func (h *history) meant(b *event.MessageRetracted) *event.Message {
+	for i := h.len() - 1; i >= 0; i-- {
+		if m := h.at(i).msg; b.TakesBack(m) {
+			return m
+		}
+	}
+	return nil
+}
+
+// presenceCache holds an occupant's presence as bytes, made when it is first
+// sent and dropped when anything in it changes. It is no state: it can always
+// be made again.
+type presenceCache struct{ doc *splice.Stanza }
+
+func (c *presenceCache) drop() { c.doc = nil }

@@ -79,7 +79,7 @@ func (t *step) commit() {
 			if ev.Durable() {
 				ev.Seq, ev.Sub = s.seq+1, 0
 			}
-			if err := s.apply(&ev, t.r.cfg); err != nil {
+			if err := s.apply(&ev, t.r.cfg.base); err != nil {
 				panic(err) // a handler proposed what it should have refused
 			}
 			t.fx.Events = append(t.fx.Events, ev)

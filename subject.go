@@ -40,12 +40,12 @@ func (t *step) renderSubject(to []JID) {
 		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
 		return
 	}
-	if e.doc.doc == nil {
+	if e.cache().doc == nil {
 		m := *e.msg
 		m.Payload = subjectOnly(m.Payload)
-		e.doc.doc = r.renderMessage(&m)
+		e.cache().doc = r.renderMessage(&m)
 	}
-	t.send(to, e.doc.doc, splice.None, r.late(e))
+	t.send(to, e.cache().doc, splice.None, r.late(e))
 }
 
 // subjectOnly keeps the subject elements of a payload, in all languages.
