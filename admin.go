@@ -181,7 +181,7 @@ func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		return refused
 	}
 	list := s.inRole(role)
-	is, refused := t.r.occupantPage(&part, list, (*occupant).listedSize)
+	is, refused := t.r.occupantPage(&part, list, func(o *occupant) int { return o.listedSize() })
 	if refused != nil {
 		return refused
 	}

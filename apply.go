@@ -156,10 +156,10 @@ func (s *state) applyBody(ev *event.Event, base *Base) error {
 // begin is the state before all events.
 func (s *state) begin() { *s = state{conf: new(RoomConfig)} }
 
-// rarities is where to put what most rooms have nothing of.
-func (s *state) rarities() *rarities {
+// growSparse is where to put what most rooms have nothing of.
+func (s *state) growSparse() *sparse {
 	if s.more == nil {
-		s.more = new(rarities)
+		s.more = new(sparse)
 	}
 	return s.more
 }
@@ -214,11 +214,11 @@ func (s *state) dropPresences() {
 // owes nothing to this one (XEP-0045 §10.9).
 func (s *state) applyDestroyed(b *event.RoomDestroyed) {
 	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
-		creator: s.creator, conf: new(RoomConfig), more: &rarities{end: b}, shape: s.shape + 1}
+		creator: s.creator, conf: new(RoomConfig), more: &sparse{end: b}, shape: s.shape + 1}
 }
 
 func (s *state) applyPrivate(p private, base *Base) {
-	m := s.rarities()
+	m := s.growSparse()
 	*m.privates.push(base.Privates + 1) = p
 	for m.privates.len() > max(base.Privates, 0) {
 		m.privates.shift()
@@ -226,7 +226,7 @@ func (s *state) applyPrivate(p private, base *Base) {
 }
 
 func (s *state) applyBounced(p private) error {
-	m := s.rarities()
+	m := s.growSparse()
 	n := m.privates.len()
 	found := false
 	m.privates.drop(func(q *private) bool {
@@ -246,7 +246,7 @@ func (s *state) applyRelay(x relayed, base *Base) error {
 	if x.session == 0 || x.way == "" || x.real.IsBare() {
 		return badEvent("a request of nobody")
 	}
-	m := s.rarities()
+	m := s.growSparse()
 	m.relays.drop(func(y *relayed) bool { return y.over(x.at, base.RelayTimeout) })
 	own := 1
 	for y := range m.relays.all() {
@@ -271,7 +271,7 @@ func (s *state) applyRelay(x relayed, base *Base) error {
 }
 
 func (s *state) applyRelayAnswered(b *event.RelayAnswered) error {
-	m := s.rarities()
+	m := s.growSparse()
 	found := false
 	m.relays.drop(func(x *relayed) bool {
 		first := !found && x.session == b.Session && x.way == b.Way
@@ -288,13 +288,13 @@ func (s *state) applyAsked(b *event.Asked) error {
 	if b.ID == "" || b.JID.IsZero() {
 		return badEvent("a question of nobody")
 	}
-	m := s.rarities()
+	m := s.growSparse()
 	m.asks = append(m.asks, b)
 	return nil
 }
 
 func (s *state) applyAnswered(b *event.Answered) error {
-	m := s.rarities()
+	m := s.growSparse()
 	for i, a := range m.asks {
 		if a.ID == b.ID {
 			m.asks = slices.Delete(m.asks, i, i+1)

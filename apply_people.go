@@ -138,7 +138,7 @@ func (s *state) applyRegistered(b *event.Registered) error {
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
 	defer s.recount(p, p.remembered())
-	n, m := p.noted(), s.rarities()
+	n, m := p.noted(), s.growSparse()
 	if n.nick != "" {
 		m.reserved.drop(n.key)
 	}
@@ -157,7 +157,7 @@ func (s *state) applyDeregistered(b *event.Deregistered) error {
 	defer s.recount(p, true)
 	s.lists.note(p)
 	n := p.noted()
-	s.rarities().reserved.drop(n.key)
+	s.growSparse().reserved.drop(n.key)
 	n.nick, n.key = "", ""
 	s.note(p, n)
 	return nil
@@ -167,7 +167,7 @@ func (s *state) applyRegistrationRequested(b *event.RegistrationRequested) error
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.requestOf(b.JID) != nil {
 		return badEvent("no request to register")
 	}
-	m := s.rarities()
+	m := s.growSparse()
 	m.requests = append(m.requests, b)
 	return nil
 }
@@ -211,7 +211,7 @@ func (s *state) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error
 	if b.JID.IsZero() || b.Occupant != 0 && s.occupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
-	m := s.rarities()
+	m := s.growSparse()
 	if b.Occupant != 0 {
 		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
 	}
@@ -467,7 +467,7 @@ func (s *state) applyInvite(b *event.InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
 	}
-	m := s.rarities()
+	m := s.growSparse()
 	m.invites = slices.DeleteFunc(m.invites, sameInvite(b.Invitee, b.Inviter))
 	at := len(m.invites)
 	for at > 0 && m.invites[at-1].Expires.After(b.Expires.Time) {
@@ -478,7 +478,7 @@ func (s *state) applyInvite(b *event.InviteSent) error {
 }
 
 func (s *state) applyInviteOver(invitee, inviter JID) error {
-	m := s.rarities()
+	m := s.growSparse()
 	n := len(m.invites)
 	m.invites = slices.DeleteFunc(m.invites, sameInvite(invitee, inviter))
 	if len(m.invites) == n {

@@ -10,7 +10,7 @@ import (
 // applyRateSpent notes how much of a rate is used up. What means nothing any more is
 // judged by the host's clock, also while that is behind the room.
 func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
-	m := s.rarities()
+	m := s.growSparse()
 	m.forgetSpent(hostTime(s.at.time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
 	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), base)
@@ -20,7 +20,7 @@ func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
 // nothing any more. Where there are more people than a room may remember, those go who
 // would have to wait the shortest. What is forgotten depends on what counts now and on
 // nothing else, so a room that was moved forgets the same.
-func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time, base *Base) {
+func (m *sparse) applySpent(jid JID, kind event.RateKind, until, now time.Time, base *Base) {
 	x, known := m.spent.get(rateKey{jid, kind})
 	if !known {
 		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
@@ -36,7 +36,7 @@ func (m *rarities) applySpent(jid JID, kind event.RateKind, until, now time.Time
 }
 
 // forgetSpent forgets what is there in full at a time.
-func (m *rarities) forgetSpent(now time.Time) {
+func (m *sparse) forgetSpent(now time.Time) {
 	for len(m.soonest) > 0 && !m.soonest[0].until.After(now) {
 		m.dropSoonest()
 	}
@@ -46,7 +46,7 @@ func (m *rarities) forgetSpent(now time.Time) {
 // changes moves few.
 
 // place finds the place of a share whose time is another one now.
-func (m *rarities) place(x *spending) {
+func (m *sparse) place(x *spending) {
 	h := m.soonest
 	for x.place > 0 {
 		parent := h[(x.place-1)/2]
@@ -69,12 +69,12 @@ func (m *rarities) place(x *spending) {
 	}
 }
 
-func (m *rarities) swap(a, b *spending) {
+func (m *sparse) swap(a, b *spending) {
 	a.place, b.place = b.place, a.place
 	m.soonest[a.place], m.soonest[b.place] = a, b
 }
 
-func (m *rarities) dropSoonest() {
+func (m *sparse) dropSoonest() {
 	first, last := m.soonest[0], m.soonest[len(m.soonest)-1]
 	m.swap(first, last)
 	m.soonest[first.place] = nil

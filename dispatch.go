@@ -174,8 +174,8 @@ func (t *step) lifeless() *StanzaError {
 	switch {
 	case in.isAnswer():
 		return nil
-	case s.life == Destroyed && s.rare().end.Tombstone && (in.kind != kindPresence || joins):
-		end := s.rare().end
+	case s.life == Destroyed && s.sparse().end.Tombstone && (in.kind != kindPresence || joins):
+		end := s.sparse().end
 		e := refuse(stanza.Gone, "10.9", "")
 		e.Text = end.Reason // in the owner's own words
 		if !end.Alternate.IsZero() {

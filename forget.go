@@ -75,7 +75,7 @@ func (t *step) forgetWaiting(bare JID) {
 	if s.requestOf(bare) != nil {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
-	for _, b := range s.rare().invites {
+	for _, b := range s.sparse().invites {
 		if b.Invitee == bare || b.Inviter == bare {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}

@@ -214,8 +214,8 @@ func (t *step) mayRemember(a actor, invitee JID) (givesWay *event.InviteSent, fi
 // openInvites are the invitations that will be open after this step, those that expire
 // first in front.
 func (t *step) openInvites() []*event.InviteSent {
-	open := make([]*event.InviteSent, 0, len(t.r.st.rare().invites)+1)
-	for _, b := range t.r.st.rare().invites {
+	open := make([]*event.InviteSent, 0, len(t.r.st.sparse().invites)+1)
+	for _, b := range t.r.st.sparse().invites {
 		if !t.expires(b) {
 			open = append(open, b)
 		}
@@ -332,7 +332,7 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 // declining who the inviter is.
 func (s *state) invitationsMeant(invitee, to, room JID) []*event.InviteSent {
 	var all []*event.InviteSent
-	for _, b := range slices.Backward(s.rare().invites) {
+	for _, b := range slices.Backward(s.sparse().invites) {
 		if b.Invitee.Bare() != invitee {
 			continue
 		}
@@ -366,7 +366,7 @@ func (r *Room) reach(bare JID) []JID {
 
 // useInvites proposes that somebody who enters has used his invitations.
 func (t *step) useInvites(bare JID) {
-	for _, b := range t.r.st.rare().invites {
+	for _, b := range t.r.st.sparse().invites {
 		if b.Invitee.Bare() == bare {
 			t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
@@ -375,7 +375,7 @@ func (t *step) useInvites(bare JID) {
 
 // expireInvites proposes that the time of invitations is up.
 func (t *step) expireInvites() {
-	for _, b := range t.r.st.rare().invites {
+	for _, b := range t.r.st.sparse().invites {
 		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}

@@ -265,7 +265,7 @@ func (t *step) relayBounce(ses *session) *StanzaError {
 	if sender == nil {
 		return nil
 	}
-	privates := r.st.rare().privates
+	privates := r.st.sparse().privates
 	for p := range privates.all() {
 		if p.occupant != ses.occ.num || p.id != in.id {
 			continue

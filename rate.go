@@ -165,7 +165,7 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 // left. A bucket is one time: when it will be full again. One that is further away than
 // it can be was spent by a clock that was ahead, and counts for nothing.
 func (t *step) bucket(key rateKey) (full time.Time, left int) {
-	rate, rare := t.r.cfg.Rates.of(key.kind), t.r.st.rare()
+	rate, rare := t.r.cfg.Rates.of(key.kind), t.r.st.sparse()
 	if rate.Every == 0 {
 		return t.now, math.MaxInt
 	}

@@ -19,7 +19,7 @@ func TestSpentSharesMoveFew(t *testing.T) {
 	const people = 50000
 	rnd := rand.New(rand.NewPCG(19, 0))
 	start := time.Unix(1e9, 0).UTC()
-	m, lim := new(rarities), &Base{RateShares: people}
+	m, lim := new(sparse), &Base{RateShares: people}
 	who := func(i int) JID { return MustParseJID(fmt.Sprintf("p%d@example.org", i)) }
 	moved := func(spend func()) int {
 		before := slices.Clone(m.soonest)
@@ -51,7 +51,7 @@ func TestSpentSharesMoveFew(t *testing.T) {
 }
 
 // The heap and the index hold the same, whatever happened, and the first is in front.
-func requireHeap(t *testing.T, m *rarities) {
+func requireHeap(t *testing.T, m *sparse) {
 	t.Helper()
 	require.Equal(t, m.spent.len(), len(m.soonest))
 	for i, x := range m.soonest {
@@ -69,7 +69,7 @@ func TestSpentSharesAreForgottenInOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(19, 1))
 	start := time.Unix(1e9, 0).UTC()
 	for range 50 {
-		m, lim := new(rarities), &Base{RateShares: 1 + rnd.IntN(30)}
+		m, lim := new(sparse), &Base{RateShares: 1 + rnd.IntN(30)}
 		want := map[rateKey]time.Time{}
 		for i := range 200 {
 			k := rateKey{MustParseJID(fmt.Sprintf("p%d@example.org", rnd.IntN(40))), event.RateMessages}

@@ -62,7 +62,7 @@ func (r *Room) Registrations() iter.Seq2[JID, string] {
 // the order of asking; [DecideRegistration] decides on them.
 func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 	return func(yield func(event.RegistrationRequested) bool) {
-		for _, b := range r.st.rare().requests {
+		for _, b := range r.st.sparse().requests {
 			if !yield(*b) {
 				return
 			}

@@ -15,7 +15,7 @@ import (
 
 // requestOf is somebody's request to register, nil for none.
 func (s *state) requestOf(bare JID) *event.RegistrationRequested {
-	for _, b := range s.rare().requests {
+	for _, b := range s.sparse().requests {
 		if b.JID == bare {
 			return b
 		}
@@ -27,7 +27,7 @@ func (s *state) requestOf(bare JID) *event.RegistrationRequested {
 // nil for none.
 func (s *state) requestFor(nick string, bare JID) *event.RegistrationRequested {
 	var found *event.RegistrationRequested
-	for _, b := range s.rare().requests {
+	for _, b := range s.sparse().requests {
 		if b.Nick == nick && (bare.IsZero() || b.JID == bare) {
 			if found != nil {
 				return nil
@@ -47,7 +47,7 @@ func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
-	if len(s.rare().requests) >= cfg.Limits.Registrations {
+	if len(s.sparse().requests) >= cfg.Limits.Registrations {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
 	b := &event.RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
@@ -60,7 +60,7 @@ func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 
 // expireRequests closes the requests that nobody decided on in time.
 func (t *step) expireRequests() {
-	for _, b := range t.r.st.rare().requests {
+	for _, b := range t.r.st.sparse().requests {
 		if !b.Deadline.IsZero() && t.r.due(b.Deadline.Time, t.r.cfg.RegistrationTimeout, t.now) {
 			t.propose(&event.RegistrationClosed{JID: b.JID, How: event.RequestExpired})
 		}
@@ -158,10 +158,10 @@ func (t *step) renderRequest(b *event.RegistrationRequested) {
 // renderRequests shows an admin or owner who enters what waits for him.
 func (t *step) renderRequests(to []JID, own *occupant) {
 	s := &t.r.st
-	if len(s.rare().requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
+	if len(s.sparse().requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
 		return
 	}
-	for _, b := range s.rare().requests {
+	for _, b := range s.sparse().requests {
 		t.send(to, t.r.requestApproval(t.newID(), b), splice.None, nil)
 	}
 }

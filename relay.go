@@ -132,7 +132,7 @@ func (x *relayed) over(now instant, timeout time.Duration) bool {
 
 // openRelay finds the request that an answer claims to be for, nil for none.
 func (s *state) openRelay(session uint32, at instant, way string) *relayed {
-	relays := s.rare().relays
+	relays := s.sparse().relays
 	for x := range relays.all() {
 		if x.session == session && x.at == at && subtle.ConstantTimeCompare([]byte(x.way), []byte(way)) == 1 {
 			return x

@@ -71,7 +71,7 @@ func (t *step) renderAbsentMembers(to []JID) {
 // inside. Only those with a nick are looked at, not everybody whom the room knows.
 func (s *state) absentMembers() []*person {
 	var list []*person
-	reserved := s.rare().reserved
+	reserved := s.sparse().reserved
 	for _, key := range sortedKeys(&reserved, strings.Compare) {
 		if p, _ := reserved.get(key); p.aff >= Member && !p.inside() {
 			list = append(list, p.person)

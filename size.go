@@ -42,7 +42,7 @@ func (s *state) memory() int {
 }
 
 // size is what a room holds of what most rooms have nothing of.
-func (m *rarities) size() int {
+func (m *sparse) size() int {
 	if m == nil {
 		return 0
 	}

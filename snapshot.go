@@ -62,7 +62,7 @@ func (shot *snapshot) addMessage(e *entry, body event.Body) {
 // addDurable puts in what durable events tell. People are sorted by address, all else
 // stands in the order in which it came.
 func (shot *snapshot) addDurable(s *state) {
-	rare := s.rare()
+	rare := s.sparse()
 	for _, p := range s.persons.sorted() {
 		n := p.noted()
 		if p.aff != AffiliationNone {
@@ -91,7 +91,7 @@ func (shot *snapshot) addDurable(s *state) {
 
 // addLive puts in what volatile events tell.
 func (shot *snapshot) addLive(s *state) {
-	rare := s.rare()
+	rare := s.sparse()
 	for e := range s.kept.all() {
 		shot.addMessage(e, &event.MessageKept{Message: *e.msg})
 	}

@@ -43,11 +43,11 @@ type state struct {
 	archived history // in the order of speaking
 	kept     history // the same for what is not archived
 
-	more *rarities // nil for none
+	more *sparse // nil for none
 }
 
-// rarities are what most rooms have nothing of.
-type rarities struct {
+// sparse is what most rooms have nothing of.
+type sparse struct {
 	end *event.RoomDestroyed
 
 	reserved index[string, reservation]     // by comparison key of the nick
@@ -69,17 +69,20 @@ type rarities struct {
 	clock   event.Stamp
 }
 
-// rare is what a room has of rarities, to be read.
-func (s *state) rare() (r rarities) {
-	if s.more != nil {
-		r = *s.more
+// nothing is what most rooms have.
+var nothing sparse
+
+// sparse is what a room has of what most have nothing of, to be read.
+func (s *state) sparse() *sparse {
+	if s.more == nil {
+		return &nothing
 	}
-	return r
+	return s.more
 }
 
 // reservedBy finds who has reserved a nick, by its key.
 func (s *state) reservedBy(key string) (*person, bool) {
-	reserved := s.rare().reserved
+	reserved := s.sparse().reserved
 	x, ok := reserved.get(key)
 	return x.person, ok
 }

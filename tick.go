@@ -45,7 +45,7 @@ func (r *Room) DeadlineAt(now time.Time) time.Time {
 	if s.life == Locked && s.lockedUntil.time() != never {
 		soonest(s.lockedUntil.time(), r.cfg.LockTimeout)
 	}
-	rare := s.rare()
+	rare := s.sparse()
 	if n := len(rare.invites); n > 0 {
 		soonest(rare.invites[0].Expires.Time, r.cfg.InviteTimeout)
 		soonest(rare.invites[n-1].Expires.Time, r.cfg.InviteTimeout) // by a clock that was ahead

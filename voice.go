@@ -78,7 +78,7 @@ func (t *step) requestVoice(ses *session) *StanzaError {
 		return refuse(stanza.RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := 0
-	asked := s.rare().voiceAsked
+	asked := s.sparse().voiceAsked
 	for i := range asked {
 		v := &asked[i]
 		if !s.waitsForVoice(v, t.now) {
