@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -18,16 +19,16 @@ const activityWindow = 24 * time.Hour
 // back far enough, the time counts that it covers.
 func (r *Room) activity(now time.Time) string {
 	since := now.Add(-activityWindow)
-	lists := [...]*history{&r.st.archived, &r.st.kept}
+	lists := [...]*state.History{r.st.Archived(), r.st.Kept()}
 	for _, list := range lists {
-		if list.len() >= r.cfg.Limits.History && list.at(0).at.After(since) {
-			since = list.at(0).at
+		if list.Len() >= r.cfg.Limits.History && list.At(0).At().After(since) {
+			since = list.At(0).At()
 		}
 	}
 	n := 0
 	for _, list := range lists {
-		for e := range list.all() {
-			if !e.at.Before(since) && countsAsActivity(e.msg) {
+		for e := range list.All() {
+			if !e.At().Before(since) && countsAsActivity(e.Message()) {
 				n++
 			}
 		}

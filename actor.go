@@ -2,6 +2,7 @@ package muc
 
 import (
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -22,8 +23,8 @@ func (t *step) actor() actor { return t.r.actorOf(t.in.from) }
 // do what a moderator may.
 func (r *Room) actorOf(j JID) actor {
 	a := actor{jid: j, aff: r.standing(j.Bare())}
-	if ses, inside := r.st.session(j); inside {
-		a.nick, a.role = ses.occ.nick, ses.occ.role
+	if ses, inside := r.st.Session(j); inside {
+		a.nick, a.role = ses.Occupant().Nick(), ses.Occupant().Role()
 	}
 	if a.aff >= Admin {
 		a.role = Moderator
@@ -34,8 +35,8 @@ func (r *Room) actorOf(j JID) actor {
 // vouchedOwner reports whether the host says that somebody owns the room (see
 // Config.IsOwner). Of who is inside it was said when he entered.
 func (r *Room) vouchedOwner(bare JID) bool {
-	if p, ok := r.st.persons.get(bare); ok && p.inside() {
-		return p.vouched
+	if p, ok := r.st.Persons().Get(bare); ok && p.Inside() {
+		return p.Vouched()
 	}
 	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)
 }
@@ -46,13 +47,13 @@ func (r *Room) standing(bare JID) Affiliation {
 	if r.vouchedOwner(bare) {
 		return Owner
 	}
-	return r.st.affiliationOf(bare)
+	return r.st.AffiliationOf(bare)
 }
 
 // closedTo refuses to say anything of a room that is not open yet to anybody but
 // its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
-func (s *state) closedTo(aff Affiliation) *StanzaError {
-	if s.life == Locked && aff < Owner {
+func closedTo(s *state.Room, aff Affiliation) *StanzaError {
+	if s.Life() == Locked && aff < Owner {
 		return refuse(stanza.ItemNotFound, "7.2.10", "the room is not open yet")
 	}
 	return nil

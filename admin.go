@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -99,7 +100,7 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *step) adminGet() *StanzaError {
 	a := t.actor()
-	if refused := t.r.st.closedTo(a.aff); refused != nil {
+	if refused := closedTo(&t.r.st, a.aff); refused != nil {
 		return refused
 	}
 	items, refused := t.adminItems(nil, t.request(), "9")
@@ -123,9 +124,9 @@ func (t *step) adminGet() *StanzaError {
 // mayList judges who reads which list of affiliations. The lists hold real JIDs:
 // whoever does not see those gets no list, and a semi-anonymous room guards its
 // admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
-func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
-	anyone := s.conf.Whois == WhoisAnyone
-	open := anyone && s.conf.MembersOnly && affiliationMay(a.aff, toReadMembers)
+func mayList(s *state.Room, a actor, aff Affiliation) *StanzaError {
+	anyone := s.Config().Whois == WhoisAnyone
+	open := anyone && s.Config().MembersOnly && affiliationMay(a.aff, toReadMembers)
 	allowed, section := false, lists[aff-Outcast].off
 	switch aff {
 	case AffiliationNone:
@@ -135,7 +136,7 @@ func (s *state) mayList(a actor, aff Affiliation) *StanzaError {
 	case Member:
 		section = "9.5"
 		allowed = open || affiliationMay(a.aff, toEditMembers) ||
-			a.role != RoleNone && s.conf.MemberList.Has(a.role) && s.seesJIDs(a.role, AffiliationNone)
+			a.role != RoleNone && s.Config().MemberList.Has(a.role) && seesJIDs(s, a.role, AffiliationNone)
 	case Admin:
 		section = "10.8"
 		allowed = open || affiliationMay(a.aff, toEditAdmins) || anyone && affiliationMay(a.aff, toEditMembers)
@@ -163,25 +164,14 @@ func mayListRole(a actor, role Role) *StanzaError {
 	return nil
 }
 
-// inRole lists the occupants of a role.
-func (s *state) inRole(role Role) []*occupant {
-	var list []*occupant
-	for _, o := range s.occupants {
-		if o.role == role {
-			list = append(list, o)
-		}
-	}
-	return list
-}
-
 // listRole lists occupants, or a page of them.
 func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	s := &t.r.st
 	if refused := mayListRole(a, role); refused != nil {
 		return refused
 	}
-	list := s.inRole(role)
-	is, refused := t.r.occupantPage(&part, list, func(o *occupant) int { return o.listedSize() })
+	list := s.InRole(role)
+	is, refused := t.r.occupantPage(&part, list, func(o *state.Occupant) int { return occupantSize(o) })
 	if refused != nil {
 		return refused
 	}
@@ -190,7 +180,7 @@ func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 		for _, o := range list[is.from:is.to] {
 			listedOccupant(w, s, o, a)
 		}
-		pageOf(w, &part, is, func(i int) string { return list[i].uid() })
+		pageOf(w, &part, is, func(i int) string { return list[i].UID() })
 		w.End()
 	}
 	return nil
@@ -201,7 +191,7 @@ func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 // have made a right one.
 func (t *step) adminSet() *StanzaError {
 	a := t.actor()
-	if refused := t.r.st.closedTo(a.aff); refused != nil {
+	if refused := closedTo(&t.r.st, a.aff); refused != nil {
 		return refused
 	}
 	var one [1]adminItem // mostly

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -17,13 +18,16 @@ type adminSet struct {
 	people []overlaidPerson // in the order of their first change
 	places map[JID]int      // of people; nil as long as they are few
 	// roles are those that occupants will have; NoRole for who is put out.
-	roles   index[*occupant, roleTaken]
+	roles   map[*state.Occupant]Role
 	removed int
-	owners  ownerCount
+	owners  state.OwnerCount
 	domains []JID // that ban or admit others than before
 	// demotions are the items that took an owner off the list, canonical.
 	demotions []string
 }
+
+// fewPeople are so few that they are found by looking at each.
+const fewPeople = 8
 
 // overlaidPerson is what the room will remember of somebody.
 type overlaidPerson struct {
@@ -34,20 +38,12 @@ type overlaidPerson struct {
 	nick, key string
 }
 
-// roleTaken is the role that an occupant will have.
-type roleTaken struct {
-	occ  *occupant
-	role Role
-}
-
-func (x roleTaken) indexKey() *occupant { return x.occ }
-
 func (p *overlaidPerson) remembered() bool {
 	return p.aff != AffiliationNone || p.voice != RoleNone || p.nick != ""
 }
 
 func (t *step) newAdminSet(a actor, by event.Actor) *adminSet {
-	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.ownerCount()}
+	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.OwnerCount()}
 }
 
 // find is somebody's overlay, or nil where nothing has changed.
@@ -73,17 +69,17 @@ func (x *adminSet) person(j JID) *overlaidPerson {
 		return p
 	}
 	o := overlaidPerson{jid: j}
-	if p, ok := x.t.r.st.persons.get(j); ok {
-		n := p.noted()
-		o.aff, o.voice, o.nick, o.key, o.known = p.aff, p.voice, n.nick, n.key, p.remembered()
+	if p, ok := x.t.r.st.Persons().Get(j); ok {
+		n := p.Noted()
+		o.aff, o.voice, o.nick, o.key, o.known = p.Affiliation(), p.Voice(), n.Nick(), n.Key(), p.Remembered()
 	}
 	x.people = append(x.people, o)
 	last := len(x.people) - 1
 	switch {
 	case x.places != nil:
 		x.places[j] = last
-	case last == smallIndex:
-		x.places = make(map[JID]int, 2*smallIndex)
+	case last == fewPeople:
+		x.places = make(map[JID]int, 2*fewPeople)
 		for i := range x.people {
 			x.places[x.people[i].jid] = i
 		}
@@ -111,7 +107,7 @@ func (x *adminSet) own(j JID) Affiliation {
 	if p := x.find(j); p != nil {
 		return p.aff
 	}
-	return x.t.r.st.ownAffiliation(j)
+	return x.t.r.st.OwnAffiliation(j)
 }
 
 // effective is the affiliation that will count for a person: state.affiliationOf,
@@ -130,20 +126,28 @@ func (x *adminSet) reservedFor(key string) JID {
 			return x.people[i].jid
 		}
 	}
-	if p, ok := x.t.r.st.reservedBy(key); ok && x.find(p.jid()) == nil {
-		return p.jid()
+	if p, ok := x.t.r.st.ReservedBy(key); ok && x.find(p.JID()) == nil {
+		return p.JID()
 	}
 	return JID{}
 }
 
-func (x *adminSet) roleOf(o *occupant) Role {
-	if x, changed := x.roles.get(o); changed {
-		return x.role
+func (x *adminSet) roleOf(o *state.Occupant) Role {
+	if role, changed := x.roles[o]; changed {
+		return role
 	}
-	return o.role
+	return o.Role()
 }
 
-func (x *adminSet) isRemoved(o *occupant) bool { return x.roleOf(o) == RoleNone }
+// takeRole notes the role that an occupant will have.
+func (x *adminSet) takeRole(o *state.Occupant, role Role) {
+	if x.roles == nil {
+		x.roles = map[*state.Occupant]Role{}
+	}
+	x.roles[o] = role
+}
+
+func (x *adminSet) isRemoved(o *state.Occupant) bool { return x.roleOf(o) == RoleNone }
 
 // changeRole judges one change of a role (XEP-0045 §8.2–8.4, §9.6, §9.7).
 func (x *adminSet) changeRole(it *adminItem) *StanzaError {
@@ -155,7 +159,7 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	bare := o.person.jid()
+	bare := o.Person().JID()
 	from, aff := x.roleOf(o), x.effective(bare)
 	if it.role == RoleNone && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
 		return refuse(stanza.Conflict, "8.2", "you cannot kick yourself")
@@ -169,7 +173,7 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 		x.storeVoice(bare, RoleNone)
 	case it.role != from:
 		x.setRole(o, it.role, it.reason)
-		if aff == AffiliationNone && s.conf.Moderated {
+		if aff == AffiliationNone && s.Config().Moderated {
 			x.rememberVoice(bare, it.role)
 		}
 	}
@@ -179,24 +183,24 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 // occupant finds whose role an item is about: by nick, as it should be, or by the
 // address of a session or person, if that leaves no doubt (XEP-0045 §17.4). An
 // item with both must be right about both.
-func (x *adminSet) occupant(it *adminItem) (*occupant, *StanzaError) {
+func (x *adminSet) occupant(it *adminItem) (*state.Occupant, *StanzaError) {
 	s := &x.t.r.st
-	var o *occupant
+	var o *state.Occupant
 	switch {
 	case it.hasNick:
 		o = x.t.r.occupantNamed(it.nick)
-		if o != nil && !it.jid.IsZero() && !o.goesBy(it.jid) {
+		if o != nil && !it.jid.IsZero() && !o.GoesBy(it.jid) {
 			o = nil
 		}
 	case it.jid.IsZero():
 		return nil, refuse(stanza.BadRequest, "8", "it is not said whose role is meant")
 	case !it.jid.IsBare():
-		if ses, ok := s.session(it.jid); ok {
-			o = ses.occ
+		if ses, ok := s.Session(it.jid); ok {
+			o = ses.Occupant()
 		}
 	default:
-		if p, ok := s.persons.get(it.jid); ok && p.inside() {
-			if o = p.first; o.sibling != nil {
+		if p, ok := s.Persons().Get(it.jid); ok && p.Inside() {
+			if o = p.First(); o.Sibling() != nil {
 				return nil, refuse(stanza.BadRequest, "8", "that person is inside under several nicks: say which")
 			}
 		}
@@ -238,7 +242,7 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	switch {
 	case old != it.affiliation:
 		x.affiliate(target, it.affiliation, it.reason)
-	case it.reason != "" && it.reason != t.r.st.reasonOf(target) && old != AffiliationNone:
+	case it.reason != "" && it.reason != t.r.st.ReasonOf(target) && old != AffiliationNone:
 		t.propose(&event.AffiliationChanged{JID: target, Old: old, New: old, Reason: it.reason, Actor: x.by})
 	}
 	if reserves {
@@ -259,7 +263,7 @@ func (x *adminSet) givesUp(it *adminItem) bool {
 		return it.jid.Bare() == bare
 	}
 	o := x.t.r.occupantNamed(it.nick)
-	return it.hasNick && o != nil && o.person.jid() == bare
+	return it.hasNick && o != nil && o.Person().JID() == bare
 }
 
 // target is whose affiliation an item is about: the person or domain of its
@@ -275,7 +279,7 @@ func (x *adminSet) target(it *adminItem) (JID, *StanzaError) {
 	if o == nil {
 		return JID{}, refuse(stanza.ItemNotFound, "9", "there is no such occupant")
 	}
-	return o.person.jid(), nil
+	return o.Person().JID(), nil
 }
 
 // mayAffiliate judges one change of affiliation by all that forbids it.
@@ -326,8 +330,8 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 	if holder := x.reservedFor(nick.Key); !holder.IsZero() && holder != target {
 		return nick, refuse(stanza.Conflict, "9.3", "the nick is reserved for somebody else")
 	}
-	if o, used := s.nick(nick.Key); used && o.person.jid() != target && !x.isRemoved(o) {
-		aff := x.effective(o.person.jid())
+	if o, used := s.Nick(nick.Key); used && o.Person().JID() != target && !x.isRemoved(o) {
+		aff := x.effective(o.Person().JID())
 		if aff >= x.actor.aff && !x.actor.host {
 			return nick, refuse(stanza.Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
 		}
@@ -340,17 +344,17 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 // inside: new roles, removal, a freed nick, forgotten voice.
 func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 	t, s := x.t, &x.t.r.st
-	occupants := s.concerned(target)
+	occupants := s.Concerned(target)
 	was := make([]Affiliation, len(occupants))
 	for i, o := range occupants {
-		was[i] = x.effective(o.person.jid())
+		was[i] = x.effective(o.Person().JID())
 	}
 	p := x.person(target)
 	if p.aff == Owner {
-		x.owners = x.owners.plus(target, -1)
+		x.owners = x.owners.Plus(target, -1)
 	}
 	if aff == Owner {
-		x.owners = x.owners.plus(target, 1)
+		x.owners = x.owners.Plus(target, 1)
 	}
 	t.propose(&event.AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
 	if target.Local() == "" && p.aff.Lent() != aff.Lent() {
@@ -364,34 +368,34 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 		x.storeVoice(target, RoleNone)
 	}
 	for i, o := range occupants {
-		now := x.effective(o.person.jid())
+		now := x.effective(o.Person().JID())
 		switch {
 		case x.isRemoved(o) || now == was[i]:
 		case now == Outcast:
 			x.remove(o, event.CauseBanned, now, reason)
-		case !mayEnter(now, s.conf):
+		case !mayEnter(now, s.Config()):
 			x.remove(o, event.CauseUnmembered, now, reason)
 		default:
-			if role := roleAfter(x.roleOf(o), was[i], now, s.conf); role != x.roleOf(o) {
+			if role := roleAfter(x.roleOf(o), was[i], now, s.Config()); role != x.roleOf(o) {
 				x.setRole(o, role, reason)
 			}
 		}
 	}
 }
 
-func (x *adminSet) remove(o *occupant, cause event.Cause, aff Affiliation, reason string) {
+func (x *adminSet) remove(o *state.Occupant, cause event.Cause, aff Affiliation, reason string) {
 	by := x.by
 	if cause == event.CauseReserved {
 		by = event.Actor{} // nothing was done to him: the nick is somebody else's
 	}
 	x.t.remove(o, cause, aff, reason, by)
-	x.roles.put(roleTaken{o, RoleNone})
+	x.takeRole(o, RoleNone)
 	x.removed++
 }
 
-func (x *adminSet) setRole(o *occupant, role Role, reason string) {
-	x.t.propose(&event.RoleChanged{Occupant: o.num, Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
-	x.roles.put(roleTaken{o, role})
+func (x *adminSet) setRole(o *state.Occupant, role Role, reason string) {
+	x.t.propose(&event.RoleChanged{Occupant: o.Number(), Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
+	x.takeRole(o, role)
 }
 
 // rememberVoice proposes that somebody without affiliation comes back with the
@@ -402,7 +406,7 @@ func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
 	case role == Visitor:
 		x.storeVoice(bare, RoleNone)
-	case role == Participant && (p.remembered() || int(x.t.r.st.remembered)+x.growth() < x.t.r.cfg.Limits.Affiliations):
+	case role == Participant && (p.remembered() || int(x.t.r.st.Remembered())+x.growth() < x.t.r.cfg.Limits.Affiliations):
 		x.storeVoice(bare, Participant)
 	}
 }
@@ -422,8 +426,8 @@ func (x *adminSet) forgetVoices() {
 		return
 	}
 	s := &x.t.r.st
-	for _, p := range s.persons.sorted() {
-		j := p.jid()
+	for _, p := range s.Persons().Sorted() {
+		j := p.JID()
 		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != RoleNone {
 			x.storeVoice(j, RoleNone)
 		}
@@ -435,14 +439,14 @@ func (x *adminSet) voiceOf(j JID) Role {
 	if p := x.find(j); p != nil {
 		return p.voice
 	}
-	if p, ok := x.t.r.st.persons.get(j); ok {
-		return p.voice
+	if p, ok := x.t.r.st.Persons().Get(j); ok {
+		return p.Voice()
 	}
 	return RoleNone
 }
 
 // ownerless reports whether nobody would own the room.
-func (x *adminSet) ownerless() bool { return x.owners.leavesNobody(x.t.r.st.ownerCount()) }
+func (x *adminSet) ownerless() bool { return x.owners.LeavesNobody(x.t.r.st.OwnerCount()) }
 
 // judge judges the result as a whole: somebody must own the room (XEP-0045
 // §10.4), and the lists have a limit, under which they may always be brought.
@@ -450,7 +454,7 @@ func (x *adminSet) judge() *StanzaError {
 	if x.ownerless() {
 		return refuse(stanza.Conflict, "10.4", "a room must have an owner")
 	}
-	if n := x.growth(); n > 0 && int(x.t.r.st.remembered)+n > x.t.r.cfg.Limits.Affiliations {
+	if n := x.growth(); n > 0 && int(x.t.r.st.Remembered())+n > x.t.r.cfg.Limits.Affiliations {
 		return refuse(stanza.ResourceConstraint, "14.6", "the lists of this room are full")
 	}
 	return nil

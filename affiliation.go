@@ -26,28 +26,6 @@ const (
 	Moderator   = event.Moderator
 )
 
-// ownerCount counts those on the list of owners. A whole domain may stand there, as a
-// component that acts in its own name, but nobody else is an owner by that.
-type ownerCount struct{ all, domains int }
-
-// plus is the count when one more is an owner, or one fewer.
-func (n ownerCount) plus(who JID, by int) ownerCount {
-	n.all += by
-	if who.IsDomain() {
-		n.domains += by
-	}
-	return n
-}
-
-// leavesNobody reports whether a room that had owners before has none to rely on now
-// (XEP-0045 §10.4): a person, or where none was before, a domain.
-func (n ownerCount) leavesNobody(before ownerCount) bool {
-	return n.all == 0 || n.all == n.domains && before.all > before.domains
-}
-
-// ownerCount is how many own the room now.
-func (s *state) ownerCount() ownerCount { return ownerCount{int(s.owners), int(s.domainOwners)} }
-
 // defaultRoles is the table of XEP-0045 §5.1.2: the role in which a person of an
 // affiliation enters, by kind of room.
 var defaultRoles = [...]struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -69,7 +70,7 @@ var archiveFields = []form.Field{
 }
 
 // archives reports whether the room can be asked for its archive.
-func (r *Room) archives() bool { return r.cfg.Archive && !r.st.conf.NoArchive }
+func (r *Room) archives() bool { return r.cfg.Archive && !r.st.Config().NoArchive }
 
 // archiveForm answers what a query may filter by.
 func (t *step) archiveForm() *StanzaError {
@@ -116,7 +117,7 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 	if refused != nil {
 		return nil, refused
 	}
-	if !q.JID.IsZero() && q.JID.Bare() != reader.Bare() && !r.st.seesJIDs(a.role, a.aff) {
+	if !q.JID.IsZero() && q.JID.Bare() != reader.Bare() && !seesJIDs(&r.st, a.role, a.aff) {
 		return nil, refuse(stanza.Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
 	}
 	return q, nil
@@ -126,10 +127,10 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 // (XEP-0313 §6.1.2), and where that takes a password, who is inside or affiliated.
 func (r *Room) mayReadArchive(a actor) *StanzaError {
 	s := &r.st
-	if e := s.closedTo(a.aff); e != nil {
+	if e := closedTo(s, a.aff); e != nil {
 		return e
 	}
-	if !s.hears(&a) {
+	if !hears(s, &a) {
 		return refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	}
 	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
@@ -137,9 +138,9 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 
 // hears reports whether somebody could listen to the room now without knowing a
 // password, or does.
-func (s *state) hears(a *actor) bool {
-	_, inside := s.session(a.jid)
-	return mayEnter(a.aff, s.conf) && (s.conf.Password == "" || a.aff >= Member || inside)
+func hears(s *state.Room, a *actor) bool {
+	_, inside := s.Session(a.jid)
+	return mayEnter(a.aff, s.Config()) && (s.Config().Password == "" || a.aff >= Member || inside)
 }
 
 // readArchiveQuery reads a <query/> or <metadata/>.
@@ -241,7 +242,7 @@ func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePag
 		}
 	}
 	a := t.r.actorOf(b.JID)
-	t.page = &archiveRender{query: q, page: page, sees: t.r.st.seesJIDs(a.role, a.aff)}
+	t.page = &archiveRender{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
 	return nil
 }
 

@@ -66,12 +66,12 @@ func (t *step) unknownIQ() *StanzaError {
 func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
 	own := 0
-	for _, a := range r.st.sparse().asks {
+	for _, a := range r.st.Sparse().Asks() {
 		if a.Join == nil && a.JID.Bare() == in.from.Bare() {
 			own++
 		}
 	}
-	if len(r.st.sparse().asks) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
+	if len(r.st.Sparse().Asks()) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
@@ -90,7 +90,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 }
 
 func (c Answer) do(t *step) error {
-	for _, a := range t.r.st.sparse().asks {
+	for _, a := range t.r.st.Sparse().Asks() {
 		if a.ID != c.ID {
 			continue
 		}
@@ -146,7 +146,7 @@ func refuseAnswer(b *event.Answered, e *StanzaError) {
 // answerAsks proposes one answer to all questions that fit and have not been
 // answered in this step.
 func (t *step) answerAsks(e *StanzaError, fits func(a event.Asked) bool) {
-	asks := t.r.st.sparse().asks
+	asks := t.r.st.Sparse().Asks()
 	if len(asks) == 0 {
 		return
 	}

@@ -1,5 +1,7 @@
 package muc
 
+import "github.com/gomuc/muc/internal/state"
+
 // audience is the room's recipient lists: sessions of moderators and sessions
 // of everybody else, because those two may see different things. They are
 // caches of the state, rebuilt when it has changed.
@@ -19,28 +21,28 @@ type roster struct {
 }
 
 // refresh brings the lists up to date with the state.
-func (a *audience) refresh(s *state) {
-	if a.built && a.shape == s.shape && int(a.count) <= len(s.occupants) {
-		for _, o := range s.occupants[a.count:] {
+func (a *audience) refresh(s *state.Room) {
+	if a.built && a.shape == s.Shape() && int(a.count) <= len(s.Occupants()) {
+		for _, o := range s.Occupants()[a.count:] {
 			a.add(o)
 		}
-		a.count = uint32(len(s.occupants))
+		a.count = uint32(len(s.Occupants()))
 		return
 	}
-	*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.shape, count: uint32(len(s.occupants)), built: true}
-	for _, o := range s.occupants {
+	*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.Shape(), count: uint32(len(s.Occupants())), built: true}
+	for _, o := range s.Occupants() {
 		a.add(o)
 	}
 }
 
-func (a *audience) add(o *occupant) {
+func (a *audience) add(o *state.Occupant) {
 	list := &a.others
-	if o.role == Moderator {
+	if o.Role() == Moderator {
 		list = &a.moderators
 	}
-	for ses := o.first; ses != nil; ses = ses.next {
-		list.to = append(list.to, ses.address())
-		list.owner = append(list.owner, o.num)
+	for ses := o.First(); ses != nil; ses = ses.Next() {
+		list.to = append(list.to, ses.Address())
+		list.owner = append(list.owner, o.Number())
 	}
 }
 
@@ -54,12 +56,12 @@ func (l *roster) emptied() roster {
 }
 
 // sessionsOf hands out the sessions of one occupant.
-func (a *audience) sessionsOf(o *occupant) []JID {
+func (a *audience) sessionsOf(o *state.Occupant) []JID {
 	list := &a.others
-	if o.role == Moderator {
+	if o.Role() == Moderator {
 		list = &a.moderators
 	}
-	from, to := list.span(o.num)
+	from, to := list.span(o.Number())
 	return list.to[from:to:to]
 }
 

@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -11,12 +12,12 @@ import (
 // (§7.2.18).
 func (t *step) available() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.session(in.from)
+	ses, inside := r.st.Session(in.from)
 	if !inside {
 		t.renderLostTouch()
 		return nil
 	}
-	nick := NickResult{Nick: ses.occ.nick} // the room's own address stands for it
+	nick := NickResult{Nick: ses.Occupant().Nick()} // the room's own address stands for it
 	if in.toNick {
 		var refused *StanzaError
 		if nick, refused = t.admitNick(); refused != nil {
@@ -31,31 +32,31 @@ func (t *step) available() *StanzaError {
 	if nick.Changed {
 		t.own.Tail = statuses(statusSelf, statusNickChanged)
 	}
-	if nick.Nick != ses.occ.nick {
+	if nick.Nick != ses.Occupant().Nick() {
 		return t.rename(ses, nick, payload)
 	}
 	return t.update(ses, payload)
 }
 
 // update proposes what a session says of its presence now.
-func (t *step) update(ses *session, payload string) *StanzaError {
+func (t *step) update(ses *state.Session, payload string) *StanzaError {
 	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
 	}
-	t.propose(&event.PresenceChanged{JID: ses.jid(), Lang: t.in.lang, Payload: payload})
+	t.propose(&event.PresenceChanged{JID: ses.JID(), Lang: t.in.lang, Payload: payload})
 	return nil
 }
 
 // rename decides on a new nick for a session. Its occupant takes the nick, or
 // the session leaves the others of its occupant behind, or joins another
 // occupant of the same person (XEP-0045 §7.6, §7.2.8).
-func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaError {
-	r, s, o := t.r, &t.r.st, ses.occ
+func (t *step) rename(ses *state.Session, nick NickResult, payload string) *StanzaError {
+	r, s, o := t.r, &t.r.st, ses.Occupant()
 	bare := t.in.from.Bare()
-	if o.role == Visitor && s.conf.NoVisitorNickChange {
+	if o.Role() == Visitor && s.Config().NoVisitorNickChange {
 		return refuse(stanza.NotAllowed, "5.1.1", "visitors keep their nick in this room")
 	}
-	if p, ok := s.persons.get(bare); ok && p.nick() != "" && p.nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
+	if p, ok := s.Persons().Get(bare); ok && p.Nick() != "" && p.Nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
 		return refuse(stanza.NotAcceptable, "7.6", "you must use your reserved nick")
 	}
 	at, e := t.freeNick(bare, nick)
@@ -63,25 +64,25 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 		e.Section = "XEP-0045 §7.6"
 		return e
 	}
-	b := &event.Renamed{JID: t.in.from, From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: o.front == ses,
+	b := &event.Renamed{JID: t.in.from, From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: o.Front() == ses,
 		Nick: nick.Nick, Key: nick.Key, Lang: t.in.lang, Payload: payload}
 	switch {
 	case at == o:
 		// Another spelling of the same nick: all of its sessions take it.
 	case at != nil:
-		if e := t.space(bare, at, r.standing(bare), s.conf); e != nil {
+		if e := t.space(bare, at, r.standing(bare), s.Config()); e != nil {
 			return e
 		}
-		b.Occupant, b.Nick, b.Key = at.num, at.nick, at.key
+		b.Occupant, b.Nick, b.Key = at.Number(), at.Nick(), at.Key()
 		t.own = &splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}
-		if at.nick != nick.Nick {
+		if at.Nick() != nick.Nick {
 			t.own.Tail = statuses(statusSelf, statusNickChanged)
 		}
-	case o.first.next != nil:
-		if e := t.space(bare, nil, r.standing(bare), s.conf); e != nil {
+	case o.First().Next() != nil:
+		if e := t.space(bare, nil, r.standing(bare), s.Config()); e != nil {
 			return e
 		}
-		b.Occupant = s.lastOccupant + 1
+		b.Occupant = s.LastOccupant() + 1
 	}
 	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
@@ -94,21 +95,21 @@ func (t *step) rename(ses *session, nick NickResult, payload string) *StanzaErro
 // he himself is (XEP-0045 §17.3). Nobody else learns anything.
 func (t *step) probe() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.session(in.from)
+	ses, inside := r.st.Session(in.from)
 	if !inside {
 		return nil
 	}
-	target := ses.occ
+	target := ses.Occupant()
 	if in.toNick {
 		target = r.addressee(in)
 	}
-	if target == nil || !r.st.shows(target.role, ses.occ) && target != ses.occ {
+	if target == nil || !shows(&r.st, target.Role(), ses.Occupant()) && target != ses.Occupant() {
 		return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
 	}
-	if target == ses.occ {
+	if target == ses.Occupant() {
 		t.toSender(r.recipe(target), splice.Self, &splice.Extra{ID: in.id, Tail: statuses(statusSelf)})
 		return nil
 	}
-	t.toSender(r.recipe(target), r.st.viewOf(ses.occ.role), &splice.Extra{ID: in.id})
+	t.toSender(r.recipe(target), viewFor(&r.st, ses.Occupant().Role()), &splice.Extra{ID: in.id})
 	return nil
 }

@@ -43,7 +43,7 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 		return Effects{}, refuse(stanza.BadRequest, "", "no command")
 	case Create, *Create:
 	default:
-		if !r.st.alive() {
+		if !r.st.Alive() {
 			return Effects{}, ErrNotOpen
 		}
 	}
@@ -71,55 +71,18 @@ func (t *step) commander(as JID) (actor, *StanzaError) {
 		return actor{}, e
 	}
 	a := t.r.actorOf(as)
-	if o := t.r.st.occupantKnownAs(as); o != nil {
-		a.nick, a.role = o.nick, max(a.role, o.role)
+	if o := t.r.st.OccupantKnownAs(as); o != nil {
+		a.nick, a.role = o.Nick(), max(a.role, o.Role())
 	}
 	return a, nil
-}
-
-// occupantAt finds the occupant, a puppet too, of exactly this full JID.
-func (s *state) occupantAt(full JID) *occupant {
-	if ses, inside := s.session(full); inside {
-		return ses.occ
-	}
-	p, ok := s.persons.get(full.Bare())
-	if !ok {
-		return nil
-	}
-	for o := p.first; o != nil; o = o.sibling {
-		if o.frontJID() == full {
-			return o
-		}
-	}
-	return nil
-}
-
-// occupantKnownAs finds the occupant that acts for an address: the one of that
-// session, the puppet that goes by it, or, for a bare JID, the one of highest
-// role, the first among equals.
-func (s *state) occupantKnownAs(j JID) *occupant {
-	if ses, inside := s.session(j); inside {
-		return ses.occ
-	}
-	p, ok := s.persons.get(j.Bare())
-	if !ok {
-		return nil
-	}
-	var highest *occupant
-	for o := p.first; o != nil; o = o.sibling {
-		if (j.IsBare() || o.frontJID() == j) && (highest == nil || o.role > highest.role) {
-			highest = o
-		}
-	}
-	return highest
 }
 
 // normal brings an address of the host's to the room's normal form: it may have
 // been parsed by other rules, or not at all. What the room knows by that address is
 // not normalised again: newer tables might refuse it, or take it for somebody else.
 func (r *Room) normal(j JID) (JID, *StanzaError) {
-	if r.st.knows(j.Bare()) {
-		if j.IsBare() || r.st.occupantAt(j) != nil {
+	if r.st.Knows(j.Bare()) {
+		if j.IsBare() || r.st.OccupantAt(j) != nil {
 			return j, nil
 		}
 		if n, err := j.Resourced(); err == nil {
@@ -150,15 +113,9 @@ func (r *Room) named(text string) (JID, error) {
 		return j, nil
 	}
 	if as, bad := jid.Stored(text); bad == nil {
-		if r.st.knows(as.Bare()) {
+		if r.st.Knows(as.Bare()) {
 			return as, nil
 		}
 	}
 	return j, err
-}
-
-// knows reports whether there is a person or a request of this address.
-func (s *state) knows(bare JID) bool {
-	_, known := s.persons.get(bare)
-	return known || s.requestOf(bare) != nil
 }

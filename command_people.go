@@ -92,15 +92,15 @@ func (c Vanished) do(t *step) error {
 // who go with them.
 func (t *step) vanish(who JID) (going int) {
 	t.withdrawJoins(who)
-	for _, o := range t.r.st.occupants {
-		left := o.sessions()
-		for ses := o.first; ses != nil; ses = ses.next {
-			if ses.jid().Within(who) {
+	for _, o := range t.r.st.Occupants() {
+		left := o.Sessions()
+		for ses := o.First(); ses != nil; ses = ses.Next() {
+			if ses.JID().Within(who) {
 				left--
 				t.proposeLeft(ses, "", event.DepartureVanished, left == 0)
 			}
 		}
-		if left == 0 && !o.isPuppet() {
+		if left == 0 && !o.IsPuppet() {
 			going++
 		}
 	}

@@ -16,7 +16,7 @@ type Create struct {
 
 func (c Create) do(t *step) error {
 	r := t.r
-	if r.st.life != Unborn {
+	if r.st.Life() != Unborn {
 		return refuse(stanza.Conflict, "10.1", "there is or was such a room")
 	}
 	if c.Owner.IsZero() {
@@ -49,7 +49,7 @@ func (c Configure) do(t *step) error {
 	if !affiliationMay(a.aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
-	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.conf)
+	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.Config())
 	if e != nil {
 		return e
 	}
@@ -129,8 +129,8 @@ func (c Shutdown) do(t *step) error {
 	if e := checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
-	for _, o := range s.occupants {
-		t.remove(o, event.CauseShutdown, s.affiliationOf(o.person.jid()), c.Reason, event.Actor{})
+	for _, o := range s.Occupants() {
+		t.remove(o, event.CauseShutdown, s.AffiliationOf(o.Person().JID()), c.Reason, event.Actor{})
 	}
 	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(event.Asked) bool { return true })
 	return nil

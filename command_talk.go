@@ -6,6 +6,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
@@ -68,7 +69,7 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 		return err
 	}
 	if o != nil {
-		if e := t.talk(in.spokenBy(o), o.role); e != nil {
+		if e := t.talk(in.spokenBy(o), o.Role()); e != nil {
 			return e
 		}
 		return nil
@@ -88,7 +89,7 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 
 // voiceOf finds in whose name a command talks, nil for the room's own, and notes
 // him as the sender.
-func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
+func (t *step) voiceOf(nick string, as JID) (*state.Occupant, error) {
 	r := t.r
 	switch {
 	case as.IsZero() && nick == "":
@@ -96,7 +97,7 @@ func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
 	case as.IsZero():
 		o, err := r.puppet(nick)
 		if err == nil {
-			t.in.from = o.frontJID()
+			t.in.from = o.FrontJID()
 		}
 		return o, err
 	case nick != "":
@@ -107,7 +108,7 @@ func (t *step) voiceOf(nick string, as JID) (*occupant, error) {
 		return nil, e
 	}
 	t.in.from = as
-	if o := r.st.occupantKnownAs(as); o != nil {
+	if o := r.st.OccupantKnownAs(as); o != nil {
 		return o, nil
 	}
 	return nil, refuse(stanza.NotAcceptable, "7.4", "that person is not in the room")

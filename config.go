@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 )
 
 // Config is what the host decides about a room: its address, its secret, its
@@ -160,8 +161,8 @@ type Config struct {
 	// does not wait: MayCreate judges him.
 	AsksJoin func(JoinRequest) bool
 
-	keyed hash.Hash // an HMAC of the Secret, to be copied
-	base  *Base     // what the states of rooms are kept by
+	keyed hash.Hash   // an HMAC of the Secret, to be copied
+	base  *state.Base // what the states of rooms are kept by
 }
 
 // InfoField is a field that the host adds to what a room tells about itself, as
@@ -248,7 +249,7 @@ func (c Config) complete() (Config, error) {
 	if c.Limits, err = c.Limits.complete(); err != nil {
 		return c, err
 	}
-	c.base = &Base{Defaults: c.Defaults, History: c.Limits.History, HistoryBytes: c.Limits.HistoryBytes, Privates: c.Limits.Privates,
+	c.base = &state.Base{Defaults: c.Defaults, History: c.Limits.History, HistoryBytes: c.Limits.HistoryBytes, Privates: c.Limits.Privates,
 		RateShares: c.Limits.RateShares, Relays: c.Limits.Relays, PersonRelays: c.Limits.PersonRelays, RelayTimeout: c.RelayTimeout}
 	c.Rates, err = c.Rates.complete()
 	return c, err

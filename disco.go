@@ -7,6 +7,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -34,10 +35,10 @@ func (t *step) discoInfo() *StanzaError {
 // mayDiscover asks the host whether somebody outside may look at the room.
 func (t *step) mayDiscover() *StanzaError {
 	r := t.r
-	if _, inside := r.st.session(t.in.from); inside {
+	if _, inside := r.st.Session(t.in.from); inside {
 		return nil
 	}
-	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Config: *r.st.conf})
+	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Config: *r.st.Config()})
 }
 
 // featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
@@ -59,7 +60,7 @@ var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.Sel
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
-	c := r.st.conf
+	c := r.st.Config()
 	w.Start("query", ns.DiscoInfo)
 	w.Start("identity", "")
 	w.Attr("category", "conference")
@@ -86,7 +87,7 @@ func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 func (r *Room) offers(feature string) bool {
 	switch feature {
 	case ns.Request:
-		return !r.st.conf.NoVoiceRequests
+		return !r.st.Config().NoVoiceRequests
 	case ns.Register:
 		return r.cfg.Registration != RegistrationNone
 	case ns.MAM, ns.MAMExtended, ns.Tombstone:
@@ -108,15 +109,15 @@ var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_descrip
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
 func (t *step) roomInfo() []form.Field {
 	r := t.r
-	c := r.st.conf
+	c := r.st.Config()
 	fields := []form.Field{
 		{Name: "muc#roominfo_description", Type: "text-single", Label: "Description", Values: []string{c.Description}},
 		{Name: "muc#roominfo_occupants", Type: "text-single", Label: "Number of occupants",
-			Values: []string{strconv.Itoa(len(r.st.occupants))}},
+			Values: []string{strconv.Itoa(len(r.st.Occupants()))}},
 	}
-	if a := t.actor(); r.st.hears(&a) {
+	if a := t.actor(); hears(&r.st, &a) {
 		fields = append(fields, form.Field{Name: "muc#roominfo_subject", Type: "text-single", Label: "Subject",
-			Values: []string{r.st.plainSubject()}})
+			Values: []string{plainSubject(&r.st)}})
 	}
 	fields = append(fields, form.Field{Name: "muc#roominfo_subjectmod", Type: "boolean", Label: "Participants may change the subject",
 		Values: []string{form.Bool(c.OpenSubject)}})
@@ -147,14 +148,14 @@ func (t *step) reservedNickInfo() *StanzaError {
 	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
 		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
-	p, _ := t.r.st.persons.get(t.in.from.Bare())
+	p, _ := t.r.st.Persons().Get(t.in.from.Bare())
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoInfo)
 		w.Attr("node", ns.NodeReservedNick)
-		if p != nil && p.nick() != "" {
+		if p != nil && p.Nick() != "" {
 			w.Start("identity", "")
 			w.Attr("category", "conference")
-			w.Attr("name", p.nick())
+			w.Attr("name", p.Nick())
 			w.Attr("type", "text")
 			w.End()
 		}
@@ -186,18 +187,18 @@ func (t *step) discoItems() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	ses, inside := s.session(t.in.from)
-	var list []*occupant
-	for _, o := range s.occupants {
-		shown := s.conf.ListOccupants && s.conf.Broadcasts(o.role)
+	ses, inside := s.Session(t.in.from)
+	var list []*state.Occupant
+	for _, o := range s.Occupants() {
+		shown := s.Config().ListOccupants && s.Config().Broadcasts(o.Role())
 		if inside {
-			shown = o == ses.occ || s.shows(o.role, ses.occ)
+			shown = o == ses.Occupant() || shows(s, o.Role(), ses.Occupant())
 		}
 		if shown {
 			list = append(list, o)
 		}
 	}
-	is, refused := r.occupantPage(&part, list, func(o *occupant) int { return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(o.nick) })
+	is, refused := r.occupantPage(&part, list, func(o *state.Occupant) int { return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(o.Nick()) })
 	if refused != nil {
 		return refused
 	}
@@ -205,11 +206,11 @@ func (t *step) discoItems() *StanzaError {
 		w.Start("query", ns.DiscoItems)
 		for _, o := range list[is.from:is.to] {
 			w.Start("item", "")
-			address(w, "jid", r.at(o.nick))
-			w.Attr("name", o.nick)
+			address(w, "jid", r.at(o.Nick()))
+			w.Attr("name", o.Nick())
 			w.End()
 		}
-		pageOf(w, &part, is, func(i int) string { return list[i].uid() })
+		pageOf(w, &part, is, func(i int) string { return list[i].UID() })
 		w.End()
 	}
 	return nil

@@ -101,7 +101,7 @@ func (t *step) dispatch() *StanzaError {
 			return refused
 		}
 	}
-	if !t.r.st.alive() {
+	if !t.r.st.Alive() {
 		return t.lifeless()
 	}
 	if t.unopened() {
@@ -140,11 +140,11 @@ func (t *step) checkIQ() *StanzaError {
 // §10.1.1), and the sender is neither inside nor an owner: then it is not there.
 func (t *step) unopened() bool {
 	s := &t.r.st
-	if s.life != Locked {
+	if s.Life() != Locked {
 		return false
 	}
-	_, inside := s.session(t.in.from)
-	return !inside && s.closedTo(t.actor().aff) != nil
+	_, inside := s.Session(t.in.from)
+	return !inside && closedTo(s, t.actor().aff) != nil
 }
 
 // notOpen answers for a room that is not open yet, whatever is asked of it, as it
@@ -159,7 +159,7 @@ func (t *step) notOpen() *StanzaError {
 	case in.kind == kindPresence:
 		return t.available()
 	}
-	return t.r.st.closedTo(t.actor().aff)
+	return closedTo(&t.r.st, t.actor().aff)
 }
 
 // joins reports whether a stanza asks to enter.
@@ -174,17 +174,17 @@ func (t *step) lifeless() *StanzaError {
 	switch {
 	case in.isAnswer():
 		return nil
-	case s.life == Destroyed && s.sparse().end.Tombstone && (in.kind != kindPresence || joins):
-		end := s.sparse().end
+	case s.Life() == Destroyed && s.Sparse().End().Tombstone && (in.kind != kindPresence || joins):
+		end := s.Sparse().End()
 		e := refuse(stanza.Gone, "10.9", "")
 		e.Text = end.Reason // in the owner's own words
 		if !end.Alternate.IsZero() {
 			e.URI = "xmpp:" + end.Alternate.String() + "?join"
 		}
 		return e
-	case joins && s.life == Unborn:
+	case joins && s.Life() == Unborn:
 		return t.join()
-	case s.life == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.Find(ns.Owner, "query") != nil:
+	case s.Life() == Unborn && t.r.cfg.CreateByForm && in.kind == kindIQ && !in.toNick && in.Find(ns.Owner, "query") != nil:
 		return t.createByForm()
 	case in.kind == kindPresence && in.typ == "" && !joins:
 		return t.available()

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 )
 
 // printedFormats are the parts of docs/events.md.
@@ -36,7 +37,7 @@ func must[T any](v T, err error) T {
 // comments are those of types and of their fields, by Type and Type.Field.
 func comments() map[string]string {
 	said := map[string]string{}
-	for _, file := range []string{"event/bodies.go", "event/roomconfig.go", "snapshot.go"} {
+	for _, file := range []string{"event/bodies.go", "event/roomconfig.go", "internal/state/snapshot.go"} {
 		tree := must(parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments))
 		ast.Inspect(tree, func(n ast.Node) bool {
 			spec, ok := n.(*ast.TypeSpec)
@@ -191,7 +192,7 @@ func texts[V fmt.Stringer](values ...V) []string {
 }
 
 func printSnapshotFields() string {
-	return printFields(reflect.TypeFor[snapshot](), comments())
+	return printFields(reflect.TypeFor[state.Snapshot](), comments())
 }
 
 func printSnapshot(name string) string {

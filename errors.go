@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -28,7 +29,7 @@ var (
 	// ErrKey: the log was written with another Config.Secret.
 	ErrKey = errors.New("muc: log belongs to another secret")
 	// ErrOtherRoom: the log belongs to a room with another address.
-	ErrOtherRoom = errOtherRoom
+	ErrOtherRoom = state.ErrOtherRoom
 )
 
 // UnknownEventError reports an event of a type or version that this version of the

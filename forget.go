@@ -2,6 +2,7 @@ package muc
 
 import (
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -27,11 +28,11 @@ func (c Forget) do(t *step) error {
 		return e
 	}
 	s := &t.r.st
-	p, known := s.persons.get(bare)
+	p, known := s.Persons().Get(bare)
 	going := t.vanish(bare)
 	if known {
-		for o := p.first; o != nil; o = o.sibling {
-			if o.isPuppet() {
+		for o := p.First(); o != nil; o = o.Sibling() {
+			if o.IsPuppet() {
 				t.proposePuppetLeft(o, "", "")
 				going++
 			}
@@ -40,7 +41,7 @@ func (c Forget) do(t *step) error {
 	if t.endIfEmpty(going) {
 		return nil
 	}
-	if n := s.ownerCount(); known && p.aff == Owner && n.plus(bare, -1).leavesNobody(n) {
+	if n := s.OwnerCount(); known && p.Affiliation() == Owner && n.Plus(bare, -1).LeavesNobody(n) {
 		if heir.IsZero() || heir == bare {
 			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
@@ -72,10 +73,10 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 // forgetWaiting proposes the end of what waits for somebody.
 func (t *step) forgetWaiting(bare JID) {
 	s := &t.r.st
-	if s.requestOf(bare) != nil {
+	if s.RequestOf(bare) != nil {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
-	for _, b := range s.sparse().invites {
+	for _, b := range s.Sparse().Invites() {
 		if b.Invitee == bare || b.Inviter == bare {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
@@ -83,15 +84,15 @@ func (t *step) forgetWaiting(bare JID) {
 }
 
 // forgetPerson proposes that the room remembers nothing of somebody.
-func (t *step) forgetPerson(p *person) {
-	bare := p.jid()
-	if p.nick() != "" {
+func (t *step) forgetPerson(p *state.Person) {
+	bare := p.JID()
+	if p.Nick() != "" {
 		t.propose(&event.Deregistered{JID: bare})
 	}
-	if p.voice != RoleNone {
+	if p.Voice() != RoleNone {
 		t.propose(&event.VoiceStored{JID: bare})
 	}
-	if p.aff != AffiliationNone {
-		t.propose(&event.AffiliationChanged{JID: bare, Old: p.aff, New: AffiliationNone})
+	if p.Affiliation() != AffiliationNone {
+		t.propose(&event.AffiliationChanged{JID: bare, Old: p.Affiliation(), New: AffiliationNone})
 	}
 }

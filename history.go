@@ -9,25 +9,26 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
-	for _, list := range [...]*history{&r.st.archived, &r.st.kept} {
-		if n := list.len(); n > 0 && list.at(n-1).msg == m {
-			return r.entryDoc(list.at(n - 1))
+	for _, list := range [...]*state.History{r.st.Archived(), r.st.Kept()} {
+		if n := list.Len(); n > 0 && list.At(n-1).Message() == m {
+			return r.entryDoc(list.At(n - 1))
 		}
 	}
 	return r.renderMessage(m)
 }
 
-func (r *Room) entryDoc(e *entry) *splice.Stanza {
-	if e.cache().doc == nil {
-		e.cache().doc = r.renderMessage(r.seenNow(e.msg))
+func (r *Room) entryDoc(e *state.Entry) *splice.Stanza {
+	if e.Cache().Doc == nil {
+		e.Cache().Doc = r.renderMessage(r.seenNow(e.Message()))
 	}
-	return e.cache().doc
+	return e.Cache().Doc
 }
 
 // historyRequest is how much of the past a client wants (XEP-0045 §7.2.14).
@@ -61,26 +62,26 @@ func parseHistoryRequest(x *xmlwire.Node) historyRequest {
 
 // past selects the messages that a newcomer is shown, oldest first: the smallest
 // set that the room's length and all of his limits allow.
-func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
-	limit := r.st.conf.HistoryLength()
+func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry {
+	limit := r.st.Config().HistoryLength()
 	if q.maxstanzas >= 0 {
 		limit = min(limit, q.maxstanzas)
 	}
-	archived, kept := &r.st.archived, &r.st.kept
-	a, k := archived.len(), kept.len() // what is left of them
-	picked := make([]*entry, 0, min(limit, a+k))
+	archived, kept := r.st.Archived(), r.st.Kept()
+	a, k := archived.Len(), kept.Len() // what is left of them
+	picked := make([]*state.Entry, 0, min(limit, a+k))
 	chars := 0
 	for len(picked) < limit && a+k > 0 {
-		var e *entry
-		if k == 0 || a > 0 && kept.at(k-1).before(archived.at(a-1)) {
+		var e *state.Entry
+		if k == 0 || a > 0 && kept.At(k-1).Before(archived.At(a-1)) {
 			a--
-			e = archived.at(a)
+			e = archived.At(a)
 		} else {
 			k--
-			e = kept.at(k)
+			e = kept.At(k)
 		}
-		if q.seconds >= 0 && e.at.Before(now.Add(-time.Duration(min(q.seconds, 1<<31))*time.Second)) ||
-			!q.since.IsZero() && e.at.Before(q.since) {
+		if q.seconds >= 0 && e.At().Before(now.Add(-time.Duration(min(q.seconds, 1<<31))*time.Second)) ||
+			!q.since.IsZero() && e.At().Before(q.since) {
 			break
 		}
 		if q.maxchars >= 0 {
@@ -98,16 +99,16 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*entry {
 
 // late says when a remembered message was said, as the room saw it (XEP-0203;
 // XEP-0045 §7.2.13: from the room, always).
-func (r *Room) late(e *entry) *splice.Extra {
-	if e.cache().late == nil {
+func (r *Room) late(e *state.Entry) *splice.Extra {
+	if e.Cache().Late == nil {
 		w := xmlwire.Writer{}
 		w.Start("delay", ns.Delay)
 		address(&w, "from", r.jid)
-		w.Attr("stamp", e.at.Format(event.TimeFormat))
+		w.Attr("stamp", e.At().Format(event.TimeFormat))
 		w.End()
-		e.cache().late = &splice.Extra{Tail: string(w.Bytes)}
+		e.Cache().Late = &splice.Extra{Tail: string(w.Bytes)}
 	}
-	return e.cache().late
+	return e.Cache().Late
 }
 
 // renderHistory sends the past to somebody who enters.

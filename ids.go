@@ -7,6 +7,8 @@ import (
 	"encoding/hex"
 	"hash"
 	"strconv"
+
+	"github.com/gomuc/muc/internal/state"
 )
 
 // All ids that a room makes up are HMACs of its secret, so they can be neither
@@ -44,7 +46,7 @@ func (r *Room) occupantID(bare JID) string { return r.mac("occupant-id", bare.St
 // relayMAC signs who asked, when, who may answer, the nick that was asked and the
 // asker's id. The asker is named by his full address: his number may be another's in
 // the next life of the room.
-func (r *Room) relayMAC(asker JID, at instant, answerer JID, nick, id string) string {
+func (r *Room) relayMAC(asker JID, at state.Instant, answerer JID, nick, id string) string {
 	return r.mac("relay", asker.String(), strconv.FormatInt(int64(at), 36), answerer.String(), nick, id)
 }
 
@@ -59,8 +61,8 @@ func (t *step) newID() string {
 	}
 	t.ids++
 	var b [32]byte
-	binary.BigEndian.PutUint64(b[0:], r.st.seq)
-	binary.BigEndian.PutUint64(b[8:], r.st.sub)
+	binary.BigEndian.PutUint64(b[0:], r.st.Seq())
+	binary.BigEndian.PutUint64(b[8:], r.st.Sub())
 	binary.BigEndian.PutUint64(b[16:], uint64(t.now.UnixMilli()))
 	binary.BigEndian.PutUint64(b[24:], t.ids)
 	return r.mac("id", string(b[:]))

@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -92,7 +93,7 @@ func (t *step) mayInvite(a actor) *StanzaError {
 	if t.r.cfg.VisitorsInvite {
 		least = Visitor
 	}
-	if e := s.closedTo(a.aff); e != nil {
+	if e := closedTo(s, a.aff); e != nil {
 		return e
 	}
 	switch {
@@ -101,7 +102,7 @@ func (t *step) mayInvite(a actor) *StanzaError {
 		return refuse(stanza.NotAcceptable, "7.8.2", "you are not in the room")
 	case a.role < least:
 		return refuse(stanza.Forbidden, "5.1.1", "visitors do not invite")
-	case s.conf.MembersOnly && a.aff < Admin && (!s.conf.AllowInvites || a.aff < Member):
+	case s.Config().MembersOnly && a.aff < Admin && (!s.Config().AllowInvites || a.aff < Member):
 		return refuse(stanza.Forbidden, "9.5", "only admins invite to this room")
 	}
 	return nil
@@ -151,7 +152,7 @@ func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 	if e := r.hostOnInvite(a, &inv); e != nil {
 		return e
 	}
-	if s.conf.MembersOnly && aff == AffiliationNone {
+	if s.Config().MembersOnly && aff == AffiliationNone {
 		if e := set.changeAffiliation(&adminItem{affiliation: Member, jid: bare}); e != nil {
 			return e
 		}
@@ -166,7 +167,7 @@ func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 // (Rates.Notices), they are left out.
 func (t *step) welcome(a actor, set *adminSet) {
 	s := &t.r.st
-	if !s.conf.MembersOnly || t.ends() {
+	if !s.Config().MembersOnly || t.ends() {
 		return
 	}
 	var invites []Invitation
@@ -176,7 +177,7 @@ func (t *step) welcome(a actor, set *adminSet) {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}
-		if p, known := s.persons.get(b.JID); known && p.inside() || t.r.hostOnInvite(a, &inv) != nil {
+		if p, known := s.Persons().Get(b.JID); known && p.Inside() || t.r.hostOnInvite(a, &inv) != nil {
 			continue
 		}
 		invites = append(invites, inv)
@@ -214,8 +215,8 @@ func (t *step) mayRemember(a actor, invitee JID) (givesWay *event.InviteSent, fi
 // openInvites are the invitations that will be open after this step, those that expire
 // first in front.
 func (t *step) openInvites() []*event.InviteSent {
-	open := make([]*event.InviteSent, 0, len(t.r.st.sparse().invites)+1)
-	for _, b := range t.r.st.sparse().invites {
+	open := make([]*event.InviteSent, 0, len(t.r.st.Sparse().Invites())+1)
+	for _, b := range t.r.st.Sparse().Invites() {
 		if !t.expires(b) {
 			open = append(open, b)
 		}
@@ -271,7 +272,7 @@ func (r *Room) knowsInviter(bare JID) bool { return bare.IsZero() || r.standing(
 
 // sendInvite proposes and renders an invitation that was judged.
 func (t *step) sendInvite(a actor, inv Invitation) {
-	conf := t.r.st.conf
+	conf := t.r.st.Config()
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	givesWay, fits := t.mayRemember(a, inv.To.Bare())
 	if givesWay != nil {
@@ -301,7 +302,7 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 			return refuse(stanza.JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
-	list := r.st.invitationsMeant(in.from.Bare(), to, r.jid)
+	list := invitationsMeant(&r.st, in.from.Bare(), to, r.jid)
 	if len(list) == 0 {
 		return refuse(stanza.Forbidden, "7.8.2", "you have no such invitation")
 	}
@@ -330,9 +331,9 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 // one by which they know the inviter from elsewhere; and if a real address chose
 // one invitation of several, or were refused when it is wrong, one could find out by
 // declining who the inviter is.
-func (s *state) invitationsMeant(invitee, to, room JID) []*event.InviteSent {
+func invitationsMeant(s *state.Room, invitee, to, room JID) []*event.InviteSent {
 	var all []*event.InviteSent
-	for _, b := range slices.Backward(s.sparse().invites) {
+	for _, b := range slices.Backward(s.Sparse().Invites()) {
 		if b.Invitee.Bare() != invitee {
 			continue
 		}
@@ -350,12 +351,12 @@ func (r *Room) reach(bare JID) []JID {
 	if bare.IsZero() {
 		return nil
 	}
-	p, known := r.st.persons.get(bare)
-	if !known || !p.inside() {
+	p, known := r.st.Persons().Get(bare)
+	if !known || !p.Inside() {
 		return []JID{bare}
 	}
 	var list []JID
-	for o := p.first; o != nil; o = o.sibling {
+	for o := p.First(); o != nil; o = o.Sibling() {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
 	if len(list) == 0 {
@@ -366,7 +367,7 @@ func (r *Room) reach(bare JID) []JID {
 
 // useInvites proposes that somebody who enters has used his invitations.
 func (t *step) useInvites(bare JID) {
-	for _, b := range t.r.st.sparse().invites {
+	for _, b := range t.r.st.Sparse().Invites() {
 		if b.Invitee.Bare() == bare {
 			t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
@@ -375,7 +376,7 @@ func (t *step) useInvites(bare JID) {
 
 // expireInvites proposes that the time of invitations is up.
 func (t *step) expireInvites() {
-	for _, b := range t.r.st.sparse().invites {
+	for _, b := range t.r.st.Sparse().Invites() {
 		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 )
 
 // What everybody inside costs is counted in bytes. Memory comes in sizes of 48, 64,
@@ -14,8 +15,8 @@ import (
 // rooms or people of a service. What few of them have belongs behind one pointer.
 func TestSizesOfWhatThereIsManyOf(t *testing.T) {
 	assert.LessOrEqual(t, unsafe.Sizeof(Room{}), uintptr(448))
-	assert.LessOrEqual(t, unsafe.Sizeof(person{}), uintptr(48))
-	assert.LessOrEqual(t, unsafe.Sizeof(occupant{}), uintptr(96))
-	assert.LessOrEqual(t, unsafe.Sizeof(session{}), uintptr(80))
+	assert.LessOrEqual(t, unsafe.Sizeof(state.Person{}), uintptr(48))
+	assert.LessOrEqual(t, unsafe.Sizeof(state.Occupant{}), uintptr(96))
+	assert.LessOrEqual(t, unsafe.Sizeof(state.Session{}), uintptr(80))
 	assert.LessOrEqual(t, unsafe.Sizeof(splice.Stanza{}), uintptr(80))
 }

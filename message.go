@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -25,7 +26,7 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	r, in := t.r, t.in
 	subject := in.isSubject()
 	switch {
-	case subject && !maySetSubject(r.st.conf, role):
+	case subject && !maySetSubject(r.st.Config(), role):
 		return refuse(stanza.Forbidden, "8.1", "you may not change the subject")
 	case !roleMay(role, toSpeak):
 		return refuse(stanza.Forbidden, "7.4", "you have no voice in this room")
@@ -53,8 +54,8 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 // (§7.4).
 func (t *step) speaker() (event.Message, Role, *StanzaError) {
 	r, in := t.r, t.in
-	if ses, inside := r.st.session(in.from); inside {
-		return in.spokenBy(ses.occ), ses.occ.role, nil
+	if ses, inside := r.st.Session(in.from); inside {
+		return in.spokenBy(ses.Occupant()), ses.Occupant().Role(), nil
 	}
 	if r.cfg.SpeakFromOutside && r.standing(in.from.Bare()) >= Admin {
 		return event.Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
@@ -63,14 +64,14 @@ func (t *step) speaker() (event.Message, Role, *StanzaError) {
 }
 
 // spokenBy is the message of an occupant, without words.
-func (in *incoming) spokenBy(o *occupant) event.Message {
-	return event.Message{Nick: o.nick, Key: o.key, OccupantID: o.id, JID: in.from, ID: in.id, Lang: in.lang}
+func (in *incoming) spokenBy(o *state.Occupant) event.Message {
+	return event.Message{Nick: o.Nick(), Key: o.Key(), OccupantID: o.ID(), JID: in.from, ID: in.id, Lang: in.lang}
 }
 
 // outsider refuses what only occupants may do. A room that is not open yet is not
 // there for anybody else (§17.2).
 func (t *step) outsider(section string) *StanzaError {
-	if e := t.r.st.closedTo(t.actor().aff); e != nil {
+	if e := closedTo(&t.r.st, t.actor().aff); e != nil {
 		return e
 	}
 	return refuse(stanza.NotAcceptable, section, "you are not in the room")
@@ -96,7 +97,7 @@ func (t *step) speak(m event.Message, in *incoming) {
 }
 
 // archivable reports whether a message that is worth it may be archived.
-func (t *step) archivable(in *incoming) bool { return !t.r.st.conf.NoArchive && !in.unstored() }
+func (t *step) archivable(in *incoming) bool { return !t.r.st.Config().NoArchive && !in.unstored() }
 
 // worthKeeping reports whether newcomers would miss a message. Without a body it is
 // worth keeping only when it is encrypted (XEP-0380), asks for it (XEP-0334 §4.4) or
@@ -123,7 +124,7 @@ func (in *incoming) unstored() bool {
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
 func (t *step) groupchatToOccupant() *StanzaError {
-	if _, inside := t.r.st.session(t.in.from); !inside {
+	if _, inside := t.r.st.Session(t.in.from); !inside {
 		return t.outsider("7.5")
 	}
 	return refuse(stanza.BadRequest, "7.5", "a private message is not of type groupchat")
@@ -198,7 +199,7 @@ func (t *step) messageToRoom() *StanzaError {
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
 func (t *step) privateMessage() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.session(in.from)
+	ses, inside := r.st.Session(in.from)
 	if !inside {
 		return t.outsider("7.5")
 	}
@@ -206,13 +207,13 @@ func (t *step) privateMessage() *StanzaError {
 	switch {
 	case to == nil:
 		return refuse(stanza.ItemNotFound, "7.5", "there is no such occupant")
-	case to.isPuppet():
+	case to.IsPuppet():
 		return refuse(stanza.ServiceUnavailable, "7.5", "the occupant has no client")
 	}
-	if to.person != ses.occ.person && !r.st.conf.AllowsPM(ses.occ.role, r.standing(in.from.Bare()), to.role) {
+	if to.Person() != ses.Occupant().Person() && !r.st.Config().AllowsPM(ses.Occupant().Role(), r.standing(in.from.Bare()), to.Role()) {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
-	payload, refused := t.messagePayload(ses.occ.nick, to.role)
+	payload, refused := t.messagePayload(ses.Occupant().Nick(), to.Role())
 	if refused != nil {
 		return refused
 	}
@@ -223,9 +224,9 @@ func (t *step) privateMessage() *StanzaError {
 	if typ != "chat" && typ != "headline" {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
 	}
-	t.propose(&event.PrivateSent{Session: ses.num, Occupant: to.num, ID: in.id})
+	t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
 	t.private = &privateRender{to: r.audience().sessionsOf(to), typ: typ, message: event.Message{
-		Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang, Payload: payload}}
+		Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang, Payload: payload}}
 	return nil
 }
 
@@ -256,7 +257,7 @@ func (t *step) renderPrivate(p *privateRender) {
 // relayBounce decides on an error that is no farewell: it is passed on only as
 // the answer to a private message, to the session that sent it. Anything else is
 // a reflected message that somebody's client could not bear, or made up.
-func (t *step) relayBounce(ses *session) *StanzaError {
+func (t *step) relayBounce(ses *state.Session) *StanzaError {
 	r, in := t.r, t.in
 	if in.kind != kindMessage {
 		return nil
@@ -265,22 +266,22 @@ func (t *step) relayBounce(ses *session) *StanzaError {
 	if sender == nil {
 		return nil
 	}
-	privates := r.st.sparse().privates
-	for p := range privates.all() {
-		if p.occupant != ses.occ.num || p.id != in.id {
+	privates := r.st.Sparse().Privates()
+	for p := range privates.All() {
+		if p.Occupant() != ses.Occupant().Number() || p.ID() != in.id {
 			continue
 		}
-		for to := sender.first; to != nil; to = to.next {
-			if to.num != p.session {
+		for to := sender.First(); to != nil; to = to.Next() {
+			if to.Number() != p.Session() {
 				continue
 			}
-			payload, refused := t.messagePayload(ses.occ.nick, sender.role)
+			payload, refused := t.messagePayload(ses.Occupant().Nick(), sender.Role())
 			if refused != nil {
 				return nil
 			}
-			t.propose(&event.PrivateBounced{Session: p.session, Occupant: p.occupant, ID: p.id})
-			t.private = &privateRender{to: []JID{to.address()}, typ: in.typ, message: event.Message{
-				Nick: ses.occ.nick, OccupantID: ses.occ.id, ID: in.id, Lang: in.lang,
+			t.propose(&event.PrivateBounced{Session: p.Session(), Occupant: p.Occupant(), ID: p.ID()})
+			t.private = &privateRender{to: []JID{to.Address()}, typ: in.typ, message: event.Message{
+				Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang,
 				Payload: payload}}
 			return nil
 		}

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/text/secure/precis"
 
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -178,7 +179,7 @@ func (r *Room) judgeNick(wanted string) (NickResult, *StanzaError) {
 }
 
 // addressee finds the occupant that a stanza is addressed to, or nil.
-func (r *Room) addressee(in *incoming) *occupant {
+func (r *Room) addressee(in *incoming) *state.Occupant {
 	if !in.toNick {
 		return nil
 	}
@@ -186,10 +187,10 @@ func (r *Room) addressee(in *incoming) *occupant {
 }
 
 // occupantNamed finds an occupant by what somebody calls him, or nil.
-func (r *Room) occupantNamed(name string) *occupant {
+func (r *Room) occupantNamed(name string) *state.Occupant {
 	nick, e := r.judgeNick(name)
 	if e != nil {
 		return nil
 	}
-	return r.st.occupantByNick(nick.Nick, nick.Key)
+	return r.st.OccupantByNick(nick.Nick, nick.Key)
 }

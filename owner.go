@@ -7,6 +7,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -20,7 +21,7 @@ func (t *step) ownerGet() *StanzaError {
 	if q := t.query(); len(q.Kids) > 0 {
 		return refuse(stanza.BadRequest, "10.2", "the query must be empty")
 	}
-	return t.answerForm(t.r.st.conf)
+	return t.answerForm(t.r.st.Config())
 }
 
 // answerForm answers with the configuration form, filled in.
@@ -112,12 +113,12 @@ func (t *step) ownerSet() *StanzaError {
 	}
 	t.done = true
 	if sub.Cancelled {
-		if t.r.st.life == Locked {
+		if t.r.st.Life() == Locked {
 			t.destroy(&event.RoomDestroyed{Actor: a.event()})
 		}
 		return nil
 	}
-	conf, refused := t.r.configured(*t.r.st.conf, sub)
+	conf, refused := t.r.configured(*t.r.st.Config(), sub)
 	if refused != nil {
 		return refused
 	}
@@ -192,40 +193,40 @@ func protectRoom(c *RoomConfig, old *RoomConfig, flag, given *form.Field) *Stanz
 func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
 	if !set.actor.host {
-		if e := r.hostOnConfig(ConfigRequest{JID: set.actor.jid, Old: *s.conf, New: *conf}); e != nil {
+		if e := r.hostOnConfig(ConfigRequest{JID: set.actor.jid, Old: *s.Config(), New: *conf}); e != nil {
 			return e
 		}
 	}
 	if refused := set.judge(); refused != nil {
 		return refused
 	}
-	if list := roomconfig.Changes(s.conf, conf); len(list) > 0 {
+	if list := roomconfig.Changes(s.Config(), conf); len(list) > 0 {
 		t.propose(&event.Configured{Changes: list, Actor: set.by})
 	}
-	if s.life == Locked {
+	if s.Life() == Locked {
 		t.propose(&event.Unlocked{})
 	}
 	going := 0
-	if conf.MembersOnly && !s.conf.MembersOnly {
-		for _, o := range s.occupants {
-			if aff := set.effective(o.person.jid()); !mayEnter(aff, conf) {
+	if conf.MembersOnly && !s.Config().MembersOnly {
+		for _, o := range s.Occupants() {
+			if aff := set.effective(o.Person().JID()); !mayEnter(aff, conf) {
 				t.remove(o, event.CauseMembersOnly, aff, "", event.Actor{})
 				going++
 			}
 		}
 	}
-	if going == len(s.occupants) && !conf.Persistent {
+	if going == len(s.Occupants()) && !conf.Persistent {
 		t.end(&event.RoomDestroyed{})
 	}
 	return nil
 }
 
 // remove proposes that an occupant is put out.
-func (t *step) remove(o *occupant, cause event.Cause, aff Affiliation, reason string, by event.Actor) {
-	b := &event.Removed{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role, Affiliation: aff,
-		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.sessions())}
-	for ses := o.first; ses != nil; ses = ses.next {
-		b.JIDs = append(b.JIDs, ses.jid())
+func (t *step) remove(o *state.Occupant, cause event.Cause, aff Affiliation, reason string, by event.Actor) {
+	b := &event.Removed{Occupant: o.Number(), JID: o.FrontJID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(), Affiliation: aff,
+		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.Sessions())}
+	for ses := o.First(); ses != nil; ses = ses.Next() {
+		b.JIDs = append(b.JIDs, ses.JID())
 	}
 	t.propose(b)
 }
@@ -256,7 +257,7 @@ func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
 
 // destroy proposes the end of the room: everybody is put out first.
 func (t *step) destroy(b *event.RoomDestroyed) {
-	for _, o := range t.r.st.occupants {
+	for _, o := range t.r.st.Occupants() {
 		t.remove(o, event.CauseDestroyed, AffiliationNone, "", event.Actor{})
 	}
 	t.end(b)

@@ -7,6 +7,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -38,7 +39,7 @@ func (t *step) join() *StanzaError {
 		return refused
 	}
 	x := xmlwire.ParseNode(in.XML(in.Find(ns.MUC, "x")))
-	if ses, inside := r.st.session(in.from); inside {
+	if ses, inside := r.st.Session(in.from); inside {
 		return t.resync(ses, nick, &x, payload)
 	}
 	return t.enter(nick, &x, payload)
@@ -50,9 +51,9 @@ func (t *step) join() *StanzaError {
 func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	r, in, s := t.r, t.in, &t.r.st
 	bare := in.from.Bare()
-	birth := s.life == Unborn
+	birth := s.Life() == Unborn
 	aff := r.standing(bare)
-	conf := s.conf
+	conf := s.Config()
 	if birth {
 		if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
 			return e
@@ -86,13 +87,13 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	if birth {
 		t.proposeBirth(bare, *conf, !r.cfg.Instant)
 	}
-	b := &event.Joined{Session: s.lastSession + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
+	b := &event.Joined{Session: s.LastSession() + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
 		Vouched: r.vouchedOwner(bare)}
 	if at != nil {
-		nick.Changed = nick.Changed || nick.Nick != at.nick
-		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.num, at.nick, at.key, at.id, at.role
+		nick.Changed = nick.Changed || nick.Nick != at.Nick()
+		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.Number(), at.Nick(), at.Key(), at.ID(), at.Role()
 	} else {
-		b.Occupant, b.OccupantID, b.Role = s.lastOccupant+1, r.occupantID(bare), t.entryRole(bare, aff, conf)
+		b.Occupant, b.OccupantID, b.Role = s.LastOccupant()+1, r.occupantID(bare), t.entryRole(bare, aff, conf)
 	}
 	t.propose(b)
 	t.useInvites(bare)
@@ -122,12 +123,12 @@ func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
 func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
-	if e := t.r.st.closedTo(aff); e != nil {
+	if e := closedTo(&t.r.st, aff); e != nil {
 		return e
 	}
 	switch {
 	case aff == Outcast:
-		return t.r.st.banned(t.in.from.Bare(), "7.2.7")
+		return banned(&t.r.st, t.in.from.Bare(), "7.2.7")
 	case !mayEnter(aff, conf):
 		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
@@ -147,13 +148,13 @@ func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, bir
 
 // banned refuses somebody who is, or whose domain is, with the reason that was given
 // for it.
-func (s *state) banned(bare JID, section string) *StanzaError {
+func banned(s *state.Room, bare JID, section string) *StanzaError {
 	whose := bare
-	if s.ownAffiliation(bare) != Outcast {
+	if s.OwnAffiliation(bare) != Outcast {
 		whose = bare.DomainJID()
 	}
 	text := "you are banned from this room"
-	if reason := s.reasonOf(whose); reason != "" {
+	if reason := s.ReasonOf(whose); reason != "" {
 		text += ": " + reason
 	}
 	return refuse(stanza.Forbidden, section, text)
@@ -163,7 +164,7 @@ func (s *state) banned(bare JID, section string) *StanzaError {
 // the occupant that it returns, or, for nil, under a nick of its own. Whether
 // there is space is judged first, so that a full room does not tell which nicks
 // are taken.
-func (t *step) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*occupant, *StanzaError) {
+func (t *step) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*state.Occupant, *StanzaError) {
 	unfit := t.lockdown(bare, nick)
 	at, taken := t.freeNick(bare, *nick)
 	if e := t.space(bare, at, aff, conf); e != nil {
@@ -177,15 +178,15 @@ func (t *step) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConf
 
 // freeNick judges who else goes by a nick. It returns the occupant of the same
 // person whom the session will share (XEP-0045 §7.2.8), if any.
-func (t *step) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
+func (t *step) freeNick(bare JID, nick NickResult) (*state.Occupant, *StanzaError) {
 	s := &t.r.st
-	if o, taken := s.nick(nick.Key); taken {
-		if o.person.jid() != bare || o.isPuppet() {
+	if o, taken := s.Nick(nick.Key); taken {
+		if o.Person().JID() != bare || o.IsPuppet() {
 			return nil, refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil
 	}
-	if p, taken := s.reservedBy(nick.Key); taken && p.jid() != bare {
+	if p, taken := s.ReservedBy(nick.Key); taken && p.JID() != bare {
 		return nil, refuse(stanza.Conflict, "7.2.8", "the nick is reserved")
 	}
 	return nil, nil
@@ -193,13 +194,13 @@ func (t *step) freeNick(bare JID, nick NickResult) (*occupant, *StanzaError) {
 
 // space judges whether there is space for one more: an occupant, or a session of
 // the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
-func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
+func (t *step) space(bare JID, at *state.Occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
-	if max(s.lastOccupant, s.lastSession) == math.MaxUint32 {
+	if max(s.LastOccupant(), s.LastSession()) == math.MaxUint32 {
 		return refuse(stanza.ResourceConstraint, "14.6", "the room has no more numbers for sessions")
 	}
 	if at != nil {
-		if at.sessions() >= lim.SessionsPerNick {
+		if at.Sessions() >= lim.SessionsPerNick {
 			return refuse(stanza.ResourceConstraint, "14.6", "there are too many sessions under your nick")
 		}
 		return nil
@@ -211,10 +212,10 @@ func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 	if aff >= Admin {
 		users += lim.AdminReserve
 	}
-	if len(s.occupants) >= users {
+	if len(s.Occupants()) >= users {
 		return refuse(stanza.ServiceUnavailable, "7.2.9", "the room is full").WithType(stanza.TypeWait)
 	}
-	if p, ok := s.persons.get(bare); ok && len(p.occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(bare) {
+	if p, ok := s.Persons().Get(bare); ok && len(p.Occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(bare) {
 		return refuse(stanza.ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil
@@ -223,13 +224,13 @@ func (t *step) space(bare JID, at *occupant, aff Affiliation, conf *RoomConfig) 
 // lockdown applies Config.NickLockdown: who has reserved a nick must use it, or
 // is given it (XEP-0045 §7.2.17, §7.10).
 func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
-	p, ok := t.r.st.persons.get(bare)
+	p, ok := t.r.st.Persons().Get(bare)
 	switch {
-	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.nick() == "" || p.nick() == nick.Nick:
+	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.Nick() == "" || p.Nick() == nick.Nick:
 	case t.r.cfg.NickLockdown == LockdownRefuse:
 		return refuse(stanza.NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
-		*nick = NickResult{Nick: p.nick(), Key: p.noted().key, Changed: true}
+		*nick = NickResult{Nick: p.Nick(), Key: p.Noted().Key(), Changed: true}
 	}
 	return nil
 }
@@ -237,8 +238,8 @@ func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
 // entryRole is the role in which a person enters: by the table, or the voice
 // that was given to somebody without affiliation on an earlier visit (§5.1).
 func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
-	if p, ok := t.r.st.persons.get(bare); ok && aff == AffiliationNone && conf.Moderated && p.voice != RoleNone {
-		return p.voice
+	if p, ok := t.r.st.Persons().Get(bare); ok && aff == AffiliationNone && conf.Moderated && p.Voice() != RoleNone {
+		return p.Voice()
 	}
 	return defaultRole(aff, conf)
 }
@@ -246,16 +247,16 @@ func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 // resync decides on a join by somebody who is inside and seems to have lost touch:
 // he gets everything again, and the others only what is new about him (XEP-0045
 // §17.3), which may be his nick (§7.6).
-func (t *step) resync(ses *session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
+func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(t.in.from.Bare(), &nick)
 	}
 	switch {
-	case nick.Nick != ses.occ.nick:
+	case nick.Nick != ses.Occupant().Nick():
 		if e := t.rename(ses, nick, payload); e != nil {
 			return e
 		}
-	case payload != ses.payload || t.in.lang != ses.lang:
+	case payload != ses.Payload() || t.in.lang != ses.Lang():
 		if e := t.update(ses, payload); e != nil {
 			return e
 		}
@@ -264,19 +265,19 @@ func (t *step) resync(ses *session, nick NickResult, x *xmlwire.Node, payload st
 			return e
 		}
 	}
-	t.owe(x, t.r.st.conf, nick.Changed, false)
+	t.owe(x, t.r.st.Config(), nick.Changed, false)
 	return nil
 }
 
 // leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
 // has, the session leaves; from strangers it means nothing (§17.3).
 func (t *step) leave() *StanzaError {
-	ses, inside := t.r.st.session(t.in.from)
+	ses, inside := t.r.st.Session(t.in.from)
 	if !inside {
 		t.withdrawJoins(t.in.from)
 		return nil
 	}
-	payload, refused := t.presencePayload(ses.occ.nick)
+	payload, refused := t.presencePayload(ses.Occupant().Nick())
 	if refused != nil {
 		payload = "" // a reason for going that is too long keeps nobody inside
 	}
@@ -285,18 +286,18 @@ func (t *step) leave() *StanzaError {
 }
 
 // part proposes that one session goes, and what that means for the room.
-func (t *step) part(ses *session, payload string, how event.Departure) {
-	last := ses.occ.first.next == nil
+func (t *step) part(ses *state.Session, payload string, how event.Departure) {
+	last := ses.Occupant().First().Next() == nil
 	t.proposeLeft(ses, payload, how, last)
-	if last && t.endIfEmpty(1) && t.r.st.life == Locked && how != event.DepartureVanished {
-		t.cancels = ses.jid()
+	if last && t.endIfEmpty(1) && t.r.st.Life() == Locked && how != event.DepartureVanished {
+		t.cancels = ses.JID()
 	}
 }
 
-func (t *step) proposeLeft(ses *session, payload string, how event.Departure, last bool) {
-	o := ses.occ
-	t.propose(&event.Left{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, OccupantID: o.id, Role: o.role,
-		Affiliation: t.r.st.affiliationOf(o.person.jid()), How: how, Last: last, Front: o.front == ses,
+func (t *step) proposeLeft(ses *state.Session, payload string, how event.Departure, last bool) {
+	o := ses.Occupant()
+	t.propose(&event.Left{Occupant: o.Number(), Session: ses.Number(), JID: ses.JID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
+		Affiliation: t.r.st.AffiliationOf(o.Person().JID()), How: how, Last: last, Front: o.Front() == ses,
 		Lang: t.langOf(payload), Payload: payload})
 }
 
@@ -314,7 +315,7 @@ func (t *step) langOf(payload string) string {
 // (§10.1.3). It reports whether it did.
 func (t *step) endIfEmpty(going int) bool {
 	s := &t.r.st
-	ends := going > 0 && going == len(s.occupants) && (s.life == Locked || !s.conf.Persistent)
+	ends := going > 0 && going == len(s.Occupants()) && (s.Life() == Locked || !s.Config().Persistent)
 	if ends {
 		t.end(&event.RoomDestroyed{})
 	}
@@ -344,7 +345,7 @@ func (in *incoming) isGhost() bool {
 // bounced decides on a message or presence of type error: a session that cannot
 // be reached any more is put out (XEP-0045 §11.1), whatever the address.
 func (t *step) bounced() *StanzaError {
-	ses, inside := t.r.st.session(t.in.from)
+	ses, inside := t.r.st.Session(t.in.from)
 	if !inside {
 		return nil
 	}

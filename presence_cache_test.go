@@ -64,8 +64,8 @@ func (c *crowd) check() {
 		require.True(c.t, slices.Equal(l[0].to, l[1].to))
 		require.True(c.t, slices.Equal(l[0].owner, l[1].owner))
 	}
-	for _, o := range c.room.st.occupants {
-		kept := o.presenceBytes()
+	for _, o := range c.room.st.Occupants() {
+		kept := o.PresenceBytes()
 		if kept == nil {
 			continue
 		}
@@ -74,9 +74,9 @@ func (c *crowd) check() {
 		fresh := c.room.renderPresence(&p)
 		for _, v := range []splice.View{splice.None, splice.All, splice.Self} {
 			for _, x := range []*splice.Extra{nil, {ID: "i", Tail: statuses(statusSelf)}} {
-				want := string(fresh.AppendXML(nil, o.frontJID(), x, v, ""))
-				require.Equal(c.t, want, string(Outbound{doc: kept, extra: x, view: v}.AppendXML(nil, o.frontJID(), "")))
-				require.Equal(c.t, v != splice.None, len(want) > len(fresh.AppendXML(nil, o.frontJID(), x, splice.None, "")))
+				want := string(fresh.AppendXML(nil, o.FrontJID(), x, v, ""))
+				require.Equal(c.t, want, string(Outbound{doc: kept, extra: x, view: v}.AppendXML(nil, o.FrontJID(), "")))
+				require.Equal(c.t, v != splice.None, len(want) > len(fresh.AppendXML(nil, o.FrontJID(), x, splice.None, "")))
 			}
 		}
 	}

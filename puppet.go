@@ -4,6 +4,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -47,17 +48,17 @@ func (c Join) do(t *step) error {
 	if err != nil {
 		return err
 	}
-	if o := s.occupantByNick(nick.Nick, nick.Key); o != nil && o.isPuppet() && o.frontJID() == jid {
-		if lang != o.front.lang || payload != o.front.payload {
-			t.propose(&event.PresenceChanged{Occupant: o.num, JID: jid, Lang: lang, Payload: payload})
+	if o := s.OccupantByNick(nick.Nick, nick.Key); o != nil && o.IsPuppet() && o.FrontJID() == jid {
+		if lang != o.Front().Lang() || payload != o.Front().Payload() {
+			t.propose(&event.PresenceChanged{Occupant: o.Number(), JID: jid, Lang: lang, Payload: payload})
 		}
 		return nil
 	}
 	aff := r.standing(bare)
 	switch {
 	case aff == Outcast:
-		return s.banned(bare, "7.2.7")
-	case !mayEnter(aff, s.conf):
+		return banned(s, bare, "7.2.7")
+	case !mayEnter(aff, s.Config()):
 		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	}
 	if at, e := t.freeNick(bare, nick); e != nil {
@@ -65,11 +66,11 @@ func (c Join) do(t *step) error {
 	} else if at != nil {
 		return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 	}
-	if e := t.space(bare, nil, aff, s.conf); e != nil {
+	if e := t.space(bare, nil, aff, s.Config()); e != nil {
 		return e
 	}
-	t.propose(&event.Joined{Occupant: s.lastOccupant + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, s.conf), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
+	t.propose(&event.Joined{Occupant: s.LastOccupant() + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
+		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, s.Config()), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
 	return nil
 }
 
@@ -85,18 +86,18 @@ func (c Rename) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	if nick.Nick == o.nick {
+	if nick.Nick == o.Nick() {
 		return nil
 	}
-	if nick.Key != o.key {
-		if at, e := t.freeNick(o.person.jid(), nick); e != nil {
+	if nick.Key != o.Key() {
+		if at, e := t.freeNick(o.Person().JID(), nick); e != nil {
 			return e
 		} else if at != nil {
 			return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 	}
-	t.propose(&event.Renamed{JID: o.frontJID(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
-		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload})
+	t.propose(&event.Renamed{JID: o.FrontJID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,
+		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload()})
 	return nil
 }
 
@@ -122,20 +123,17 @@ func (c Leave) do(t *step) error {
 	return nil
 }
 
-func (t *step) proposePuppetLeft(o *occupant, lang, payload string) {
-	t.propose(&event.Left{Occupant: o.num, JID: o.frontJID(), Nick: o.nick, OccupantID: o.id, Role: o.role,
-		Affiliation: t.r.st.affiliationOf(o.person.jid()), Last: true, Lang: lang, Payload: payload})
+func (t *step) proposePuppetLeft(o *state.Occupant, lang, payload string) {
+	t.propose(&event.Left{Occupant: o.Number(), JID: o.FrontJID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
+		Affiliation: t.r.st.AffiliationOf(o.Person().JID()), Last: true, Lang: lang, Payload: payload})
 }
 
-// isPuppet reports whether an occupant is the host's own.
-func (o *occupant) isPuppet() bool { return o.first == nil }
-
 // puppet finds a puppet by its nick.
-func (r *Room) puppet(nick string) (*occupant, error) {
+func (r *Room) puppet(nick string) (*state.Occupant, error) {
 	switch o := r.occupantNamed(nick); {
 	case o == nil:
 		return nil, ErrNotFound
-	case !o.isPuppet():
+	case !o.IsPuppet():
 		return nil, refuse(stanza.NotAllowed, "", "the occupant is a person, not a puppet")
 	default:
 		return o, nil

@@ -23,8 +23,8 @@ var rankFields = []struct {
 // ranked lists the people of an affiliation, sorted.
 func (r *Room) ranked(aff Affiliation) []JID {
 	var list []JID
-	for _, p := range r.st.lists.of(&r.st).having(aff) {
-		list = append(list, p.jid())
+	for _, p := range r.st.Lists().Of(&r.st).Having(aff) {
+		list = append(list, p.JID())
 	}
 	return list
 }

@@ -1,13 +1,12 @@
 package muc
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"time"
 
 	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -108,35 +107,6 @@ func (r *Rates) of(kind event.RateKind) Rate {
 	return r.Messages
 }
 
-// rateKey names a bucket: whose, and of what.
-type rateKey struct {
-	jid  JID
-	kind event.RateKind
-}
-
-// spending is a bucket.
-type spending struct {
-	jid   JID
-	kind  event.RateKind
-	until time.Time // when it will be full again
-	place int       // in rarities.soonest
-}
-
-func (x spending) indexKey() rateKey { return rateKey{x.jid, x.kind} }
-
-func compareRateKeys(a, b rateKey) int {
-	return cmp.Or(jid.Compare(a.jid, b.jid), cmp.Compare(a.kind, b.kind))
-}
-
-// hostTime is what the host's clock said when an event happened, which stands in it
-// where that was behind the room.
-func hostTime(at time.Time, now event.Stamp) time.Time {
-	if now.IsZero() {
-		return at
-	}
-	return now.Time
-}
-
 // spend takes one token out of the sender's bucket, or refuses him.
 func (t *step) spend(kind event.RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
@@ -149,10 +119,10 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 		return nil
 	}
 	s, bare := &t.r.st, t.in.from.Bare()
-	if t.r.standing(bare) >= Admin || s.life == Unborn {
+	if t.r.standing(bare) >= Admin || s.Life() == Unborn {
 		return nil
 	}
-	full, _ := t.bucket(rateKey{bare, kind})
+	full, _ := t.bucket(state.RateKey{JID: bare, Kind: kind})
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
@@ -164,16 +134,16 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 // bucket is when a share will be there in full, not before now, and how much of it is
 // left. A bucket is one time: when it will be full again. One that is further away than
 // it can be was spent by a clock that was ahead, and counts for nothing.
-func (t *step) bucket(key rateKey) (full time.Time, left int) {
-	rate, rare := t.r.cfg.Rates.of(key.kind), t.r.st.sparse()
+func (t *step) bucket(key state.RateKey) (full time.Time, left int) {
+	rate, rare := t.r.cfg.Rates.of(key.Kind), t.r.st.Sparse()
 	if rate.Every == 0 {
 		return t.now, math.MaxInt
 	}
 	full = t.now
 	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
-	x, ok := rare.spent.get(key)
-	if ok && x.until.After(full) && !x.until.After(most) && x.until.After(hostTime(t.r.st.at.time(), rare.clock)) {
-		full = x.until
+	until, ok := rare.SpentUntil(key)
+	if ok && until.After(full) && !until.After(most) && until.After(state.HostTime(t.r.st.At().Time(), rare.Clock())) {
+		full = until
 	}
 	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)
 }
@@ -184,8 +154,8 @@ func (t *step) noticesLeft(by JID) int {
 	if by.IsZero() {
 		return math.MaxInt
 	}
-	_, own := t.bucket(rateKey{by.Bare(), event.RateNotices})
-	_, all := t.bucket(rateKey{t.r.jid, event.RateRoomNotices})
+	_, own := t.bucket(state.RateKey{JID: by.Bare(), Kind: event.RateNotices})
+	_, all := t.bucket(state.RateKey{JID: t.r.jid, Kind: event.RateRoomNotices})
 	return min(own, all)
 }
 
@@ -194,10 +164,10 @@ func (t *step) notices(by JID, n int) int {
 	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n
 	}
-	for _, key := range [...]rateKey{{by.Bare(), event.RateNotices}, {t.r.jid, event.RateRoomNotices}} {
-		if every := t.r.cfg.Rates.of(key.kind).Every; every > 0 {
+	for _, key := range [...]state.RateKey{{JID: by.Bare(), Kind: event.RateNotices}, {JID: t.r.jid, Kind: event.RateRoomNotices}} {
+		if every := t.r.cfg.Rates.of(key.Kind).Every; every > 0 {
 			full, _ := t.bucket(key)
-			t.propose(&event.RateSpent{JID: key.jid, Kind: key.kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
+			t.propose(&event.RateSpent{JID: key.JID, Kind: key.Kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
 		}
 	}
 	return n

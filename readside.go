@@ -22,11 +22,11 @@ type Occupant struct {
 // Occupants yields everybody inside, in the order of joining.
 func (r *Room) Occupants() iter.Seq[Occupant] {
 	return func(yield func(Occupant) bool) {
-		for _, o := range r.st.occupants {
-			x := Occupant{Nick: o.nick, Role: o.role, ID: o.id, JID: o.person.jid(),
-				Affiliation: r.st.affiliationOf(o.person.jid())}
-			for ses := o.first; ses != nil; ses = ses.next {
-				x.Sessions = append(x.Sessions, ses.jid())
+		for _, o := range r.st.Occupants() {
+			x := Occupant{Nick: o.Nick(), Role: o.Role(), ID: o.ID(), JID: o.Person().JID(),
+				Affiliation: r.st.AffiliationOf(o.Person().JID())}
+			for ses := o.First(); ses != nil; ses = ses.Next() {
+				x.Sessions = append(x.Sessions, ses.JID())
 			}
 			if !yield(x) {
 				return
@@ -39,8 +39,8 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 // sorted by JID.
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return func(yield func(JID, Affiliation) bool) {
-		for _, p := range r.st.persons.sorted() {
-			if p.aff != AffiliationNone && !yield(p.jid(), p.aff) {
+		for _, p := range r.st.Persons().Sorted() {
+			if p.Affiliation() != AffiliationNone && !yield(p.JID(), p.Affiliation()) {
 				return
 			}
 		}
@@ -50,8 +50,8 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 // Registrations yields the reserved nicks and whose they are, sorted by JID.
 func (r *Room) Registrations() iter.Seq2[JID, string] {
 	return func(yield func(JID, string) bool) {
-		for _, p := range r.st.persons.sorted() {
-			if p.nick() != "" && !yield(p.jid(), p.nick()) {
+		for _, p := range r.st.Persons().Sorted() {
+			if p.Nick() != "" && !yield(p.JID(), p.Nick()) {
 				return
 			}
 		}
@@ -62,7 +62,7 @@ func (r *Room) Registrations() iter.Seq2[JID, string] {
 // the order of asking; [DecideRegistration] decides on them.
 func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 	return func(yield func(event.RegistrationRequested) bool) {
-		for _, b := range r.st.sparse().requests {
+		for _, b := range r.st.Sparse().Requests() {
 			if !yield(*b) {
 				return
 			}
@@ -73,24 +73,24 @@ func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 // Subject is the subject and the nick of whoever set it; both are empty where
 // there is none. Of a subject in several languages it is the first.
 func (r *Room) Subject() (subject, nick string) {
-	e := r.st.subject
+	e := r.st.Subject()
 	if e == nil {
 		return "", ""
 	}
-	for x := (xmlwire.Reader{Text: e.msg.Payload}); !x.Done(); {
+	for x := (xmlwire.Reader{Text: e.Message().Payload}); !x.Done(); {
 		if n := x.ReadNode(""); n.NS == "" && n.Name == "subject" {
-			return n.Text, e.msg.Nick
+			return n.Text, e.Message().Nick
 		}
 	}
-	return "", e.msg.Nick
+	return "", e.Message().Nick
 }
 
 // Creator is who made the room, or for whom the host made it: a bare JID, zero of a room
 // that nobody has made.
-func (r *Room) Creator() JID { return r.st.creator }
+func (r *Room) Creator() JID { return r.st.Creator() }
 
 // RoomConfig is the configuration that the owners chose.
-func (r *Room) RoomConfig() RoomConfig { return *r.st.conf }
+func (r *Room) RoomConfig() RoomConfig { return *r.st.Config() }
 
 // Summary is what a list of rooms shows of one.
 type Summary struct {
@@ -102,10 +102,10 @@ type Summary struct {
 
 // Summary describes the room in constant time.
 func (r *Room) Summary() Summary {
-	c := r.st.conf
-	return Summary{Name: c.Name, Public: !c.Hidden, MembersOnly: c.MembersOnly, Occupants: len(r.st.occupants)}
+	c := r.st.Config()
+	return Summary{Name: c.Name, Public: !c.Hidden, MembersOnly: c.MembersOnly, Occupants: len(r.st.Occupants())}
 }
 
 // Size estimates how much memory the room holds, in bytes. It takes as long as it takes
 // to count who is inside: ask for it now and then, not at every step.
-func (r *Room) Size() int { return r.st.memory() }
+func (r *Room) Size() int { return r.st.Memory() }

@@ -4,6 +4,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -39,8 +40,8 @@ func (t *step) registerGet() *StanzaError {
 		return refused
 	}
 	bare := t.in.from.Bare()
-	if p, ok := t.r.st.persons.get(bare); ok && p.nick() != "" {
-		nick := p.nick()
+	if p, ok := t.r.st.Persons().Get(bare); ok && p.Nick() != "" {
+		nick := p.Nick()
 		t.answer = func(w *xmlwire.Writer) {
 			w.Start("query", ns.Register)
 			w.Element("registered", "", "")
@@ -69,12 +70,12 @@ func (t *step) registrant() (Affiliation, *StanzaError) {
 	if mode == RegistrationNone {
 		return aff, refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	}
-	if e := s.closedTo(aff); e != nil {
+	if e := closedTo(s, aff); e != nil {
 		return aff, e
 	}
 	switch {
 	case aff == Outcast:
-		return aff, s.banned(t.in.from.Bare(), "7.10")
+		return aff, banned(s, t.in.from.Bare(), "7.10")
 	case aff == AffiliationNone && mode == RegistrationMembers:
 		return aff, refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")
 	}
@@ -151,25 +152,25 @@ func (t *step) register(bare JID, app *application, by event.Actor) *StanzaError
 // nothing unless the room assigns nicks and he goes by another one. Whoever is
 // inside under several nicks has to give up all but one first.
 func (t *step) assignNick(bare JID, nick NickResult) (*event.Renamed, *StanzaError) {
-	p, ok := t.r.st.persons.get(bare)
+	p, ok := t.r.st.Persons().Get(bare)
 	if t.r.cfg.NickLockdown != LockdownAssign || !ok {
 		return nil, nil
 	}
-	var o *occupant
-	for other := p.first; other != nil; other = other.sibling {
+	var o *state.Occupant
+	for other := p.First(); other != nil; other = other.Sibling() {
 		switch {
-		case other.isPuppet(): // the host's to name
+		case other.IsPuppet(): // the host's to name
 		case o != nil:
 			return nil, refuse(stanza.NotAcceptable, "7.10", "one registers with one nick, not while inside under several")
 		default:
 			o = other
 		}
 	}
-	if o == nil || o.nick == nick.Nick {
+	if o == nil || o.Nick() == nick.Nick {
 		return nil, nil
 	}
-	return &event.Renamed{JID: o.front.jid(), From: o.num, Occupant: o.num, Old: o.nick, Role: o.role, Front: true,
-		Nick: nick.Nick, Key: nick.Key, Lang: o.front.lang, Payload: o.front.payload, Assigned: true}, nil
+	return &event.Renamed{JID: o.Front().JID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,
+		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload(), Assigned: true}, nil
 }
 
 // deregister decides on the end of a registration: a member is a member no more
@@ -184,21 +185,21 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 		return refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	case len(q.Kids) != 1:
 		return refuse(stanza.BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
-	case s.affiliationOf(bare) == Outcast:
-		return s.banned(bare, "XEP-0077 §3.2")
+	case s.AffiliationOf(bare) == Outcast:
+		return banned(s, bare, "XEP-0077 §3.2")
 	}
 	t.done = true
-	if s.requestOf(bare) != nil {
+	if s.RequestOf(bare) != nil {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
-	p, known := s.persons.get(bare)
+	p, known := s.Persons().Get(bare)
 	switch {
 	case !known:
-	case p.aff == Member:
+	case p.Affiliation() == Member:
 		set := t.newAdminSet(actor{}, event.Actor{})
 		set.affiliate(bare, AffiliationNone, "")
 		return set.finish()
-	case p.nick() != "":
+	case p.Nick() != "":
 		t.propose(&event.Deregistered{JID: bare})
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -13,41 +14,16 @@ import (
 // them does, or until their time is over. They outlive a restart of the host, and
 // admins who come later are shown them too.
 
-// requestOf is somebody's request to register, nil for none.
-func (s *state) requestOf(bare JID) *event.RegistrationRequested {
-	for _, b := range s.sparse().requests {
-		if b.JID == bare {
-			return b
-		}
-	}
-	return nil
-}
-
-// requestFor is the request for a nick, by somebody or by whoever alone made one;
-// nil for none.
-func (s *state) requestFor(nick string, bare JID) *event.RegistrationRequested {
-	var found *event.RegistrationRequested
-	for _, b := range s.sparse().requests {
-		if b.Nick == nick && (bare.IsZero() || b.JID == bare) {
-			if found != nil {
-				return nil
-			}
-			found = b
-		}
-	}
-	return found
-}
-
 // requestRegistration proposes that somebody waits for an admin's approval.
 func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 	s, cfg := &t.r.st, t.r.cfg
-	if s.requestOf(bare) != nil {
+	if s.RequestOf(bare) != nil {
 		return refuse(stanza.UnexpectedRequest, "9.9", "your request waits for an admin")
 	}
 	if e := t.admissible(bare, app); e != nil {
 		return e
 	}
-	if len(s.sparse().requests) >= cfg.Limits.Registrations {
+	if len(s.Sparse().Requests()) >= cfg.Limits.Registrations {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
 	b := &event.RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
@@ -60,7 +36,7 @@ func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
 
 // expireRequests closes the requests that nobody decided on in time.
 func (t *step) expireRequests() {
-	for _, b := range t.r.st.sparse().requests {
+	for _, b := range t.r.st.Sparse().Requests() {
 		if !b.Deadline.IsZero() && t.r.due(b.Deadline.Time, t.r.cfg.RegistrationTimeout, t.now) {
 			t.propose(&event.RegistrationClosed{JID: b.JID, How: event.RequestExpired})
 		}
@@ -96,7 +72,7 @@ func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 		}
 		bare = j.Bare()
 	}
-	b := t.r.st.requestFor(nick.Values[0], bare)
+	b := t.r.st.RequestFor(nick.Values[0], bare)
 	if b == nil {
 		return refuse(stanza.ItemNotFound, "9.9", "there is no such request any more")
 	}
@@ -132,7 +108,7 @@ func (c DecideRegistration) do(t *step) error {
 	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
-	b := t.r.st.requestOf(asks.Bare())
+	b := t.r.st.RequestOf(asks.Bare())
 	if b == nil {
 		return ErrNotFound
 	}
@@ -148,20 +124,20 @@ const requestInstructions = `To approve this registration request, select the ` 
 // renderRequest shows a new request to the admins and owners who are inside.
 func (t *step) renderRequest(b *event.RegistrationRequested) {
 	doc := t.r.requestApproval(t.newID(), b)
-	for _, o := range t.r.st.occupants {
-		if t.r.st.affiliationOf(o.person.jid()) >= Admin {
+	for _, o := range t.r.st.Occupants() {
+		if t.r.st.AffiliationOf(o.Person().JID()) >= Admin {
 			t.send(t.r.audience().sessionsOf(o), doc, splice.None, nil)
 		}
 	}
 }
 
 // renderRequests shows an admin or owner who enters what waits for him.
-func (t *step) renderRequests(to []JID, own *occupant) {
+func (t *step) renderRequests(to []JID, own *state.Occupant) {
 	s := &t.r.st
-	if len(s.sparse().requests) == 0 || s.affiliationOf(own.person.jid()) < Admin {
+	if len(s.Sparse().Requests()) == 0 || s.AffiliationOf(own.Person().JID()) < Admin {
 		return
 	}
-	for _, b := range s.sparse().requests {
+	for _, b := range s.Sparse().Requests() {
 		t.send(to, t.r.requestApproval(t.newID(), b), splice.None, nil)
 	}
 }

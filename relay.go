@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -42,8 +42,8 @@ func (t *step) pingRoom() *StanzaError {
 // pingOccupant answers an occupant who pings himself to learn whether he is
 // still inside (XEP-0410 §3.3); other occupants are pinged like anything else.
 func (t *step) pingOccupant() *StanzaError {
-	ses, inside := t.r.st.session(t.in.from)
-	if inside && t.r.addressee(t.in) == ses.occ {
+	ses, inside := t.r.st.Session(t.in.from)
+	if inside && t.r.addressee(t.in) == ses.Occupant() {
 		t.done = true
 		return nil
 	}
@@ -56,7 +56,7 @@ func (t *step) pingOccupant() *StanzaError {
 func (t *step) relayIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
-	ses, inside := r.st.session(in.from)
+	ses, inside := r.st.Session(in.from)
 	switch {
 	case !inside && (k.NS == ns.DiscoInfo || k.NS == ns.DiscoItems):
 		return refuse(stanza.BadRequest, "6.6", "only occupants learn about occupants")
@@ -64,28 +64,28 @@ func (t *step) relayIQ() *StanzaError {
 		return refuse(stanza.NotAcceptable, "17.4", "you are not in the room")
 	case r.reserved(in, k):
 		return refuse(stanza.BadRequest, "17.4", "this request is one for the room")
-	case r.st.conf.NoQueries && !in.asksForPicture():
+	case r.st.Config().NoQueries && !in.asksForPicture():
 		return refuse(stanza.NotAllowed, "17.4", "occupants of this room do not query each other")
 	}
 	to := r.addressee(in)
 	if to == nil {
 		return refuse(stanza.ItemNotFound, "17.4", "there is no such occupant")
 	}
-	if to.isPuppet() {
+	if to.IsPuppet() {
 		return refuse(stanza.ServiceUnavailable, "17.4", "the occupant has no client")
 	}
 	if refused := t.spend(event.RateQueries); refused != nil {
 		return refused
 	}
-	way := r.relayMAC(ses.jid(), instantOf(t.now), to.person.jid(), in.nick, in.id)
-	t.propose(&event.RelaySent{Session: ses.num, JID: ses.jid(), Way: way, Now: t.behind()})
-	target := to.front.address()
+	way := r.relayMAC(ses.JID(), state.InstantOf(t.now), to.Person().JID(), in.nick, in.id)
+	t.propose(&event.RelaySent{Session: ses.Number(), JID: ses.JID(), Way: way, Now: t.behind()})
+	target := to.Front().Address()
 	switch k.NS {
 	case ns.VCard, ns.VCard4, ns.PubSub:
 		target = target.Bare()
 	}
-	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.occ.nick),
-		payload: r.veil(in.Text, in.from, ses.occ.nick, to.role)}
+	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.Occupant().Nick()),
+		payload: r.veil(in.Text, in.from, ses.Occupant().Nick(), to.Role())}
 	if t.relayTooLarge(t.relay) {
 		return refuse(stanza.PolicyViolation, "14.6", "This is too large to be passed on")
 	}
@@ -119,26 +119,9 @@ func (in *incoming) asksForPicture() bool {
 // wayBack is the id of a passed-on request: the asker's session and the time, a
 // signature over all that matters, the nick that was asked, as the asker writes it,
 // and his own id.
-func (t *step) wayBack(asker *session, way string) string {
-	return strconv.FormatUint(uint64(asker.num), 36) + "." + strconv.FormatInt(int64(instantOf(t.now)), 36) + "." + way + "." +
+func (t *step) wayBack(asker *state.Session, way string) string {
+	return strconv.FormatUint(uint64(asker.Number()), 36) + "." + strconv.FormatInt(int64(state.InstantOf(t.now)), 36) + "." + way + "." +
 		strconv.Itoa(len(t.in.nick)) + "." + t.in.nick + t.in.id
-}
-
-// over reports whether a request has waited for its answer for too long, or was sent
-// by a clock that was ahead by as much.
-func (x *relayed) over(now instant, timeout time.Duration) bool {
-	return now.time().Sub(x.at.time()).Abs() > timeout
-}
-
-// openRelay finds the request that an answer claims to be for, nil for none.
-func (s *state) openRelay(session uint32, at instant, way string) *relayed {
-	relays := s.sparse().relays
-	for x := range relays.all() {
-		if x.session == session && x.at == at && subtle.ConstantTimeCompare([]byte(x.way), []byte(way)) == 1 {
-			return x
-		}
-	}
-	return nil
 }
 
 // relayAnswer passes an answer back to whoever asked, as coming from the address
@@ -156,20 +139,20 @@ func (t *step) relayAnswer() *StanzaError {
 	if err != nil || err2 != nil || err3 != nil || int(size) > len(parts[4]) {
 		return nil
 	}
-	x := r.st.openRelay(uint32(session), instant(at), parts[2])
-	if x == nil || x.over(instantOf(t.now), r.cfg.RelayTimeout) {
+	x := r.st.OpenRelay(uint32(session), state.Instant(at), parts[2])
+	if x == nil || x.Over(state.InstantOf(t.now), r.cfg.RelayTimeout) {
 		return nil
 	}
-	asker, inside := r.st.session(x.jid())
+	asker, inside := r.st.Session(x.JID())
 	nick, id := parts[4][:size], parts[4][size:]
-	mac := r.relayMAC(x.jid(), x.at, in.from.Bare(), nick, id)
-	if !inside || asker.num != x.session || subtle.ConstantTimeCompare([]byte(x.way), []byte(mac)) != 1 ||
+	mac := r.relayMAC(x.JID(), x.At(), in.from.Bare(), nick, id)
+	if !inside || asker.Number() != x.Session() || subtle.ConstantTimeCompare([]byte(x.Way()), []byte(mac)) != 1 ||
 		r.standing(in.from.Bare()) == Outcast {
 		return nil
 	}
-	t.propose(&event.RelayAnswered{Session: x.session, Way: x.way})
-	t.relay = &relayRender{to: asker.address(), id: id, typ: in.typ, from: r.at(nick),
-		payload: r.veil(r.sanitized(in), in.from, nick, asker.occ.role)}
+	t.propose(&event.RelayAnswered{Session: x.Session(), Way: x.Way()})
+	t.relay = &relayRender{to: asker.Address(), id: id, typ: in.typ, from: r.at(nick),
+		payload: r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())}
 	return nil
 }
 

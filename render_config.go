@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -13,7 +14,7 @@ import (
 // (XEP-0045 §10.2.1), and what they see differently now.
 func (t *step) renderConfigured(events []event.Event) {
 	for _, ev := range events {
-		if _, first := ev.Body.(*event.Unlocked); first || !t.r.st.alive() {
+		if _, first := ev.Body.(*event.Unlocked); first || !t.r.st.Alive() {
 			return // the first configuration is no change of one
 		}
 	}
@@ -31,7 +32,7 @@ func (t *step) renderStatus(b *event.Configured) {
 	var codes []int
 	for _, c := range b.Changes {
 		if of := changeCodes[c.Var]; of != nil {
-			codes = append(codes, of(t.was, t.r.st.conf, t.r.cfg.Archive)...)
+			codes = append(codes, of(t.was, t.r.st.Config(), t.r.cfg.Archive)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}
@@ -115,21 +116,21 @@ func archiveCodes(old, c *RoomConfig, archive bool) []int {
 // everybody knows already.
 func (t *step) renderNewSights() {
 	s := &t.r.st
-	opened := t.was.Whois == WhoisModerators && s.conf.Whois == WhoisAnyone
-	for _, o := range s.occupants {
+	opened := t.was.Whois == WhoisModerators && s.Config().Whois == WhoisAnyone
+	for _, o := range s.Occupants() {
 		if _, told := t.roleBefore(o); told {
 			continue
 		}
-		was, is := t.was.Broadcasts(o.role), s.conf.Broadcasts(o.role)
+		was, is := t.was.Broadcasts(o.Role()), s.Config().Broadcasts(o.Role())
 		retold := t.retold(o)
 		switch {
 		case is && (!was || opened || retold):
-			t.tellOthers(o.num, t.r.recipe(o), nil)
+			t.tellOthers(o.Number(), t.r.recipe(o), nil)
 		case was && !is:
-			t.tellOthers(o.num, t.r.absence(o), nil)
+			t.tellOthers(o.Number(), t.r.absence(o), nil)
 		}
 		if retold {
-			t.tell(o.num, false, t.r.recipe(o), "")
+			t.tell(o.Number(), false, t.r.recipe(o), "")
 			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
 		}
 	}
@@ -137,6 +138,6 @@ func (t *step) renderNewSights() {
 
 // retold reports whether moderators see something else in an occupant's presence
 // since this step changed the configuration, and so are told of him again.
-func (t *step) retold(o *occupant) bool {
-	return o.front != nil && shownPayload(t.was, o.role, o.front.payload) != shownPayload(t.r.st.conf, o.role, o.front.payload)
+func (t *step) retold(o *state.Occupant) bool {
+	return o.Front() != nil && shownPayload(t.was, o.Role(), o.Front().Payload()) != shownPayload(t.r.st.Config(), o.Role(), o.Front().Payload())
 }

@@ -2,23 +2,21 @@ package muc
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
-	"github.com/gomuc/muc/jid"
 )
 
 // renderArrival tells everybody else of a session that came in; its own share is
 // renderEntry's.
 func (t *step) renderArrival(b *event.Joined) {
 	r, s := t.r, &t.r.st
-	o := s.occupantByNumber(b.Occupant)
+	o := s.OccupantByNumber(b.Occupant)
 	if o == nil {
 		return // came and went in one step
 	}
 	doc := r.recipe(o)
-	t.tell(o.num, s.conf.Broadcasts(o.role), doc, "")
+	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, "")
 	t.tellSelf(o, doc, statuses(statusSelf))
 }
 
@@ -26,17 +24,17 @@ func (t *step) renderArrival(b *event.Joined) {
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
 func (t *step) renderEntry(j *joinRender) {
 	r, s := t.r, &t.r.st
-	ses, inside := s.session(j.session)
+	ses, inside := s.Session(j.session)
 	if !inside {
 		return
 	}
 	to := []JID{j.session}
-	own, v := ses.occ, s.viewOf(ses.occ.role)
-	out := slices.Grow(t.fx.Outbound, len(s.occupants)+min(s.conf.HistoryLength(), s.archived.len()+s.kept.len())+1)
+	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
+	out := slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Kept().Len())+1)
 	n := len(out)
-	out = out[:n+len(s.occupants)]
-	for _, o := range s.occupants { // this is nearly all of a join: each is made in its place
-		if o != own && s.shows(o.role, own) {
+	out = out[:n+len(s.Occupants())]
+	for _, o := range s.Occupants() { // this is nearly all of a join: each is made in its place
+		if o != own && shows(s, o.Role(), own) {
 			doc := r.recipe(o)
 			if doc.Most(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
 				continue
@@ -47,7 +45,7 @@ func (t *step) renderEntry(j *joinRender) {
 		}
 	}
 	t.fx.Outbound = out[:n]
-	if s.conf.ShowAbsent {
+	if s.Config().ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
 	t.send(to, r.recipe(own), splice.Self, &splice.Extra{ID: j.id, Tail: statuses(j.codes...)})
@@ -60,23 +58,9 @@ func (t *step) renderEntry(j *joinRender) {
 // (muc#roomconfig_presencebroadcast with "none"): their item alone names the
 // nick.
 func (t *step) renderAbsentMembers(to []JID) {
-	for _, p := range t.r.st.absentMembers() {
-		doc := t.r.renderPresence(&presence{nick: p.nick(), kind: "unavailable", id: t.r.occupantID(p.jid()),
-			item: item{affiliation: p.aff, nick: p.nick()}})
+	for _, p := range t.r.st.AbsentMembers() {
+		doc := t.r.renderPresence(&presence{nick: p.Nick(), kind: "unavailable", id: t.r.occupantID(p.JID()),
+			item: item{affiliation: p.Affiliation(), nick: p.Nick()}})
 		t.send(to, doc, splice.None, nil)
 	}
-}
-
-// absentMembers lists, by JID, the affiliated with a reserved nick who are not
-// inside. Only those with a nick are looked at, not everybody whom the room knows.
-func (s *state) absentMembers() []*person {
-	var list []*person
-	reserved := s.sparse().reserved
-	for _, key := range sortedKeys(&reserved, strings.Compare) {
-		if p, _ := reserved.get(key); p.aff >= Member && !p.inside() {
-			list = append(list, p.person)
-		}
-	}
-	slices.SortFunc(list, func(a, b *person) int { return jid.Compare(a.jid(), b.jid()) })
-	return list
 }

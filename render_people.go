@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 )
 
 // tell sends a presence about one occupant, named by number, to everybody else
@@ -16,7 +17,7 @@ func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
 		x = &splice.Extra{Tail: tail}
 	}
 	before, behind := a.moderators.around(num)
-	v := t.r.st.viewOf(Moderator)
+	v := viewFor(&t.r.st, Moderator)
 	t.send(before, doc, v, x)
 	t.send(behind, doc, v, x)
 	if shown {
@@ -26,7 +27,7 @@ func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
 
 // tellOthers sends to everybody but moderators and one occupant.
 func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
-	v := t.r.st.viewOf(Participant)
+	v := viewFor(&t.r.st, Participant)
 	before, behind := t.r.audience().others.around(num)
 	t.send(before, doc, v, x)
 	t.send(behind, doc, v, x)
@@ -35,7 +36,7 @@ func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
 // there (renderEntry); one that asked for something else knows it by the id.
-func (t *step) tellSelf(o *occupant, doc *splice.Stanza, tail string) {
+func (t *step) tellSelf(o *state.Occupant, doc *splice.Stanza, tail string) {
 	x := &splice.Extra{Tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
@@ -78,21 +79,21 @@ func (t *step) tellGone(role Role, doc *splice.Stanza, code int, events []event.
 	if shown {
 		return
 	}
-	var told []*occupant
+	var told []*state.Occupant
 	for _, ev := range events {
 		b, ok := ev.Body.(*event.RoleChanged)
 		if !ok || b.Old != Moderator {
 			continue
 		}
-		if o := t.r.st.occupantByNumber(b.Occupant); o != nil && o.role != Moderator && !slices.Contains(told, o) {
+		if o := t.r.st.OccupantByNumber(b.Occupant); o != nil && o.Role() != Moderator && !slices.Contains(told, o) {
 			told = append(told, o)
-			t.send(t.r.audience().sessionsOf(o), doc, t.r.st.viewOf(o.role), &splice.Extra{Tail: tail})
+			t.send(t.r.audience().sessionsOf(o), doc, viewFor(&t.r.st, o.Role()), &splice.Extra{Tail: tail})
 		}
 	}
 }
 
 func (t *step) renderLeft(b *event.Left, events []event.Event) {
-	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: shownPayload(t.r.st.conf, b.Role, b.Payload),
+	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: shownPayload(t.r.st.Config(), b.Role, b.Payload),
 		item: item{affiliation: b.Affiliation, real: b.JID}})
 	code := 0
 	if b.How != event.DepartureWill {
@@ -147,7 +148,7 @@ func (t *step) renderRemoved(b *event.Removed, events []event.Event) {
 // touched is an occupant whose presence has to be sent again, and what is to be
 // said about it.
 type touched struct {
-	occ     *occupant
+	occ     *state.Occupant
 	oldRole Role // before this step
 	moved   bool
 	reason  string
@@ -158,7 +159,7 @@ type touched struct {
 // become of it (amendment 0.1 of the feature table: that is how a new or confirmed
 // nick is told).
 func (t *step) resend(bare JID, reason string, by event.Actor) {
-	for _, o := range t.r.st.concerned(bare) {
+	for _, o := range t.r.st.Concerned(bare) {
 		t.resent = append(t.resent, touched{occ: o, reason: reason, actor: by})
 	}
 }
@@ -173,33 +174,33 @@ func (t *step) renderPresences(events []event.Event) {
 		case *event.Joined:
 			t.renderArrival(b)
 		case *event.PresenceChanged:
-			if o := s.whose(b); o != nil {
+			if o := s.Whose(b); o != nil {
 				list = touch(list, touched{occ: o})
 			}
 		case *event.Renamed:
 			t.renderRenamed(b)
 		case *event.Left:
-			if o := s.occupantByNumber(b.Occupant); o != nil && b.Front {
+			if o := s.OccupantByNumber(b.Occupant); o != nil && b.Front {
 				list = touch(list, touched{occ: o})
 			}
 		case *event.RoleChanged:
-			if o := s.occupantByNumber(b.Occupant); o != nil {
+			if o := s.OccupantByNumber(b.Occupant); o != nil {
 				list = touch(list, touched{o, b.Old, true, b.Reason, b.Actor})
 			}
 		case *event.AffiliationChanged:
-			for _, o := range s.concerned(b.JID) {
-				if s.affected(o, b) {
+			for _, o := range s.Concerned(b.JID) {
+				if s.Affected(o, b) {
 					list = touch(list, touched{occ: o, reason: b.Reason, actor: b.Actor})
 				}
 			}
 		case *event.Registered:
-			for _, o := range s.concerned(b.JID) {
+			for _, o := range s.Concerned(b.JID) {
 				list = touch(list, touched{occ: o})
 			}
 		}
 	}
 	for _, x := range t.resent {
-		if s.occupantByNumber(x.occ.num) != nil {
+		if s.OccupantByNumber(x.occ.Number()) != nil {
 			list = touch(list, x)
 		}
 	}
@@ -210,32 +211,23 @@ func (t *step) renderPresences(events []event.Event) {
 	}
 	t.touched = list
 	for i := range list {
-		if x := &list[i]; x.oldRole != x.occ.role {
+		if x := &list[i]; x.oldRole != x.occ.Role() {
 			t.renderSight(t.r.audience().sessionsOf(x.occ), x.occ, x.oldRole, nil)
 		}
 	}
 }
 
-// affected reports whether a change of affiliation shows in an occupant's
-// presence: his own, or his domain's if he has none of his own.
-func (s *state) affected(o *occupant, b *event.AffiliationChanged) bool {
-	if o.person.jid() == b.JID {
-		return b.Old != b.New
-	}
-	return o.person.aff == AffiliationNone && b.Old.Lent() != b.New.Lent()
-}
-
 // announced reports whether everybody has just been told of an occupant: he came
 // in with this step, or was given another nick.
-func announced(o *occupant, events []event.Event) bool {
+func announced(o *state.Occupant, events []event.Event) bool {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
 		case *event.Joined:
-			if b.Occupant == o.num {
+			if b.Occupant == o.Number() {
 				return true
 			}
 		case *event.Renamed:
-			if b.Assigned && b.Occupant == o.num {
+			if b.Assigned && b.Occupant == o.Number() {
 				return true
 			}
 		}
@@ -246,7 +238,7 @@ func announced(o *occupant, events []event.Event) bool {
 // touch adds to the list, or completes what it says about the same occupant.
 func touch(list []touched, x touched) []touched {
 	if !x.moved {
-		x.oldRole = x.occ.role
+		x.oldRole = x.occ.Role()
 	}
 	for i := range list {
 		if l := &list[i]; l.occ == x.occ {
@@ -262,21 +254,6 @@ func touch(list []touched, x touched) []touched {
 	return append(list, x)
 }
 
-// concerned lists the occupants whom the affiliation of a JID may concern: a
-// person's, or all of a domain.
-func (s *state) concerned(j JID) []*occupant {
-	if p, ok := s.persons.get(j); ok && j.Local() != "" {
-		return p.occupants()
-	}
-	var list []*occupant
-	for _, o := range s.occupants {
-		if bare := o.person.jid(); bare == j || j.Local() == "" && bare.DomainJID() == j {
-			list = append(list, o)
-		}
-	}
-	return list
-}
-
 // renderTouched sends an occupant's presence to all who see him, and treats a
 // change of role that hides or shows him as leaving or joining (XEP-0045 §5.1.3,
 // muc#roomconfig_presencebroadcast).
@@ -288,17 +265,17 @@ func (t *step) renderTouched(x *touched) {
 		p.item.reason, p.item.actor = x.reason, x.actor
 		doc = r.renderPresence(&p)
 	}
-	was, is := t.was.Broadcasts(x.oldRole), r.st.conf.Broadcasts(o.role)
-	t.tell(o.num, is, doc, "")
+	was, is := t.was.Broadcasts(x.oldRole), r.st.Config().Broadcasts(o.Role())
+	t.tell(o.Number(), is, doc, "")
 	if was && !is {
-		t.tellOthers(o.num, r.absence(o), nil)
+		t.tellOthers(o.Number(), r.absence(o), nil)
 	}
 	t.tellSelf(o, doc, statuses(statusSelf))
 }
 
 // absence is the presence by which an occupant disappears from the sight of
 // somebody without going anywhere.
-func (r *Room) absence(o *occupant) *splice.Stanza {
+func (r *Room) absence(o *state.Occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", RoleNone
 	return r.renderPresence(&p)
@@ -308,33 +285,33 @@ func (r *Room) absence(o *occupant) *splice.Stanza {
 // since, or no more since, his role changed: real JIDs when he gains the sight of them, and
 // those whom the room shows to moderators alone. What everybody is told in this
 // step, he is told with them; of known he has been told already.
-func (t *step) renderSight(to []JID, reader *occupant, oldRole Role, known *occupant) {
+func (t *step) renderSight(to []JID, reader *state.Occupant, oldRole Role, known *state.Occupant) {
 	s := &t.r.st
-	gains := reader.role == Moderator && oldRole != Moderator
-	loses := reader.role != Moderator && oldRole == Moderator
-	jids := viewIn(t.was, oldRole) != s.viewOf(reader.role)
-	for _, o := range s.occupants {
+	gains := reader.Role() == Moderator && oldRole != Moderator
+	loses := reader.Role() != Moderator && oldRole == Moderator
+	jids := viewIn(t.was, oldRole) != viewFor(s, reader.Role())
+	for _, o := range s.Occupants() {
 		role, told := t.roleBefore(o)
 		shown := t.was.Broadcasts(role)
 		switch {
 		case o == reader || o == known:
 		case gains && !told && !t.retold(o) && (jids || !shown):
-			t.send(to, t.r.recipe(o), s.viewOf(reader.role), nil)
-		case loses && !shown && !s.conf.Broadcasts(o.role):
-			t.send(to, t.r.absence(o), s.viewOf(reader.role), nil)
+			t.send(to, t.r.recipe(o), viewFor(s, reader.Role()), nil)
+		case loses && !shown && !s.Config().Broadcasts(o.Role()):
+			t.send(to, t.r.absence(o), viewFor(s, reader.Role()), nil)
 		}
 	}
 }
 
 // roleBefore is the role that an occupant had before this step, and whether
 // everybody who sees him has been told of him in it.
-func (t *step) roleBefore(o *occupant) (role Role, told bool) {
+func (t *step) roleBefore(o *state.Occupant) (role Role, told bool) {
 	for i := range t.touched {
 		if t.touched[i].occ == o {
 			return t.touched[i].oldRole, true
 		}
 	}
-	return o.role, false
+	return o.Role(), false
 }
 
 // renderLostTouch tells somebody who believes to be inside that he is not

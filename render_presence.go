@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -32,8 +33,8 @@ type presence struct {
 
 // recipe is the presence that an occupant has now: one immutable record for
 // everybody who is told of it.
-func (r *Room) recipe(o *occupant) *splice.Stanza {
-	if doc := o.presenceBytes(); doc != nil {
+func (r *Room) recipe(o *state.Occupant) *splice.Stanza {
+	if doc := o.PresenceBytes(); doc != nil {
 		return doc
 	}
 	return r.renderOccupant(o)
@@ -41,20 +42,20 @@ func (r *Room) recipe(o *occupant) *splice.Stanza {
 
 // renderOccupant makes the presence of an occupant. A small room does not keep it:
 // there it is made for a few readers, and would be half of what the room holds.
-func (r *Room) renderOccupant(o *occupant) *splice.Stanza {
+func (r *Room) renderOccupant(o *state.Occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
-	if len(r.st.occupants) > smallIndex {
-		o.keepPresence(doc)
+	if len(r.st.Occupants()) > state.SmallIndex {
+		o.KeepPresence(doc)
 	}
 	return doc
 }
 
-func (r *Room) presenceOf(o *occupant) presence {
-	p := presence{nick: o.nick, id: o.id, item: item{
-		affiliation: r.st.affiliationOf(o.person.jid()), role: o.role, real: o.frontJID()}}
-	if o.front != nil {
-		p.lang, p.payload = o.front.lang, r.saidNow(o)
+func (r *Room) presenceOf(o *state.Occupant) presence {
+	p := presence{nick: o.Nick(), id: o.ID(), item: item{
+		affiliation: r.st.AffiliationOf(o.Person().JID()), role: o.Role(), real: o.FrontJID()}}
+	if o.Front() != nil {
+		p.lang, p.payload = o.Front().Lang(), r.saidNow(o)
 	}
 	return p
 }
@@ -74,7 +75,7 @@ func shownPayload(c *RoomConfig, role Role, payload string) string {
 func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 256+len(p.payload))}
 	d := splice.Begin(&w, "presence")
-	d.As = r.st.asMostSee(&p.item)
+	d.As = asMostSee(&r.st, &p.item)
 	occupantAddress(&w, "from", r.jid, p.nick)
 	w.AttrIf("type", p.kind)
 	w.AttrIf("xml:lang", p.lang)

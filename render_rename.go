@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 )
 
 // renderRenamed tells of a new nick: the old one goes with 303 and the new one
@@ -13,26 +14,26 @@ import (
 // with 210 for everybody (§7.10).
 func (t *step) renderRenamed(b *event.Renamed) {
 	r, s := t.r, &t.r.st
-	ses := s.mover(b)
+	ses := s.Mover(b)
 	if ses == nil {
 		return
 	}
-	o, mover := ses.occ, []JID{b.JID}
-	gone := r.renderPresence(&presence{nick: b.Old, id: o.id, kind: "unavailable", item: item{
-		affiliation: s.affiliationOf(o.person.jid()), role: b.Role, nick: b.Nick, real: b.JID}})
+	o, mover := ses.Occupant(), []JID{b.JID}
+	gone := r.renderPresence(&presence{nick: b.Old, id: o.ID(), kind: "unavailable", item: item{
+		affiliation: s.AffiliationOf(o.Person().JID()), role: b.Role, nick: b.Nick, real: b.JID}})
 	self, others := statuses(statusSelf, statusRenamed), statuses(statusRenamed)
-	stays := s.occupantByNumber(b.From)
+	stays := s.OccupantByNumber(b.From)
 	switch {
 	case stays == o:
 		t.tellEach(r.audience().sessionsOf(o), gone, self)
-		t.tell(o.num, s.conf.Broadcasts(b.Role), gone, others)
+		t.tell(o.Number(), s.Config().Broadcasts(b.Role), gone, others)
 	case stays == nil:
 		t.tellEach(mover, gone, self)
-		t.tell(o.num, s.conf.Broadcasts(b.Role), gone, others)
-		if s.shows(b.Role, o) {
+		t.tell(o.Number(), s.Config().Broadcasts(b.Role), gone, others)
+		if shows(s, b.Role, o) {
 			for _, to := range r.audience().sessionsOf(o) {
 				if to != b.JID {
-					t.send([]JID{to}, gone, s.viewOf(o.role), &splice.Extra{Tail: others})
+					t.send([]JID{to}, gone, viewFor(s, o.Role()), &splice.Extra{Tail: others})
 				}
 			}
 		}
@@ -45,9 +46,9 @@ func (t *step) renderRenamed(b *event.Renamed) {
 		assigned = statusNickChanged
 	}
 	doc := r.recipe(o)
-	t.tell(o.num, s.conf.Broadcasts(o.role), doc, statuses(assigned))
+	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, statuses(assigned))
 	t.tellSelf(o, doc, statuses(statusSelf, assigned))
-	if b.Role != o.role {
+	if b.Role != o.Role() {
 		t.renderSight(mover, o, b.Role, stays)
 	}
 }
@@ -55,12 +56,12 @@ func (t *step) renderRenamed(b *event.Renamed) {
 // renderStaying tells of an occupant whom one of its sessions has left for
 // another nick: the mover, who just saw it go, and everybody else if another
 // session speaks for it now.
-func (t *step) renderStaying(stays *occupant, b *event.Renamed, mover *occupant) {
+func (t *step) renderStaying(stays *state.Occupant, b *event.Renamed, mover *state.Occupant) {
 	r, s := t.r, &t.r.st
 	if b.Front {
-		t.tell(stays.num, s.conf.Broadcasts(stays.role), r.recipe(stays), "")
+		t.tell(stays.Number(), s.Config().Broadcasts(stays.Role()), r.recipe(stays), "")
 		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
-	} else if s.shows(stays.role, mover) {
-		t.send([]JID{b.JID}, r.recipe(stays), s.viewOf(mover.role), nil)
+	} else if shows(s, stays.Role(), mover) {
+		t.send([]JID{b.JID}, r.recipe(stays), viewFor(s, mover.Role()), nil)
 	}
 }

@@ -20,13 +20,13 @@ func (t *step) retract(m *event.Message) {
 		return
 	}
 	s := &t.r.st
-	for e := range s.archived.all() {
-		if e.msg.StanzaID == b.Named && e.msg.OccupantID != b.OccupantID {
+	for e := range s.Archived().All() {
+		if e.Message().StanzaID == b.Named && e.Message().OccupantID != b.OccupantID {
 			return
 		}
 	}
 	// What the room does not remember may be in the archive.
-	if said := s.archived.meant(b); said != nil {
+	if said := s.Archived().Meant(b); said != nil {
 		b.StanzaID, b.Named = said.StanzaID, ""
 	}
 	t.propose(b)

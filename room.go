@@ -7,6 +7,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -16,7 +17,7 @@ import (
 type Room struct {
 	cfg *Config // shared with other rooms
 	jid JID
-	st  state
+	st  state.Room
 	aud audience
 }
 
@@ -91,8 +92,8 @@ func (t *step) refuse(e *StanzaError) {
 func clock(now time.Time) time.Time {
 	now = now.UTC().Truncate(time.Millisecond)
 	switch {
-	case now.After(lastTime):
-		return lastTime
+	case now.After(state.LastTime):
+		return state.LastTime
 	case now.Before(time.Time{}):
 		return time.Time{}
 	}
@@ -101,7 +102,7 @@ func clock(now time.Time) time.Time {
 
 // stamp is when what is decided in a step happens.
 func (t *step) stamp() time.Time {
-	if at := t.r.st.at.time(); t.now.Before(at) {
+	if at := t.r.st.At().Time(); t.now.Before(at) {
 		return at
 	}
 	return t.now
@@ -109,7 +110,7 @@ func (t *step) stamp() time.Time {
 
 // behind is what the host's clock says, if it is behind the last event.
 func (t *step) behind() event.Stamp {
-	if t.now.Before(t.r.st.at.time()) {
+	if t.now.Before(t.r.st.At().Time()) {
 		return event.Stamp{Time: t.now}
 	}
 	return event.Stamp{}
@@ -122,7 +123,7 @@ func (r *Room) Apply(ev event.Event) error {
 	if err := r.belongs(ev.Body); err != nil {
 		return err
 	}
-	return r.st.apply(&ev, r.cfg.base)
+	return r.st.Apply(&ev, r.cfg.base)
 }
 
 // belongs refuses the birth of another room, or of this one under another secret.
@@ -167,19 +168,19 @@ func (r *Room) addressedAs(in *incoming) JID {
 }
 
 // State is where the room is in its life: whether it is worth keeping.
-func (r *Room) State() State { return r.st.life }
+func (r *Room) State() State { return r.st.Life() }
 
 // Seq is the number of the last durable event.
-func (r *Room) Seq() uint64 { return r.st.seq }
+func (r *Room) Seq() uint64 { return r.st.Seq() }
 
 // Idle reports whether nobody is inside: the host may put the room aside.
-func (r *Room) Idle() bool { return len(r.st.occupants) == 0 }
+func (r *Room) Idle() bool { return len(r.st.Occupants()) == 0 }
 
 // load brings a fresh room to where a snapshot and the events after it lead; either
 // may be nil. What no room can have written is an event.ErrCorrupt.
 func (r *Room) load(b []byte, events []event.Event) error {
 	if b != nil {
-		if err := r.st.loadSnapshot(b, r.jid, r.cfg.base, r.belongs); err != nil {
+		if err := r.st.LoadSnapshot(b, r.jid, r.cfg.base, r.belongs); err != nil {
 			return err
 		}
 	}
@@ -205,7 +206,7 @@ const (
 // Equal states give equal bytes. It holds the room's password, but not
 // Config.Secret.
 func (r *Room) Snapshot(kind SnapshotKind) []byte {
-	return r.st.snapshot(r.jid, r.keyPrint(), kind == Live)
+	return r.st.Snapshot(r.jid, r.keyPrint(), kind == Live)
 }
 
 // State is where a room is in its life.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -122,19 +123,16 @@ func (p *pageRequest) within(is page, most int, size func(i int) int) page {
 
 // occupantPage finds a page in a list of occupants. They stand in the order of their
 // numbers, which are never used again.
-func (r *Room) occupantPage(p *pageRequest, list []*occupant, size func(o *occupant) int) (page, *StanzaError) {
+func (r *Room) occupantPage(p *pageRequest, list []*state.Occupant, size func(o *state.Occupant) int) (page, *StanzaError) {
 	is, refused := p.cut(len(list), func(uid string) (int, bool) {
 		num, err := strconv.ParseUint(uid, 10, 32)
 		if err != nil {
 			return nowhere, false
 		}
-		return slices.BinarySearchFunc(list, uint32(num), func(o *occupant, n uint32) int { return cmp.Compare(o.num, n) })
+		return slices.BinarySearchFunc(list, uint32(num), func(o *state.Occupant, n uint32) int { return cmp.Compare(o.Number(), n) })
 	})
 	return p.within(is, r.cfg.Limits.PageBytes, func(i int) int { return size(list[i]) }), refused
 }
-
-// uid names an occupant in a page.
-func (o *occupant) uid() string { return strconv.FormatUint(uint64(o.num), 10) }
 
 // pageOf tells which part of a list an answer was, if it was asked for a part or
 // is not the whole. An empty list has no parts (XEP-0059 §2.2).

@@ -41,7 +41,7 @@ func (r *Room) claimsTrust(in *incoming, address string) bool {
 		return true
 	}
 	j, err := jid.ParseBy(bare, r.cfg.NormalizeDomain)
-	return err == nil && (j == r.jid || j == in.from.Bare() && r.st.hidesJIDs())
+	return err == nil && (j == r.jid || j == in.from.Bare() && hidesJIDs(&r.st))
 }
 
 // sanitized is the payload of a stanza without what is not its sender's to say.

@@ -71,15 +71,15 @@ func (t *step) propose(body event.Body) {
 // commit applies what was decided, and renders it.
 func (t *step) commit() {
 	first, at := len(t.fx.Events), t.stamp()
-	t.was = t.r.st.conf // which is never written to, but replaced
+	t.was = t.r.st.Config() // which is never written to, but replaced
 	apply := func(bodies []event.Body) {
 		s := &t.r.st
 		for _, body := range bodies {
-			ev := event.Event{Seq: s.seq, Sub: s.sub + 1, Time: at, Body: body}
+			ev := event.Event{Seq: s.Seq(), Sub: s.Sub() + 1, Time: at, Body: body}
 			if ev.Durable() {
-				ev.Seq, ev.Sub = s.seq+1, 0
+				ev.Seq, ev.Sub = s.Seq()+1, 0
 			}
-			if err := s.apply(&ev, t.r.cfg.base); err != nil {
+			if err := s.Apply(&ev, t.r.cfg.base); err != nil {
 				panic(err) // a handler proposed what it should have refused
 			}
 			t.fx.Events = append(t.fx.Events, ev)

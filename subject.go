@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -35,17 +36,17 @@ func (t *step) changeSubject(m event.Message) {
 // renderSubject sends the subject to somebody who enters: always, even when
 // there is none, because it ends the entry (XEP-0045 §7.2.15).
 func (t *step) renderSubject(to []JID) {
-	r, e := t.r, t.r.st.subject
+	r, e := t.r, t.r.st.Subject()
 	if e == nil {
 		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
 		return
 	}
-	if e.cache().doc == nil {
-		m := *e.msg
+	if e.Cache().Doc == nil {
+		m := *e.Message()
 		m.Payload = subjectOnly(m.Payload)
-		e.cache().doc = r.renderMessage(&m)
+		e.Cache().Doc = r.renderMessage(&m)
 	}
-	t.send(to, e.cache().doc, splice.None, r.late(e))
+	t.send(to, e.Cache().Doc, splice.None, r.late(e))
 }
 
 // subjectOnly keeps the subject elements of a payload, in all languages.
@@ -55,12 +56,12 @@ func subjectOnly(payload string) string {
 
 // plainSubject is the subject in one line, for who asks what the room is: what was
 // said without a language of its own, or else in the first.
-func (s *state) plainSubject() string {
-	if s.subject == nil {
+func plainSubject(s *state.Room) string {
+	if s.Subject() == nil {
 		return ""
 	}
 	text, found := "", false
-	for r := (xmlwire.Reader{Text: s.subject.msg.Payload}); !r.Done(); {
+	for r := (xmlwire.Reader{Text: s.Subject().Message().Payload}); !r.Done(); {
 		n := r.ReadNode("")
 		if n.NS != "" || n.Name != "subject" {
 			continue

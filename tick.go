@@ -20,18 +20,18 @@ var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // Deadline is when [Room.Tick] has something to do; zero for nothing due. A
 // deadline in the past is due at once.
-func (r *Room) Deadline() time.Time { return r.DeadlineAt(r.st.at.time()) }
+func (r *Room) Deadline() time.Time { return r.DeadlineAt(r.st.At().Time()) }
 
 // DeadlineAt is Deadline for a host whose clock may have been ahead: what was set by
 // that, and lies further away than it can from now, is due now.
 func (r *Room) DeadlineAt(now time.Time) time.Time {
 	s := &r.st
 	now = clock(now)
-	if !s.alive() {
+	if !s.Alive() {
 		return time.Time{}
 	}
-	if s.deserted() {
-		return earlier(s.at.time(), now)
+	if s.Deserted() {
+		return earlier(s.At().Time(), now)
 	}
 	var due time.Time
 	soonest := func(at time.Time, timeout time.Duration) {
@@ -42,18 +42,18 @@ func (r *Room) DeadlineAt(now time.Time) time.Time {
 			due = at
 		}
 	}
-	if s.life == Locked && s.lockedUntil.time() != never {
-		soonest(s.lockedUntil.time(), r.cfg.LockTimeout)
+	if s.Life() == Locked && s.LockedUntil().Time() != never {
+		soonest(s.LockedUntil().Time(), r.cfg.LockTimeout)
 	}
-	rare := s.sparse()
-	if n := len(rare.invites); n > 0 {
-		soonest(rare.invites[0].Expires.Time, r.cfg.InviteTimeout)
-		soonest(rare.invites[n-1].Expires.Time, r.cfg.InviteTimeout) // by a clock that was ahead
+	rare := s.Sparse()
+	if n := len(rare.Invites()); n > 0 {
+		soonest(rare.Invites()[0].Expires.Time, r.cfg.InviteTimeout)
+		soonest(rare.Invites()[n-1].Expires.Time, r.cfg.InviteTimeout) // by a clock that was ahead
 	}
-	for _, a := range rare.asks {
+	for _, a := range rare.Asks() {
 		soonest(a.Deadline.Time, r.cfg.AskTimeout)
 	}
-	for _, b := range rare.requests {
+	for _, b := range rare.Requests() {
 		if !b.Deadline.IsZero() {
 			soonest(b.Deadline.Time, r.cfg.RegistrationTimeout)
 		}
@@ -72,13 +72,7 @@ func earlier(a, b time.Time) time.Time {
 // because the clock is behind the last event and it is further away than it can be. Then
 // it was set by a clock that was ahead.
 func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
-	return !at.After(now) || timeout > 0 && at != never && now.Before(r.st.at.time()) && at.After(now.Add(timeout))
-}
-
-// deserted reports whether a room has lost its reason to exist while nobody
-// could see it: a temporary or never configured one, after a restart.
-func (s *state) deserted() bool {
-	return len(s.occupants) == 0 && (s.life == Locked || !s.conf.Persistent)
+	return !at.After(now) || timeout > 0 && at != never && now.Before(r.st.At().Time()) && at.After(now.Add(timeout))
 }
 
 // Tick does what is due: it opens a room whose creator has not configured it in
@@ -90,11 +84,11 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
 	t := step{r: r, now: clock(now), fx: &fx}
 	s := &r.st
-	if !s.alive() {
+	if !s.Alive() {
 		return fx, nil
 	}
-	unconfigured := s.life == Locked && r.due(s.lockedUntil.time(), r.cfg.LockTimeout, t.now)
-	if s.deserted() || unconfigured && r.cfg.EndUnconfigured {
+	unconfigured := s.Life() == Locked && r.due(s.LockedUntil().Time(), r.cfg.LockTimeout, t.now)
+	if s.Deserted() || unconfigured && r.cfg.EndUnconfigured {
 		t.destroy(&event.RoomDestroyed{})
 		t.commit()
 		return fx, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -26,36 +27,23 @@ func viewIn(c *RoomConfig, reader Role) splice.View {
 }
 
 // viewOf is what the room's present configuration lets a reader see.
-func (s *state) viewOf(reader Role) splice.View { return viewIn(s.conf, reader) }
+func viewFor(s *state.Room, reader Role) splice.View { return viewIn(s.Config(), reader) }
 
 // hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
-func (s *state) hidesJIDs() bool { return s.viewOf(Participant) != splice.All }
+func hidesJIDs(s *state.Room) bool { return viewFor(s, Participant) != splice.All }
 
 // seesJIDs is the same rule for whom has no presence in the room now: an admin
 // or owner who looks at it from outside counts as a moderator.
-func (s *state) seesJIDs(role Role, aff Affiliation) bool {
-	return s.viewOf(role) == splice.All || aff >= Admin
+func seesJIDs(s *state.Room, role Role, aff Affiliation) bool {
+	return viewFor(s, role) == splice.All || aff >= Admin
 }
 
 // shows reports whether an occupant sees occupants of a role at all: the room may
 // keep the presence of some roles to moderators (muc#roomconfig_presencebroadcast,
 // XEP-0045 §7.2.2).
-func (s *state) shows(role Role, reader *occupant) bool {
-	return reader.role == Moderator || s.conf.Broadcasts(role)
+func shows(s *state.Room, role Role, reader *state.Occupant) bool {
+	return reader.Role() == Moderator || s.Config().Broadcasts(role)
 }
-
-// address is where a session's stanzas are delivered: for Outbound.To only.
-func (ses *session) address() JID { return ses.real }
-
-// jid is who a person is, for events, hooks and decisions, which stay with the
-// host.
-func (p *person) jid() JID { return p.real }
-
-// jid is who asked for voice, for the same places.
-func (v *voiceAsked) jid() JID { return v.real }
-
-// jid is who sent a request to another occupant, for the same places.
-func (x *relayed) jid() JID { return x.real }
 
 // jidField is the field of an approval form that names who asks: such forms go
 // to moderators and admins only (XEP-0045 §8.6).
@@ -63,16 +51,13 @@ func jidField(name string, j JID) form.Field {
 	return form.Field{Name: name, Type: "jid-single", Label: "User ID", Values: []string{j.String()}}
 }
 
-// jid is who a session is, for the same places.
-func (ses *session) jid() JID { return ses.real }
-
 // asMostSee is the view in which a presence is written down. Who did something is
 // written for those who see all of it.
-func (s *state) asMostSee(it *item) splice.View {
+func asMostSee(s *state.Room, it *item) splice.View {
 	if it.actor != (event.Actor{}) {
 		return splice.All
 	}
-	return s.viewOf(Participant)
+	return viewFor(s, Participant)
 }
 
 // markJID puts the real JID of an item where it can be left out, put in or exchanged
@@ -111,80 +96,13 @@ func realJID(w *xmlwire.Writer, j JID) {
 	w.Bytes = splice.AppendJID(w.Bytes, j)
 }
 
-// whose is the occupant whose presence changed, nil for nobody.
-func (s *state) whose(b *event.PresenceChanged) *occupant {
-	if b.Occupant != 0 {
-		return s.puppetOf(b.Occupant, b.JID)
-	}
-	if ses, ok := s.session(b.JID); ok {
-		return ses.occ
-	}
-	return nil
-}
-
-// mover is the session that has another nick, or what a puppet has in its place.
-func (s *state) mover(b *event.Renamed) *session {
-	if o := s.puppetOf(b.From, b.JID); o != nil {
-		return o.front
-	}
-	ses, _ := s.session(b.JID)
-	return ses
-}
-
-// puppetOf is the puppet of that number and address, or nil.
-func (s *state) puppetOf(num uint32, address JID) *occupant {
-	if o := s.occupantByNumber(num); o != nil && o.isPuppet() && o.front.real == address {
-		return o
-	}
-	return nil
-}
-
-// frontJID is the real JID that an occupant's presence shows: that of the
-// session in front, or what the host calls a puppet.
-func (o *occupant) frontJID() JID {
-	if o.front == nil {
-		return JID{}
-	}
-	return o.front.real
-}
-
-// people are persons by bare JID, or by domain. The text of such an address is all
-// that tells it from others, and is found faster than a JID.
-type people struct{ byText index[string, *person] }
-
-func (x *people) get(j JID) (*person, bool) { return x.byText.get(j.String()) }
-
-// sorted lists people by address.
-func (x *people) sorted() []*person {
-	keys := sortedKeys(&x.byText, strings.Compare)
-	list := make([]*person, 0, len(keys))
-	for _, k := range keys {
-		p, _ := x.byText.get(k)
-		list = append(list, p)
-	}
-	return list
-}
-
-// uid names a person in a list of affiliations and sorts him there (XEP-0059).
-func (p *person) uid() string { return p.real.String() }
-
-// size is what a session takes in memory.
-func (ses *session) size() int {
-	return sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
-}
-
-func (p *person) compareUID(uid string) int { return strings.Compare(p.real.String(), uid) }
-
-// compare sorts people as their uids do.
-func (p *person) compare(o *person) int { return jid.Compare(p.real, o.real) }
-
 // listedPerson writes a line of an affiliation list. Who may read the list may
 // see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
-func listedPerson(w *xmlwire.Writer, p *person, reason string) {
+func listedPerson(w *xmlwire.Writer, p *state.Person, reason string) {
 	w.Start("item", "")
-	w.Attr("affiliation", p.aff.String())
-	realJID(w, p.real)
-	w.AttrIf("nick", p.nick())
+	w.Attr("affiliation", p.Affiliation().String())
+	realJID(w, p.JID())
+	w.AttrIf("nick", p.Nick())
 	w.ElementIf("reason", reason)
 	w.End()
 }
@@ -198,20 +116,20 @@ func listedJIDs(list []JID) []string {
 	return values
 }
 
-// listedSize is how much an occupant's line in a list takes, at most.
-func (o *occupant) listedSize() int {
-	return itemMarkup + xmlwire.EscapedLen(o.frontJID().String()) + xmlwire.EscapedLen(o.nick)
+// occupantSize is how much an occupant's line in a list takes, at most.
+func occupantSize(o *state.Occupant) int {
+	return itemMarkup + xmlwire.EscapedLen(o.FrontJID().String()) + xmlwire.EscapedLen(o.Nick())
 }
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
-func listedOccupant(w *xmlwire.Writer, s *state, o *occupant, reader actor) {
+func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader actor) {
 	w.Start("item", "")
-	w.Attr("affiliation", s.affiliationOf(o.person.real).String())
-	if s.seesJIDs(reader.role, reader.aff) {
-		realJID(w, o.frontJID())
+	w.Attr("affiliation", s.AffiliationOf(o.Person().JID()).String())
+	if seesJIDs(s, reader.role, reader.aff) {
+		realJID(w, o.FrontJID())
 	}
-	w.Attr("nick", o.nick)
-	w.Attr("role", o.role.String())
+	w.Attr("nick", o.Nick())
+	w.Attr("role", o.Role().String())
 	w.End()
 }
 
@@ -226,7 +144,7 @@ func (t *step) renderAbsent(events []event.Event) {
 		}
 		d, a := t.renderAffiliation(b, ""), t.r.audience()
 		t.send(a.moderators.all(), d, splice.None, nil)
-		if t.r.st.viewOf(Participant) == splice.All {
+		if viewFor(&t.r.st, Participant) == splice.All {
 			t.send(a.others.all(), d, splice.None, nil)
 		}
 		if b.JID.Local() != "" && t.absent > 0 {
@@ -239,7 +157,7 @@ func (t *step) renderAbsent(events []event.Event) {
 // rationAbsent takes what renderAbsent may send to people outside from the notices of
 // whoever wanted it.
 func (t *step) rationAbsent(events []event.Event) {
-	if !t.r.st.alive() {
+	if !t.r.st.Alive() {
 		return // the end of the room ended that too
 	}
 	var by JID
@@ -290,7 +208,7 @@ func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *spli
 // concernsPresent reports whether a change of affiliation was told by a presence
 // already: that of an occupant, or of one who was put out in the same step.
 func (t *step) concernsPresent(b *event.AffiliationChanged, events []event.Event) bool {
-	if p, ok := t.r.st.persons.get(b.JID); ok && p.inside() {
+	if p, ok := t.r.st.Persons().Get(b.JID); ok && p.Inside() {
 		return true
 	}
 	for _, ev := range events {
@@ -329,7 +247,7 @@ func author(w *xmlwire.Writer, m *event.Message) {
 // copies, and statuses of presences; and the id of the stanza, which must come back to
 // him as it went. Stanza-ids and delays that name him are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
-	if r.st.viewOf(reader) == splice.All || who.IsZero() {
+	if viewFor(&r.st, reader) == splice.All || who.IsZero() {
 		return payload
 	}
 	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(),
@@ -360,15 +278,15 @@ func (r *Room) seenNow(m *event.Message) *event.Message {
 }
 
 // saidNow is the same for what an occupant says in his presence.
-func (r *Room) saidNow(o *occupant) string {
-	return r.veil(shownPayload(r.st.conf, o.role, o.front.payload), o.front.real, o.nick, Participant)
+func (r *Room) saidNow(o *state.Occupant) string {
+	return r.veil(shownPayload(r.st.Config(), o.Role(), o.Front().Payload()), o.Front().JID(), o.Nick(), Participant)
 }
 
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
 // real JID where everybody sees it, else as an occupant, else not at all.
 func (r *Room) inviterSeen(a actor) JID {
 	switch {
-	case r.st.conf.Whois == WhoisAnyone && !a.jid.IsZero():
+	case r.st.Config().Whois == WhoisAnyone && !a.jid.IsZero():
 		return a.jid.Bare()
 	case a.nick != "":
 		return r.at(a.nick)

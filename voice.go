@@ -2,12 +2,12 @@ package muc
 
 import (
 	"slices"
-	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -43,7 +43,7 @@ func (t *step) formToRoom() *StanzaError {
 // voiceForm decides on a request for voice, or on a moderator's verdict on one.
 func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 	a := t.actor()
-	ses, inside := t.r.st.session(t.in.from)
+	ses, inside := t.r.st.Session(t.in.from)
 	if !inside && a.role < Moderator {
 		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
@@ -67,24 +67,24 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 }
 
 // requestVoice decides on a visitor's request (XEP-0045 §7.13).
-func (t *step) requestVoice(ses *session) *StanzaError {
-	s, o := &t.r.st, ses.occ
+func (t *step) requestVoice(ses *state.Session) *StanzaError {
+	s, o := &t.r.st, ses.Occupant()
 	switch {
-	case s.conf.NoVoiceRequests:
+	case s.Config().NoVoiceRequests:
 		return refuse(stanza.Forbidden, "7.13", "visitors do not ask for voice in this room")
-	case o.role != Visitor:
+	case o.Role() != Visitor:
 		return refuse(stanza.UnexpectedRequest, "7.13", "you have voice already").WithType(stanza.TypeModify)
-	case !slices.ContainsFunc(s.occupants, func(o *occupant) bool { return o.role == Moderator }):
+	case !slices.ContainsFunc(s.Occupants(), func(o *state.Occupant) bool { return o.Role() == Moderator }):
 		return refuse(stanza.RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := 0
-	asked := s.sparse().voiceAsked
+	asked := s.Sparse().VoiceAsked()
 	for i := range asked {
 		v := &asked[i]
-		if !s.waitsForVoice(v, t.now) {
+		if !s.WaitsForVoice(v, t.now) {
 			continue
 		}
-		if v.jid() == o.person.jid() {
+		if v.JID() == o.Person().JID() {
 			return refuse(stanza.ResourceConstraint, "7.13", "you have asked for voice already")
 		}
 		waiting++
@@ -95,14 +95,8 @@ func (t *step) requestVoice(ses *session) *StanzaError {
 	if refused := t.spend(event.RateMessages); refused != nil {
 		return refused
 	}
-	t.propose(&event.VoiceRequested{ID: t.newID(), Occupant: o.num, JID: ses.jid(), Nick: o.nick, Now: t.behind()})
+	t.propose(&event.VoiceRequested{ID: t.newID(), Occupant: o.Number(), JID: ses.JID(), Nick: o.Nick(), Now: t.behind()})
 	return nil
-}
-
-// waitsForVoice reports whether somebody who asked for voice may not yet ask
-// again. Who asked in the future did so by a clock that was ahead.
-func (s *state) waitsForVoice(v *voiceAsked, now time.Time) bool {
-	return !v.at.After(now) && v.at.Add(s.conf.VoiceWait()).After(now)
 }
 
 // judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045
@@ -129,17 +123,17 @@ func (t *step) judgeVoice(a actor, sub *form.Submission) *StanzaError {
 	if err != nil {
 		return refuse(stanza.JIDMalformed, "8.6", "the address is malformed")
 	}
-	var o *occupant
+	var o *state.Occupant
 	if n, e := t.r.judgeNick(nick.Values[0]); e == nil {
-		o = t.r.st.occupantByNick(n.Nick, n.Key)
+		o = t.r.st.OccupantByNick(n.Nick, n.Key)
 	}
-	if o == nil || o.person.jid() != j.Bare() {
+	if o == nil || o.Person().JID() != j.Bare() {
 		return refuse(stanza.ItemNotFound, "8.6", "there is no such visitor any more")
 	}
-	if o.role != Visitor {
+	if o.Role() != Visitor {
 		return nil
 	}
-	return t.administer(a, []adminItem{{byRole: true, role: Participant, nick: o.nick, hasNick: true}})
+	return t.administer(a, []adminItem{{byRole: true, role: Participant, nick: o.Nick(), hasNick: true}})
 }
 
 const voiceInstructions = `To approve this request for voice, select the "Grant voice to this person?" ` +
@@ -174,7 +168,7 @@ func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 // approvalForm is a message with a form for somebody to decide by. Nobody asked
 // for it, so its labels are in the room's language.
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []form.Field) *splice.Stanza {
-	r.localize(r.st.conf.Lang, fields)
+	r.localize(r.st.Config().Lang, fields)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
 	d := splice.Begin(&w, "message")
 	address(&w, "from", r.jid)

@@ -14,7 +14,7 @@ import (
 func (t *step) askJoin(q JoinRequest) *StanzaError {
 	r, in := t.r, t.in
 	others := 0
-	for _, a := range r.st.sparse().asks {
+	for _, a := range r.st.Sparse().Asks() {
 		if a.Join == nil || a.JID != in.from {
 			others++
 		}

@@ -311,6 +311,7 @@ func TestFloor(t *testing.T) {
 
 	write("floor_test.go", `package floor
 
+import "testing"
 
 func BenchmarkW2SerialiseMemcpy(b *testing.B) { b.Run("N=1000", func(b *testing.B) { b.ReportMetric(3, "ns/delivery") }) }
 `)

@@ -1,4 +1,4 @@
-package muc
+package state
 
 import (
 	"cmp"
@@ -6,16 +6,17 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/jid"
 )
 
 const snapshotVersion = 2
 
-// snapshot is a room as JSON: the fewest events that make it, in a fixed order, so that
+// Snapshot is a room as JSON: the fewest events that make it, in a fixed order, so that
 // equal states make equal bytes.
-type snapshot struct {
+type Snapshot struct {
 	Version      int             `json:"v"`    // 2
 	Kind         string          `json:"kind"` // durable or live
-	Room         JID             `json:"room"`
+	Room         jid.JID         `json:"room"`
 	Seq          uint64          `json:"seq"` // of the last event, as is Sub
 	Sub          uint64          `json:"sub,omitempty"`
 	At           event.Stamp     `json:"at,omitzero"`             // when the last event was
@@ -27,11 +28,11 @@ type snapshot struct {
 
 const kindDurable, kindLive = "durable", "live"
 
-// snapshot writes the state down: all of it, or what is durable.
-func (s *state) snapshot(room JID, keyPrint string, live bool) []byte {
-	shot := snapshot{Version: snapshotVersion, Kind: kindDurable, Room: room,
+// Snapshot writes the state down: all of it, or what is durable.
+func (s *Room) Snapshot(room jid.JID, keyPrint string, live bool) []byte {
+	shot := Snapshot{Version: snapshotVersion, Kind: kindDurable, Room: room,
 		Seq: s.seq, At: s.durableAt.stamp(), DurableAt: s.durableAt.stamp()}
-	if s.life != Unborn {
+	if s.life != event.Unborn {
 		shot.add(&event.Created{Room: room, Creator: s.creator, KeyPrint: keyPrint, LockedUntil: s.lockedUntil.stamp(), Config: *s.conf})
 	}
 	shot.addDurable(s)
@@ -44,9 +45,9 @@ func (s *state) snapshot(room JID, keyPrint string, live bool) []byte {
 }
 
 // add puts in a fact whose number and time do not matter any more.
-func (shot *snapshot) add(body event.Body) { shot.addEvent(event.Event{Body: body}) }
+func (shot *Snapshot) add(body event.Body) { shot.addEvent(event.Event{Body: body}) }
 
-func (shot *snapshot) addEvent(ev event.Event) {
+func (shot *Snapshot) addEvent(ev event.Event) {
 	stored, err := ev.Stored()
 	if err != nil {
 		panic(err) // a room remembers no value that has no name
@@ -55,24 +56,24 @@ func (shot *snapshot) addEvent(ev event.Event) {
 }
 
 // addMessage puts in a message that newcomers are shown.
-func (shot *snapshot) addMessage(e *entry, body event.Body) {
+func (shot *Snapshot) addMessage(e *Entry, body event.Body) {
 	shot.addEvent(event.Event{Seq: e.seq, Sub: e.sub, Time: e.at, Body: body})
 }
 
 // addDurable puts in what durable events tell. People are sorted by address, all else
 // stands in the order in which it came.
-func (shot *snapshot) addDurable(s *state) {
-	rare := s.sparse()
-	for _, p := range s.persons.sorted() {
-		n := p.noted()
-		if p.aff != AffiliationNone {
-			shot.add(&event.AffiliationChanged{JID: p.jid(), New: p.aff, Reason: n.reason})
+func (shot *Snapshot) addDurable(s *Room) {
+	rare := s.Sparse()
+	for _, p := range s.persons.Sorted() {
+		n := p.Noted()
+		if p.aff != event.AffiliationNone {
+			shot.add(&event.AffiliationChanged{JID: p.JID(), New: p.aff, Reason: n.reason})
 		}
-		if p.voice != RoleNone {
-			shot.add(&event.VoiceStored{JID: p.jid(), Role: p.voice})
+		if p.voice != event.RoleNone {
+			shot.add(&event.VoiceStored{JID: p.JID(), Role: p.voice})
 		}
 		if n.nick != "" {
-			shot.add(&event.Registered{JID: p.jid(), Nick: n.nick, Key: n.key})
+			shot.add(&event.Registered{JID: p.JID(), Nick: n.nick, Key: n.key})
 		}
 	}
 	for _, b := range rare.requests { // behind what would end them
@@ -81,7 +82,7 @@ func (shot *snapshot) addDurable(s *state) {
 	if s.subject != nil {
 		shot.addMessage(s.subject, &event.SubjectChanged{Message: *s.subject.msg})
 	}
-	for e := range s.archived.all() {
+	for e := range s.archived.All() {
 		shot.addMessage(e, &event.MessageArchived{Message: *e.msg})
 	}
 	if rare.end != nil {
@@ -90,9 +91,9 @@ func (shot *snapshot) addDurable(s *state) {
 }
 
 // addLive puts in what volatile events tell.
-func (shot *snapshot) addLive(s *state) {
-	rare := s.sparse()
-	for e := range s.kept.all() {
+func (shot *Snapshot) addLive(s *Room) {
+	rare := s.Sparse()
+	for e := range s.kept.All() {
 		shot.addMessage(e, &event.MessageKept{Message: *e.msg})
 	}
 	for _, o := range s.occupants {
@@ -100,7 +101,7 @@ func (shot *snapshot) addLive(s *state) {
 	}
 	for i := range rare.voiceAsked {
 		v := &rare.voiceAsked[i]
-		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.jid()}})
+		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.JID()}})
 	}
 	for _, b := range rare.invites {
 		shot.add(b)
@@ -108,41 +109,41 @@ func (shot *snapshot) addLive(s *state) {
 	for _, b := range rare.asks {
 		shot.add(b)
 	}
-	for p := range rare.privates.all() {
+	for p := range rare.privates.All() {
 		shot.add(&event.PrivateSent{Session: p.session, Occupant: p.occupant, ID: p.id})
 	}
-	for x := range rare.relays.all() {
-		shot.addEvent(event.Event{Time: x.at.time(), Body: &event.RelaySent{Session: x.session, JID: x.jid(), Way: x.way}})
+	for x := range rare.relays.All() {
+		shot.addEvent(event.Event{Time: x.at.Time(), Body: &event.RelaySent{Session: x.session, JID: x.JID(), Way: x.way}})
 	}
 	for _, k := range sortedKeys(&rare.spent, compareRateKeys) {
-		if x, _ := rare.spent.get(k); x.until.After(hostTime(s.at.time(), rare.clock)) {
-			shot.add(&event.RateSpent{JID: k.jid, Kind: k.kind, Until: event.Stamp{Time: x.until}, Now: rare.clock})
+		if x, _ := rare.spent.Get(k); x.until.After(HostTime(s.at.Time(), rare.clock)) {
+			shot.add(&event.RateSpent{JID: k.JID, Kind: k.Kind, Until: event.Stamp{Time: x.until}, Now: rare.clock})
 		}
 	}
 }
 
 // addOccupant puts in somebody's sessions in the order of joining, and, where they
 // spoke of their presence in another order, that they did.
-func (shot *snapshot) addOccupant(o *occupant) {
-	join := func(ses *session) {
-		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.jid(), Nick: o.nick, Key: o.key, OccupantID: o.id,
+func (shot *Snapshot) addOccupant(o *Occupant) {
+	join := func(ses *Session) {
+		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.JID(), Nick: o.nick, Key: o.key, OccupantID: o.id,
 			Role: o.role, Vouched: o.person.vouched, Lang: ses.lang, Payload: ses.payload})
 	}
-	if o.isPuppet() {
+	if o.IsPuppet() {
 		join(o.front)
 	}
-	var sessions []*session
+	var sessions []*Session
 	for ses := o.first; ses != nil; ses = ses.next {
 		join(ses)
 		sessions = append(sessions, ses)
 	}
-	spoke := func(a, b *session) int { return cmp.Compare(a.spoke, b.spoke) }
+	spoke := func(a, b *Session) int { return cmp.Compare(a.spoke, b.spoke) }
 	if slices.IsSortedFunc(sessions, spoke) {
 		return
 	}
 	slices.SortFunc(sessions, spoke)
 	for _, ses := range sessions {
-		shot.add(&event.PresenceChanged{JID: ses.jid(), Lang: ses.lang, Payload: ses.payload})
+		shot.add(&event.PresenceChanged{JID: ses.JID(), Lang: ses.lang, Payload: ses.payload})
 	}
 }
 
@@ -157,7 +158,7 @@ type snapshotEvent struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func (s *snapshot) json() []byte {
+func (s *Snapshot) json() []byte {
 	text, err := json.Marshal(s)
 	if err != nil {
 		panic(err) // a room remembers no value that has no name
@@ -165,4 +166,4 @@ func (s *snapshot) json() []byte {
 	return text
 }
 
-func (s *snapshot) read(text []byte) error { return json.Unmarshal(text, s) }
+func (s *Snapshot) read(text []byte) error { return json.Unmarshal(text, s) }

@@ -1,32 +1,33 @@
-package muc
+package state
 
 import (
 	"slices"
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/jid"
 )
 
 // person returns the record of a bare JID or domain, made if need be. Whoever
 // makes one puts something into it.
-func (s *state) person(bare JID) *person {
-	if p, ok := s.persons.get(bare); ok {
+func (s *Room) person(bare jid.JID) *Person {
+	if p, ok := s.persons.Get(bare); ok {
 		return p
 	}
 	return s.newPerson(bare)
 }
 
 // newPerson makes the record of somebody who has none.
-func (s *state) newPerson(bare JID) *person {
-	p := &person{real: bare}
-	s.persons.byText.put(p)
-	s.peopleBytes += int32(len(p.uid()))
+func (s *Room) newPerson(bare jid.JID) *Person {
+	p := &Person{real: bare}
+	s.persons.byText.Put(p)
+	s.peopleBytes += int32(len(p.UID()))
 	return p
 }
 
 // recount follows a change of what the room knows of a person.
-func (s *state) recount(p *person, before bool) {
-	switch is := p.remembered(); {
+func (s *Room) recount(p *Person, before bool) {
+	switch is := p.Remembered(); {
 	case is && !before:
 		s.remembered++
 	case before && !is:
@@ -36,8 +37,8 @@ func (s *state) recount(p *person, before bool) {
 }
 
 // note keeps what a room knows of few people.
-func (s *state) note(p *person, n notes) {
-	s.peopleBytes += int32(n.size() - p.noted().size())
+func (s *Room) note(p *Person, n notes) {
+	s.peopleBytes += int32(n.size() - p.Noted().size())
 	if p.notes = nil; n != (notes{}) {
 		kept := n // n itself would be memory even where nothing is kept
 		p.notes = &kept
@@ -53,15 +54,15 @@ func (n notes) size() int {
 }
 
 // reservation is a person, known by the nick that he has reserved.
-type reservation struct{ *person }
+type reservation struct{ *Person }
 
-func (x reservation) indexKey() string { return x.noted().key }
+func (x reservation) indexKey() string { return x.Noted().key }
 
-func (p *person) indexKey() string { return p.uid() }
+func (p *Person) indexKey() string { return p.UID() }
 
 // indexNick has an occupant found by his nick, and reports whether nobody else is. A
 // map tells that by its length, and need not be asked before.
-func (s *state) indexNick(o *occupant) (free bool) {
+func (s *Room) indexNick(o *Occupant) (free bool) {
 	if s.nicks != nil {
 		before := len(s.nicks)
 		s.nicks[o.key] = o
@@ -72,8 +73,8 @@ func (s *state) indexNick(o *occupant) (free bool) {
 			return false
 		}
 	}
-	if len(s.occupants) > smallIndex {
-		s.nicks = make(map[string]*occupant, 2*smallIndex)
+	if len(s.occupants) > SmallIndex {
+		s.nicks = make(map[string]*Occupant, 2*SmallIndex)
 		for _, other := range s.occupants {
 			s.nicks[other.key] = other
 		}
@@ -81,14 +82,14 @@ func (s *state) indexNick(o *occupant) (free bool) {
 	return true
 }
 
-func (s *state) forgetIfEmpty(p *person) {
+func (s *Room) forgetIfEmpty(p *Person) {
 	if p.forgettable() {
 		s.persons.byText.drop(p.indexKey())
-		s.peopleBytes -= int32(len(p.uid()))
+		s.peopleBytes -= int32(len(p.UID()))
 	}
 }
 
-func (s *state) applyAffiliation(b *event.AffiliationChanged) error {
+func (s *Room) applyAffiliation(b *event.AffiliationChanged) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("affiliation of a JID that is not bare")
 	}
@@ -97,18 +98,18 @@ func (s *state) applyAffiliation(b *event.AffiliationChanged) error {
 	if p.aff != b.Old {
 		return badEvent("the affiliation was another")
 	}
-	defer s.recount(p, p.remembered())
-	if p.aff == Owner {
+	defer s.recount(p, p.Remembered())
+	if p.aff == event.Owner {
 		s.countOwner(b.JID, -1)
 	}
 	s.lists.note(p)
 	p.aff = b.New
-	n := p.noted()
-	if n.reason = b.Reason; p.aff == AffiliationNone {
+	n := *p.Noted()
+	if n.reason = b.Reason; p.aff == event.AffiliationNone {
 		n.reason = ""
 	}
 	s.note(p, n)
-	if p.aff == Owner {
+	if p.aff == event.Owner {
 		s.countOwner(b.JID, 1)
 	}
 	// Everybody's presence shows the affiliation that counts, also through a domain.
@@ -123,48 +124,48 @@ func (s *state) applyAffiliation(b *event.AffiliationChanged) error {
 	return nil
 }
 
-func (s *state) countOwner(who JID, by int) {
-	n := s.ownerCount().plus(who, by)
+func (s *Room) countOwner(who jid.JID, by int) {
+	n := s.OwnerCount().Plus(who, by)
 	s.owners, s.domainOwners = int32(n.all), int32(n.domains)
 }
 
-func (s *state) applyRegistered(b *event.Registered) error {
+func (s *Room) applyRegistered(b *event.Registered) error {
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" {
 		return badEvent("registration without JID or nick")
 	}
-	if holder, taken := s.reservedBy(b.Key); taken && holder.real != b.JID {
+	if holder, taken := s.ReservedBy(b.Key); taken && holder.real != b.JID {
 		return badEvent("nick is reserved already")
 	}
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
-	defer s.recount(p, p.remembered())
-	n, m := p.noted(), s.growSparse()
+	defer s.recount(p, p.Remembered())
+	n, m := *p.Noted(), s.growSparse()
 	if n.nick != "" {
 		m.reserved.drop(n.key)
 	}
 	s.lists.note(p)
 	n.nick, n.key = b.Nick, b.Key
 	s.note(p, n)
-	m.reserved.put(reservation{p})
+	m.reserved.Put(reservation{p})
 	return nil
 }
 
-func (s *state) applyDeregistered(b *event.Deregistered) error {
-	p, ok := s.persons.get(b.JID)
-	if !ok || p.nick() == "" {
+func (s *Room) applyDeregistered(b *event.Deregistered) error {
+	p, ok := s.persons.Get(b.JID)
+	if !ok || p.Nick() == "" {
 		return badEvent("no such registration")
 	}
 	defer s.recount(p, true)
 	s.lists.note(p)
-	n := p.noted()
+	n := *p.Noted()
 	s.growSparse().reserved.drop(n.key)
 	n.nick, n.key = "", ""
 	s.note(p, n)
 	return nil
 }
 
-func (s *state) applyRegistrationRequested(b *event.RegistrationRequested) error {
-	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.requestOf(b.JID) != nil {
+func (s *Room) applyRegistrationRequested(b *event.RegistrationRequested) error {
+	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.RequestOf(b.JID) != nil {
 		return badEvent("no request to register")
 	}
 	m := s.growSparse()
@@ -173,7 +174,7 @@ func (s *state) applyRegistrationRequested(b *event.RegistrationRequested) error
 }
 
 // dropRequest forgets somebody's request to register, if there is one.
-func (s *state) dropRequest(bare JID) bool {
+func (s *Room) dropRequest(bare jid.JID) bool {
 	m := s.more
 	if m == nil {
 		return false
@@ -187,19 +188,19 @@ func (s *state) dropRequest(bare JID) bool {
 	return false
 }
 
-func (s *state) applyRegistrationClosed(b *event.RegistrationClosed) error {
+func (s *Room) applyRegistrationClosed(b *event.RegistrationClosed) error {
 	if !s.dropRequest(b.JID) {
 		return badEvent("no such request")
 	}
 	return nil
 }
 
-func (s *state) applyVoice(b *event.VoiceStored) error {
+func (s *Room) applyVoice(b *event.VoiceStored) error {
 	if b.JID.IsZero() || !b.JID.IsBare() {
 		return badEvent("voice of a JID that is not bare")
 	}
 	p := s.person(b.JID)
-	defer s.recount(p, p.remembered())
+	defer s.recount(p, p.Remembered())
 	p.voice = b.Role
 	return nil
 }
@@ -207,13 +208,13 @@ func (s *state) applyVoice(b *event.VoiceStored) error {
 // applyVoiceRequested remembers that somebody asked, for as long as he may not ask
 // again, and forgets who may. Out of a snapshot, where no occupant stands, all come back
 // as they were.
-func (s *state) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error {
-	if b.JID.IsZero() || b.Occupant != 0 && s.occupantByNumber(b.Occupant) == nil {
+func (s *Room) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error {
+	if b.JID.IsZero() || b.Occupant != 0 && s.OccupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
 	m := s.growSparse()
 	if b.Occupant != 0 {
-		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.waitsForVoice(&v, at) })
+		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.WaitsForVoice(&v, at) })
 	}
 	m.voiceAsked = append(m.voiceAsked, voiceAsked{real: b.JID.Bare(), at: at})
 	return nil
@@ -225,15 +226,15 @@ func (s *state) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error
 // the first, which Limits bound. His person is not in it, whom the room may remember
 // for years.
 type newcomer struct {
-	occ occupant
-	ses session
+	occ Occupant
+	ses Session
 }
 
-func newcomerOf(num uint32, role Role, nick, key, id string) *newcomer {
-	return &newcomer{occ: occupant{num: num, role: role, nick: nick, key: key, id: id}}
+func newcomerOf(num uint32, role event.Role, nick, key, id string) *newcomer {
+	return &newcomer{occ: Occupant{num: num, role: role, nick: nick, key: key, id: id}}
 }
 
-func (s *state) applyJoined(b *event.Joined) error {
+func (s *Room) applyJoined(b *event.Joined) error {
 	if b.Session == 0 {
 		return s.applyPuppet(b)
 	}
@@ -241,15 +242,15 @@ func (s *state) applyJoined(b *event.Joined) error {
 		return badEvent("a session without a resource")
 	}
 	bare := b.JID.Bare()
-	p, known := s.persons.get(bare)
+	p, known := s.persons.Get(bare)
 	if known && p.session(b.JID) != nil {
 		return badEvent("session is inside already")
 	}
 	if b.Session <= s.lastSession {
 		return badEvent("session number was used before")
 	}
-	o := s.occupantByNumber(b.Occupant)
-	var ses *session
+	o := s.OccupantByNumber(b.Occupant)
+	var ses *Session
 	if o == nil {
 		x := newcomerOf(b.Occupant, b.Role, b.Nick, b.Key, b.OccupantID)
 		o, ses = &x.occ, &x.ses
@@ -261,11 +262,11 @@ func (s *state) applyJoined(b *event.Joined) error {
 		}
 		p.vouched = b.Vouched
 	} else {
-		if o.person != p || o.isPuppet() {
+		if o.person != p || o.IsPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.shape++
-		ses = new(session)
+		ses = new(Session)
 	}
 	s.lastSession = b.Session
 	ses.num, ses.real, ses.occ = b.Session, b.JID, o
@@ -275,7 +276,7 @@ func (s *state) applyJoined(b *event.Joined) error {
 }
 
 // applyPuppet brings in an occupant without sessions.
-func (s *state) applyPuppet(b *event.Joined) error {
+func (s *Room) applyPuppet(b *event.Joined) error {
 	if b.JID.IsZero() {
 		return badEvent("a puppet of nobody")
 	}
@@ -285,14 +286,14 @@ func (s *state) applyPuppet(b *event.Joined) error {
 	}
 	x.occ.person.vouched = b.Vouched
 	x.occ.front = &x.ses
-	x.ses = session{real: b.JID, occ: &x.occ, lang: b.Lang, payload: b.Payload}
+	x.ses = Session{real: b.JID, occ: &x.occ, lang: b.Lang, payload: b.Payload}
 	return nil
 }
 
 // addOccupant appends to the list: the one change of who is inside that
 // recipient lists can follow without being made anew.
-func (s *state) addOccupant(o *occupant, p *person) error {
-	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == RoleNone {
+func (s *Room) addOccupant(o *Occupant, p *Person) error {
+	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == event.RoleNone {
 		return badEvent("no nick, no role, or the occupant number is taken")
 	}
 	o.person = p
@@ -309,7 +310,7 @@ func (s *state) addOccupant(o *occupant, p *person) error {
 	return nil
 }
 
-func (s *state) dropOccupant(o *occupant) {
+func (s *Room) dropOccupant(o *Occupant) {
 	s.shape++
 	delete(s.nicks, o.key)
 	if i, inside := s.occupantIndex(o.num); inside {
@@ -321,7 +322,7 @@ func (s *state) dropOccupant(o *occupant) {
 			break
 		}
 	}
-	if !o.person.inside() {
+	if !o.person.Inside() {
 		o.person.vouched = false
 	}
 	s.forgetIfEmpty(o.person)
@@ -329,7 +330,7 @@ func (s *state) dropOccupant(o *occupant) {
 
 // says notes what a session says in its presence, which is its occupant's from
 // now on.
-func (ses *session) says(lang, payload string) {
+func (ses *Session) says(lang, payload string) {
 	o := ses.occ
 	if f := o.front; f != nil && f != ses {
 		ses.spoke = f.spoke + 1
@@ -341,7 +342,7 @@ func (ses *session) says(lang, payload string) {
 
 // dropSession takes a session out of its occupant. The front passes to whoever
 // of the others spoke last.
-func (s *state) dropSession(ses *session) {
+func (s *Room) dropSession(ses *Session) {
 	s.shape++
 	o := ses.occ
 	for at := &o.first; *at != nil; at = &(*at).next {
@@ -357,7 +358,7 @@ func (s *state) dropSession(ses *session) {
 }
 
 // take puts a session behind the others of an occupant.
-func (o *occupant) take(ses *session) {
+func (o *Occupant) take(ses *Session) {
 	last := &o.first
 	for *last != nil {
 		last = &(*last).next
@@ -366,8 +367,8 @@ func (o *occupant) take(ses *session) {
 }
 
 // lastSpoken finds the session that spoke of its presence last, nil for a puppet.
-func (o *occupant) lastSpoken() *session {
-	var last *session
+func (o *Occupant) lastSpoken() *Session {
+	var last *Session
 	for ses := o.first; ses != nil; ses = ses.next {
 		if last == nil || ses.spoke > last.spoke {
 			last = ses
@@ -376,22 +377,22 @@ func (o *occupant) lastSpoken() *session {
 	return last
 }
 
-func (s *state) applyPresence(b *event.PresenceChanged) error {
-	o := s.whose(b)
+func (s *Room) applyPresence(b *event.PresenceChanged) error {
+	o := s.Whose(b)
 	if o == nil {
 		return badEvent("no such session or puppet")
 	}
-	if o.isPuppet() {
+	if o.IsPuppet() {
 		o.front.says(b.Lang, b.Payload)
 		return nil
 	}
-	ses, _ := s.session(b.JID)
+	ses, _ := s.Session(b.JID)
 	ses.says(b.Lang, b.Payload)
 	return nil
 }
 
-func (s *state) applyRenamed(b *event.Renamed) error {
-	ses := s.mover(b)
+func (s *Room) applyRenamed(b *event.Renamed) error {
+	ses := s.Mover(b)
 	if ses == nil || ses.num == 0 && b.Occupant != b.From {
 		return badEvent("no such session or puppet")
 	}
@@ -403,13 +404,13 @@ func (s *state) applyRenamed(b *event.Renamed) error {
 			return badEvent("the nick is taken")
 		}
 	} else {
-		to := s.occupantByNumber(b.Occupant)
+		to := s.OccupantByNumber(b.Occupant)
 		if to == nil {
-			to = &occupant{num: b.Occupant, role: old.role, nick: b.Nick, key: b.Key, id: old.id}
+			to = &Occupant{num: b.Occupant, role: old.role, nick: b.Nick, key: b.Key, id: old.id}
 			if err := s.addOccupant(to, old.person); err != nil {
 				return err
 			}
-		} else if to.person != old.person || to.isPuppet() {
+		} else if to.person != old.person || to.IsPuppet() {
 			return badEvent("occupant belongs to somebody else")
 		}
 		s.dropSession(ses)
@@ -423,12 +424,12 @@ func (s *state) applyRenamed(b *event.Renamed) error {
 	return nil
 }
 
-func (s *state) applyRole(b *event.RoleChanged) error {
-	o := s.occupantByNumber(b.Occupant)
-	if o == nil || b.New == RoleNone {
+func (s *Room) applyRole(b *event.RoleChanged) error {
+	o := s.OccupantByNumber(b.Occupant)
+	if o == nil || b.New == event.RoleNone {
 		return badEvent("no such occupant or role")
 	}
-	if (o.role == Moderator) != (b.New == Moderator) {
+	if (o.role == event.Moderator) != (b.New == event.Moderator) {
 		s.shape++
 	}
 	o.role = b.New
@@ -436,12 +437,12 @@ func (s *state) applyRole(b *event.RoleChanged) error {
 	return nil
 }
 
-func (s *state) applyLeft(b *event.Left) error {
+func (s *Room) applyLeft(b *event.Left) error {
 	if o := s.puppetOf(b.Occupant, b.JID); o != nil {
 		s.dropOccupant(o)
 		return nil
 	}
-	ses, ok := s.session(b.JID)
+	ses, ok := s.Session(b.JID)
 	if !ok {
 		return badEvent("no such session")
 	}
@@ -452,8 +453,8 @@ func (s *state) applyLeft(b *event.Left) error {
 	return nil
 }
 
-func (s *state) applyRemoved(b *event.Removed) error {
-	o := s.occupantByNumber(b.Occupant)
+func (s *Room) applyRemoved(b *event.Removed) error {
+	o := s.OccupantByNumber(b.Occupant)
 	if o == nil {
 		return badEvent("no such occupant")
 	}
@@ -463,7 +464,7 @@ func (s *state) applyRemoved(b *event.Removed) error {
 
 // applyInvite keeps an open invitation in the order of their time. A later one of
 // the same inviter to the same person takes the place of the earlier.
-func (s *state) applyInvite(b *event.InviteSent) error {
+func (s *Room) applyInvite(b *event.InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
 	}
@@ -477,7 +478,7 @@ func (s *state) applyInvite(b *event.InviteSent) error {
 	return nil
 }
 
-func (s *state) applyInviteOver(invitee, inviter JID) error {
+func (s *Room) applyInviteOver(invitee, inviter jid.JID) error {
 	m := s.growSparse()
 	n := len(m.invites)
 	m.invites = slices.DeleteFunc(m.invites, sameInvite(invitee, inviter))
@@ -488,7 +489,7 @@ func (s *state) applyInviteOver(invitee, inviter JID) error {
 }
 
 // sameInvite tells invitations by who invited whom.
-func sameInvite(invitee, inviter JID) func(*event.InviteSent) bool {
+func sameInvite(invitee, inviter jid.JID) func(*event.InviteSent) bool {
 	return func(b *event.InviteSent) bool {
 		return b.Invitee.Bare() == invitee.Bare() && b.Inviter.Bare() == inviter.Bare()
 	}

@@ -1,4 +1,4 @@
-package muc
+package state
 
 import (
 	"cmp"
@@ -24,7 +24,7 @@ func (p pair[K]) indexKey() K { return p.key }
 func TestIndex(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 50 {
-		var x index[string, pair[string]]
+		var x Index[string, pair[string]]
 		truth := map[string]int{}
 		for i := range 200 {
 			k := fmt.Sprint(random.IntN(4 + round%20))
@@ -32,7 +32,7 @@ func TestIndex(t *testing.T) {
 				x.drop(k)
 				delete(truth, k)
 			} else {
-				x.put(pair[string]{k, i})
+				x.Put(pair[string]{k, i})
 				truth[k] = i
 			}
 			require.Equal(t, len(truth), x.len())
@@ -40,18 +40,18 @@ func TestIndex(t *testing.T) {
 			require.True(t, slices.IsSorted(keys))
 			require.Len(t, keys, len(truth))
 			for k, v := range truth {
-				got, ok := x.get(k)
+				got, ok := x.Get(k)
 				require.True(t, ok)
 				require.Equal(t, v, got.val)
 			}
-			_, ok := x.get("nowhere")
+			_, ok := x.Get("nowhere")
 			require.False(t, ok)
 		}
 		if x.many == nil {
-			assert.LessOrEqual(t, len(x.few), smallIndex, "small ones are no map")
+			assert.LessOrEqual(t, len(x.few), SmallIndex, "small ones are no map")
 		}
 	}
-	var empty index[string, pair[string]]
+	var empty Index[string, pair[string]]
 	assert.Empty(t, sortedKeys(&empty, cmp.Compare[string]))
 	empty.drop("nothing")
 	assert.Zero(t, empty.len())
@@ -60,12 +60,12 @@ func TestIndex(t *testing.T) {
 
 // The same keys in whatever order make the same list.
 func TestSortedKeysHaveOneOrder(t *testing.T) {
-	jids := []JID{MustParseJID("b@x"), MustParseJID("a@x"), MustParseJID("x"), MustParseJID("a@y"), MustParseJID("b@x/r")}
-	var want []JID
+	jids := []jid.JID{jid.MustParse("b@x"), jid.MustParse("a@x"), jid.MustParse("x"), jid.MustParse("a@y"), jid.MustParse("b@x/r")}
+	var want []jid.JID
 	for range 20 {
-		var x index[JID, pair[JID]]
+		var x Index[jid.JID, pair[jid.JID]]
 		for i, at := range rand.Perm(len(jids)) {
-			x.put(pair[JID]{jids[at], i})
+			x.Put(pair[jid.JID]{jids[at], i})
 		}
 		got := sortedKeys(&x, jid.Compare)
 		if want == nil {

@@ -1,4 +1,4 @@
-package muc
+package state
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/gomuc/muc/jid"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,8 +21,8 @@ func TestSpentSharesMoveFew(t *testing.T) {
 	const people = 50000
 	rnd := rand.New(rand.NewPCG(19, 0))
 	start := time.Unix(1e9, 0).UTC()
-	m, lim := new(sparse), &Base{RateShares: people}
-	who := func(i int) JID { return MustParseJID(fmt.Sprintf("p%d@example.org", i)) }
+	m, lim := new(Sparse), &Base{RateShares: people}
+	who := func(i int) jid.JID { return jid.MustParse(fmt.Sprintf("p%d@example.org", i)) }
 	moved := func(spend func()) int {
 		before := slices.Clone(m.soonest)
 		spend()
@@ -51,12 +53,12 @@ func TestSpentSharesMoveFew(t *testing.T) {
 }
 
 // The heap and the index hold the same, whatever happened, and the first is in front.
-func requireHeap(t *testing.T, m *sparse) {
+func requireHeap(t *testing.T, m *Sparse) {
 	t.Helper()
 	require.Equal(t, m.spent.len(), len(m.soonest))
 	for i, x := range m.soonest {
 		require.Equal(t, i, x.place)
-		got, known := m.spent.get(x.indexKey())
+		got, known := m.spent.Get(x.indexKey())
 		require.True(t, known && got == x)
 		if i > 0 {
 			require.Negative(t, compareSpendings(m.soonest[(i-1)/2], x))
@@ -69,18 +71,18 @@ func TestSpentSharesAreForgottenInOrder(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(19, 1))
 	start := time.Unix(1e9, 0).UTC()
 	for range 50 {
-		m, lim := new(sparse), &Base{RateShares: 1 + rnd.IntN(30)}
-		want := map[rateKey]time.Time{}
+		m, lim := new(Sparse), &Base{RateShares: 1 + rnd.IntN(30)}
+		want := map[RateKey]time.Time{}
 		for i := range 200 {
-			k := rateKey{MustParseJID(fmt.Sprintf("p%d@example.org", rnd.IntN(40))), event.RateMessages}
+			k := RateKey{JID: jid.MustParse(fmt.Sprintf("p%d@example.org", rnd.IntN(40))), Kind: event.RateMessages}
 			now := start.Add(time.Duration(i) * time.Second)
 			until := now.Add(time.Duration(1+rnd.IntN(20)) * time.Second)
-			m.applySpent(k.jid, k.kind, until, now, lim)
+			m.applySpent(k.JID, k.Kind, until, now, lim)
 			want[k] = until
 			for {
 				var first *spending
 				for k, until := range want {
-					if x := (&spending{jid: k.jid, kind: k.kind, until: until}); first == nil || compareSpendings(x, first) < 0 {
+					if x := (&spending{jid: k.JID, kind: k.Kind, until: until}); first == nil || compareSpendings(x, first) < 0 {
 						first = x
 					}
 				}

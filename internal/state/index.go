@@ -1,17 +1,17 @@
-package muc
+package state
 
 import (
 	"maps"
 	"slices"
 )
 
-// smallIndex is how many entries an index keeps in a slice before it becomes a
+// SmallIndex is how many entries an index keeps in a slice before it becomes a
 // map: most rooms are small, and a map of one entry costs more than the room.
-const smallIndex = 8
+const SmallIndex = 8
 
-// index is a map that costs nothing while it is small, whose values know their
+// Index is a map that costs nothing while it is small, whose values know their
 // keys. It is only looked up, never ranged: order comes from elsewhere.
-type index[K comparable, V keyed[K]] struct {
+type Index[K comparable, V keyed[K]] struct {
 	few  []V
 	many map[K]V
 }
@@ -20,7 +20,7 @@ type index[K comparable, V keyed[K]] struct {
 // while it is in an index.
 type keyed[K comparable] interface{ indexKey() K }
 
-func (x *index[K, V]) get(k K) (V, bool) {
+func (x *Index[K, V]) Get(k K) (V, bool) {
 	if x.many != nil {
 		v, ok := x.many[k]
 		return v, ok
@@ -34,7 +34,7 @@ func (x *index[K, V]) get(k K) (V, bool) {
 	return none, false
 }
 
-func (x *index[K, V]) put(v V) {
+func (x *Index[K, V]) Put(v V) {
 	k := v.indexKey()
 	if x.many != nil {
 		x.many[k] = v
@@ -46,11 +46,11 @@ func (x *index[K, V]) put(v V) {
 			return
 		}
 	}
-	if len(x.few) < smallIndex {
+	if len(x.few) < SmallIndex {
 		x.few = append(x.few, v)
 		return
 	}
-	x.many = make(map[K]V, 2*smallIndex)
+	x.many = make(map[K]V, 2*SmallIndex)
 	for _, old := range x.few {
 		x.many[old.indexKey()] = old
 	}
@@ -58,7 +58,7 @@ func (x *index[K, V]) put(v V) {
 	x.few = nil
 }
 
-func (x *index[K, V]) drop(k K) {
+func (x *Index[K, V]) drop(k K) {
 	if x.many != nil {
 		delete(x.many, k)
 		return
@@ -71,7 +71,7 @@ func (x *index[K, V]) drop(k K) {
 	}
 }
 
-func (x *index[K, V]) len() int {
+func (x *Index[K, V]) len() int {
 	if x.many != nil {
 		return len(x.many)
 	}
@@ -80,7 +80,7 @@ func (x *index[K, V]) len() int {
 
 // sortedKeys is the one place where a map is ranged: nothing that a room writes
 // may depend on the order of a map.
-func sortedKeys[K comparable, V keyed[K]](x *index[K, V], less func(a, b K) int) []K {
+func sortedKeys[K comparable, V keyed[K]](x *Index[K, V], less func(a, b K) int) []K {
 	keys := make([]K, 0, x.len())
 	if x.many != nil {
 		keys = slices.AppendSeq(keys, maps.Keys(x.many))

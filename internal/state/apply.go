@@ -1,4 +1,4 @@
-package muc
+package state
 
 import (
 	"fmt"
@@ -9,29 +9,21 @@ import (
 	"github.com/gomuc/muc/internal/roomconfig"
 )
 
-// What a store gives back may be damaged or forged. A room must not come to life
-// with it and fall over later, so all of it is checked before it is believed: in
-// event_json.go for what any text or value must be, in apply*.go for what it means.
-
-// lastTime is the latest that a room knows: later than anybody's clock, and early
-// enough that all that is added to it can still be written down.
-var lastTime = time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC)
-
 // Base is what a state is kept by. Many states share one.
 type Base struct {
 	// Defaults are the configuration that states of it share, as long as it is theirs.
-	Defaults RoomConfig
+	Defaults event.RoomConfig
 	// The limits of what is remembered, as in muc.Limits.
 	History, HistoryBytes, Privates, RateShares, Relays, PersonRelays int
 	// RelayTimeout is how long the answer to a request is waited for.
 	RelayTimeout time.Duration
 }
 
-// apply is the one place where a room changes. Live calls and Restore go
+// Apply is the one place where a room changes. Live calls and Restore go
 // through it alike, so a replayed room is the live room by construction. It
 // judges nothing and renders nothing; an error means that the event cannot
 // have been written by a room in this state.
-func (s *state) apply(ev *event.Event, base *Base) error {
+func (s *Room) Apply(ev *event.Event, base *Base) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
@@ -39,7 +31,7 @@ func (s *state) apply(ev *event.Event, base *Base) error {
 	if err != nil {
 		return fmt.Errorf("%w: event %d.%d %s: %s", event.ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
 	}
-	s.seq, s.sub, s.at = ev.Seq, ev.Sub, instantOf(ev.Time)
+	s.seq, s.sub, s.at = ev.Seq, ev.Sub, InstantOf(ev.Time)
 	if ev.Sub == 0 {
 		s.durableAt = s.at
 	}
@@ -48,7 +40,7 @@ func (s *state) apply(ev *event.Event, base *Base) error {
 
 // follows checks that an event is the next one, so that a lost or repeated one
 // is always noticed.
-func (s *state) follows(ev *event.Event) error {
+func (s *Room) follows(ev *event.Event) error {
 	if ev.Body == nil {
 		return fmt.Errorf("%w: event without body", event.ErrCorrupt)
 	}
@@ -60,8 +52,8 @@ func (s *state) follows(ev *event.Event) error {
 		return fmt.Errorf("%w: %d.%d after %d.%d", event.ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
 	}
 	second := ev.Time.Unix() // the milliseconds of an absurd time overflow
-	switch at := instantOf(ev.Time); {
-	case second > lastTime.Unix(), second > 0 && at > instantOf(lastTime):
+	switch at := InstantOf(ev.Time); {
+	case second > LastTime.Unix(), second > 0 && at > InstantOf(LastTime):
 		return fmt.Errorf("%w: event %d.%d is at the end of time", event.ErrCorrupt, ev.Seq, ev.Sub)
 	case second < unixYear1/1000, at < s.at:
 		return fmt.Errorf("%w: event %d.%d goes back in time", event.ErrCorrupt, ev.Seq, ev.Sub)
@@ -73,18 +65,18 @@ type badEvent string
 
 func (e badEvent) Error() string { return string(e) }
 
-func (s *state) applyBody(ev *event.Event, base *Base) error {
-	if _, birth := ev.Body.(*event.Created); birth != (s.life == Unborn) {
+func (s *Room) applyBody(ev *event.Event, base *Base) error {
+	if _, birth := ev.Body.(*event.Created); birth != (s.life == event.Unborn) {
 		return badEvent("out of place in the room's life")
 	}
-	if s.life == Destroyed {
+	if s.life == event.Destroyed {
 		return badEvent("after the end of the room")
 	}
 	switch b := ev.Body.(type) {
 	case *event.Created:
 		return s.applyCreated(b, base)
 	case *event.Unlocked:
-		s.life, s.lockedUntil = Open, 0
+		s.life, s.lockedUntil = event.Open, 0
 	case *event.Configured:
 		return s.applyConfigured(b, base)
 	case *event.AffiliationChanged:
@@ -126,13 +118,13 @@ func (s *state) applyBody(ev *event.Event, base *Base) error {
 	case *event.Removed:
 		return s.applyRemoved(b)
 	case *event.VoiceRequested:
-		return s.applyVoiceRequested(b, hostTime(ev.Time, b.Now))
+		return s.applyVoiceRequested(b, HostTime(ev.Time, b.Now))
 	case *event.PrivateSent:
-		s.applyPrivate(private{b.Session, b.Occupant, b.ID}, base)
+		s.applyPrivate(Private{b.Session, b.Occupant, b.ID}, base)
 	case *event.PrivateBounced:
-		return s.applyBounced(private{b.Session, b.Occupant, b.ID})
+		return s.applyBounced(Private{b.Session, b.Occupant, b.ID})
 	case *event.RelaySent:
-		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: instantOf(hostTime(ev.Time, b.Now)), way: b.Way}, base)
+		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: InstantOf(HostTime(ev.Time, b.Now)), way: b.Way}, base)
 	case *event.RelayAnswered:
 		return s.applyRelayAnswered(b)
 	case *event.RateSpent:
@@ -153,38 +145,38 @@ func (s *state) applyBody(ev *event.Event, base *Base) error {
 	return nil
 }
 
-// begin is the state before all events.
-func (s *state) begin() { *s = state{conf: new(RoomConfig)} }
+// Begin is the state before all events.
+func (s *Room) Begin() { *s = Room{conf: new(event.RoomConfig)} }
 
 // growSparse is where to put what most rooms have nothing of.
-func (s *state) growSparse() *sparse {
+func (s *Room) growSparse() *Sparse {
 	if s.more == nil {
-		s.more = new(sparse)
+		s.more = new(Sparse)
 	}
 	return s.more
 }
 
 // share keeps a configuration, which is that of the template for many rooms.
-func (base *Base) share(conf RoomConfig) *RoomConfig {
+func (base *Base) share(conf event.RoomConfig) *event.RoomConfig {
 	if conf == base.Defaults {
 		return &base.Defaults
 	}
 	return &conf
 }
 
-func (s *state) applyCreated(b *event.Created, base *Base) error {
+func (s *Room) applyCreated(b *event.Created, base *Base) error {
 	if !roomconfig.Sound(&b.Config) {
 		return badEvent("no room is configured so")
 	}
-	s.life = Open
+	s.life = event.Open
 	if !b.LockedUntil.IsZero() {
-		s.life = Locked
+		s.life = event.Locked
 	}
-	s.creator, s.lockedUntil, s.conf = b.Creator, instantOf(b.LockedUntil.Time), base.share(b.Config)
+	s.creator, s.lockedUntil, s.conf = b.Creator, InstantOf(b.LockedUntil.Time), base.share(b.Config)
 	return nil
 }
 
-func (s *state) applyConfigured(b *event.Configured, base *Base) error {
+func (s *Room) applyConfigured(b *event.Configured, base *Base) error {
 	conf := *s.conf
 	for _, c := range b.Changes {
 		f := roomconfig.Named(c.Var)
@@ -204,7 +196,7 @@ func (s *state) applyConfigured(b *event.Configured, base *Base) error {
 }
 
 // dropPresences drops the bytes of all presences, which are other ones now.
-func (s *state) dropPresences() {
+func (s *Room) dropPresences() {
 	for _, o := range s.occupants {
 		o.presence.drop()
 	}
@@ -212,29 +204,29 @@ func (s *state) dropPresences() {
 
 // applyDestroyed forgets everything but the tombstone: a room of the same name
 // owes nothing to this one (XEP-0045 §10.9).
-func (s *state) applyDestroyed(b *event.RoomDestroyed) {
-	*s = state{life: Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
-		creator: s.creator, conf: new(RoomConfig), more: &sparse{end: b}, shape: s.shape + 1}
+func (s *Room) applyDestroyed(b *event.RoomDestroyed) {
+	*s = Room{life: event.Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
+		creator: s.creator, conf: new(event.RoomConfig), more: &Sparse{end: b}, shape: s.shape + 1}
 }
 
-func (s *state) applyPrivate(p private, base *Base) {
+func (s *Room) applyPrivate(p Private, base *Base) {
 	m := s.growSparse()
 	*m.privates.push(base.Privates + 1) = p
-	for m.privates.len() > max(base.Privates, 0) {
+	for m.privates.Len() > max(base.Privates, 0) {
 		m.privates.shift()
 	}
 }
 
-func (s *state) applyBounced(p private) error {
+func (s *Room) applyBounced(p Private) error {
 	m := s.growSparse()
-	n := m.privates.len()
+	n := m.privates.Len()
 	found := false
-	m.privates.drop(func(q *private) bool {
+	m.privates.drop(func(q *Private) bool {
 		first := *q == p && !found
 		found = found || first
 		return first
 	})
-	if m.privates.len() == n {
+	if m.privates.Len() == n {
 		return badEvent("no such private message")
 	}
 	return nil
@@ -242,14 +234,14 @@ func (s *state) applyBounced(p private) error {
 
 // applyRelay remembers a request to another occupant, and forgets those whose time is
 // up, and the oldest where there are too many: of the same person's first.
-func (s *state) applyRelay(x relayed, base *Base) error {
+func (s *Room) applyRelay(x relayed, base *Base) error {
 	if x.session == 0 || x.way == "" || x.real.IsBare() {
 		return badEvent("a request of nobody")
 	}
 	m := s.growSparse()
-	m.relays.drop(func(y *relayed) bool { return y.over(x.at, base.RelayTimeout) })
+	m.relays.drop(func(y *relayed) bool { return y.Over(x.at, base.RelayTimeout) })
 	own := 1
-	for y := range m.relays.all() {
+	for y := range m.relays.All() {
 		if y.real.Bare() == x.real.Bare() {
 			own++
 		}
@@ -264,13 +256,13 @@ func (s *state) applyRelay(x relayed, base *Base) error {
 		})
 	}
 	*m.relays.push(max(base.Relays, 0) + 1) = x
-	for m.relays.len() > max(base.Relays, 0) {
+	for m.relays.Len() > max(base.Relays, 0) {
 		m.relays.shift()
 	}
 	return nil
 }
 
-func (s *state) applyRelayAnswered(b *event.RelayAnswered) error {
+func (s *Room) applyRelayAnswered(b *event.RelayAnswered) error {
 	m := s.growSparse()
 	found := false
 	m.relays.drop(func(x *relayed) bool {
@@ -284,7 +276,7 @@ func (s *state) applyRelayAnswered(b *event.RelayAnswered) error {
 	return nil
 }
 
-func (s *state) applyAsked(b *event.Asked) error {
+func (s *Room) applyAsked(b *event.Asked) error {
 	if b.ID == "" || b.JID.IsZero() {
 		return badEvent("a question of nobody")
 	}
@@ -293,7 +285,7 @@ func (s *state) applyAsked(b *event.Asked) error {
 	return nil
 }
 
-func (s *state) applyAnswered(b *event.Answered) error {
+func (s *Room) applyAnswered(b *event.Answered) error {
 	m := s.growSparse()
 	for i, a := range m.asks {
 		if a.ID == b.ID {

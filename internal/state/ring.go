@@ -1,6 +1,8 @@
-package muc
+package state
 
-import "iter"
+import (
+	"iter"
+)
 
 // ring is a queue in one array: nothing moves when something comes in at the end or
 // goes out at the front.
@@ -9,21 +11,21 @@ type ring[V any] struct {
 	first, n int
 }
 
-func (q *ring[V]) len() int { return q.n }
+func (q *ring[V]) Len() int { return q.n }
 
-// at is the i-th, the oldest being 0. It is good until the ring changes.
-func (q *ring[V]) at(i int) *V {
+// At is the i-th, the oldest being 0. It is good until the ring changes.
+func (q *ring[V]) At(i int) *V {
 	if i += q.first; i >= len(q.slots) {
 		i -= len(q.slots)
 	}
 	return &q.slots[i]
 }
 
-// all goes from the oldest to the newest.
-func (q *ring[V]) all() iter.Seq[*V] {
+// All goes from the oldest to the newest.
+func (q *ring[V]) All() iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		for i := range q.n {
-			if !yield(q.at(i)) {
+			if !yield(q.At(i)) {
 				return
 			}
 		}
@@ -37,12 +39,12 @@ func (q *ring[V]) push(most int) *V {
 		size := min(max(2*q.n, 4), most)
 		grown := make([]V, max(size, q.n+1))
 		for i := range q.n {
-			grown[i] = *q.at(i)
+			grown[i] = *q.At(i)
 		}
 		q.slots, q.first = grown, 0
 	}
 	q.n++
-	return q.at(q.n - 1)
+	return q.At(q.n - 1)
 }
 
 // shift takes out the oldest.
@@ -58,7 +60,7 @@ func (q *ring[V]) shift() {
 // drop takes out all that a function names, and keeps the others in their order.
 func (q *ring[V]) drop(named func(*V) bool) {
 	for range q.n {
-		v := *q.at(0)
+		v := *q.At(0)
 		if q.shift(); !named(&v) {
 			*q.push(len(q.slots)) = v
 		}

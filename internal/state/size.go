@@ -1,4 +1,4 @@
-package muc
+package state
 
 // What the parts of a room take, beyond their texts, in Go on 64-bit machines: with
 // their places in slices and maps, and with the stanzas that are kept with them.
@@ -12,8 +12,8 @@ const (
 	rareSize     = 220
 )
 
-// memory estimates how much memory the state holds, in bytes.
-func (s *state) memory() int {
+// Memory estimates how much memory the state holds, in bytes.
+func (s *Room) Memory() int {
 	size := roomSize + s.persons.byText.len()*personSize + int(s.peopleBytes)
 	c := s.conf
 	size += len(c.Name) + len(c.Description) + len(c.Lang) + len(c.Password)
@@ -29,10 +29,10 @@ func (s *state) memory() int {
 	if e := s.subject; e != nil {
 		size += entrySize + 2*len(e.msg.Payload)
 	}
-	size += (s.archived.len()+s.kept.len())*entrySize + 2*(s.archived.bytes+s.kept.bytes)
+	size += (s.archived.Len()+s.kept.Len())*entrySize + 2*(s.archived.bytes+s.kept.bytes)
 	if k := s.lists.known; k != nil {
 		size += 8 * (cap(k.people) + cap(k.changed))
-		for _, d := range k.written {
+		for _, d := range k.Written {
 			if d != nil {
 				size += cap(d.Bytes)
 			}
@@ -42,11 +42,11 @@ func (s *state) memory() int {
 }
 
 // size is what a room holds of what most rooms have nothing of.
-func (m *sparse) size() int {
+func (m *Sparse) size() int {
 	if m == nil {
 		return 0
 	}
-	size := rareSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + m.privates.len() + m.spent.len())
+	size := rareSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + m.privates.Len() + m.spent.len())
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)
 		for _, a := range b.Answers {
@@ -62,8 +62,13 @@ func (m *sparse) size() int {
 			size += len(b.Join.Payload)
 		}
 	}
-	for p := range m.privates.all() {
+	for p := range m.privates.All() {
 		size += len(p.id)
 	}
 	return size
+}
+
+// size is what a session takes in memory.
+func (ses *Session) size() int {
+	return sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
 }

@@ -1,30 +1,51 @@
-package muc
+package state
 
 import (
 	"cmp"
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/jid"
 )
+
+// RateKey names a bucket: whose, and of what.
+type RateKey struct {
+	JID  jid.JID
+	Kind event.RateKind
+}
+
+// spending is a bucket.
+type spending struct {
+	jid   jid.JID
+	kind  event.RateKind
+	until time.Time // when it will be full again
+	place int       // in rarities.soonest
+}
+
+func (x spending) indexKey() RateKey { return RateKey{JID: x.jid, Kind: x.kind} }
+
+func compareRateKeys(a, b RateKey) int {
+	return cmp.Or(jid.Compare(a.JID, b.JID), cmp.Compare(a.Kind, b.Kind))
+}
 
 // applyRateSpent notes how much of a rate is used up. What means nothing any more is
 // judged by the host's clock, also while that is behind the room.
-func (s *state) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
+func (s *Room) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
 	m := s.growSparse()
-	m.forgetSpent(hostTime(s.at.time(), m.clock)) // as a room did that was moved before the clock went back
+	m.forgetSpent(HostTime(s.at.Time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
-	m.applySpent(b.JID, b.Kind, b.Until.Time, hostTime(at, b.Now), base)
+	m.applySpent(b.JID, b.Kind, b.Until.Time, HostTime(at, b.Now), base)
 }
 
 // applySpent notes until when somebody's share is used up, and forgets what means
 // nothing any more. Where there are more people than a room may remember, those go who
 // would have to wait the shortest. What is forgotten depends on what counts now and on
 // nothing else, so a room that was moved forgets the same.
-func (m *sparse) applySpent(jid JID, kind event.RateKind, until, now time.Time, base *Base) {
-	x, known := m.spent.get(rateKey{jid, kind})
+func (m *Sparse) applySpent(jid jid.JID, kind event.RateKind, until, now time.Time, base *Base) {
+	x, known := m.spent.Get(RateKey{JID: jid, Kind: kind})
 	if !known {
 		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
-		m.spent.put(x)
+		m.spent.Put(x)
 		m.soonest = append(m.soonest, x)
 	}
 	x.until = until
@@ -36,7 +57,7 @@ func (m *sparse) applySpent(jid JID, kind event.RateKind, until, now time.Time, 
 }
 
 // forgetSpent forgets what is there in full at a time.
-func (m *sparse) forgetSpent(now time.Time) {
+func (m *Sparse) forgetSpent(now time.Time) {
 	for len(m.soonest) > 0 && !m.soonest[0].until.After(now) {
 		m.dropSoonest()
 	}
@@ -46,7 +67,7 @@ func (m *sparse) forgetSpent(now time.Time) {
 // changes moves few.
 
 // place finds the place of a share whose time is another one now.
-func (m *sparse) place(x *spending) {
+func (m *Sparse) place(x *spending) {
 	h := m.soonest
 	for x.place > 0 {
 		parent := h[(x.place-1)/2]
@@ -69,12 +90,12 @@ func (m *sparse) place(x *spending) {
 	}
 }
 
-func (m *sparse) swap(a, b *spending) {
+func (m *Sparse) swap(a, b *spending) {
 	a.place, b.place = b.place, a.place
 	m.soonest[a.place], m.soonest[b.place] = a, b
 }
 
-func (m *sparse) dropSoonest() {
+func (m *Sparse) dropSoonest() {
 	first, last := m.soonest[0], m.soonest[len(m.soonest)-1]
 	m.swap(first, last)
 	m.soonest[first.place] = nil

@@ -1,4 +1,4 @@
-package muc
+package state
 
 import (
 	"math/rand/v2"
@@ -18,7 +18,7 @@ func TestRing(t *testing.T) {
 			switch random.IntN(4 + round%7) {
 			case 0:
 				if len(truth) > 0 {
-					require.Equal(t, truth[0], *q.at(0))
+					require.Equal(t, truth[0], *q.At(0))
 					q.shift()
 					truth = truth[1:]
 				}
@@ -30,11 +30,11 @@ func TestRing(t *testing.T) {
 				*q.push(20) = i
 				truth = append(truth, i)
 			}
-			require.Equal(t, len(truth), q.len())
+			require.Equal(t, len(truth), q.Len())
 			i := 0
-			for v := range q.all() {
+			for v := range q.All() {
 				require.Equal(t, truth[i], *v)
-				require.Equal(t, truth[i], *q.at(i))
+				require.Equal(t, truth[i], *q.At(i))
 				i++
 			}
 			require.Len(t, truth, i)
@@ -46,7 +46,7 @@ func TestRing(t *testing.T) {
 func TestRingStaysSmall(t *testing.T) {
 	var q ring[int]
 	for i := range 1000 {
-		if q.len() == 10 {
+		if q.Len() == 10 {
 			q.shift()
 		}
 		*q.push(10) = i

@@ -1,20 +1,21 @@
-package muc
+package state
 
 import (
 	"errors"
 	"fmt"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/jid"
 )
 
-// errOtherRoom: the snapshot is that of a room with another address.
-var errOtherRoom = errors.New("muc: log belongs to another room")
+// ErrOtherRoom: the snapshot is that of a room with another address.
+var ErrOtherRoom = errors.New("muc: log belongs to another room")
 
-// loadSnapshot applies the events of a snapshot. They are judged as those of a log are,
+// LoadSnapshot applies the events of a snapshot. They are judged as those of a log are,
 // but for their numbers, which are not those of a log: the snapshot says where that
 // stands. Whether a room was born as this one is for belongs to say.
-func (s *state) loadSnapshot(b []byte, room JID, base *Base, belongs func(event.Body) error) error {
-	var shot snapshot
+func (s *Room) LoadSnapshot(b []byte, room jid.JID, base *Base, belongs func(event.Body) error) error {
+	var shot Snapshot
 	if err := shot.read(b); err != nil {
 		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
 	}
@@ -22,7 +23,7 @@ func (s *state) loadSnapshot(b []byte, room JID, base *Base, belongs func(event.
 	case shot.Version != snapshotVersion:
 		return &event.UnknownEventError{Type: "snapshot", Version: shot.Version}
 	case shot.Room != room:
-		return errOtherRoom
+		return ErrOtherRoom
 	}
 	if err := shot.check(); err != nil {
 		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
@@ -41,29 +42,29 @@ func (s *state) loadSnapshot(b []byte, room JID, base *Base, belongs func(event.
 			return fmt.Errorf("%w: snapshot: %s: %w", event.ErrCorrupt, ev.Type(), err)
 		}
 	}
-	if s.life == Unborn && shot.Seq > 0 || shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
+	if s.life == event.Unborn && shot.Seq > 0 || shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
 		return fmt.Errorf("%w: snapshot: numbers", event.ErrCorrupt)
 	}
 	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
-	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, instantOf(shot.At.Time), instantOf(shot.DurableAt.Time)
+	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, InstantOf(shot.At.Time), InstantOf(shot.DurableAt.Time)
 	return nil
 }
 
 // check is what a snapshot must be before anything in it is believed.
-func (shot *snapshot) check() error {
+func (shot *Snapshot) check() error {
 	switch {
 	case shot.Kind != kindLive && shot.Kind != kindDurable:
 		return badEvent("neither durable nor live")
 	case shot.Kind == kindDurable && (shot.Sub > 0 || shot.LastOccupant > 0 || shot.LastSession > 0):
 		return badEvent("of people in a durable one")
-	case shot.At.After(lastTime) || shot.At.Before(shot.DurableAt.Time):
+	case shot.At.After(LastTime) || shot.At.Before(shot.DurableAt.Time):
 		return badEvent("time")
 	}
 	return nil
 }
 
 // loadEvent applies an event of a snapshot. What has no time there counts as of now.
-func (s *state) loadEvent(ev *event.Event, shot *snapshot, sessions map[uint32]bool, base *Base) error {
+func (s *Room) loadEvent(ev *event.Event, shot *Snapshot, sessions map[uint32]bool, base *Base) error {
 	if ev.Time.IsZero() {
 		ev.Time = shot.At.Time
 	}
