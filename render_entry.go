@@ -58,8 +58,11 @@ func (t *step) renderEntry(j *joinRender) {
 
 // renderAbsentMembers tells of those who have a reserved nick and are not here
 // (muc#roomconfig_presencebroadcast with "none"): their item alone names the
-// nick.
+// nick. Limits.Absent bounds it.
 func (t *step) renderAbsentMembers(to []JID) {
+	if reserved := t.r.st.rare().reserved; reserved.len() > t.r.cfg.Limits.Absent {
+		return // a small presence would be answered by far too many
+	}
 	for _, p := range t.r.st.absentMembers() {
 		doc := t.r.renderPresence(&presence{nick: p.nick(), kind: "unavailable", id: t.r.occupantID(p.jid()),
 			item: item{affiliation: p.aff, nick: p.nick()}})
