@@ -35,6 +35,7 @@ var cutOff = map[string]string{
 	"ArchivePage":   "testdata/xep-0313-archive/4.3-pages.scs",
 	"Relays":        "TestRelaysAreForgotten",
 	"PersonRelays":  "TestRelaysAreForgotten",
+	"Absent":        "TestAbsentPeopleAreBounded",
 }
 
 // Each limit lets pass what keeps to it, and refuses what does not, readably and
@@ -183,4 +184,15 @@ func bounds() map[string]bound {
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),
 			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 	}
+}
+
+// Who is not inside is told to newcomers only as long as that is few people.
+func TestAbsentPeopleAreBounded(t *testing.T) {
+	h := open(t, muc.Config{Limits: muc.Limits{Absent: 3}, Defaults: muc.RoomConfig{ShowAbsent: true}})
+	for i := range 4 {
+		absent := strings.Count(strings.Join(sentTo(h.join(fmt.Sprintf("guest%d@shakespeare.lit/x", i), fmt.Sprint("guest", i)), fmt.Sprintf("guest%d@shakespeare.lit/x", i)), ""), "type='unavailable'")
+		assert.Equal(t, i, absent)
+		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("member%d@shakespeare.lit", i)), Affiliation: muc.Member, Nick: fmt.Sprint("member", i)})
+	}
+	assert.NotContains(t, strings.Join(sentTo(h.join("late@shakespeare.lit/x", "late"), "late@shakespeare.lit/x"), ""), "type='unavailable'")
 }

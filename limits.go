@@ -40,6 +40,7 @@ type Limits struct {
 	Affiliations    int // people and domains remembered: 50000
 	ItemsPerSet     int // in one admin request: 100
 	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 10000
+	Absent          int // reserved nicks; where there are more, newcomers are told of nobody absent: 500
 	Registrations   int // requests to register that wait for an admin: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Asks            int // questions to the host that are open at once: 100
@@ -87,6 +88,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Affiliations, 50000},
 		{&l.ItemsPerSet, 100},
 		{&l.ListItems, 10000},
+		{&l.Absent, 500},
 		{&l.Registrations, 100},
 		{&l.VoiceRequests, 100},
 		{&l.Asks, 100},

@@ -56,8 +56,11 @@ func (t *step) renderEntry(j *joinRender) {
 
 // renderAbsentMembers tells of those who have a reserved nick and are not here
 // (muc#roomconfig_presencebroadcast with "none"): their item alone names the
-// nick.
+// nick. Limits.Absent bounds it.
 func (t *step) renderAbsentMembers(to []JID) {
+	if t.r.st.Sparse().Reserved() > t.r.cfg.Limits.Absent {
+		return // a small presence would be answered by far too many
+	}
 	for _, p := range t.r.st.AbsentMembers() {
 		doc := t.r.renderPresence(&presence{nick: p.Nick(), kind: "unavailable", id: t.r.occupantID(p.JID()),
 			item: item{affiliation: p.Affiliation(), nick: p.Nick()}})

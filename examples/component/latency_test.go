@@ -23,6 +23,10 @@ var attacks = []struct {
 		return fmt.Sprintf("<message type='groupchat' from='%s/%d' to='hers@%s'><body>%s</body></message>",
 			mallory, i%20, testDomain, strings.Repeat("x", 10000))
 	}},
+	{"large messages", func(i int) string {
+		return fmt.Sprintf("<message type='groupchat' from='%s/%d' to='hers@%s'><x xmlns='urn:example:x'>%s</x></message>",
+			mallory, i%20, testDomain, strings.Repeat("x", 240<<10))
+	}},
 	{"elements", func(i int) string {
 		return fmt.Sprintf("<message type='groupchat' from='%s/%d' to='hers@%s'><body>a</body><x xmlns='urn:example:x'>%s</x></message>",
 			mallory, i%20, testDomain, strings.Repeat("<a b='' c='' d='' e=''/>", 900))
@@ -93,6 +97,12 @@ func BenchmarkOtherRoom(b *testing.B) {
 				link.Send(enter(fmt.Sprint(mallory, "/", i), "hers"))
 				link.Expect("<subject", fmt.Sprint("to='", mallory, "/", i, "'"))
 			}
+			if attack.name == "archive" { // pages are as large as they may be
+				for i := range 30 {
+					link.Send(fmt.Sprintf("<message type='groupchat' from='%s/0' to='hers@%s'><body>%d%s</body></message>", mallory, testDomain, i, strings.Repeat("x", 15000)))
+					link.Expect(fmt.Sprintf("<body>%dx", i))
+				}
+			}
 			stop, stopped := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(stopped)
@@ -100,12 +110,15 @@ func BenchmarkOtherRoom(b *testing.B) {
 					return
 				}
 				began := time.Now()
-				for i, sent := 0, 0; ; i++ {
-					stanza := attack.stanza(i)
-					if link.TryFlood(1, func(int) string { return stanza }) != nil {
+				for i, sent := 0, 0; ; {
+					var some strings.Builder
+					for ; some.Len() < 8<<10; i++ {
+						some.WriteString(attack.stanza(i))
+					}
+					if link.TryFlood(1, func(int) string { return some.String() }) != nil {
 						return
 					}
-					sent += len(stanza)
+					sent += some.Len()
 					select {
 					case <-stop:
 						return

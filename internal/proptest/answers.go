@@ -23,7 +23,7 @@ type relayed struct {
 	id, from, answerer string // of the stanza that was passed on
 	asked              string // the address that was asked
 	asker, askerID     string
-	client             *client // the asker's, and his visit
+	client             *client // the asker's, and which of its visits
 	visit              int
 	at                 time.Time
 }
@@ -167,7 +167,7 @@ func (w *world) askedAndAnswered(s *step) map[reply]int {
 	return due
 }
 
-// checkPatience: whoever waited for the host has been answered when its time is up.
+// checkPatience: all who waited for the host have been answered when their time is up.
 func (w *world) checkPatience() {
 	for _, a := range w.ledger.open {
 		w.fail("never answered: %+v", a)

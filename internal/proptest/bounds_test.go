@@ -53,6 +53,7 @@ func crammed(t *rapid.T, cfg muc.Config) *muc.Room {
 // TestOutboundIsBounded: whatever was stored, also by other limits than those of today,
 // no stanza is larger than it may be, and every request has an answer.
 func TestOutboundIsBounded(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		cfg := muc.Config{Room: roomJID, Secret: []byte(secret), Instant: true, LegacyInvites: true, Archive: true, TellAbsent: true,
 			Limits: muc.Limits{OutboundBytes: 1 << 20, StanzaBytes: 1 << 18, ReasonBytes: 9000, FieldBytes: 4096, NameBytes: 4096, PresenceBytes: 1 << 16, StatusBytes: 1 << 16,

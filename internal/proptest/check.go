@@ -94,7 +94,7 @@ func (w *world) checkDue(s *step) {
 }
 
 // checkRecipients: who gets a stanza is inside, or sent what it answers, or is
-// concerned by it; and nobody gets anything twice, unless he asks for everything
+// concerned by it; and nobody gets anything twice, unless it asks for everything
 // again and changes something at the same time.
 func (w *world) checkRecipients(s *step) {
 	concerned := map[muc.JID]bool{}

@@ -17,7 +17,7 @@ const (
 
 const nsDelay = "urn:xmpp:delay"
 
-// checkEntry: whoever enters is told of the others, of himself, of the past and of
+// checkEntry: a session that enters is told of the others, of itself, of the past and of
 // the subject, in this order, and of no more of the past than the room shows.
 func (w *world) checkEntry(s *step) {
 	for _, ev := range s.fx.Events {

@@ -11,6 +11,7 @@ import (
 
 // TestHistories plays random histories and holds each step to every promise.
 func TestHistories(t *testing.T) {
+	t.Parallel()
 	var n tally
 	defer func() { t.Log(&n) }()
 	rapid.Check(t, func(t *rapid.T) {

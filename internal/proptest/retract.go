@@ -23,7 +23,7 @@ type spoken struct {
 	stanzaID        string // of one that is archived
 	id, origin      string // that its author gave it
 	retraction      bool
-	// gone: its author took it back. unsure: he took back something of that id, of which
+	// gone: its author took it back. unsure: the author took back something of that id, of which
 	// there are several.
 	gone, unsure bool
 }
@@ -31,7 +31,7 @@ type spoken struct {
 func (y *spoken) named(id string) bool { return y.stanzaID == id || y.id == id || y.origin == id }
 
 // checkRetraction: a message is taken back by its author and nobody else, by any of
-// its ids; whoever enters later is not shown it, and of the archive no more than that
+// its ids; newcomers are not shown it, and of the archive no more than that
 // there was one. All others are shown as they were said, but for their author's address
 // to who does not see it.
 func (w *world) checkRetraction(s *step) {

@@ -25,16 +25,16 @@ func (w *world) checkRules(s *step) {
 		case *event.VoiceStored:
 			w.voices[b.JID] = b.Role
 		case *event.AffiliationChanged:
-			delete(w.voices, b.JID) // what he may do is his affiliation's business now
+			delete(w.voices, b.JID) // the new affiliation decides now
 		}
 	}
 }
 
 // checkAdmission: who enters may, with the password, where there is one, and in the
-// role of his affiliation.
+// role of their affiliation.
 func (w *world) checkAdmission(s *step, b *event.Joined) {
 	if s.before.state == muc.Unborn {
-		return // it is his
+		return // it is theirs: they created it
 	}
 	aff, conf := s.before.affiliation(b.JID.Bare()), &s.before.conf
 	if aff == muc.Outcast || conf.MembersOnly && aff < muc.Member {
@@ -54,7 +54,7 @@ func (w *world) checkAdmission(s *step, b *event.Joined) {
 	}
 	for i := range s.before.occupants {
 		if o := &s.before.occupants[i]; o.Nick == b.Nick {
-			return // he joins himself
+			return // another session of an occupant
 		}
 	}
 	role := muc.Participant

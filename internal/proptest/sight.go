@@ -10,8 +10,7 @@ import (
 
 // checkSecrets: a real JID reaches only who may see it; the password only who owns
 // the room or is invited; the host's secret and what belongs to other rooms nobody,
-// be it in a stanza or in an error. What somebody has just said himself is no news
-// to him.
+// be it in a stanza or in an error. What somebody has just said is no news to them.
 func (w *world) checkSecrets(s *step) {
 	for _, m := range s.out {
 		w.checkSpellings(s, m)
@@ -93,8 +92,8 @@ func (w *world) spelled(full string) string {
 	})
 }
 
-// seesJIDs is who sees real JIDs in what a step gave: whoever does when it is over;
-// of those who left with it, whoever did before.
+// seesJIDs is who sees real JIDs in what a step gave: those who do when it is over; of those
+// who left with it, those who did before.
 func (s *step) seesJIDs(to muc.JID) bool {
 	if _, stays := s.after.inside[to.String()]; stays {
 		return s.after.seesJIDs(to)
@@ -102,7 +101,7 @@ func (s *step) seesJIDs(to muc.JID) bool {
 	return s.before.seesJIDs(to) || s.after.seesJIDs(to)
 }
 
-// declined reports whether a stanza tells an inviter that the one whom he invited
+// declined reports whether a stanza tells an inviter that the one who was invited
 // by that address declines.
 func declined(s *step, m sent, who string) bool {
 	for _, ev := range s.fx.Events {
@@ -113,8 +112,8 @@ func declined(s *step, m sent, who string) bool {
 	return false
 }
 
-// mayRead reports whether somebody may be told the password: an owner, whoever is
-// about to be one, and whoever is invited (XEP-0045 §7.8.2).
+// mayRead reports whether somebody may be told the password: an owner, somebody who is
+// about to be one, and somebody who is invited (XEP-0045 §7.8.2).
 func mayRead(s *step, m sent) bool {
 	if s.before.state == muc.Unborn {
 		return true

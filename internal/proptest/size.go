@@ -42,6 +42,21 @@ func (w *world) checkSize(s *step) {
 
 // checkLimits holds each list in a room to its limit.
 func (w *world) checkLimits(live []byte) {
+	for _, c := range w.counted(live) {
+		if c.n > c.most {
+			w.fail("%d %s of %d: %s", c.n, c.what, c.most, live)
+		}
+	}
+}
+
+// counted is how long a list is, and how long it may be.
+type counted struct {
+	what    string
+	n, most int
+}
+
+// counted counts what a live snapshot holds.
+func (w *world) counted(live []byte) []counted {
 	var r shot
 	if err := json.Unmarshal(live, &r); err != nil {
 		w.fail("%v: %s", err, live)
@@ -88,10 +103,7 @@ func (w *world) checkLimits(live []byte) {
 		}
 		return n
 	}
-	for _, c := range []struct {
-		what    string
-		n, most int
-	}{
+	return []counted{
 		{"persons", len(own["person"]), lim.Affiliations},
 		{"requests to register", events["registration-requested"], lim.Registrations},
 		{"requests for voice", events["voice-requested"], lim.VoiceRequests},
@@ -111,9 +123,5 @@ func (w *world) checkLimits(live []byte) {
 		{"nicks of one person", most("nick"), lim.NicksPerPerson},
 		{"sessions under one nick", most("session"), lim.SessionsPerNick},
 		{"bytes of presence", presence, lim.PresenceBytes},
-	} {
-		if c.n > c.most {
-			w.fail("%d %s of %d: %s", c.n, c.what, c.most, live)
-		}
 	}
 }

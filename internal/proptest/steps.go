@@ -157,7 +157,7 @@ func (w *world) join() {
 		w.id(), w.session(), roomJID, w.nick(), w.saying(), inner))
 }
 
-// saying is what somebody says in his presence.
+// saying is what somebody says in a presence.
 func (w *world) saying() string {
 	return pick(w, "saying", []string{"", "<show>away</show>", "<status>here</status>", "<status>" + w.text() + "</status>", "<show>dnd</show><status>" + strings.Repeat("busy ", 18) + "</status>",
 		"<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='n' ver='v'/>"})

@@ -23,7 +23,7 @@ var settings = []string{
 
 const nsOwner = "http://jabber.org/protocol/muc#owner"
 
-// config is what an owner does with his room.
+// config is what an owner does with the room.
 func (w *world) config() {
 	form := "<x xmlns='jabber:x:data' type='submit'>"
 	switch rapid.IntRange(0, 20).Draw(w.t, "owner") {
@@ -150,7 +150,7 @@ func (w *world) answer(r *relayed) {
 	if w.oneIn(4, "forged") {
 		from, truly = w.session(), nil
 		if j := muc.MustParseJID(from); j.Bare() == muc.MustParseJID(r.answerer).Bare() {
-			return // his other session may answer too
+			return // another session of the same person may answer too
 		}
 	}
 	typ := pick(w, "type", []string{"result", "result", "error"})
@@ -197,7 +197,7 @@ func (w *world) hostile() {
 	w.stanza(fmt.Sprintf(`<%s type='%s' id='%s' from='%s' to='%s%s'>%s</%s>`, kind, typ, w.id(), from, roomJID, to, payload, kind))
 }
 
-// flood is somebody new each time, who leaves as much behind as he can.
+// flood is somebody new each time, who leaves as much behind as possible.
 func (w *world) flood() {
 	guest := func() string { return "guest" + w.id() + strings.Repeat("-of-many", 20) + crowd }
 	for range rapid.IntRange(1, 12).Draw(w.t, "guests") {

@@ -7,20 +7,15 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"sync"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
 )
 
-// busyShot is the live snapshot of a busy room, made once.
-var busyShot = sync.OnceValue(func() []byte {
-	return rapid.Custom(func(t *rapid.T) []byte { return busy(t).last.live }).Example(0)
-})
+// busyShot is the live snapshot of a busy room.
+func busyShot() []byte { return theBusy().last.live }
 
 // hostile is what is put into the place of something good.
 var hostile = []string{"", "null", "0", "-1", "4294967295", "18446744073709551615", "1e99", "true", "[]", "{}", `[null]`, `"\u0000"`,

@@ -235,7 +235,7 @@ func (w *world) look(before *truth, fx muc.Effects) *truth {
 	return truthOf(w.room, w.cfg.IsOwner)
 }
 
-// read is what everybody gets, as he reads it.
+// read is what everybody gets, as a client reads it.
 func (w *world) read(fx muc.Effects) []sent {
 	var list []sent
 	for _, out := range fx.Outbound {

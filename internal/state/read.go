@@ -177,6 +177,9 @@ func (p *Person) Vouched() bool { return p.vouched }
 // Way is the signed way back.
 func (x *relayed) Way() string { return x.way }
 
+// Reserved is how many nicks are reserved.
+func (m *Sparse) Reserved() int { return m.reserved.len() }
+
 // SpentUntil is until when a person's share of a rate is used up.
 func (m *Sparse) SpentUntil(key RateKey) (until time.Time, ok bool) {
 	x, ok := m.spent.Get(key)

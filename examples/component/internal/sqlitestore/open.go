@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	_ "modernc.org/sqlite" // the driver
 )
@@ -20,6 +21,8 @@ const (
 	// archive: these take long, and loading must not wait for them.
 	readers   = 4
 	searchers = 4
+	// busyTime is how long a connection waits for somebody who has the file.
+	busyTime = 5 * time.Second
 )
 
 // Options are what a store is to do beyond keeping rooms.
@@ -50,6 +53,7 @@ type Store struct {
 	// One connection writes, a few read, a few others look into the archive.
 	writer, reader, searcher *sql.DB
 	stmts                    statements
+	log                      writeAhead
 }
 
 // Open opens the store in a file, which it makes if it is not there; the directory
@@ -80,6 +84,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	s.log = writeAhead{path: path + "-wal", most: logBytes, next: logBytes}
 	s.writer, err = connect(path, 1, "_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
 		"_pragma=foreign_keys(1)")
 	if err != nil {
@@ -109,7 +114,7 @@ func (s *Store) open(ctx context.Context, path string) error {
 // connect opens connections to the file. They wait a little for somebody who is
 // looking at it.
 func connect(path string, most int, options ...string) (*sql.DB, error) {
-	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=rw&_pragma=busy_timeout(5000)"}
+	u := url.URL{Scheme: "file", Path: path, RawQuery: fmt.Sprintf("mode=rw&_pragma=busy_timeout(%d)", busyTime.Milliseconds())}
 	for _, o := range options {
 		u.RawQuery += "&" + o
 	}

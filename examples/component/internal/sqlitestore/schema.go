@@ -62,7 +62,7 @@ ALTER TABLE room ADD COLUMN archived INTEGER NOT NULL DEFAULT 0; -- bytes of its
 UPDATE room SET archived = (SELECT coalesce(sum(` + weight + `), 0) FROM archive WHERE archive.room = room.id);
 ALTER TABLE room ADD COLUMN creator TEXT NOT NULL DEFAULT ''; -- a bare address
 UPDATE room SET creator = coalesce(
-	(SELECT CASE WHEN json_valid(body) THEN body ->> '$.creator' END FROM snapshot WHERE snapshot.room = room.id),
+	(SELECT CASE WHEN json_valid(body) THEN coalesce(body ->> '$.events[0].data.creator', body ->> '$.creator') END FROM snapshot WHERE snapshot.room = room.id),
 	(SELECT CASE WHEN json_valid(body) THEN body ->> '$.data.creator' END FROM event WHERE event.room = room.id AND seq = 1), '');
 `
 
@@ -132,5 +132,9 @@ func (s *Store) write(ctx context.Context, what func(w *writing)) error {
 	if what(&w); w.err != nil {
 		return w.err
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.log.shorten(ctx, s.writer)
+	return nil
 }

@@ -76,7 +76,11 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 			return err
 		}
 	}
-	return s.explain(tx.Commit())
+	if err := tx.Commit(); err != nil {
+		return s.explain(err)
+	}
+	s.log.shorten(ctx, s.writer)
+	return nil
 }
 
 func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) error {
