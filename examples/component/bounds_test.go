@@ -103,3 +103,31 @@ func TestFloodOfOneAccount(t *testing.T) {
 	assert.Greater(t, stanzas["short"], 0)
 	assert.Greater(t, c.metric(`muc_refusals_total{condition="policy-violation"}`), float64(messages/2))
 }
+
+// Who asks for what is much larger than the question may ask less often.
+func TestQuestionsCountForTheirAnswers(t *testing.T) {
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveHere(t, server, nil, "-rate-bytes", "40960/24h") // ten questions, and nothing after them today
+	link := server.Next()
+	const asks, cheap = 30, "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+	for k, question := range []string{"<query xmlns='http://jabber.org/protocol/disco#items'/>", "<query xmlns='urn:xmpp:mam:2'/>", "<query xmlns='http://jabber.org/protocol/muc#admin'/>", cheap} {
+		link.Flood(asks, func(i int) string {
+			return fmt.Sprintf("<iq type='get' id='q%d-%d' from='%s' to='%s'>%s</iq>", k, i, person(k), testDomain, question)
+		})
+		refused := 0
+		for i := range asks {
+			if strings.Contains(link.Expect(fmt.Sprintf("id='q%d-%d'", k, i)), "policy-violation") {
+				refused++
+			}
+		}
+		if question == cheap {
+			assert.Zero(t, refused, question)
+		} else {
+			assert.Equal(t, asks-10, refused, question)
+		}
+	}
+	link.Flood(asks, func(i int) string { return enter(person(10), fmt.Sprint("room", i)) })
+	c.becomes("muc_rooms", func(v float64) bool { return v == 10 })
+	c.answers(link)
+	assert.EqualValues(t, 10, c.metric("muc_rooms"))
+}

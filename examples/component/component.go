@@ -190,7 +190,7 @@ func (c *component) mayPass(el *etree.Element, bytes int) bool {
 	person, _, _ := strings.Cut(el.SelectAttrValue("from", ""), "/")
 	kind := el.SelectAttrValue("type", "")
 	owed := kind == "error" || kind == "result" || el.Tag == "presence" && kind == "unavailable"
-	if c.throttle.spend(person, bytes, owed) {
+	if c.throttle.spend(person, max(bytes, c.throttle.asks(el)), owed) {
 		return true
 	}
 	c.refuse(el, stanza.TypeWait, "You are sending too much.")

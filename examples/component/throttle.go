@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/beevik/etree"
+
 	"github.com/gomuc/muc"
 )
 
@@ -31,6 +33,28 @@ func newThrottle(rate muc.Rate) *throttle {
 // leastBytes is what the smallest stanza counts: some of what it costs does not depend
 // on its size.
 const leastBytes = 512
+
+// askBytes is what a stanza counts that is answered by much more than it is: who enters
+// is sent the past and everybody who is inside, who asks for an archive or a list a page.
+const askBytes = 4096
+
+// asks is what a stanza counts beside its own bytes: some are answered by a thousand
+// times as many.
+func (t *throttle) asks(el *etree.Element) int {
+	for _, c := range el.ChildElements() {
+		much := false
+		switch c.SelectAttrValue("xmlns", "") {
+		case "http://jabber.org/protocol/muc":
+			much = el.Tag == "presence"
+		case "urn:xmpp:mam:2", "http://jabber.org/protocol/muc#admin", "http://jabber.org/protocol/disco#items":
+			much = el.Tag == "iq"
+		}
+		if much {
+			return min(askBytes, t.rate.Burst)
+		}
+	}
+	return 0
+}
 
 // spend takes the bytes of a stanza out of the bucket of a person, or reports that it
 // holds not so many. What must not be answered may be owed, as much as the bucket holds:
