@@ -3,6 +3,7 @@ package muc
 import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/rsm"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -107,7 +108,7 @@ func (t *step) adminGet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	page, refused := t.r.readPage(t.query(), t.r.cfg.Limits.ListItems)
+	page, refused := readPage(t.query(), t.r.cfg.Limits.ListItems)
 	if refused != nil {
 		return refused
 	}
@@ -165,7 +166,7 @@ func mayListRole(a actor, role Role) *StanzaError {
 }
 
 // listRole lists occupants, or a page of them.
-func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
+func (t *step) listRole(a actor, role Role, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if refused := mayListRole(a, role); refused != nil {
 		return refused
@@ -177,10 +178,10 @@ func (t *step) listRole(a actor, role Role, part pageRequest) *StanzaError {
 	}
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)
-		for _, o := range list[is.from:is.to] {
+		for _, o := range list[is.From:is.To] {
 			listedOccupant(w, s, o, a)
 		}
-		pageOf(w, &part, is, func(i int) string { return list[i].UID() })
+		part.Write(w, is, func(i int) string { return list[i].UID() })
 		w.End()
 	}
 	return nil

@@ -2,13 +2,13 @@ package muc
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/rsm"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -164,15 +164,15 @@ func (r *Room) readArchiveQuery(n *xmlwire.Node) (*readQuery, *StanzaError) {
 			}
 		}
 	}
-	page, refused := r.readPage(n, r.cfg.Limits.ArchivePage)
-	q.Max = page.max
-	switch page.start {
-	case atIndex:
+	page, refused := readPage(n, r.cfg.Limits.ArchivePage)
+	q.Max = page.Max
+	switch page.Start {
+	case rsm.At:
 		return nil, refuse(stanza.FeatureNotImplemented, "XEP-0059 §2.6", "pages are found by ids")
-	case atLast, beforeItem:
-		q.Backward, q.Before = true, page.uid
-	case afterItem:
-		q.After = page.uid
+	case rsm.Last, rsm.Before:
+		q.Backward, q.Before = true, page.UID
+	case rsm.After:
+		q.After = page.UID
 	}
 	return q, refused
 }
@@ -303,20 +303,11 @@ func fin(w *xmlwire.Writer, p *ArchivePage) {
 	if p.Unstable {
 		w.Attr("stable", "false")
 	}
-	w.Start("set", ns.RSM)
+	set := rsm.Set{Counted: p.Counted, Index: p.Index, Count: p.Count}
 	if n := len(p.Messages); n > 0 {
-		w.Start("first", "")
-		if p.Counted {
-			w.Attr("index", strconv.Itoa(p.Index))
-		}
-		w.Text(p.Messages[0].Archived().StanzaID)
-		w.End()
-		w.Element("last", "", p.Messages[n-1].Archived().StanzaID)
+		set.First, set.Last = p.Messages[0].Archived().StanzaID, p.Messages[n-1].Archived().StanzaID
 	}
-	if p.Counted {
-		w.Element("count", "", strconv.Itoa(p.Count))
-	}
-	w.End()
+	set.Write(w)
 	w.End()
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/rsm"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -40,24 +41,22 @@ func (q ArchiveQuery) Page(log []event.Event) (ArchivePage, *StanzaError) {
 			found = append(found, i)
 		}
 	}
-	page := ArchivePage{Counted: true, Count: len(found)}
-	if q.After != "" {
-		page.Index = len(found)
-		if i := slices.IndexFunc(found, func(i int) bool { return i > at(q.After) }); i >= 0 {
-			page.Index = i
-		}
+	part := rsm.Request{Max: q.Max, Start: rsm.First, UID: q.After}
+	switch {
+	case q.Backward && q.Before != "":
+		part.Start, part.UID = rsm.Before, q.Before
+	case q.Backward:
+		part.Start = rsm.Last
+	case q.After != "":
+		part.Start = rsm.After
 	}
-	end := len(found)
-	if q.Before != "" {
-		if i := slices.IndexFunc(found, func(i int) bool { return i >= at(q.Before) }); i >= 0 {
-			end = i
-		}
+	is, refused := part.Cut(len(found), func(id string) (int, bool) { return slices.BinarySearch(found, at(id)) })
+	if refused != nil {
+		return ArchivePage{}, refused
 	}
-	page.Complete = end-page.Index <= q.Max
-	if q.Backward {
-		page.Index = max(page.Index, end-q.Max)
-	}
-	for _, i := range found[page.Index:min(end, page.Index+q.Max)] {
+	page := ArchivePage{Counted: true, Count: is.Count, Index: is.From}
+	page.Complete = q.Backward && is.From == 0 || !q.Backward && is.To == is.Count
+	for _, i := range found[is.From:is.To] {
 		page.Messages = append(page.Messages, all[i])
 	}
 	return page, nil

@@ -183,7 +183,7 @@ func (t *step) discoItems() *StanzaError {
 		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")
 	}
 	r, s := t.r, &t.r.st
-	part, refused := r.readPage(t.query(), r.cfg.Limits.ListItems)
+	part, refused := readPage(t.query(), r.cfg.Limits.ListItems)
 	if refused != nil {
 		return refused
 	}
@@ -204,13 +204,13 @@ func (t *step) discoItems() *StanzaError {
 	}
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoItems)
-		for _, o := range list[is.from:is.to] {
+		for _, o := range list[is.From:is.To] {
 			w.Start("item", "")
 			address(w, "jid", r.at(o.Nick()))
 			w.Attr("name", o.Nick())
 			w.End()
 		}
-		pageOf(w, &part, is, func(i int) string { return list[i].UID() })
+		part.Write(w, is, func(i int) string { return list[i].UID() })
 		w.End()
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/rsm"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -14,37 +15,37 @@ import (
 // Large rooms have long ones, and clients of admins ask for them often.
 
 // listAffiliation answers with a list of affiliations, or a page of one.
-func (t *step) listAffiliation(a actor, aff Affiliation, part pageRequest) *StanzaError {
+func (t *step) listAffiliation(a actor, aff Affiliation, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if refused := mayList(s, a, aff); refused != nil {
 		return refused
 	}
 	known := s.Lists().Of(s)
 	written := &known.Written[aff-Outcast]
-	if *written != nil && !part.asked {
+	if *written != nil && !part.Asked {
 		t.ready = *written
 		return nil
 	}
 	people := known.Having(aff)
-	is, refused := part.cut(len(people), func(uid string) (int, bool) {
+	is, refused := part.Cut(len(people), func(uid string) (int, bool) {
 		return slices.BinarySearchFunc(people, uid, (*state.Person).CompareUID)
 	})
 	if refused != nil {
 		return refused
 	}
-	is = part.within(is, t.r.cfg.Limits.PageBytes, func(i int) int { return listedSize(people[i], &t.r.cfg.Limits) })
+	is = part.Within(is, t.r.cfg.Limits.PageBytes, func(i int) int { return listedSize(people[i], &t.r.cfg.Limits) })
 	switch {
-	case !part.asked && is.to-is.from == is.count:
+	case !part.Asked && is.Whole():
 		*written = t.r.writeList(people)
 		t.ready = *written
 		return nil
 	}
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)
-		for _, p := range people[is.from:is.to] {
+		for _, p := range people[is.From:is.To] {
 			listedPerson(w, p, listedReason(p, &t.r.cfg.Limits))
 		}
-		pageOf(w, &part, is, func(i int) string { return people[i].UID() })
+		part.Write(w, is, func(i int) string { return people[i].UID() })
 		w.End()
 	}
 	return nil
@@ -52,9 +53,9 @@ func (t *step) listAffiliation(a actor, aff Affiliation, part pageRequest) *Stan
 
 // listSeveral answers with several lists in one: those that the asker may read. They
 // are no longer together than one may be, and have no pages.
-func (t *step) listSeveral(a actor, items []adminItem, part pageRequest) *StanzaError {
+func (t *step) listSeveral(a actor, items []adminItem, part rsm.Request) *StanzaError {
 	s := &t.r.st
-	if part.asked {
+	if part.Asked {
 		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
 	}
 	var people []*state.Person

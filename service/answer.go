@@ -8,6 +8,8 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/rsm"
+	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -95,24 +97,45 @@ func noNode() *muc.StanzaError {
 	return &muc.StanzaError{Condition: stanza.ItemNotFound, Text: "There is no such node.", Section: "XEP-0030 §3.2"}
 }
 
+// readPage reads what page a query asks for (XEP-0059).
+func readPage(query *etree.Element, most int) (rsm.Request, *muc.StanzaError) {
+	set := childNamed(query, nsRSM, "set")
+	if set == nil {
+		return rsm.Request{Max: most}, nil
+	}
+	return rsm.Read(most, func(name string) (string, bool) {
+		if c := childNamed(set, nsRSM, name); c != nil {
+			return c.Text(), true
+		}
+		return "", false
+	})
+}
+
 // items lists the public rooms (XEP-0045 §6.3), in pages (XEP-0059).
 func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
 	if node := query.SelectAttrValue("node", ""); node != "" {
 		return s.commandItems(in, node)
 	}
-	ask, e := readPage(query, s.cfg.Limits.Page, s.cfg.Limits.PageBytes)
+	ask, e := readPage(query, s.cfg.Limits.Page)
 	if e != nil {
 		return nil, e
 	}
-	is := s.dir.cut(ask)
+	is, rooms, e := s.dir.cut(&ask, s.cfg.Limits.PageBytes)
+	if e != nil {
+		return nil, e
+	}
 	r := in.result()
 	answer := child(r.el, nsDiscoItems, "query")
-	for _, l := range is.rooms {
+	for _, l := range rooms {
 		item := answer.CreateElement("item")
 		item.CreateAttr("jid", l.room.String())
 		item.CreateAttr("name", l.shown())
 	}
-	is.write(answer, ask.asked)
+	var w xmlwire.Writer
+	ask.Write(&w, is, func(i int) string { return rooms[i-is.From].room.String() })
+	if len(w.Bytes) > 0 {
+		answer.AddChild(xmlwire.Element(string(w.Bytes)))
+	}
 	return r, nil
 }
 

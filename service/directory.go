@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/rsm"
 )
 
 // directory is the list of public rooms, sorted by address.
@@ -50,50 +51,14 @@ func (d *directory) len() int {
 	return len(d.rooms)
 }
 
-// page is a part of the list: rooms that follow one another, where the first of
-// them stands, and how many there are in all.
-type page struct {
-	rooms       []*listed
-	from, count int
-}
-
-// cut finds the part that somebody asks for. Addresses need not be in the list:
-// a room that is gone still has a place in the order.
-func (d *directory) cut(ask pageRequest) page {
+// cut finds the part that somebody asks for, of so many bytes at most. Addresses need not
+// be in the list: a room that is gone still has a place in the order.
+func (d *directory) cut(ask *rsm.Request, bytes int) (rsm.Page, []*listed, *muc.StanzaError) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	from, to := 0, len(d.rooms)
-	switch ask.start {
-	case atIndex:
-		from = min(ask.index, to)
-	case afterItem:
-		at, there := d.find(ask.item)
-		if from = at; there {
-			from++
-		}
-	case beforeItem:
-		to, _ = d.find(ask.item)
-		from = max(0, to-ask.max)
-	case atLast:
-		from = max(0, to-ask.max)
-	}
-	to = min(to, from+ask.max)
-	if ask.start == beforeItem || ask.start == atLast {
-		from = to - fitting(to-from, ask.bytes, func(i int) *listed { return d.rooms[to-1-i] })
-	} else {
-		to = from + fitting(to-from, ask.bytes, func(i int) *listed { return d.rooms[from+i] })
-	}
-	return page{slices.Clone(d.rooms[from:to]), from, len(d.rooms)}
-}
-
-// fitting is how many of n lines fit into so many bytes; one always does.
-func fitting(n, bytes int, line func(i int) *listed) int {
-	for i := range n {
-		if bytes -= line(i).bytes(); bytes < 0 && i > 0 {
-			return i
-		}
-	}
-	return n
+	is, e := ask.Cut(len(d.rooms), d.find)
+	is = ask.Within(is, bytes, func(i int) int { return d.rooms[i].bytes() })
+	return is, slices.Clone(d.rooms[is.From:is.To]), e
 }
 
 // lineMarkup is what a line of the list takes beside what stands in it.
