@@ -38,19 +38,25 @@ const veilGrowth = 4096
 // maxEscaped is how many times one in another what is escaped is looked into.
 const maxEscaped = 3
 
-// mayBeIn is false where a look at a payload tells that the address is not in it.
-func (v *veil) mayBeIn(payload string) bool {
-	return v.local == "" || strings.ContainsAny(payload, `@%\`)
+// mayHold is false where a look at a payload tells that an address with this localpart,
+// or none, does not stand in it.
+func mayHold(payload, local string) bool {
+	return local == "" || strings.IndexByte(payload, '@') >= 0 || mayBeEscaped(payload)
+}
+
+// mayBeEscaped is false where nothing in a value is escaped as in URIs or localparts.
+func mayBeEscaped(value string) bool {
+	return strings.IndexByte(value, '%') >= 0 || strings.IndexByte(value, '\\') >= 0
 }
 
 // clear is a value or text without the address.
 func (v *veil) clear(value string) string {
-	if !v.mayBeIn(value) {
+	if !mayHold(value, v.local) {
 		return value
 	}
 	for level := 0; ; level++ {
 		value = v.clearAt(value, level)
-		if level == maxEscaped || !strings.ContainsAny(value, `%\`) {
+		if level == maxEscaped || !mayBeEscaped(value) {
 			return value
 		}
 	}

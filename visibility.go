@@ -247,7 +247,7 @@ func author(w *xmlwire.Writer, m *event.Message) {
 // copies, and statuses of presences; and the id of the stanza, which must come back to
 // him as it went. Stanza-ids and delays that name him are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
-	if viewFor(&r.st, reader) == splice.All || who.IsZero() {
+	if viewFor(&r.st, reader) == splice.All || who.IsZero() || !mayHold(payload, who.Local()) {
 		return payload
 	}
 	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(),
@@ -256,9 +256,6 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 			j, err := jid.ParseBy(local+"@"+domain, r.cfg.NormalizeDomain)
 			return err == nil && j == who.Bare()
 		}}
-	if !v.mayBeIn(payload) {
-		return payload
-	}
 	if strings.Contains(nick, "@") {
 		v.own = []string{v.shown, escapeURI(v.shown, 0)}
 	}
