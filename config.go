@@ -216,6 +216,7 @@ func (c Config) complete() (Config, error) {
 	}
 	c.Secret = slices.Clone(c.Secret)
 	c.keyed = hmac.New(sha256.New, c.Secret)
+	c.keyed.Reset() // has it hash the key once, for all copies
 	if c.NormalizeDomain == nil {
 		c.NormalizeDomain = NormalizeDomain
 	}

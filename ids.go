@@ -26,7 +26,9 @@ func (r *Room) mac(purpose string, parts ...string) string {
 	}
 	h := r.cfg.hash()
 	h.Write(msg)
-	return hex.EncodeToString(h.Sum(nil)[:idBytes])
+	var id [2 * idBytes]byte
+	hex.Encode(id[:], h.Sum(msg[:0])[:idBytes])
+	return string(id[:])
 }
 
 // hash is an HMAC of the Secret, a copy of one that has hashed the key already where
