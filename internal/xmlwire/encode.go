@@ -55,16 +55,16 @@ func (p *Payload) Find(ns, name string) *Child {
 // tree of any shape is safe. An error is one of those above; then there is no text, and
 // the names of the children up to the fault.
 func Encode(root *etree.Element, lim Bounds) (Payload, error) {
-	// Room for what stanzas usually come to, which stands on the stack.
-	d := encoder{lim: lim, b: make([]byte, 0, 512), binds: make([]binding, 0, 4), stack: make([]frame, 0, 8)}
+	d := &encoder{lim: lim}
+	d.b, d.kids, d.binds, d.stack, d.spaces = d.room.b[:0], d.room.kids[:0], d.room.binds[:0], d.room.stack[:0], d.room.spaces[:0]
 	if err := d.checkRoot(root); err != nil {
 		return Payload{}, err
 	}
 	d.bind(root)
 	if err := d.children(root); err != nil {
-		return Payload{Kids: d.kids}, err
+		return Payload{Kids: append([]Child(nil), d.kids...)}, err
 	}
-	return Payload{string(d.b), d.kids}, nil
+	return Payload{string(d.b), append([]Child(nil), d.kids...)}, nil
 }
 
 // PayloadOf finds the children in a text that is canonical already.
@@ -101,6 +101,14 @@ type encoder struct {
 	stack    []frame
 	elements int
 	spaces   []string // of the attributes of an element
+	// room is for what stanzas usually come to, in one piece of memory.
+	room struct {
+		b      [512]byte
+		kids   [4]Child
+		binds  [4]binding
+		stack  [4]frame
+		spaces [8]string
+	}
 }
 
 type binding struct{ prefix, uri string }
