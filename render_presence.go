@@ -167,13 +167,11 @@ var removalCodes = map[event.Cause]int{
 // statuses writes status codes as the tail of a presence or message; the caller
 // lists them in ascending order.
 func statuses(codes ...int) string {
-	w := xmlwire.WriterWithin(ns.User)
+	tail := ""
 	for _, c := range codes {
 		if c != 0 {
-			w.Start("status", "")
-			w.Attr("code", strconv.Itoa(c))
-			w.End()
+			tail += "<status code='" + strconv.Itoa(c) + "'/>"
 		}
 	}
-	return string(w.Bytes)
+	return tail
 }
