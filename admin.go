@@ -100,8 +100,8 @@ func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 // adminGet answers a request for a list of people by affiliation or occupants by
 // role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
 func (t *step) adminGet() *StanzaError {
-	a := t.actor()
-	if refused := closedTo(&t.r.st, a.aff); refused != nil {
+	a := &t.sender
+	if refused := closedTo(&t.r.st, a); refused != nil {
 		return refused
 	}
 	items, refused := t.adminItems(nil, t.request(), "9")
@@ -125,7 +125,7 @@ func (t *step) adminGet() *StanzaError {
 // mayList judges who reads which list of affiliations. The lists hold real JIDs:
 // whoever does not see those gets no list, and a semi-anonymous room guards its
 // admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
-func mayList(s *state.Room, a actor, aff Affiliation) *StanzaError {
+func mayList(s *state.Room, a *sender, aff Affiliation) *StanzaError {
 	anyone := s.Config().Whois == WhoisAnyone
 	open := anyone && s.Config().MembersOnly && affiliationMay(a.aff, toReadMembers)
 	allowed, section := false, lists[aff-Outcast].off
@@ -153,7 +153,7 @@ func mayList(s *state.Room, a actor, aff Affiliation) *StanzaError {
 
 // mayListRole judges who reads which list of occupants. Those of roles are for
 // moderators, that of moderators for admins.
-func mayListRole(a actor, role Role) *StanzaError {
+func mayListRole(a *sender, role Role) *StanzaError {
 	switch {
 	case role == RoleNone:
 		return refuse(stanza.BadRequest, "8.5", "there is no list of people without a role")
@@ -166,7 +166,7 @@ func mayListRole(a actor, role Role) *StanzaError {
 }
 
 // listRole lists occupants, or a page of them.
-func (t *step) listRole(a actor, role Role, part rsm.Request) *StanzaError {
+func (t *step) listRole(a *sender, role Role, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if refused := mayListRole(a, role); refused != nil {
 		return refused
@@ -191,8 +191,8 @@ func (t *step) listRole(a actor, role Role, part rsm.Request) *StanzaError {
 // (XEP-0045 §9.2). What is wrong with a request is told only to those who might
 // have made a right one.
 func (t *step) adminSet() *StanzaError {
-	a := t.actor()
-	if refused := closedTo(&t.r.st, a.aff); refused != nil {
+	a := &t.sender
+	if refused := closedTo(&t.r.st, a); refused != nil {
 		return refused
 	}
 	var one [1]adminItem // mostly
@@ -236,7 +236,7 @@ func (r *Room) repeated(items []string) string {
 }
 
 // administer judges and proposes a list of changes in their order.
-func (t *step) administer(a actor, items []adminItem) *StanzaError {
+func (t *step) administer(a *sender, items []adminItem) *StanzaError {
 	set := t.newAdminSet(a, a.event())
 	for i := range items {
 		var refused *StanzaError

@@ -12,7 +12,7 @@ import (
 // through an overlay of what they change: the lists themselves are not copied.
 type adminSet struct {
 	t     *step
-	actor actor
+	actor *sender
 	by    event.Actor // written down with each change; zero for self-service
 
 	people []overlaidPerson // in the order of their first change
@@ -42,7 +42,7 @@ func (p *overlaidPerson) remembered() bool {
 	return p.aff != AffiliationNone || p.voice != RoleNone || p.nick != ""
 }
 
-func (t *step) newAdminSet(a actor, by event.Actor) *adminSet {
+func (t *step) newAdminSet(a *sender, by event.Actor) *adminSet {
 	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.OwnerCount()}
 }
 
@@ -113,10 +113,19 @@ func (x *adminSet) own(j JID) Affiliation {
 // effective is the affiliation that will count for a person: state.affiliationOf,
 // seen through the overlay.
 func (x *adminSet) effective(bare JID) Affiliation {
-	if x.t.r.vouchedOwner(bare) {
+	if x.ownsByHost(bare) {
 		return Owner
 	}
 	return event.Counting(x.own(bare), x.own(bare.DomainJID()))
+}
+
+// ownsByHost reports whether the host says that somebody owns the room.
+func (x *adminSet) ownsByHost(bare JID) bool {
+	if bare == x.actor.bare {
+		return x.actor.owner
+	}
+	p, _ := x.t.r.st.Persons().Get(bare)
+	return x.t.r.isHostOwner(bare, p)
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -161,7 +170,7 @@ func (x *adminSet) changeRole(it *adminItem) *StanzaError {
 	}
 	bare := o.Person().JID()
 	from, aff := x.roleOf(o), x.effective(bare)
-	if it.role == RoleNone && bare == x.actor.jid.Bare() && !x.t.r.cfg.SelfKick {
+	if it.role == RoleNone && bare == x.actor.bare && !x.t.r.cfg.SelfKick {
 		return refuse(stanza.Conflict, "8.2", "you cannot kick yourself")
 	}
 	if refused := x.actor.mayChangeRole(aff, from, it.role); refused != nil {
@@ -216,7 +225,7 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	t := x.t
 	if x.givesUp(it) {
 		x.by = event.Actor{} // as by registering no longer (§7.10)
-		x.affiliate(x.actor.jid.Bare(), AffiliationNone, it.reason)
+		x.affiliate(x.actor.bare, AffiliationNone, it.reason)
 		return nil
 	}
 	if refused := x.actor.mayAdminister(); refused != nil {
@@ -255,7 +264,7 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 // givesUp reports whether an item takes its own sender, who is a member, off the
 // list. That needs nobody's leave.
 func (x *adminSet) givesUp(it *adminItem) bool {
-	bare := x.actor.jid.Bare()
+	bare := x.actor.bare
 	if x.actor.host || it.affiliation != AffiliationNone || x.own(bare) != Member {
 		return false
 	}
@@ -288,14 +297,14 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 	if x.actor.host {
 		return nil
 	}
-	if new == Outcast && target == x.actor.jid.Bare() {
+	if new == Outcast && target == x.actor.bare {
 		return refuse(stanza.Conflict, "9.1", "you cannot ban yourself")
 	}
 	if refused := x.actor.mayAffiliate(old, new); refused != nil {
 		return refused
 	}
 	// The lists may say as well what the service vouches for, and stop saying it.
-	if (new == Outcast || new == AffiliationNone && old < Member) && r.vouchedOwner(target) {
+	if (new == Outcast || new == AffiliationNone && old < Member) && x.ownsByHost(target) {
 		return refuse(stanza.NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {

@@ -91,7 +91,7 @@ func (t *step) archiveQuery() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	q, refused := t.r.judgeArchive(t.in.from, t.in.Text)
+	q, refused := t.r.judgeArchive(&t.sender, t.in.Text)
 	if refused != nil {
 		return refused
 	}
@@ -107,8 +107,7 @@ type readQuery struct {
 
 // judgeArchive judges a canonical request by whom it comes from, when it comes and
 // when it is answered.
-func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaError) {
-	a := r.actorOf(reader)
+func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError) {
 	if refused := r.mayReadArchive(a); refused != nil {
 		return nil, refused
 	}
@@ -117,7 +116,7 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 	if refused != nil {
 		return nil, refused
 	}
-	if !q.JID.IsZero() && q.JID.Bare() != reader.Bare() && !seesJIDs(&r.st, a.role, a.aff) {
+	if !q.JID.IsZero() && q.JID.Bare() != a.bare && !seesJIDs(&r.st, a.role, a.aff) {
 		return nil, refuse(stanza.Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
 	}
 	return q, nil
@@ -125,12 +124,12 @@ func (r *Room) judgeArchive(reader JID, request string) (*readQuery, *StanzaErro
 
 // mayReadArchive judges who reads the archive: who could enter the room now
 // (XEP-0313 §6.1.2), and where that takes a password, who is inside or affiliated.
-func (r *Room) mayReadArchive(a actor) *StanzaError {
+func (r *Room) mayReadArchive(a *sender) *StanzaError {
 	s := &r.st
-	if e := closedTo(s, a.aff); e != nil {
+	if e := closedTo(s, a); e != nil {
 		return e
 	}
-	if !hears(s, &a) {
+	if !hears(s, a) {
 		return refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	}
 	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
@@ -138,9 +137,8 @@ func (r *Room) mayReadArchive(a actor) *StanzaError {
 
 // hears reports whether somebody could listen to the room now without knowing a
 // password, or does.
-func hears(s *state.Room, a *actor) bool {
-	_, inside := s.Session(a.jid)
-	return mayEnter(a.aff, s.Config()) && (s.Config().Password == "" || a.aff >= Member || inside)
+func hears(s *state.Room, a *sender) bool {
+	return mayEnter(a.aff, s.Config()) && (s.Config().Password == "" || a.aff >= Member || a.session != nil)
 }
 
 // readArchiveQuery reads a <query/> or <metadata/>.
@@ -225,7 +223,8 @@ type archiveRender struct {
 
 // answerArchive judges once more what the host answers to a query, and by whom.
 func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePage) error {
-	q, refused := t.r.judgeArchive(b.JID, request)
+	a := t.r.senderOf(b.JID)
+	q, refused := t.r.judgeArchive(&a, request)
 	if refused != nil {
 		refuseAnswer(b, refused)
 		return nil
@@ -241,7 +240,6 @@ func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePag
 			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
-	a := t.r.actorOf(b.JID)
 	t.page = &archiveRender{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
 	return nil
 }

@@ -67,7 +67,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
 	own := 0
 	for _, a := range r.st.Sparse().Asks() {
-		if a.Join == nil && a.JID.Bare() == in.from.Bare() {
+		if a.Join == nil && a.JID.Bare() == t.sender.bare {
 			own++
 		}
 	}
@@ -77,7 +77,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
 		return e
 	}
-	a := t.actor()
+	a := &t.sender
 	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
 		Affiliation: a.aff, Set: in.typ == "set", Payload: in.Text, Archive: archive}
 	b := &event.Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: ask.Deadline}}

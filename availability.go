@@ -11,9 +11,8 @@ import (
 // new nick (§7.6), or a sign that somebody believes to be inside and is not
 // (§7.2.18).
 func (t *step) available() *StanzaError {
-	r, in := t.r, t.in
-	ses, inside := r.st.Session(in.from)
-	if !inside {
+	in, ses := t.in, t.sender.session
+	if ses == nil {
 		t.renderLostTouch()
 		return nil
 	}
@@ -52,14 +51,13 @@ func (t *step) update(ses *state.Session, payload string) *StanzaError {
 // occupant of the same person (XEP-0045 §7.6, §7.2.8).
 func (t *step) rename(ses *state.Session, nick NickResult, payload string) *StanzaError {
 	r, s, o := t.r, &t.r.st, ses.Occupant()
-	bare := t.in.from.Bare()
 	if o.Role() == Visitor && s.Config().NoVisitorNickChange {
 		return refuse(stanza.NotAllowed, "5.1.1", "visitors keep their nick in this room")
 	}
-	if p, ok := s.Persons().Get(bare); ok && p.Nick() != "" && p.Nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
+	if p := t.sender.person; p.Nick() != "" && p.Nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
 		return refuse(stanza.NotAcceptable, "7.6", "you must use your reserved nick")
 	}
-	at, e := t.freeNick(bare, nick)
+	at, e := t.freeNick(t.sender.bare, nick)
 	if e != nil {
 		e.Section = "XEP-0045 §7.6"
 		return e
@@ -70,7 +68,7 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 	case at == o:
 		// Another spelling of the same nick: all of its sessions take it.
 	case at != nil:
-		if e := t.space(bare, at, r.standing(bare), s.Config()); e != nil {
+		if e := t.space(&t.sender, at, s.Config()); e != nil {
 			return e
 		}
 		b.Occupant, b.Nick, b.Key = at.Number(), at.Nick(), at.Key()
@@ -79,7 +77,7 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 			t.own.Tail = statuses(statusSelf, statusNickChanged)
 		}
 	case o.First().Next() != nil:
-		if e := t.space(bare, nil, r.standing(bare), s.Config()); e != nil {
+		if e := t.space(&t.sender, nil, s.Config()); e != nil {
 			return e
 		}
 		b.Occupant = s.LastOccupant() + 1
@@ -95,8 +93,8 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 // he himself is (XEP-0045 §17.3). Nobody else learns anything.
 func (t *step) probe() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.Session(in.from)
-	if !inside {
+	ses := t.sender.session
+	if ses == nil {
 		return nil
 	}
 	target := ses.Occupant()

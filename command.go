@@ -59,22 +59,22 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 }
 
 // hostActor ranks above everybody and is nobody in the room.
-var hostActor = actor{role: Moderator, aff: Owner, host: true}
+var hostActor = sender{role: Moderator, aff: Owner, host: true}
 
 // commander is who acts by a command.
-func (t *step) commander(as JID) (actor, *StanzaError) {
+func (t *step) commander(as JID) (*sender, *StanzaError) {
 	if as.IsZero() {
-		return hostActor, nil
+		return &hostActor, nil
 	}
 	as, e := t.r.normal(as)
 	if e != nil {
-		return actor{}, e
+		return nil, e
 	}
-	a := t.r.actorOf(as)
+	a := t.r.senderOf(as)
 	if o := t.r.st.OccupantKnownAs(as); o != nil {
 		a.nick, a.role = o.Nick(), max(a.role, o.Role())
 	}
-	return a, nil
+	return &a, nil
 }
 
 // normal brings an address of the host's to the room's normal form: it may have

@@ -130,7 +130,7 @@ func (c Shutdown) do(t *step) error {
 		return e
 	}
 	for _, o := range s.Occupants() {
-		t.remove(o, event.CauseShutdown, s.AffiliationOf(o.Person().JID()), c.Reason, event.Actor{})
+		t.remove(o, event.CauseShutdown, s.OccupantAffiliation(o), c.Reason, event.Actor{})
 	}
 	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(event.Asked) bool { return true })
 	return nil

@@ -97,7 +97,7 @@ func (t *step) voiceOf(nick string, as JID) (*state.Occupant, error) {
 	case as.IsZero():
 		o, err := r.puppet(nick)
 		if err == nil {
-			t.in.from = o.FrontJID()
+			t.speaksAs(o.FrontJID())
 		}
 		return o, err
 	case nick != "":
@@ -107,12 +107,15 @@ func (t *step) voiceOf(nick string, as JID) (*state.Occupant, error) {
 	if e != nil {
 		return nil, e
 	}
-	t.in.from = as
+	t.speaksAs(as)
 	if o := r.st.OccupantKnownAs(as); o != nil {
 		return o, nil
 	}
 	return nil, refuse(stanza.NotAcceptable, "7.4", "that person is not in the room")
 }
+
+// speaksAs notes in whose name a stanza of the host's is.
+func (t *step) speaksAs(j JID) { t.in.from, t.sender = j, t.r.senderOf(j) }
 
 // readOwn reads a stanza of the host's own.
 func (r *Room) readOwn(el *etree.Element, k kind) (*incoming, error) {
@@ -153,7 +156,7 @@ func (c Invite) do(t *step) error {
 		e = t.spendNotices(a.jid, 1)
 	}
 	if e == nil {
-		e = t.inviteOne(a, t.newAdminSet(hostActor, a.event()), inv)
+		e = t.inviteOne(a, t.newAdminSet(&hostActor, a.event()), inv)
 	}
 	if e != nil {
 		return e

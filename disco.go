@@ -35,10 +35,10 @@ func (t *step) discoInfo() *StanzaError {
 // mayDiscover asks the host whether somebody outside may look at the room.
 func (t *step) mayDiscover() *StanzaError {
 	r := t.r
-	if _, inside := r.st.Session(t.in.from); inside {
+	if t.sender.session != nil {
 		return nil
 	}
-	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.actor().aff, Config: *r.st.Config()})
+	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.sender.aff, Config: *r.st.Config()})
 }
 
 // featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
@@ -115,7 +115,7 @@ func (t *step) roomInfo() []form.Field {
 		{Name: "muc#roominfo_occupants", Type: "text-single", Label: "Number of occupants",
 			Values: []string{strconv.Itoa(len(r.st.Occupants()))}},
 	}
-	if a := t.actor(); hears(&r.st, &a) {
+	if hears(&r.st, &t.sender) {
 		fields = append(fields, form.Field{Name: "muc#roominfo_subject", Type: "text-single", Label: "Subject",
 			Values: []string{plainSubject(&r.st)}})
 	}
@@ -148,7 +148,7 @@ func (t *step) reservedNickInfo() *StanzaError {
 	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
 		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
-	p, _ := t.r.st.Persons().Get(t.in.from.Bare())
+	p := t.sender.person
 	t.answer = func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoInfo)
 		w.Attr("node", ns.NodeReservedNick)
@@ -187,11 +187,11 @@ func (t *step) discoItems() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	ses, inside := s.Session(t.in.from)
+	ses := t.sender.session
 	var list []*state.Occupant
 	for _, o := range s.Occupants() {
 		shown := s.Config().ListOccupants && s.Config().Broadcasts(o.Role())
-		if inside {
+		if ses != nil {
 			shown = o == ses.Occupant() || shows(s, o.Role(), ses.Occupant())
 		}
 		if shown {

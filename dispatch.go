@@ -143,8 +143,7 @@ func (t *step) unopened() bool {
 	if s.Life() != Locked {
 		return false
 	}
-	_, inside := s.Session(t.in.from)
-	return !inside && closedTo(s, t.actor().aff) != nil
+	return t.sender.session == nil && closedTo(s, &t.sender) != nil
 }
 
 // notOpen answers for a room that is not open yet, whatever is asked of it, as it
@@ -159,7 +158,7 @@ func (t *step) notOpen() *StanzaError {
 	case in.kind == kindPresence:
 		return t.available()
 	}
-	return closedTo(&t.r.st, t.actor().aff)
+	return closedTo(&t.r.st, &t.sender)
 }
 
 // joins reports whether a stanza asks to enter.

@@ -68,7 +68,7 @@ func printAffiliationRules() string {
 	return markdownTable(rows...)
 }
 
-func actorFor(role Role, aff Affiliation) *actor { return &actor{role: role, aff: aff} }
+func actorFor(role Role, aff Affiliation) *sender { return &sender{role: role, aff: aff} }
 
 var roles = []Role{RoleNone, Visitor, Participant, Moderator}
 

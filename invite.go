@@ -62,11 +62,11 @@ func (t *step) mediated() *StanzaError {
 
 // invite decides on the invitations of one message: all of them or none.
 func (t *step) invite(list []*xmlwire.Node) *StanzaError {
-	a := t.actor()
+	a := &t.sender
 	if e := t.mayInvite(a); e != nil {
 		return e
 	}
-	set := t.newAdminSet(hostActor, a.event())
+	set := t.newAdminSet(&hostActor, a.event())
 	for _, n := range list {
 		inv, e := t.readInvite(n)
 		if e == nil {
@@ -87,13 +87,13 @@ func (t *step) invite(list []*xmlwire.Node) *StanzaError {
 
 // mayInvite judges who invites: occupants with a voice, and in a members-only
 // room its admins, or its members where it is configured so (§5.1.1, §9.5).
-func (t *step) mayInvite(a actor) *StanzaError {
+func (t *step) mayInvite(a *sender) *StanzaError {
 	s := &t.r.st
 	least := Participant
 	if t.r.cfg.VisitorsInvite {
 		least = Visitor
 	}
-	if e := closedTo(s, a.aff); e != nil {
+	if e := closedTo(s, a); e != nil {
 		return e
 	}
 	switch {
@@ -130,7 +130,7 @@ func (t *step) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 
 // inviteOne judges and proposes one invitation. To a members-only room it makes
 // the invitee a member (§7.8.2, §9.5); to an open one it never does.
-func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
+func (t *step) inviteOne(a *sender, set *adminSet, inv Invitation) *StanzaError {
 	r, s := t.r, &t.r.st
 	lim := &r.cfg.Limits
 	bare := inv.To.Bare()
@@ -165,7 +165,7 @@ func (t *step) inviteOne(a actor, set *adminSet, inv Invitation) *StanzaError {
 // had no affiliation before (§9.5). It is a courtesy: where no more invitations
 // can be remembered, they are sent all the same, and where the notices are used up
 // (Rates.Notices), they are left out.
-func (t *step) welcome(a actor, set *adminSet) {
+func (t *step) welcome(a *sender, set *adminSet) {
 	s := &t.r.st
 	if !s.Config().MembersOnly || t.ends() {
 		return
@@ -190,8 +190,8 @@ func (t *step) welcome(a actor, set *adminSet) {
 // mayRemember reports whether one more open invitation fits, for the room and for
 // the inviter, and which other one gives way to it. One of the same person by the same
 // inviter takes the other's place.
-func (t *step) mayRemember(a actor, invitee JID) (givesWay *event.InviteSent, fits bool) {
-	lim, inviter := &t.r.cfg.Limits, a.jid.Bare()
+func (t *step) mayRemember(a *sender, invitee JID) (givesWay *event.InviteSent, fits bool) {
+	lim, inviter := &t.r.cfg.Limits, a.bare
 	own := 0
 	open := t.openInvites()
 	for _, b := range open {
@@ -208,7 +208,7 @@ func (t *step) mayRemember(a actor, invitee JID) (givesWay *event.InviteSent, fi
 	case len(open) < lim.Invites:
 		return nil, true
 	}
-	givesWay = t.leastMissed(open, inviter, own)
+	givesWay = t.leastMissed(open, a, own)
 	return givesWay, givesWay != nil
 }
 
@@ -241,37 +241,37 @@ func (t *step) expires(b *event.InviteSent) bool {
 // his own, where no more can be remembered: the oldest of the inviter who has most. Those of
 // strangers give way to those of people with an affiliation, never the other way, so
 // that no number of strangers uses up the invitations of a room.
-func (t *step) leastMissed(open []*event.InviteSent, inviter JID, own int) *event.InviteSent {
+func (t *step) leastMissed(open []*event.InviteSent, a *sender, own int) *event.InviteSent {
 	count := map[JID]int{}
+	known := map[JID]bool{a.bare: a.aff >= Member} // who has an affiliation, or is the host
 	for _, b := range open {
-		count[b.Inviter.Bare()]++
+		j := b.Inviter.Bare()
+		if count[j]++; count[j] == 1 && j != a.bare {
+			known[j] = j.IsZero() || t.r.senderOf(j).aff >= Member
+		}
 	}
-	heaviest := func(known bool) (most *event.InviteSent) {
+	heaviest := func(ofKnown bool) (most *event.InviteSent) {
 		for _, b := range open {
 			j := b.Inviter.Bare()
-			if t.r.knowsInviter(j) == known && (most == nil || count[j] > count[most.Inviter.Bare()]) {
+			if known[j] == ofKnown && (most == nil || count[j] > count[most.Inviter.Bare()]) {
 				most = b
 			}
 		}
 		return most
 	}
-	known := t.r.knowsInviter(inviter)
-	if known {
+	if known[a.bare] {
 		if b := heaviest(false); b != nil {
 			return b
 		}
 	}
-	if b := heaviest(known); b != nil && own < count[b.Inviter.Bare()] {
+	if b := heaviest(known[a.bare]); b != nil && own < count[b.Inviter.Bare()] {
 		return b
 	}
 	return nil
 }
 
-// knowsInviter reports whether who invites has an affiliation, or is the host.
-func (r *Room) knowsInviter(bare JID) bool { return bare.IsZero() || r.standing(bare) >= Member }
-
 // sendInvite proposes and renders an invitation that was judged.
-func (t *step) sendInvite(a actor, inv Invitation) {
+func (t *step) sendInvite(a *sender, inv Invitation) {
 	conf := t.r.st.Config()
 	inv.Room, inv.Name, inv.Password, inv.From = t.r.jid, conf.Name, conf.Password, t.r.inviterSeen(a)
 	givesWay, fits := t.mayRemember(a, inv.To.Bare())
@@ -302,7 +302,7 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 			return refuse(stanza.JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
-	list := invitationsMeant(&r.st, in.from.Bare(), to, r.jid)
+	list := invitationsMeant(&r.st, t.sender.bare, to, r.jid)
 	if len(list) == 0 {
 		return refuse(stanza.Forbidden, "7.8.2", "you have no such invitation")
 	}
@@ -366,9 +366,9 @@ func (r *Room) reach(bare JID) []JID {
 }
 
 // useInvites proposes that somebody who enters has used his invitations.
-func (t *step) useInvites(bare JID) {
+func (t *step) useInvites() {
 	for _, b := range t.r.st.Sparse().Invites() {
-		if b.Invitee.Bare() == bare {
+		if b.Invitee.Bare() == t.sender.bare {
 			t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // Large rooms have long ones, and clients of admins ask for them often.
 
 // listAffiliation answers with a list of affiliations, or a page of one.
-func (t *step) listAffiliation(a actor, aff Affiliation, part rsm.Request) *StanzaError {
+func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if refused := mayList(s, a, aff); refused != nil {
 		return refused
@@ -53,7 +53,7 @@ func (t *step) listAffiliation(a actor, aff Affiliation, part rsm.Request) *Stan
 
 // listSeveral answers with several lists in one: those that the asker may read. They
 // are no longer together than one may be, and have no pages.
-func (t *step) listSeveral(a actor, items []adminItem, part rsm.Request) *StanzaError {
+func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if part.Asked {
 		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")

@@ -54,10 +54,10 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 // (§7.4).
 func (t *step) speaker() (event.Message, Role, *StanzaError) {
 	r, in := t.r, t.in
-	if ses, inside := r.st.Session(in.from); inside {
+	if ses := t.sender.session; ses != nil {
 		return in.spokenBy(ses.Occupant()), ses.Occupant().Role(), nil
 	}
-	if r.cfg.SpeakFromOutside && r.standing(in.from.Bare()) >= Admin {
+	if r.cfg.SpeakFromOutside && t.sender.aff >= Admin {
 		return event.Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
 	}
 	return event.Message{}, RoleNone, t.outsider("7.4")
@@ -71,7 +71,7 @@ func (in *incoming) spokenBy(o *state.Occupant) event.Message {
 // outsider refuses what only occupants may do. A room that is not open yet is not
 // there for anybody else (§17.2).
 func (t *step) outsider(section string) *StanzaError {
-	if e := closedTo(&t.r.st, t.actor().aff); e != nil {
+	if e := closedTo(&t.r.st, &t.sender); e != nil {
 		return e
 	}
 	return refuse(stanza.NotAcceptable, section, "you are not in the room")
@@ -124,7 +124,7 @@ func (in *incoming) unstored() bool {
 
 // groupchatToOccupant refuses a private message of the wrong type (§7.5).
 func (t *step) groupchatToOccupant() *StanzaError {
-	if _, inside := t.r.st.Session(t.in.from); !inside {
+	if t.sender.session == nil {
 		return t.outsider("7.5")
 	}
 	return refuse(stanza.BadRequest, "7.5", "a private message is not of type groupchat")
@@ -199,8 +199,8 @@ func (t *step) messageToRoom() *StanzaError {
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
 func (t *step) privateMessage() *StanzaError {
 	r, in := t.r, t.in
-	ses, inside := r.st.Session(in.from)
-	if !inside {
+	ses := t.sender.session
+	if ses == nil {
 		return t.outsider("7.5")
 	}
 	to := r.addressee(in)
@@ -210,7 +210,7 @@ func (t *step) privateMessage() *StanzaError {
 	case to.IsPuppet():
 		return refuse(stanza.ServiceUnavailable, "7.5", "the occupant has no client")
 	}
-	if to.Person() != ses.Occupant().Person() && !r.st.Config().AllowsPM(ses.Occupant().Role(), r.standing(in.from.Bare()), to.Role()) {
+	if to.Person() != ses.Occupant().Person() && !r.st.Config().AllowsPM(ses.Occupant().Role(), t.sender.aff, to.Role()) {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
 	payload, refused := t.messagePayload(ses.Occupant().Nick(), to.Role())

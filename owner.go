@@ -15,7 +15,7 @@ import (
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *step) ownerGet() *StanzaError {
-	if !affiliationMay(t.actor().aff, toConfigure) {
+	if !affiliationMay(t.sender.aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
 	if q := t.query(); len(q.Kids) > 0 {
@@ -98,7 +98,7 @@ func (r *Room) worded(lang, field, text string) string {
 // ownerSet decides on what an owner asks: a configuration (XEP-0045 §10.1, §10.2)
 // or the end of the room (§10.9).
 func (t *step) ownerSet() *StanzaError {
-	a := t.actor()
+	a := &t.sender
 	if !affiliationMay(a.aff, toConfigure) {
 		t.echo = t.in.Text
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
@@ -232,7 +232,7 @@ func (t *step) remove(o *state.Occupant, cause event.Cause, aff Affiliation, rea
 }
 
 // destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
-func (t *step) destroyByForm(d *xmlwire.Node, a actor) *StanzaError {
+func (t *step) destroyByForm(d *xmlwire.Node, a *sender) *StanzaError {
 	b := &event.RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
 	if alternate := d.AttrOr("jid", ""); alternate != "" {
 		j, err := jid.ParseBy(alternate, t.r.cfg.NormalizeDomain)
@@ -277,7 +277,7 @@ func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 // (XEP-0045 §10.1.3): asking for the form makes nothing, submitting it does.
 func (t *step) createByForm() *StanzaError {
 	r, in := t.r, t.in
-	creator := in.from.Bare()
+	creator := t.sender.bare
 	if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
 		return e
 	}

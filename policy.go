@@ -121,7 +121,7 @@ type InviteRequest struct {
 	Reason      string
 }
 
-func (r *Room) hostOnInvite(a actor, inv *Invitation) *StanzaError {
+func (r *Room) hostOnInvite(a *sender, inv *Invitation) *StanzaError {
 	if a.host {
 		return nil
 	}

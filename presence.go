@@ -23,7 +23,7 @@ type joinRender struct {
 // join decides on a presence with <x xmlns='…/muc'/>: entering the room
 // (XEP-0045 §7.2), asking for everything again (§17.3), or another nick (§7.6).
 func (t *step) join() *StanzaError {
-	r, in := t.r, t.in
+	in := t.in
 	if !in.toNick {
 		return refuse(stanza.JIDMalformed, "7.2.1", "a nick is missing from the address")
 	}
@@ -39,7 +39,7 @@ func (t *step) join() *StanzaError {
 		return refused
 	}
 	x := xmlwire.ParseNode(in.XML(in.Find(ns.MUC, "x")))
-	if ses, inside := r.st.Session(in.from); inside {
+	if ses := t.sender.session; ses != nil {
 		return t.resync(ses, nick, &x, payload)
 	}
 	return t.enter(nick, &x, payload)
@@ -49,25 +49,23 @@ func (t *step) join() *StanzaError {
 // nobody learn what an earlier one keeps from him: affiliation, members-only,
 // password, limits, nick, and the host's own policy last (XEP-0045 §7.2).
 func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
-	r, in, s := t.r, t.in, &t.r.st
-	bare := in.from.Bare()
+	r, in, s, a := t.r, t.in, &t.r.st, &t.sender
 	birth := s.Life() == Unborn
-	aff := r.standing(bare)
 	conf := s.Config()
 	if birth {
 		if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
 			return e
 		}
 		c := r.birthConfig(x)
-		conf, aff = &c, Owner
+		conf, a.aff = &c, Owner // as who creates it
 		if !roomconfig.Password.MayHold(r.cfg.Limits.FieldBytes, r.cfg.Limits.NameBytes, nil, []string{conf.Password}) && conf.Password != r.cfg.Defaults.Password {
 			return refuse(stanza.PolicyViolation, "14.6", "the password is too long")
 		}
 	}
-	if e := t.admission(aff, conf, x, birth); e != nil {
+	if e := t.admission(conf, x, birth); e != nil {
 		return e
 	}
-	at, e := t.place(bare, &nick, aff, conf)
+	at, e := t.place(&nick, conf)
 	if e != nil {
 		return e
 	}
@@ -76,7 +74,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 			return e
 		}
 	}
-	q := JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: aff}
+	q := JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: a.aff}
 	if e := r.hostOnJoin(q); e != nil {
 		return e
 	}
@@ -85,18 +83,18 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	}
 	t.withdrawJoins(in.from)
 	if birth {
-		t.proposeBirth(bare, *conf, !r.cfg.Instant)
+		t.proposeBirth(a.bare, *conf, !r.cfg.Instant)
 	}
 	b := &event.Joined{Session: s.LastSession() + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
-		Vouched: r.vouchedOwner(bare)}
+		Vouched: a.owner}
 	if at != nil {
 		nick.Changed = nick.Changed || nick.Nick != at.Nick()
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.Number(), at.Nick(), at.Key(), at.ID(), at.Role()
 	} else {
-		b.Occupant, b.OccupantID, b.Role = s.LastOccupant()+1, r.occupantID(bare), t.entryRole(bare, aff, conf)
+		b.Occupant, b.OccupantID, b.Role = s.LastOccupant()+1, r.occupantID(a.bare), a.entryRole(conf)
 	}
 	t.propose(b)
-	t.useInvites(bare)
+	t.useInvites()
 	t.owe(x, conf, nick.Changed || b.Nick != nick.Nick, birth)
 	return nil
 }
@@ -122,13 +120,14 @@ func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
-func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
-	if e := closedTo(&t.r.st, aff); e != nil {
+func (t *step) admission(conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
+	aff := t.sender.aff
+	if e := closedTo(&t.r.st, &t.sender); e != nil {
 		return e
 	}
 	switch {
 	case aff == Outcast:
-		return banned(&t.r.st, t.in.from.Bare(), "7.2.7")
+		return banned(&t.r.st, &t.sender, "7.2.7")
 	case !mayEnter(aff, conf):
 		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	case conf.Password != "" && aff < Admin && !birth:
@@ -148,13 +147,13 @@ func (t *step) admission(aff Affiliation, conf *RoomConfig, x *xmlwire.Node, bir
 
 // banned refuses somebody who is, or whose domain is, with the reason that was given
 // for it.
-func banned(s *state.Room, bare JID, section string) *StanzaError {
-	whose := bare
-	if s.OwnAffiliation(bare) != Outcast {
-		whose = bare.DomainJID()
+func banned(s *state.Room, a *sender, section string) *StanzaError {
+	p := a.person
+	if p == nil || p.Affiliation() != Outcast {
+		p, _ = s.Persons().Get(a.bare.DomainJID())
 	}
 	text := "you are banned from this room"
-	if reason := s.ReasonOf(whose); reason != "" {
+	if reason := p.Noted().Reason(); reason != "" {
 		text += ": " + reason
 	}
 	return refuse(stanza.Forbidden, section, text)
@@ -164,10 +163,10 @@ func banned(s *state.Room, bare JID, section string) *StanzaError {
 // the occupant that it returns, or, for nil, under a nick of its own. Whether
 // there is space is judged first, so that a full room does not tell which nicks
 // are taken.
-func (t *step) place(bare JID, nick *NickResult, aff Affiliation, conf *RoomConfig) (*state.Occupant, *StanzaError) {
-	unfit := t.lockdown(bare, nick)
-	at, taken := t.freeNick(bare, *nick)
-	if e := t.space(bare, at, aff, conf); e != nil {
+func (t *step) place(nick *NickResult, conf *RoomConfig) (*state.Occupant, *StanzaError) {
+	unfit := t.lockdown(nick)
+	at, taken := t.freeNick(t.sender.bare, *nick)
+	if e := t.space(&t.sender, at, conf); e != nil {
 		return nil, e
 	}
 	if unfit != nil {
@@ -194,7 +193,7 @@ func (t *step) freeNick(bare JID, nick NickResult) (*state.Occupant, *StanzaErro
 
 // space judges whether there is space for one more: an occupant, or a session of
 // the occupant given (XEP-0045 §7.2.9). Admins and owners have a reserve.
-func (t *step) space(bare JID, at *state.Occupant, aff Affiliation, conf *RoomConfig) *StanzaError {
+func (t *step) space(a *sender, at *state.Occupant, conf *RoomConfig) *StanzaError {
 	s, lim := &t.r.st, &t.r.cfg.Limits
 	if max(s.LastOccupant(), s.LastSession()) == math.MaxUint32 {
 		return refuse(stanza.ResourceConstraint, "14.6", "the room has no more numbers for sessions")
@@ -209,13 +208,13 @@ func (t *step) space(bare JID, at *state.Occupant, aff Affiliation, conf *RoomCo
 	if conf.MaxUsers > 0 && conf.MaxUsers < users {
 		users = conf.MaxUsers
 	}
-	if aff >= Admin {
+	if a.aff >= Admin {
 		users += lim.AdminReserve
 	}
 	if len(s.Occupants()) >= users {
 		return refuse(stanza.ServiceUnavailable, "7.2.9", "the room is full").WithType(stanza.TypeWait)
 	}
-	if p, ok := s.Persons().Get(bare); ok && len(p.Occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(bare) {
+	if a.person != nil && len(a.person.Occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(a.bare) {
 		return refuse(stanza.ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil
@@ -223,10 +222,10 @@ func (t *step) space(bare JID, at *state.Occupant, aff Affiliation, conf *RoomCo
 
 // lockdown applies Config.NickLockdown: who has reserved a nick must use it, or
 // is given it (XEP-0045 §7.2.17, §7.10).
-func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
-	p, ok := t.r.st.Persons().Get(bare)
+func (t *step) lockdown(nick *NickResult) *StanzaError {
+	p := t.sender.person
 	switch {
-	case t.r.cfg.NickLockdown == LockdownOff || !ok || p.Nick() == "" || p.Nick() == nick.Nick:
+	case t.r.cfg.NickLockdown == LockdownOff || p == nil || p.Nick() == "" || p.Nick() == nick.Nick:
 	case t.r.cfg.NickLockdown == LockdownRefuse:
 		return refuse(stanza.NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
@@ -237,11 +236,11 @@ func (t *step) lockdown(bare JID, nick *NickResult) *StanzaError {
 
 // entryRole is the role in which a person enters: by the table, or the voice
 // that was given to somebody without affiliation on an earlier visit (§5.1).
-func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
-	if p, ok := t.r.st.Persons().Get(bare); ok && aff == AffiliationNone && conf.Moderated && p.Voice() != RoleNone {
+func (a *sender) entryRole(conf *RoomConfig) Role {
+	if p := a.person; p != nil && a.aff == AffiliationNone && conf.Moderated && p.Voice() != RoleNone {
 		return p.Voice()
 	}
-	return defaultRole(aff, conf)
+	return defaultRole(a.aff, conf)
 }
 
 // resync decides on a join by somebody who is inside and seems to have lost touch:
@@ -249,7 +248,7 @@ func (t *step) entryRole(bare JID, aff Affiliation, conf *RoomConfig) Role {
 // §17.3), which may be his nick (§7.6).
 func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	if t.r.cfg.NickLockdown == LockdownAssign {
-		_ = t.lockdown(t.in.from.Bare(), &nick)
+		_ = t.lockdown(&nick)
 	}
 	switch {
 	case nick.Nick != ses.Occupant().Nick():
@@ -272,8 +271,8 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 // leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
 // has, the session leaves; from strangers it means nothing (§17.3).
 func (t *step) leave() *StanzaError {
-	ses, inside := t.r.st.Session(t.in.from)
-	if !inside {
+	ses := t.sender.session
+	if ses == nil {
 		t.withdrawJoins(t.in.from)
 		return nil
 	}
@@ -297,7 +296,7 @@ func (t *step) part(ses *state.Session, payload string, how event.Departure) {
 func (t *step) proposeLeft(ses *state.Session, payload string, how event.Departure, last bool) {
 	o := ses.Occupant()
 	t.propose(&event.Left{Occupant: o.Number(), Session: ses.Number(), JID: ses.JID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
-		Affiliation: t.r.st.AffiliationOf(o.Person().JID()), How: how, Last: last, Front: o.Front() == ses,
+		Affiliation: t.r.st.OccupantAffiliation(o), How: how, Last: last, Front: o.Front() == ses,
 		Lang: t.langOf(payload), Payload: payload})
 }
 
@@ -345,8 +344,8 @@ func (in *incoming) isGhost() bool {
 // bounced decides on a message or presence of type error: a session that cannot
 // be reached any more is put out (XEP-0045 §11.1), whatever the address.
 func (t *step) bounced() *StanzaError {
-	ses, inside := t.r.st.Session(t.in.from)
-	if !inside {
+	ses := t.sender.session
+	if ses == nil {
 		return nil
 	}
 	if t.in.isGhost() {

@@ -90,7 +90,7 @@ var lists = [...]struct {
 
 // mayAdminister judges whether somebody may change affiliations at all: whoever
 // may not learns nothing about those that he asks for.
-func (a *actor) mayAdminister() *StanzaError {
+func (a *sender) mayAdminister() *StanzaError {
 	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9", "only admins and owners change affiliations")
 	}
@@ -100,7 +100,7 @@ func (a *actor) mayAdminister() *StanzaError {
 // mayAffiliate judges one change of affiliation. A list that is not his to edit
 // is forbidden to the actor; to ban people from such a list is a matter of rank,
 // and not allowed (XEP-0045 §9.1).
-func (a *actor) mayAffiliate(old, new Affiliation) *StanzaError {
+func (a *sender) mayAffiliate(old, new Affiliation) *StanzaError {
 	from, to := lists[old-Outcast], lists[new-Outcast]
 	switch {
 	case a.host:
@@ -170,7 +170,7 @@ var roleRules = [...]struct {
 
 // mayModerate judges whether somebody may change roles at all: whoever may not
 // learns nothing about the occupants that he names.
-func (a *actor) mayModerate() *StanzaError {
+func (a *sender) mayModerate() *StanzaError {
 	if !roleMay(a.role, toKick) {
 		return refuse(stanza.Forbidden, "8", "only moderators change roles")
 	}
@@ -178,7 +178,7 @@ func (a *actor) mayModerate() *StanzaError {
 }
 
 // mayChangeRole judges one change of role.
-func (a *actor) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
+func (a *sender) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 	if a.host {
 		return nil
 	}

@@ -36,7 +36,6 @@ func (c Join) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	bare := jid.Bare()
 	nick, e := r.judgeNick(c.Nick)
 	if e != nil {
 		return e
@@ -54,23 +53,23 @@ func (c Join) do(t *step) error {
 		}
 		return nil
 	}
-	aff := r.standing(bare)
+	a := r.senderOf(jid)
 	switch {
-	case aff == Outcast:
-		return banned(s, bare, "7.2.7")
-	case !mayEnter(aff, s.Config()):
+	case a.aff == Outcast:
+		return banned(s, &a, "7.2.7")
+	case !mayEnter(a.aff, s.Config()):
 		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
 	}
-	if at, e := t.freeNick(bare, nick); e != nil {
+	if at, e := t.freeNick(a.bare, nick); e != nil {
 		return e
 	} else if at != nil {
 		return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 	}
-	if e := t.space(bare, nil, aff, s.Config()); e != nil {
+	if e := t.space(&a, nil, s.Config()); e != nil {
 		return e
 	}
 	t.propose(&event.Joined{Occupant: s.LastOccupant() + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(bare), Role: t.entryRole(bare, aff, s.Config()), Vouched: r.vouchedOwner(bare), Lang: lang, Payload: payload})
+		OccupantID: r.occupantID(a.bare), Role: a.entryRole(s.Config()), Vouched: a.owner, Lang: lang, Payload: payload})
 	return nil
 }
 
@@ -125,7 +124,7 @@ func (c Leave) do(t *step) error {
 
 func (t *step) proposePuppetLeft(o *state.Occupant, lang, payload string) {
 	t.propose(&event.Left{Occupant: o.Number(), JID: o.FrontJID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
-		Affiliation: t.r.st.AffiliationOf(o.Person().JID()), Last: true, Lang: lang, Payload: payload})
+		Affiliation: t.r.st.OccupantAffiliation(o), Last: true, Lang: lang, Payload: payload})
 }
 
 // puppet finds a puppet by its nick.

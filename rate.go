@@ -118,16 +118,15 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 	if rate.Every == 0 {
 		return nil
 	}
-	s, bare := &t.r.st, t.in.from.Bare()
-	if t.r.standing(bare) >= Admin || s.Life() == Unborn {
+	if t.sender.aff >= Admin {
 		return nil
 	}
-	full, _ := t.bucket(state.RateKey{JID: bare, Kind: kind})
+	full, _ := t.bucket(state.RateKey{JID: t.sender.bare, Kind: kind})
 	n = min(n, rate.Burst)
 	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
 		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
 	}
-	t.propose(&event.RateSpent{JID: bare, Kind: kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
+	t.propose(&event.RateSpent{JID: t.sender.bare, Kind: kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
 	return nil
 }
 

@@ -24,7 +24,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 	return func(yield func(Occupant) bool) {
 		for _, o := range r.st.Occupants() {
 			x := Occupant{Nick: o.Nick(), Role: o.Role(), ID: o.ID(), JID: o.Person().JID(),
-				Affiliation: r.st.AffiliationOf(o.Person().JID())}
+				Affiliation: r.st.OccupantAffiliation(o)}
 			for ses := o.First(); ses != nil; ses = ses.Next() {
 				x.Sessions = append(x.Sessions, ses.JID())
 			}

@@ -35,12 +35,11 @@ type application struct {
 // registerGet answers somebody who asks how to register: with his registration,
 // or with the form (XEP-0045 §7.10).
 func (t *step) registerGet() *StanzaError {
-	aff, refused := t.registrant()
-	if refused != nil {
+	if refused := t.registrant(); refused != nil {
 		return refused
 	}
-	bare := t.in.from.Bare()
-	if p, ok := t.r.st.Persons().Get(bare); ok && p.Nick() != "" {
+	a := &t.sender
+	if p := a.person; p != nil && p.Nick() != "" {
 		nick := p.Nick()
 		t.answer = func(w *xmlwire.Writer) {
 			w.Start("query", ns.Register)
@@ -50,7 +49,7 @@ func (t *step) registerGet() *StanzaError {
 		}
 		return nil
 	}
-	if e := t.r.hostOnRegistration(RegisterRequest{JID: bare, Affiliation: aff}); e != nil {
+	if e := t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff}); e != nil {
 		return e
 	}
 	fields := t.r.registrationForm()
@@ -64,22 +63,21 @@ func (t *step) registerGet() *StanzaError {
 }
 
 // registrant judges whether the sender may register at all, by his affiliation.
-func (t *step) registrant() (Affiliation, *StanzaError) {
-	s, mode := &t.r.st, t.r.cfg.Registration
-	aff := t.r.standing(t.in.from.Bare())
+func (t *step) registrant() *StanzaError {
+	s, mode, a := &t.r.st, t.r.cfg.Registration, &t.sender
 	if mode == RegistrationNone {
-		return aff, refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
+		return refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	}
-	if e := closedTo(s, aff); e != nil {
-		return aff, e
+	if e := closedTo(s, a); e != nil {
+		return e
 	}
 	switch {
-	case aff == Outcast:
-		return aff, banned(s, t.in.from.Bare(), "7.10")
-	case aff == AffiliationNone && mode == RegistrationMembers:
-		return aff, refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")
+	case a.aff == Outcast:
+		return banned(s, a, "7.10")
+	case a.aff == AffiliationNone && mode == RegistrationMembers:
+		return refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")
 	}
-	return aff, nil
+	return nil
 }
 
 // registerSet decides on a registration or its end.
@@ -88,8 +86,7 @@ func (t *step) registerSet() *StanzaError {
 	if q.Child(ns.Register, "remove") != nil {
 		return t.deregister(q)
 	}
-	aff, refused := t.registrant()
-	if refused != nil {
+	if refused := t.registrant(); refused != nil {
 		return refused
 	}
 	sub, refused := form.Read(q, ns.RegForm, "7.10", t.r.cfg.Limits.FieldBytes)
@@ -107,41 +104,40 @@ func (t *step) registerSet() *StanzaError {
 	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
 	}
-	bare := t.in.from.Bare()
-	if aff == AffiliationNone && t.r.cfg.Registration == RegistrationApproved {
-		return t.requestRegistration(bare, app)
+	if t.sender.aff == AffiliationNone && t.r.cfg.Registration == RegistrationApproved {
+		return t.requestRegistration(app)
 	}
-	return t.register(bare, app, event.Actor{})
+	return t.register(&t.sender, app, event.Actor{})
 }
 
 // admissible judges whether somebody may be registered with a nick now.
-func (t *step) admissible(bare JID, app *application) *StanzaError {
-	if _, refused := t.freeNick(bare, app.nick); refused != nil {
+func (t *step) admissible(a *sender, app *application) *StanzaError {
+	if _, refused := t.freeNick(a.bare, app.nick); refused != nil {
 		return refuse(stanza.Conflict, "7.10", "the nick is taken")
 	}
-	return t.r.hostOnRegistration(RegisterRequest{JID: bare, Affiliation: t.r.standing(bare), Nick: app.nick.Nick, Answers: app.answers})
+	return t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
 }
 
 // register proposes a registration, by somebody himself or by an admin who
 // approved it: who has no affiliation becomes a member. In a room that assigns
 // reserved nicks, who is inside goes by it from now on.
-func (t *step) register(bare JID, app *application, by event.Actor) *StanzaError {
-	if e := t.admissible(bare, app); e != nil {
+func (t *step) register(a *sender, app *application, by event.Actor) *StanzaError {
+	if e := t.admissible(a, app); e != nil {
 		return e
 	}
-	renamed, refused := t.assignNick(bare, app.nick)
+	renamed, refused := t.assignNick(a.person, app.nick)
 	if refused != nil {
 		return refused
 	}
-	set := t.newAdminSet(actor{}, by)
-	if t.r.standing(bare) == AffiliationNone {
-		set.affiliate(bare, Member, "")
+	set := t.newAdminSet(&sender{}, by)
+	if a.aff == AffiliationNone {
+		set.affiliate(a.bare, Member, "")
 	}
-	set.person(bare).nick, set.person(bare).key = app.nick.Nick, app.nick.Key
+	set.person(a.bare).nick, set.person(a.bare).key = app.nick.Nick, app.nick.Key
 	if e := set.judge(); e != nil {
 		return e
 	}
-	t.propose(&event.Registered{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
+	t.propose(&event.Registered{JID: a.bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
 	if renamed != nil {
 		t.propose(renamed)
 	}
@@ -151,9 +147,8 @@ func (t *step) register(bare JID, app *application, by event.Actor) *StanzaError
 // assignNick is what it takes to give somebody inside the nick that he registers:
 // nothing unless the room assigns nicks and he goes by another one. Whoever is
 // inside under several nicks has to give up all but one first.
-func (t *step) assignNick(bare JID, nick NickResult) (*event.Renamed, *StanzaError) {
-	p, ok := t.r.st.Persons().Get(bare)
-	if t.r.cfg.NickLockdown != LockdownAssign || !ok {
+func (t *step) assignNick(p *state.Person, nick NickResult) (*event.Renamed, *StanzaError) {
+	if t.r.cfg.NickLockdown != LockdownAssign || p == nil {
 		return nil, nil
 	}
 	var o *state.Occupant
@@ -178,25 +173,23 @@ func (t *step) assignNick(bare JID, nick NickResult) (*event.Renamed, *StanzaErr
 // for an admin's approval waits no longer. For somebody with none of these it is
 // done already.
 func (t *step) deregister(q *xmlwire.Node) *StanzaError {
-	bare := t.in.from.Bare()
-	s := &t.r.st
+	s, bare := &t.r.st, t.sender.bare
 	switch {
 	case t.r.cfg.Registration == RegistrationNone:
 		return refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	case len(q.Kids) != 1:
 		return refuse(stanza.BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
-	case s.AffiliationOf(bare) == Outcast:
-		return banned(s, bare, "XEP-0077 §3.2")
+	case t.sender.aff == Outcast:
+		return banned(s, &t.sender, "XEP-0077 §3.2")
 	}
 	t.done = true
 	if s.RequestOf(bare) != nil {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
-	p, known := s.Persons().Get(bare)
-	switch {
-	case !known:
+	switch p := t.sender.person; {
+	case p == nil:
 	case p.Affiliation() == Member:
-		set := t.newAdminSet(actor{}, event.Actor{})
+		set := t.newAdminSet(&sender{}, event.Actor{})
 		set.affiliate(bare, AffiliationNone, "")
 		return set.finish()
 	case p.Nick() != "":

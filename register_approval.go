@@ -14,19 +14,19 @@ import (
 // them does, or until their time is over. They outlive a restart of the host, and
 // admins who come later are shown them too.
 
-// requestRegistration proposes that somebody waits for an admin's approval.
-func (t *step) requestRegistration(bare JID, app *application) *StanzaError {
-	s, cfg := &t.r.st, t.r.cfg
-	if s.RequestOf(bare) != nil {
+// requestRegistration proposes that the sender waits for an admin's approval.
+func (t *step) requestRegistration(app *application) *StanzaError {
+	s, cfg, a := &t.r.st, t.r.cfg, &t.sender
+	if s.RequestOf(a.bare) != nil {
 		return refuse(stanza.UnexpectedRequest, "9.9", "your request waits for an admin")
 	}
-	if e := t.admissible(bare, app); e != nil {
+	if e := t.admissible(a, app); e != nil {
 		return e
 	}
 	if len(s.Sparse().Requests()) >= cfg.Limits.Registrations {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
-	b := &event.RegistrationRequested{JID: bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
+	b := &event.RegistrationRequested{JID: a.bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
 	if cfg.RegistrationTimeout > 0 {
 		b.Deadline = event.Stamp{Time: t.now.Add(cfg.RegistrationTimeout)}
 	}
@@ -48,7 +48,7 @@ func (t *step) expireRequests() {
 // of only one where a client left out the address, which the form of XEP-0045
 // does not have.
 func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
-	a := t.actor()
+	a := &t.sender
 	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}
@@ -85,7 +85,8 @@ func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, 
 		t.propose(&event.RegistrationClosed{JID: b.JID, How: event.RequestRefused, Actor: by})
 		return nil
 	}
-	return t.register(b.JID, &application{nick: NickResult{Nick: b.Nick, Key: b.Key}, answers: b.Answers}, by)
+	a := t.r.senderOf(b.JID)
+	return t.register(&a, &application{nick: NickResult{Nick: b.Nick, Key: b.Key}, answers: b.Answers}, by)
 }
 
 // DecideRegistration grants or refuses a request to register that waits for an
@@ -125,7 +126,7 @@ const requestInstructions = `To approve this registration request, select the ` 
 func (t *step) renderRequest(b *event.RegistrationRequested) {
 	doc := t.r.requestApproval(t.newID(), b)
 	for _, o := range t.r.st.Occupants() {
-		if t.r.st.AffiliationOf(o.Person().JID()) >= Admin {
+		if t.r.st.OccupantAffiliation(o) >= Admin {
 			t.send(t.r.audience().sessionsOf(o), doc, splice.None, nil)
 		}
 	}

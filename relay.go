@@ -42,8 +42,7 @@ func (t *step) pingRoom() *StanzaError {
 // pingOccupant answers an occupant who pings himself to learn whether he is
 // still inside (XEP-0410 §3.3); other occupants are pinged like anything else.
 func (t *step) pingOccupant() *StanzaError {
-	ses, inside := t.r.st.Session(t.in.from)
-	if inside && t.r.addressee(t.in) == ses.Occupant() {
+	if ses := t.sender.session; ses != nil && t.r.addressee(t.in) == ses.Occupant() {
 		t.done = true
 		return nil
 	}
@@ -56,11 +55,11 @@ func (t *step) pingOccupant() *StanzaError {
 func (t *step) relayIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
-	ses, inside := r.st.Session(in.from)
+	ses := t.sender.session
 	switch {
-	case !inside && (k.NS == ns.DiscoInfo || k.NS == ns.DiscoItems):
+	case ses == nil && (k.NS == ns.DiscoInfo || k.NS == ns.DiscoItems):
 		return refuse(stanza.BadRequest, "6.6", "only occupants learn about occupants")
-	case !inside:
+	case ses == nil:
 		return refuse(stanza.NotAcceptable, "17.4", "you are not in the room")
 	case r.reserved(in, k):
 		return refuse(stanza.BadRequest, "17.4", "this request is one for the room")
@@ -145,9 +144,9 @@ func (t *step) relayAnswer() *StanzaError {
 	}
 	asker, inside := r.st.Session(x.JID())
 	nick, id := parts[4][:size], parts[4][size:]
-	mac := r.relayMAC(x.JID(), x.At(), in.from.Bare(), nick, id)
+	mac := r.relayMAC(x.JID(), x.At(), t.sender.bare, nick, id)
 	if !inside || asker.Number() != x.Session() || subtle.ConstantTimeCompare([]byte(x.Way()), []byte(mac)) != 1 ||
-		r.standing(in.from.Bare()) == Outcast {
+		t.sender.aff == Outcast {
 		return nil
 	}
 	t.propose(&event.RelayAnswered{Session: x.Session(), Way: x.Way()})

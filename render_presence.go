@@ -53,7 +53,7 @@ func (r *Room) renderOccupant(o *state.Occupant) *splice.Stanza {
 
 func (r *Room) presenceOf(o *state.Occupant) presence {
 	p := presence{nick: o.Nick(), id: o.ID(), item: item{
-		affiliation: r.st.AffiliationOf(o.Person().JID()), role: o.Role(), real: o.FrontJID()}}
+		affiliation: r.st.OccupantAffiliation(o), role: o.Role(), real: o.FrontJID()}}
 	if o.Front() != nil {
 		p.lang, p.payload = o.Front().Lang(), r.saidNow(o)
 	}

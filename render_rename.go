@@ -20,7 +20,7 @@ func (t *step) renderRenamed(b *event.Renamed) {
 	}
 	o, mover := ses.Occupant(), []JID{b.JID}
 	gone := r.renderPresence(&presence{nick: b.Old, id: o.ID(), kind: "unavailable", item: item{
-		affiliation: s.AffiliationOf(o.Person().JID()), role: b.Role, nick: b.Nick, real: b.JID}})
+		affiliation: s.OccupantAffiliation(o), role: b.Role, nick: b.Nick, real: b.JID}})
 	self, others := statuses(statusSelf, statusRenamed), statuses(statusRenamed)
 	stays := s.OccupantByNumber(b.From)
 	switch {

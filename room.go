@@ -64,6 +64,7 @@ func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 		return Effects{}, err
 	}
 	if refused == nil {
+		t.sender = r.senderOf(t.in.from)
 		refused = t.dispatch()
 	}
 	if refused != nil {

@@ -19,6 +19,8 @@ type step struct {
 	now time.Time
 	fx  *Effects
 	in  *incoming // nil for a command or a tick
+	// sender is who sent the stanza.
+	sender sender
 
 	// bodies are what the handler has decided.
 	bodies []event.Body

@@ -122,9 +122,9 @@ func occupantSize(o *state.Occupant) int {
 }
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
-func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader actor) {
+func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader *sender) {
 	w.Start("item", "")
-	w.Attr("affiliation", s.AffiliationOf(o.Person().JID()).String())
+	w.Attr("affiliation", s.OccupantAffiliation(o).String())
 	if seesJIDs(s, reader.role, reader.aff) {
 		realJID(w, o.FrontJID())
 	}
@@ -281,7 +281,7 @@ func (r *Room) saidNow(o *state.Occupant) string {
 
 // inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
 // real JID where everybody sees it, else as an occupant, else not at all.
-func (r *Room) inviterSeen(a actor) JID {
+func (r *Room) inviterSeen(a *sender) JID {
 	switch {
 	case r.st.Config().Whois == WhoisAnyone && !a.jid.IsZero():
 		return a.jid.Bare()

@@ -42,9 +42,8 @@ func (t *step) formToRoom() *StanzaError {
 
 // voiceForm decides on a request for voice, or on a moderator's verdict on one.
 func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
-	a := t.actor()
-	ses, inside := t.r.st.Session(t.in.from)
-	if !inside && a.role < Moderator {
+	a := &t.sender
+	if a.session == nil && a.role < Moderator {
 		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
 	sub, refused := form.ReadSubmission(x, ns.Request, "7.13", t.r.cfg.Limits.FieldBytes)
@@ -60,10 +59,10 @@ func (t *step) voiceForm(x *xmlwire.Node) *StanzaError {
 		return t.judgeVoice(a, sub)
 	case role == nil:
 		return refuse(stanza.BadRequest, "7.13", "the form does not say which role is asked for")
-	case !inside:
+	case a.session == nil:
 		return refuse(stanza.NotAcceptable, "7.13", "you are not in the room")
 	}
-	return t.requestVoice(ses)
+	return t.requestVoice(a.session)
 }
 
 // requestVoice decides on a visitor's request (XEP-0045 §7.13).
@@ -103,7 +102,7 @@ func (t *step) requestVoice(ses *state.Session) *StanzaError {
 // §8.6). The form came back from a client, so nothing in it is believed: the
 // address and the nick must be those of one visitor. Somebody who has voice by
 // now needs no other.
-func (t *step) judgeVoice(a actor, sub *form.Submission) *StanzaError {
+func (t *step) judgeVoice(a *sender, sub *form.Submission) *StanzaError {
 	if !roleMay(a.role, toGrantVoice) {
 		return refuse(stanza.Forbidden, "8.6", "only moderators grant voice")
 	}

@@ -40,7 +40,7 @@ func (t *step) answerJoin(a *event.Asked, c Answer) {
 		refuseAnswer(b, c.Refuse.Settled())
 		return
 	}
-	t.in, t.hostAgrees = joinStanza(a.Join, a), true
+	t.in, t.hostAgrees, t.sender = joinStanza(a.Join, a), true, t.r.senderOf(a.JID)
 	if e := t.join(); e != nil {
 		refuseAnswer(b, e.Settled())
 		t.fx.Refused = e

@@ -243,7 +243,7 @@ func (s *Room) applyJoined(b *event.Joined) error {
 	}
 	bare := b.JID.Bare()
 	p, known := s.persons.Get(bare)
-	if known && p.session(b.JID) != nil {
+	if known && p.Session(b.JID) != nil {
 		return badEvent("session is inside already")
 	}
 	if b.Session <= s.lastSession {

@@ -109,7 +109,7 @@ func (s *Room) Nick(key string) (*Occupant, bool) {
 // Session finds who is inside by his full JID.
 func (s *Room) Session(j jid.JID) (*Session, bool) {
 	if p, ok := s.persons.Get(j.Bare()); ok {
-		if ses := p.session(j); ses != nil {
+		if ses := p.Session(j); ses != nil {
 			return ses, true
 		}
 	}

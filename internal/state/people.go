@@ -90,8 +90,8 @@ func (p *Person) CompareUID(uid string) int { return strings.Compare(p.real.Stri
 // compare sorts people as their uids do.
 func (p *Person) compare(o *Person) int { return jid.Compare(p.real, o.real) }
 
-// session is a person's session by its full JID, nil for none.
-func (p *Person) session(j jid.JID) *Session {
+// Session is a person's session by its full JID, nil for none.
+func (p *Person) Session(j jid.JID) *Session {
 	for o := p.first; o != nil; o = o.sibling {
 		for ses := o.first; ses != nil; ses = ses.next {
 			if ses.JID() == j {

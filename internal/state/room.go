@@ -87,8 +87,20 @@ func (s *Room) Deserted() bool {
 // AffiliationOf is the affiliation that counts (XEP-0045 §9.2); the host's word
 // overrides what the room knows.
 func (s *Room) AffiliationOf(bare jid.JID) event.Affiliation {
+	p, _ := s.persons.Get(bare)
+	return s.AffiliationCounting(bare, p)
+}
+
+// OccupantAffiliation is the same of an occupant's person.
+func (s *Room) OccupantAffiliation(o *Occupant) event.Affiliation {
+	return s.AffiliationCounting(o.person.real, o.person)
+}
+
+// AffiliationCounting is the same of somebody who was looked up: nil if the room knows
+// nothing of them.
+func (s *Room) AffiliationCounting(bare jid.JID, p *Person) event.Affiliation {
 	own, domain := event.AffiliationNone, event.AffiliationNone
-	if p, ok := s.persons.Get(bare); ok {
+	if p != nil {
 		if p.vouched {
 			return event.Owner
 		}

@@ -1,0 +1,77 @@
+package muc
+
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
+)
+
+// sender is somebody as the rules see them: who sent the stanza of a step, in whose name
+// a command is carried out, or whom a command brings in. It is found once, before
+// anything is decided, and handed on. It tells how things are before the events of the
+// step: what is rendered after them asks the state again.
+type sender struct {
+	jid, bare JID
+	person    *state.Person  // nil if the room knows nothing of them
+	session   *state.Session // nil outside
+	nick      string         // "" outside
+	// role is that of the occupant. An admin or owner may do what a moderator may, from
+	// outside too.
+	role Role
+	// aff is the affiliation that counts: the room's, or what the host says. owner says
+	// that the host does.
+	aff   Affiliation
+	owner bool
+	host  bool // no rule of privilege binds it
+}
+
+// senderOf looks somebody up.
+func (r *Room) senderOf(j JID) sender {
+	a := sender{jid: j, bare: j.Bare()}
+	if p, known := r.st.Persons().Get(a.bare); known {
+		a.person = p
+		a.session = p.Session(j)
+	}
+	if a.session != nil {
+		a.nick, a.role = a.session.Occupant().Nick(), a.session.Occupant().Role()
+	}
+	if a.owner = r.isHostOwner(a.bare, a.person); a.owner {
+		a.aff = Owner
+	} else {
+		a.aff = r.st.AffiliationCounting(a.bare, a.person)
+	}
+	if a.aff >= Admin {
+		a.role = Moderator
+	}
+	return a
+}
+
+// isHostOwner reports whether the host says that somebody owns the room (see
+// Config.IsOwner). Of who is inside it was said when they entered.
+func (r *Room) isHostOwner(bare JID, p *state.Person) bool {
+	if p != nil && p.Inside() {
+		return p.Vouched()
+	}
+	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)
+}
+
+// closedTo refuses to say anything of a room that is not open yet to anybody but
+// its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
+func closedTo(s *state.Room, a *sender) *StanzaError {
+	if s.Life() == Locked && a.aff < Owner {
+		return refuse(stanza.ItemNotFound, "7.2.10", "the room is not open yet")
+	}
+	return nil
+}
+
+// event is how somebody who does something is written down.
+func (a *sender) event() event.Actor { return event.Actor{JID: a.jid, Nick: a.nick} }
+
+// request is the payload of the step's iq, canonical; query is the same, read.
+func (t *step) request() string { return t.in.XML(&t.in.Kids[0]) }
+
+func (t *step) query() *xmlwire.Node {
+	n := xmlwire.ParseNode(t.request())
+	return &n
+}
