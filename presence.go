@@ -7,6 +7,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
+	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -321,24 +322,17 @@ func (t *step) endIfEmpty(going int) bool {
 	return ends
 }
 
-// ghostConditions are the errors that say that a session is not there any more
-// (XEP-0045 §18.1.2). Any other condition is an answer, not a farewell.
-var ghostConditions = []string{"gone", "item-not-found", "recipient-unavailable", "redirect",
-	"remote-server-not-found", "remote-server-timeout"}
-
-// isGhost reports whether an error stanza tells that its sender is gone.
-func (in *incoming) isGhost() bool {
-	c := in.Find("", "error")
-	if c == nil {
-		return false
-	}
-	n := xmlwire.ParseNode(in.XML(c))
-	for _, condition := range ghostConditions {
-		if n.Child(ns.Stanzas, condition) != nil {
-			return true
+// condition is that of the error which a stanza reports; empty for none.
+func (in *incoming) condition() stanza.Condition {
+	if c := in.Find("", "error"); c != nil {
+		n := xmlwire.ParseNode(in.XML(c))
+		for i := range n.Kids {
+			if n.Kids[i].NS == ns.Stanzas && n.Kids[i].Name != "text" {
+				return stanza.Condition(n.Kids[i].Name)
+			}
 		}
 	}
-	return false
+	return ""
 }
 
 // bounced decides on a message or presence of type error: a session that cannot
@@ -348,7 +342,7 @@ func (t *step) bounced() *StanzaError {
 	if ses == nil {
 		return nil
 	}
-	if t.in.isGhost() {
+	if stanzaerror.ReachOf(t.in.condition()) == stanzaerror.Gone {
 		t.part(ses, "", event.DepartureError)
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -160,12 +161,7 @@ func (t *step) renderRelay(x *relayRender) {
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
 		large := refuse(stanza.PolicyViolation, "14.6", "The answer is too large to be passed on")
 		x.typ = "error"
-		payload = func(w *xmlwire.Writer) {
-			w.Start("error", "")
-			w.Attr("type", string(large.Type))
-			condition(w, large)
-			w.End()
-		}
+		payload = func(w *xmlwire.Writer) { stanzaerror.Write(w, large, "") }
 	}
 	t.send([]JID{x.to}, x.render(payload), splice.None, nil)
 }

@@ -33,11 +33,12 @@ var corePackages = []struct {
 	{"stanza", []string{"internal/xmlwire"}},
 	{"internal/splice", []string{"internal/xmlwire", "jid"}},
 	{"internal/form", []string{"internal/ns", "internal/xmlwire", "stanza"}},
+	{"internal/stanzaerror", []string{"internal/ns", "internal/xmlwire", "stanza"}},
 	{"internal/rsm", []string{"internal/ns", "internal/xmlwire", "stanza"}},
 	{"event", []string{"internal/ns", "internal/xmlwire", "jid", "stanza"}},
 	{"internal/roomconfig", []string{"event", "internal/form", "internal/ns", "internal/xmlwire"}},
 	{"internal/state", []string{"event", "internal/form", "internal/roomconfig", "internal/splice", "internal/xmlwire", "jid", "stanza"}},
-	{".", []string{"event", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/state", "internal/xmlwire", "jid", "stanza"}},
+	{".", []string{"event", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/stanzaerror", "internal/state", "internal/xmlwire", "jid", "stanza"}},
 }
 
 // pureImports are what the core may use of Go and of others: nothing that reads a clock

@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -210,11 +211,7 @@ func (t *step) renderError(e *StanzaError) {
 		w.Element("x", ns.MUC, "")
 	}
 	w.Raw(t.echo)
-	w.Start("error", "")
-	w.Attr("type", string(e.TypeOrDefault()))
-	address(&w, "by", t.r.jid)
-	condition(&w, e)
-	w.End()
+	stanzaerror.Write(&w, e, t.r.jid.String())
 	w.End()
 	if d.Bytes = w.Bytes; (t.echo != "" || e.Text != "") && t.tooLarge(d) {
 		short := *e
@@ -223,19 +220,4 @@ func (t *step) renderError(e *StanzaError) {
 		return
 	}
 	t.toSender(d, splice.None, nil)
-}
-
-// condition writes what an error says.
-func condition(w *xmlwire.Writer, e *StanzaError) {
-	w.Start(string(e.Condition), ns.Stanzas)
-	if e.Condition == stanza.Gone && e.URI != "" {
-		w.Text(e.URI)
-	}
-	w.End()
-	if e.Text != "" {
-		w.Element("text", ns.Stanzas, e.Text)
-	}
-	if e.App.Local != "" {
-		w.Element(e.App.Local, e.App.Space, "")
-	}
 }

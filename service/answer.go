@@ -8,6 +8,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/rsm"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -19,17 +20,17 @@ var requests = map[string]struct {
 	typ    string
 	answer func(s *Service, in *incoming, query *etree.Element) (*reply, *muc.StanzaError)
 }{
-	nsDiscoInfo:  {"query", "get", (*Service).info},
-	nsDiscoItems: {"query", "get", (*Service).items},
-	nsPing:       {"ping", "get", (*Service).ping},
-	nsUnique:     {"unique", "get", (*Service).unique},
-	nsVersion:    {"query", "get", (*Service).version},
-	nsVCard:      {"vCard", "get", (*Service).vCard},
-	nsCommands:   {"command", "set", (*Service).command},
+	ns.DiscoInfo:  {"query", "get", (*Service).info},
+	ns.DiscoItems: {"query", "get", (*Service).items},
+	ns.Ping:       {"ping", "get", (*Service).ping},
+	ns.Unique:     {"unique", "get", (*Service).unique},
+	ns.Version:    {"query", "get", (*Service).version},
+	ns.VCard:      {"vCard", "get", (*Service).vCard},
+	ns.Commands:   {"command", "set", (*Service).command},
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{nsMUC, nsStableID, nsDiscoInfo, nsDiscoItems, nsRSM, nsUnique, nsPing, nsVersion, nsVCard, nsCommands}
+var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Commands}
 
 // answer answers what is addressed to the domain itself. Presence is none of its
 // business, and messages have nobody to read them.
@@ -42,12 +43,12 @@ func (s *Service) answer(ctx context.Context, in *incoming) {
 		s.refuse(ctx, in, unknown)
 		return
 	}
-	ns, query := in.payload()
-	r, known := requests[ns]
+	space, query := in.payload()
+	r, known := requests[space]
 	switch {
 	case in.id == "" || query == nil || len(in.el.ChildElements()) != 1 || in.typ != "get" && in.typ != "set":
 		s.refuse(ctx, in, &muc.StanzaError{Condition: stanza.BadRequest, Section: "RFC 6120 §8.2.3"})
-	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(ns):
+	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(space):
 		s.refuse(ctx, in, unknown)
 	default:
 		reply, e := r.answer(s, in, query)
@@ -61,13 +62,13 @@ func (s *Service) answer(ctx context.Context, in *incoming) {
 
 // offers reports whether the service does what it can be configured not to. Names
 // that nobody may use are no help.
-func (s *Service) offers(ns string) bool {
-	switch ns {
-	case nsUnique:
+func (s *Service) offers(space string) bool {
+	switch space {
+	case ns.Unique:
 		return s.cfg.RoomName == nil || s.cfg.RoomName(uniqueName()) == nil
-	case nsVersion:
+	case ns.Version:
 		return s.cfg.Software != nil
-	case nsCommands:
+	case ns.Commands:
 		return s.cfg.Admin != nil
 	}
 	return true
@@ -79,14 +80,14 @@ func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaE
 		return s.commandInfo(in, node)
 	}
 	r := in.result()
-	answer := child(r.el, nsDiscoInfo, "query")
+	answer := child(r.el, ns.DiscoInfo, "query")
 	identity := answer.CreateElement("identity")
 	identity.CreateAttr("category", "conference")
 	identity.CreateAttr("type", "text")
 	identity.CreateAttr("name", s.cfg.Name)
-	for _, ns := range features {
-		if s.offers(ns) {
-			answer.CreateElement("feature").CreateAttr("var", ns)
+	for _, space := range features {
+		if s.offers(space) {
+			answer.CreateElement("feature").CreateAttr("var", space)
 		}
 	}
 	writeContacts(answer, s.cfg.Contacts)
@@ -99,12 +100,12 @@ func noNode() *muc.StanzaError {
 
 // readPage reads what page a query asks for (XEP-0059).
 func readPage(query *etree.Element, most int) (rsm.Request, *muc.StanzaError) {
-	set := childNamed(query, nsRSM, "set")
+	set := childNamed(query, ns.RSM, "set")
 	if set == nil {
 		return rsm.Request{Max: most}, nil
 	}
 	return rsm.Read(most, func(name string) (string, bool) {
-		if c := childNamed(set, nsRSM, name); c != nil {
+		if c := childNamed(set, ns.RSM, name); c != nil {
 			return c.Text(), true
 		}
 		return "", false
@@ -125,7 +126,7 @@ func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.Stanza
 		return nil, e
 	}
 	r := in.result()
-	answer := child(r.el, nsDiscoItems, "query")
+	answer := child(r.el, ns.DiscoItems, "query")
 	for _, l := range rooms {
 		item := answer.CreateElement("item")
 		item.CreateAttr("jid", l.room.String())
@@ -146,7 +147,7 @@ func (s *Service) ping(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError
 // unique gives a name that no room has and that nobody can guess (XEP-0307).
 func (s *Service) unique(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
 	r := in.result()
-	child(r.el, nsUnique, "unique").SetText(uniqueName())
+	child(r.el, ns.Unique, "unique").SetText(uniqueName())
 	return r, nil
 }
 
@@ -156,7 +157,7 @@ func uniqueName() string { return strings.ToLower(rand.Text()) }
 // version tells what software this is (XEP-0092).
 func (s *Service) version(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
 	r := in.result()
-	answer := child(r.el, nsVersion, "query")
+	answer := child(r.el, ns.Version, "query")
 	for _, f := range [...]struct{ tag, text string }{
 		{"name", s.cfg.Software.Name}, {"version", s.cfg.Software.Version}, {"os", s.cfg.Software.OS},
 	} {
@@ -170,7 +171,7 @@ func (s *Service) version(in *incoming, _ *etree.Element) (*reply, *muc.StanzaEr
 // vCard is who the service is, for clients that show it as a contact (XEP-0054).
 func (s *Service) vCard(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
 	r := in.result()
-	child(r.el, nsVCard, "vCard").CreateElement("FN").SetText(s.cfg.Name)
+	child(r.el, ns.VCard, "vCard").CreateElement("FN").SetText(s.cfg.Name)
 	return r, nil
 }
 
@@ -179,12 +180,12 @@ func writeContacts(answer *etree.Element, contacts []Contact) {
 	if len(contacts) == 0 {
 		return
 	}
-	form := child(answer, nsData, "x")
+	form := child(answer, ns.Data, "x")
 	form.CreateAttr("type", "result")
 	field := form.CreateElement("field")
 	field.CreateAttr("var", "FORM_TYPE")
 	field.CreateAttr("type", "hidden")
-	field.CreateElement("value").SetText(nsServerInfo)
+	field.CreateElement("value").SetText(ns.ServerInfo)
 	for _, kind := range contactKinds {
 		var addresses []string
 		for _, c := range contacts {

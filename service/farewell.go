@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // What people know of a room that crashed is what they were told last: the room as
@@ -102,9 +103,9 @@ func (k *known) removed(who muc.JID) *reply {
 	el.CreateAttr("from", occupantIn(k.room, at.nick).String())
 	el.CreateAttr("type", "unavailable")
 	if at.occupantID != "" {
-		child(el, nsOccupantID, "occupant-id").CreateAttr("id", at.occupantID)
+		child(el, ns.OccupantID, "occupant-id").CreateAttr("id", at.occupantID)
 	}
-	x := child(el, nsUser, "x")
+	x := child(el, ns.User, "x")
 	item := x.CreateElement("item")
 	item.CreateAttr("affiliation", "none")
 	item.CreateAttr("role", "none")

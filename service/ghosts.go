@@ -8,13 +8,14 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/stanza"
 )
 
-// A server answers a message to a client that is gone with service-unavailable (RFC 6121
-// §8.5.3.2.1), and says the same for a client that blocks the sender (XEP-0191 §3.5).
-// So no room puts anybody out for it, and the client is asked: by a ping that comes
-// from the room, which nobody blocks who wants to be in it (XEP-0045 §18.1.2).
+// No room puts anybody out for an error that leaves it in doubt whether a client is gone
+// (see stanzaerror.Doubtful): the client is asked, by a ping that comes from the room,
+// which nobody blocks who wants to be in it (XEP-0045 §18.1.2).
 
 // doubtTime is how long a session is not asked again.
 const doubtTime = time.Minute
@@ -28,7 +29,7 @@ type doubt struct {
 // askIfThere pings somebody in a room whom a message did not reach. What is remembered of it
 // goes with the session, so that there are no more doubts than sessions.
 func (s *Service) askIfThere(ctx context.Context, in *incoming, room muc.JID) {
-	if in.el.Tag != "message" || in.typ != "error" || in.condition() != stanza.ServiceUnavailable {
+	if in.el.Tag != "message" || in.typ != "error" || stanzaerror.ReachOf(in.condition()) != stanzaerror.Doubtful {
 		return
 	}
 	now, id := time.Now(), rand.Text()
@@ -46,7 +47,7 @@ func (s *Service) askIfThere(ctx context.Context, in *incoming, room muc.JID) {
 	ping.CreateAttr("from", room.String())
 	ping.CreateAttr("id", id)
 	ping.CreateAttr("type", "get")
-	child(ping, nsPing, "ping")
+	child(ping, ns.Ping, "ping")
 	s.send(ctx, &reply{[]muc.JID{in.from}, ping})
 }
 
@@ -70,7 +71,7 @@ func (s *Service) isPong(in *incoming) bool {
 func (in *incoming) condition() stanza.Condition {
 	for _, e := range in.el.SelectElements("error") {
 		for _, c := range e.ChildElements() {
-			if c.Tag != "text" && c.NamespaceURI() == nsStanzas {
+			if c.Tag != "text" && c.NamespaceURI() == ns.Stanzas {
 				return stanza.Condition(c.Tag)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -60,7 +61,7 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 		switch {
 		case in.typ == "result":
 			return nil
-		case in.condition() == stanza.ServiceUnavailable:
+		case stanzaerror.ReachOf(in.condition()) == stanzaerror.Doubtful:
 			return s.Vanished(ctx, in.from)
 		}
 		in.el.Tag = "presence" // another error is for the room to judge, as what bounces is

@@ -3,6 +3,7 @@ package service
 import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/ns"
 )
 
 // What one person may have, over all rooms and with all sessions together, is bounded,
@@ -103,5 +104,5 @@ func (s *Service) mayEnter(p *sender, in *incoming) *muc.StanzaError {
 
 // enters reports whether a stanza asks to enter a room.
 func (in *incoming) enters() bool {
-	return in.el.Tag == "presence" && in.typ == "" && childNamed(in.el, nsMUC, "x") != nil
+	return in.el.Tag == "presence" && in.typ == "" && childNamed(in.el, ns.MUC, "x") != nil
 }

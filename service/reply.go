@@ -6,12 +6,10 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/stanza"
+	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/stanzaerror"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
-
-// internalServerError is what a sender is told whose stanza came to nothing by no
-// fault of his (RFC 6120 §8.3.3.7).
-const internalServerError stanza.Condition = "internal-server-error"
 
 // reply is a stanza of the service itself. It never changes.
 type reply struct {
@@ -26,11 +24,11 @@ func (r *reply) To() []muc.JID { return r.to }
 func (r *reply) Stanza() *etree.Element { return r.el.Copy() }
 
 // AppendXML writes it.
-func (r *reply) AppendXML(dst []byte, to muc.JID, ns string) []byte {
+func (r *reply) AppendXML(dst []byte, to muc.JID, space string) []byte {
 	el := r.el.Copy()
 	el.CreateAttr("to", to.String())
-	if ns != "" {
-		el.CreateAttr("xmlns", ns)
+	if space != "" {
+		el.CreateAttr("xmlns", space)
 	}
 	doc := etree.NewDocument()
 	doc.SetRoot(el)
@@ -63,36 +61,25 @@ func (in *incoming) refusal(e *muc.StanzaError) *reply {
 	r := in.reply(in.el.Tag, "error")
 	if in.el.Tag == "presence" {
 		// As rooms do, without what it held: that may be a password.
-		child(r.el, nsMUC, "x")
+		child(r.el, ns.MUC, "x")
 	}
-	el := r.el.CreateElement("error")
-	typ := e.Type
-	if typ == "" {
-		typ = e.Condition.Type()
-	}
-	el.CreateAttr("type", string(typ))
-	el.CreateAttr("by", in.to.Bare().String())
-	child(el, nsStanzas, string(e.Condition))
-	if e.Text != "" {
-		child(el, nsStanzas, "text").SetText(e.Text)
-	}
-	if e.App.Local != "" {
-		child(el, e.App.Space, e.App.Local)
-	}
+	var w xmlwire.Writer
+	stanzaerror.Write(&w, e.Settled(), in.to.Bare().String())
+	r.el.AddChild(xmlwire.Element(string(w.Bytes)))
 	return r
 }
 
 // child adds an element in another namespace.
-func child(parent *etree.Element, ns, tag string) *etree.Element {
+func child(parent *etree.Element, space, tag string) *etree.Element {
 	el := parent.CreateElement(tag)
-	el.CreateAttr("xmlns", ns)
+	el.CreateAttr("xmlns", space)
 	return el
 }
 
 // childNamed finds a child, nil for none.
-func childNamed(parent *etree.Element, ns, tag string) *etree.Element {
+func childNamed(parent *etree.Element, space, tag string) *etree.Element {
 	for _, el := range parent.ChildElements() {
-		if el.Tag == tag && el.NamespaceURI() == ns {
+		if el.Tag == tag && el.NamespaceURI() == space {
 			return el
 		}
 	}

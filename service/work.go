@@ -204,5 +204,5 @@ func (s *Service) fail(o *outcome, err error) {
 
 // broken is what somebody is told whose stanza came to nothing by no fault of their own.
 func broken() *muc.StanzaError {
-	return &muc.StanzaError{Type: stanza.TypeWait, Condition: internalServerError, Text: "The service could not do this."}
+	return &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError, Text: "The service could not do this."}
 }

@@ -175,7 +175,7 @@ func (a *archive) serve(q question) {
 		answer.Refuse = &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.ResourceConstraint, Text: "The archive has too much to do."}
 	case err != nil:
 		a.log.Error("the archive cannot be read", "room", q.room, "error", err)
-		answer.Refuse = &muc.StanzaError{Type: stanza.TypeWait, Condition: "internal-server-error", Text: "The archive cannot be read."}
+		answer.Refuse = &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError, Text: "The archive cannot be read."}
 	default:
 		answer.Archive = &page
 	}

@@ -55,6 +55,12 @@ const (
 	Tombstone   = "urn:xmpp:message-retract:1#tombstone"
 	Forward     = "urn:xmpp:forward:0"
 	Commands    = "http://jabber.org/protocol/commands"
+
+	Unique       = "http://jabber.org/protocol/muc#unique"
+	ServiceAdmin = "http://jabber.org/protocol/admin"
+	Announce     = "http://jabber.org/protocol/admin#announce"
+	ServerInfo   = "http://jabber.org/network/serverinfo"
+	Version      = "jabber:iq:version"
 )
 
 // NodeReservedNick is the disco node at which one asks for one's reserved nick
