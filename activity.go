@@ -19,7 +19,7 @@ const activityWindow = 24 * time.Hour
 // back far enough, the time counts that it covers.
 func (r *Room) activity(now time.Time) string {
 	since := now.Add(-activityWindow)
-	lists := [...]*state.History{r.st.Archived(), r.st.Kept()}
+	lists := [...]*state.History{r.st.Archived(), r.st.Unarchived()}
 	for _, list := range lists {
 		if list.Len() >= r.cfg.Limits.History && list.At(0).At().After(since) {
 			since = list.At(0).At()

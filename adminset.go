@@ -70,7 +70,7 @@ func (x *adminSet) person(j JID) *overlaidPerson {
 	}
 	o := overlaidPerson{jid: j}
 	if p, ok := x.t.r.st.Persons().Get(j); ok {
-		n := p.Noted()
+		n := p.Notes()
 		o.aff, o.voice, o.nick, o.key, o.known = p.Affiliation(), p.Voice(), n.Nick(), n.Key(), p.Remembered()
 	}
 	x.people = append(x.people, o)
@@ -116,7 +116,7 @@ func (x *adminSet) effective(bare JID) Affiliation {
 	if x.ownsByHost(bare) {
 		return Owner
 	}
-	return event.Counting(x.own(bare), x.own(bare.DomainJID()))
+	return event.EffectiveAffiliation(x.own(bare), x.own(bare.DomainJID()))
 }
 
 // ownsByHost reports whether the host says that somebody owns the room.
@@ -198,7 +198,7 @@ func (x *adminSet) occupant(it *adminItem) (*state.Occupant, *StanzaError) {
 	switch {
 	case it.hasNick:
 		o = x.t.r.occupantNamed(it.nick)
-		if o != nil && !it.jid.IsZero() && !o.GoesBy(it.jid) {
+		if o != nil && !it.jid.IsZero() && !o.HasJID(it.jid) {
 			o = nil
 		}
 	case it.jid.IsZero():
@@ -366,7 +366,7 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 		x.owners = x.owners.Plus(target, 1)
 	}
 	t.propose(&event.AffiliationChanged{JID: target, Old: p.aff, New: aff, Reason: reason, Actor: x.by})
-	if target.Local() == "" && p.aff.Lent() != aff.Lent() {
+	if target.Local() == "" && p.aff.Inherited() != aff.Inherited() {
 		x.domains = append(x.domains, target)
 	}
 	p.aff = aff

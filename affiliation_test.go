@@ -177,7 +177,7 @@ func TestServiceOwner(t *testing.T) {
 	require.Len(t, fx.Events, 1)
 	joined, ok := fx.Events[0].Body.(*event.Joined)
 	require.True(t, ok)
-	assert.True(t, joined.Vouched)
+	assert.True(t, joined.OwnerByHost)
 	assert.Equal(t, muc.Moderator, joined.Role)
 
 	again := s.cfg

@@ -270,7 +270,7 @@ func (r *Room) renderFound(ev *event.Event, p *archiveRender) *splice.Stanza {
 		m = r.seenNow(m)
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 512+len(m.Payload))}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	address(&w, "from", r.jid)
 	w.Start("result", ns.MAM)
 	w.AttrIf("queryid", p.query.id)

@@ -16,7 +16,7 @@ import (
 // docOf renders a message that was just said, and leaves the bytes with the
 // entry that remembers it.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
-	for _, list := range [...]*state.History{r.st.Archived(), r.st.Kept()} {
+	for _, list := range [...]*state.History{r.st.Archived(), r.st.Unarchived()} {
 		if n := list.Len(); n > 0 && list.At(n-1).Message() == m {
 			return r.entryDoc(list.At(n - 1))
 		}
@@ -67,7 +67,7 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry 
 	if q.maxstanzas >= 0 {
 		limit = min(limit, q.maxstanzas)
 	}
-	archived, kept := r.st.Archived(), r.st.Kept()
+	archived, kept := r.st.Archived(), r.st.Unarchived()
 	a, k := archived.Len(), kept.Len() // what is left of them
 	picked := make([]*state.Entry, 0, min(limit, a+k))
 	chars := 0

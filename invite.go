@@ -440,7 +440,7 @@ func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer
 		id = t.newID()
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 384)}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Attr("id", id)
 	w.AttrIf("xml:lang", lang)

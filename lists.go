@@ -126,7 +126,7 @@ func listedSize(p *state.Person, lim *Limits) int {
 // listedReason is the reason in it: one that was stored by other limits is left out, so
 // that any line fits into a page.
 func listedReason(p *state.Person, lim *Limits) string {
-	if reason := p.Noted().Reason(); len(reason) <= lim.ReasonBytes {
+	if reason := p.Notes().Reason(); len(reason) <= lim.ReasonBytes {
 		return reason
 	}
 	return ""
@@ -139,7 +139,7 @@ func (r *Room) writeList(people []*state.Person) *splice.Stanza {
 		size += listedSize(p, &r.cfg.Limits)
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
-	d := splice.Begin(&w, "iq")
+	d := splice.Start(&w, "iq")
 	address(&w, "from", r.jid)
 	w.Attr("type", "result")
 	w.Start("query", ns.Admin)

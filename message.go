@@ -89,7 +89,7 @@ func (t *step) speak(m event.Message, in *incoming) {
 		m.StanzaID = t.newID()
 		t.propose(&event.MessageArchived{Message: m})
 	case keep && !in.unstored():
-		t.propose(&event.MessageKept{Message: m})
+		t.propose(&event.MessageRemembered{Message: m})
 	default:
 		said := m // a pointer to m itself would cost every message an allocation
 		t.passing = &said
@@ -136,7 +136,7 @@ func (t *step) renderMessages(events []event.Event) {
 		switch b := ev.Body.(type) {
 		case *event.MessageArchived:
 			t.broadcast(t.r.docOf(&b.Message))
-		case *event.MessageKept:
+		case *event.MessageRemembered:
 			t.broadcast(t.r.docOf(&b.Message))
 		case *event.SubjectChanged:
 			t.broadcast(t.r.renderMessage(&b.Message))
@@ -166,7 +166,7 @@ const messageMarkup = 272
 // that only the room may give (XEP-0421, XEP-0359).
 func (r *Room) renderMessage(m *event.Message) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.String())+len(m.Payload)+len(m.Nick)+len(m.ID))}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	r.writeMessage(&w, m)
 	d.Tail = w.OpenTag()
 	w.End()
@@ -241,7 +241,7 @@ type privateRender struct {
 func (t *step) renderPrivate(p *privateRender) {
 	m := &p.message
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	occupantAddress(&w, "from", t.r.jid, m.Nick)
 	w.AttrIf("type", p.typ)
 	w.AttrIf("id", m.ID)

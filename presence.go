@@ -87,7 +87,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 		t.proposeBirth(a.bare, *conf, !r.cfg.Instant)
 	}
 	b := &event.Joined{Session: s.LastSession() + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
-		Vouched: a.owner}
+		OwnerByHost: a.owner}
 	if at != nil {
 		nick.Changed = nick.Changed || nick.Nick != at.Nick()
 		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.Number(), at.Nick(), at.Key(), at.ID(), at.Role()
@@ -154,7 +154,7 @@ func banned(s *state.Room, a *sender, section string) *StanzaError {
 		p, _ = s.Persons().Get(a.bare.DomainJID())
 	}
 	text := "you are banned from this room"
-	if reason := p.Noted().Reason(); reason != "" {
+	if reason := p.Notes().Reason(); reason != "" {
 		text += ": " + reason
 	}
 	return refuse(stanza.Forbidden, section, text)
@@ -230,7 +230,7 @@ func (t *step) lockdown(nick *NickResult) *StanzaError {
 	case t.r.cfg.NickLockdown == LockdownRefuse:
 		return refuse(stanza.NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
-		*nick = NickResult{Nick: p.Nick(), Key: p.Noted().Key(), Changed: true}
+		*nick = NickResult{Nick: p.Nick(), Key: p.Notes().Key(), Changed: true}
 	}
 	return nil
 }

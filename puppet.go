@@ -69,7 +69,7 @@ func (c Join) do(t *step) error {
 		return e
 	}
 	t.propose(&event.Joined{Occupant: s.LastOccupant() + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(a.bare), Role: a.entryRole(s.Config()), Vouched: a.owner, Lang: lang, Payload: payload})
+		OccupantID: r.occupantID(a.bare), Role: a.entryRole(s.Config()), OwnerByHost: a.owner, Lang: lang, Payload: payload})
 	return nil
 }
 

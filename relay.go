@@ -168,7 +168,7 @@ func (t *step) renderRelay(x *relayRender) {
 
 func (x *relayRender) render(payload func(w *xmlwire.Writer)) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 192+len(x.payload))}
-	d := splice.Begin(&w, "iq")
+	d := splice.Start(&w, "iq")
 	address(&w, "from", x.from)
 	w.Attr("id", x.id)
 	w.Attr("type", x.typ)

@@ -40,7 +40,7 @@ func (t *step) renderStatus(b *event.Configured) {
 	slices.Sort(codes)
 	codes = slices.Compact(codes)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 192)}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Attr("type", "groupchat")
 	w.Start("x", ns.User)

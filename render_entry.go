@@ -30,13 +30,13 @@ func (t *step) renderEntry(j *joinRender) {
 	}
 	to := []JID{j.session}
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
-	out := slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Kept().Len())+1)
+	out := slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Unarchived().Len())+1)
 	n := len(out)
 	out = out[:n+len(s.Occupants())]
 	for _, o := range s.Occupants() { // this is nearly all of a join: each is made in its place
 		if o != own && shows(s, o.Role(), own) {
 			doc := r.recipe(o)
-			if doc.Most(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
+			if doc.MaxLen(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
 				continue
 			}
 			x := &out[n]

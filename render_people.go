@@ -174,7 +174,7 @@ func (t *step) renderPresences(events []event.Event) {
 		case *event.Joined:
 			t.renderArrival(b)
 		case *event.PresenceChanged:
-			if o := s.Whose(b); o != nil {
+			if o := s.OccupantOf(b); o != nil {
 				list = touch(list, touched{occ: o})
 			}
 		case *event.Renamed:

@@ -46,7 +46,7 @@ func (r *Room) renderOccupant(o *state.Occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
 	if len(r.st.Occupants()) > state.SmallIndex {
-		o.KeepPresence(doc)
+		o.CachePresence(doc)
 	}
 	return doc
 }
@@ -74,7 +74,7 @@ func shownPayload(c *RoomConfig, role Role, payload string) string {
 // others.
 func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 256+len(p.payload))}
-	d := splice.Begin(&w, "presence")
+	d := splice.Start(&w, "presence")
 	d.As = asMostSee(&r.st, &p.item)
 	occupantAddress(&w, "from", r.jid, p.nick)
 	w.AttrIf("type", p.kind)

@@ -14,7 +14,7 @@ import (
 // with 210 for everybody (§7.10).
 func (t *step) renderRenamed(b *event.Renamed) {
 	r, s := t.r, &t.r.st
-	ses := s.Mover(b)
+	ses := s.RenamedSession(b)
 	if ses == nil {
 		return
 	}

@@ -26,7 +26,7 @@ func (t *step) retract(m *event.Message) {
 		}
 	}
 	// What the room does not remember may be in the archive.
-	if said := s.Archived().Meant(b); said != nil {
+	if said := s.Archived().Retracted(b); said != nil {
 		b.StanzaID, b.Named = said.StanzaID, ""
 	}
 	t.propose(b)

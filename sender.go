@@ -51,7 +51,7 @@ func (r *Room) senderOf(j JID) sender {
 // Config.IsOwner). Of who is inside it was said when they entered.
 func (r *Room) isHostOwner(bare JID, p *state.Person) bool {
 	if p != nil && p.Inside() {
-		return p.Vouched()
+		return p.OwnerByHost()
 	}
 	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)
 }

@@ -100,7 +100,7 @@ func (t *step) commit() {
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
 // be too large for does not get it.
 func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) {
-	if doc.Most(x) > t.r.cfg.Limits.OutboundBytes {
+	if doc.MaxLen(x) > t.r.cfg.Limits.OutboundBytes {
 		to = t.fitting(to, doc, v, x)
 	}
 	if len(to) > 0 {
@@ -187,7 +187,7 @@ func (t *step) renderDone() {
 }
 
 func (t *step) openResult(w *xmlwire.Writer) *splice.Stanza {
-	d := splice.Begin(w, "iq")
+	d := splice.Start(w, "iq")
 	address(w, "from", t.r.addressedAs(t.in))
 	w.Attr("id", t.in.id)
 	w.Attr("type", "result")
@@ -202,7 +202,7 @@ func (t *step) renderError(e *StanzaError) {
 		return
 	}
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 320)}
-	d := splice.Begin(&w, kindNames[in.kind])
+	d := splice.Start(&w, kindNames[in.kind])
 	address(&w, "from", t.r.addressedAs(in))
 	w.AttrIf("id", in.id)
 	w.Attr("type", "error")

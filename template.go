@@ -36,7 +36,7 @@ func (t *Template) New(room JID) (*Room, error) {
 		return nil, fmt.Errorf("%w: Room must be a bare JID with a localpart", ErrConfig)
 	}
 	r := &Room{cfg: &t.cfg, jid: room}
-	r.st.Begin()
+	r.st.Reset()
 	return r, nil
 }
 

@@ -188,7 +188,7 @@ func changesAgain(b *event.AffiliationChanged, rest []event.Event) bool {
 // see his JID.
 func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	address(&w, "from", t.r.jid)
 	w.Start("x", ns.User)
 	w.Start("item", "")

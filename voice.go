@@ -169,7 +169,7 @@ func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []form.Field) *splice.Stanza {
 	r.localize(r.st.Config().Lang, fields)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
-	d := splice.Begin(&w, "message")
+	d := splice.Start(&w, "message")
 	address(&w, "from", r.jid)
 	w.Attr("id", id)
 	form.WriteInstructed(&w, "form", formType, title, instructions, fields)

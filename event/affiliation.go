@@ -54,7 +54,7 @@ func ParseAffiliation(s string) (Affiliation, bool) {
 
 // Lent is what the affiliation of a domain makes of the people in it: they are
 // banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.
-func (a Affiliation) Lent() Affiliation {
+func (a Affiliation) Inherited() Affiliation {
 	if a > Member {
 		return AffiliationNone
 	}
@@ -63,11 +63,11 @@ func (a Affiliation) Lent() Affiliation {
 
 // Counting is the affiliation by which a person is judged: his own, if he has one,
 // else what his domain lends him.
-func Counting(own, domain Affiliation) Affiliation {
+func EffectiveAffiliation(own, domain Affiliation) Affiliation {
 	if own != AffiliationNone {
 		return own
 	}
-	return domain.Lent()
+	return domain.Inherited()
 }
 
 // Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by

@@ -114,7 +114,7 @@ type (
 		Role       Role    `json:"role"`
 		// Vouched says that the person counts as owner while inside, because
 		// Config.IsOwner said so.
-		Vouched bool   `json:"vouched,omitempty"`
+		OwnerByHost bool   `json:"vouched,omitempty"`
 		Lang    string `json:"lang,omitempty"`
 		Payload string `json:"payload,omitempty" holds:"xml"`
 	}
@@ -185,9 +185,9 @@ type (
 		Reason      string      `json:"reason,omitempty"`
 		Actor       Actor       `json:"actor,omitzero"`
 	}
-	// MessageKept: somebody spoke, and newcomers are shown it, but it is not to
+	// MessageRemembered: somebody spoke, and newcomers are shown it, but it is not to
 	// be archived.
-	MessageKept struct{ Message }
+	MessageRemembered struct{ Message }
 	// VoiceRequested: a visitor asked the moderators for voice (XEP-0045 §7.13). ID
 	// is that of the form they got, JID the session that asked. Now is as in RateSpent. In
 	// a snapshot JID is the person, who may be gone, and all else is left out.
@@ -381,7 +381,7 @@ func (*Renamed) eventType() eventType            { return eventType{"renamed", 1
 func (*RoleChanged) eventType() eventType        { return eventType{"role-changed", 1, false} }
 func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
 func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
-func (*MessageKept) eventType() eventType        { return eventType{"message-kept", 1, false} }
+func (*MessageRemembered) eventType() eventType        { return eventType{"message-kept", 1, false} }
 func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
 func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
 func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }

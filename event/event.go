@@ -14,7 +14,7 @@ import "time"
 // [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*RoomDestroyed];
 // volatile: [*Joined], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
-// [*MessageKept], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
+// [*MessageRemembered], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
 // [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
 //
@@ -78,7 +78,7 @@ var newBodies = []func() Body{
 	func() Body { return new(RoleChanged) },
 	func() Body { return new(Left) },
 	func() Body { return new(Removed) },
-	func() Body { return new(MessageKept) },
+	func() Body { return new(MessageRemembered) },
 	func() Body { return new(VoiceRequested) },
 	func() Body { return new(PrivateSent) },
 	func() Body { return new(PrivateBounced) },

@@ -54,7 +54,7 @@ func (w *world) checkRetraction(s *step) {
 		switch b := ev.Body.(type) {
 		case *event.MessageArchived:
 			w.spoken = append(w.spoken, spokenIn(&b.Message))
-		case *event.MessageKept:
+		case *event.MessageRemembered:
 			w.spoken = append(w.spoken, spokenIn(&b.Message))
 		}
 	}

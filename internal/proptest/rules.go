@@ -18,7 +18,7 @@ func (w *world) checkRules(s *step) {
 			}
 		case *event.MessageArchived:
 			w.checkVoice(s, &b.Message)
-		case *event.MessageKept:
+		case *event.MessageRemembered:
 			w.checkVoice(s, &b.Message)
 		case *event.SubjectChanged:
 			w.checkVoice(s, &b.Message)

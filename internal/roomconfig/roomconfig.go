@@ -100,7 +100,7 @@ var Fields = []*Field{
 
 // Sound reports whether some room can have been configured so, under whatever
 // limits.
-func Sound(c *event.RoomConfig) bool {
+func Valid(c *event.RoomConfig) bool {
 	for _, f := range Fields {
 		for _, v := range f.Get(c) {
 			if !xmlwire.ValidText(v) || !f.offers(v) {

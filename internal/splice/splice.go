@@ -57,7 +57,7 @@ const UsualAt = uint32(len(openTo))
 const AddressBytes = 2 * (2*jid.MaxPartSize + 1 + xmlwire.Escaping*jid.MaxPartSize + 16)
 
 // Begin opens a stanza; its Bytes are to be set when the writer is done.
-func Begin(w *xmlwire.Writer, name string) *Stanza {
+func Start(w *xmlwire.Writer, name string) *Stanza {
 	w.Start(name, "")
 	d := &Stanza{Head: w.Pos()}
 	w.Bytes = append(w.Bytes, emptyTo...)
@@ -65,7 +65,7 @@ func Begin(w *xmlwire.Writer, name string) *Stanza {
 }
 
 // Most is how large a copy may be, at most.
-func (d *Stanza) Most(x *Extra) int {
+func (d *Stanza) MaxLen(x *Extra) int {
 	n := len(d.Bytes) + AddressBytes
 	if x != nil {
 		n += len(x.Tail) + xmlwire.Escaping*len(x.ID) + len(" id=''")

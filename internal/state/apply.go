@@ -99,10 +99,10 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
-			s.kept.retract(b)
+			s.unarchived.retract(b)
 		}
-	case *event.MessageKept:
-		s.kept.remember(entryOf(ev, &b.Message), base)
+	case *event.MessageRemembered:
+		s.unarchived.remember(entryOf(ev, &b.Message), base)
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
 	case *event.Joined:
@@ -146,14 +146,14 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 }
 
 // Begin is the state before all events.
-func (s *Room) Begin() { *s = Room{conf: new(event.RoomConfig)} }
+func (s *Room) Reset() { *s = Room{conf: new(event.RoomConfig)} }
 
 // growSparse is where to put what most rooms have nothing of.
-func (s *Room) growSparse() *Sparse {
-	if s.more == nil {
-		s.more = new(Sparse)
+func (s *Room) mutableSparse() *Sparse {
+	if s.sparse == nil {
+		s.sparse = new(Sparse)
 	}
-	return s.more
+	return s.sparse
 }
 
 // share keeps a configuration, which is that of the template for many rooms.
@@ -165,7 +165,7 @@ func (base *Base) share(conf event.RoomConfig) *event.RoomConfig {
 }
 
 func (s *Room) applyCreated(b *event.Created, base *Base) error {
-	if !roomconfig.Sound(&b.Config) {
+	if !roomconfig.Valid(&b.Config) {
 		return badEvent("no room is configured so")
 	}
 	s.life = event.Open
@@ -189,7 +189,7 @@ func (s *Room) applyConfigured(b *event.Configured, base *Base) error {
 	}
 	if s.conf.Whois != conf.Whois {
 		s.archived.dropDocs()
-		s.kept.dropDocs()
+		s.unarchived.dropDocs()
 	}
 	s.conf = base.share(conf)
 	return nil
@@ -206,11 +206,11 @@ func (s *Room) dropPresences() {
 // owes nothing to this one (XEP-0045 §10.9).
 func (s *Room) applyDestroyed(b *event.RoomDestroyed) {
 	*s = Room{life: event.Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
-		creator: s.creator, conf: new(event.RoomConfig), more: &Sparse{end: b}, shape: s.shape + 1}
+		creator: s.creator, conf: new(event.RoomConfig), sparse: &Sparse{end: b}, shape: s.shape + 1}
 }
 
 func (s *Room) applyPrivate(p Private, base *Base) {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	*m.privates.push(base.Privates + 1) = p
 	for m.privates.Len() > max(base.Privates, 0) {
 		m.privates.shift()
@@ -218,7 +218,7 @@ func (s *Room) applyPrivate(p Private, base *Base) {
 }
 
 func (s *Room) applyBounced(p Private) error {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	n := m.privates.Len()
 	found := false
 	m.privates.drop(func(q *Private) bool {
@@ -238,7 +238,7 @@ func (s *Room) applyRelay(x relayed, base *Base) error {
 	if x.session == 0 || x.way == "" || x.real.IsBare() {
 		return badEvent("a request of nobody")
 	}
-	m := s.growSparse()
+	m := s.mutableSparse()
 	m.relays.drop(func(y *relayed) bool { return y.Over(x.at, base.RelayTimeout) })
 	own := 1
 	for y := range m.relays.All() {
@@ -263,7 +263,7 @@ func (s *Room) applyRelay(x relayed, base *Base) error {
 }
 
 func (s *Room) applyRelayAnswered(b *event.RelayAnswered) error {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	found := false
 	m.relays.drop(func(x *relayed) bool {
 		first := !found && x.session == b.Session && x.way == b.Way
@@ -280,13 +280,13 @@ func (s *Room) applyAsked(b *event.Asked) error {
 	if b.ID == "" || b.JID.IsZero() {
 		return badEvent("a question of nobody")
 	}
-	m := s.growSparse()
+	m := s.mutableSparse()
 	m.asks = append(m.asks, b)
 	return nil
 }
 
 func (s *Room) applyAnswered(b *event.Answered) error {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	for i, a := range m.asks {
 		if a.ID == b.ID {
 			m.asks = slices.Delete(m.asks, i, i+1)

@@ -37,8 +37,8 @@ func (s *Room) recount(p *Person, before bool) {
 }
 
 // note keeps what a room knows of few people.
-func (s *Room) note(p *Person, n notes) {
-	s.peopleBytes += int32(n.size() - p.Noted().size())
+func (s *Room) setNotes(p *Person, n notes) {
+	s.peopleBytes += int32(n.size() - p.Notes().size())
 	if p.notes = nil; n != (notes{}) {
 		kept := n // n itself would be memory even where nothing is kept
 		p.notes = &kept
@@ -56,7 +56,7 @@ func (n notes) size() int {
 // reservation is a person, known by the nick that he has reserved.
 type reservation struct{ *Person }
 
-func (x reservation) indexKey() string { return x.Noted().key }
+func (x reservation) indexKey() string { return x.Notes().key }
 
 func (p *Person) indexKey() string { return p.UID() }
 
@@ -104,11 +104,11 @@ func (s *Room) applyAffiliation(b *event.AffiliationChanged) error {
 	}
 	s.lists.note(p)
 	p.aff = b.New
-	n := *p.Noted()
+	n := *p.Notes()
 	if n.reason = b.Reason; p.aff == event.AffiliationNone {
 		n.reason = ""
 	}
-	s.note(p, n)
+	s.setNotes(p, n)
 	if p.aff == event.Owner {
 		s.countOwner(b.JID, 1)
 	}
@@ -139,13 +139,13 @@ func (s *Room) applyRegistered(b *event.Registered) error {
 	s.dropRequest(b.JID)
 	p := s.person(b.JID)
 	defer s.recount(p, p.Remembered())
-	n, m := *p.Noted(), s.growSparse()
+	n, m := *p.Notes(), s.mutableSparse()
 	if n.nick != "" {
 		m.reserved.drop(n.key)
 	}
 	s.lists.note(p)
 	n.nick, n.key = b.Nick, b.Key
-	s.note(p, n)
+	s.setNotes(p, n)
 	m.reserved.Put(reservation{p})
 	return nil
 }
@@ -157,10 +157,10 @@ func (s *Room) applyDeregistered(b *event.Deregistered) error {
 	}
 	defer s.recount(p, true)
 	s.lists.note(p)
-	n := *p.Noted()
-	s.growSparse().reserved.drop(n.key)
+	n := *p.Notes()
+	s.mutableSparse().reserved.drop(n.key)
 	n.nick, n.key = "", ""
-	s.note(p, n)
+	s.setNotes(p, n)
 	return nil
 }
 
@@ -168,14 +168,14 @@ func (s *Room) applyRegistrationRequested(b *event.RegistrationRequested) error 
 	if b.JID.IsZero() || !b.JID.IsBare() || b.Key == "" || s.RequestOf(b.JID) != nil {
 		return badEvent("no request to register")
 	}
-	m := s.growSparse()
+	m := s.mutableSparse()
 	m.requests = append(m.requests, b)
 	return nil
 }
 
 // dropRequest forgets somebody's request to register, if there is one.
 func (s *Room) dropRequest(bare jid.JID) bool {
-	m := s.more
+	m := s.sparse
 	if m == nil {
 		return false
 	}
@@ -212,7 +212,7 @@ func (s *Room) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error 
 	if b.JID.IsZero() || b.Occupant != 0 && s.OccupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
 	}
-	m := s.growSparse()
+	m := s.mutableSparse()
 	if b.Occupant != 0 {
 		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.WaitsForVoice(&v, at) })
 	}
@@ -260,7 +260,7 @@ func (s *Room) applyJoined(b *event.Joined) error {
 		if err := s.addOccupant(o, p); err != nil {
 			return err
 		}
-		p.vouched = b.Vouched
+		p.ownerByHost = b.OwnerByHost
 	} else {
 		if o.person != p || o.IsPuppet() {
 			return badEvent("occupant belongs to somebody else")
@@ -270,8 +270,8 @@ func (s *Room) applyJoined(b *event.Joined) error {
 	}
 	s.lastSession = b.Session
 	ses.num, ses.real, ses.occ = b.Session, b.JID, o
-	o.take(ses)
-	ses.says(b.Lang, b.Payload)
+	o.addSession(ses)
+	ses.setPresence(b.Lang, b.Payload)
 	return nil
 }
 
@@ -284,7 +284,7 @@ func (s *Room) applyPuppet(b *event.Joined) error {
 	if err := s.addOccupant(&x.occ, s.person(b.JID.Bare())); err != nil {
 		return err
 	}
-	x.occ.person.vouched = b.Vouched
+	x.occ.person.ownerByHost = b.OwnerByHost
 	x.occ.front = &x.ses
 	x.ses = Session{real: b.JID, occ: &x.occ, lang: b.Lang, payload: b.Payload}
 	return nil
@@ -323,14 +323,14 @@ func (s *Room) dropOccupant(o *Occupant) {
 		}
 	}
 	if !o.person.Inside() {
-		o.person.vouched = false
+		o.person.ownerByHost = false
 	}
 	s.forgetIfEmpty(o.person)
 }
 
 // says notes what a session says in its presence, which is its occupant's from
 // now on.
-func (ses *Session) says(lang, payload string) {
+func (ses *Session) setPresence(lang, payload string) {
 	o := ses.occ
 	if f := o.front; f != nil && f != ses {
 		ses.spoke = f.spoke + 1
@@ -358,7 +358,7 @@ func (s *Room) dropSession(ses *Session) {
 }
 
 // take puts a session behind the others of an occupant.
-func (o *Occupant) take(ses *Session) {
+func (o *Occupant) addSession(ses *Session) {
 	last := &o.first
 	for *last != nil {
 		last = &(*last).next
@@ -378,21 +378,21 @@ func (o *Occupant) lastSpoken() *Session {
 }
 
 func (s *Room) applyPresence(b *event.PresenceChanged) error {
-	o := s.Whose(b)
+	o := s.OccupantOf(b)
 	if o == nil {
 		return badEvent("no such session or puppet")
 	}
 	if o.IsPuppet() {
-		o.front.says(b.Lang, b.Payload)
+		o.front.setPresence(b.Lang, b.Payload)
 		return nil
 	}
 	ses, _ := s.Session(b.JID)
-	ses.says(b.Lang, b.Payload)
+	ses.setPresence(b.Lang, b.Payload)
 	return nil
 }
 
 func (s *Room) applyRenamed(b *event.Renamed) error {
-	ses := s.Mover(b)
+	ses := s.RenamedSession(b)
 	if ses == nil || ses.num == 0 && b.Occupant != b.From {
 		return badEvent("no such session or puppet")
 	}
@@ -415,12 +415,12 @@ func (s *Room) applyRenamed(b *event.Renamed) error {
 		}
 		s.dropSession(ses)
 		ses.occ, ses.spoke = to, 0
-		to.take(ses)
+		to.addSession(ses)
 		if old.first == nil {
 			s.dropOccupant(old)
 		}
 	}
-	ses.says(b.Lang, b.Payload)
+	ses.setPresence(b.Lang, b.Payload)
 	return nil
 }
 
@@ -468,7 +468,7 @@ func (s *Room) applyInvite(b *event.InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
 	}
-	m := s.growSparse()
+	m := s.mutableSparse()
 	m.invites = slices.DeleteFunc(m.invites, sameInvite(b.Invitee, b.Inviter))
 	at := len(m.invites)
 	for at > 0 && m.invites[at-1].Expires.After(b.Expires.Time) {
@@ -479,7 +479,7 @@ func (s *Room) applyInvite(b *event.InviteSent) error {
 }
 
 func (s *Room) applyInviteOver(invitee, inviter jid.JID) error {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	n := len(m.invites)
 	m.invites = slices.DeleteFunc(m.invites, sameInvite(invitee, inviter))
 	if len(m.invites) == n {

@@ -38,7 +38,7 @@ func (h *History) dropDocs() {
 
 // retract forgets the message that its author took back, if it is there.
 func (h *History) retract(b *event.MessageRetracted) bool {
-	said := h.Meant(b)
+	said := h.Retracted(b)
 	if said == nil {
 		return false
 	}
@@ -77,7 +77,7 @@ type messageCache struct {
 func (e *Entry) Cache() *messageCache { return &e.doc }
 
 // Meant is the message that is taken back, the latest if there are several, or nil.
-func (h *History) Meant(b *event.MessageRetracted) *event.Message {
+func (h *History) Retracted(b *event.MessageRetracted) *event.Message {
 	for i := h.Len() - 1; i >= 0; i-- {
 		if m := h.At(i).msg; b.TakesBack(m) {
 			return m

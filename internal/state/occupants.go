@@ -52,7 +52,7 @@ func (o *Occupant) Sessions() int {
 
 // GoesBy reports whether an address is that of an occupant: the person's or a
 // session's.
-func (o *Occupant) GoesBy(j jid.JID) bool {
+func (o *Occupant) HasJID(j jid.JID) bool {
 	for ses := o.first; ses != nil; ses = ses.next {
 		if ses.JID() == j {
 			return true
@@ -73,7 +73,7 @@ func (c *presenceCache) drop() { c.doc = nil }
 func (o *Occupant) PresenceBytes() *splice.Stanza { return o.presence.doc }
 
 // KeepPresence keeps what was written of an occupant, until it changes.
-func (o *Occupant) KeepPresence(d *splice.Stanza) { o.presence.doc = d }
+func (o *Occupant) CachePresence(d *splice.Stanza) { o.presence.doc = d }
 
 // Session is one connected client of an occupant.
 type Session struct {
@@ -209,11 +209,11 @@ func (s *Room) Affected(o *Occupant, b *event.AffiliationChanged) bool {
 	if o.person.JID() == b.JID {
 		return b.Old != b.New
 	}
-	return o.person.aff == event.AffiliationNone && b.Old.Lent() != b.New.Lent()
+	return o.person.aff == event.AffiliationNone && b.Old.Inherited() != b.New.Inherited()
 }
 
 // Whose is the occupant whose presence changed, nil for nobody.
-func (s *Room) Whose(b *event.PresenceChanged) *Occupant {
+func (s *Room) OccupantOf(b *event.PresenceChanged) *Occupant {
 	if b.Occupant != 0 {
 		return s.puppetOf(b.Occupant, b.JID)
 	}
@@ -224,7 +224,7 @@ func (s *Room) Whose(b *event.PresenceChanged) *Occupant {
 }
 
 // Mover is the session that has another nick, or what a puppet has in its place.
-func (s *Room) Mover(b *event.Renamed) *Session {
+func (s *Room) RenamedSession(b *event.Renamed) *Session {
 	if o := s.puppetOf(b.From, b.JID); o != nil {
 		return o.front
 	}

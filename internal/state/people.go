@@ -33,9 +33,9 @@ type Person struct {
 	// voice is the stored role of somebody without affiliation (§5.1).
 	voice event.Role
 	// vouched says that he counts as owner while he is inside (Config.IsOwner).
-	vouched bool
-	notes   *notes    // nil for none
-	first   *Occupant // of his, in the order of joining
+	ownerByHost bool
+	notes       *notes    // nil for none
+	first       *Occupant // of his, in the order of joining
 }
 
 // notes are what the room knows of few people.
@@ -48,7 +48,7 @@ type notes struct {
 var noNotes notes
 
 // Noted is what a person's notes say.
-func (p *Person) Noted() *notes {
+func (p *Person) Notes() *notes {
 	if p.notes == nil {
 		return &noNotes
 	}
@@ -56,7 +56,7 @@ func (p *Person) Noted() *notes {
 }
 
 // Nick is what the person has reserved, "" for nothing.
-func (p *Person) Nick() string { return p.Noted().nick }
+func (p *Person) Nick() string { return p.Notes().nick }
 
 // Occupants lists those of a person, in the order of joining.
 func (p *Person) Occupants() []*Occupant {

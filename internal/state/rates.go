@@ -31,7 +31,7 @@ func compareRateKeys(a, b RateKey) int {
 // applyRateSpent notes how much of a rate is used up. What means nothing any more is
 // judged by the host's clock, also while that is behind the room.
 func (s *Room) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
-	m := s.growSparse()
+	m := s.mutableSparse()
 	m.forgetSpent(HostTime(s.at.Time(), m.clock)) // as a room did that was moved before the clock went back
 	m.clock = b.Now
 	m.applySpent(b.JID, b.Kind, b.Until.Time, HostTime(at, b.Now), base)

@@ -65,7 +65,7 @@ func (m *Sparse) Invites() []*event.InviteSent { return m.invites }
 
 // Kept are the messages that newcomers are shown and nobody archives, in the order
 // of speaking.
-func (s *Room) Kept() *History { return &s.kept }
+func (s *Room) Unarchived() *History { return &s.unarchived }
 
 // Key is the comparison key of the reserved nick.
 func (n *notes) Key() string { return n.key }
@@ -172,7 +172,7 @@ func (m *Sparse) VoiceAsked() []voiceAsked { return m.voiceAsked }
 
 // Vouched reports whether the person counts as owner while inside because the host
 // says so.
-func (p *Person) Vouched() bool { return p.vouched }
+func (p *Person) OwnerByHost() bool { return p.ownerByHost }
 
 // Way is the signed way back.
 func (x *relayed) Way() string { return x.way }

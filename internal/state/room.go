@@ -35,22 +35,22 @@ type Room struct {
 	// nicks has them by comparison key; nil as long as they are few.
 	nicks map[string]*Occupant
 
-	subject  *Entry
-	archived History // in the order of speaking
-	kept     History // the same for what is not archived
+	subject    *Entry
+	archived   History // in the order of speaking
+	unarchived History // the same for what is not archived
 
-	more *Sparse // nil for none
+	sparse *Sparse // nil for none
 }
 
 // nothing is what most rooms have.
-var nothing Sparse
+var emptySparse Sparse
 
 // Sparse is what a room has of what most have nothing of, to be read.
 func (s *Room) Sparse() *Sparse {
-	if s.more == nil {
-		return &nothing
+	if s.sparse == nil {
+		return &emptySparse
 	}
-	return s.more
+	return s.sparse
 }
 
 // Sparse is what most rooms have nothing of.
@@ -101,7 +101,7 @@ func (s *Room) OccupantAffiliation(o *Occupant) event.Affiliation {
 func (s *Room) AffiliationCounting(bare jid.JID, p *Person) event.Affiliation {
 	own, domain := event.AffiliationNone, event.AffiliationNone
 	if p != nil {
-		if p.vouched {
+		if p.ownerByHost {
 			return event.Owner
 		}
 		own = p.aff
@@ -109,7 +109,7 @@ func (s *Room) AffiliationCounting(bare jid.JID, p *Person) event.Affiliation {
 	if own == event.AffiliationNone { // else it does not matter what his domain has
 		domain = s.OwnAffiliation(bare.DomainJID())
 	}
-	return event.Counting(own, domain)
+	return event.EffectiveAffiliation(own, domain)
 }
 
 // OwnAffiliation is what the lists say of a person or domain.
@@ -123,7 +123,7 @@ func (s *Room) OwnAffiliation(j jid.JID) event.Affiliation {
 // ReasonOf is the reason that was given for somebody's affiliation.
 func (s *Room) ReasonOf(j jid.JID) string {
 	if p, ok := s.persons.Get(j); ok {
-		return p.Noted().reason
+		return p.Notes().reason
 	}
 	return ""
 }

@@ -9,7 +9,7 @@ const (
 	occupantSize = 260
 	sessionSize  = 90
 	entrySize    = 480
-	rareSize     = 220
+	sparseSize   = 220
 )
 
 // Memory estimates how much memory the state holds, in bytes.
@@ -29,7 +29,7 @@ func (s *Room) Memory() int {
 	if e := s.subject; e != nil {
 		size += entrySize + 2*len(e.msg.Payload)
 	}
-	size += (s.archived.Len()+s.kept.Len())*entrySize + 2*(s.archived.bytes+s.kept.bytes)
+	size += (s.archived.Len()+s.unarchived.Len())*entrySize + 2*(s.archived.bytes+s.unarchived.bytes)
 	if k := s.lists.known; k != nil {
 		size += 8 * (cap(k.people) + cap(k.changed))
 		for _, d := range k.Written {
@@ -38,7 +38,7 @@ func (s *Room) Memory() int {
 			}
 		}
 	}
-	return size + s.more.size()
+	return size + s.sparse.size()
 }
 
 // size is what a room holds of what most rooms have nothing of.
@@ -46,11 +46,11 @@ func (m *Sparse) size() int {
 	if m == nil {
 		return 0
 	}
-	size := rareSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + m.privates.Len() + m.spent.len())
+	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + m.privates.Len() + m.spent.len())
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)
 		for _, a := range b.Answers {
-			size += rareSize + len(a.Var)
+			size += sparseSize + len(a.Var)
 			for _, v := range a.Values {
 				size += 16 + len(v)
 			}

@@ -65,7 +65,7 @@ func (shot *Snapshot) addMessage(e *Entry, body event.Body) {
 func (shot *Snapshot) addDurable(s *Room) {
 	rare := s.Sparse()
 	for _, p := range s.persons.Sorted() {
-		n := p.Noted()
+		n := p.Notes()
 		if p.aff != event.AffiliationNone {
 			shot.add(&event.AffiliationChanged{JID: p.JID(), New: p.aff, Reason: n.reason})
 		}
@@ -93,8 +93,8 @@ func (shot *Snapshot) addDurable(s *Room) {
 // addLive puts in what volatile events tell.
 func (shot *Snapshot) addLive(s *Room) {
 	rare := s.Sparse()
-	for e := range s.kept.All() {
-		shot.addMessage(e, &event.MessageKept{Message: *e.msg})
+	for e := range s.unarchived.All() {
+		shot.addMessage(e, &event.MessageRemembered{Message: *e.msg})
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
@@ -127,7 +127,7 @@ func (shot *Snapshot) addLive(s *Room) {
 func (shot *Snapshot) addOccupant(o *Occupant) {
 	join := func(ses *Session) {
 		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.JID(), Nick: o.nick, Key: o.key, OccupantID: o.id,
-			Role: o.role, Vouched: o.person.vouched, Lang: ses.lang, Payload: ses.payload})
+			Role: o.role, OwnerByHost: o.person.ownerByHost, Lang: ses.lang, Payload: ses.payload})
 	}
 	if o.IsPuppet() {
 		join(o.front)
