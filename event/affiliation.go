@@ -43,6 +43,8 @@ func (a *Affiliation) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// ParseAffiliation reads an affiliation's name in the protocol; ok is false for any
+// other text.
 func ParseAffiliation(s string) (Affiliation, bool) {
 	for i, name := range affiliationNames {
 		if s == name {
@@ -52,8 +54,8 @@ func ParseAffiliation(s string) (Affiliation, bool) {
 	return AffiliationNone, false
 }
 
-// Lent is what the affiliation of a domain makes of the people in it: they are
-// banned or members with it (XEP-0045 §9.2), but rank is nobody's by his domain.
+// Inherited is the affiliation that a domain's affiliation gives the people of that
+// domain (XEP-0045 §9.2): outcast and member are inherited, admin and owner are not.
 func (a Affiliation) Inherited() Affiliation {
 	if a > Member {
 		return AffiliationNone
@@ -61,8 +63,8 @@ func (a Affiliation) Inherited() Affiliation {
 	return a
 }
 
-// Counting is the affiliation by which a person is judged: his own, if he has one,
-// else what his domain lends him.
+// EffectiveAffiliation is the affiliation by which a person is judged: the person's own
+// or, if that is none, the one inherited from the domain.
 func EffectiveAffiliation(own, domain Affiliation) Affiliation {
 	if own != AffiliationNone {
 		return own
@@ -71,10 +73,10 @@ func EffectiveAffiliation(own, domain Affiliation) Affiliation {
 }
 
 // Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by
-// privilege: NoRole < Visitor < Participant < Moderator.
+// privilege: RoleNone < Visitor < Participant < Moderator.
 type Role uint8
 
-// The roles of XEP-0045 §5.1. NoRole is the protocol's "none": not inside.
+// The roles of XEP-0045 §5.1. RoleNone is the protocol's "none": not inside.
 const (
 	RoleNone Role = iota
 	Visitor
@@ -110,6 +112,7 @@ func (r *Role) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// ParseRole reads a role's name in the protocol; ok is false for any other text.
 func ParseRole(s string) (Role, bool) {
 	for i, name := range roleNames {
 		if s == name {

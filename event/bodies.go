@@ -5,12 +5,12 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// The bodies stand in JSON by their tags. Names stay with their field for ever. What
-// is marked as holding XML is canonical: see checkStored.
+// The struct tags are the storage format: a JSON name is never given to another field.
+// A field tagged holds:"xml" is canonical XML, see checkStored.
 
 // The durable events.
 type (
-	// Created: the room came to life (XEP-0045 §10.1.1). KeyPrint tells whether
+	// Created: the room was created (XEP-0045 §10.1.1). KeyPrint tells whether
 	// a log belongs to a Config.Secret without giving the secret away.
 	Created struct {
 		Room        jid.JID    `json:"room"`
@@ -65,7 +65,7 @@ type (
 		Actor Actor        `json:"actor,omitzero"`
 	}
 	// VoiceStored: the role in which somebody without affiliation re-enters a
-	// moderated room (XEP-0045 §5.1); NoRole forgets it.
+	// moderated room (XEP-0045 §5.1); RoleNone forgets it.
 	VoiceStored struct {
 		JID  jid.JID `json:"jid"`
 		Role Role    `json:"role"`
@@ -112,11 +112,11 @@ type (
 		Key        string  `json:"key"`
 		OccupantID string  `json:"occupant_id"`
 		Role       Role    `json:"role"`
-		// Vouched says that the person counts as owner while inside, because
+		// OwnerByHost says that the person counts as owner while inside, because
 		// Config.IsOwner said so.
 		OwnerByHost bool   `json:"vouched,omitempty"`
-		Lang    string `json:"lang,omitempty"`
-		Payload string `json:"payload,omitempty" holds:"xml"`
+		Lang        string `json:"lang,omitempty"`
+		Payload     string `json:"payload,omitempty" holds:"xml"`
 	}
 	// PresenceChanged: a session said something new about its availability, or the
 	// host for the puppet that Occupant names.
@@ -153,7 +153,7 @@ type (
 		Reason   string `json:"reason,omitempty"`
 		Actor    Actor  `json:"actor,omitzero"`
 	}
-	// Left: one session is gone, by its own will or lost. Last says that its
+	// Left: one session is gone, by its own request or lost. Last says that its
 	// occupant went with it, Front that its presence was the occupant's. For a puppet,
 	// Session is 0.
 	Left struct {
@@ -170,7 +170,7 @@ type (
 		Lang        string      `json:"lang,omitempty"`
 		Payload     string      `json:"payload,omitempty" holds:"xml"`
 	}
-	// Removed: an occupant was put out with all of its sessions, JIDs; a puppet has
+	// Removed: an occupant was removed with all of its sessions, JIDs; a puppet has
 	// none. JID is the address that its presence showed, Role and Affiliation are
 	// those before and after.
 	Removed struct {
@@ -199,8 +199,8 @@ type (
 		Now      Stamp   `json:"now,omitzero"`
 	}
 	// PrivateSent: a session sent a private message to an occupant (XEP-0045 §7.5).
-	// What it said is nobody's business; that it was sent is remembered for a while,
-	// so that an error can find its way back.
+	// Its content is not recorded; that it was sent is remembered for a while, so that
+	// an error can be passed back.
 	PrivateSent struct {
 		Session  uint32 `json:"session"`
 		Occupant uint32 `json:"occupant"`
@@ -297,16 +297,16 @@ type Message struct {
 	Payload    string  `json:"payload,omitempty" holds:"xml"`
 }
 
-// WaitingJoin is what a join that waits for the host is judged by in the end: the
-// nick that was asked for, and the children of the presence as canonical XML, with
-// what is not for others, such as a password.
+// WaitingJoin is a join that waits for the host's answer: the nick that was asked for,
+// and all children of the presence as canonical XML, also those that are not shown to
+// others, such as a password.
 type WaitingJoin struct {
 	Nick    string `json:"nick"`
 	Lang    string `json:"lang,omitempty"`
 	Payload string `json:"payload" holds:"xml"`
 }
 
-// Actor is who did something to somebody; zero for the service itself.
+// Actor is the person who acted on somebody else; the zero Actor is the service itself.
 type Actor struct {
 	JID  jid.JID `json:"jid,omitzero"`
 	Nick string  `json:"nick,omitempty"`
@@ -332,16 +332,16 @@ type RequestClose string
 // The ends of a request to register that was not granted.
 const (
 	RequestRefused   RequestClose = "refused"   // by an admin
-	RequestWithdrawn RequestClose = "withdrawn" // by whoever asked
+	RequestWithdrawn RequestClose = "withdrawn" // by the person who asked
 	RequestExpired   RequestClose = "expired"   // nobody decided
 )
 
-// Departure is how a session went.
+// Departure is how a session left.
 type Departure string
 
-// The ways to go.
+// The ways to leave.
 const (
-	DepartureWill     Departure = ""         // §7.14
+	DepartureWill     Departure = ""         // by its own presence, §7.14
 	DepartureError    Departure = "error"    // its stanzas bounced: 333, §11.1
 	DepartureVanished Departure = "vanished" // the host knows that it is gone: 333, and nothing is sent to it
 )
@@ -381,7 +381,7 @@ func (*Renamed) eventType() eventType            { return eventType{"renamed", 1
 func (*RoleChanged) eventType() eventType        { return eventType{"role-changed", 1, false} }
 func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
 func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
-func (*MessageRemembered) eventType() eventType        { return eventType{"message-kept", 1, false} }
+func (*MessageRemembered) eventType() eventType  { return eventType{"message-kept", 1, false} }
 func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
 func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
 func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
@@ -394,12 +394,12 @@ func (*Answered) eventType() eventType           { return eventType{"answered", 
 func (*RelaySent) eventType() eventType          { return eventType{"relay-sent", 1, false} }
 func (*RelayAnswered) eventType() eventType      { return eventType{"relay-answered", 1, false} }
 
-// Size is what a message counts for in the history's bounds.
+// Size is the number of bytes that a message counts for in Limits.HistoryBytes.
 func (m *Message) Size() int {
 	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
 }
 
-// RateKind is what one of the rates counts.
+// RateKind names one of the rates of Config.Rates.
 type RateKind string
 
 // The kinds of rates.

@@ -5,11 +5,13 @@ import (
 	"fmt"
 )
 
-// What is wrong with what a store gives back.
+// The errors of restoring.
 var (
-	// ErrCorrupt: a log or snapshot that no room can have written.
+	// ErrCorrupt is wrapped by errors about a log or snapshot that no room can have
+	// written.
 	ErrCorrupt = errors.New("muc: corrupt log")
-	// ErrGap: events are missing, repeated or out of order. It is an ErrCorrupt.
+	// ErrGap is wrapped where events are missing, repeated or out of order. It wraps
+	// ErrCorrupt.
 	ErrGap = fmt.Errorf("%w: sequence has a gap", ErrCorrupt)
 )
 

@@ -20,9 +20,11 @@ import "time"
 //
 // A body must not be changed: the room shares it.
 type Event struct {
+	// Seq and Sub place the event in the log, as above.
 	Seq, Sub uint64
 	// Time is when it happened: UTC, to the millisecond.
 	Time time.Time
+	// Body is what happened.
 	Body Body
 }
 
@@ -31,7 +33,8 @@ type Body interface {
 	eventType() eventType
 }
 
-// eventType is the stable name of an event, and how long it matters.
+// eventType is the stable name of an event, the version of its fields, and whether it
+// is durable.
 type eventType struct {
 	Name    string
 	version int
@@ -41,7 +44,8 @@ type eventType struct {
 // Durable reports whether the event has to survive a restart of the host.
 func (e Event) Durable() bool { return e.Body != nil && e.Body.eventType().durable }
 
-// Version is that of the event's type: another one has other fields.
+// Version is the version of the event's type, 0 without a body. Another version has
+// other fields.
 func (e Event) Version() int {
 	if e.Body == nil {
 		return 0
@@ -49,7 +53,7 @@ func (e Event) Version() int {
 	return e.Body.eventType().version
 }
 
-// Type is the stable name of the event's body, as in its JSON.
+// Type is the stable name of the event's body, as in its JSON; empty without a body.
 func (e Event) Type() string {
 	if e.Body == nil {
 		return ""
@@ -92,8 +96,7 @@ var newBodies = []func() Body{
 	func() Body { return new(RelayAnswered) },
 }
 
-// Bodies makes an empty body of each type, for those who want to know which ones there
-// are.
+// Bodies returns an empty body of each type, for code that enumerates the types.
 func Bodies() []Body {
 	list := make([]Body, 0, len(newBodies))
 	for _, fresh := range newBodies {
@@ -102,7 +105,7 @@ func Bodies() []Body {
 	return list
 }
 
-// BodyTypes are the types of newBodies.
+// BodyTypes are the types of newBodies, in the same order.
 var BodyTypes = func() []eventType {
 	var list []eventType
 	for _, fresh := range newBodies {
@@ -111,7 +114,7 @@ var BodyTypes = func() []eventType {
 	return list
 }()
 
-// typesByName has a type's place in the two lists.
+// typesByName has the index of a type in the two lists.
 var typesByName = func() map[string]int {
 	names := map[string]int{}
 	for i, t := range BodyTypes {

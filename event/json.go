@@ -9,7 +9,7 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// Stored is an event in JSON.
+// Stored is an event as it stands in JSON.
 type Stored struct {
 	Seq     uint64 `json:"seq"`
 	Sub     uint64 `json:"sub"`
@@ -21,7 +21,8 @@ type Stored struct {
 }
 
 // MarshalJSON writes {"seq","sub","time","type","v","data"}. It fails only for what
-// no room writes: an event without body, an affiliation that there is not.
+// no room writes: an event without body, an unknown affiliation. The error wraps
+// [ErrCorrupt].
 func (e Event) MarshalJSON() ([]byte, error) {
 	stored, err := e.Stored()
 	if err != nil {
@@ -30,6 +31,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	return json.Marshal(stored)
 }
 
+// Stored is the event in its form for JSON. The errors are those of [Event.MarshalJSON].
 func (e Event) Stored() (Stored, error) {
 	if e.Body == nil {
 		return Stored{}, fmt.Errorf("%w: event without body", ErrCorrupt)
@@ -57,7 +59,7 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 	return err
 }
 
-// Event reads the body, of a type that is known.
+// Event reads the body. The errors are those of [Event.UnmarshalJSON].
 func (stored *Stored) Event() (Event, error) {
 	at, known := typesByName[stored.Type]
 	if !known || stored.Version != BodyTypes[at].version {

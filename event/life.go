@@ -5,15 +5,15 @@ type State uint8
 
 // The life of a room: it only moves forward.
 const (
-	Unborn    State = iota // nobody has created it: worth nothing to a store
-	Locked                 // created, but its owner has not configured it yet (XEP-0045 §10.1.1)
+	Unborn    State = iota // not created yet: nothing to store
+	Locked                 // created, but not configured by its owner yet (XEP-0045 §10.1.1)
 	Open                   // in use
-	Destroyed              // over; kept only for its tombstone
+	Destroyed              // over; there only for its tombstone
 )
 
 var stateNames = [...]string{"unborn", "locked", "open", "destroyed"}
 
-// String names the state.
+// String is the state's name in lower case.
 func (s State) String() string {
 	if int(s) >= len(stateNames) {
 		return "unknown"

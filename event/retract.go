@@ -8,10 +8,10 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// Means reports whether a message is one that is taken back: it is the author's own,
-// and was named by the id that the room gave it, or by an id that its author gave it,
-// be that the message's or its origin-id (XEP-0359). A retraction is not taken back
-// (XEP-0424 §5), and nothing is so twice. Of several messages the latest is meant.
+// Means reports whether the retraction is of this message: it has the same author, and
+// was named by its stanza-id, its id or its origin-id (XEP-0359). Retractions and
+// tombstones cannot be retracted (XEP-0424 §5). Where several messages match, the latest
+// is meant.
 func (b *MessageRetracted) Means(said *MessageArchived) bool {
 	return xmlwire.IsCanonical(said.Payload) && b.TakesBack(&said.Message)
 }
@@ -36,7 +36,7 @@ func (b *MessageRetracted) TakesBack(m *Message) bool {
 }
 
 // childOf is the first element of that name in a payload, or nil. A namespace is
-// looked for first: few messages have any, and then they need not be read.
+// looked for in the text first, so that most messages need not be parsed.
 func childOf(payload, space, name string) *xmlwire.Node {
 	if !strings.Contains(payload, space) {
 		return nil
@@ -49,7 +49,7 @@ func childOf(payload, space, name string) *xmlwire.Node {
 	return nil
 }
 
-// isTombstone reports whether a payload is that of a tombstone: nothing else is in it.
+// isTombstone reports whether a payload is a tombstone and nothing else.
 func isTombstone(payload string) bool {
 	if !strings.Contains(payload, ns.Retract) {
 		return false
@@ -59,8 +59,8 @@ func isTombstone(payload string) bool {
 	return n.NS == ns.Retract && n.Name == "retracted" && r.Done()
 }
 
-// Tombstone is what an archive shows of a message that was taken back (XEP-0424
-// §4): that there was one, by whom and when, and which message took it back.
+// Tombstone is what an archive shows in place of a retracted message (XEP-0424 §4):
+// that there was one, by whom and when, and the id of the retraction.
 func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
 	w := xmlwire.Writer{}
 	w.Start("retracted", ns.Retract)

@@ -10,6 +10,7 @@ import (
 // RoomConfig is the configuration that a room's owners choose (XEP-0045 §10.2,
 // §16.5.3). The zero value is the default room.
 type RoomConfig struct {
+	// Name and Description are what disco shows (§6.4).
 	Name        string `json:"name,omitempty"`
 	Description string `json:"description,omitempty"`
 	// Lang is the room's natural language, as in xml:lang.
@@ -20,18 +21,22 @@ type RoomConfig struct {
 	Hidden bool `json:"hidden,omitempty"`
 	// ListOccupants shows who is inside to strangers who ask (§6.5).
 	ListOccupants bool `json:"list_occupants,omitempty"`
-	MembersOnly   bool `json:"members_only,omitempty"`
-	Moderated     bool `json:"moderated,omitempty"`
+	// MembersOnly lets only people with an affiliation enter (§4.2).
+	MembersOnly bool `json:"members_only,omitempty"`
+	// Moderated makes people without affiliation enter as visitors (§4.2).
+	Moderated bool `json:"moderated,omitempty"`
 	// Password protects the room when it is not empty.
 	Password string `json:"password,omitempty"`
 	// MaxUsers is how many occupants the room takes; 0 means Limits.Occupants.
-	MaxUsers int   `json:"max_users,omitempty"`
-	Whois    Whois `json:"whois,omitempty"`
+	MaxUsers int `json:"max_users,omitempty"`
+	// Whois is who sees the real JIDs of occupants.
+	Whois Whois `json:"whois,omitempty"`
 	// OpenSubject lets participants change the subject.
 	OpenSubject bool `json:"open_subject,omitempty"`
 	// AllowInvites lets members of a members-only room invite.
-	AllowInvites bool    `json:"allow_invites,omitempty"`
-	AllowPM      AllowPM `json:"allow_pm,omitempty"`
+	AllowInvites bool `json:"allow_invites,omitempty"`
+	// AllowPM is who may send private messages (§7.5).
+	AllowPM AllowPM `json:"allow_pm,omitempty"`
 	// ModeratorPM lets everybody write to moderators privately, whatever AllowPM
 	// says.
 	ModeratorPM bool `json:"moderator_pm,omitempty"`
@@ -53,8 +58,8 @@ type RoomConfig struct {
 	NoQueries bool `json:"no_queries,omitempty"`
 	// NoVoiceRequests keeps visitors from asking for voice (§7.13).
 	NoVoiceRequests bool `json:"no_voice_requests,omitempty"`
-	// VoiceInterval is how many seconds a visitor has to wait before he may ask for
-	// voice again: 0 means 1800, negative none.
+	// VoiceInterval is how many seconds a visitor has to wait before asking for voice
+	// again: 0 means 1800, negative none.
 	VoiceInterval int `json:"voice_interval,omitempty"`
 	// NoVisitorStatus takes the status texts out of the presence of visitors.
 	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
@@ -65,7 +70,7 @@ const (
 	defaultVoiceInterval = 1800 // seconds
 )
 
-// HistoryLength is how many messages a newcomer is shown.
+// HistoryLength is how many messages a newcomer is shown, with the default applied.
 func (c *RoomConfig) HistoryLength() int {
 	switch {
 	case c.History < 0:
@@ -76,7 +81,8 @@ func (c *RoomConfig) HistoryLength() int {
 	return c.History
 }
 
-// VoiceWait is how long a visitor waits between two requests for voice.
+// VoiceWait is how long a visitor waits between two requests for voice, with the default
+// applied.
 func (c *RoomConfig) VoiceWait() time.Duration {
 	switch {
 	case c.VoiceInterval < 0:
@@ -108,7 +114,8 @@ const (
 	PMAffiliated // members, admins and owners
 )
 
-// AllowsPM judges a private message by who sends it, and to what role.
+// AllowsPM reports whether an occupant of a role and affiliation may send a private
+// message to one of another role.
 func (c *RoomConfig) AllowsPM(from Role, aff Affiliation, to Role) bool {
 	if c.ModeratorPM && to == Moderator {
 		return true
@@ -126,7 +133,7 @@ func (c *RoomConfig) AllowsPM(from Role, aff Affiliation, to Role) bool {
 	return true
 }
 
-// RoleSet is a set of roles.
+// RoleSet is a set of roles. The zero value is empty.
 type RoleSet uint8
 
 // Roles makes a set of roles.
@@ -211,7 +218,7 @@ func (s *RoleSet) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// ParseRoles makes a set of the names of roles.
+// ParseRoles makes a set of the names of roles; ok is false if one is unknown.
 func ParseRoles(names []string) (set RoleSet, ok bool) {
 	for _, name := range names {
 		r, ok := ParseRole(name)
