@@ -9,20 +9,20 @@ import (
 	"github.com/gomuc/muc/internal/roomconfig"
 )
 
-// Base is what a state is kept by. Many states share one.
+// Base holds the settings by which states are changed. Many states share one.
 type Base struct {
-	// Defaults are the configuration that states of it share, as long as it is theirs.
+	// Defaults is a configuration that all states with equal values share in memory.
 	Defaults event.RoomConfig
 	// The limits of what is remembered, as in muc.Limits.
 	History, HistoryBytes, Privates, RateShares, Relays, PersonRelays int
-	// RelayTimeout is how long the answer to a request is waited for.
+	// RelayTimeout is how long a relayed request may be answered.
 	RelayTimeout time.Duration
 }
 
-// Apply is the one place where a room changes. Live calls and Restore go
-// through it alike, so a replayed room is the live room by construction. It
-// judges nothing and renders nothing; an error means that the event cannot
-// have been written by a room in this state.
+// Apply changes the room by one event: the only way to change it. Live calls and Restore
+// use it alike, so a replayed room equals the live one by construction. It checks no
+// rules and renders nothing. An error wraps [event.ErrCorrupt] and means that a room in
+// this state cannot have written the event.
 func (s *Room) Apply(ev *event.Event, base *Base) error {
 	if err := s.follows(ev); err != nil {
 		return err
@@ -38,8 +38,7 @@ func (s *Room) Apply(ev *event.Event, base *Base) error {
 	return nil
 }
 
-// follows checks that an event is the next one, so that a lost or repeated one
-// is always noticed.
+// follows checks that an event is the next one: not lost, repeated or back in time.
 func (s *Room) follows(ev *event.Event) error {
 	if ev.Body == nil {
 		return fmt.Errorf("%w: event without body", event.ErrCorrupt)
@@ -51,7 +50,7 @@ func (s *Room) follows(ev *event.Event) error {
 	if !next {
 		return fmt.Errorf("%w: %d.%d after %d.%d", event.ErrGap, ev.Seq, ev.Sub, s.seq, s.sub)
 	}
-	second := ev.Time.Unix() // the milliseconds of an absurd time overflow
+	second := ev.Time.Unix() // the milliseconds of a far time overflow
 	switch at := InstantOf(ev.Time); {
 	case second > LastTime.Unix(), second > 0 && at > InstantOf(LastTime):
 		return fmt.Errorf("%w: event %d.%d is at the end of time", event.ErrCorrupt, ev.Seq, ev.Sub)
@@ -61,8 +60,10 @@ func (s *Room) follows(ev *event.Event) error {
 	return nil
 }
 
+// badEvent says why an event cannot be applied.
 type badEvent string
 
+// Error is the reason.
 func (e badEvent) Error() string { return string(e) }
 
 func (s *Room) applyBody(ev *event.Event, base *Base) error {
@@ -145,10 +146,10 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	return nil
 }
 
-// Begin is the state before all events.
+// Reset makes the room what it is before its first event.
 func (s *Room) Reset() { *s = Room{conf: new(event.RoomConfig)} }
 
-// growSparse is where to put what most rooms have nothing of.
+// mutableSparse is the room's sparse part for writing, allocated if need be.
 func (s *Room) mutableSparse() *Sparse {
 	if s.sparse == nil {
 		s.sparse = new(Sparse)
@@ -156,7 +157,7 @@ func (s *Room) mutableSparse() *Sparse {
 	return s.sparse
 }
 
-// share keeps a configuration, which is that of the template for many rooms.
+// share returns a pointer to an equal configuration, the common one where possible.
 func (base *Base) share(conf event.RoomConfig) *event.RoomConfig {
 	if conf == base.Defaults {
 		return &base.Defaults
@@ -195,15 +196,15 @@ func (s *Room) applyConfigured(b *event.Configured, base *Base) error {
 	return nil
 }
 
-// dropPresences drops the bytes of all presences, which are other ones now.
+// dropPresences drops the cached bytes of all presences.
 func (s *Room) dropPresences() {
 	for _, o := range s.occupants {
 		o.presence.drop()
 	}
 }
 
-// applyDestroyed forgets everything but the tombstone: a room of the same name
-// owes nothing to this one (XEP-0045 §10.9).
+// applyDestroyed forgets everything but the tombstone: a later room of the same name
+// inherits nothing (XEP-0045 §10.9).
 func (s *Room) applyDestroyed(b *event.RoomDestroyed) {
 	*s = Room{life: event.Destroyed, seq: s.seq, sub: s.sub, at: s.at, durableAt: s.durableAt,
 		creator: s.creator, conf: new(event.RoomConfig), sparse: &Sparse{end: b}, shape: s.shape + 1}
@@ -232,8 +233,8 @@ func (s *Room) applyBounced(p Private) error {
 	return nil
 }
 
-// applyRelay remembers a request to another occupant, and forgets those whose time is
-// up, and the oldest where there are too many: of the same person's first.
+// applyRelay remembers a request to another occupant. It forgets those whose time is up
+// and, beyond the limits, the oldest: first of the same person, then of all.
 func (s *Room) applyRelay(x relayed, base *Base) error {
 	if x.session == 0 || x.way == "" || x.real.IsBare() {
 		return badEvent("a request of nobody")

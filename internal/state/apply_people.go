@@ -8,8 +8,8 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// person returns the record of a bare JID or domain, made if need be. Whoever
-// makes one puts something into it.
+// person returns the record of a bare JID or domain, made if need be. The caller puts
+// something into it, else it would stay empty.
 func (s *Room) person(bare jid.JID) *Person {
 	if p, ok := s.persons.Get(bare); ok {
 		return p
@@ -17,7 +17,7 @@ func (s *Room) person(bare jid.JID) *Person {
 	return s.newPerson(bare)
 }
 
-// newPerson makes the record of somebody who has none.
+// newPerson makes the record of a bare JID or domain that has none.
 func (s *Room) newPerson(bare jid.JID) *Person {
 	p := &Person{real: bare}
 	s.persons.byText.Put(p)
@@ -25,7 +25,8 @@ func (s *Room) newPerson(bare jid.JID) *Person {
 	return p
 }
 
-// recount follows a change of what the room knows of a person.
+// recount updates the count of remembered persons after a change, and drops a record
+// that has become empty.
 func (s *Room) recount(p *Person, before bool) {
 	switch is := p.Remembered(); {
 	case is && !before:
@@ -36,16 +37,16 @@ func (s *Room) recount(p *Person, before bool) {
 	s.forgetIfEmpty(p)
 }
 
-// note keeps what a room knows of few people.
+// setNotes stores a person's notes, none if they are empty.
 func (s *Room) setNotes(p *Person, n notes) {
 	s.peopleBytes += int32(n.size() - p.Notes().size())
 	if p.notes = nil; n != (notes{}) {
-		kept := n // n itself would be memory even where nothing is kept
-		p.notes = &kept
+		stored := n // n itself would be allocated even where nothing is stored
+		p.notes = &stored
 	}
 }
 
-// size is what notes take in memory.
+// size is the memory of notes, in bytes.
 func (n notes) size() int {
 	if n == (notes{}) {
 		return 0
@@ -53,15 +54,15 @@ func (n notes) size() int {
 	return noteSize + len(n.nick) + len(n.key) + len(n.reason)
 }
 
-// reservation is a person, known by the nick that he has reserved.
+// reservation is a person indexed by the key of the reserved nick.
 type reservation struct{ *Person }
 
 func (x reservation) indexKey() string { return x.Notes().key }
 
 func (p *Person) indexKey() string { return p.UID() }
 
-// indexNick has an occupant found by his nick, and reports whether nobody else is. A
-// map tells that by its length, and need not be asked before.
+// indexNick indexes an occupant by nick, and reports whether the nick was free. A map
+// tells that by its length, which saves a look-up.
 func (s *Room) indexNick(o *Occupant) (free bool) {
 	if s.nicks != nil {
 		before := len(s.nicks)
@@ -112,7 +113,7 @@ func (s *Room) applyAffiliation(b *event.AffiliationChanged) error {
 	if p.aff == event.Owner {
 		s.countOwner(b.JID, 1)
 	}
-	// Everybody's presence shows the affiliation that counts, also through a domain.
+	// Presences show the effective affiliation, which may come from the domain.
 	if b.JID.Local() == "" {
 		for _, o := range s.occupants {
 			o.presence.drop()
@@ -173,7 +174,7 @@ func (s *Room) applyRegistrationRequested(b *event.RegistrationRequested) error 
 	return nil
 }
 
-// dropRequest forgets somebody's request to register, if there is one.
+// dropRequest forgets a person's request to register, and reports whether there was one.
 func (s *Room) dropRequest(bare jid.JID) bool {
 	m := s.sparse
 	if m == nil {
@@ -205,9 +206,8 @@ func (s *Room) applyVoice(b *event.VoiceStored) error {
 	return nil
 }
 
-// applyVoiceRequested remembers that somebody asked, for as long as he may not ask
-// again, and forgets who may. Out of a snapshot, where no occupant stands, all come back
-// as they were.
+// applyVoiceRequested remembers who asked for voice, and forgets those who may ask again.
+// Events of a snapshot name no occupant and forget nobody.
 func (s *Room) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error {
 	if b.JID.IsZero() || b.Occupant != 0 && s.OccupantByNumber(b.Occupant) == nil {
 		return badEvent("no such occupant")
@@ -220,11 +220,10 @@ func (s *Room) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error 
 	return nil
 }
 
-// newcomer is an occupant and his first session, or what a puppet has in its place:
-// they come together and mostly go together, so they are one piece of memory. It is
-// there as long as either is: who goes on with another client keeps what is left of
-// the first, which Limits bound. His person is not in it, whom the room may remember
-// for years.
+// newcomer is an occupant and its first session, or a puppet and what it has instead, in
+// one allocation: they mostly end together. If the occupant goes on with other sessions
+// only, the first one's memory stays, bounded by Limits. The person is separate, because
+// the room may remember it for years.
 type newcomer struct {
 	occ Occupant
 	ses Session
@@ -290,8 +289,8 @@ func (s *Room) applyPuppet(b *event.Joined) error {
 	return nil
 }
 
-// addOccupant appends to the list: the one change of who is inside that
-// recipient lists can follow without being made anew.
+// addOccupant appends an occupant: the one change that recipient lists follow without
+// being rebuilt, so the shape stays.
 func (s *Room) addOccupant(o *Occupant, p *Person) error {
 	if o.num <= s.lastOccupant || o.nick == "" || o.key == "" || o.role == event.RoleNone {
 		return badEvent("no nick, no role, or the occupant number is taken")
@@ -328,8 +327,8 @@ func (s *Room) dropOccupant(o *Occupant) {
 	s.forgetIfEmpty(o.person)
 }
 
-// says notes what a session says in its presence, which is its occupant's from
-// now on.
+// setPresence stores what a session says in its presence, which is its occupant's
+// presence from now on.
 func (ses *Session) setPresence(lang, payload string) {
 	o := ses.occ
 	if f := o.front; f != nil && f != ses {
@@ -340,8 +339,8 @@ func (ses *Session) setPresence(lang, payload string) {
 	o.presence.drop()
 }
 
-// dropSession takes a session out of its occupant. The front passes to whoever
-// of the others spoke last.
+// dropSession takes a session out of its occupant. The session that sent presence last
+// becomes the front.
 func (s *Room) dropSession(ses *Session) {
 	s.shape++
 	o := ses.occ
@@ -357,7 +356,7 @@ func (s *Room) dropSession(ses *Session) {
 	}
 }
 
-// take puts a session behind the others of an occupant.
+// addSession puts a session behind the others of an occupant.
 func (o *Occupant) addSession(ses *Session) {
 	last := &o.first
 	for *last != nil {
@@ -366,7 +365,7 @@ func (o *Occupant) addSession(ses *Session) {
 	*last = ses
 }
 
-// lastSpoken finds the session that spoke of its presence last, nil for a puppet.
+// lastSpoken is the session that sent presence last, nil for a puppet.
 func (o *Occupant) lastSpoken() *Session {
 	var last *Session
 	for ses := o.first; ses != nil; ses = ses.next {
@@ -462,8 +461,8 @@ func (s *Room) applyRemoved(b *event.Removed) error {
 	return nil
 }
 
-// applyInvite keeps an open invitation in the order of their time. A later one of
-// the same inviter to the same person takes the place of the earlier.
+// applyInvite inserts an open invitation by the time when it expires. It replaces an
+// earlier one of the same inviter to the same person.
 func (s *Room) applyInvite(b *event.InviteSent) error {
 	if b.Invitee.IsZero() || b.From.IsZero() {
 		return badEvent("invitation of or from nobody")
@@ -488,7 +487,7 @@ func (s *Room) applyInviteOver(invitee, inviter jid.JID) error {
 	return nil
 }
 
-// sameInvite tells invitations by who invited whom.
+// sameInvite matches invitations by invitee and inviter.
 func sameInvite(invitee, inviter jid.JID) func(*event.InviteSent) bool {
 	return func(b *event.InviteSent) bool {
 		return b.Invitee.Bare() == invitee.Bare() && b.Inviter.Bare() == inviter.Bare()

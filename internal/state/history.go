@@ -7,15 +7,14 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 )
 
-// History is the last messages of a room, the oldest first, in the bounds of
-// Limits.History and Limits.HistoryBytes.
+// History is the last messages of a room, the oldest first, bounded by Limits.History
+// and Limits.HistoryBytes.
 type History struct {
 	ring[Entry]
 	bytes int // of all of them, as they count for the bounds
 }
 
-// remember appends a message and forgets the oldest, as far as the bounds are
-// exceeded.
+// remember appends a message and drops the oldest ones beyond the bounds.
 func (h *History) remember(e Entry, base *Base) {
 	*h.push(base.History + 1) = e
 	h.bytes += e.msg.Size()
@@ -29,14 +28,15 @@ func (h *History) forgetOldest() {
 	h.shift()
 }
 
-// dropDocs drops the bytes of all messages, which are shown otherwise now.
+// dropDocs drops the cached bytes of all messages.
 func (h *History) dropDocs() {
 	for e := range h.All() {
 		e.doc.Doc = nil
 	}
 }
 
-// retract forgets the message that its author took back, if it is there.
+// retract forgets the message that its author retracted, and reports whether it was
+// there.
 func (h *History) retract(b *event.MessageRetracted) bool {
 	said := h.Retracted(b)
 	if said == nil {
@@ -47,7 +47,7 @@ func (h *History) retract(b *event.MessageRetracted) bool {
 	return true
 }
 
-// entryOf is an event's message as newcomers are shown it.
+// entryOf makes the entry of an event's message.
 func entryOf(ev *event.Event, m *event.Message) Entry {
 	return Entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: m}
 }
@@ -60,23 +60,23 @@ type Entry struct {
 	doc      messageCache
 }
 
-// Before tells which of two entries was said first.
+// Before reports whether the entry was said before another one.
 func (e *Entry) Before(o *Entry) bool {
 	return e.seq < o.seq || e.seq == o.seq && e.sub < o.sub
 }
 
-// messageCache holds a remembered message as bytes, shared with the Outbound
-// that it was first sent by, and what a newcomer's copy has beyond those. It is
-// no state.
+// messageCache holds the bytes of a remembered message, shared with the Outbound that
+// sent it first, and what a newcomer's copy adds to them. It is a cache, not state.
 type messageCache struct {
 	Doc  *splice.Stanza
 	Late *splice.Extra
 }
 
-// Cache is where the bytes of a remembered message are.
+// Cache is the cache of the message's bytes, for reading and writing.
 func (e *Entry) Cache() *messageCache { return &e.doc }
 
-// Meant is the message that is taken back, the latest if there are several, or nil.
+// Retracted is the message that a retraction means, the latest if there are several, or
+// nil.
 func (h *History) Retracted(b *event.MessageRetracted) *event.Message {
 	for i := h.Len() - 1; i >= 0; i-- {
 		if m := h.At(i).msg; b.TakesBack(m) {

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// SmallIndex is how many entries an index keeps in a slice before it becomes a
-// map: most rooms are small, and a map of one entry costs more than the room.
+// SmallIndex is how many entries an index holds in a slice before it becomes a map: most
+// rooms are small, and a map of one entry takes more memory than the room.
 const SmallIndex = 8
 
-// Index is a map that costs nothing while it is small, whose values know their
-// keys. It is only looked up, never ranged: order comes from elsewhere.
+// Index is a map that is a slice while it is small, and whose values know their keys.
+// Nothing ranges over it but sortedKeys.
 type Index[K comparable, V keyed[K]] struct {
 	few  []V
 	many map[K]V
 }
 
-// keyed is a value that knows by which key it is found. The key must not change
-// while it is in an index.
+// keyed is a value that knows its key. The key must not change while it is in an index.
 type keyed[K comparable] interface{ indexKey() K }
 
+// Get finds the value of a key.
 func (x *Index[K, V]) Get(k K) (V, bool) {
 	if x.many != nil {
 		v, ok := x.many[k]
@@ -34,6 +34,7 @@ func (x *Index[K, V]) Get(k K) (V, bool) {
 	return none, false
 }
 
+// Put adds a value, in place of one with the same key.
 func (x *Index[K, V]) Put(v V) {
 	k := v.indexKey()
 	if x.many != nil {
@@ -78,8 +79,8 @@ func (x *Index[K, V]) len() int {
 	return len(x.few)
 }
 
-// sortedKeys is the one place where a map is ranged: nothing that a room writes
-// may depend on the order of a map.
+// sortedKeys is the one place where a map is ranged: nothing that a room writes may
+// depend on the order of a map.
 func sortedKeys[K comparable, V keyed[K]](x *Index[K, V], less func(a, b K) int) []K {
 	keys := make([]K, 0, x.len())
 	if x.many != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 )
 
-// listCache holds what such requests are answered with. It is no state: it is made
-// when somebody asks, follows what changes, and can always be made again.
+// listCache holds the answers to requests for lists of affiliations (XEP-0045 §9). It is
+// a cache, not state: made on request, updated by changes, and dropped at any time.
 type listCache struct{ known *knownLists } // nil until somebody asks
 
 type knownLists struct {
@@ -18,11 +18,11 @@ type knownLists struct {
 	Written [event.Owner - event.Outcast + 1]*splice.Stanza
 }
 
-// leastChanged is how many changes are kept even for a short list.
+// leastChanged is how many changes are collected even for a short list.
 const leastChanged = 64
 
-// note takes in that somebody's line in the lists is another one now. When more has
-// changed than is worth keeping, everything is forgotten.
+// note records that a person's line has changed. Beyond a number of changes the cache is
+// dropped instead.
 func (c *listCache) note(p *Person) {
 	k := c.known
 	switch {
@@ -35,8 +35,8 @@ func (c *listCache) note(p *Person) {
 	}
 }
 
-// Of is what is known of the lists of a room. People whose affiliation changed are
-// merged in: nothing is sorted again.
+// Of returns the lists of a room, up to date: people whose affiliation changed are merged
+// in, so that nothing is sorted again.
 func (c *listCache) Of(s *Room) *knownLists {
 	if c.known == nil {
 		c.known = new(knownLists)
@@ -53,7 +53,7 @@ func (c *listCache) Of(s *Room) *knownLists {
 	return c.known
 }
 
-// Having picks those of an affiliation.
+// Having lists the people of an affiliation, by JID.
 func (k *knownLists) Having(aff event.Affiliation) []*Person {
 	var some []*Person
 	for _, p := range k.people {
@@ -64,7 +64,8 @@ func (k *knownLists) Having(aff event.Affiliation) []*Person {
 	return some
 }
 
-// merged makes one sorted list of two, of those who have an affiliation, each once.
+// merged merges two sorted lists; people without affiliation and duplicates are left
+// out.
 func merged(a, b []*Person) []*Person {
 	list := make([]*Person, 0, len(a)+len(b))
 	for len(a)+len(b) > 0 {

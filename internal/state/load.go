@@ -8,12 +8,14 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// ErrOtherRoom: the snapshot is that of a room with another address.
+// ErrOtherRoom is the error for a snapshot of a room with another address.
 var ErrOtherRoom = errors.New("muc: log belongs to another room")
 
-// LoadSnapshot applies the events of a snapshot. They are judged as those of a log are,
-// but for their numbers, which are not those of a log: the snapshot says where that
-// stands. Whether a room was born as this one is for belongs to say.
+// LoadSnapshot applies the events of a snapshot to a room that was reset. They are checked
+// as those of a log are, except for their numbers: the snapshot's header says where the
+// log stands. The function belongs checks each body first, as whether it was created with
+// this room's secret. An error wraps [event.ErrCorrupt], is an
+// [*event.UnknownEventError], [ErrOtherRoom] or the function's.
 func (s *Room) LoadSnapshot(b []byte, room jid.JID, base *Base, belongs func(event.Body) error) error {
 	var shot Snapshot
 	if err := shot.read(b); err != nil {
@@ -50,7 +52,7 @@ func (s *Room) LoadSnapshot(b []byte, room jid.JID, base *Base, belongs func(eve
 	return nil
 }
 
-// check is what a snapshot must be before anything in it is believed.
+// check checks the header of a snapshot, before its events are applied.
 func (shot *Snapshot) check() error {
 	switch {
 	case shot.Kind != kindLive && shot.Kind != kindDurable:
@@ -63,7 +65,7 @@ func (shot *Snapshot) check() error {
 	return nil
 }
 
-// loadEvent applies an event of a snapshot. What has no time there counts as of now.
+// loadEvent applies an event of a snapshot. An event without a time has the snapshot's.
 func (s *Room) loadEvent(ev *event.Event, shot *Snapshot, sessions map[uint32]bool, base *Base) error {
 	if ev.Time.IsZero() {
 		ev.Time = shot.At.Time
@@ -78,7 +80,7 @@ func (s *Room) loadEvent(ev *event.Event, shot *Snapshot, sessions map[uint32]bo
 	if !ok || joined.Session == 0 {
 		return s.applyBody(ev, base)
 	}
-	// Sessions stand by occupant, so that their numbers need not rise. Each is there
+	// Sessions are grouped by occupant, so their numbers need not rise. Each is there
 	// once.
 	if sessions[joined.Session] {
 		return badEvent("a session number twice")

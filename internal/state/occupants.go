@@ -10,30 +10,29 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// Occupant is a nick with a role.
+// Occupant is a nick with a role, of a person with sessions or of the host (a puppet).
 type Occupant struct {
 	num       uint32
 	role      event.Role
-	presence  presenceCache // beside role: a join reads these two of everybody
+	presence  presenceCache // next to role: a join reads these two of all occupants
 	nick, key string
 	id        string // XEP-0421
 	person    *Person
 	sibling   *Occupant // the next of the same person
 	first     *Session  // in the order of joining; none for a puppet of the host
-	// front is the session whose presence is the occupant's: the one that spoke
-	// of its presence last. A puppet has one without a number here, which nothing is
-	// ever sent to.
+	// front is the session whose presence is the occupant's: the one that sent presence
+	// last. A puppet has one without a number, which nothing is sent to.
 	front *Session
 }
 
-// IsPuppet reports whether an occupant is the host's own.
+// IsPuppet reports whether the occupant is the host's own, without sessions.
 func (o *Occupant) IsPuppet() bool { return o.first == nil }
 
-// UID names an occupant in a page.
+// UID identifies the occupant in result pages (XEP-0059).
 func (o *Occupant) UID() string { return strconv.FormatUint(uint64(o.num), 10) }
 
-// FrontJID is the real JID that an occupant's presence shows: that of the
-// session in front, or what the host calls a puppet.
+// FrontJID is the real JID that the occupant's presence shows: that of the front session,
+// or the address that the host gave a puppet.
 func (o *Occupant) FrontJID() jid.JID {
 	if o.front == nil {
 		return jid.JID{}
@@ -41,7 +40,7 @@ func (o *Occupant) FrontJID() jid.JID {
 	return o.front.real
 }
 
-// Sessions counts those of an occupant.
+// Sessions is the number of the occupant's sessions.
 func (o *Occupant) Sessions() int {
 	n := 0
 	for ses := o.first; ses != nil; ses = ses.next {
@@ -50,8 +49,8 @@ func (o *Occupant) Sessions() int {
 	return n
 }
 
-// GoesBy reports whether an address is that of an occupant: the person's or a
-// session's.
+// HasJID reports whether an address is the occupant's: the person's bare JID or a
+// session's full JID.
 func (o *Occupant) HasJID(j jid.JID) bool {
 	for ses := o.first; ses != nil; ses = ses.next {
 		if ses.JID() == j {
@@ -61,38 +60,38 @@ func (o *Occupant) HasJID(j jid.JID) bool {
 	return o.person.JID() == j
 }
 
-// presenceCache holds an occupant's presence as bytes, made when it is first
-// sent and dropped when anything in it changes. It is no state: it can always
-// be made again.
+// presenceCache holds the bytes of an occupant's presence, made when it is first sent and
+// dropped when anything in it changes. It is a cache, not state.
 type presenceCache struct{ doc *splice.Stanza }
 
 func (c *presenceCache) drop() { c.doc = nil }
 
-// PresenceBytes is the occupant's presence as it was last sent to all, nil if it has to be
-// written again.
+// PresenceBytes is the occupant's cached presence, nil if it has to be written again.
 func (o *Occupant) PresenceBytes() *splice.Stanza { return o.presence.doc }
 
-// KeepPresence keeps what was written of an occupant, until it changes.
+// CachePresence stores the bytes of the occupant's presence until it changes.
 func (o *Occupant) CachePresence(d *splice.Stanza) { o.presence.doc = d }
 
 // Session is one connected client of an occupant.
 type Session struct {
 	num     uint32  // never used again: it names the session in relayed ids
-	spoke   uint32  // higher than that of the occupant's sessions who spoke earlier
-	real    jid.JID // full; read in visibility.go only
+	spoke   uint32  // rises with each presence among the occupant's sessions
+	real    jid.JID // full
 	occ     *Occupant
 	next    *Session // of the same occupant
 	lang    string   // of what the client says in its presence, and
 	payload string   // what it says, canonical
 }
 
-// Address is where a session's stanzas are delivered: for Outbound.To only.
+// Address is the full JID to which the session's stanzas are delivered, for Outbound.To
+// only.
 func (ses *Session) Address() jid.JID { return ses.real }
 
-// JID is who a session is, for the same places.
+// JID is the session's full JID, for events, hooks and decisions. It is shown to others
+// only where muc/visibility.go decides so.
 func (ses *Session) JID() jid.JID { return ses.real }
 
-// Nick finds an occupant by the comparison key of his nick.
+// Nick finds an occupant by the comparison key of the nick.
 func (s *Room) Nick(key string) (*Occupant, bool) {
 	if s.nicks != nil {
 		o, ok := s.nicks[key]
@@ -106,7 +105,7 @@ func (s *Room) Nick(key string) (*Occupant, bool) {
 	return nil, false
 }
 
-// Session finds who is inside by his full JID.
+// Session finds a session by its full JID.
 func (s *Room) Session(j jid.JID) (*Session, bool) {
 	if p, ok := s.persons.Get(j.Bare()); ok {
 		if ses := p.Session(j); ses != nil {
@@ -116,8 +115,8 @@ func (s *Room) Session(j jid.JID) (*Session, bool) {
 	return nil, false
 }
 
-// OccupantByNick finds who is addressed by a nick. It is the exact display form
-// that addresses, though the comparison key decides conflicts.
+// OccupantByNick finds the occupant that a nick addresses, or nil. The exact display form
+// addresses, although the comparison key decides conflicts.
 func (s *Room) OccupantByNick(nick, key string) *Occupant {
 	if o, ok := s.Nick(key); ok && o.nick == nick {
 		return o
@@ -125,6 +124,7 @@ func (s *Room) OccupantByNick(nick, key string) *Occupant {
 	return nil
 }
 
+// OccupantByNumber finds an occupant by its number in events, or nil.
 func (s *Room) OccupantByNumber(num uint32) *Occupant {
 	if num > s.lastOccupant {
 		return nil
@@ -135,12 +135,12 @@ func (s *Room) OccupantByNumber(num uint32) *Occupant {
 	return nil
 }
 
-// occupantIndex finds an occupant's place: numbers rise in the order of joining.
+// occupantIndex finds an occupant's index: numbers rise in the order of joining.
 func (s *Room) occupantIndex(num uint32) (int, bool) {
 	return slices.BinarySearchFunc(s.occupants, num, func(o *Occupant, num uint32) int { return cmp.Compare(o.num, num) })
 }
 
-// OccupantAt finds the occupant, a puppet too, of exactly this full JID.
+// OccupantAt finds the occupant, also a puppet, of exactly this full JID, or nil.
 func (s *Room) OccupantAt(full jid.JID) *Occupant {
 	if ses, inside := s.Session(full); inside {
 		return ses.occ
@@ -157,9 +157,9 @@ func (s *Room) OccupantAt(full jid.JID) *Occupant {
 	return nil
 }
 
-// OccupantKnownAs finds the occupant that acts for an address: the one of that
-// session, the puppet that goes by it, or, for a bare JID, the one of highest
-// role, the first among equals.
+// OccupantKnownAs finds the occupant that acts for an address, or nil: the one of that
+// session, the puppet of that address, or, for a bare JID, the one of highest role, the
+// first among equals.
 func (s *Room) OccupantKnownAs(j jid.JID) *Occupant {
 	if ses, inside := s.Session(j); inside {
 		return ses.occ
@@ -177,7 +177,7 @@ func (s *Room) OccupantKnownAs(j jid.JID) *Occupant {
 	return highest
 }
 
-// InRole lists the occupants of a role.
+// InRole lists the occupants of a role, in the order of joining.
 func (s *Room) InRole(role event.Role) []*Occupant {
 	var list []*Occupant
 	for _, o := range s.occupants {
@@ -188,8 +188,8 @@ func (s *Room) InRole(role event.Role) []*Occupant {
 	return list
 }
 
-// Concerned lists the occupants whom the affiliation of a JID may concern: a
-// person's, or all of a domain.
+// Concerned lists the occupants that the affiliation of a JID may concern: those of the
+// person, or of the whole domain.
 func (s *Room) Concerned(j jid.JID) []*Occupant {
 	if p, ok := s.persons.Get(j); ok && j.Local() != "" {
 		return p.Occupants()
@@ -203,8 +203,8 @@ func (s *Room) Concerned(j jid.JID) []*Occupant {
 	return list
 }
 
-// Affected reports whether a change of affiliation shows in an occupant's
-// presence: his own, or his domain's if he has none of his own.
+// Affected reports whether a change of affiliation changes an occupant's effective
+// affiliation: the person's own, or the domain's if the person has none.
 func (s *Room) Affected(o *Occupant, b *event.AffiliationChanged) bool {
 	if o.person.JID() == b.JID {
 		return b.Old != b.New
@@ -212,7 +212,7 @@ func (s *Room) Affected(o *Occupant, b *event.AffiliationChanged) bool {
 	return o.person.aff == event.AffiliationNone && b.Old.Inherited() != b.New.Inherited()
 }
 
-// Whose is the occupant whose presence changed, nil for nobody.
+// OccupantOf is the occupant whose presence changed, or nil.
 func (s *Room) OccupantOf(b *event.PresenceChanged) *Occupant {
 	if b.Occupant != 0 {
 		return s.puppetOf(b.Occupant, b.JID)
@@ -223,7 +223,8 @@ func (s *Room) OccupantOf(b *event.PresenceChanged) *Occupant {
 	return nil
 }
 
-// Mover is the session that has another nick, or what a puppet has in its place.
+// RenamedSession is the session whose nick changed, or what a puppet has instead; nil if
+// there is none.
 func (s *Room) RenamedSession(b *event.Renamed) *Session {
 	if o := s.puppetOf(b.From, b.JID); o != nil {
 		return o.front
@@ -232,7 +233,7 @@ func (s *Room) RenamedSession(b *event.Renamed) *Session {
 	return ses
 }
 
-// puppetOf is the puppet of that number and address, or nil.
+// puppetOf is the puppet of a number and address, or nil.
 func (s *Room) puppetOf(num uint32, address jid.JID) *Occupant {
 	if o := s.OccupantByNumber(num); o != nil && o.IsPuppet() && o.front.real == address {
 		return o

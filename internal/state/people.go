@@ -8,13 +8,14 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// people are persons by bare JID, or by domain. The text of such an address is all
-// that tells it from others, and is found faster than a JID.
+// people are persons by bare JID or domain. They are indexed by the text of the address,
+// which is faster than by a JID.
 type people struct{ byText Index[string, *Person] }
 
+// Get finds the person of a bare JID or domain.
 func (x *people) Get(j jid.JID) (*Person, bool) { return x.byText.Get(j.String()) }
 
-// Sorted lists people by address.
+// Sorted lists all people by address.
 func (x *people) Sorted() []*Person {
 	keys := sortedKeys(&x.byText, strings.Compare)
 	list := make([]*Person, 0, len(keys))
@@ -25,29 +26,29 @@ func (x *people) Sorted() []*Person {
 	return list
 }
 
-// Person is somebody whom the room remembers or who is inside, or a whole
-// domain. Who has nothing to remember and is not inside is not kept.
+// Person is a bare JID that the room remembers something of or that is inside, or a whole
+// domain. A person of whom there is nothing to remember has no record after leaving.
 type Person struct {
-	real jid.JID // bare; read in visibility.go only
+	real jid.JID // bare
 	aff  event.Affiliation
 	// voice is the stored role of somebody without affiliation (§5.1).
 	voice event.Role
-	// vouched says that he counts as owner while he is inside (Config.IsOwner).
+	// ownerByHost says that the person counts as owner while inside (Config.IsOwner).
 	ownerByHost bool
 	notes       *notes    // nil for none
-	first       *Occupant // of his, in the order of joining
+	first       *Occupant // in the order of joining
 }
 
-// notes are what the room knows of few people.
+// notes are what the room knows of few people only.
 type notes struct {
 	nick, key string // reserved
 	reason    string // of the affiliation
 }
 
-// noNotes are what the room knows of most people.
+// noNotes are the notes of most people. Nobody writes to them.
 var noNotes notes
 
-// Noted is what a person's notes say.
+// Notes are the person's notes, empty if there are none.
 func (p *Person) Notes() *notes {
 	if p.notes == nil {
 		return &noNotes
@@ -55,10 +56,10 @@ func (p *Person) Notes() *notes {
 	return p.notes
 }
 
-// Nick is what the person has reserved, "" for nothing.
+// Nick is the person's reserved nick, empty for none.
 func (p *Person) Nick() string { return p.Notes().nick }
 
-// Occupants lists those of a person, in the order of joining.
+// Occupants lists the person's occupants, in the order of joining.
 func (p *Person) Occupants() []*Occupant {
 	var list []*Occupant
 	for o := p.first; o != nil; o = o.sibling {
@@ -67,30 +68,31 @@ func (p *Person) Occupants() []*Occupant {
 	return list
 }
 
-// Inside reports whether somebody has an occupant in the room.
+// Inside reports whether the person has an occupant in the room.
 func (p *Person) Inside() bool { return p.first != nil }
 
-// Remembered reports whether the room knows something of a person beyond that he
-// is inside.
+// Remembered reports whether the room knows something of the person that outlasts the
+// visit.
 func (p *Person) Remembered() bool {
 	return p.aff != event.AffiliationNone || p.voice != event.RoleNone || p.Nick() != ""
 }
 
 func (p *Person) forgettable() bool { return !p.Remembered() && !p.Inside() }
 
-// JID is who a person is, for events, hooks and decisions, which stay with the
-// host.
+// JID is the person's bare JID or domain, for events, hooks and decisions. It is shown to
+// others only where muc/visibility.go decides so.
 func (p *Person) JID() jid.JID { return p.real }
 
-// UID names a person in a list of affiliations and sorts him there (XEP-0059).
+// UID identifies the person in a list of affiliations, which is sorted by it (XEP-0059).
 func (p *Person) UID() string { return p.real.String() }
 
+// CompareUID compares the person's place in the list with that of a UID.
 func (p *Person) CompareUID(uid string) int { return strings.Compare(p.real.String(), uid) }
 
 // compare sorts people as their uids do.
 func (p *Person) compare(o *Person) int { return jid.Compare(p.real, o.real) }
 
-// Session is a person's session by its full JID, nil for none.
+// Session finds the person's session of a full JID, or nil.
 func (p *Person) Session(j jid.JID) *Session {
 	for o := p.first; o != nil; o = o.sibling {
 		for ses := o.first; ses != nil; ses = ses.next {
@@ -102,13 +104,13 @@ func (p *Person) Session(j jid.JID) *Session {
 	return nil
 }
 
-// Knows reports whether there is a person or a request of this address.
+// Knows reports whether there is a person or a request to register of this address.
 func (s *Room) Knows(bare jid.JID) bool {
 	_, known := s.persons.Get(bare)
 	return known || s.RequestOf(bare) != nil
 }
 
-// RequestOf is somebody's request to register, nil for none.
+// RequestOf is the request to register of a bare JID, or nil.
 func (s *Room) RequestOf(bare jid.JID) *event.RegistrationRequested {
 	for _, b := range s.Sparse().requests {
 		if b.JID == bare {
@@ -118,8 +120,8 @@ func (s *Room) RequestOf(bare jid.JID) *event.RegistrationRequested {
 	return nil
 }
 
-// RequestFor is the request for a nick, by somebody or by whoever alone made one;
-// nil for none.
+// RequestFor is the request to register a nick by a bare JID. With the zero JID it is the
+// only request for that nick. Nil if there is none, or more than one.
 func (s *Room) RequestFor(nick string, bare jid.JID) *event.RegistrationRequested {
 	var found *event.RegistrationRequested
 	for _, b := range s.Sparse().requests {
@@ -133,8 +135,8 @@ func (s *Room) RequestFor(nick string, bare jid.JID) *event.RegistrationRequeste
 	return found
 }
 
-// AbsentMembers lists, by JID, the affiliated with a reserved nick who are not
-// inside. Only those with a nick are looked at, not everybody whom the room knows.
+// AbsentMembers lists, by JID, the members, admins and owners with a reserved nick who are
+// not inside. It looks at reserved nicks only, not at everybody the room knows.
 func (s *Room) AbsentMembers() []*Person {
 	var list []*Person
 	reserved := s.Sparse().reserved

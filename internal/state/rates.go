@@ -8,18 +8,18 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// RateKey names a bucket: whose, and of what.
+// RateKey names a token bucket: of which JID, and of which rate.
 type RateKey struct {
 	JID  jid.JID
 	Kind event.RateKind
 }
 
-// spending is a bucket.
+// spending is a token bucket that is not full.
 type spending struct {
 	jid   jid.JID
 	kind  event.RateKind
 	until time.Time // when it will be full again
-	place int       // in rarities.soonest
+	place int       // in Sparse.soonest
 }
 
 func (x spending) indexKey() RateKey { return RateKey{JID: x.jid, Kind: x.kind} }
@@ -28,19 +28,19 @@ func compareRateKeys(a, b RateKey) int {
 	return cmp.Or(jid.Compare(a.JID, b.JID), cmp.Compare(a.Kind, b.Kind))
 }
 
-// applyRateSpent notes how much of a rate is used up. What means nothing any more is
-// judged by the host's clock, also while that is behind the room.
+// applyRateSpent notes how much of a rate is used up. Which buckets are full again is
+// decided by the host's clock, also while that is behind the room.
 func (s *Room) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
 	m := s.mutableSparse()
-	m.forgetSpent(HostTime(s.at.Time(), m.clock)) // as a room did that was moved before the clock went back
+	m.forgetSpent(HostTime(s.at.Time(), m.clock)) // as in a room restored before the clock went back
 	m.clock = b.Now
 	m.applySpent(b.JID, b.Kind, b.Until.Time, HostTime(at, b.Now), base)
 }
 
-// applySpent notes until when somebody's share is used up, and forgets what means
-// nothing any more. Where there are more people than a room may remember, those go who
-// would have to wait the shortest. What is forgotten depends on what counts now and on
-// nothing else, so a room that was moved forgets the same.
+// applySpent notes until when a bucket is not full, and forgets those that are full
+// again. Beyond the limit those are forgotten that are full the soonest. What is
+// forgotten depends on the buckets and the time alone, so a restored room forgets the
+// same.
 func (m *Sparse) applySpent(jid jid.JID, kind event.RateKind, until, now time.Time, base *Base) {
 	x, known := m.spent.Get(RateKey{JID: jid, Kind: kind})
 	if !known {
@@ -56,17 +56,16 @@ func (m *Sparse) applySpent(jid jid.JID, kind event.RateKind, until, now time.Ti
 	}
 }
 
-// forgetSpent forgets what is there in full at a time.
+// forgetSpent forgets the buckets that are full at a time.
 func (m *Sparse) forgetSpent(now time.Time) {
 	for len(m.soonest) > 0 && !m.soonest[0].until.After(now) {
 		m.dropSoonest()
 	}
 }
 
-// soonest is a heap: nobody has to wait shorter than who stands at (i-1)/2. So what
-// changes moves few.
+// soonest is a binary heap: the parent of entry i, at (i-1)/2, is full no later than it.
 
-// place finds the place of a share whose time is another one now.
+// place restores the heap after the time of one bucket changed.
 func (m *Sparse) place(x *spending) {
 	h := m.soonest
 	for x.place > 0 {

@@ -7,13 +7,13 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// What the rules may read. Nobody outside of this package can write it.
+// What the rules may read. Only this package can write it.
 
-// Affiliation is what the lists say of the person or domain itself.
+// Affiliation is the person's or domain's own affiliation, without what a domain gives.
 func (p *Person) Affiliation() event.Affiliation { return p.aff }
 
-// Archived are the messages that newcomers are shown and that the host archives, in
-// the order of speaking.
+// Archived are the messages that newcomers are shown and that the host archives, the
+// oldest first.
 func (s *Room) Archived() *History { return &s.archived }
 
 // Asks are the open questions to the host, in the order of asking.
@@ -28,18 +28,17 @@ func (x *relayed) At() Instant { return x.at }
 // At is the time of the last event.
 func (s *Room) At() Instant { return s.at }
 
-// Clock is what the host's clock said when a rate was last used, if it was behind
-// the room.
+// Clock is the host's time when a rate was last used, if it was behind the room's last
+// event.
 func (m *Sparse) Clock() event.Stamp { return m.clock }
 
-// Config is the configuration that the owners chose. It is never written to, but
-// replaced.
+// Config is the room's configuration. It is replaced, never written to.
 func (s *Room) Config() *event.RoomConfig { return s.conf }
 
-// Creator is who brought the room to life.
+// Creator is the bare JID that created the room, zero for the host.
 func (s *Room) Creator() jid.JID { return s.creator }
 
-// End is what became of a room that is over, nil for any other.
+// End is how a destroyed room ended, nil for any other room.
 func (m *Sparse) End() *event.RoomDestroyed { return m.end }
 
 // First is the first of the occupant's sessions, in the order of joining; nil for a
@@ -49,22 +48,21 @@ func (o *Occupant) First() *Session { return o.first }
 // First is the first of the person's occupants, in the order of joining.
 func (p *Person) First() *Occupant { return p.first }
 
-// Front is the session whose presence is the occupant's: the one that spoke of its
-// presence last. A puppet has one without a number here, which nothing is ever sent
-// to.
+// Front is the session whose presence is the occupant's: the one that sent presence last.
+// A puppet has one without a number, which nothing is sent to.
 func (o *Occupant) Front() *Session { return o.front }
 
 // ID is the occupant-id (XEP-0421).
 func (o *Occupant) ID() string { return o.id }
 
-// ID is that of the message.
+// ID is the id of the message.
 func (p *Private) ID() string { return p.id }
 
 // Invites are the open invitations, the one that expires first in front.
 func (m *Sparse) Invites() []*event.InviteSent { return m.invites }
 
-// Kept are the messages that newcomers are shown and nobody archives, in the order
-// of speaking.
+// Unarchived are the messages that newcomers are shown but nobody archives, the oldest
+// first.
 func (s *Room) Unarchived() *History { return &s.unarchived }
 
 // Key is the comparison key of the reserved nick.
@@ -85,7 +83,7 @@ func (s *Room) LastSession() uint32 { return s.lastSession }
 // Life is where the room is in its life.
 func (s *Room) Life() event.State { return s.life }
 
-// Lists are the lists of affiliations as they are asked for.
+// Lists is the cache of the lists of affiliations.
 func (s *Room) Lists() *listCache { return &s.lists }
 
 // LockedUntil is how long the room waits for its configuration.
@@ -94,7 +92,7 @@ func (s *Room) LockedUntil() Instant { return s.lockedUntil }
 // Message is what was said.
 func (e *Entry) Message() *event.Message { return e.msg }
 
-// Next is the next session of the same occupant.
+// Next is the next session of the same occupant, nil for the last.
 func (ses *Session) Next() *Session { return ses.next }
 
 // Nick is the reserved nick.
@@ -121,10 +119,10 @@ func (s *Room) Occupants() []*Occupant { return s.occupants }
 // Payload is what the client says in its presence, canonical.
 func (ses *Session) Payload() string { return ses.payload }
 
-// Person is who the occupant is.
+// Person is the person that the occupant belongs to.
 func (o *Occupant) Person() *Person { return o.person }
 
-// Persons are those whom the room remembers, or who are inside.
+// Persons are all people whom the room remembers or who are inside.
 func (s *Room) Persons() *people { return &s.persons }
 
 // Privates are the last private messages, the oldest first.
@@ -133,10 +131,11 @@ func (m *Sparse) Privates() *ring[Private] { return &m.privates }
 // Reason is that of the affiliation.
 func (n *notes) Reason() string { return n.reason }
 
-// Remembered is how many persons are there for what the room knows of them.
+// Remembered is the number of persons of whom the room knows something that outlasts the
+// visit; whether inside or not.
 func (s *Room) Remembered() int32 { return s.remembered }
 
-// Requests are those to register, in the order of asking.
+// Requests are the open requests to register, in the order of asking.
 func (m *Sparse) Requests() []*event.RegistrationRequested { return m.requests }
 
 // Role is what the occupant may do during this visit.
@@ -163,24 +162,24 @@ func (s *Room) Sub() uint64 { return s.sub }
 // Subject is the message that set the subject, nil for none.
 func (s *Room) Subject() *Entry { return s.subject }
 
-// Voice is the role in which somebody without affiliation comes back (XEP-0045
-// §5.1).
+// Voice is the stored role of a person without affiliation (XEP-0045 §5.1), RoleNone for
+// none.
 func (p *Person) Voice() event.Role { return p.voice }
 
-// VoiceAsked are those who asked for voice, in the order of asking.
+// VoiceAsked are the last requests for voice, in the order of asking.
 func (m *Sparse) VoiceAsked() []voiceAsked { return m.voiceAsked }
 
-// Vouched reports whether the person counts as owner while inside because the host
-// says so.
+// OwnerByHost reports whether the person counts as owner while inside, because
+// Config.IsOwner said so.
 func (p *Person) OwnerByHost() bool { return p.ownerByHost }
 
-// Way is the signed way back.
+// Way is the signature that the answer has to show.
 func (x *relayed) Way() string { return x.way }
 
-// Reserved is how many nicks are reserved.
+// Reserved is the number of reserved nicks.
 func (m *Sparse) Reserved() int { return m.reserved.len() }
 
-// SpentUntil is until when a person's share of a rate is used up.
+// SpentUntil is when a bucket will be full again; ok is false if it is full.
 func (m *Sparse) SpentUntil(key RateKey) (until time.Time, ok bool) {
 	x, ok := m.spent.Get(key)
 	if !ok {

@@ -4,16 +4,16 @@ import (
 	"iter"
 )
 
-// ring is a queue in one array: nothing moves when something comes in at the end or
-// goes out at the front.
+// ring is a queue in a circular array: push and shift move nothing.
 type ring[V any] struct {
 	slots    []V
 	first, n int
 }
 
+// Len is the number of values.
 func (q *ring[V]) Len() int { return q.n }
 
-// At is the i-th, the oldest being 0. It is good until the ring changes.
+// At is the i-th value, the oldest being 0. The pointer is valid until the ring changes.
 func (q *ring[V]) At(i int) *V {
 	if i += q.first; i >= len(q.slots) {
 		i -= len(q.slots)
@@ -21,7 +21,7 @@ func (q *ring[V]) At(i int) *V {
 	return &q.slots[i]
 }
 
-// All goes from the oldest to the newest.
+// All yields the values from the oldest to the newest.
 func (q *ring[V]) All() iter.Seq[*V] {
 	return func(yield func(*V) bool) {
 		for i := range q.n {
@@ -32,8 +32,8 @@ func (q *ring[V]) All() iter.Seq[*V] {
 	}
 }
 
-// push makes place for one more at the end, and returns it. The array grows with
-// what is in it, but where it can not beyond what will ever be in it at once.
+// push appends a value and returns the place for it. The array doubles when it is full,
+// but not beyond most where that suffices.
 func (q *ring[V]) push(most int) *V {
 	if q.n == len(q.slots) {
 		size := min(max(2*q.n, 4), most)
@@ -47,7 +47,7 @@ func (q *ring[V]) push(most int) *V {
 	return q.At(q.n - 1)
 }
 
-// shift takes out the oldest.
+// shift removes the oldest value.
 func (q *ring[V]) shift() {
 	var none V
 	q.slots[q.first] = none
@@ -57,7 +57,7 @@ func (q *ring[V]) shift() {
 	q.n--
 }
 
-// drop takes out all that a function names, and keeps the others in their order.
+// drop removes the values that a function matches; the others stay in order.
 func (q *ring[V]) drop(named func(*V) bool) {
 	for range q.n {
 		v := *q.At(0)

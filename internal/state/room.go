@@ -24,15 +24,14 @@ type Room struct {
 	persons people
 	// owners are the persons who are Owner; domainOwners of them are whole domains.
 	owners, domainOwners int32
-	// remembered counts the persons who are there for what the room knows of them,
-	// whether inside or not.
+	// remembered counts the persons with Person.Remembered.
 	remembered int32
-	// peopleBytes is what is written of persons: their addresses and notes.
+	// peopleBytes is the memory of the addresses and notes of all persons.
 	peopleBytes int32
 	lists       listCache
 
 	occupants []*Occupant // in the order of joining
-	// nicks has them by comparison key; nil as long as they are few.
+	// nicks are the occupants by comparison key; nil as long as they are few.
 	nicks map[string]*Occupant
 
 	subject    *Entry
@@ -42,10 +41,10 @@ type Room struct {
 	sparse *Sparse // nil for none
 }
 
-// nothing is what most rooms have.
+// emptySparse is the sparse part of most rooms. Nobody writes to it.
 var emptySparse Sparse
 
-// Sparse is what a room has of what most have nothing of, to be read.
+// Sparse is the room's sparse part, for reading.
 func (s *Room) Sparse() *Sparse {
 	if s.sparse == nil {
 		return &emptySparse
@@ -53,7 +52,7 @@ func (s *Room) Sparse() *Sparse {
 	return s.sparse
 }
 
-// Sparse is what most rooms have nothing of.
+// Sparse is the part of a room that is empty in most rooms, allocated when needed.
 type Sparse struct {
 	end *event.RoomDestroyed
 
@@ -76,16 +75,17 @@ type Sparse struct {
 	clock   event.Stamp
 }
 
+// Alive reports whether the room is locked or open: created and not destroyed.
 func (s *Room) Alive() bool { return s.life == event.Locked || s.life == event.Open }
 
-// Deserted reports whether a room has lost its reason to exist while nobody
-// could see it: a temporary or never configured one, after a restart.
+// Deserted reports whether a room is to end because nobody is inside: a temporary or
+// never configured one, after a restart.
 func (s *Room) Deserted() bool {
 	return len(s.occupants) == 0 && (s.life == event.Locked || !s.conf.Persistent)
 }
 
-// AffiliationOf is the affiliation that counts (XEP-0045 §9.2); the host's word
-// overrides what the room knows.
+// AffiliationOf is the effective affiliation of a bare JID (XEP-0045 §9.2): owner if the
+// host said so when the person entered, else by the lists.
 func (s *Room) AffiliationOf(bare jid.JID) event.Affiliation {
 	p, _ := s.persons.Get(bare)
 	return s.AffiliationCounting(bare, p)
@@ -106,13 +106,13 @@ func (s *Room) AffiliationCounting(bare jid.JID, p *Person) event.Affiliation {
 		}
 		own = p.aff
 	}
-	if own == event.AffiliationNone { // else it does not matter what his domain has
+	if own == event.AffiliationNone { // else the domain's does not matter
 		domain = s.OwnAffiliation(bare.DomainJID())
 	}
 	return event.EffectiveAffiliation(own, domain)
 }
 
-// OwnAffiliation is what the lists say of a person or domain.
+// OwnAffiliation is the affiliation of exactly this bare JID or domain.
 func (s *Room) OwnAffiliation(j jid.JID) event.Affiliation {
 	if p, ok := s.persons.Get(j); ok {
 		return p.aff
@@ -120,7 +120,7 @@ func (s *Room) OwnAffiliation(j jid.JID) event.Affiliation {
 	return event.AffiliationNone
 }
 
-// ReasonOf is the reason that was given for somebody's affiliation.
+// ReasonOf is the reason that was given for an affiliation, empty for none.
 func (s *Room) ReasonOf(j jid.JID) string {
 	if p, ok := s.persons.Get(j); ok {
 		return p.Notes().reason
@@ -128,18 +128,18 @@ func (s *Room) ReasonOf(j jid.JID) string {
 	return ""
 }
 
-// ReservedBy finds who has reserved a nick, by its key.
+// ReservedBy finds the person who has reserved a nick, by its comparison key.
 func (s *Room) ReservedBy(key string) (*Person, bool) {
 	reserved := s.Sparse().reserved
 	x, ok := reserved.Get(key)
 	return x.Person, ok
 }
 
-// OwnerCount counts those on the list of owners. A whole domain may stand there, as a
-// component that acts in its own name, but nobody else is an owner by that.
+// OwnerCount counts the entries of the owner list. A whole domain may be one, such as a
+// component that acts in its own name; the people of that domain are no owners by it.
 type OwnerCount struct{ all, domains int }
 
-// Plus is the count when one more is an owner, or one fewer.
+// Plus is the count after one owner more (by 1) or fewer (by -1).
 func (n OwnerCount) Plus(who jid.JID, by int) OwnerCount {
 	n.all += by
 	if who.IsDomain() {
@@ -148,11 +148,11 @@ func (n OwnerCount) Plus(who jid.JID, by int) OwnerCount {
 	return n
 }
 
-// LeavesNobody reports whether a room that had owners before has none to rely on now
-// (XEP-0045 §10.4): a person, or where none was before, a domain.
+// LeavesNobody reports whether a change leaves the room without an owner (XEP-0045 §10.4):
+// without any, or without a person where there was one before.
 func (n OwnerCount) LeavesNobody(before OwnerCount) bool {
 	return n.all == 0 || n.all == n.domains && before.all > before.domains
 }
 
-// OwnerCount is how many own the room now.
+// OwnerCount is the room's number of owners.
 func (s *Room) OwnerCount() OwnerCount { return OwnerCount{int(s.owners), int(s.domainOwners)} }

@@ -1,7 +1,7 @@
 package state
 
-// What the parts of a room take, beyond their texts, in Go on 64-bit machines: with
-// their places in slices and maps, and with the stanzas that are kept with them.
+// The memory of the parts of a room in bytes, without their texts, on 64-bit machines:
+// with their places in slices and maps, and with their cached stanzas.
 const (
 	roomSize     = 560
 	personSize   = 120
@@ -41,7 +41,7 @@ func (s *Room) Memory() int {
 	return size + s.sparse.size()
 }
 
-// size is what a room holds of what most rooms have nothing of.
+// size estimates the memory of the sparse part.
 func (m *Sparse) size() int {
 	if m == nil {
 		return 0
@@ -68,7 +68,7 @@ func (m *Sparse) size() int {
 	return size
 }
 
-// size is what a session takes in memory.
+// size estimates the memory of a session.
 func (ses *Session) size() int {
 	return sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
 }

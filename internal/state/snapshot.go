@@ -11,8 +11,8 @@ import (
 
 const snapshotVersion = 2
 
-// Snapshot is a room as JSON: the fewest events that make it, in a fixed order, so that
-// equal states make equal bytes.
+// Snapshot is a room in JSON: the fewest events that produce it, in a fixed order, so that
+// equal states have equal bytes.
 type Snapshot struct {
 	Version      int             `json:"v"`    // 2
 	Kind         string          `json:"kind"` // durable or live
@@ -28,7 +28,7 @@ type Snapshot struct {
 
 const kindDurable, kindLive = "durable", "live"
 
-// Snapshot writes the state down: all of it, or what is durable.
+// Snapshot encodes the state: all of it if live, else what durable events tell.
 func (s *Room) Snapshot(room jid.JID, keyPrint string, live bool) []byte {
 	shot := Snapshot{Version: snapshotVersion, Kind: kindDurable, Room: room,
 		Seq: s.seq, At: s.durableAt.stamp(), DurableAt: s.durableAt.stamp()}
@@ -44,7 +44,7 @@ func (s *Room) Snapshot(room jid.JID, keyPrint string, live bool) []byte {
 	return shot.json()
 }
 
-// add puts in a fact whose number and time do not matter any more.
+// add appends an event whose number and time do not matter any more.
 func (shot *Snapshot) add(body event.Body) { shot.addEvent(event.Event{Body: body}) }
 
 func (shot *Snapshot) addEvent(ev event.Event) {
@@ -55,15 +55,15 @@ func (shot *Snapshot) addEvent(ev event.Event) {
 	shot.Events = append(shot.Events, snapshotEvent(stored))
 }
 
-// addMessage puts in a message that newcomers are shown.
+// addMessage appends a message that newcomers are shown.
 func (shot *Snapshot) addMessage(e *Entry, body event.Body) {
 	shot.addEvent(event.Event{Seq: e.seq, Sub: e.sub, Time: e.at, Body: body})
 }
 
-// addDurable puts in what durable events tell. People are sorted by address, all else
-// stands in the order in which it came.
+// addDurable appends what durable events tell: people sorted by address, all else in the
+// order in which it came.
 func (shot *Snapshot) addDurable(s *Room) {
-	rare := s.Sparse()
+	sparse := s.Sparse()
 	for _, p := range s.persons.Sorted() {
 		n := p.Notes()
 		if p.aff != event.AffiliationNone {
@@ -76,7 +76,7 @@ func (shot *Snapshot) addDurable(s *Room) {
 			shot.add(&event.Registered{JID: p.JID(), Nick: n.nick, Key: n.key})
 		}
 	}
-	for _, b := range rare.requests { // behind what would end them
+	for _, b := range sparse.requests { // after the events that would end them
 		shot.add(b)
 	}
 	if s.subject != nil {
@@ -85,45 +85,45 @@ func (shot *Snapshot) addDurable(s *Room) {
 	for e := range s.archived.All() {
 		shot.addMessage(e, &event.MessageArchived{Message: *e.msg})
 	}
-	if rare.end != nil {
-		shot.add(rare.end)
+	if sparse.end != nil {
+		shot.add(sparse.end)
 	}
 }
 
-// addLive puts in what volatile events tell.
+// addLive appends what volatile events tell.
 func (shot *Snapshot) addLive(s *Room) {
-	rare := s.Sparse()
+	sparse := s.Sparse()
 	for e := range s.unarchived.All() {
 		shot.addMessage(e, &event.MessageRemembered{Message: *e.msg})
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
 	}
-	for i := range rare.voiceAsked {
-		v := &rare.voiceAsked[i]
+	for i := range sparse.voiceAsked {
+		v := &sparse.voiceAsked[i]
 		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.JID()}})
 	}
-	for _, b := range rare.invites {
+	for _, b := range sparse.invites {
 		shot.add(b)
 	}
-	for _, b := range rare.asks {
+	for _, b := range sparse.asks {
 		shot.add(b)
 	}
-	for p := range rare.privates.All() {
+	for p := range sparse.privates.All() {
 		shot.add(&event.PrivateSent{Session: p.session, Occupant: p.occupant, ID: p.id})
 	}
-	for x := range rare.relays.All() {
+	for x := range sparse.relays.All() {
 		shot.addEvent(event.Event{Time: x.at.Time(), Body: &event.RelaySent{Session: x.session, JID: x.JID(), Way: x.way}})
 	}
-	for _, k := range sortedKeys(&rare.spent, compareRateKeys) {
-		if x, _ := rare.spent.Get(k); x.until.After(HostTime(s.at.Time(), rare.clock)) {
-			shot.add(&event.RateSpent{JID: k.JID, Kind: k.Kind, Until: event.Stamp{Time: x.until}, Now: rare.clock})
+	for _, k := range sortedKeys(&sparse.spent, compareRateKeys) {
+		if x, _ := sparse.spent.Get(k); x.until.After(HostTime(s.at.Time(), sparse.clock)) {
+			shot.add(&event.RateSpent{JID: k.JID, Kind: k.Kind, Until: event.Stamp{Time: x.until}, Now: sparse.clock})
 		}
 	}
 }
 
-// addOccupant puts in somebody's sessions in the order of joining, and, where they
-// spoke of their presence in another order, that they did.
+// addOccupant appends an occupant's sessions in the order of joining and, if they sent
+// presence in another order, their presence in that order.
 func (shot *Snapshot) addOccupant(o *Occupant) {
 	join := func(ses *Session) {
 		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.JID(), Nick: o.nick, Key: o.key, OccupantID: o.id,
@@ -147,8 +147,8 @@ func (shot *Snapshot) addOccupant(o *Occupant) {
 	}
 }
 
-// snapshotEvent is an event in a snapshot. Only messages have numbers of their own
-// there, and only they and requests (for voice, to occupants) a time.
+// snapshotEvent is an event in a snapshot. Only messages have numbers there, and only they
+// and requests (for voice, to occupants) a time.
 type snapshotEvent struct {
 	Seq     uint64          `json:"seq,omitempty"`
 	Sub     uint64          `json:"sub,omitempty"`

@@ -7,25 +7,25 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// Private is a private message that may still come back as an error: who sent
-// it, to whom, under which id.
+// Private is a private message that may still come back as an error: the sender's session,
+// the recipient and the id.
 type Private struct {
 	session, occupant uint32
 	id                string
 }
 
-// voiceAsked is somebody who asked for voice and when, so that he does not ask
-// again too soon (XEP-0045 §7.13), not even after leaving and coming back.
+// voiceAsked is a request for voice, remembered so that the person does not ask again too
+// soon (XEP-0045 §7.13), not even after leaving and coming back.
 type voiceAsked struct {
-	real jid.JID // bare; read in visibility.go only
+	real jid.JID // bare
 	at   time.Time
 }
 
-// JID is who asked for voice, for the same places.
+// JID is the bare JID that asked for voice.
 func (v *voiceAsked) JID() jid.JID { return v.real }
 
-// WaitsForVoice reports whether somebody who asked for voice may not yet ask
-// again. Who asked in the future did so by a clock that was ahead.
+// WaitsForVoice reports whether it is too soon to ask for voice again. A request in the
+// future was made by a clock that was ahead, and does not count.
 func (s *Room) WaitsForVoice(v *voiceAsked, now time.Time) bool {
 	return !v.at.After(now) && v.at.Add(s.conf.VoiceWait()).After(now)
 }
@@ -34,21 +34,22 @@ func (s *Room) WaitsForVoice(v *voiceAsked, now time.Time) bool {
 // sent it, when, and what its answer has to show.
 type relayed struct {
 	session uint32
-	real    jid.JID // full; read in visibility.go only
+	real    jid.JID // full
 	at      Instant
 	way     string
 }
 
-// JID is who sent a request to another occupant, for the same places.
+// JID is the full JID that sent the request.
 func (x *relayed) JID() jid.JID { return x.real }
 
-// Over reports whether a request has waited for its answer for too long, or was sent
-// by a clock that was ahead by as much.
+// Over reports whether the time for the answer is up. A request from as far in the future
+// was sent by a clock that was ahead, and is over too.
 func (x *relayed) Over(now Instant, timeout time.Duration) bool {
 	return now.Time().Sub(x.at.Time()).Abs() > timeout
 }
 
-// OpenRelay finds the request that an answer claims to be for, nil for none.
+// OpenRelay finds the request that an answer claims to be for, or nil. The signatures are
+// compared in constant time.
 func (s *Room) OpenRelay(session uint32, at Instant, way string) *relayed {
 	relays := s.Sparse().relays
 	for x := range relays.All() {
