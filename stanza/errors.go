@@ -112,6 +112,7 @@ func (e *Error) Is(target error) bool {
 	return ok && t != nil && e != nil && t.Condition == e.Condition
 }
 
+// TypeOrDefault is the error's Type, or that of its condition if it is empty.
 func (e *Error) TypeOrDefault() ErrorType {
 	if e.Type != "" {
 		return e.Type
@@ -128,8 +129,8 @@ func (c Condition) Type() ErrorType {
 	return TypeCancel
 }
 
-// Settled is a refusal that can be sent whoever made it: hooks and hosts may have
-// left out its type, or written what XML cannot hold.
+// Settled is a copy that can be sent: hooks and hosts may have left out the type, or used
+// text that XML cannot hold.
 func (e *Error) Settled() *Error {
 	s := *e
 	if !xmlwire.ValidName(string(s.Condition)) {
@@ -175,7 +176,7 @@ func FieldError(c Condition, section, label, text string) *Error {
 	return NewError(c, section, "the field “"+label+"” "+text)
 }
 
-// sentence makes a sentence of what a rule says in the middle of one.
+// sentence makes the text of a rule a sentence: with a capital and a full stop.
 func sentence(text string) string {
 	if text == "" {
 		return ""

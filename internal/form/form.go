@@ -1,4 +1,4 @@
-// Package form has data forms (XEP-0004) as rooms write and read them.
+// Package form writes and reads data forms (XEP-0004).
 package form
 
 import (
@@ -15,14 +15,14 @@ type Field struct {
 	Required          bool
 	Values            []string
 	Options           []Option
-	Lo, Hi            int  // range of a number, if hi > lo
+	Lo, Hi            int  // range of a number, if Hi > Lo
 	Open              bool // takes values beside the options
 }
 
-// Option is one of the values that a list offers, and what people read for it.
+// Option is one of the values that a list offers, and its label.
 type Option struct{ Value, Label string }
 
-// PlainOptions are options that say themselves what they are.
+// PlainOptions are options whose labels are their values.
 func PlainOptions(values []string) []Option {
 	options := make([]Option, 0, len(values))
 	for _, v := range values {
@@ -31,15 +31,15 @@ func PlainOptions(values []string) []Option {
 	return options
 }
 
-// Heading is a field that holds a text between others (XEP-0004 §3.3).
+// Heading is a field of type fixed, a text between the others (XEP-0004 §3.3).
 func Heading(text string) Field { return Field{Type: "fixed", Values: []string{text}} }
 
-// Write writes a form or, with the kind "result", what a form said.
+// Write writes a form; kind is its type, such as "form" or "result".
 func Write(w *xmlwire.Writer, kind, formType, title string, fields []Field) {
 	WriteInstructed(w, kind, formType, title, "", fields)
 }
 
-// WriteInstructed writes a form that says what to do with it.
+// WriteInstructed writes a form with instructions.
 func WriteInstructed(w *xmlwire.Writer, kind, formType, title, instructions string, fields []Field) {
 	w.Start("x", ns.Data)
 	w.Attr("type", kind)
@@ -92,13 +92,13 @@ func WriteField(w *xmlwire.Writer, f *Field) {
 	w.End()
 }
 
-// Submission is a form that came back.
+// Submission is a form that was submitted, or cancelled.
 type Submission struct {
 	Cancelled bool
 	Fields    []Field
 }
 
-// Read reads the form in a query. No value may be longer than so many bytes.
+// Read reads the form in a query, as [ReadSubmission] does; without one it is refused.
 func Read(query *xmlwire.Node, formType, section string, longest int) (*Submission, *stanza.Error) {
 	x := query.Child(ns.Data, "x")
 	if x == nil {
@@ -107,11 +107,11 @@ func Read(query *xmlwire.Node, formType, section string, longest int) (*Submissi
 	return ReadSubmission(x, formType, section, longest)
 }
 
-// ReadSubmission reads a form. A missing FORM_TYPE is forgiven, a wrong one is
-// not; nor is a field given twice. What has no name is no answer to anything: such
-// are the headings of the form, which some clients send back. Fields without a
-// namespace are taken for the form's own; with another one they mean something that
-// the room cannot know, and to pass over them might undo what the form asks for.
+// ReadSubmission reads a form. Refused, with the section of XEP-0045 that is given, are a
+// wrong FORM_TYPE (a missing one is accepted), a field that is given twice, a field in
+// another namespace (to ignore it might undo what the form asks for; none is taken for the
+// form's own) and a value of more than longest bytes. Fields without a name are ignored:
+// some clients send back the headings of the form.
 func ReadSubmission(x *xmlwire.Node, formType, section string, longest int) (*Submission, *stanza.Error) {
 	sub := &Submission{}
 	switch x.AttrOr("type", "") {
@@ -164,10 +164,11 @@ func readField(k *xmlwire.Node, section string, longest int) (Field, *stanza.Err
 	return f, nil
 }
 
-// inForm reports whether an element is a part of a form, with or without saying so:
-// the namespace of the stream is written for none.
+// inForm reports whether an element is in the form's namespace or in none. A content
+// namespace is the same as none.
 func inForm(n *xmlwire.Node) bool { return n.NS == ns.Data || n.NS == ns.Client || n.NS == "" }
 
+// Field is the field of that name, or nil.
 func (s *Submission) Field(name string) *Field {
 	for i := range s.Fields {
 		if s.Fields[i].Name == name {
@@ -177,7 +178,7 @@ func (s *Submission) Field(name string) *Field {
 	return nil
 }
 
-// TypeOf is what kind of form an <x/> says it is; "" for nothing.
+// TypeOf is the FORM_TYPE of an <x/>, empty for none.
 func TypeOf(n *xmlwire.Node) string {
 	for i := range n.Kids {
 		k := &n.Kids[i]
@@ -193,7 +194,7 @@ func TypeOf(n *xmlwire.Node) string {
 	return ""
 }
 
-// ParseBool reads an xs:boolean, and nothing looser (XEP-0004 §3.3).
+// ParseBool reads an xs:boolean, strictly (XEP-0004 §3.3).
 func ParseBool(s string) (on, ok bool) {
 	switch s {
 	case "1", "true":
@@ -204,7 +205,7 @@ func ParseBool(s string) (on, ok bool) {
 	return false, false
 }
 
-// Bool is a flag as forms have it.
+// Bool is the value of a flag in a form: 1 or 0.
 func Bool(on bool) string {
 	if on {
 		return "1"
@@ -212,7 +213,7 @@ func Bool(on bool) string {
 	return "0"
 }
 
-// First is the first value, empty for none.
+// First is the first of a field's values, empty for none.
 func First(v []string) string {
 	if len(v) == 0 {
 		return ""

@@ -1,3 +1,3 @@
-// package ns has the namespaces that rooms and services speak. No other package spells
+// Package ns has the namespaces that rooms and services use. No other package spells
 // one out.
 package ns

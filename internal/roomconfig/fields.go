@@ -8,13 +8,13 @@ import (
 	"github.com/gomuc/muc/internal/form"
 )
 
-// The rows of the configuration table that are more than a value.
+// The fields that are more than one value of RoomConfig.
 
 var whoisOptions = []form.Option{{Value: event.WhoisModerators.String(), Label: "Moderators"}, {Value: event.WhoisAnyone.String(), Label: "Everybody"}}
 
-// PasswordFlag has no flag behind it: a room is protected when its secret is not
-// empty. RoomConfig.protect
-// judges what it says beside a secret.
+// PasswordFlag is the field that says whether a password is needed. It sets nothing: a room
+// is protected if its password is not empty. What it says is judged together with the
+// password, in muc/owner.go.
 var PasswordFlag = &Field{
 	Name: "muc#roomconfig_passwordprotectedroom", Type: "boolean", Label: "Protect the room with the password below",
 	Get: func(c *event.RoomConfig) []string { return []string{form.Bool(c.Password != "")} },
@@ -26,6 +26,7 @@ var PasswordFlag = &Field{
 	},
 }
 
+// Password is the field of the password.
 var Password = &Field{
 	Name: "muc#roomconfig_roomsecret", Type: "text-private", Label: "Password",
 	Get: func(c *event.RoomConfig) []string { return []string{c.Password} },
@@ -35,7 +36,7 @@ var Password = &Field{
 	},
 }
 
-// maxUsersField takes any number, and offers those that people mostly want.
+// maxUsersField takes any number and offers the usual ones.
 var maxUsersField = &Field{
 	Name: "muc#roomconfig_maxusers", Type: "list-single", Label: "How many may be inside at once", Open: true,
 	Options: append([]form.Option{{Value: noMaximum, Label: "No limit of its own"}},
@@ -70,7 +71,7 @@ var pmOptions = []form.Option{
 	{Value: event.PMAffiliated.String(), Label: "Members, admins and owners"},
 }
 
-// pmAliases are other servers' words for the same.
+// pmAliases are the names of other servers for these options.
 var pmAliases = map[string]string{"everyone": "anyone", "visitor": "anyone", "participant": "participants",
 	"moderator": "moderators", "nobody": "none", "members": "affiliated",
 	// A server whose field is a boolean; it comes under the alias.

@@ -1,5 +1,6 @@
-// Package roomconfig has the fields of a room's configuration (XEP-0045 §10.2, §16.5.3), in one
-// table: it makes the form, judges what is submitted, tells what changed, and replays it.
+// Package roomconfig has the table of the fields of a room's configuration (XEP-0045 §10.2,
+// §16.5.3), from which the form is made, submissions are checked, changes are listed and
+// applied.
 package roomconfig
 
 import (
@@ -21,11 +22,10 @@ const (
 	maxVoiceInterval = 7 * 24 * 3600
 )
 
-// Field is a row of the table of the room configuration: one field of the
-// form that owners fill in (XEP-0045 §10.1.3, §16.5.3). The table makes the form,
-// judges what is submitted, tells what changed, replays it, and feeds disco.
+// Field is a row of the table: one field of the form that owners fill in (XEP-0045
+// §10.1.3, §16.5.3).
 type Field struct {
-	Heading string // that stands before it in the form, if any
+	Heading string // before it in the form, empty for none
 	Name    string
 	Aliases []string
 	long    bool   // holds up to Limits.FieldBytes, not NameBytes
@@ -33,15 +33,17 @@ type Field struct {
 	Label   string
 	Options []form.Option
 	Open    bool // takes values beside the options
-	Lo, Hi  int  // range of a number, if hi > lo
-	Get     func(c *event.RoomConfig) []string
-	// Set judges and applies values that have the right type; an error text is for
+	Lo, Hi  int  // range of a number, if Hi > Lo
+	// Get reads the field's values out of a configuration.
+	Get func(c *event.RoomConfig) []string
+	// Set checks values and stores them in a configuration; the text of its error is for
 	// the owner.
 	Set func(c *event.RoomConfig, values []string) error
 }
 
 type fieldError string
 
+// Error is what is wrong with the value.
 func (e fieldError) Error() string { return string(e) }
 
 var presenceRoles = []event.Role{event.Moderator, event.Participant, event.Visitor}
@@ -98,8 +100,7 @@ var Fields = []*Field{
 		func(c *event.RoomConfig) *bool { return &c.Logging }),
 }
 
-// Sound reports whether some room can have been configured so, under whatever
-// limits.
+// Valid reports whether some room can have this configuration, under any limits.
 func Valid(c *event.RoomConfig) bool {
 	for _, f := range Fields {
 		for _, v := range f.Get(c) {
@@ -111,12 +112,12 @@ func Valid(c *event.RoomConfig) bool {
 	return true
 }
 
-// offers reports whether a value is one that may be chosen.
+// offers reports whether a value may be chosen.
 func (f *Field) offers(value string) bool {
 	return f.Open || len(f.Options) == 0 || IndexOf(f.Options, value) >= 0
 }
 
-// option is the name of a choice; empty for one that there is not.
+// option is the value of an option by its index, empty if there is none.
 func option(options []form.Option, i int) string {
 	if i < 0 || i >= len(options) {
 		return ""
@@ -124,12 +125,12 @@ func option(options []form.Option, i int) string {
 	return options[i].Value
 }
 
-// IndexOf is the place of a choice; -1 for one that there is not.
+// IndexOf is the index of the option with a value, -1 if there is none.
 func IndexOf(options []form.Option, value string) int {
 	return slices.IndexFunc(options, func(o form.Option) bool { return o.Value == value })
 }
 
-// Named finds a row by its name or an alias.
+// Named finds a field by its name or an alias, or nil.
 func Named(name string) *Field {
 	for _, f := range Fields {
 		if f.Name == name || slices.Contains(f.Aliases, name) {
@@ -139,13 +140,12 @@ func Named(name string) *Field {
 	return nil
 }
 
-// Changes lists what differs between two configurations, in the order of the
-// form: how a configuration becomes an event.
+// Changes lists the fields in which two configurations differ, in the order of the form.
 func Changes(old, new *event.RoomConfig) []event.ConfigChange {
 	var list []event.ConfigChange
 	for _, f := range Fields {
 		if f == PasswordFlag {
-			continue // it follows from the secret
+			continue // it follows from the password
 		}
 		was, is := f.Get(old), f.Get(new)
 		if !slices.Equal(was, is) {
@@ -165,16 +165,14 @@ func (f *Field) under(heading string) *Field {
 	return f
 }
 
-// The kinds of rows.
-
 // longer lets a field hold more than a name.
 func (f *Field) longer() *Field {
 	f.long = true
 	return f
 }
 
-// MayHold judges the size of what is to stand in a field, by the limits for any field
-// and for short ones. What stands in it already may be longer, by other limits.
+// MayHold reports whether no value is too long for the field: for long fields and for
+// others there are limits in bytes. Unchanged values may be longer, from earlier limits.
 func (f *Field) MayHold(field, name int, was, values []string) bool {
 	most := field
 	if !f.long {

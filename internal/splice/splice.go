@@ -1,6 +1,6 @@
-// Package splice has stanzas that are written once and completed for each reader. What
-// most readers see stands in shared bytes; offsets say where others have something else,
-// so that a copy costs a few appends.
+// Package splice has stanzas that are written once and completed for each reader. All
+// readers share the bytes; offsets mark where a reader's copy differs, so that a copy costs
+// a few appends.
 package splice
 
 import (
@@ -18,45 +18,45 @@ const (
 	Self             // the item's is the reader's own; the actor's is not shown
 )
 
-// Stanza is a stanza as bytes, complete for most of its readers. It is immutable when
-// its Bytes are set.
+// Stanza is a stanza as bytes, complete for most of its readers but for the address. It is
+// immutable once its Bytes are set.
 type Stanza struct {
 	Bytes []byte
 	// As is the view in which Bytes are complete.
 	As View
-	// Head is the end of the stanza's name, where emptyTo stands: `to`, `xmlns` and `id`
-	// go here.
+	// Head is the offset after the stanza's name, where emptyTo stands: `to`, `xmlns` and
+	// `id` are inserted here.
 	Head uint32
-	// JID and JIDEnd enclose ` jid='…'` of the item, or nothing where it is for other
-	// views than As; zero is no such place. Actor and ActorEnd enclose what of the item's
-	// actor only All shows, in which Bytes are complete if there is one.
+	// JID and JIDEnd enclose the item's ` jid='…'`, or the place for it if As shows none;
+	// zero means that the stanza has no such place. Actor and ActorEnd enclose the part of
+	// the item's actor that only All shows; if there is one, As is All.
 	JID, JIDEnd, Actor, ActorEnd uint32
-	// Tail is where the status codes or the delay of an Extra go.
+	// Tail is the offset where the Tail of an Extra is inserted.
 	Tail uint32
-	// Real is the JID that All shows in the item where Bytes have none.
+	// Real is the JID that All shows in the item if Bytes have none.
 	Real jid.JID
 }
 
-// Extra is what one copy of a shared stanza has beyond the others.
+// Extra is what one copy of a shared stanza has in addition.
 type Extra struct {
-	ID   string
-	Tail string // canonical XML
+	ID   string // the stanza's id
+	Tail string // canonical XML, such as status codes or a delay
 }
 
-// emptyTo is the place of the address that a stanza goes to.
+// emptyTo is the placeholder of the `to` address.
 const (
 	emptyTo = " to=''"
 	openTo  = " to='"
 )
 
-// UsualAt is how far behind Head the address goes in a copy that has nothing of its own.
+// UsualAt is the offset after Head of the address in a copy without `xmlns`.
 const UsualAt = uint32(len(openTo))
 
-// AddressBytes is more than the addresses take that a copy may have beyond the shared
-// bytes: that of its reader, and a real one.
+// AddressBytes bounds the bytes of the addresses that a copy may have in addition: its
+// reader's and a real one.
 const AddressBytes = 2 * (2*jid.MaxPartSize + 1 + xmlwire.Escaping*jid.MaxPartSize + 16)
 
-// Begin opens a stanza; its Bytes are to be set when the writer is done.
+// Start writes the start of a stanza. The caller sets its Bytes when the writer is done.
 func Start(w *xmlwire.Writer, name string) *Stanza {
 	w.Start(name, "")
 	d := &Stanza{Head: w.Pos()}
@@ -64,7 +64,7 @@ func Start(w *xmlwire.Writer, name string) *Stanza {
 	return d
 }
 
-// Most is how large a copy may be, at most.
+// MaxLen bounds the length of a copy in bytes; x may be nil.
 func (d *Stanza) MaxLen(x *Extra) int {
 	n := len(d.Bytes) + AddressBytes
 	if x != nil {
@@ -73,7 +73,7 @@ func (d *Stanza) MaxLen(x *Extra) int {
 	return n
 }
 
-// AppendXML writes the copy for one reader. With ns empty it inherits the namespace of
+// AppendXML appends the copy for one reader. With an empty ns it inherits the namespace of
 // the stream.
 func (d *Stanza) AppendXML(dst []byte, to jid.JID, x *Extra, v View, ns string) []byte {
 	pos := d.Head
@@ -107,7 +107,7 @@ func (d *Stanza) AppendXML(dst []byte, to jid.JID, x *Extra, v View, ns string) 
 	return append(dst, d.Bytes[pos:]...)
 }
 
-// AppendJID writes a real JID as the attribute of an item, nothing for none.
+// AppendJID appends a real JID as the attribute of an item, nothing for the zero JID.
 func AppendJID(dst []byte, j jid.JID) []byte {
 	if j.IsZero() {
 		return dst

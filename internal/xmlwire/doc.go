@@ -1,9 +1,9 @@
-// Package xmlwire turns elements of the host's into bounded, canonical bytes, and such
-// bytes into readers, writers and elements.
+// Package xmlwire encodes elements as bounded, canonical XML ([Encode]), writes such XML
+// ([Writer]) and reads it ([Reader], [Node]).
 //
 // Canonical XML has explicit namespaces instead of prefixes, single quotes, and neither
-// comments nor processing instructions. jabber:client and its kin stand for the stream's
-// own namespace and are left out. What is canonical can be shared by all who receive it
-// without being read again, and a reader of it needs to know no more of XML than the
-// [Writer] and [Encode] write.
+// comments nor processing instructions. The content namespaces (jabber:client and the like)
+// stand for the stream's own and are left out. Canonical XML is sent to all recipients
+// without being parsed again, and its reader handles no more of XML than [Writer] and
+// [Encode] write.
 package xmlwire

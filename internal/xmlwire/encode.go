@@ -9,23 +9,23 @@ import (
 	"github.com/gomuc/muc/internal/ns"
 )
 
-// Bounds are what one element may be.
+// Bounds limit one element.
 type Bounds struct {
-	Bytes    int // of what is below it, as canonical text, and of its own attributes
+	Bytes    int // of its content, as canonical text; also of its own attributes
 	Depth    int // of the elements in it
 	Elements int // in it
 	Attrs    int // on one element
 }
 
-// Why an element is not encoded.
+// The errors of Encode.
 var (
 	ErrMalformed = errors.New("not well-formed XML")
 	ErrTooWide   = errors.New("too deep or too wide")
 	ErrTooLarge  = errors.New("too large")
 )
 
-// Payload is what stands below an element, as canonical text, and where its children
-// stand in that.
+// Payload is the content of an element as canonical text, with the places of its children
+// in it.
 type Payload struct {
 	Text string
 	Kids []Child
@@ -37,7 +37,7 @@ type Child struct {
 	From, To int // in Payload.Text
 }
 
-// XML is the canonical text of a child.
+// XML is the canonical text of one of the payload's children.
 func (p *Payload) XML(c *Child) string { return p.Text[c.From:c.To] }
 
 // Find returns the first child of that name, or nil.
@@ -50,10 +50,9 @@ func (p *Payload) Find(ns, name string) *Child {
 	return nil
 }
 
-// Encode writes what is below an element canonically: namespaces explicit, no
-// prefixes, no comments, no processing instructions. It is iterative and bounded: a
-// tree of any shape is safe. An error is one of those above; then there is no text, and
-// the names of the children up to the fault.
+// Encode encodes the content of an element as canonical XML. It does not recurse and is
+// bounded, so a tree of any shape is safe. On an error, which is one of those above, the
+// payload has no text, but the names of the children before the fault.
 func Encode(root *etree.Element, lim Bounds) (Payload, error) {
 	d := &encoder{lim: lim}
 	d.b, d.kids, d.binds, d.stack, d.spaces = d.room.b[:0], d.room.kids[:0], d.room.binds[:0], d.room.stack[:0], d.room.spaces[:0]
@@ -67,7 +66,7 @@ func Encode(root *etree.Element, lim Bounds) (Payload, error) {
 	return Payload{string(d.b), append([]Child(nil), d.kids...)}, nil
 }
 
-// PayloadOf finds the children in a text that is canonical already.
+// PayloadOf is the payload of a text that is canonical already.
 func PayloadOf(canonical string) Payload {
 	p := Payload{Text: canonical}
 	for r := (Reader{Text: canonical}); !r.Done(); {
@@ -78,8 +77,8 @@ func PayloadOf(canonical string) Payload {
 	return p
 }
 
-// RootSpace is the namespace of an element that stands alone, if its prefix is
-// declared on it.
+// RootSpace is the namespace of an element without a parent; ok is false if its prefix is
+// not declared on it.
 func RootSpace(el *etree.Element) (space string, ok bool) {
 	if el.Space == "xml" {
 		return ns.XML, true
@@ -92,7 +91,7 @@ func RootSpace(el *etree.Element) (space string, ok bool) {
 	return "", el.Space == ""
 }
 
-// encoder walks one element and writes what is below it.
+// encoder writes the content of one element.
 type encoder struct {
 	lim      Bounds
 	b        []byte
@@ -121,7 +120,8 @@ type frame struct {
 	empty bool   // the start tag is not closed yet
 }
 
-// IsContent tells the namespaces that stand for the stream's own.
+// IsContent reports whether a namespace is a content namespace, which stands for the
+// stream's own (RFC 6120 §4.8.2).
 func IsContent(space string) bool {
 	return space == "" || space == ns.Client || space == ns.Server || space == ns.Component
 }
@@ -150,8 +150,8 @@ func (d *encoder) resolve(prefix string) (string, bool) {
 	return "", prefix == ""
 }
 
-// checkRoot bounds what stands on the stanza element itself, which nothing of is
-// written: each name below it may look for its namespace there.
+// checkRoot bounds the attributes of the stanza element itself. They are not written, but
+// each name below it may look for its namespace among them.
 func (d *encoder) checkRoot(root *etree.Element) error {
 	size := 0
 	for i := range root.Attr {
@@ -166,7 +166,7 @@ func (d *encoder) checkRoot(root *etree.Element) error {
 	return nil
 }
 
-// children writes everything below the stanza.
+// children writes the content of the stanza.
 func (d *encoder) children(root *etree.Element) error {
 	d.stack = append(d.stack, frame{el: root, binds: len(d.binds)})
 	for len(d.stack) > 0 {
@@ -229,7 +229,7 @@ func (d *encoder) leave(top *frame) {
 
 // write escapes a text, and reports whether it may stand in XML at all.
 func (d *encoder) write(s string, set *CharSet) bool {
-	plain := 0 // most of it, and there it is one look at each character
+	plain := 0 // mostly all of it, checked and escaped with one look at each character
 	for plain < len(s) && plainAnywhere[s[plain]] {
 		plain++
 	}
@@ -247,7 +247,7 @@ func (d *encoder) enter(parent *frame, el *etree.Element) error {
 	binds := len(d.binds)
 	d.bind(el)
 	if len(d.binds) > d.lim.Attrs+d.lim.Depth {
-		return ErrTooWide // each name is looked for among all that are declared around it
+		return ErrTooWide // each name is looked up among all declarations around it
 	}
 	space, ok := d.resolve(el.Space)
 	if !ok || !ValidName(el.Tag) || !mayBind(space) {
@@ -314,12 +314,12 @@ func (d *encoder) attrs(el *etree.Element) error {
 	return nil
 }
 
-// mayBind reports whether a namespace may be declared. Those of XML itself are
-// bound already and must not be again (Namespaces in XML §3).
+// mayBind reports whether a namespace may be declared. Those of XML itself must not be
+// (Namespaces in XML §3).
 func mayBind(space string) bool { return ValidText(space) && space != ns.XML && space != ns.XMLNS }
 
-// foreignAttr declares the namespace of a prefixed attribute where it stands,
-// under a prefix of the room's own.
+// foreignAttr declares the namespace of a prefixed attribute just before it, under a
+// prefix made from its index.
 func (d *encoder) foreignAttr(i int, uri string) error {
 	if uri == "" || !mayBind(uri) {
 		return ErrMalformed

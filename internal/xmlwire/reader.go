@@ -9,8 +9,8 @@ import (
 	"github.com/gomuc/muc/internal/ns"
 )
 
-// Node is an element read back from canonical bytes: the form in which handlers
-// look into a payload. Its namespace is resolved; content elements have none.
+// Node is an element parsed from canonical XML. Its namespace is resolved; elements in a
+// content namespace have none.
 type Node struct {
 	NS, Name string
 	Attrs    attrs
@@ -18,8 +18,10 @@ type Node struct {
 	Kids     []Node
 }
 
+// Attr is the value of an attribute; ok is false if there is none.
 func (n *Node) Attr(name string) (string, bool) { return n.Attrs.get(name) }
 
+// AttrOr is the value of an attribute, or another value if there is none.
 func (n *Node) AttrOr(name, otherwise string) string {
 	if v, ok := n.Attr(name); ok {
 		return v
@@ -27,11 +29,12 @@ func (n *Node) AttrOr(name, otherwise string) string {
 	return otherwise
 }
 
-// attrs are the attributes of a start tag as they stand there, each behind a blank.
-// Few of them are ever asked for, so they are looked through rather than taken apart.
+// attrs are the attributes of a start tag as text, each after a blank. Few of them are
+// ever asked for, so they are searched instead of being parsed into a map.
 type attrs string
 
-// Next takes the first attribute off, with its value as it is written.
+// Next removes and returns the first attribute, its value still escaped; ok is false at
+// the end.
 func (a *attrs) Next() (name, escaped string, ok bool) {
 	if *a == "" {
 		return "", "", false
@@ -53,7 +56,7 @@ func (a attrs) get(name string) (value string, ok bool) {
 	}
 }
 
-// Without is the attributes but one.
+// Without is the attributes without one of them.
 func (a attrs) Without(name string) attrs {
 	before := a
 	for rest := a; ; {
@@ -68,7 +71,7 @@ func (a attrs) Without(name string) attrs {
 	}
 }
 
-// Child is the first child of that name, or nil.
+// Child is the first child of that name and namespace, or nil.
 func (n *Node) Child(ns, name string) *Node {
 	for i := range n.Kids {
 		if n.Kids[i].Name == name && n.Kids[i].NS == ns {
@@ -78,15 +81,14 @@ func (n *Node) Child(ns, name string) *Node {
 	return nil
 }
 
-// Reader walks canonical bytes: what the door or the room itself wrote. It
-// knows no more of XML than they write.
+// Reader reads canonical XML: what Encode or Writer wrote, and no other XML.
 type Reader struct {
 	Text string
-	At   int
+	At   int // offset of the next byte
 }
 
-// ReadTag reads the start tag at the position and reports whether it is also the
-// end of the element. Values hold no '>': it is escaped in them.
+// ReadTag reads the start tag at the position; empty means that the element ends with it.
+// Values hold no '>': it is escaped in them.
 func (r *Reader) ReadTag() (name string, a attrs, empty bool) {
 	end := r.At + strings.IndexByte(r.Text[r.At:], '>')
 	name, empty = strings.CutSuffix(r.Text[r.At+1:end], "/")
@@ -97,7 +99,7 @@ func (r *Reader) ReadTag() (name string, a attrs, empty bool) {
 	return name, a, empty
 }
 
-// ReadText reads up to the next tag.
+// ReadText reads the text up to the next tag, unescaped.
 func (r *Reader) ReadText() string {
 	end := strings.IndexByte(r.Text[r.At:], '<')
 	if end < 0 {
@@ -108,17 +110,24 @@ func (r *Reader) ReadText() string {
 	return Unescape(s)
 }
 
-func (r *Reader) Done() bool    { return r.At >= len(r.Text) }
-func (r *Reader) AtTag() bool   { return r.Text[r.At] == '<' }
-func (r *Reader) AtClose() bool { return r.Text[r.At] == '<' && r.Text[r.At+1] == '/' }
-func (r *Reader) skipClose()    { r.At += strings.IndexByte(r.Text[r.At:], '>') + 1 }
+// Done reports whether everything is read.
+func (r *Reader) Done() bool { return r.At >= len(r.Text) }
 
-// references are those that appendEscaped writes, and what they stand for.
+// AtTag reports whether a tag is next, of either kind.
+func (r *Reader) AtTag() bool { return r.Text[r.At] == '<' }
+
+// AtClose reports whether an end tag is next.
+func (r *Reader) AtClose() bool { return r.Text[r.At] == '<' && r.Text[r.At+1] == '/' }
+
+func (r *Reader) skipClose() { r.At += strings.IndexByte(r.Text[r.At:], '>') + 1 }
+
+// references are the references that AppendEscaped writes, each before its character.
 var references = []string{"&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
 	"&#x9;", "\t", "&#xA;", "\n", "&#xD;", "\r"}
 
 var unescaper = strings.NewReplacer(references...)
 
+// Unescape replaces the references in a text by their characters.
 func Unescape(s string) string {
 	if strings.IndexByte(s, '&') < 0 {
 		return s
@@ -126,13 +135,13 @@ func Unescape(s string) string {
 	return unescaper.Replace(s)
 }
 
-// ParseNode reads the one element that canonical bytes hold. The door has
-// bounded its depth, so recursion is safe here.
+// ParseNode parses canonical XML of one element. It recurses: Encode has bounded the depth.
 func ParseNode(canonical string) Node {
 	r := Reader{Text: canonical}
 	return r.ReadNode("")
 }
 
+// ReadNode parses the element at the position, whose parent has the given namespace.
 func (r *Reader) ReadNode(parent string) Node {
 	name, a, empty := r.ReadTag()
 	n := Node{NS: parent, Name: name, Attrs: a}
@@ -153,8 +162,7 @@ func (r *Reader) ReadNode(parent string) Node {
 	return n
 }
 
-// Filtered keeps some of the elements in canonical bytes; what it keeps stays as it
-// is to the byte.
+// Filtered is the canonical XML of the elements that a function keeps, byte for byte.
 func Filtered(canonical string, keep func(*Node) bool) string {
 	var b []byte
 	for r := (Reader{Text: canonical}); !r.Done(); {
@@ -166,8 +174,8 @@ func Filtered(canonical string, keep func(*Node) bool) string {
 	return string(b)
 }
 
-// WithoutKids cuts child elements out of one element and counts those that are
-// left; all else stays as it is to the byte.
+// WithoutKids cuts child elements out of one element and counts those that are left. All
+// else stays, byte for byte.
 func WithoutKids(canonical string, cut func(*Node) bool) (kept string, left int) {
 	r := Reader{Text: canonical}
 	_, a, empty := r.ReadTag()
@@ -193,15 +201,15 @@ func WithoutKids(canonical string, cut func(*Node) bool) (kept string, left int)
 	return string(append(b, canonical[copied:]...)), left
 }
 
-// OnlyText reports whether an element has no elements in it.
+// OnlyText reports whether an element has no child elements.
 func OnlyText(canonical string) bool {
 	_, inside, _ := strings.Cut(canonical, ">")
 	tag := strings.IndexByte(inside, '<')
 	return tag < 0 || inside[tag+1] == '/'
 }
 
-// ReplaceValues writes canonical bytes anew, with every attribute value and every text
-// handed to a function, but for the texts that people write.
+// ReplaceValues copies canonical XML, with a function applied to all attribute values and
+// texts except those that people write (body, subject, status, XHTML).
 func ReplaceValues(canonical string, replace func(value string) string) string {
 	b := make([]byte, 0, len(canonical))
 	depth, written := 0, false
@@ -238,8 +246,7 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 	return string(b)
 }
 
-// writtenByPeople tells the children of a stanza whose texts are for people, in their
-// own words.
+// writtenByPeople reports whether the texts in a child of a stanza are written by people.
 func writtenByPeople(name string, a attrs) bool {
 	space, foreign := a.get("xmlns")
 	if foreign {
@@ -248,12 +255,12 @@ func writtenByPeople(name string, a attrs) bool {
 	return name == "body" || name == "subject" || name == "status"
 }
 
-// maxStoredDepth bounds how deep canonical bytes from a store may be: deeper than
-// any limit that a host sets, and no danger to those who read them recursively.
+// maxStoredDepth bounds the depth of canonical XML from a store: deeper than any limit
+// that a host sets, and safe for recursive readers.
 const maxStoredDepth = 10000
 
-// IsCanonical reports whether a text is what the door writes: elements, and
-// nothing else beside them.
+// IsCanonical reports whether a text is such as Encode writes: elements, with no text
+// beside them.
 func IsCanonical(s string) bool {
 	open := make([]string, 0, 8)
 	for s != "" {
@@ -291,7 +298,7 @@ var (
 	plainInName = CharsOf("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") // anywhere in it
 )
 
-// canonicalTag reads a start tag behind its '<'.
+// canonicalTag checks and reads a start tag, after its '<'.
 func canonicalTag(s string) (name, rest string, empty, ok bool) {
 	end := 0
 	for end < len(s) && plainInName[s[end]] {
@@ -322,8 +329,8 @@ func canonicalTag(s string) (name, rest string, empty, ok bool) {
 	return name, rest, false, ok
 }
 
-// isCanonicalKey reports whether the door would write an attribute so, behind the
-// others of its element: a prefix is declared just before it is used.
+// isCanonicalKey reports whether Encode would write an attribute so, after the others of
+// its element: a prefix is declared before it is used.
 func isCanonicalKey(key string, before []string) bool {
 	prefix, local, prefixed := strings.Cut(key, ":")
 	switch {
@@ -335,14 +342,14 @@ func isCanonicalKey(key string, before []string) bool {
 	return ValidName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
-// isEscapedText is isEscaped for what stands before the next tag, and mostly has none
-// of the few characters that matter there.
+// isEscapedText is isEscaped for a text between tags, fast for those without special
+// characters.
 func isEscapedText(s string) bool {
 	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '\r') < 0 ||
 		isEscaped(s, EscapedInText)
 }
 
-// isEscaped reports whether a text is as appendEscaped leaves it.
+// isEscaped reports whether a text is such as AppendEscaped writes.
 func isEscaped(s string, set *CharSet) bool {
 	for at := set.index(s); at >= 0; at = set.index(s) {
 		n := referenceLen(s[at:], set)
@@ -354,7 +361,7 @@ func isEscaped(s string, set *CharSet) bool {
 	return true
 }
 
-// referenceLen is how long the reference is that a text begins with, 0 if it is none
+// referenceLen is the length of the reference that a text begins with, 0 if it is not one
 // to a character of the set.
 func referenceLen(s string, set *CharSet) int {
 	for i := 0; i < len(references); i += 2 {
@@ -365,8 +372,8 @@ func referenceLen(s string, set *CharSet) int {
 	return 0
 }
 
-// Element makes an etree element of the room's own bytes, for hosts that
-// work on trees. Iterative: etree needs no recursion to be built.
+// Element makes an etree element of canonical XML, for hosts that work on trees. It does
+// not recurse.
 func Element(canonical string) *etree.Element {
 	r := Reader{Text: canonical}
 	var root, at *etree.Element
@@ -397,9 +404,8 @@ func Element(canonical string) *etree.Element {
 	return root
 }
 
-// Node writes an element back as canonical bytes. It is for what the door has
-// let in, whose depth is bounded by Limits.StanzaDepth; deeper elements than the
-// writer's own stack are not written by it.
+// Node writes a parsed element. Elements deeper than the writer's stack are left out; the
+// rooms' own stanzas are not that deep.
 func (w *Writer) Node(n *Node) {
 	if w.depth == maxWriterDepth {
 		return

@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// CharSet is a set of ASCII characters. A look into a table is what a walk through
-// every text that comes in or goes out can afford.
+// CharSet is a set of ASCII characters as a table: every text that comes in or goes out is
+// searched by it.
 type CharSet [256]bool
 
-// CharsOf makes a set of the characters in a text.
+// CharsOf is the set of the characters in a text.
 func CharsOf(chars string) *CharSet {
 	var set CharSet
 	for i := range len(chars) {
@@ -18,10 +18,10 @@ func CharsOf(chars string) *CharSet {
 	return &set
 }
 
-// In reports whether any character of the set stands in s.
+// In reports whether s contains a character of the set.
 func (set *CharSet) In(s string) bool { return set.index(s) >= 0 }
 
-// index is where the first character of the set stands in s, or negative.
+// index is the index of the first character of the set in s, or negative.
 func (set *CharSet) index(s string) int {
 	for i := range len(s) {
 		if set[s[i]] {
@@ -37,10 +37,10 @@ var (
 	EscapedInText = CharsOf("&<>\r")
 )
 
-// Escaping is how many times as long a text can be in XML as it is.
+// Escaping is the factor by which escaping can lengthen a text.
 const Escaping = 6
 
-// AppendEscaped writes s with every character of set replaced by a reference.
+// AppendEscaped appends s with every character of set replaced by a reference.
 func AppendEscaped(dst []byte, s string, set *CharSet) []byte {
 	start := 0
 	for i := 0; i < len(s); i++ {
@@ -72,7 +72,7 @@ func AppendEscaped(dst []byte, s string, set *CharSet) []byte {
 	return append(dst, s[start:]...)
 }
 
-// EscapedLen is how long a text is in XML, at most.
+// EscapedLen is the greatest length of a text in XML, in bytes.
 func EscapedLen(s string) int {
 	n := len(s)
 	for i := range len(s) {
@@ -115,9 +115,9 @@ func ValidText(s string) bool {
 	return true
 }
 
-// nameLetters are the letters beyond ASCII that may stand in names. The editions of
-// XML 1.0 differ in which those are, and so do parsers; a name that one of them
-// refuses would end the stream of whoever gets it. These ranges are good for all.
+// nameLetters are the letters beyond ASCII that may stand in names. The editions of XML
+// 1.0 differ, and so do parsers; a name that a recipient's parser refuses would end that
+// stream. These ranges are valid in all editions.
 var nameLetters = &unicode.RangeTable{LatinOffset: 3, R16: []unicode.Range16{
 	{Lo: 0xC0, Hi: 0xD6, Stride: 1}, {Lo: 0xD8, Hi: 0xF6, Stride: 1}, {Lo: 0xF8, Hi: 0xFF, Stride: 1}, // Latin
 	{Lo: 0x100, Hi: 0x131, Stride: 1}, {Lo: 0x14A, Hi: 0x17E, Stride: 1},
@@ -141,12 +141,11 @@ func ValidName(s string) bool {
 	return s != ""
 }
 
-// maxWriterDepth is deeper than any stanza that a room composes.
+// maxWriterDepth is greater than the depth of any stanza that a room composes.
 const maxWriterDepth = 10
 
-// Writer composes the stanzas of the room. It only appends: what it has
-// written can be pointed at by offset, which is how the places where a stanza
-// differs from reader to reader are found again (see rendered).
+// Writer writes canonical XML. It only appends, so an offset in Bytes stays valid: so the
+// places where a stanza differs between readers are marked (see package splice).
 type Writer struct {
 	Bytes []byte
 	names [maxWriterDepth]string
@@ -155,14 +154,14 @@ type Writer struct {
 	inTag bool
 }
 
-// WriterWithin makes a writer of what stands inside an element of a namespace.
+// WriterWithin is a writer of the content of an element in a namespace.
 func WriterWithin(ns string) Writer {
 	w := Writer{depth: 1}
 	w.space[0] = ns
 	return w
 }
 
-// Start opens an element. An empty ns means the parent's.
+// Start writes a start tag. An empty ns means the parent's.
 func (w *Writer) Start(name, ns string) {
 	w.closeTag()
 	w.Bytes = append(append(w.Bytes, '<'), name...)
@@ -181,24 +180,26 @@ func (w *Writer) Start(name, ns string) {
 	w.inTag = true
 }
 
+// Attr writes an attribute of the current start tag.
 func (w *Writer) Attr(name, value string) {
 	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
 	w.Bytes = append(AppendEscaped(w.Bytes, value, EscapedInAttr), '\'')
 }
 
-// AttrIf writes an attribute that is left out when empty.
+// AttrIf writes an attribute unless its value is empty.
 func (w *Writer) AttrIf(name, value string) {
 	if value != "" {
 		w.Attr(name, value)
 	}
 }
 
+// Text writes a text, escaped.
 func (w *Writer) Text(s string) {
 	w.closeTag()
 	w.Bytes = AppendEscaped(w.Bytes, s, EscapedInText)
 }
 
-// Raw writes children that the door has made canonical.
+// Raw writes children that are canonical XML already.
 func (w *Writer) Raw(canonical string) {
 	if canonical != "" {
 		w.closeTag()
@@ -213,6 +214,7 @@ func (w *Writer) closeTag() {
 	}
 }
 
+// End writes the end tag of the current element.
 func (w *Writer) End() {
 	w.depth--
 	if w.inTag {
@@ -223,7 +225,7 @@ func (w *Writer) End() {
 	w.Bytes = append(append(append(w.Bytes, "</"...), w.names[w.depth]...), '>')
 }
 
-// Element writes one element that holds only text, or nothing.
+// Element writes an element that holds a text or nothing.
 func (w *Writer) Element(name, ns, text string) {
 	w.Start(name, ns)
 	if text != "" {
@@ -232,24 +234,24 @@ func (w *Writer) Element(name, ns, text string) {
 	w.End()
 }
 
-// ElementIf writes an element that is left out when its text is empty.
+// ElementIf writes an element unless its text is empty.
 func (w *Writer) ElementIf(name, text string) {
 	if text != "" {
 		w.Element(name, "", text)
 	}
 }
 
-// OpenTag closes the current start tag, so that something can be spliced in before
-// the element's end tag even when it has no children.
+// OpenTag completes the current start tag and returns the offset after it, so that content
+// can be inserted there even if the element turns out to be empty.
 func (w *Writer) OpenTag() uint32 {
 	w.closeTag()
 	return w.Pos()
 }
 
-// Pos is how much is written.
+// Pos is the number of bytes written.
 func (w *Writer) Pos() uint32 { return uint32(len(w.Bytes)) }
 
-// EmptyElement is an element of the content namespace without anything in it.
+// EmptyElement is the canonical XML of an empty element in the content namespace.
 func EmptyElement(name string) string {
 	w := Writer{}
 	w.Element(name, "", "")
