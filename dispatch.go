@@ -2,6 +2,8 @@ package muc
 
 import (
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -191,4 +193,21 @@ func (t *step) lifeless() *StanzaError {
 		return nil
 	}
 	return refuse(stanza.ItemNotFound, "7.2.11", "there is no such room")
+}
+
+// request is the payload of the step's iq, canonical; query is the same, read.
+func (t *step) request() string { return t.in.XML(&t.in.Kids[0]) }
+
+func (t *step) query() *xmlwire.Node {
+	n := xmlwire.ParseNode(t.request())
+	return &n
+}
+
+// closedTo refuses to say anything of a room that is not open yet to anybody but
+// its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
+func closedTo(s *state.Room, a *sender) *StanzaError {
+	if s.Life() == Locked && a.aff < Owner {
+		return refuse(stanza.ItemNotFound, "7.2.10", "the room is not open yet")
+	}
+	return nil
 }

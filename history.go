@@ -117,3 +117,7 @@ func (t *step) renderHistory(to []JID, q historyRequest) {
 		t.send(to, t.r.entryDoc(e), splice.None, t.r.late(e))
 	}
 }
+
+// kept reports whether messages stay where those who may enter can read them: in a
+// public log, or in the archive.
+func keepsMessages(c *RoomConfig, archive bool) bool { return c.Logging || archive && !c.NoArchive }

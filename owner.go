@@ -7,9 +7,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
-	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
-	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -219,96 +217,4 @@ func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 		t.end(&event.RoomDestroyed{})
 	}
 	return nil
-}
-
-// remove proposes that an occupant is put out.
-func (t *step) remove(o *state.Occupant, cause event.Cause, aff Affiliation, reason string, by event.Actor) {
-	b := &event.Removed{Occupant: o.Number(), JID: o.FrontJID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(), Affiliation: aff,
-		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.Sessions())}
-	for ses := o.First(); ses != nil; ses = ses.Next() {
-		b.JIDs = append(b.JIDs, ses.JID())
-	}
-	t.propose(b)
-}
-
-// destroyByForm decides on an owner's wish to end the room (XEP-0045 §10.9).
-func (t *step) destroyByForm(d *xmlwire.Node, a *sender) *StanzaError {
-	b := &event.RoomDestroyed{Actor: a.event(), Tombstone: t.r.cfg.Tombstones}
-	if alternate := d.AttrOr("jid", ""); alternate != "" {
-		j, err := jid.ParseBy(alternate, t.r.cfg.NormalizeDomain)
-		if err != nil {
-			return refuse(stanza.JIDMalformed, "10.9", "the alternate venue is no address")
-		}
-		b.Alternate = j
-	}
-	if n := d.Child(ns.Owner, "reason"); n != nil {
-		b.Reason = n.Text
-	}
-	if n := d.Child(ns.Owner, "password"); n != nil {
-		b.Password = n.Text
-	}
-	if len(b.Reason) > t.r.cfg.Limits.ReasonBytes || len(b.Password) > t.r.cfg.Limits.ReasonBytes {
-		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
-	}
-	t.destroy(b)
-	t.done = true
-	return nil
-}
-
-// destroy proposes the end of the room: everybody is put out first.
-func (t *step) destroy(b *event.RoomDestroyed) {
-	for _, o := range t.r.st.Occupants() {
-		t.remove(o, event.CauseDestroyed, AffiliationNone, "", event.Actor{})
-	}
-	t.end(b)
-}
-
-// proposeBirth proposes a new room, owned by its creator (XEP-0045 §10.1.1).
-func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
-	b := &event.Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
-	if locked {
-		b.LockedUntil = event.Stamp{Time: t.lockEnd()}
-	}
-	t.propose(b)
-	t.propose(&event.AffiliationChanged{JID: creator, New: Owner})
-}
-
-// createByForm decides on a room that is configured before anybody is inside
-// (XEP-0045 §10.1.3): asking for the form makes nothing, submitting it does.
-func (t *step) createByForm() *StanzaError {
-	r, in := t.r, t.in
-	creator := t.sender.bare
-	if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
-		return e
-	}
-	if in.typ == "get" {
-		return t.answerForm(&r.cfg.Defaults)
-	}
-	sub, refused := form.Read(t.query(), ns.Config, "10.1.3", r.cfg.Limits.FieldBytes)
-	if refused != nil {
-		return refused
-	}
-	t.done = true
-	if sub.Cancelled {
-		return nil
-	}
-	conf, refused := r.configured(r.cfg.Defaults, sub)
-	if refused != nil {
-		return refused
-	}
-	if e := r.hostOnConfig(ConfigRequest{JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
-		return e
-	}
-	t.proposeBirth(creator, conf, false)
-	return nil
-}
-
-// birthConfig is the configuration that a room is born with: the host's
-// defaults, and the password that its creator came with.
-func (r *Room) birthConfig(x *xmlwire.Node) RoomConfig {
-	conf := r.cfg.Defaults
-	if p := x.Child(ns.MUC, "password"); p != nil {
-		conf.Password = p.Text
-	}
-	return conf
 }

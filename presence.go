@@ -7,11 +7,12 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
-	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
+
+// Entering a room (XEP-0045 §7.2), in the order in which its rules are judged.
 
 // joinRender is what a join or a resync owes to the session that asked for it.
 type joinRender struct {
@@ -267,84 +268,4 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 	}
 	t.owe(x, t.r.st.Config(), nick.Changed, false)
 	return nil
-}
-
-// leave decides on an unavailable presence (XEP-0045 §7.14). Whatever address it
-// has, the session leaves; from strangers it means nothing (§17.3).
-func (t *step) leave() *StanzaError {
-	ses := t.sender.session
-	if ses == nil {
-		t.withdrawJoins(t.in.from)
-		return nil
-	}
-	payload, refused := t.presencePayload(ses.Occupant().Nick())
-	if refused != nil {
-		payload = "" // a reason for going that is too long keeps nobody inside
-	}
-	t.part(ses, payload, event.DepartureWill)
-	return nil
-}
-
-// part proposes that one session goes, and what that means for the room.
-func (t *step) part(ses *state.Session, payload string, how event.Departure) {
-	last := ses.Occupant().First().Next() == nil
-	t.proposeLeft(ses, payload, how, last)
-	if last && t.endIfEmpty(1) && t.r.st.Life() == Locked && how != event.DepartureVanished {
-		t.cancels = ses.JID()
-	}
-}
-
-func (t *step) proposeLeft(ses *state.Session, payload string, how event.Departure, last bool) {
-	o := ses.Occupant()
-	t.propose(&event.Left{Occupant: o.Number(), Session: ses.Number(), JID: ses.JID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
-		Affiliation: t.r.st.OccupantAffiliation(o), How: how, Last: last, Front: o.Front() == ses,
-		Lang: t.langOf(payload), Payload: payload})
-}
-
-// langOf is the language of what the step's stanza says in its presence, if it is
-// passed on at all.
-func (t *step) langOf(payload string) string {
-	if payload == "" {
-		return ""
-	}
-	return t.in.lang
-}
-
-// endIfEmpty proposes the end of a room that nobody is left in: a
-// temporary one (XEP-0045 §7.14), or one that its creator never configured
-// (§10.1.3). It reports whether it did.
-func (t *step) endIfEmpty(going int) bool {
-	s := &t.r.st
-	ends := going > 0 && going == len(s.Occupants()) && (s.Life() == Locked || !s.Config().Persistent)
-	if ends {
-		t.end(&event.RoomDestroyed{})
-	}
-	return ends
-}
-
-// condition is that of the error which a stanza reports; empty for none.
-func (in *incoming) condition() stanza.Condition {
-	if c := in.Find("", "error"); c != nil {
-		n := xmlwire.ParseNode(in.XML(c))
-		for i := range n.Kids {
-			if n.Kids[i].NS == ns.Stanzas && n.Kids[i].Name != "text" {
-				return stanza.Condition(n.Kids[i].Name)
-			}
-		}
-	}
-	return ""
-}
-
-// bounced decides on a message or presence of type error: a session that cannot
-// be reached any more is put out (XEP-0045 §11.1), whatever the address.
-func (t *step) bounced() *StanzaError {
-	ses := t.sender.session
-	if ses == nil {
-		return nil
-	}
-	if stanzaerror.ReachOf(t.in.condition()) == stanzaerror.Gone {
-		t.part(ses, "", event.DepartureError)
-		return nil
-	}
-	return t.relayBounce(ses)
 }

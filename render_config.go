@@ -81,10 +81,6 @@ func broadcastCodes(old, new *RoomConfig, _ bool) []int {
 	return list
 }
 
-// kept reports whether messages stay where those who may enter can read them: in a
-// public log, or in the archive.
-func keepsMessages(c *RoomConfig, archive bool) bool { return c.Logging || archive && !c.NoArchive }
-
 // loggingCodes tell of a public log. One that ends while messages are still
 // archived is no reason to say that nothing is kept.
 func loggingCodes(_, c *RoomConfig, archive bool) []int {

@@ -3,8 +3,6 @@ package muc
 import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
-	"github.com/gomuc/muc/internal/xmlwire"
-	"github.com/gomuc/muc/stanza"
 )
 
 // sender is somebody as the rules see them: who sent the stanza of a step, in whose name
@@ -56,22 +54,5 @@ func (r *Room) isHostOwner(bare JID, p *state.Person) bool {
 	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)
 }
 
-// closedTo refuses to say anything of a room that is not open yet to anybody but
-// its owners: for all others it is not there (XEP-0045 §7.2.10, §17.2).
-func closedTo(s *state.Room, a *sender) *StanzaError {
-	if s.Life() == Locked && a.aff < Owner {
-		return refuse(stanza.ItemNotFound, "7.2.10", "the room is not open yet")
-	}
-	return nil
-}
-
 // event is how somebody who does something is written down.
 func (a *sender) event() event.Actor { return event.Actor{JID: a.jid, Nick: a.nick} }
-
-// request is the payload of the step's iq, canonical; query is the same, read.
-func (t *step) request() string { return t.in.XML(&t.in.Kids[0]) }
-
-func (t *step) query() *xmlwire.Node {
-	n := xmlwire.ParseNode(t.request())
-	return &n
-}

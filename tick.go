@@ -6,18 +6,6 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
-// lockEnd is when a room that is born now gives up waiting to be configured;
-// zero for never.
-func (t *step) lockEnd() time.Time {
-	if t.r.cfg.LockTimeout < 0 {
-		return never
-	}
-	return t.now.Add(t.r.cfg.LockTimeout)
-}
-
-// never stands for a lock without end in an event: a locked room has a time.
-var never = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-
 // Deadline is when [Room.Tick] has something to do; zero for nothing due. A
 // deadline in the past is due at once.
 func (r *Room) Deadline() time.Time { return r.DeadlineAt(r.st.At().Time()) }
