@@ -57,7 +57,7 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 	if p := t.sender.person; p.Nick() != "" && p.Nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {
 		return refuse(stanza.NotAcceptable, "7.6", "you must use your reserved nick")
 	}
-	at, e := t.freeNick(t.sender.bare, nick)
+	at, e := t.freeNick(t.sender.bare, nick, false)
 	if e != nil {
 		e.Section = "XEP-0045 §7.6"
 		return e

@@ -67,7 +67,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	if e := t.admission(conf, x, birth); e != nil {
 		return e
 	}
-	at, e := t.place(&nick, conf)
+	at, e := t.place(a, &nick, conf, false)
 	if e != nil {
 		return e
 	}
@@ -87,18 +87,23 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	if birth {
 		t.proposeBirth(a.bare, *conf, !r.cfg.Instant)
 	}
-	b := &event.Joined{Session: s.LastSession() + 1, JID: in.from, Nick: nick.Nick, Key: nick.Key, Lang: in.lang, Payload: payload,
-		OwnerByHost: a.owner}
-	if at != nil {
-		nick.Changed = nick.Changed || nick.Nick != at.Nick()
-		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.Number(), at.Nick(), at.Key(), at.ID(), at.Role()
-	} else {
-		b.Occupant, b.OccupantID, b.Role = s.LastOccupant()+1, r.occupantID(a.bare), a.entryRole(conf)
-	}
+	b := t.arrival(a, nick, at, conf)
+	b.Session, b.Lang, b.Payload = s.LastSession()+1, in.lang, payload
 	t.propose(b)
 	t.useInvites()
 	t.owe(x, conf, nick.Changed || b.Nick != nick.Nick, birth)
 	return nil
+}
+
+// arrival is how somebody enters who may: as the occupant given, or, for nil, a new one.
+func (t *step) arrival(a *sender, nick NickResult, at *state.Occupant, conf *RoomConfig) *event.Joined {
+	b := &event.Joined{JID: a.jid, Nick: nick.Nick, Key: nick.Key, OwnerByHost: a.owner}
+	if at != nil {
+		b.Occupant, b.Nick, b.Key, b.OccupantID, b.Role = at.Number(), at.Nick(), at.Key(), at.ID(), at.Role()
+	} else {
+		b.Occupant, b.OccupantID, b.Role = t.r.st.LastOccupant()+1, t.r.occupantID(a.bare), a.entryRole(conf)
+	}
+	return b
 }
 
 // owe notes what the asker of a join or resync is owed.
@@ -123,26 +128,35 @@ func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 // admission is everything about a join but the nick, in the order in which it
 // is judged.
 func (t *step) admission(conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaError {
-	aff := t.sender.aff
 	if e := closedTo(&t.r.st, &t.sender); e != nil {
 		return e
 	}
+	if e := t.admits(&t.sender, conf); e != nil {
+		return e
+	}
+	if conf.Password == "" || t.sender.aff >= Admin || birth {
+		return nil
+	}
+	given := ""
+	if p := x.Child(ns.MUC, "password"); p != nil {
+		given = p.Text
+	}
+	if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
+		if given == "" {
+			return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")
+		}
+		return refuse(stanza.NotAuthorized, "7.2.5", "the password is wrong")
+	}
+	return nil
+}
+
+// admits judges by their affiliation who may be inside, a puppet too.
+func (t *step) admits(a *sender, conf *RoomConfig) *StanzaError {
 	switch {
-	case aff == Outcast:
-		return banned(&t.r.st, &t.sender, "7.2.7")
-	case !mayEnter(aff, conf):
+	case a.aff == Outcast:
+		return banned(&t.r.st, a, "7.2.7")
+	case !mayEnter(a.aff, conf):
 		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
-	case conf.Password != "" && aff < Admin && !birth:
-		given := ""
-		if p := x.Child(ns.MUC, "password"); p != nil {
-			given = p.Text
-		}
-		if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
-			if given == "" {
-				return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")
-			}
-			return refuse(stanza.NotAuthorized, "7.2.5", "the password is wrong")
-		}
 	}
 	return nil
 }
@@ -161,14 +175,17 @@ func banned(s *state.Room, a *sender, section string) *StanzaError {
 	return refuse(stanza.Forbidden, section, text)
 }
 
-// place finds where a newcomer's session belongs: beside the other sessions of
-// the occupant that it returns, or, for nil, under a nick of its own. Whether
-// there is space is judged first, so that a full room does not tell which nicks
-// are taken.
-func (t *step) place(nick *NickResult, conf *RoomConfig) (*state.Occupant, *StanzaError) {
-	unfit := t.lockdown(nick)
-	at, taken := t.freeNick(t.sender.bare, *nick)
-	if e := t.space(&t.sender, at, conf); e != nil {
+// place finds where a newcomer belongs: beside the other sessions of the occupant that it
+// returns, or, for nil, under a nick of its own, as every puppet. Whether there is space is
+// judged first, so that a full room does not tell which nicks are taken. The host names
+// puppets as it wants to: no nick is locked for them.
+func (t *step) place(a *sender, nick *NickResult, conf *RoomConfig, puppet bool) (*state.Occupant, *StanzaError) {
+	var unfit *StanzaError
+	if !puppet {
+		unfit = t.lockdown(nick)
+	}
+	at, taken := t.freeNick(a.bare, *nick, puppet)
+	if e := t.space(a, at, conf); e != nil {
 		return nil, e
 	}
 	if unfit != nil {
@@ -178,11 +195,11 @@ func (t *step) place(nick *NickResult, conf *RoomConfig) (*state.Occupant, *Stan
 }
 
 // freeNick judges who else goes by a nick. It returns the occupant of the same
-// person whom the session will share (XEP-0045 §7.2.8), if any.
-func (t *step) freeNick(bare JID, nick NickResult) (*state.Occupant, *StanzaError) {
+// person which the session will share (XEP-0045 §7.2.8), if any: a puppet shares none.
+func (t *step) freeNick(bare JID, nick NickResult, puppet bool) (*state.Occupant, *StanzaError) {
 	s := &t.r.st
 	if o, taken := s.Nick(nick.Key); taken {
-		if o.Person().JID() != bare || o.IsPuppet() {
+		if o.Person().JID() != bare || o.IsPuppet() || puppet {
 			return nil, refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil

@@ -54,22 +54,15 @@ func (c Join) do(t *step) error {
 		return nil
 	}
 	a := r.senderOf(jid)
-	switch {
-	case a.aff == Outcast:
-		return banned(s, &a, "7.2.7")
-	case !mayEnter(a.aff, s.Config()):
-		return refuse(stanza.RegistrationRequired, "7.2.6", "this room is for members only")
-	}
-	if at, e := t.freeNick(a.bare, nick); e != nil {
-		return e
-	} else if at != nil {
-		return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
-	}
-	if e := t.space(&a, nil, s.Config()); e != nil {
+	if e := t.admits(&a, s.Config()); e != nil {
 		return e
 	}
-	t.propose(&event.Joined{Occupant: s.LastOccupant() + 1, JID: jid, Nick: nick.Nick, Key: nick.Key,
-		OccupantID: r.occupantID(a.bare), Role: a.entryRole(s.Config()), OwnerByHost: a.owner, Lang: lang, Payload: payload})
+	if _, e := t.place(&a, &nick, s.Config(), true); e != nil {
+		return e
+	}
+	b := t.arrival(&a, nick, nil, s.Config())
+	b.Lang, b.Payload = lang, payload
+	t.propose(b)
 	return nil
 }
 
@@ -89,10 +82,8 @@ func (c Rename) do(t *step) error {
 		return nil
 	}
 	if nick.Key != o.Key() {
-		if at, e := t.freeNick(o.Person().JID(), nick); e != nil {
+		if _, e := t.freeNick(o.Person().JID(), nick, true); e != nil {
 			return e
-		} else if at != nil {
-			return refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 	}
 	t.propose(&event.Renamed{JID: o.FrontJID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,

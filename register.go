@@ -112,7 +112,7 @@ func (t *step) registerSet() *StanzaError {
 
 // admissible judges whether somebody may be registered with a nick now.
 func (t *step) admissible(a *sender, app *application) *StanzaError {
-	if _, refused := t.freeNick(a.bare, app.nick); refused != nil {
+	if _, refused := t.freeNick(a.bare, app.nick, false); refused != nil {
 		return refuse(stanza.Conflict, "7.10", "the nick is taken")
 	}
 	return t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
