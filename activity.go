@@ -10,13 +10,12 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// activityWindow is how far back it matters how lively a room was: XEP-0502 §4
-// would allow three days.
+// activityWindow is the time over which messages are counted: XEP-0502 §4 allows up to
+// three days.
 const activityWindow = 24 * time.Hour
 
-// activity is about how many messages an hour people send (XEP-0502 §3.1). The
-// history that the room has anyway tells it; where that is full and does not reach
-// back far enough, the time counts that it covers.
+// activity is the number of messages per hour (XEP-0502 §3.1), counted in the history. If
+// that is full and does not reach back far enough, it is the rate over the time it covers.
 func (r *Room) activity(now time.Time) string {
 	since := now.Add(-activityWindow)
 	lists := [...]*state.History{r.st.Archived(), r.st.Unarchived()}
@@ -37,8 +36,8 @@ func (r *Room) activity(now time.Time) string {
 	return strconv.FormatFloat(float64(n)/hours, 'f', 2, 64)
 }
 
-// counts reports whether a message tells that people talk: it has words, and does
-// not just correct others (XEP-0308).
+// countsAsActivity reports whether a message has a body and is not a correction of another
+// one (XEP-0308).
 func countsAsActivity(m *event.Message) bool {
 	words := false
 	for r := (xmlwire.Reader{Text: m.Payload}); !r.Done(); {

@@ -47,14 +47,14 @@ func defaultRole(a Affiliation, c *RoomConfig) Role {
 	return row.unmoderated
 }
 
-// mayEnter judges by affiliation alone who comes in (XEP-0045 §5.2.1).
+// mayEnter judges by affiliation alone who may enter (XEP-0045 §5.2.1).
 func mayEnter(a Affiliation, c *RoomConfig) bool {
 	return affiliationMay(a, toEnter) && (!c.MembersOnly || affiliationMay(a, toEnterMembersOnly))
 }
 
-// roleAfter is the role that follows from a new affiliation (XEP-0045 §5.1.3):
-// rank gives privilege at once, and takes away only what it had given. Nobody
-// gains a role by losing an affiliation.
+// roleAfter is the role that follows from a new affiliation (XEP-0045 §5.1.3): a higher
+// affiliation raises the role, a lower one takes away only what the old one had given.
+// Nobody gains a role by losing an affiliation.
 func roleAfter(role Role, old, new Affiliation, c *RoomConfig) Role {
 	given := defaultRole(new, c)
 	switch {

@@ -17,12 +17,12 @@ import (
 )
 
 // The archive of a room (XEP-0313) is the host's: the room tells it by durable
-// events what was said, asks it what is wanted, and judges, before and after, who
-// reads it and what of it each reader sees.
+// events what was said, passes queries on to it, and decides, before and after, who may
+// read it and what of it each reader sees.
 
-// ArchiveQuery is what somebody wants of the archive (XEP-0313 §4): messages that
-// pass every filter, and of those one page. Zero fields filter nothing.
-// [ArchiveQuery.Page] says in code what that means.
+// ArchiveQuery is a query of the archive (XEP-0313 §4): the messages that pass all
+// filters, and of those one page. Zero fields filter nothing. [ArchiveQuery.Page] is a
+// reference implementation.
 type ArchiveQuery struct {
 	// Metadata asks for the first and the last message of all, and nothing else.
 	Metadata bool
@@ -69,10 +69,10 @@ var archiveFields = []form.Field{
 	{Name: "ids", Type: "list-multi", Open: true},
 }
 
-// archives reports whether the room can be asked for its archive.
+// archives reports whether the room has an archive that can be queried.
 func (r *Room) archives() bool { return r.cfg.Archive && !r.st.Config().NoArchive }
 
-// archiveForm answers what a query may filter by.
+// archiveForm answers a request for the form of a query (XEP-0313 §4.1.4).
 func (t *step) archiveForm() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
@@ -98,15 +98,15 @@ func (t *step) archiveQuery() *StanzaError {
 	return t.ask(&q.ArchiveQuery)
 }
 
-// readQuery is an ArchiveQuery with what matters to its answer alone.
+// readQuery is an ArchiveQuery with what only its answer needs.
 type readQuery struct {
 	ArchiveQuery
 	id   string
 	flip bool
 }
 
-// judgeArchive judges a canonical request by whom it comes from, when it comes and
-// when it is answered.
+// judgeArchive reads and judges a canonical request, both when it comes and when it is
+// answered.
 func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError) {
 	if refused := r.mayReadArchive(a); refused != nil {
 		return nil, refused
@@ -135,8 +135,7 @@ func (r *Room) mayReadArchive(a *sender) *StanzaError {
 	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 }
 
-// hears reports whether somebody could listen to the room now without knowing a
-// password, or does.
+// hears reports whether somebody is inside, or could enter now without a password.
 func hears(s *state.Room, a *sender) bool {
 	return mayEnter(a.aff, s.Config()) && (s.Config().Password == "" || a.aff >= Member || a.session != nil)
 }
@@ -221,7 +220,7 @@ type archiveRender struct {
 	sees bool
 }
 
-// answerArchive judges once more what the host answers to a query, and by whom.
+// answerArchive checks the host's answer to a query, and judges the reader once more.
 func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePage) error {
 	a := t.r.senderOf(b.JID)
 	q, refused := t.r.judgeArchive(&a, request)
@@ -292,7 +291,7 @@ func (r *Room) renderFound(ev *event.Event, p *archiveRender) *splice.Stanza {
 	return d
 }
 
-// fin says how much of the archive a page is (XEP-0313 §4.3).
+// fin writes the end of a page (XEP-0313 §4.3).
 func fin(w *xmlwire.Writer, p *ArchivePage) {
 	w.Start("fin", ns.MAM)
 	if p.Complete {
@@ -309,7 +308,8 @@ func fin(w *xmlwire.Writer, p *ArchivePage) {
 	w.End()
 }
 
-// archiveEnds says what the first and the last message are (XEP-0313 §5).
+// archiveEnds writes the metadata of the archive: the first and the last message
+// (XEP-0313 §5).
 func archiveEnds(w *xmlwire.Writer, messages []event.Event) {
 	w.Start("metadata", ns.MAM)
 	if n := len(messages); n > 0 {

@@ -8,10 +8,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Page finds in a room's events what a query asks for. A host with a database
-// writes the same as a query of its own; for one that keeps the events at hand, and
-// for tests, this is the archive. An id that is not there is refused with
-// item-not-found, as a [*StanzaError] for Answer.Refuse.
+// Page answers a query from a room's events: for tests, and for hosts that have the events
+// in memory; a host with a database does the same by a query of its own. An unknown id
+// is refused with item-not-found, for Answer.Refuse.
 func (q ArchiveQuery) Page(log []event.Event) (ArchivePage, *StanzaError) {
 	all := archiveOf(log)
 	if q.Metadata {
@@ -62,7 +61,7 @@ func (q ArchiveQuery) Page(log []event.Event) (ArchivePage, *StanzaError) {
 	return page, nil
 }
 
-// passes reports whether a message passes the filters that look at it alone.
+// passes reports whether a message passes the filters that concern it alone.
 func (q *ArchiveQuery) passes(ev event.Event) bool {
 	m := ev.Archived()
 	return (q.Start.IsZero() || !ev.Time.Before(q.Start)) && (q.End.IsZero() || !ev.Time.After(q.End)) &&
@@ -70,7 +69,7 @@ func (q *ArchiveQuery) passes(ev event.Event) bool {
 		(len(q.IDs) == 0 || slices.Contains(q.IDs, m.StanzaID))
 }
 
-// archiveOf lists what a room's events have put into its archive.
+// archiveOf lists the events of the archive, retracted messages as tombstones.
 func archiveOf(log []event.Event) []event.Event {
 	var all []event.Event
 	for _, ev := range log {

@@ -6,8 +6,8 @@ import "github.com/gomuc/muc/internal/state"
 // of everybody else, because those two may see different things. They are
 // caches of the state, rebuilt when it has changed.
 //
-// A list handed out is never written again: a newcomer is appended behind its
-// end, any other change makes new arrays.
+// A list that was handed out is never written to: a newcomer is appended after its end,
+// any other change makes new arrays.
 type audience struct {
 	moderators, others roster
 	shape, count       uint32 // count: occupants taken in
@@ -46,8 +46,7 @@ func (a *audience) add(o *state.Occupant) {
 	}
 }
 
-// emptied is a new list with a place for all of an earlier one, and for one who comes
-// next.
+// emptied is a new list with capacity for all of the earlier one and one more.
 func (l *roster) emptied() roster {
 	if len(l.to) == 0 {
 		return roster{}
@@ -55,7 +54,7 @@ func (l *roster) emptied() roster {
 	return roster{to: make([]JID, 0, len(l.to)+1), owner: make([]uint32, 0, len(l.to)+1)}
 }
 
-// sessionsOf hands out the sessions of one occupant.
+// sessionsOf lists the addresses of one occupant's sessions.
 func (a *audience) sessionsOf(o *state.Occupant) []JID {
 	list := &a.others
 	if o.Role() == Moderator {
@@ -71,10 +70,10 @@ func (r *Room) audience() *audience {
 	return &r.aud
 }
 
-// all hands out the whole list.
+// all is the whole list.
 func (l *roster) all() []JID { return l.to[:len(l.to):len(l.to)] }
 
-// span is where the sessions of an occupant stand; equal bounds for nowhere.
+// span is the range of an occupant's sessions in the list; empty if there are none.
 func (l *roster) span(num uint32) (from, to int) {
 	from, hi := 0, len(l.owner)
 	for from < hi {
@@ -92,8 +91,8 @@ func (l *roster) span(num uint32) (from, to int) {
 	return from, to
 }
 
-// around hands out the list without an occupant, as the part before and the
-// part behind: nothing is copied.
+// around is the list without an occupant, as the parts before and after it: nothing is
+// copied.
 func (l *roster) around(num uint32) (before, behind []JID) {
 	from, to := l.span(num)
 	if from == to {

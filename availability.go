@@ -7,9 +7,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// available decides on a presence without <x/>: an update (XEP-0045 §7.7), a
-// new nick (§7.6), or a sign that somebody believes to be inside and is not
-// (§7.2.18).
+// available decides on a presence without <x/>: an update (XEP-0045 §7.7), a new nick
+// (§7.6), or a sign that a client believes to be inside and is not (§7.2.18).
 func (t *step) available() *StanzaError {
 	in, ses := t.in, t.sender.session
 	if ses == nil {
@@ -37,7 +36,7 @@ func (t *step) available() *StanzaError {
 	return t.update(ses, payload)
 }
 
-// update proposes what a session says of its presence now.
+// update proposes a session's new presence.
 func (t *step) update(ses *state.Session, payload string) *StanzaError {
 	if refused := t.spend(event.RatePresence); refused != nil {
 		return refused
@@ -46,9 +45,9 @@ func (t *step) update(ses *state.Session, payload string) *StanzaError {
 	return nil
 }
 
-// rename decides on a new nick for a session. Its occupant takes the nick, or
-// the session leaves the others of its occupant behind, or joins another
-// occupant of the same person (XEP-0045 §7.6, §7.2.8).
+// rename decides on a new nick for a session. Its occupant takes the nick, or the session
+// alone does as a new occupant, or it joins another occupant of the same person (XEP-0045
+// §7.6, §7.2.8).
 func (t *step) rename(ses *state.Session, nick NickResult, payload string) *StanzaError {
 	r, s, o := t.r, &t.r.st, ses.Occupant()
 	if o.Role() == Visitor && s.Config().NoVisitorNickChange {
@@ -89,8 +88,8 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 	return nil
 }
 
-// probe answers an occupant who asks how another is, or, of the room itself, how
-// he himself is (XEP-0045 §17.3). Nobody else learns anything.
+// probe answers an occupant with the presence of another or, if the room is asked, with
+// the occupant's own (XEP-0045 §17.3). Others are refused.
 func (t *step) probe() *StanzaError {
 	r, in := t.r, t.in
 	ses := t.sender.session

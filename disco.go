@@ -12,8 +12,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// discoInfo answers what the room is (XEP-0045 §6.4, XEP-0030), at its own
-// address and at the nodes that belong to it.
+// discoInfo answers a disco#info query of the room or of one of its nodes (XEP-0045 §6.4,
+// XEP-0030).
 func (t *step) discoInfo() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e
@@ -41,7 +41,7 @@ func (t *step) mayDiscover() *StanzaError {
 	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.sender.aff, Config: *r.st.Config()})
 }
 
-// featurePairs is what a room says of itself, one of each (XEP-0045 §6.4, §16.3).
+// featurePairs are the features of which a room has one each (XEP-0045 §6.4, §16.3).
 var featurePairs = []struct {
 	is      func(c *RoomConfig) bool
 	yes, no string
@@ -83,7 +83,7 @@ func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	w.End()
 }
 
-// offers reports whether the room can do what it may be configured not to.
+// offers reports whether the room has a feature that can be configured away.
 func (r *Room) offers(feature string) bool {
 	switch feature {
 	case ns.Request:
@@ -102,7 +102,7 @@ func feature(w *xmlwire.Writer, name string) {
 	w.End()
 }
 
-// ownInfo are the fields of muc#roominfo that no host gives, because the room does.
+// ownInfo are the fields of muc#roominfo that the room fills in, and the host must not.
 var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
 	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
 
@@ -142,8 +142,8 @@ func (t *step) roomInfo() []form.Field {
 	return fields
 }
 
-// reservedNickInfo tells somebody his reserved nick (XEP-0045 §7.12): as the name
-// of an identity, or nothing.
+// reservedNickInfo answers a query for the asker's reserved nick (XEP-0045 §7.12): as the
+// name of an identity, or with nothing.
 func (t *step) reservedNickInfo() *StanzaError {
 	if c := t.r.cfg; c.Registration == RegistrationNone && c.NickLockdown == LockdownOff {
 		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
@@ -164,8 +164,8 @@ func (t *step) reservedNickInfo() *StanzaError {
 	return nil
 }
 
-// discoItems lists who is inside (XEP-0045 §6.5): to those who are, and to
-// strangers where the room is configured so.
+// discoItems lists the occupants (XEP-0045 §6.5): to occupants, and to others if the room
+// is configured so.
 func (t *step) discoItems() *StanzaError {
 	if e := t.mayDiscover(); e != nil {
 		return e

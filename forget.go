@@ -6,17 +6,16 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Forget takes somebody's account out of the room because it was deleted: his
-// affiliation, reserved nick and voice, his request to register and the
-// invitations to and from him are gone, and so are his sessions, as if they had
-// [Vanished], and puppets in his name. What he said stays said. Whoever gets the
-// same address later is nobody here, but has the same occupant-id: that is made
-// of the address (XEP-0421 §4.1).
+// Forget removes a deleted account from the room: its affiliation, reserved nick and
+// voice, its request to register, the invitations to and from it, its sessions (as by
+// [Vanished]) and puppets in its name. Messages stay. A later account of the same address
+// has none of these, but the same occupant-id, which is made from the address (XEP-0421
+// §4.1).
 //
-// A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain.
-// Where nobody else is one, the Heir becomes it; without an heir the command is refused with conflict and nothing
-// is forgotten. So a host that always names an heir, such as its administrator,
-// can forget an account in all of its rooms.
+// A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
+// account is the only one, the Heir becomes owner; without an heir the command is refused
+// with conflict and nothing is forgotten. So a host that always names an heir, such as its
+// administrator, can forget an account in all of its rooms.
 type Forget struct {
 	JID  JID
 	Heir JID
@@ -54,7 +53,7 @@ func (c Forget) do(t *step) error {
 	return nil
 }
 
-// accounts are the addresses of the command in their one form.
+// accounts are the command's addresses, normalised.
 func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 	if bare, e = r.normal(c.JID.Bare()); e != nil {
 		return bare, heir, e
@@ -70,7 +69,7 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 	return bare, heir, nil
 }
 
-// forgetWaiting proposes the end of what waits for somebody.
+// forgetWaiting proposes the end of an account's open requests and invitations.
 func (t *step) forgetWaiting(bare JID) {
 	s := &t.r.st
 	if s.RequestOf(bare) != nil {
@@ -83,7 +82,7 @@ func (t *step) forgetWaiting(bare JID) {
 	}
 }
 
-// forgetPerson proposes that the room remembers nothing of somebody.
+// forgetPerson proposes that the room remembers nothing of a person.
 func (t *step) forgetPerson(p *state.Person) {
 	bare := p.JID()
 	if p.Nick() != "" {

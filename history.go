@@ -13,8 +13,7 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// docOf renders a message that was just said, and leaves the bytes with the
-// entry that remembers it.
+// docOf renders a message that was just said, and caches the bytes with its entry.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
 	for _, list := range [...]*state.History{r.st.Archived(), r.st.Unarchived()} {
 		if n := list.Len(); n > 0 && list.At(n-1).Message() == m {
@@ -31,15 +30,14 @@ func (r *Room) entryDoc(e *state.Entry) *splice.Stanza {
 	return e.Cache().Doc
 }
 
-// historyRequest is how much of the past a client wants (XEP-0045 §7.2.14).
-// Negative means that it did not say.
+// historyRequest is how much history a client asks for (XEP-0045 §7.2.14). Negative values
+// are not given.
 type historyRequest struct {
 	maxchars, maxstanzas, seconds int
 	since                         time.Time
 }
 
-// parseHistoryRequest reads <history/>. A value that makes no sense is as good
-// as none.
+// parseHistoryRequest reads <history/>. A malformed value counts as not given.
 func parseHistoryRequest(x *xmlwire.Node) historyRequest {
 	q := historyRequest{maxchars: -1, maxstanzas: -1, seconds: -1}
 	h := x.Child(ns.MUC, "history")
@@ -60,8 +58,8 @@ func parseHistoryRequest(x *xmlwire.Node) historyRequest {
 	return q
 }
 
-// past selects the messages that a newcomer is shown, oldest first: the smallest
-// set that the room's length and all of his limits allow.
+// past selects the messages that a newcomer is shown, oldest first: as many as the room's
+// length and all limits of the request allow.
 func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry {
 	limit := r.st.Config().HistoryLength()
 	if q.maxstanzas >= 0 {
@@ -97,8 +95,7 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry 
 	return picked
 }
 
-// late says when a remembered message was said, as the room saw it (XEP-0203;
-// XEP-0045 §7.2.13: from the room, always).
+// late is the delay of a remembered message, from the room (XEP-0203; XEP-0045 §7.2.13).
 func (r *Room) late(e *state.Entry) *splice.Extra {
 	if e.Cache().Late == nil {
 		w := xmlwire.Writer{}
@@ -111,7 +108,7 @@ func (r *Room) late(e *state.Entry) *splice.Extra {
 	return e.Cache().Late
 }
 
-// renderHistory sends the past to somebody who enters.
+// renderHistory sends the history to a newcomer.
 func (t *step) renderHistory(to []JID, q historyRequest) {
 	for _, e := range t.r.past(q, t.now, to[0]) {
 		t.send(to, t.r.entryDoc(e), splice.None, t.r.late(e))

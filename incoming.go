@@ -21,8 +21,8 @@ const (
 
 var kindNames = [...]string{"message", "presence", "iq"}
 
-// incoming is a stanza that came in: addresses checked, children canonical.
-// Nothing in it points into the element that the host gave.
+// incoming is a stanza for the room: addresses checked, children canonical. Nothing in it
+// refers to the host's element.
 type incoming struct {
 	kind     kind
 	typ      string // "" where the protocol has a default
@@ -41,8 +41,8 @@ func (in *incoming) isAnswer() bool {
 	return in.typ == "error" || in.kind == kindIQ && in.typ == "result"
 }
 
-// admit reads a stanza into a place that is empty. A Go error is the host's fault; a
-// refusal is the sender's, and then the stanza holds what is needed to answer it.
+// admit reads a stanza into an empty in. A Go error is the host's fault; a refusal is the
+// sender's, and then in holds what is needed to answer it.
 func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err error) {
 	if err := in.readHead(el); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err
 	return in.readPayload(el, &r.cfg.Limits), nil
 }
 
-// checkHead judges the attributes that the room hands on.
+// checkHead checks the attributes that the room passes on.
 func (in *incoming) checkHead(longestID int) *StanzaError {
 	if !xmlwire.ValidText(in.id) || !xmlwire.ValidText(in.lang) || len(in.id) > longestID || len(in.lang) > 64 {
 		in.id, in.lang = "", ""
@@ -77,8 +77,7 @@ func (in *incoming) checkHead(longestID int) *StanzaError {
 	return nil
 }
 
-// addressed checks that a stanza is for this room and takes the nick out of the
-// address.
+// addressed checks that a stanza is for this room and reads the nick in its address.
 func (r *Room) addressed(in *incoming, el *etree.Element) error {
 	to, _ := rootAttr(el, "to")
 	bare, nick, hasNick := strings.Cut(to, "/")
@@ -135,7 +134,7 @@ func (in *incoming) readHead(el *etree.Element) error {
 	return nil
 }
 
-// readPayload reads what is below the stanza element, within the room's limits.
+// readPayload encodes the content of the stanza element, within the room's limits.
 func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
 	var err error
 	in.Payload, err = xmlwire.Encode(el, lim.bounds())
@@ -150,7 +149,7 @@ func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *Stanza
 	return refuse(stanza.PolicyViolation, "14.6", "the stanza is too large")
 }
 
-// bounds are those that every stanza is held to.
+// bounds are the bounds of every stanza.
 func (l *Limits) bounds() xmlwire.Bounds {
 	return xmlwire.Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
 }

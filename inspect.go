@@ -7,19 +7,20 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// Occupant is somebody inside, as the host may see him.
+// Occupant is an occupant as the host sees it.
 type Occupant struct {
 	Nick        string
 	Role        Role
 	Affiliation Affiliation
 	// ID is the occupant's stable id (XEP-0421).
 	ID string
-	// JID is the person, Sessions his clients in the order of joining.
+	// JID is the person's bare JID, Sessions the full JIDs of the clients in the order of
+	// joining; a puppet has none.
 	JID      JID
 	Sessions []JID
 }
 
-// Occupants yields everybody inside, in the order of joining.
+// Occupants yields all occupants, in the order of joining.
 func (r *Room) Occupants() iter.Seq[Occupant] {
 	return func(yield func(Occupant) bool) {
 		for _, o := range r.st.Occupants() {
@@ -35,8 +36,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 	}
 }
 
-// Affiliations yields everybody, people and domains, who has an affiliation,
-// sorted by JID.
+// Affiliations yields the people and domains that have an affiliation, by JID.
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return func(yield func(JID, Affiliation) bool) {
 		for _, p := range r.st.Persons().Sorted() {
@@ -47,7 +47,7 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	}
 }
 
-// Registrations yields the reserved nicks and whose they are, sorted by JID.
+// Registrations yields the people with a reserved nick and that nick, by JID.
 func (r *Room) Registrations() iter.Seq2[JID, string] {
 	return func(yield func(JID, string) bool) {
 		for _, p := range r.st.Persons().Sorted() {
@@ -70,8 +70,8 @@ func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 	}
 }
 
-// Subject is the subject and the nick of whoever set it; both are empty where
-// there is none. Of a subject in several languages it is the first.
+// Subject is the room's subject and the nick of the person who set it, both empty if there
+// is none. Of a subject in several languages it is the first.
 func (r *Room) Subject() (subject, nick string) {
 	e := r.st.Subject()
 	if e == nil {
@@ -85,11 +85,11 @@ func (r *Room) Subject() (subject, nick string) {
 	return "", e.Message().Nick
 }
 
-// Creator is who made the room, or for whom the host made it: a bare JID, zero of a room
-// that nobody has made.
+// Creator is the bare JID that created the room, or for which the host did; zero if the
+// room is unborn.
 func (r *Room) Creator() JID { return r.st.Creator() }
 
-// RoomConfig is the configuration that the owners chose.
+// RoomConfig is the room's configuration.
 func (r *Room) RoomConfig() RoomConfig { return *r.st.Config() }
 
 // Summary is what a list of rooms shows of one.
@@ -106,6 +106,6 @@ func (r *Room) Summary() Summary {
 	return Summary{Name: c.Name, Public: !c.Hidden, MembersOnly: c.MembersOnly, Occupants: len(r.st.Occupants())}
 }
 
-// Size estimates how much memory the room holds, in bytes. It takes as long as it takes
-// to count who is inside: ask for it now and then, not at every step.
+// Size estimates the memory of the room in bytes. It takes time in proportion to the number
+// of occupants: call it now and then, not after every step.
 func (r *Room) Size() int { return r.st.Memory() }

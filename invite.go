@@ -12,16 +12,16 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is
-// used or declined or its time is up, so that nobody can send word to strangers
-// through the room by declining what was never offered.
+// Invitations through the room (XEP-0045 §7.8.2). Each is remembered until it is used or
+// declined or has expired, so that nobody can send text to strangers through the room by
+// declining an invitation that was never sent.
 
 // Invitation is what Config.InviteBody puts into words.
 type Invitation struct {
 	Room JID
 	Name string // of the room, as configured
-	// From is how the invitee sees the inviter: his occupant JID in a semi-anonymous
-	// room, his bare JID in a non-anonymous one, the room for nobody in particular.
+	// From is the inviter as the invitee sees it: the occupant JID in a semi-anonymous
+	// room, the bare JID in a non-anonymous one, the room's address if it is the host.
 	From                   JID
 	To                     JID
 	Reason, Password, Lang string
@@ -237,10 +237,10 @@ func (t *step) expires(b *event.InviteSent) bool {
 	})
 }
 
-// leastMissed is the invitation that gives way to one of an inviter who has some of
-// his own, where no more can be remembered: the oldest of the inviter who has most. Those of
-// strangers give way to those of people with an affiliation, never the other way, so
-// that no number of strangers uses up the invitations of a room.
+// leastMissed is the invitation that gives way to a further one when no more can be
+// remembered: the oldest of the inviter who has most. Those of people without affiliation
+// give way to those of people with one, never the other way, so that strangers cannot use
+// up the invitations of a room.
 func (t *step) leastMissed(open []*event.InviteSent, a *sender, own int) *event.InviteSent {
 	count := map[JID]int{}
 	known := map[JID]bool{a.bare: a.aff >= Member} // who has an affiliation, or is the host
@@ -284,8 +284,8 @@ func (t *step) sendInvite(a *sender, inv Invitation) {
 	t.invites = append(t.invites, inv)
 }
 
-// decline decides on a decline, which must be that of an open invitation. Every
-// inviter whom it means hears of it.
+// decline decides on a decline, which must be that of an open invitation. All inviters
+// whom it means are told.
 func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	r, in := t.r, t.in
 	reason := ""
@@ -346,7 +346,7 @@ func invitationsMeant(s *state.Room, invitee, to, room JID) []*event.InviteSent 
 	return all
 }
 
-// reach lists where somebody gets word: his sessions inside, or his account.
+// reach is where a person is told something: at the sessions inside, else at the bare JID.
 func (r *Room) reach(bare JID) []JID {
 	if bare.IsZero() {
 		return nil
@@ -360,12 +360,12 @@ func (r *Room) reach(bare JID) []JID {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
 	if len(list) == 0 {
-		return []JID{bare} // only a puppet of his is inside
+		return []JID{bare} // only puppets are inside
 	}
 	return list
 }
 
-// useInvites proposes that somebody who enters has used his invitations.
+// useInvites proposes that a newcomer has used all invitations of that person.
 func (t *step) useInvites() {
 	for _, b := range t.r.st.Sparse().Invites() {
 		if b.Invitee.Bare() == t.sender.bare {
@@ -374,7 +374,7 @@ func (t *step) useInvites() {
 	}
 }
 
-// expireInvites proposes that the time of invitations is up.
+// expireInvites proposes the end of invitations whose time is up.
 func (t *step) expireInvites() {
 	for _, b := range t.r.st.Sparse().Invites() {
 		if t.r.due(b.Expires.Time, t.r.cfg.InviteTimeout, t.now) {
@@ -383,7 +383,7 @@ func (t *step) expireInvites() {
 	}
 }
 
-// renderInvites sends invitations, and what came back of them.
+// renderInvites sends invitations and declines.
 func (t *step) renderInvites() {
 	for i := range t.invites {
 		t.renderInvite(&t.invites[i])
@@ -401,8 +401,8 @@ func (t *step) renderInvites() {
 	}
 }
 
-// renderInvite writes an invitation anew: nothing of the inviter's own stands in
-// it but the reason and what it continues.
+// renderInvite writes an invitation from scratch: of the inviter's own it holds the reason
+// and the continued chat only.
 func (t *step) renderInvite(inv *Invitation) {
 	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
@@ -450,8 +450,8 @@ func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer
 	t.send(to, d, splice.None, nil)
 }
 
-// directInvite writes what older clients look for: the payload of a direct
-// invitation (XEP-0249), with the reason as text too (XEP-0045 §7.8.2).
+// directInvite writes the payload of a direct invitation for older clients (XEP-0249), the
+// reason also as text (XEP-0045 §7.8.2).
 func directInvite(w *xmlwire.Writer, inv *Invitation) {
 	w.Start("x", ns.Conference)
 	address(w, "jid", inv.Room)
