@@ -196,13 +196,9 @@ func (t *step) renderAnswers(events []event.Event) {
 	}
 }
 
-// A join that all rules admit may wait for the host's own decision: a challenge to
-// be solved (XEP-0158), an account to be looked up elsewhere. It waits as an Ask,
-// and nobody in the room knows of it.
-
-// A join that all rules admit may wait for the host's own decision: a challenge to
-// be solved (XEP-0158), an account to be looked up elsewhere. It waits as an Ask,
-// and nobody in the room knows of it.
+// Joins that wait for the host: a challenge to be solved (XEP-0158), an account to be
+// looked up elsewhere. All rules are judged before and after; nobody in the room is told
+// of a join that waits.
 
 // askJoin makes a join wait for the host. A session waits for one join: the last.
 func (t *step) askJoin(q JoinRequest) *StanzaError {

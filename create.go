@@ -51,8 +51,8 @@ func (t *step) createByForm() *StanzaError {
 	return nil
 }
 
-// birthConfig is the configuration that a room is born with: the host's
-// defaults, and the password that its creator came with.
+// birthConfig is the configuration of a new room: the host's defaults, and the password
+// that its creator joined with.
 func (r *Room) birthConfig(x *xmlwire.Node) RoomConfig {
 	conf := r.cfg.Defaults
 	if p := x.Child(ns.MUC, "password"); p != nil {
@@ -61,8 +61,8 @@ func (r *Room) birthConfig(x *xmlwire.Node) RoomConfig {
 	return conf
 }
 
-// lockEnd is when a room that is born now gives up waiting to be configured;
-// zero for never.
+// lockEnd is until when a room that is created now waits to be configured, the zero time
+// if for no time.
 func (t *step) lockEnd() time.Time {
 	if t.r.cfg.LockTimeout < 0 {
 		return never

@@ -11,14 +11,13 @@ import (
 	"github.com/gomuc/muc/internal/state"
 )
 
-// All ids that a room makes up are HMACs of its secret, so they can be neither
-// guessed nor recomputed, and the same calls give the same ids.
+// Ids (XEP-0359, XEP-0421). All ids that a room makes are HMACs of its secret, so they can
+// be neither guessed nor recomputed by others, and the same calls give the same ids.
 
 // idBytes is how much of an HMAC stands in an id: 128 bits do not collide.
 const idBytes = 16
 
-// mac signs texts for one purpose. They are told apart by a separator that
-// stands in no JID.
+// mac signs texts for one purpose. They are separated by a character that no JID has.
 func (r *Room) mac(purpose string, parts ...string) string {
 	msg := append(append(append(make([]byte, 0, 256), purpose...), 0), r.jid.String()...)
 	for _, p := range parts {

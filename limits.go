@@ -9,12 +9,10 @@ import (
 // Limits bound what people can make a room hold or do. Sizes are bytes of
 // canonical XML or UTF-8. A zero field has the default that its comment names.
 //
-// What goes out is bounded by OutboundBytes, whatever people stored. It holds what
-// somebody sent and what the room adds to it (addresses, ids, the frame of an answer
-// from the archive), for which 8 KiB are kept: StanzaBytes is at least that much
-// lower. So a client's stanza of 256 KiB, its own frame included, is passed on within
-// 256 KiB. Where one of the two is zero it follows from the other. Limits under which
-// the room could not write its own answers are an [ErrConfig].
+// Outgoing stanzas are bounded by OutboundBytes. Of these, 8 KiB are reserved for what the
+// room adds (addresses, ids, the frame of an answer from the archive), so StanzaBytes is
+// lower by that much at least. If one of the two is zero it follows from the other. Limits
+// under which the room could not write its own answers are an [ErrConfig].
 type Limits struct {
 	OutboundBytes   int // of one stanza that leaves the room, for each of its addressees: 262144
 	PageBytes       int // of the items in one answer; longer lists come in pages (XEP-0059): 65536
@@ -108,7 +106,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// What the room adds to what is bounded otherwise.
+// What the room adds to bounded content.
 const (
 	// envelopeBytes are kept for the frame of a stanza: addresses, ids, wrappers.
 	envelopeBytes = 8192
@@ -116,8 +114,8 @@ const (
 	formMarkup = 16384
 )
 
-// complete fills in the limits that are zero, and checks that what people may store
-// under them fits into what may go out.
+// complete fills in the zero limits, and checks that whatever people may store fits into
+// OutboundBytes.
 func (l Limits) complete() (Limits, error) {
 	l = l.withDefaults()
 	for _, need := range [...]struct {

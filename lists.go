@@ -11,8 +11,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// The lists of affiliations as they are asked for (XEP-0045 §9.2, §9.5, §10.5, §10.8).
-// Large rooms have long ones, and clients of admins ask for them often.
+// Lists of affiliations as admins ask for them (XEP-0045 §9.2, §9.5, §10.5, §10.8). Large
+// rooms have long ones, and clients ask for them often, so they are cached.
 
 // listAffiliation answers with a list of affiliations, or a page of one.
 func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *StanzaError {
@@ -51,8 +51,8 @@ func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *St
 	return nil
 }
 
-// listSeveral answers with several lists in one: those that the asker may read. They
-// are no longer together than one may be, and have no pages.
+// listSeveral answers with several lists in one: those that the asker may read. Together
+// they are no longer than one may be, and have no pages.
 func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *StanzaError {
 	s := &t.r.st
 	if part.Asked {
@@ -115,15 +115,15 @@ func (it *adminItem) sameList(other adminItem) bool {
 	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
 }
 
-// itemMarkup is more than a line of a list takes beyond the JID, nick and reason in it.
+// itemMarkup bounds the bytes of a line of a list without its JID, nick and reason.
 const itemMarkup = 80
 
-// listedSize is how much somebody's line in a list takes, at most.
+// listedSize bounds the bytes of a person's line in a list.
 func listedSize(p *state.Person, lim *Limits) int {
 	return itemMarkup + len(p.UID()) + xmlwire.EscapedLen(p.Nick()) + xmlwire.EscapedLen(listedReason(p, lim))
 }
 
-// listedReason is the reason in it: one that was stored by other limits is left out, so
+// listedReason is the reason in it. One that was stored under higher limits is left out, so
 // that any line fits into a page.
 func listedReason(p *state.Person, lim *Limits) string {
 	if reason := p.Notes().Reason(); len(reason) <= lim.ReasonBytes {
@@ -132,7 +132,7 @@ func listedReason(p *state.Person, lim *Limits) string {
 	return ""
 }
 
-// writeList writes a whole list as the answer to any request for it.
+// writeList writes a whole list, as the answer to any request for it.
 func (r *Room) writeList(people []*state.Person) *splice.Stanza {
 	size := 256
 	for _, p := range people {

@@ -13,20 +13,18 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// NickResult is what a nick becomes.
+// NickResult is a nick as a [NickRule] accepts it.
 type NickResult struct {
 	// Nick is how it is shown and addressed.
 	Nick string
 	// Key decides conflicts: nicks with the same key are the same nick.
 	Key string
-	// Changed tells that Nick is not what was asked for; the occupant is told with
-	// status 210.
+	// Changed says that Nick is not the one asked for; the occupant is told by status 210.
 	Changed bool
 }
 
-// NickRule turns the resource that somebody wants to join as into a nick, or
-// refuses it. It must be pure, and stable: a nick that it returned must come
-// back unchanged.
+// NickRule makes a nick of the resource that somebody wants to join as, or refuses it. It
+// must be pure and idempotent: a nick that it returned it returns unchanged.
 type NickRule func(wanted string) (NickResult, *StanzaError)
 
 const (
@@ -41,8 +39,8 @@ const (
 // (RFC 8266), under which case, width and spacing make no difference.
 //
 // PRECIS refuses the invisible code points of many emoji. NormalizeNick leaves
-// out U+FE0F after a symbol and U+200D between symbols, so that somebody called
-// 👩‍💻 comes in as 👩💻 and is told so. Nicks that are empty, start or end with a
+// out U+FE0F after a symbol and U+200D between symbols, so that 👩‍💻 becomes 👩💻, which the
+// occupant is told. Nicks that are empty, start or end with a
 // space, or hold control or bidirectional override characters or anything that is
 // blank to the eye are refused with not-acceptable.
 func NormalizeNick(wanted string) (NickResult, *StanzaError) {
@@ -54,8 +52,8 @@ func NormalizeNick(wanted string) (NickResult, *StanzaError) {
 	return res, e
 }
 
-// StrictNick is [NormalizeNick] without its kindness to emoji: what PRECIS
-// refuses is refused.
+// StrictNick is [NormalizeNick] without the exception for emoji: what PRECIS refuses is
+// refused.
 func StrictNick(wanted string) (NickResult, *StanzaError) {
 	if jid.PlainText(wanted) {
 		return asciiNick(wanted)
@@ -88,8 +86,8 @@ func asciiNick(wanted string) (NickResult, *StanzaError) {
 	return NickResult{Nick: wanted, Key: key}, nil
 }
 
-// withoutEmojiGlue leaves out the code points that PRECIS refuses and that only
-// tell how symbols are drawn.
+// withoutEmojiGlue leaves out the code points that PRECIS refuses and that only say how
+// symbols are drawn.
 func withoutEmojiGlue(s string) (string, bool) {
 	if !strings.ContainsRune(s, emojiPresentation) && !strings.ContainsRune(s, zeroWidthJoiner) {
 		return s, false
@@ -119,10 +117,9 @@ func drawn(r rune) bool {
 		r == '#' || r == '*' || r >= '0' && r <= '9'
 }
 
-// unreadable are the characters that nobody sees, so that one nick looks like
-// another, and those that turn around what stands beside them. PRECIS refuses most of
-// them already; the joiners that some scripts need it admits only where they are
-// needed.
+// unreadable reports whether a character is invisible, so that two nicks look the same, or
+// changes the direction of its neighbours. PRECIS refuses most of these already, and
+// admits the joiners of some scripts only where they are needed.
 func unreadable(r rune) bool {
 	switch {
 	case r == zeroWidthJoiner, r == zeroWidthNonJoiner:
@@ -133,8 +130,7 @@ func unreadable(r rune) bool {
 	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blank)
 }
 
-// blank are letters, marks and symbols by their category that leave no mark on the
-// screen.
+// blank are characters that are letters, marks or symbols by category but show nothing.
 var blank = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{Lo: 0x115F, Hi: 0x1160, Stride: 1}, // fillers of Hangul
@@ -153,7 +149,7 @@ var blank = &unicode.RangeTable{
 	},
 }
 
-// visible are characters that leave a mark on the screen by themselves.
+// visible reports whether a character shows something by itself.
 func visible(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsPunct(r) || unicode.IsSymbol(r) || unicode.IsNumber(r)
 }
@@ -186,7 +182,7 @@ func (r *Room) addressee(in *incoming) *state.Occupant {
 	return r.occupantNamed(in.nick)
 }
 
-// occupantNamed finds an occupant by what somebody calls him, or nil.
+// occupantNamed finds the occupant of a nick in any spelling, or nil.
 func (r *Room) occupantNamed(name string) *state.Occupant {
 	nick, e := r.judgeNick(name)
 	if e != nil {

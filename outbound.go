@@ -7,9 +7,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// Outbound is one stanza and the addresses it goes to. It is a small value that
-// shares its bytes with other Outbounds, and it never changes: keep it as long
-// as you like.
+// Outbound is one stanza and the addresses it goes to. It is a small immutable value that
+// shares its bytes with other Outbounds.
 type Outbound struct {
 	to    []JID
 	doc   *splice.Stanza

@@ -65,8 +65,7 @@ func (r *Room) configForm(conf *RoomConfig) []form.Field {
 	return fields
 }
 
-// localize lets the host put what people read in a form into the language of whoever
-// asked.
+// localize translates the labels of a form into the asker's language, by Config.Label.
 func (r *Room) localize(lang string, fields []form.Field) {
 	if r.cfg.Label == nil {
 		return
@@ -85,7 +84,7 @@ func (r *Room) localize(lang string, fields []form.Field) {
 	}
 }
 
-// worded is a text in the host's words.
+// worded is the host's translation of a text.
 func (r *Room) worded(lang, field, text string) string {
 	if r.cfg.Label == nil {
 		return text
@@ -93,8 +92,8 @@ func (r *Room) worded(lang, field, text string) string {
 	return r.cfg.Label(lang, field, text)
 }
 
-// ownerSet decides on what an owner asks: a configuration (XEP-0045 §10.1, §10.2)
-// or the end of the room (§10.9).
+// ownerSet decides on an owner's request: a configuration (XEP-0045 §10.1, §10.2) or the
+// end of the room (§10.9).
 func (t *step) ownerSet() *StanzaError {
 	a := &t.sender
 	if !affiliationMay(a.aff, toConfigure) {
@@ -127,10 +126,9 @@ func (t *step) ownerSet() *StanzaError {
 	return t.configure(&conf, set)
 }
 
-// configured judges a submission: the configuration that it makes of another, or
-// what is wrong with it. Fields that are not there keep their value, fields that
-// the room does not know are left alone. A field may also come by another server's
-// name for it, as long as both say the same.
+// configured applies a submission to a configuration, or refuses it. Missing fields keep
+// their value, unknown ones are ignored. A field may also have another server's name; if
+// both names are there, they must agree.
 func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *StanzaError) {
 	conf := old
 	var flag, secretGiven *form.Field
@@ -168,9 +166,8 @@ func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *St
 	return conf, protectRoom(&conf, &old, flag, secretGiven)
 }
 
-// protect judges what a form says by the flag and by the secret together. A new
-// password means that there shall be one, though its owner forgot the flag; without
-// a new one the flag decides.
+// protectRoom judges the password flag and the password of a form together. A new password
+// sets it, whatever the flag says; without a new one the flag decides.
 func protectRoom(c *RoomConfig, old *RoomConfig, flag, given *form.Field) *StanzaError {
 	on, _ := form.ParseBool(form.First(flag.Values))
 	c.Password = old.Password

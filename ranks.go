@@ -7,10 +7,10 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// rankFields are the two fields of the configuration form that are lists of
-// people: full lists, whose submission changes affiliations (XEP-0045 §10.2,
-// §16.5.3). Whoever is taken off a list falls one step. A list that is too long stands
-// in no form, and then a submission takes nobody off it.
+// rankFields are the two fields of the configuration form that are full lists of people,
+// whose submission changes affiliations (XEP-0045 §10.2, §16.5.3). A person who is taken
+// off a list falls one step. A list that is too long is left out of the form, and then a
+// submission takes nobody off it.
 var rankFields = []struct {
 	heading, name, label string
 	affiliation          Affiliation
@@ -29,8 +29,8 @@ func (r *Room) ranked(aff Affiliation) []JID {
 	return list
 }
 
-// tooMany reports whether a list of people is left out of the form: one of which a
-// submission would be refused, or that is long. It is read and changed by muc#admin.
+// tooMany reports whether a list of people is left out of the form: a long one, or one
+// whose submission would be refused. Such a list is read and changed by muc#admin.
 func (r *Room) tooMany(list []JID) bool {
 	if len(list) > r.cfg.Limits.ItemsPerSet {
 		return true
@@ -42,7 +42,7 @@ func (r *Room) tooMany(list []JID) bool {
 	return most < 0
 }
 
-// formValueMarkup is what a value takes in a form beside itself.
+// formValueMarkup is the markup of a value in a form, in bytes.
 const formValueMarkup = 15
 
 // submitRanks judges and proposes what the submitted lists change. Gains come

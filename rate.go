@@ -10,19 +10,18 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Rate is how fast something may be done: Burst times at once, and once more
-// for each Every that passes. With a zero Every it bounds nothing; a zero Burst
-// means 1. In [Rates], a rate with a Burst alone bounds nothing, also where zero means
-// something else.
+// Rate is a token bucket: Burst times at once, and once more after each Every. A zero
+// Every bounds nothing, also in those [Rates] whose zero value is a default; a zero Burst
+// means 1.
 type Rate struct {
 	Burst int
 	Every time.Duration
 }
 
-// Rates bound how fast one person may send (XEP-0045 §14.6), with all sessions
-// and nicks together. A stanza that comes too soon is refused with
-// policy-violation and the error type "wait"; it uses nothing up. Admins and
-// owners are exempt, but not from Notices and RoomNotices.
+// Rates bound how fast one person may send (XEP-0045 §14.6), with all sessions and nicks
+// together. A stanza that comes too soon is refused with policy-violation and the error
+// type "wait", and uses nothing up. Admins and owners are exempt, but not from Notices and
+// RoomNotices.
 type Rates struct {
 	Messages Rate // to everybody, a new subject, private ones, requests for voice, and each invitation
 	// Signals are messages without words, to everybody or private: chat states,
@@ -33,19 +32,17 @@ type Rates struct {
 	// they enter. Zero means five times as many as Messages.
 	Queries  Rate
 	Presence Rate // joining, asking for everything again, another nick or availability, registering
-	// Notices are what the room sends to people outside because somebody inside, or an
-	// admin, wants it: invitations and declines, and what Config.TellAbsent tells.
-	// Nobody is exempt but the host. Invitations and declines that come too soon are
-	// refused. Where a notice is a courtesy that goes with a change of affiliation, the
-	// change happens and the notice is left out. Zero means 30 at once and one a minute.
+	// Notices are stanzas to people outside that a person causes: invitations, declines,
+	// and those of Config.TellAbsent. Only the host is exempt. Invitations and declines
+	// that come too soon are refused; a notice that goes with a change of affiliation is
+	// left out, and the change happens. Zero means 30 at once and one a minute.
 	Notices Rate
-	// RoomNotices are the same of all people together: zero means 100 at once and one
-	// each 20 seconds.
+	// RoomNotices are the notices of all people together: zero means 100 at once and one
+	// every 20 seconds.
 	RoomNotices Rate
 }
 
-// maxRateTime bounds what a bucket can hold back, so that no sum of times
-// overflows.
+// maxRateTime bounds the time in which a bucket fills up, so that no sum overflows.
 const maxRateTime = 365 * 24 * time.Hour
 
 // complete checks a rate and fills in its default.
@@ -62,7 +59,7 @@ func (r Rate) complete(name string) (Rate, error) {
 	return r, nil
 }
 
-// lighter is the rate of what weighs less than messages.
+// lighter is the default rate of what is lighter than messages.
 func (r Rate) lighter() Rate { return Rate{5 * r.Burst, r.Every / 5} }
 
 func (r Rates) complete() (Rates, error) {
@@ -107,12 +104,11 @@ func (r *Rates) of(kind event.RateKind) Rate {
 	return r.Messages
 }
 
-// spend takes one token out of the sender's bucket, or refuses him.
+// spend takes one token out of the sender's bucket, or refuses the stanza.
 func (t *step) spend(kind event.RateKind) *StanzaError { return t.spendMany(kind, 1) }
 
-// spendMany takes several tokens at once; all there can be, if that is fewer. It is the
-// last of all rules that a handler judges, so that only what is accepted uses anything
-// up.
+// spendMany takes several tokens at once, at most all that the bucket can hold. A handler
+// calls it after all other rules, so that only accepted stanzas use up anything.
 func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 	rate := t.r.cfg.Rates.of(kind)
 	if rate.Every == 0 {
@@ -130,9 +126,8 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 	return nil
 }
 
-// bucket is when a share will be there in full, not before now, and how much of it is
-// left. A bucket is one time: when it will be full again. One that is further away than
-// it can be was spent by a clock that was ahead, and counts for nothing.
+// bucket is when a bucket will be full again, not before now, and how many tokens are left.
+// A time further away than possible was set by a clock that was ahead, and is ignored.
 func (t *step) bucket(key state.RateKey) (full time.Time, left int) {
 	rate, rare := t.r.cfg.Rates.of(key.Kind), t.r.st.Sparse()
 	if rate.Every == 0 {
@@ -147,8 +142,8 @@ func (t *step) bucket(key state.RateKey) (full time.Time, left int) {
 	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)
 }
 
-// noticesLeft is how many notices somebody may have sent to people outside now: what is
-// left of his share and of the room's. Nothing bounds the host, which is the zero JID.
+// noticesLeft is how many notices a person may cause now, by the person's share and the
+// room's. The host, which is the zero JID, is unbounded.
 func (t *step) noticesLeft(by JID) int {
 	if by.IsZero() {
 		return math.MaxInt
@@ -158,7 +153,7 @@ func (t *step) noticesLeft(by JID) int {
 	return min(own, all)
 }
 
-// notices takes up to n of them, and tells how many.
+// notices takes up to n notices and returns how many.
 func (t *step) notices(by JID, n int) int {
 	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n

@@ -9,7 +9,7 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Registration is who may register with a room (XEP-0045 §7.10).
+// Registration says who may register with a room (XEP-0045 §7.10).
 type Registration uint8
 
 // The values of Config.Registration.
@@ -32,7 +32,7 @@ type application struct {
 	answers []event.FieldValue
 }
 
-// registerGet answers somebody who asks how to register: with his registration,
+// registerGet answers a request for the registration form: with the asker's registration
 // or with the form (XEP-0045 §7.10).
 func (t *step) registerGet() *StanzaError {
 	if refused := t.registrant(); refused != nil {
@@ -62,7 +62,7 @@ func (t *step) registerGet() *StanzaError {
 	return nil
 }
 
-// registrant judges whether the sender may register at all, by his affiliation.
+// registrant judges whether the sender may register at all, by affiliation.
 func (t *step) registrant() *StanzaError {
 	s, mode, a := &t.r.st, t.r.cfg.Registration, &t.sender
 	if mode == RegistrationNone {
@@ -118,9 +118,9 @@ func (t *step) admissible(a *sender, app *application) *StanzaError {
 	return t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
 }
 
-// register proposes a registration, by somebody himself or by an admin who
-// approved it: who has no affiliation becomes a member. In a room that assigns
-// reserved nicks, who is inside goes by it from now on.
+// register proposes a registration, requested or approved: a person without affiliation
+// becomes a member. In a room that assigns reserved nicks, an occupant gets the nick at
+// once.
 func (t *step) register(a *sender, app *application, by event.Actor) *StanzaError {
 	if e := t.admissible(a, app); e != nil {
 		return e
@@ -144,9 +144,8 @@ func (t *step) register(a *sender, app *application, by event.Actor) *StanzaErro
 	return nil
 }
 
-// assignNick is what it takes to give somebody inside the nick that he registers:
-// nothing unless the room assigns nicks and he goes by another one. Whoever is
-// inside under several nicks has to give up all but one first.
+// assignNick is the event that gives an occupant the registered nick, nil if the room does
+// not assign nicks or the occupant has it already. Somebody with several nicks is refused.
 func (t *step) assignNick(p *state.Person, nick NickResult) (*event.Renamed, *StanzaError) {
 	if t.r.cfg.NickLockdown != LockdownAssign || p == nil {
 		return nil, nil
@@ -168,10 +167,9 @@ func (t *step) assignNick(p *state.Person, nick NickResult) (*event.Renamed, *St
 		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload(), Assigned: true}, nil
 }
 
-// deregister decides on the end of a registration: a member is a member no more
-// (XEP-0077 §3.2), an admin or owner only gives back the nick, and whoever waits
-// for an admin's approval waits no longer. For somebody with none of these it is
-// done already.
+// deregister decides on the end of a registration: a member loses membership (XEP-0077
+// §3.2), an admin or owner only the nick, and an open request is withdrawn. For anybody
+// else there is nothing to do.
 func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	s, bare := &t.r.st, t.sender.bare
 	switch {

@@ -10,9 +10,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Where admins decide who registers (XEP-0045 §9.9), requests wait until one of
-// them does, or until their time is over. They outlive a restart of the host, and
-// admins who come later are shown them too.
+// Approving registrations (XEP-0045 §9.9). A request waits until an admin decides or its
+// time is over. Requests outlive a restart of the host, and admins who enter later are
+// shown them too.
 
 // requestRegistration proposes that the sender waits for an admin's approval.
 func (t *step) requestRegistration(app *application) *StanzaError {
@@ -43,10 +43,9 @@ func (t *step) expireRequests() {
 	}
 }
 
-// judgeRegistration decides on an admin's verdict on a request. The form came
-// back from a client: address and nick must be those of one request, or the nick
-// of only one where a client left out the address, which the form of XEP-0045
-// does not have.
+// judgeRegistration decides on an admin's verdict on a request. The form comes from a
+// client, so its address and nick must be those of one request. Without an address, which
+// the form of XEP-0045 does not have, only one request may be for the nick.
 func (t *step) judgeRegistration(x *xmlwire.Node) *StanzaError {
 	a := &t.sender
 	if !affiliationMay(a.aff, toEditMembers) {
@@ -132,7 +131,7 @@ func (t *step) renderRequest(b *event.RegistrationRequested) {
 	}
 }
 
-// renderRequests shows an admin or owner who enters what waits for him.
+// renderRequests shows an admin or owner who enters the open requests.
 func (t *step) renderRequests(to []JID, own *state.Occupant) {
 	s := &t.r.st
 	if len(s.Sparse().Requests()) == 0 || s.AffiliationOf(own.Person().JID()) < Admin {
@@ -143,8 +142,8 @@ func (t *step) renderRequests(to []JID, own *state.Occupant) {
 	}
 }
 
-// requestApproval is the form by which an admin approves a request. It names the
-// real JID of whoever asks.
+// requestApproval is the form by which an admin approves a request. It holds the real JID
+// of the person who asks.
 func (r *Room) requestApproval(id string, b *event.RegistrationRequested) *splice.Stanza {
 	fields := []form.Field{
 		jidField(fieldRegisterJID, b.JID),

@@ -24,10 +24,10 @@ type RegistrationField struct {
 	Options []string
 }
 
-// title is what people know a field by.
+// title is the name of a field for people.
 func (f *RegistrationField) title() string { return cmp.Or(f.Label, f.Var) }
 
-// FieldType is what may be filled in to a field (XEP-0004 §3.3).
+// FieldType is the type of a form field (XEP-0004 §3.3).
 type FieldType string
 
 // The types of a [RegistrationField].
@@ -89,7 +89,7 @@ func checkRegistrationFields(fields []RegistrationField) error {
 	return nil
 }
 
-// registrationForm is the form that is to be filled in.
+// registrationForm is the empty registration form.
 func (r *Room) registrationForm() []form.Field {
 	fields := []form.Field{{Name: fieldRoomNick, Type: string(TextSingle), Label: "Nickname", Required: true}}
 	for i := range r.cfg.RegistrationFields {
@@ -135,8 +135,7 @@ func (r *Room) readApplication(sub *form.Submission) (*application, *StanzaError
 	return &app, nil
 }
 
-// readAnswer brings the values of one field to their one form; none for a field
-// that was left blank.
+// readAnswer checks and normalises the values of one field; none if it was left blank.
 func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *StanzaError) {
 	wrong := func(text string) ([]string, *StanzaError) {
 		return nil, refuseField(stanza.BadRequest, "7.10", f.title(), text)

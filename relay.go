@@ -16,12 +16,11 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Requests between occupants pass through the room (XEP-0045 §17.4). The way back is
-// written into the id that the request gets, signed so that nobody can make one up. So
-// an answer finds its way also when the one who gives it has left or has another nick
-// by now. The room remembers only which ways back are open: each is good for one
-// answer, for some minutes, and in the life of the room that it was opened in. A room
-// that was restarted or made again has none open; one that was moved has the same.
+// Requests between occupants (XEP-0045 §17.4), and pings (XEP-0199, XEP-0410). A request
+// that is passed on gets an id that holds the way back, signed so that nobody can forge
+// one. So an answer is passed back even if the one who gives it has left or been renamed.
+// The room remembers which requests are open: each may be answered once, for some minutes.
+// A restarted room has none open; one that was moved still has them.
 
 // maxWayBack is how much longer a passed-on id is than the asker's.
 const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + jid.MaxPartSize
@@ -40,8 +39,8 @@ func (t *step) pingRoom() *StanzaError {
 	return nil
 }
 
-// pingOccupant answers an occupant who pings himself to learn whether he is
-// still inside (XEP-0410 §3.3); other occupants are pinged like anything else.
+// pingOccupant answers a self-ping, by which a client learns whether it is still inside
+// (XEP-0410 §3.3); pings of other occupants are passed on like any request.
 func (t *step) pingOccupant() *StanzaError {
 	if ses := t.sender.session; ses != nil && t.r.addressee(t.in) == ses.Occupant() {
 		t.done = true
@@ -50,9 +49,8 @@ func (t *step) pingOccupant() *StanzaError {
 	return t.relayIQ()
 }
 
-// relayIQ passes a request on to one session of the occupant it is for, the one
-// whose presence everybody sees; vCard and PubSub requests go to his account,
-// which is where the answer is kept.
+// relayIQ passes a request on to the front session of the occupant; vCard and PubSub
+// requests go to the account, which answers them.
 func (t *step) relayIQ() *StanzaError {
 	r, in := t.r, t.in
 	k := &in.Kids[0]
@@ -101,8 +99,8 @@ func (t *step) relayTooLarge(x *relayRender) bool {
 	return len(t.fitting([]JID{x.to}, d, splice.None, nil)) == 0
 }
 
-// asksForPicture reports whether a request reads somebody's card or picture, for which
-// clients ask to draw a list of occupants.
+// asksForPicture reports whether a request is for a vCard or picture, which clients send
+// to draw a list of occupants.
 func (in *incoming) asksForPicture() bool {
 	k := &in.Kids[0]
 	switch {
@@ -116,17 +114,16 @@ func (in *incoming) asksForPicture() bool {
 	return k.NS == ns.VCard || k.NS == ns.VCard4
 }
 
-// wayBack is the id of a passed-on request: the asker's session and the time, a
-// signature over all that matters, the nick that was asked, as the asker writes it,
-// and his own id.
+// wayBack is the id of a request that is passed on: the asker's session, the time, a
+// signature, the nick that was asked, as the asker wrote it, and the asker's id.
 func (t *step) wayBack(asker *state.Session, way string) string {
 	return strconv.FormatUint(uint64(asker.Number()), 36) + "." + strconv.FormatInt(int64(state.InstantOf(t.now)), 36) + "." + way + "." +
 		strconv.Itoa(len(t.in.nick)) + "." + t.in.nick + t.in.id
 }
 
-// relayAnswer passes an answer back to whoever asked, as coming from the address
-// that he asked, once. Answers to nothing, and those that come too late or from
-// somebody who is banned, are dropped: they must not be answered themselves.
+// relayAnswer passes an answer back to the asker, once, from the address that was asked.
+// Answers to no open request and those of banned people are dropped: an answer must not be
+// answered.
 func (t *step) relayAnswer() *StanzaError {
 	r, in := t.r, t.in
 	parts := strings.SplitN(in.id, ".", 5)

@@ -6,10 +6,9 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// retract proposes that a message of the speaker's own is taken back, if the
-// turn's message says so (XEP-0424): nobody is shown it any more. A retraction that
-// names what somebody else said changes nothing here; it is passed on like any
-// message, and clients know from the occupant-ids what to think of it.
+// retract proposes that a message of the sender's own is retracted, if the step's message
+// says so (XEP-0424): newcomers are not shown it any more. A retraction of somebody else's
+// message changes nothing here and is passed on; clients tell by the occupant-ids.
 func (t *step) retract(m *event.Message) {
 	c := t.in.Find(ns.Retract, "retract")
 	if c == nil || m.OccupantID == "" {

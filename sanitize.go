@@ -10,11 +10,11 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// What only the room may say is taken out of everything that occupants send,
-// every occurrence of it (XEP-0045 §17.3, XEP-0359 §6, XEP-0421 §5). All that the
-// room passes on goes through sanitized; what it does not know it leaves alone.
+// What clients may not claim (XEP-0045 §17.3, XEP-0359 §6, XEP-0421 §5): elements that only
+// the room may write are removed from everything that it passes on, every occurrence of
+// them. Unknown elements stay.
 
-// reserved reports whether a whole child element is the room's to say.
+// reserved reports whether only the room may write a child element.
 func (r *Room) reserved(in *incoming, c *xmlwire.Child) bool {
 	switch c.NS {
 	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
@@ -32,9 +32,8 @@ func (in *incoming) childAttr(c *xmlwire.Child, name string) string {
 	return n.AttrOr(name, "")
 }
 
-// claimsTrust reports whether an address, however it is spelled, is that of somebody
-// whose word on ids and times is believed: the room's or an occupant's, or, where
-// nobody is to see that, the sender's own.
+// claimsTrust reports whether an address, in any spelling, is one whose ids and delays are
+// trusted: the room's or an occupant's, or the sender's own where it is hidden.
 func (r *Room) claimsTrust(in *incoming, address string) bool {
 	bare, _, _ := strings.Cut(address, "/")
 	if bare == r.jid.String() {
@@ -44,8 +43,8 @@ func (r *Room) claimsTrust(in *incoming, address string) bool {
 	return err == nil && (j == r.jid || j == in.from.Bare() && hidesJIDs(&r.st))
 }
 
-// sanitized is the payload of a stanza without what is not its sender's to say.
-// It is the body itself, uncopied, where there is nothing to take out.
+// sanitized is the payload of a stanza without what only the room may write; not copied
+// if there is nothing to remove.
 func (r *Room) sanitized(in *incoming) string {
 	var b []byte
 	copied, clean := 0, true
@@ -67,7 +66,7 @@ func (r *Room) sanitized(in *incoming) string {
 	return string(append(b, in.Text[copied:]...))
 }
 
-// cleared is a child element without what only the room may say inside it: who a
+// cleared is a child element without what only the room may write in it: who a
 // message came from (addresses of type ofrom, XEP-0033, by which a room names an
 // author in its history, XEP-0045 §7.2.13), and that a retraction is a
 // moderator's (XEP-0425 §4).
@@ -93,8 +92,8 @@ func (in *incoming) cleared(c *xmlwire.Child) string {
 	return canonical
 }
 
-// withoutDetector takes out of an error who detected it and where its sender is to
-// be found now: that may be a real address.
+// withoutDetector removes from an error the entity that detected it and the sender's new
+// address: either may be a real JID.
 func withoutDetector(canonical string) string {
 	n := xmlwire.ParseNode(canonical)
 	n.Attrs = n.Attrs.Without("by")
@@ -118,7 +117,7 @@ func (t *step) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	if refused := t.in.checkTexts("subject", lim.SubjectBytes); refused != nil {
 		return "", refused
 	}
-	// An id of marks that are escaped is no part of the children, and yet goes out.
+	// The id is no part of the children, but goes out too, and longer if it is escaped.
 	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+jid.MaxPartSize {
 		return "", refuse(stanza.PolicyViolation, "14.6", "The stanza is too large")
 	}

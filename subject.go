@@ -33,8 +33,8 @@ func (t *step) changeSubject(m event.Message) {
 	t.propose(&event.SubjectChanged{Message: m})
 }
 
-// renderSubject sends the subject to somebody who enters: always, even when
-// there is none, because it ends the entry (XEP-0045 §7.2.15).
+// renderSubject sends the subject to a newcomer, also an empty one, because it ends the
+// entry (XEP-0045 §7.2.15).
 func (t *step) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.Subject()
 	if e == nil {
@@ -54,8 +54,8 @@ func subjectOnly(payload string) string {
 	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 }
 
-// plainSubject is the subject in one line, for who asks what the room is: what was
-// said without a language of its own, or else in the first.
+// plainSubject is the subject in one line, for disco: the one without a language of its
+// own, else the first.
 func plainSubject(s *state.Room) string {
 	if s.Subject() == nil {
 		return ""

@@ -56,9 +56,9 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// due reports whether the time of something is up, that has a timeout: by the clock, or
-// because the clock is behind the last event and it is further away than it can be. Then
-// it was set by a clock that was ahead.
+// due reports whether a time that was set by a timeout has come: by the clock, or because
+// it is further away than the timeout while the clock is behind the last event. Then it was
+// set by a clock that was ahead.
 func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
 	return !at.After(now) || timeout > 0 && at != never && now.Before(r.st.At().Time()) && at.After(now.Add(timeout))
 }
@@ -66,8 +66,8 @@ func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
 // Tick does what is due: it opens a room whose creator has not configured it in
 // time with the default configuration (XEP-0045 §10.1.1), or ends it, if
 // Config.EndUnconfigured says so; it ends a deserted one, forgets invitations and
-// requests to register whose time is up, and refuses what the host was asked and
-// did not answer.
+// requests to register whose time is up, and refuses requests that the host has not
+// answered in time.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	var fx Effects
 	t := step{r: r, now: clock(now), fx: &fx}

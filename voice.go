@@ -12,8 +12,7 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Visitors ask for voice with a form, and moderators answer with another
-// (XEP-0045 §7.13, §8.6).
+// Requesting voice (XEP-0045 §7.13) and approving it (§8.6), each with a form.
 
 // The fields of muc#request (XEP-0045 §16.5.2).
 const (
@@ -23,9 +22,8 @@ const (
 	fieldRequestAllow = "muc#request_allow"
 )
 
-// formToRoom decides on a form that somebody sends to the room in a message. One
-// that was cancelled asks for nothing: that is how a moderator passes over a
-// request.
+// formToRoom decides on a form in a message to the room. A cancelled one does nothing: so
+// a moderator passes over a request.
 func (t *step) formToRoom() *StanzaError {
 	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.Data, "x")))
 	if x.AttrOr("type", "") == "cancel" {
@@ -98,10 +96,9 @@ func (t *step) requestVoice(ses *state.Session) *StanzaError {
 	return nil
 }
 
-// judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045
-// §8.6). The form came back from a client, so nothing in it is believed: the
-// address and the nick must be those of one visitor. Somebody who has voice by
-// now needs no other.
+// judgeVoice decides on a moderator's verdict on a request for voice (XEP-0045 §8.6). The
+// form comes from a client, so its address and nick must be those of one visitor. Nothing
+// happens if the occupant has voice already.
 func (t *step) judgeVoice(a *sender, sub *form.Submission) *StanzaError {
 	if !roleMay(a.role, toGrantVoice) {
 		return refuse(stanza.Forbidden, "8.6", "only moderators grant voice")
@@ -138,8 +135,7 @@ func (t *step) judgeVoice(a *sender, sub *form.Submission) *StanzaError {
 const voiceInstructions = `To approve this request for voice, select the "Grant voice to this person?" ` +
 	`checkbox and submit the form. To skip this request, cancel the form.`
 
-// renderForms sends out the forms by which people decide on the requests of
-// others.
+// renderForms sends the forms by which people decide on the requests of others.
 func (t *step) renderForms(events []event.Event) {
 	for _, ev := range events {
 		switch b := ev.Body.(type) {
@@ -151,8 +147,8 @@ func (t *step) renderForms(events []event.Event) {
 	}
 }
 
-// voiceApproval is the form by which a moderator grants voice. It names the real
-// JID of whoever asks.
+// voiceApproval is the form by which a moderator grants voice. It holds the real JID of
+// the visitor.
 func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 	fields := []form.Field{
 		{Name: fieldRole, Type: "list-single", Label: "Requested role",
@@ -164,8 +160,8 @@ func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 	return r.approvalForm(b.ID, ns.Request, "Voice request", voiceInstructions, fields)
 }
 
-// approvalForm is a message with a form for somebody to decide by. Nobody asked
-// for it, so its labels are in the room's language.
+// approvalForm is a message with a form to decide by. It was not requested, so its labels
+// are in the room's language.
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []form.Field) *splice.Stanza {
 	r.localize(r.st.Config().Lang, fields)
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
