@@ -172,27 +172,21 @@ func (t *step) expireAsks() {
 		func(a event.Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
 }
 
-// renderAnswers sends the answers to requests that the host was asked about.
-func (t *step) renderAnswers(events []event.Event) {
-	for _, ev := range events {
-		b, ok := ev.Body.(*event.Answered)
-		if !ok {
-			continue
-		}
-		in := &incoming{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
-		if b.Nick != "" {
-			in = &incoming{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
-				Payload: xmlwire.Payload{Kids: []xmlwire.Child{{NS: ns.MUC, Name: "x"}}}}
-		}
-		reply := step{r: t.r, now: t.now, fx: t.fx, in: in}
-		switch {
-		case b.Condition != "":
-			reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
-		case t.page != nil:
-			reply.renderArchive(t.page)
-		case b.Nick == "":
-			reply.renderResult(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
-		}
+// renderAnswered sends the answer to a request that the host was asked about.
+func (t *step) renderAnswered(b *event.Answered) {
+	in := &incoming{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
+	if b.Nick != "" {
+		in = &incoming{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
+			Payload: xmlwire.Payload{Kids: []xmlwire.Child{{NS: ns.MUC, Name: "x"}}}}
+	}
+	reply := step{r: t.r, now: t.now, fx: t.fx, in: in}
+	switch {
+	case b.Condition != "":
+		reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
+	case t.page != nil:
+		reply.renderArchive(t.page)
+	case b.Nick == "":
+		reply.renderResult(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
 	}
 }
 

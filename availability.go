@@ -104,9 +104,9 @@ func (t *step) probe() *StanzaError {
 		return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
 	}
 	if target == ses.Occupant() {
-		t.toSender(r.recipe(target), splice.Self, &splice.Extra{ID: in.id, Tail: statuses(statusSelf)})
+		t.toSender(r.presenceBytes(target), splice.Self, &splice.Extra{ID: in.id, Tail: statuses(statusSelf)})
 		return nil
 	}
-	t.toSender(r.recipe(target), viewFor(&r.st, ses.Occupant().Role()), &splice.Extra{ID: in.id})
+	t.toSender(r.presenceBytes(target), viewFor(&r.st, ses.Occupant().Role()), &splice.Extra{ID: in.id})
 	return nil
 }

@@ -31,8 +31,8 @@ func (t *step) leave() *StanzaError {
 func (t *step) part(ses *state.Session, payload string, how event.Departure) {
 	last := ses.Occupant().First().Next() == nil
 	t.proposeLeft(ses, payload, how, last)
-	if last && t.endIfEmpty(1) && t.r.st.Life() == Locked && how != event.DepartureVanished {
-		t.cancels = ses.JID()
+	if last {
+		t.endIfEmpty(1)
 	}
 }
 

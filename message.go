@@ -1,8 +1,6 @@
 package muc
 
 import (
-	"slices"
-
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
@@ -128,34 +126,6 @@ func (t *step) groupchatToOccupant() *StanzaError {
 		return t.outsider("7.5")
 	}
 	return refuse(stanza.BadRequest, "7.5", "a private message is not of type groupchat")
-}
-
-// renderMessages tells what was said.
-func (t *step) renderMessages(events []event.Event) {
-	for _, ev := range events {
-		switch b := ev.Body.(type) {
-		case *event.MessageArchived:
-			t.broadcast(t.r.docOf(&b.Message))
-		case *event.MessageRemembered:
-			t.broadcast(t.r.docOf(&b.Message))
-		case *event.SubjectChanged:
-			t.broadcast(t.r.renderMessage(&b.Message))
-		}
-	}
-	if t.passing != nil {
-		t.broadcast(t.r.renderMessage(t.passing))
-	}
-	if t.private != nil {
-		t.renderPrivate(t.private)
-	}
-}
-
-// broadcast sends one stanza to every session, in two lists at most.
-func (t *step) broadcast(doc *splice.Stanza) {
-	a := t.r.audience()
-	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
-	t.send(a.moderators.all(), doc, splice.None, nil)
-	t.send(a.others.all(), doc, splice.None, nil)
 }
 
 // messageMarkup is what a message takes beyond what is said, by whom, where and

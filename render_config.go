@@ -3,7 +3,6 @@ package muc
 import (
 	"slices"
 
-	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
@@ -12,27 +11,18 @@ import (
 
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
-func (t *step) renderConfigured(events []event.Event) {
-	for _, ev := range events {
-		if _, first := ev.Body.(*event.Unlocked); first || !t.r.st.Alive() {
-			return // the first configuration is no change of one
-		}
-	}
-	for _, ev := range events {
-		if b, ok := ev.Body.(*event.Configured); ok {
-			t.renderStatus(b)
-			t.renderNewSights()
-		}
-	}
+func (t *step) renderConfigured(h *happened) {
+	t.renderStatus(h)
+	t.renderNewSights(h)
 }
 
 // renderStatus sends the status codes of a changed configuration, in one
 // message.
-func (t *step) renderStatus(b *event.Configured) {
+func (t *step) renderStatus(h *happened) {
 	var codes []int
-	for _, c := range b.Changes {
+	for _, c := range h.configured.Changes {
 		if of := changeCodes[c.Var]; of != nil {
-			codes = append(codes, of(t.was, t.r.st.Config(), t.r.cfg.Archive)...)
+			codes = append(codes, of(h.configBefore, t.r.st.Config(), t.r.cfg.Archive)...)
 		} else {
 			codes = append(codes, statusConfigured)
 		}
@@ -110,30 +100,30 @@ func archiveCodes(old, c *RoomConfig, archive bool) []int {
 // hidden, visitors whose status text is seen or not seen now. Occupants whose role
 // became hidden disappear. Of occupants who changed themselves in this step
 // everybody knows already.
-func (t *step) renderNewSights() {
+func (t *step) renderNewSights(h *happened) {
 	s := &t.r.st
-	opened := t.was.Whois == WhoisModerators && s.Config().Whois == WhoisAnyone
+	opened := h.configBefore.Whois == WhoisModerators && s.Config().Whois == WhoisAnyone
 	for _, o := range s.Occupants() {
-		if _, told := t.roleBefore(o); told {
+		if _, told := h.roleBefore(o); told {
 			continue
 		}
-		was, is := t.was.Broadcasts(o.Role()), s.Config().Broadcasts(o.Role())
-		retold := t.retold(o)
+		was, is := h.configBefore.Broadcasts(o.Role()), s.Config().Broadcasts(o.Role())
+		differs := t.seenDifferently(o, h)
 		switch {
-		case is && (!was || opened || retold):
-			t.tellOthers(o.Number(), t.r.recipe(o), nil)
+		case is && (!was || opened || differs):
+			t.tellOthers(o.Number(), t.r.presenceBytes(o), nil)
 		case was && !is:
 			t.tellOthers(o.Number(), t.r.absence(o), nil)
 		}
-		if retold {
-			t.tell(o.Number(), false, t.r.recipe(o), "")
-			t.tellSelf(o, t.r.recipe(o), statuses(statusSelf))
+		if differs {
+			t.tell(o.Number(), false, t.r.presenceBytes(o), "")
+			t.tellSelf(o, t.r.presenceBytes(o), statuses(statusSelf))
 		}
 	}
 }
 
-// retold reports whether moderators see something else in an occupant's presence
-// since this step changed the configuration, and so are told of him again.
-func (t *step) retold(o *state.Occupant) bool {
-	return o.Front() != nil && shownPayload(t.was, o.Role(), o.Front().Payload()) != shownPayload(t.r.st.Config(), o.Role(), o.Front().Payload())
+// seenDifferently reports whether moderators too see something else in an occupant's
+// presence since this step changed the configuration.
+func (t *step) seenDifferently(o *state.Occupant, h *happened) bool {
+	return o.Front() != nil && shownPayload(h.configBefore, o.Role(), o.Front().Payload()) != shownPayload(t.r.st.Config(), o.Role(), o.Front().Payload())
 }

@@ -15,7 +15,7 @@ func (t *step) renderArrival(b *event.Joined) {
 	if o == nil {
 		return // came and went in one step
 	}
-	doc := r.recipe(o)
+	doc := r.presenceBytes(o)
 	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, "")
 	t.tellSelf(o, doc, statuses(statusSelf))
 }
@@ -35,7 +35,7 @@ func (t *step) renderEntry(j *joinRender) {
 	out = out[:n+len(s.Occupants())]
 	for _, o := range s.Occupants() { // this is nearly all of a join: each is made in its place
 		if o != own && shows(s, o.Role(), own) {
-			doc := r.recipe(o)
+			doc := r.presenceBytes(o)
 			if doc.MaxLen(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
 				continue
 			}
@@ -48,7 +48,7 @@ func (t *step) renderEntry(j *joinRender) {
 	if s.Config().ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
-	t.send(to, r.recipe(own), splice.Self, &splice.Extra{ID: j.id, Tail: statuses(j.codes...)})
+	t.send(to, r.presenceBytes(own), splice.Self, &splice.Extra{ID: j.id, Tail: statuses(j.codes...)})
 	t.renderHistory(to, j.history)
 	t.renderSubject(to)
 	t.renderRequests(to, own)

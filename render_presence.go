@@ -31,9 +31,9 @@ type presence struct {
 	destroy *event.RoomDestroyed
 }
 
-// recipe is the presence that an occupant has now: one immutable record for
+// presenceBytes is the presence that an occupant has now: one immutable record for
 // everybody who is told of it.
-func (r *Room) recipe(o *state.Occupant) *splice.Stanza {
+func (r *Room) presenceBytes(o *state.Occupant) *splice.Stanza {
 	if doc := o.PresenceBytes(); doc != nil {
 		return doc
 	}
@@ -60,7 +60,7 @@ func (r *Room) presenceOf(o *state.Occupant) presence {
 	return p
 }
 
-// shown is what everybody sees of what somebody says in his presence: the room may
+// shownPayload is what everybody sees of what somebody says in his presence: the room may
 // keep visitors from showing a status text (XEP-0045 §5.1.1, "Change Availability
 // Status").
 func shownPayload(c *RoomConfig, role Role, payload string) string {

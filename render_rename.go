@@ -12,8 +12,8 @@ import (
 // others under another nick of its person, everybody sees the old one go and the
 // presence of the other change. A nick that was given and not chosen is marked
 // with 210 for everybody (§7.10).
-func (t *step) renderRenamed(b *event.Renamed) {
-	r, s := t.r, &t.r.st
+func (t *step) renderRenamed(h *happened) {
+	r, s, b := t.r, &t.r.st, h.renamed
 	ses := s.RenamedSession(b)
 	if ses == nil {
 		return
@@ -45,11 +45,11 @@ func (t *step) renderRenamed(b *event.Renamed) {
 	if b.Assigned {
 		assigned = statusNickChanged
 	}
-	doc := r.recipe(o)
+	doc := r.presenceBytes(o)
 	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, statuses(assigned))
 	t.tellSelf(o, doc, statuses(statusSelf, assigned))
 	if b.Role != o.Role() {
-		t.renderSight(mover, o, b.Role, stays)
+		t.renderSight(mover, o, b.Role, stays, h)
 	}
 }
 
@@ -59,9 +59,9 @@ func (t *step) renderRenamed(b *event.Renamed) {
 func (t *step) renderStaying(stays *state.Occupant, b *event.Renamed, mover *state.Occupant) {
 	r, s := t.r, &t.r.st
 	if b.Front {
-		t.tell(stays.Number(), s.Config().Broadcasts(stays.Role()), r.recipe(stays), "")
-		t.tellSelf(stays, r.recipe(stays), statuses(statusSelf))
+		t.tell(stays.Number(), s.Config().Broadcasts(stays.Role()), r.presenceBytes(stays), "")
+		t.tellSelf(stays, r.presenceBytes(stays), statuses(statusSelf))
 	} else if shows(s, stays.Role(), mover) {
-		t.send([]JID{b.JID}, r.recipe(stays), viewFor(s, mover.Role()), nil)
+		t.send([]JID{b.JID}, r.presenceBytes(stays), viewFor(s, mover.Role()), nil)
 	}
 }

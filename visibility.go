@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/gomuc/muc/event"
@@ -17,7 +16,7 @@ import (
 // file reads the field `real` of a person or session (apply*.go keeps the
 // indices by it), and no other file writes a real JID into a stanza.
 
-// viewOf is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
+// viewIn is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
 // only moderators see real JIDs.
 func viewIn(c *RoomConfig, reader Role) splice.View {
 	if c.Whois == WhoisAnyone || reader == Moderator {
@@ -26,7 +25,7 @@ func viewIn(c *RoomConfig, reader Role) splice.View {
 	return splice.None
 }
 
-// viewOf is what the room's present configuration lets a reader see.
+// viewFor is what the room's present configuration lets a reader see.
 func viewFor(s *state.Room, reader Role) splice.View { return viewIn(s.Config(), reader) }
 
 // hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
@@ -133,57 +132,6 @@ func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader 
 	w.End()
 }
 
-// renderAbsent tells those who see real JIDs of an affiliation that somebody who
-// is not inside has now (XEP-0045 §9.3 and on; XEP-0463 §4), and himself, if the
-// host wants it. Of several changes in one step the last is told.
-func (t *step) renderAbsent(events []event.Event) {
-	for i, ev := range events {
-		b, ok := ev.Body.(*event.AffiliationChanged)
-		if !ok || b.Old == b.New || changesAgain(b, events[i+1:]) || t.concernsPresent(b, events) {
-			continue
-		}
-		d, a := t.renderAffiliation(b, ""), t.r.audience()
-		t.send(a.moderators.all(), d, splice.None, nil)
-		if viewFor(&t.r.st, Participant) == splice.All {
-			t.send(a.others.all(), d, splice.None, nil)
-		}
-		if b.JID.Local() != "" && t.absent > 0 {
-			t.absent--
-			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), splice.None, nil)
-		}
-	}
-}
-
-// rationAbsent takes what renderAbsent may send to people outside from the notices of
-// whoever wanted it.
-func (t *step) rationAbsent(events []event.Event) {
-	if !t.r.st.Alive() {
-		return // the end of the room ended that too
-	}
-	var by JID
-	n := 0
-	for i, ev := range events {
-		b, ok := ev.Body.(*event.AffiliationChanged)
-		if ok && b.Old != b.New && b.JID.Local() != "" && !changesAgain(b, events[i+1:]) && !t.concernsPresent(b, events) {
-			by = b.Actor.JID
-			n++
-		}
-	}
-	if t.in != nil {
-		by = t.in.from // who does it to himself is no actor
-	}
-	t.absent = t.notices(by, n)
-}
-
-// changesAgain reports whether the rest of a step gives somebody yet another
-// affiliation.
-func changesAgain(b *event.AffiliationChanged, rest []event.Event) bool {
-	return slices.ContainsFunc(rest, func(ev event.Event) bool {
-		later, ok := ev.Body.(*event.AffiliationChanged)
-		return ok && later.JID == b.JID
-	})
-}
-
 // renderAffiliation writes a message about somebody's affiliation for readers who
 // see his JID.
 func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
@@ -203,27 +151,6 @@ func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *spli
 	w.End()
 	d.Bytes = w.Bytes
 	return d
-}
-
-// concernsPresent reports whether a change of affiliation was told by a presence
-// already: that of an occupant, or of one who was put out in the same step.
-func (t *step) concernsPresent(b *event.AffiliationChanged, events []event.Event) bool {
-	if p, ok := t.r.st.Persons().Get(b.JID); ok && p.Inside() {
-		return true
-	}
-	for _, ev := range events {
-		switch o := ev.Body.(type) {
-		case *event.Removed:
-			if o.JID.Bare() == b.JID && o.Affiliation == b.New {
-				return true
-			}
-		case *event.Joined:
-			if o.JID.Bare() == b.JID {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // author writes whose a message was (XEP-0313 §6.1.2), for readers who see it.

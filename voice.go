@@ -135,18 +135,6 @@ func (t *step) judgeVoice(a *sender, sub *form.Submission) *StanzaError {
 const voiceInstructions = `To approve this request for voice, select the "Grant voice to this person?" ` +
 	`checkbox and submit the form. To skip this request, cancel the form.`
 
-// renderForms sends the forms by which people decide on the requests of others.
-func (t *step) renderForms(events []event.Event) {
-	for _, ev := range events {
-		switch b := ev.Body.(type) {
-		case *event.VoiceRequested:
-			t.send(t.r.audience().moderators.all(), t.r.voiceApproval(b), splice.None, nil)
-		case *event.RegistrationRequested:
-			t.renderRequest(b)
-		}
-	}
-}
-
 // voiceApproval is the form by which a moderator grants voice. It holds the real JID of
 // the visitor.
 func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {

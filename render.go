@@ -1,0 +1,157 @@
+package muc
+
+import (
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
+)
+
+// What everybody is told of a step is made here and in the files render_….go: the
+// events of the step are sorted once by what they mean, and each renderer gets its own.
+
+// happened is what the events of a step mean to those who are told of them. Of what
+// stands here as one pointer, no step has more.
+type happened struct {
+	// configBefore is the configuration before the step, and locked is whether the room
+	// waited for one (XEP-0045 §10.1.1).
+	configBefore *RoomConfig
+	locked       bool
+	// gone are *event.Left and *event.Removed, in their order.
+	gone    []event.Body
+	joined  *event.Joined
+	renamed *event.Renamed
+	// changed are the occupants whose presence is to be sent again, each once.
+	changed []changedPresence
+	// absent are the last changes of affiliation of people of whom no presence tells,
+	// and notices is to how many of them the room writes.
+	absent  []*event.AffiliationChanged
+	notices int
+	// said is a message that is remembered, subject one that sets the subject.
+	said, subject *event.Message
+	// voice and registration are requests for others to decide on.
+	voice        *event.VoiceRequested
+	registration *event.RegistrationRequested
+	// answered are questions to the host that have their answers now.
+	answered   []*event.Answered
+	configured *event.Configured
+	// unlocked says that the configuration is the first, destroyed how the room ended.
+	unlocked  bool
+	destroyed *event.RoomDestroyed
+}
+
+// sort takes in the events of a step, when all of them are applied.
+func (h *happened) sort(s *state.Room, events []event.Event) {
+	for i := range events {
+		switch b := events[i].Body.(type) {
+		case *event.Left:
+			h.gone = append(h.gone, b)
+			if o := s.OccupantByNumber(b.Occupant); o != nil && b.Front {
+				h.change(changedPresence{occ: o})
+			}
+		case *event.Removed:
+			h.gone = append(h.gone, b)
+		case *event.Joined:
+			h.joined = b
+		case *event.Renamed:
+			h.renamed = b
+		case *event.PresenceChanged:
+			if o := s.OccupantOf(b); o != nil {
+				h.change(changedPresence{occ: o})
+			}
+		case *event.RoleChanged:
+			if o := s.OccupantByNumber(b.Occupant); o != nil {
+				h.change(changedPresence{o, b.Old, true, b.Reason, b.Actor})
+			}
+		case *event.AffiliationChanged:
+			h.absent = append(h.absent, b)
+			for _, o := range s.Concerned(b.JID) {
+				if s.Affected(o, b) {
+					h.change(changedPresence{occ: o, reason: b.Reason, actor: b.Actor})
+				}
+			}
+		case *event.Registered:
+			for _, o := range s.Concerned(b.JID) {
+				h.change(changedPresence{occ: o})
+			}
+		case *event.MessageArchived:
+			h.said = &b.Message
+		case *event.MessageRemembered:
+			h.said = &b.Message
+		case *event.SubjectChanged:
+			h.subject = &b.Message
+		case *event.VoiceRequested:
+			h.voice = b
+		case *event.RegistrationRequested:
+			h.registration = b
+		case *event.Answered:
+			h.answered = append(h.answered, b)
+		case *event.Configured:
+			h.configured = b
+		case *event.Unlocked:
+			h.unlocked = true
+		case *event.RoomDestroyed:
+			h.destroyed = b
+		}
+	}
+	h.absent = h.onlyAbsent(s)
+}
+
+// render tells what happened, in the order that XEP-0045 and the rows of the
+// conformance table ask for.
+func (t *step) render(h *happened) {
+	if len(h.gone) > 0 {
+		t.renderDepartures(h)
+	}
+	if h.joined != nil {
+		t.renderArrival(h.joined)
+	}
+	if h.renamed != nil {
+		t.renderRenamed(h)
+	}
+	if len(h.changed) > 0 {
+		t.renderChanges(h)
+	}
+	if len(h.absent) > 0 {
+		t.renderAbsent(h)
+	}
+	if h.said != nil {
+		t.broadcast(t.r.docOf(h.said))
+	}
+	if h.subject != nil {
+		t.broadcast(t.r.renderMessage(h.subject))
+	}
+	if t.passing != nil {
+		t.broadcast(t.r.renderMessage(t.passing))
+	}
+	if t.private != nil {
+		t.renderPrivate(t.private)
+	}
+	if h.voice != nil {
+		t.send(t.r.audience().moderators.all(), t.r.voiceApproval(h.voice), splice.None, nil)
+	}
+	if h.registration != nil {
+		t.renderRequest(h.registration)
+	}
+	t.renderInvites()
+	if t.entry != nil {
+		t.renderEntry(t.entry)
+	}
+	if t.relay != nil {
+		t.renderRelay(t.relay)
+	}
+	switch {
+	case t.answer != nil:
+		t.renderResult(t.answer)
+	case t.done:
+		t.renderDone()
+	}
+	if t.ready != nil {
+		t.toSender(t.ready, splice.None, &splice.Extra{ID: t.in.id}) // a page, which fits
+	}
+	for _, b := range h.answered {
+		t.renderAnswered(b)
+	}
+	if h.configured != nil && !h.unlocked && t.r.st.Alive() { // the first one is no change
+		t.renderConfigured(h)
+	}
+}
