@@ -50,7 +50,7 @@ func (t *step) update(ses *state.Session, payload string) *StanzaError {
 // §7.6, §7.2.8).
 func (t *step) rename(ses *state.Session, nick NickResult, payload string) *StanzaError {
 	r, s, o := t.r, &t.r.st, ses.Occupant()
-	if o.Role() == Visitor && s.Config().NoVisitorNickChange {
+	if !r.allows(o.Role(), toChangeNick) {
 		return refuse(stanza.NotAllowed, "5.1.1", "visitors keep their nick in this room")
 	}
 	if p := t.sender.person; p.Nick() != "" && p.Nick() != nick.Nick && r.cfg.NickLockdown != LockdownOff {

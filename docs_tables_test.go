@@ -2,10 +2,16 @@ package muc
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"runtime"
 	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/internal/roomconfig"
 )
@@ -151,6 +157,28 @@ func printRoleRules() string {
 		rows = append(rows, row)
 	}
 	return markdownTable(rows...)
+}
+
+// Every privilege of the table is consulted by a rule.
+func TestPrivilegesAreConsulted(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	var rules strings.Builder
+	for _, name := range files {
+		if !strings.HasSuffix(name, "_test.go") {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			rules.Write(text)
+		}
+	}
+	text, err := os.ReadFile("privilege.go")
+	require.NoError(t, err)
+	rows := regexp.MustCompile(`(?m)^\t(to\w+): +\{`).FindAllStringSubmatch(string(text), -1)
+	require.Len(t, rows, len(privileges))
+	for _, row := range rows {
+		uses := regexp.MustCompile(`[( ,]` + row[1] + `[,)]`)
+		assert.True(t, uses.MatchString(rules.String()), row[1])
+	}
 }
 
 // printRoutes prints the table of dispatch with the file of each handler.

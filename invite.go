@@ -89,10 +89,6 @@ func (t *step) invite(list []*xmlwire.Node) *StanzaError {
 // room its admins, or its members where it is configured so (§5.1.1, §9.5).
 func (t *step) mayInvite(a *sender) *StanzaError {
 	s := &t.r.st
-	least := Participant
-	if t.r.cfg.VisitorsInvite {
-		least = Visitor
-	}
 	if e := closedTo(s, a); e != nil {
 		return e
 	}
@@ -100,7 +96,7 @@ func (t *step) mayInvite(a *sender) *StanzaError {
 	case a.host:
 	case a.nick == "" && a.aff < Admin:
 		return refuse(stanza.NotAcceptable, "7.8.2", "you are not in the room")
-	case a.role < least:
+	case !t.r.allows(a.role, toInvite):
 		return refuse(stanza.Forbidden, "5.1.1", "visitors do not invite")
 	case s.Config().MembersOnly && a.aff < Admin && (!s.Config().AllowInvites || a.aff < Member):
 		return refuse(stanza.Forbidden, "9.5", "only admins invite to this room")

@@ -24,7 +24,7 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	r, in := t.r, t.in
 	subject := in.isSubject()
 	switch {
-	case subject && !maySetSubject(r.st.Config(), role):
+	case subject && !r.allows(role, toChangeSubject):
 		return refuse(stanza.Forbidden, "8.1", "you may not change the subject")
 	case !roleMay(role, toSpeak):
 		return refuse(stanza.Forbidden, "7.4", "you have no voice in this room")

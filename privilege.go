@@ -7,13 +7,7 @@ import "github.com/gomuc/muc/stanza"
 type privilege uint8
 
 const (
-	toBePresent privilege = iota
-	toReceiveMessages
-	toReceivePresence
-	toShowPresence
-	toChangeAvailability
-	toChangeNick
-	toSpeakPrivately
+	toChangeNick privilege = iota
 	toInvite
 	toSpeak
 	toChangeSubject
@@ -34,44 +28,51 @@ const (
 	toDestroy
 )
 
-// privileges says who has which privilege: whoever has the role and the
-// affiliation, or higher ones. Both are hierarchies, as the XEP has them. What
-// its footnotes leave to configuration, or take back, stands with the rule that
-// does so, and in the note.
+// privileges says who has which privilege: the role and the affiliation, or higher ones.
+// Both are hierarchies, as the XEP has them. What configuration takes back from a role
+// stands in the row; what else limits a privilege stands with its rule, and in the note.
+// What every role has, such as to hear messages, needs no row.
 var privileges = [...]struct {
 	name string // in the XEP
 	role Role
 	aff  Affiliation
 	note string
+	// withheld reports whether the room's configuration takes it back from a role.
+	withheld func(r *Room, role Role) bool
 }{
-	toBePresent:          {"Present in Room", Visitor, Outcast, ""},
-	toReceiveMessages:    {"Receive Messages", Visitor, Outcast, ""},
-	toReceivePresence:    {"Receive Occupant Presence", Visitor, Outcast, ""},
-	toShowPresence:       {"Broadcast Presence to All Occupants", Visitor, Outcast, "of the roles in presencebroadcast; moderators see everybody"},
-	toChangeAvailability: {"Change Availability Status", Visitor, Outcast, ""},
-	toChangeNick:         {"Change Room Nickname", Visitor, Outcast, "visitors: not if allowvisitornickchange is off"},
-	toSpeakPrivately:     {"Send Private Messages", Visitor, Outcast, "as far as allowpm goes"},
-	toInvite:             {"Invite Other Users", Visitor, Outcast, "visitors: only with Config.VisitorsInvite; in members-only rooms as allowinvites says"},
-	toSpeak:              {"Send Messages to All", Participant, Outcast, ""},
-	toChangeSubject:      {"Modify Subject", Participant, Outcast, "participants: only if changesubject is on"},
-	toKick:               {"Kick Participants and Visitors", Moderator, Outcast, "not of higher affiliation"},
-	toGrantVoice:         {"Grant Voice", Moderator, Outcast, ""},
-	toRevokeVoice:        {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation"},
+	toChangeNick: {"Change Room Nickname", Visitor, Outcast, "visitors: not if allowvisitornickchange is off",
+		func(r *Room, role Role) bool { return role == Visitor && r.st.Config().NoVisitorNickChange }},
+	toInvite: {"Invite Other Users", Visitor, Outcast, "visitors: only with Config.VisitorsInvite; in members-only rooms as allowinvites says",
+		func(r *Room, role Role) bool { return role == Visitor && !r.cfg.VisitorsInvite }},
+	toSpeak: {"Send Messages to All", Participant, Outcast, "", nil},
+	toChangeSubject: {"Modify Subject", Participant, Outcast, "participants: only if changesubject is on",
+		func(r *Room, role Role) bool { return role == Participant && !r.st.Config().OpenSubject }},
+	toKick:        {"Kick Participants and Visitors", Moderator, Outcast, "not of higher affiliation", nil},
+	toGrantVoice:  {"Grant Voice", Moderator, Outcast, "", nil},
+	toRevokeVoice: {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation", nil},
 
-	toEnter:            {"Enter Open Room", RoleNone, AffiliationNone, ""},
-	toRegister:         {"Register with Open Room", RoleNone, AffiliationNone, "as Config.Registration says"},
-	toReadMembers:      {"Retrieve Member List", RoleNone, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says"},
-	toEnterMembersOnly: {"Enter Members-Only Room", RoleNone, Member, ""},
-	toBan:              {"Ban Members and Unaffiliated Users", RoleNone, Admin, ""},
-	toEditMembers:      {"Edit Member List", RoleNone, Admin, ""},
-	toAssignModerators: {"Assign and Remove Moderator Role", RoleNone, Admin, "never taken from an admin or owner"},
-	toEditAdmins:       {"Edit Admin List", RoleNone, Owner, ""},
-	toEditOwners:       {"Edit Owner List", RoleNone, Owner, "an owner must remain"},
-	toConfigure:        {"Change Room Configuration", RoleNone, Owner, ""},
-	toDestroy:          {"Destroy Room", RoleNone, Owner, ""},
+	toEnter:            {"Enter Open Room", RoleNone, AffiliationNone, "", nil},
+	toRegister:         {"Register with Open Room", RoleNone, AffiliationNone, "as Config.Registration says", nil},
+	toReadMembers:      {"Retrieve Member List", RoleNone, Member, "members: only in a non-anonymous members-only room, or as getmemberlist says", nil},
+	toEnterMembersOnly: {"Enter Members-Only Room", RoleNone, Member, "", nil},
+	toBan:              {"Ban Members and Unaffiliated Users", RoleNone, Admin, "", nil},
+	toEditMembers:      {"Edit Member List", RoleNone, Admin, "", nil},
+	toAssignModerators: {"Assign and Remove Moderator Role", RoleNone, Admin, "never taken from an admin or owner", nil},
+	toEditAdmins:       {"Edit Admin List", RoleNone, Owner, "", nil},
+	toEditOwners:       {"Edit Owner List", RoleNone, Owner, "an owner must remain", nil},
+	toConfigure:        {"Change Room Configuration", RoleNone, Owner, "", nil},
+	toDestroy:          {"Destroy Room", RoleNone, Owner, "", nil},
 }
 
-func roleMay(r Role, p privilege) bool               { return r >= privileges[p].role }
+// roleMay judges a role by the table alone.
+func roleMay(r Role, p privilege) bool { return r >= privileges[p].role }
+
+// allows judges a role by the table and by how the room is configured.
+func (r *Room) allows(role Role, p privilege) bool {
+	withheld := privileges[p].withheld
+	return roleMay(role, p) && (withheld == nil || !withheld(r, role))
+}
+
 func affiliationMay(a Affiliation, p privilege) bool { return a >= privileges[p].aff }
 
 // lists says what it takes to put somebody on a list of affiliations, and to take

@@ -72,7 +72,7 @@ func (t *step) registrant() *StanzaError {
 		return e
 	}
 	switch {
-	case a.aff == Outcast:
+	case !affiliationMay(a.aff, toRegister):
 		return banned(s, a, "7.10")
 	case a.aff == AffiliationNone && mode == RegistrationMembers:
 		return refuse(stanza.RegistrationRequired, "7.10", "only members register with this room")

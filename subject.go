@@ -15,12 +15,6 @@ func (in *incoming) isSubject() bool {
 	return in.Find("", "subject") != nil && in.Find("", "body") == nil && in.Find("", "thread") == nil
 }
 
-// maySetSubject judges by the role: moderators may, and participants where the room
-// is configured so.
-func maySetSubject(c *RoomConfig, role Role) bool {
-	return role == Moderator || role == Participant && c.OpenSubject
-}
-
 // changeSubject proposes a new subject. It is reflected like any message, with its
 // id and all that its sender said. One without stanza-id is not to be archived.
 func (t *step) changeSubject(m event.Message) {
