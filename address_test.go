@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,12 +45,12 @@ func TestStoredAddressesAreFound(t *testing.T) {
 			h, old := oldRules(t, muc.Config{}, address)
 			fx := h.send(makes("<item jid='" + address + "' affiliation='none'/>"))
 			require.Nil(t, fx.Refused)
-			require.NotEmpty(t, fx.Events)
-			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.AffiliationNone, Actor: event.Actor{JID: crone, Nick: "firstwitch"}}, fx.Events[0].Body)
+			require.NotEmpty(t, slices.Collect(fx.Events()))
+			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.AffiliationNone, Actor: event.Actor{JID: crone, Nick: "firstwitch"}}, slices.Collect(fx.Events())[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
 			fx = h.do(muc.SetAffiliation{JID: old, Affiliation: muc.Outcast})
-			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.Outcast}, fx.Events[0].Body)
+			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.Outcast}, slices.Collect(fx.Events())[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
 			h.do(muc.Forget{JID: old})

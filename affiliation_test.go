@@ -3,6 +3,7 @@ package muc_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,7 +163,7 @@ func TestMayAffiliate(t *testing.T) {
 	assert.Equal(t, muc.AffiliationRequest{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
 
 	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "he may go himself")
-	_, err := s.room.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin, As: muc.MustParseJID(ownerJID)})
+	_, err := s.room.DoAs(s.tick(), muc.MustParseJID(ownerJID), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict}, "as the last owner, who may no longer")
 }
 
@@ -174,8 +175,8 @@ func TestServiceOwner(t *testing.T) {
 	cfg := muc.Config{IsOwner: func(j muc.JID) bool { return j.String() == actorJID }}
 	s := newStage(t, cfg, muc.RoomConfig{Moderated: true})
 	fx := s.join(s.actor, "thirdwitch")
-	require.Len(t, fx.Events, 1)
-	joined, ok := fx.Events[0].Body.(*event.Joined)
+	require.Len(t, slices.Collect(fx.Events()), 1)
+	joined, ok := slices.Collect(fx.Events())[0].Body.(*event.Joined)
 	require.True(t, ok)
 	assert.True(t, joined.OwnerByHost)
 	assert.Equal(t, muc.Moderator, joined.Role)

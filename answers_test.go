@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,20 +114,20 @@ func (h *harness) answersOnce(typ, asker, address, payload string) {
 	}
 	switch {
 	case typ == "result" || typ == "error":
-		assert.Zero(h.t, answers+passed+len(fx.Asks), text)
+		assert.Zero(h.t, answers+passed+len(fx.Questions), text)
 		return
-	case passed == 0 && len(fx.Asks) == 0:
+	case passed == 0 && len(fx.Questions) == 0:
 		assert.Equal(h.t, 1, answers, text)
 		return
 	}
 	assert.Zero(h.t, answers, text)
-	assert.Equal(h.t, 1, passed+len(fx.Asks), text)
-	for _, ask := range fx.Asks {
+	assert.Equal(h.t, 1, passed+len(fx.Questions), text)
+	for _, ask := range fx.Questions {
 		fx, err := h.room.Tick(ask.Deadline)
 		require.NoError(h.t, err)
 		require.Len(h.t, fx.Outbound, 1, "nobody answered, so the room does")
 		assert.Contains(h.t, xmlOf(fx.Outbound[0]), "remote-server-timeout")
-		h.log = append(h.log, fx.Events...)
+		h.log = slices.AppendSeq(h.log, fx.Events())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,8 +27,8 @@ func TestArchiveAnswers(t *testing.T) {
 		h.say("crone@shakespeare.lit/desktop", fmt.Sprint("double ", i))
 	}
 	fx := h.send(fmt.Sprintf(archiveQuery, ""))
-	require.Len(t, fx.Asks, 1)
-	ask := fx.Asks[0]
+	require.Len(t, fx.Questions, 1)
+	ask := fx.Questions[0]
 	require.NotNil(t, ask.Archive)
 	assert.Equal(t, 2, ask.Archive.Max)
 	was := h.room.Snapshot(muc.Live)
@@ -103,15 +104,15 @@ func TestArchiveEndsWithTheRoom(t *testing.T) {
 func TestComingAndGoingAreEvents(t *testing.T) {
 	h := open(t, muc.Config{})
 	fx := h.join("hag@shakespeare.lit/pda", "secondwitch")
-	joined := fx.Events[0].Body.(*event.Joined)
+	joined := slices.Collect(fx.Events())[0].Body.(*event.Joined)
 	assert.Equal(t, "hag@shakespeare.lit/pda", joined.JID.String())
 	assert.Equal(t, "secondwitch", joined.Nick)
 	assert.Equal(t, muc.Participant, joined.Role)
 	assert.NotEmpty(t, joined.OccupantID)
-	assert.Equal(t, h.now, fx.Events[0].Time)
+	assert.Equal(t, h.now, slices.Collect(fx.Events())[0].Time)
 
 	fx = h.send(`<presence type='unavailable' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/secondwitch'><status>gone</status></presence>`)
-	left := fx.Events[0].Body.(*event.Left)
+	left := slices.Collect(fx.Events())[0].Body.(*event.Left)
 	assert.Equal(t, joined.JID, left.JID)
 	assert.Equal(t, joined.Nick, left.Nick)
 	assert.Equal(t, joined.OccupantID, left.OccupantID)
@@ -128,7 +129,7 @@ func TestIDsAreOpaque(t *testing.T) {
 	ids := func(cfg muc.Config) (list []string) {
 		h := open(t, cfg)
 		for range 50 {
-			m := h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*event.MessageArchived)
+			m := h.say("crone@shakespeare.lit/desktop", "double").Durable[0].Body.(*event.MessageArchived)
 			assert.Regexp(t, opaque, m.StanzaID)
 			list = append(list, m.StanzaID)
 		}
@@ -146,7 +147,7 @@ func TestIDsAreOpaque(t *testing.T) {
 }
 
 func archivedID(h *harness) string {
-	return h.say("crone@shakespeare.lit/desktop", "double").Events[0].Body.(*event.MessageArchived).StanzaID
+	return h.say("crone@shakespeare.lit/desktop", "double").Durable[0].Body.(*event.MessageArchived).StanzaID
 }
 
 // An occupant-id is a keyed hash: other rooms and other secrets give the same
@@ -159,7 +160,7 @@ func TestOccupantIDs(t *testing.T) {
 		require.NoError(t, err)
 		h := &harness{t: t, room: r}
 		fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='` + room + `/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-		for _, ev := range fx.Events {
+		for ev := range fx.Events() {
 			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.Contains(t, xmlOf(fx.Outbound[0]), b.OccupantID)
 				return b.OccupantID, r

@@ -12,10 +12,10 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Ask is something that the room needs from its host: the answer to a request
+// Question is something that the room needs from its host: the answer to a request
 // that the room does not know itself. It is answered once, with Do(Answer{…}),
 // or expires at its deadline, when the room refuses the request.
-type Ask struct {
+type Question struct {
 	// ID names the question in Answer.
 	ID       string
 	Deadline time.Time
@@ -38,7 +38,7 @@ type Ask struct {
 	Archive *ArchiveQuery
 }
 
-// Answer is the host's answer to an [Ask]. A join is admitted by it, if all rules
+// Answer is the host's answer to a [Question]. A join is admitted by it, if all rules
 // of the room still admit it, or refused.
 type Answer struct {
 	ID string
@@ -71,21 +71,21 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 			own++
 		}
 	}
-	if len(r.st.Sparse().Asks()) >= r.cfg.Limits.Asks || own >= r.cfg.Limits.PersonAsks {
+	if len(r.st.Sparse().Asks()) >= r.cfg.Limits.Questions || own >= r.cfg.Limits.PersonQuestions {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
 		return e
 	}
 	a := &t.sender
-	ask := Ask{ID: t.newID(), Deadline: t.now.Add(r.cfg.AskTimeout), JID: in.from, Nick: a.nick, Role: a.role,
+	ask := Question{ID: t.newID(), Deadline: t.now.Add(r.cfg.QuestionTimeout), JID: in.from, Nick: a.nick, Role: a.role,
 		Affiliation: a.aff, Set: in.typ == "set", Payload: in.Text, Archive: archive}
 	b := &event.Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: ask.Deadline}}
 	if archive != nil {
 		b.Archive = in.Text
 	}
 	t.propose(b)
-	t.fx.Asks = append(t.fx.Asks, ask)
+	t.fx.Questions = append(t.fx.Questions, ask)
 	return nil
 }
 
@@ -169,7 +169,7 @@ func (t *step) answerAsks(e *StanzaError, fits func(a event.Asked) bool) {
 // expireAsks refuses what the host did not answer in time.
 func (t *step) expireAsks() {
 	t.answerAsks(refuse(stanza.RemoteServerTimeout, "RFC 6120 §8.3.3.16", "no answer came in time"),
-		func(a event.Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.AskTimeout, t.now) })
+		func(a event.Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.QuestionTimeout, t.now) })
 }
 
 // renderAnswered sends the answer to a request that the host was asked about.
@@ -203,14 +203,14 @@ func (t *step) askJoin(q JoinRequest) *StanzaError {
 			others++
 		}
 	}
-	if others >= r.cfg.Limits.Asks {
+	if others >= r.cfg.Limits.Questions {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	t.withdrawJoins(in.from)
-	b := &event.Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: t.now.Add(r.cfg.AskTimeout)},
+	b := &event.Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: t.now.Add(r.cfg.QuestionTimeout)},
 		Join: &event.WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}}
 	t.propose(b)
-	t.fx.Asks = append(t.fx.Asks, Ask{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
+	t.fx.Questions = append(t.fx.Questions, Question{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
 		Affiliation: q.Affiliation, Payload: in.Text})
 	return nil
 }

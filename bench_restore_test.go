@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +37,7 @@ func aRush(b *testing.B) (muc.Config, []event.Event) {
 	var log []event.Event
 	keep := func(el *etree.Element) {
 		x.handle(el)
-		log = append(log, x.fx.Events...)
+		log = slices.AppendSeq(log, x.fx.Events())
 	}
 	joins := elements(1000, benchJoin)
 	messages := elements(len(joins), strings.ReplaceAll(benchMessage, "u0@", "u%d@"))

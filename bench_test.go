@@ -309,7 +309,7 @@ func BenchmarkW6AdminItem(b *testing.B) {
 				i := 0
 				for b.Loop() {
 					x.handle(els[i%len(els)])
-					for _, ev := range x.fx.Events {
+					for ev := range x.fx.Events() {
 						if err := encode(x, ev); err != nil {
 							b.Fatal(err)
 						}

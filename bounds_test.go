@@ -3,6 +3,7 @@ package muc_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,7 +69,7 @@ func TestBounds(t *testing.T) {
 			assert.Equal(t, b.want, fx.Refused.Condition)
 			assert.NotEmpty(t, fx.Refused.Text)
 			assert.NotEmpty(t, fx.Refused.Section)
-			assert.Empty(t, fx.Events)
+			assert.Empty(t, slices.Collect(fx.Events()))
 			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
 			require.Len(t, fx.Outbound, 1, "the sender is told, and nobody else")
 			assert.Contains(t, xmlOf(fx.Outbound[0]), `type='error'`)
@@ -133,9 +134,9 @@ func bounds() map[string]bound {
 	member := func(j string) string { return "<item jid='" + j + "@shakespeare.lit' affiliation='member'/>" }
 	approved := with(muc.Limits{Registrations: 1})
 	approved.Registration = muc.RegistrationApproved
-	answers := with(muc.Limits{Asks: 1})
+	answers := with(muc.Limits{Questions: 1})
 	answers.AnswersIQ = func(string, string) bool { return true }
-	patient := with(muc.Limits{PersonAsks: 1})
+	patient := with(muc.Limits{PersonQuestions: 1})
 	patient.AnswersIQ = answers.AnswersIQ
 	silent := with(muc.Limits{VoiceRequests: 1})
 	silent.Defaults.Moderated = true
@@ -177,8 +178,8 @@ func bounds() map[string]bound {
 		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: stanza.ResourceConstraint},
 		"VoiceRequests": {cfg: silent, before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
 			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
-		"Asks":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
-		"PersonAsks": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: stanza.ResourceConstraint},
+		"Questions":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
+		"PersonQuestions": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: stanza.ResourceConstraint},
 		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch")),
 			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),

@@ -43,7 +43,7 @@ func TestRatesAfterAClockThatWasAhead(t *testing.T) {
 			h := unborn(t, muc.Config{Instant: true, Rates: muc.Rates{Messages: muc.Rate{Burst: 3, Every: 10 * time.Second}}})
 			var events []event.Event
 			do := func(fx muc.Effects) *muc.StanzaError {
-				events = append(events, fx.Events...)
+				events = slices.AppendSeq(events, fx.Events())
 				if moving {
 					h.moves()
 				}
@@ -110,7 +110,7 @@ func TestDeadlinesAfterAClockThatWasAhead(t *testing.T) {
 	fx, err := h.room.Tick(h.now)
 	require.NoError(t, err)
 	var names []string
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		names = append(names, strings.TrimPrefix(fmt.Sprintf("%T", ev.Body), "*event."))
 	}
 	assert.ElementsMatch(t, []string{"InviteExpired", "Answered", "RegistrationClosed"}, names)
@@ -120,7 +120,7 @@ func TestDeadlinesAfterAClockThatWasAhead(t *testing.T) {
 	assert.Equal(t, due, h.room.Deadline())
 	fx, err = h.room.Tick(due)
 	require.NoError(t, err)
-	assert.Len(t, fx.Events, 1)
+	assert.Len(t, slices.Collect(fx.Events()), 1)
 	assert.False(t, h.room.DeadlineAt(h.now).After(h.now.Add(time.Hour)), "the invitation of now")
 }
 

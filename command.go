@@ -2,6 +2,7 @@ package muc
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -22,22 +23,58 @@ import (
 // outside. The policies in [Config] do not judge what it does by itself, and nobody
 // is shown as the actor.
 //
-// Where a command has a field As, a JID there has the command judged and shown as
-// if that person had asked for it: an admin tool acts for whoever uses it. A full
-// JID acts as its session does; a bare one has the person's affiliation, and the
-// nick and role of the highest of his occupants.
+// [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
+// bot does, it does by [Room.DoAs]: that can be [Configure], [Destroy], [Kick],
+// [SetRole], [SetAffiliation], [Say], [SetSubject], [Invite] and [DecideRegistration].
 type Command interface {
 	do(t *step) error
 }
 
-// Do carries out a command. When it does not, it returns [ErrNotOpen] (the room
-// is not alive), [ErrNotFound] (the command names what is not there),
-// [ErrNotStanza] (an element in it is not the one that was asked for) or a
-// [*StanzaError] that names the broken rule; then nothing has changed and nobody
-// is told.
+// personal is a command that people can give too.
+type personal interface {
+	Command
+	personal()
+}
+
+func (Configure) personal()          {}
+func (Destroy) personal()            {}
+func (Kick) personal()               {}
+func (SetRole) personal()            {}
+func (SetAffiliation) personal()     {}
+func (Say) personal()                {}
+func (SetSubject) personal()         {}
+func (Invite) personal()             {}
+func (DecideRegistration) personal() {}
+
+// Do carries out a command of the host itself, without asking for privileges. When it
+// does not, it returns [ErrNotOpen] (the room is not alive), [ErrNotFound] (the command
+// names what is not there), [ErrNotStanza] (an element in it is not the one that was
+// asked for) or a [*StanzaError] that names the broken rule; then nothing has changed
+// and nobody is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
+	return r.carryOut(now, JID{}, cmd)
+}
+
+// DoAs carries out a command that somebody has given: it is judged and shown like that
+// person's own stanza. A full JID acts as its session does; a bare one has the person's
+// affiliation, and the nick and role of the highest of its occupants.
+//
+// Errors are those of [Room.Do], and [ErrNobody] if the address is zero and
+// [ErrHostOnly] for a command that people cannot give.
+func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
+	if who.IsZero() {
+		return Effects{}, ErrNobody
+	}
+	if _, ok := cmd.(personal); !ok && cmd != nil {
+		return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)
+	}
+	return r.carryOut(now, who, cmd)
+}
+
+// carryOut carries out a command of the host's, or of somebody.
+func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	var fx Effects
-	t := step{r: r, now: clock(now), fx: &fx}
+	t := step{r: r, now: clock(now), fx: &fx, as: as}
 	switch cmd.(type) {
 	case nil:
 		return Effects{}, refuse(stanza.BadRequest, "", "no command")
@@ -62,11 +99,11 @@ func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
 var hostActor = sender{role: Moderator, aff: Owner, host: true}
 
 // commander is who acts by a command.
-func (t *step) commander(as JID) (*sender, *StanzaError) {
-	if as.IsZero() {
+func (t *step) commander() (*sender, *StanzaError) {
+	if t.as.IsZero() {
 		return &hostActor, nil
 	}
-	as, e := t.r.normal(as)
+	as, e := t.r.normal(t.as)
 	if e != nil {
 		return nil, e
 	}

@@ -9,11 +9,10 @@ import (
 type Kick struct {
 	Nick   string
 	Reason string
-	As     JID
 }
 
 func (c Kick) do(t *step) error {
-	return t.command(c.As, adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
+	return t.command(adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
 }
 
 // SetRole changes the role of an occupant (XEP-0045 §8.3, §8.4, §9.6, §9.7).
@@ -21,14 +20,13 @@ type SetRole struct {
 	Nick   string
 	Role   Role
 	Reason string
-	As     JID
 }
 
 func (c SetRole) do(t *step) error {
 	if c.Role > Moderator {
 		return refuse(stanza.BadRequest, "8", "there is no such role")
 	}
-	return t.command(c.As, adminItem{byRole: true, role: c.Role, nick: c.Nick, hasNick: true, reason: c.Reason})
+	return t.command(adminItem{byRole: true, role: c.Role, nick: c.Nick, hasNick: true, reason: c.Reason})
 }
 
 // SetAffiliation changes the affiliation of a person or a whole domain
@@ -38,7 +36,6 @@ type SetAffiliation struct {
 	Affiliation Affiliation
 	Nick        string
 	Reason      string
-	As          JID
 }
 
 func (c SetAffiliation) do(t *step) error {
@@ -49,15 +46,15 @@ func (c SetAffiliation) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	return t.command(c.As, adminItem{affiliation: c.Affiliation, jid: whose, nick: c.Nick, hasNick: c.Nick != "", reason: c.Reason})
+	return t.command(adminItem{affiliation: c.Affiliation, jid: whose, nick: c.Nick, hasNick: c.Nick != "", reason: c.Reason})
 }
 
 // command carries out one change as the host or as somebody.
-func (t *step) command(as JID, it adminItem) error {
+func (t *step) command(it adminItem) error {
 	if e := checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
-	a, e := t.commander(as)
+	a, e := t.commander()
 	if e != nil {
 		return e
 	}

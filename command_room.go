@@ -38,11 +38,10 @@ func (c Create) do(t *step) error {
 // (XEP-0045 §10.2).
 type Configure struct {
 	Config RoomConfig
-	As     JID
 }
 
 func (c Configure) do(t *step) error {
-	a, e := t.commander(c.As)
+	a, e := t.commander()
 	if e != nil {
 		return e
 	}
@@ -92,12 +91,11 @@ type Destroy struct {
 	Alternate JID
 	Password  string
 	Tombstone bool
-	As        JID
 }
 
 func (c Destroy) do(t *step) error {
 	r := t.r
-	a, e := t.commander(c.As)
+	a, e := t.commander()
 	if e != nil {
 		return e
 	}

@@ -12,12 +12,11 @@ import (
 )
 
 // Say speaks to everybody (XEP-0045 §7.4): in the room's own name, in that of a
-// puppet (see [Join]) by its Nick, or As somebody who is inside. Puppets and
-// people speak by the rules that hold for them; what the room itself says is
-// judged by none.
+// puppet (see [Join]) by its Nick, or, by [Room.DoAs], in that of somebody who is
+// inside. Puppets and people speak by the rules that hold for them; what the room
+// itself says is judged by none.
 type Say struct {
 	Nick string
-	As   JID
 	// Body is the text. Message can be given instead: a <message/> of which the
 	// children are said, and whose id and xml:lang are kept.
 	Body    string
@@ -35,27 +34,26 @@ func (c Say) do(t *step) error {
 		el = etree.NewElement("message")
 		el.CreateElement("body").SetText(c.Body)
 	}
-	return t.sayAs(c.Nick, c.As, el)
+	return t.sayBy(c.Nick, el)
 }
 
 // SetSubject changes the subject, or clears it when it is empty (XEP-0045 §8.1):
-// in the room's own name, in that of a puppet by its Nick, or As somebody who is
-// inside, by the rules that hold for them. [Say] a <message/> with subjects to
+// in the room's own name, in that of a puppet by its Nick, or, by [Room.DoAs], in that
+// of somebody who is inside, by the rules that hold for them. [Say] a <message/> with subjects to
 // give one in several languages.
 type SetSubject struct {
 	Subject string
 	Nick    string
-	As      JID
 }
 
 func (c SetSubject) do(t *step) error {
 	el := etree.NewElement("message")
 	el.CreateElement("subject").SetText(c.Subject)
-	return t.sayAs(c.Nick, c.As, el)
+	return t.sayBy(c.Nick, el)
 }
 
-// sayAs has a message said by the room, by a puppet or by a person.
-func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
+// sayBy has a message said by the room, by a puppet or by a person.
+func (t *step) sayBy(nick string, el *etree.Element) error {
 	in, err := t.r.readOwn(el, kindMessage)
 	if err != nil {
 		return err
@@ -64,7 +62,7 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 		return refuse(stanza.BadRequest, "7.4", "there is nothing to say")
 	}
 	in.typ, t.in = "groupchat", in
-	o, err := t.voiceOf(nick, as)
+	o, err := t.voiceOf(nick)
 	if err != nil {
 		return err
 	}
@@ -88,22 +86,22 @@ func (t *step) sayAs(nick string, as JID, el *etree.Element) error {
 }
 
 // voiceOf finds in whose name a command talks, nil for the room's own, and notes
-// him as the sender.
-func (t *step) voiceOf(nick string, as JID) (*state.Occupant, error) {
+// it as the sender.
+func (t *step) voiceOf(nick string) (*state.Occupant, error) {
 	r := t.r
 	switch {
-	case as.IsZero() && nick == "":
+	case t.as.IsZero() && nick == "":
 		return nil, nil
-	case as.IsZero():
+	case t.as.IsZero():
 		o, err := r.puppet(nick)
 		if err == nil {
 			t.speaksAs(o.FrontJID())
 		}
 		return o, err
 	case nick != "":
-		return nil, refuse(stanza.BadRequest, "7.4", "either Nick or As")
+		return nil, refuse(stanza.BadRequest, "7.4", "a puppet is spoken for by the host itself")
 	}
-	as, e := r.normal(as)
+	as, e := r.normal(t.as)
 	if e != nil {
 		return nil, e
 	}
@@ -135,16 +133,15 @@ func (r *Room) readOwn(el *etree.Element, k kind) (*incoming, error) {
 	return in, nil
 }
 
-// Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or As somebody.
+// Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or that of a person.
 // To a members-only room it makes him a member.
 type Invite struct {
 	To     JID
 	Reason string
-	As     JID
 }
 
 func (c Invite) do(t *step) error {
-	a, e := t.commander(c.As)
+	a, e := t.commander()
 	if e == nil {
 		e = t.mayInvite(a)
 	}

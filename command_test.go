@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,11 +19,22 @@ func because(c stanza.Condition) error { return &muc.StanzaError{Condition: c} }
 // refuses carries out commands that must fail and change nothing.
 func (h *harness) refuses(want error, cmds ...muc.Command) {
 	h.t.Helper()
+	h.refusesTo(func(cmd muc.Command) (muc.Effects, error) { return h.room.Do(h.now, cmd) }, want, cmds...)
+}
+
+// refusesAs is refuses for commands of somebody.
+func (h *harness) refusesAs(who muc.JID, want error, cmds ...muc.Command) {
+	h.t.Helper()
+	h.refusesTo(func(cmd muc.Command) (muc.Effects, error) { return h.room.DoAs(h.now, who, cmd) }, want, cmds...)
+}
+
+func (h *harness) refusesTo(do func(muc.Command) (muc.Effects, error), want error, cmds ...muc.Command) {
+	h.t.Helper()
 	for _, cmd := range cmds {
 		was := h.room.Snapshot(muc.Live)
-		fx, err := h.room.Do(h.now, cmd)
+		fx, err := do(cmd)
 		assert.ErrorIs(h.t, err, want, "%T%+v", cmd, cmd)
-		assert.True(h.t, fx.Events == nil && fx.Outbound == nil && fx.Asks == nil && fx.Refused == nil, "%T%+v", cmd, cmd)
+		assert.True(h.t, fx.Durable == nil && fx.Volatile == nil && fx.Outbound == nil && fx.Questions == nil && fx.Refused == nil, "%T%+v", cmd, cmd)
 		assert.Equal(h.t, string(was), string(h.room.Snapshot(muc.Live)), "%T%+v", cmd, cmd)
 	}
 }
@@ -79,7 +91,6 @@ func TestCommandsRefused(t *testing.T) {
 	h.refuses(because(stanza.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
 		muc.SetAffiliation{JID: hecate, Affiliation: -2}, muc.Say{}, muc.Say{Body: " \n"}, muc.SetSubject{Subject: noText},
 		muc.Say{Body: "boo", Message: parse(`<message><body>boo</body></message>`)}, muc.Say{Message: parse(`<message/>`)},
-		muc.Say{Body: "boo", Nick: "thirdwitch", As: hecate},
 		muc.Configure{Config: muc.RoomConfig{Whois: 7}}, muc.Configure{Config: muc.RoomConfig{AllowPM: 7}})
 	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
 	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
@@ -93,32 +104,49 @@ func TestCommandsRefused(t *testing.T) {
 	h.refuses(because(stanza.BadRequest), muc.Say{Message: bad})
 }
 
-// As somebody, a command may do what he may, and is shown as his deed.
+// A bot that looks up who asked, finds nobody, and passes the zero address on, does
+// nothing: it does not act with the privileges of the host.
+func TestNobodyCommandsNothing(t *testing.T) {
+	h := coven(t, muc.Config{})
+	asked := map[string]muc.JID{}["who is not there"]
+
+	h.refusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
+		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.Configure{}, muc.Destroy{}, muc.Say{Body: "boo"},
+		muc.SetSubject{Subject: "boo"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
+	h.refusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
+		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
+	h.doAs(crone, &muc.Kick{Nick: "thirdwitch"})
+}
+
+// As somebody, a command may do what that person may, and is shown as that person's.
 func TestCommandsAsSomebody(t *testing.T) {
 	h := coven(t, muc.Config{})
 	h.join("crone@shakespeare.lit/phone", "wisewitch")
 	bareCrone, stranger := crone.Bare(), muc.MustParseJID("bard@shakespeare.lit")
 
-	h.refuses(because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch", As: wicca}, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, As: wicca.Bare()},
-		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, As: wicca}, muc.Configure{As: wicca}, muc.Destroy{As: wicca},
-		muc.Kick{Nick: "thirdwitch", As: stranger}, muc.SetSubject{Subject: "Trouble", As: wicca})
-	h.refuses(because(stanza.Conflict), muc.Kick{Nick: "firstwitch", As: crone}, muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast, As: bareCrone})
-	h.refuses(because(stanza.NotAcceptable), muc.Say{Body: "boo", As: stranger}, muc.SetSubject{As: muc.MustParseJID("crone@shakespeare.lit/attic")},
-		muc.Invite{To: bard, As: stranger})
+	h.refusesAs(wicca, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"}, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member},
+		muc.Configure{}, muc.Destroy{}, muc.SetSubject{Subject: "Trouble"})
+	h.refusesAs(wicca.Bare(), because(stanza.Forbidden), muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
+	h.refusesAs(stranger, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"})
+	h.refusesAs(crone, because(stanza.Conflict), muc.Kick{Nick: "firstwitch"})
+	h.refusesAs(bareCrone, because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast})
+	h.refusesAs(stranger, because(stanza.NotAcceptable), muc.Say{Body: "boo"}, muc.Invite{To: bard})
+	h.refusesAs(muc.MustParseJID("crone@shakespeare.lit/attic"), because(stanza.NotAcceptable), muc.SetSubject{})
+	h.refusesAs(hecate, because(stanza.BadRequest), muc.Say{Body: "boo", Nick: "thirdwitch"}, nil)
 
-	fx := h.do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush", As: bareCrone})
+	fx := h.doAs(bareCrone, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='firstwitch'/><reason>hush</reason>`)
-	h.refuses(because(stanza.Forbidden), muc.Say{Body: "mute", As: hecate})
+	h.refusesAs(hecate, because(stanza.Forbidden), muc.Say{Body: "mute"})
 
-	fx = h.do(muc.Say{Body: "By the pricking of my thumbs", As: wicca})
+	fx = h.doAs(wicca, muc.Say{Body: "By the pricking of my thumbs"})
 	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/secondwitch'`)
-	fx = h.do(muc.SetSubject{Subject: "Trouble", As: crone})
+	fx = h.doAs(crone, muc.SetSubject{Subject: "Trouble"})
 	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/firstwitch'`)
 	_, nick := h.room.Subject()
 	assert.Equal(t, "firstwitch", nick)
 
-	fx = h.do(muc.Destroy{As: bareCrone, Reason: "done"})
-	assert.Equal(t, bareCrone, fx.Events[len(fx.Events)-1].Body.(*event.RoomDestroyed).Actor.JID)
+	fx = h.doAs(bareCrone, muc.Destroy{Reason: "done"})
+	assert.Equal(t, bareCrone, slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1].Body.(*event.RoomDestroyed).Actor.JID)
 }
 
 // The host needs no privilege, and nobody is shown as the actor.
@@ -151,8 +179,8 @@ func TestSayAsTheRoom(t *testing.T) {
 
 	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
-	require.Len(t, fx.Events, 1)
-	said := fx.Events[0].Body.(*event.MessageArchived)
+	require.Len(t, slices.Collect(fx.Events()), 1)
+	said := slices.Collect(fx.Events())[0].Body.(*event.MessageArchived)
 	assert.Equal(t, `<body>Backup tonight</body><x xmlns='urn:example' a='&lt;'/>`, said.Payload)
 	assert.Equal(t, `<message to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' type='groupchat' id='b1' xml:lang='en'>`+said.Payload+
 		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, sentTo(fx, hecate.String())[0])
@@ -177,7 +205,7 @@ func TestVanished(t *testing.T) {
 	h.join("donalbain@scotland.lit/pda", "donalbain")
 
 	fx := h.do(muc.Vanished{JID: muc.MustParseJID("nobody@shakespeare.lit")})
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	fx = h.do(muc.Vanished{JID: hecate})
 	assert.Empty(t, sentTo(fx, hecate.String()))
 	assert.Empty(t, sentTo(fx, wicca.String()), "she is inside with another client")
@@ -210,9 +238,10 @@ func TestCommandsNormalise(t *testing.T) {
 			assert.Equal(t, hecate.Bare(), j)
 		}
 	}
-	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin}, muc.Kick{Nick: "thirdwitch", As: bad},
-		muc.Vanished{JID: bad}, muc.Join{JID: bad, Nick: "Bard"}, muc.Destroy{Alternate: bad}, muc.Say{As: bad, Body: "boo"},
+	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin},
+		muc.Vanished{JID: bad}, muc.Join{JID: bad, Nick: "Bard"}, muc.Destroy{Alternate: bad},
 		muc.Invite{To: bad}, muc.Forget{JID: bad}, muc.Forget{JID: wicca, Heir: bad})
+	h.refusesAs(bad, because(stanza.JIDMalformed), muc.Kick{Nick: "thirdwitch"}, muc.Say{Body: "boo"})
 	h.do(muc.Vanished{JID: loud})
 	assert.Equal(t, 2, h.room.Summary().Occupants)
 }

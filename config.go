@@ -77,7 +77,7 @@ type Config struct {
 	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, with
 	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers an
-	// [Ask] with an Archive query from it (XEP-0313).
+	// [Question] with an Archive query from it (XEP-0313).
 	Archive bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.
@@ -103,11 +103,11 @@ type Config struct {
 	SpeakFromOutside bool
 
 	// AnswersIQ tells which requests to the room the host answers: it gets them as
-	// an [Ask]. Space and local name are those of the payload. Nil means none, and
+	// a [Question]. Space and local name are those of the payload. Nil means none, and
 	// all that the room does not know is refused with service-unavailable.
 	AnswersIQ func(space, local string) bool
-	// AskTimeout is how long the host has to answer an Ask: 0 means one minute.
-	AskTimeout time.Duration
+	// QuestionTimeout is how long the host has to answer a Question: 0 means one minute.
+	QuestionTimeout time.Duration
 
 	// IsOwner tells who owns this room without being on its lists: an administrator
 	// of the service. He counts as owner from when he enters until he leaves, as the
@@ -152,11 +152,11 @@ type Config struct {
 	MayRegister func(RegisterRequest) *StanzaError
 	// MaySpeak judges a message to everybody, by people and by puppets.
 	MaySpeak func(SpeakRequest) *StanzaError
-	// MayAsk judges a request that the room would put to the host as an [Ask]: a query of
+	// MayAsk judges a request that the room would put to the host as a [Question]: a query of
 	// the archive, or one that AnswersIQ names. What it admits is asked.
 	MayAsk func(AskRequest) *StanzaError
 	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
-	// own decision: it gets them as an [Ask], and meanwhile may have a challenge
+	// own decision: it gets them as a [Question], and meanwhile may have a challenge
 	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room
 	// does not wait: MayCreate judges him.
 	AsksJoin func(JoinRequest) bool
@@ -199,11 +199,11 @@ const (
 )
 
 const (
-	minSecret            = 16
-	defaultLockTimeout   = time.Hour
-	defaultAskTimeout    = time.Minute
-	defaultInviteTimeout = 24 * time.Hour
-	defaultRelayTimeout  = 5 * time.Minute
+	minSecret              = 16
+	defaultLockTimeout     = time.Hour
+	defaultQuestionTimeout = time.Minute
+	defaultInviteTimeout   = 24 * time.Hour
+	defaultRelayTimeout    = 5 * time.Minute
 
 	defaultRegistrationTimeout = 7 * 24 * time.Hour
 )
@@ -226,8 +226,8 @@ func (c Config) complete() (Config, error) {
 	if c.LockTimeout == 0 {
 		c.LockTimeout = defaultLockTimeout
 	}
-	if c.AskTimeout <= 0 {
-		c.AskTimeout = defaultAskTimeout
+	if c.QuestionTimeout <= 0 {
+		c.QuestionTimeout = defaultQuestionTimeout
 	}
 	if c.InviteTimeout <= 0 {
 		c.InviteTimeout = defaultInviteTimeout

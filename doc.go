@@ -9,7 +9,7 @@
 // # The contract
 //
 // One owner calls a room, one step at a time: call the room, make
-// Effects.Events durable, release Effects.Outbound and Effects.Asks in order,
+// Effects.Durable durable, release Effects.Outbound and Effects.Questions in order,
 // make the next call.
 //
 //	fx, err := room.Handle(time.Now(), stanza)   // from the wire
@@ -17,9 +17,9 @@
 //	fx, err := room.Tick(time.Now())             // what room.Deadline said is due
 //
 //	if err != nil { return err }                 // the host's fault; the room is unchanged
-//	store.Append(fx.Events)                      // 1. durable; on failure drop the room and Restore it
-//	for _, out := range fx.Outbound {            // 2. deliver, in this order
-//		for _, to := range out.To() { send(to, out.AppendXML(nil, to, "")) }
+//	store.Append(fx.Durable)                     // 1. store; on failure drop the room and Restore it
+//	for to, xml := range fx.Deliveries("") {     // 2. deliver, in this order
+//		send(to, xml)
 //	}
 //
 // The host may call again before earlier events are durable (group commit), as
@@ -52,7 +52,7 @@
 // [Config] is the host's: limits on whatever people can make a room hold, rules
 // for nicks, pure functions that may refuse what the rules of the room admit.
 // [RoomConfig] is the owners', who change it with a form, or the host for them
-// with [Configure]. What the room cannot know it asks: see [Ask].
+// with [Configure]. What the room cannot know it asks: see [Question].
 //
 // # People
 //

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -160,7 +161,7 @@ func TestLimitsOfOneStanza(t *testing.T) {
 		require.NotNil(t, fx.Refused, c.name)
 		assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition, c.name)
 		assert.Equal(t, "XEP-0045 §14.6", fx.Refused.Section, c.name)
-		assert.Empty(t, fx.Events)
+		assert.Empty(t, slices.Collect(fx.Events()))
 	}
 }
 
@@ -187,7 +188,7 @@ func TestAddressOfTheRoom(t *testing.T) {
 		h := open(t, muc.Config{})
 		fx := h.send(`<message type='groupchat' from='Crone@Shakespeare.lit/desktop' to='` + to + `'><body>x</body></message>`)
 		require.Nil(t, fx.Refused, to)
-		assert.Len(t, fx.Events, 1)
+		assert.Len(t, slices.Collect(fx.Events()), 1)
 		for _, out := range fx.Outbound {
 			assert.Contains(t, xmlOf(out), "from='coven@chat.shakespeare.lit/firstwitch'")
 		}
@@ -198,10 +199,10 @@ func TestAddressOfTheRoom(t *testing.T) {
 // foreign it is.
 func TestHostsElementsAtTheDoor(t *testing.T) {
 	h := coven(t, askable)
-	ask := func() muc.Ask {
+	ask := func() muc.Question {
 		fx := h.send(`<iq type='get' id='q' from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'><asked xmlns='urn:host'/></iq>`)
-		require.Len(t, fx.Asks, 1)
-		return fx.Asks[0]
+		require.Len(t, fx.Questions, 1)
+		return fx.Questions[0]
 	}
 	deep := etree.NewElement("message")
 	for i, el := 0, deep; i < 1_000_000; i++ {

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func TestMayJoin(t *testing.T) {
 	judged = nil
 	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
 	require.NotNil(t, fx.Refused)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Equal(t, string(before), string(h.room.Snapshot(muc.Live)))
 	assert.Equal(t, []muc.JoinRequest{{Room: h.cfg.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
 	require.Len(t, fx.Outbound, 1)
@@ -57,7 +58,7 @@ func TestRoomCreationLimits(t *testing.T) {
 	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Equal(t, muc.Unborn, h.room.State())
 	assert.Nil(t, h.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
 	assert.Equal(t, muc.Locked, h.room.State())
@@ -76,7 +77,7 @@ func TestRefusedCreatorLeavesNothing(t *testing.T) {
 	} {
 		fx := h.send(join)
 		require.NotNil(t, fx.Refused, join)
-		assert.Empty(t, fx.Events)
+		assert.Empty(t, slices.Collect(fx.Events()))
 		assert.Equal(t, muc.Unborn, h.room.State())
 	}
 }
@@ -88,9 +89,9 @@ func TestWaitingJoinMoves(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, AsksJoin: func(muc.JoinRequest) bool { return true }})
 	fx := h.send(`<presence id='in2' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
 		`<show>away</show><x xmlns='http://jabber.org/protocol/muc'><password>cauldron</password></x></presence>`)
-	require.Len(t, fx.Asks, 1)
+	require.Len(t, fx.Questions, 1)
 	assert.Empty(t, fx.Outbound)
-	ask := fx.Asks[0]
+	ask := fx.Questions[0]
 	assert.True(t, ask.Join)
 	assert.Equal(t, "thirdwitch", ask.Nick)
 	assert.Contains(t, ask.Payload, "<password>cauldron</password>")
@@ -105,7 +106,7 @@ func TestWaitingJoinMoves(t *testing.T) {
 		require.Len(t, self, 3, "another, himself, the subject")
 		assert.Contains(t, self[1], "<show>away</show>")
 		assert.Contains(t, self[1], " id='in2'")
-		for _, ev := range fx.Events {
+		for ev := range fx.Events() {
 			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.NotContains(t, b.Payload, "cauldron")
 			}

@@ -22,6 +22,10 @@ var (
 	ErrNotOpen = errors.New("muc: room is not alive")
 	// ErrNotFound: a command names an occupant, session or ask that is not there.
 	ErrNotFound = errors.New("muc: not found")
+	// ErrNobody: DoAs was not told as whom, but given a zero address.
+	ErrNobody = errors.New("muc: a command of nobody")
+	// ErrHostOnly: DoAs was given a command that people cannot give.
+	ErrHostOnly = errors.New("muc: only the host itself gives this command")
 	// ErrCorrupt: a log or snapshot that no room can have written.
 	ErrCorrupt = event.ErrCorrupt
 	// ErrGap: events are missing, repeated or out of order. It is an ErrCorrupt.

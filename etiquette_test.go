@@ -56,7 +56,7 @@ type insiders struct {
 func (in *insiders) step(fx muc.Effects) {
 	in.own, in.registers = map[muc.JID][]string{}, false
 	in.note()
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Registered:
 			in.registers = true

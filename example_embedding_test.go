@@ -28,7 +28,7 @@ type worker struct {
 	room    *muc.Room
 	journal journal
 	deliver func(to muc.JID, stanza []byte)
-	answer  func(ask muc.Ask)
+	answer  func(ask muc.Question)
 	now     func() time.Time
 }
 
@@ -70,11 +70,7 @@ func (w *worker) commit(batch []call) error {
 			log.Print(err) // the host's own fault: the room has not changed
 			continue
 		}
-		for _, ev := range fx.Events {
-			if ev.Durable() {
-				durable = append(durable, ev)
-			}
-		}
+		durable = append(durable, fx.Durable...)
 		done = append(done, fx)
 	}
 	if err := w.journal.Append(durable); err != nil {
@@ -95,7 +91,7 @@ func (w *worker) release(fx muc.Effects) {
 			w.deliver(to, buffer)
 		}
 	}
-	for _, ask := range fx.Asks {
+	for _, ask := range fx.Questions {
 		w.answer(ask)
 	}
 }
@@ -168,7 +164,7 @@ func ExampleAnswer() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, ask := range fx.Asks {
+	for _, ask := range fx.Questions {
 		fmt.Println(ask.Nick, "asks", ask.Payload)
 		answer, err := room.Do(evening.Add(time.Second), muc.Answer{
 			ID:      ask.ID,
@@ -203,14 +199,14 @@ func ExampleArchiveQuery_Page() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		kept = append(kept, fx.Events...)
+		kept = append(kept, fx.Durable...)
 	}
 	fx, err := room.Handle(evening, parse(`<iq from='romeo@example.org/pda' to='cellar@chat.example' type='set' id='a1'>
 		<query xmlns='urn:xmpp:mam:2'/></iq>`))
 	if err != nil {
 		log.Fatal(err)
 	}
-	ask := fx.Asks[0]
+	ask := fx.Questions[0]
 	page, refused := ask.Archive.Page(kept)
 	fx, err = room.Do(evening, muc.Answer{ID: ask.ID, Archive: &page, Refuse: refused})
 	if err != nil {
@@ -248,7 +244,7 @@ func ExampleConfig_asksJoin() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	ask := fx.Asks[0]
+	ask := fx.Questions[0]
 	fmt.Println(ask.JID, "wants to be", ask.Nick, "and waits:", len(fx.Outbound), "stanzas")
 	fx, err = room.Do(evening.Add(time.Second), muc.Answer{ID: ask.ID})
 	if err != nil {
@@ -274,7 +270,7 @@ func ExampleRoom_Tick() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(room.State(), "by", fx.Events[0].Type(), "/ deadline:", !room.Deadline().IsZero())
+	fmt.Println(room.State(), "by", fx.Durable[0].Type(), "/ deadline:", !room.Deadline().IsZero())
 	// Output:
 	// locked until 20:10:00
 	// open by unlocked / deadline: false
@@ -317,7 +313,7 @@ func newWorker(j journal) *worker {
 		config:  muc.Config{Room: muc.MustParseJID("cellar@chat.example"), Secret: secret, LockTimeout: -1},
 		journal: j,
 		deliver: send,
-		answer:  func(muc.Ask) {},
+		answer:  func(muc.Question) {},
 		now:     func() time.Time { return evening },
 	}
 	if err := w.restore(); err != nil {

@@ -26,19 +26,17 @@ func Example() {
 		if err != nil {
 			log.Fatal(err) // the host's fault: the room has not changed
 		}
-		if err := store.Append(fx.Events); err != nil {
+		if err := store.Append(fx.Durable); err != nil {
 			log.Fatal(err) // drop the room; muc.Restore makes it again
 		}
-		for _, out := range fx.Outbound { // nothing goes out before it is stored
-			for _, to := range out.To() {
-				send(to, out.AppendXML(nil, to, ""))
-			}
+		for to, xml := range fx.Deliveries("") { // nothing goes out before it is stored
+			send(to, xml)
 		}
 	}
 
 	step(room.Handle(time.Now(), parse(`<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'>
 		<x xmlns='http://jabber.org/protocol/muc'/></presence>`))) // a stanza off the wire
-	step(room.Do(time.Now(), muc.Kick{Nick: "Romeo", Reason: "closing time"})) // the host's own hand
+	step(room.Do(time.Now(), muc.Kick{Nick: "Romeo", Reason: "closing time"})) // the host itself
 	step(room.Tick(time.Now()))                                                // what room.Deadline said is due
 
 	// Output:
@@ -64,7 +62,7 @@ func ExampleRoom_Handle() {
 			fmt.Println("  role", item.SelectAttrValue("role", ""), "jid", item.SelectAttrValue("jid", "-"))
 		}
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		fmt.Println("event", ev.Type(), "durable:", ev.Durable())
 	}
 	// Output:
@@ -88,7 +86,7 @@ func ExampleEffects_refused() {
 		log.Fatal(err)
 	}
 	fmt.Println(fx.Refused)
-	fmt.Println(len(fx.Events), "events")
+	fmt.Println(len(fx.Durable)+len(fx.Volatile), "events")
 	for _, out := range fx.Outbound {
 		fmt.Println(string(out.AppendXML(nil, out.To()[0], "")))
 	}
@@ -98,12 +96,12 @@ func ExampleEffects_refused() {
 	// <presence to='tybalt@example.org/pc' from='cellar@chat.example/ROMEO' type='error'><x xmlns='http://jabber.org/protocol/muc'/><error type='cancel' by='cellar@chat.example'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>The nick is in use.</text></error></presence>
 }
 
-// The host's own hand needs no privilege. With As it acts in somebody's name and
-// under his privileges; a refusal is an error then, and nobody is told.
+// The host itself needs no privilege. With DoAs it acts in somebody's name and with
+// that person's privileges; a refusal is an error then, and nobody is told.
 func ExampleKick() {
 	room := roomWith("Romeo", "Juliet", "Tybalt")
 
-	_, err := room.Do(evening, muc.Kick{Nick: "Romeo", As: muc.MustParseJID("juliet@example.org/pda")})
+	_, err := room.DoAs(evening, muc.MustParseJID("juliet@example.org/pda"), muc.Kick{Nick: "Romeo"})
 	fmt.Println(errors.Is(err, &muc.StanzaError{Condition: stanza.Forbidden}), err)
 
 	fx, err := room.Do(evening, muc.Kick{Nick: "Tybalt", Reason: "duel"})
@@ -134,7 +132,7 @@ func ExampleConfigure() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Configured:
 			for _, c := range b.Changes {
@@ -163,10 +161,7 @@ func ExampleRestore() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		for _, ev := range fx.Events {
-			if !ev.Durable() {
-				continue
-			}
+		for _, ev := range fx.Durable {
 			if err := json.NewEncoder(&stored).Encode(ev); err != nil {
 				log.Fatal(err)
 			}
@@ -259,7 +254,7 @@ func Example_bot() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		said, ok := ev.Body.(*event.MessageArchived)
 		if !ok || !strings.Contains(said.Payload, "<body>!time</body>") {
 			continue

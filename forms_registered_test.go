@@ -171,7 +171,7 @@ func TestRegisteredFields(t *testing.T) {
 			assert.Contains(t, changed, f.name)
 		}
 	}
-	assert.True(t, slices.ContainsFunc(fx.Events, func(ev event.Event) bool {
+	assert.True(t, slices.ContainsFunc(slices.Collect(fx.Events()), func(ev event.Event) bool {
 		b, ok := ev.Body.(*event.AffiliationChanged)
 		return ok && b.New == muc.Admin
 	}))
@@ -226,11 +226,11 @@ func TestRegisteredFieldsOfTheHost(t *testing.T) {
 // bodyOf is the first event of a kind.
 func bodyOf[B event.Body](t testing.TB, fx muc.Effects) B {
 	t.Helper()
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		if b, ok := ev.Body.(B); ok {
 			return b
 		}
 	}
-	require.FailNow(t, "no such event", "%v", fx.Events)
+	require.FailNow(t, "no such event", "%v", slices.Collect(fx.Events()))
 	panic("unreachable")
 }

@@ -67,7 +67,7 @@ func (h *harness) send(xml string) muc.Effects {
 	require.NoError(h.t, doc.ReadFromString(xml))
 	fx, err := h.room.Handle(h.tick(), doc.Root())
 	require.NoError(h.t, err)
-	h.log = append(h.log, fx.Events...)
+	h.log = slices.AppendSeq(h.log, fx.Events())
 	return fx
 }
 
@@ -86,7 +86,16 @@ func (h *harness) do(cmd muc.Command) muc.Effects {
 	h.t.Helper()
 	fx, err := h.room.Do(h.tick(), cmd)
 	require.NoError(h.t, err)
-	h.log = append(h.log, fx.Events...)
+	h.log = slices.AppendSeq(h.log, fx.Events())
+	return fx
+}
+
+// doAs carries out a command of somebody that must succeed.
+func (h *harness) doAs(who muc.JID, cmd muc.Command) muc.Effects {
+	h.t.Helper()
+	fx, err := h.room.DoAs(h.tick(), who, cmd)
+	require.NoError(h.t, err)
+	h.log = slices.AppendSeq(h.log, fx.Events())
 	return fx
 }
 
@@ -122,7 +131,7 @@ func sentTo(fx muc.Effects, to string) []string {
 // describe is a step's outcome as text, byte for byte.
 func describe(fx muc.Effects) string {
 	var b strings.Builder
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		line, err := ev.MarshalJSON()
 		fmt.Fprintf(&b, "%s %v\n", line, err)
 	}
@@ -131,7 +140,7 @@ func describe(fx muc.Effects) string {
 			fmt.Fprintf(&b, "%s\n", out.AppendXML(nil, to, ""))
 		}
 	}
-	asks, err := json.Marshal(fx.Asks)
+	asks, err := json.Marshal(fx.Questions)
 	fmt.Fprintf(&b, "%s %v %v\n", asks, err, fx.Refused)
 	return b.String()
 }

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,8 +30,9 @@ func TestEventsAreNotStored(t *testing.T) {
 	assert.Equal(t, describe(lost), describe(again))
 
 	// A store that took a part of a step has a log of another moment, or none.
-	for n := range lost.Events {
-		_, err := muc.Restore(h.cfg, nil, append(stored[:len(stored):len(stored)], lost.Events[:n]...))
+	events := slices.Collect(lost.Events())
+	for n := range events {
+		_, err := muc.Restore(h.cfg, nil, append(stored[:len(stored):len(stored)], events[:n]...))
 		assert.NoError(t, err, "the first %d of a step", n)
 	}
 }
@@ -103,7 +105,7 @@ func TestStanzasLost(t *testing.T) {
 	h.join("bard@shakespeare.lit/globe", "Bard")
 	h.send(`<presence from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit/Queen'/>`)
 	fx := h.join("bard@shakespeare.lit/globe", "Bard")
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Contains(t, fmt.Sprint(sentTo(fx, bard.String())), "coven@chat.shakespeare.lit/Queen")
 }
 
@@ -113,14 +115,14 @@ func TestClockJumpsBack(t *testing.T) {
 	h := history(t)
 	last := h.log[len(h.log)-1].Time
 	h.now = h.now.Add(-24 * time.Hour)
-	for _, ev := range append(h.say("crone@shakespeare.lit/desktop", "early").Events, h.do(muc.SetSubject{Subject: "x"}).Events...) {
+	for _, ev := range append(h.say("crone@shakespeare.lit/desktop", "early").Durable, h.do(muc.SetSubject{Subject: "x"}).Durable...) {
 		assert.Equal(t, last, ev.Time)
 	}
 	room, err := muc.Restore(h.cfg, nil, h.log)
 	require.NoError(t, err)
 	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(room.Snapshot(muc.Live)))
 	h.now = last.Add(time.Minute)
-	for _, ev := range h.say("crone@shakespeare.lit/desktop", "in time").Events {
+	for ev := range h.say("crone@shakespeare.lit/desktop", "in time").Events() {
 		assert.True(t, ev.Time.After(last))
 	}
 }

@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestInvitationsGiveWay(t *testing.T) {
 		fx := h.send(invites(who+"@shakespeare.lit/x", whom+"@globe.lit"))
 		require.Nil(t, fx.Refused, "%v", fx.Refused)
 		require.Len(t, sentTo(fx, whom+"@globe.lit"), 1)
-		return fx.Events
+		return slices.Collect(fx.Events())
 	}
 	gone := func(who, whom string, events []event.Event) {
 		t.Helper()
@@ -64,9 +65,9 @@ func TestInvitationsGiveWay(t *testing.T) {
 	invite("s2", "d")
 	gone("s1", "a", invite("s3", "e"))
 	fx := h.send(invites("s1@shakespeare.lit/x", "x@globe.lit"))
-	gone("s2", "c", fx.Events) // s1 has one open by now, s2 has two
+	gone("s2", "c", slices.Collect(fx.Events())) // s1 has one open by now, s2 has two
 	fx = h.send(invites("s3@shakespeare.lit/x", "x@globe.lit"))
-	gone("s1", "b", fx.Events)
+	gone("s1", "b", slices.Collect(fx.Events()))
 	h.do(muc.SetAffiliation{JID: bard.Bare(), Affiliation: muc.Member})
 	gone("s3", "e", invite("bard", "f"))
 	gone("s2", "d", invite("crone", "g"))
@@ -75,7 +76,7 @@ func TestInvitationsGiveWay(t *testing.T) {
 	fx = h.send(invites("s4@shakespeare.lit/x", "y@globe.lit"))
 	require.NotNil(t, fx.Refused, "strangers take nothing from others")
 	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	fx = h.do(muc.Invite{To: muc.MustParseJID("z@globe.lit")})
-	gone("bard", "f", fx.Events)
+	gone("bard", "f", slices.Collect(fx.Events()))
 }

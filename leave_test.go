@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,8 +34,8 @@ func TestLastLeaveEndsTemporaryRoom(t *testing.T) {
 
 			fx := gone(h)
 
-			require.NotEmpty(t, fx.Events, name)
-			_, ends := fx.Events[len(fx.Events)-1].Body.(*event.RoomDestroyed)
+			require.NotEmpty(t, slices.Collect(fx.Events()), name)
+			_, ends := slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1].Body.(*event.RoomDestroyed)
 			assert.Equal(t, !persistent, ends, name)
 			assert.True(t, h.room.Deadline().IsZero(), name)
 			assert.True(t, h.room.Idle(), name)

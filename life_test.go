@@ -2,6 +2,7 @@ package muc
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ type life struct {
 	room *Room
 	now  time.Time
 	log  []event.Event
-	asks []Ask
+	asks []Question
 }
 
 const (
@@ -52,8 +53,8 @@ func (l *life) take(fx Effects, err error) []event.Event {
 	l.t.Helper()
 	require.NoError(l.t, err)
 	require.Nil(l.t, fx.Refused)
-	l.log, l.asks = append(l.log, fx.Events...), append(l.asks, fx.Asks...)
-	return fx.Events
+	l.log, l.asks = slices.AppendSeq(l.log, fx.Events()), append(l.asks, fx.Questions...)
+	return slices.Collect(fx.Events())
 }
 
 func (l *life) later(d time.Duration) time.Time {
@@ -84,6 +85,11 @@ func (l *life) say(from, id, body string) []event.Event {
 func (l *life) do(cmd Command) []event.Event {
 	l.t.Helper()
 	return l.take(l.room.Do(l.later(250*time.Millisecond), cmd))
+}
+
+func (l *life) doAs(who string, cmd Command) []event.Event {
+	l.t.Helper()
+	return l.take(l.room.DoAs(l.later(250*time.Millisecond), MustParseJID(who), cmd))
 }
 
 func (l *life) element(xml string) *etree.Element {
@@ -130,7 +136,7 @@ func (l *life) talk() {
 	l.send(lifeRomeo, lifeRoom, "message", "type='groupchat' id='s1'", `<subject>Wherefore?</subject><subject xml:lang='it'>Perch&#233;?</subject>`)
 	conf := l.room.RoomConfig()
 	conf.NoArchive = true
-	l.do(Configure{Config: conf, As: MustParseJID(lifeRomeo)})
+	l.doAs(lifeRomeo, Configure{Config: conf})
 	l.say(lifeJuliet, "m4", "For us alone.")
 	conf.NoArchive = false
 	l.do(Configure{Config: conf})
@@ -170,7 +176,7 @@ func (l *life) people() {
 	l.do(SetAffiliation{JID: MustParseJID("tybalt@capulet.example"), Affiliation: Admin, Reason: "prince of cats"})
 	l.do(Join{JID: MustParseJID("chorus@stage.example/bot"), Nick: "Chorus", Presence: l.element(`<presence><status>narrates</status></presence>`)})
 	l.join("peter@verona.example/door", "Peter")
-	l.do(SetRole{Nick: "Peter", Role: Participant, As: MustParseJID(lifeRomeo)})
+	l.doAs(lifeRomeo, SetRole{Nick: "Peter", Role: Participant})
 	l.send("peter@verona.example/door", lifeRoom+"/Peter", "presence", "type='unavailable'", `<status>exit</status>`)
 }
 
@@ -187,8 +193,8 @@ func (l *life) waiting() {
 	for _, name := range []string{"laurence", "paris", "john"} {
 		l.register(name+"@verona.example/cell", name)
 	}
-	l.do(DecideRegistration{JID: MustParseJID("laurence@verona.example"), Allow: true, As: MustParseJID(lifeRomeo)})
-	l.do(DecideRegistration{JID: MustParseJID("paris@verona.example"), As: MustParseJID(lifeRomeo)})
+	l.doAs(lifeRomeo, DecideRegistration{JID: MustParseJID("laurence@verona.example"), Allow: true})
+	l.doAs(lifeRomeo, DecideRegistration{JID: MustParseJID("paris@verona.example")})
 	l.register(lifeRomeo, "Romeo")
 	l.send(lifeRomeo, lifeRoom, "iq", "type='set' id='unreg'", `<query xmlns='jabber:iq:register'><remove/></query>`)
 	l.join("rosaline@far.example/hall", "Rosaline")

@@ -41,8 +41,8 @@ type Limits struct {
 	Absent          int // reserved nicks; where there are more, newcomers are told of nobody absent: 500
 	Registrations   int // requests to register that wait for an admin: 100
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
-	Asks            int // questions to the host that are open at once: 100
-	PersonAsks      int // of these, requests of one person: 10
+	Questions       int // questions to the host that are open at once: 100
+	PersonQuestions int // of these, requests of one person: 10
 	RateShares      int // shares of Rates, five for each person at most, that are remembered as used up: 50000
 	Privates        int // private messages whose errors still find their way back: 200
 	Relays          int // requests to other occupants whose answers still find their way back: 1000
@@ -89,8 +89,8 @@ func (l Limits) withDefaults() Limits {
 		{&l.Absent, 500},
 		{&l.Registrations, 100},
 		{&l.VoiceRequests, 100},
-		{&l.Asks, 100},
-		{&l.PersonAsks, 10},
+		{&l.Questions, 100},
+		{&l.PersonQuestions, 10},
 		{&l.RateShares, 50000},
 		{&l.Privates, 200},
 		{&l.Relays, 1000},

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,7 +73,7 @@ func TestPrivateMessagesAreForgotten(t *testing.T) {
 		fx := h.send(fmt.Sprintf(`<message type='chat' id='p%d' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
 			`<body>When shall we meet again?</body></message>`, id))
 		require.Nil(t, fx.Refused)
-		for _, ev := range fx.Events {
+		for ev := range fx.Events() {
 			assert.False(t, ev.Durable())
 			text, err := ev.MarshalJSON()
 			require.NoError(t, err)
@@ -122,7 +123,7 @@ func TestMaySpeak(t *testing.T) {
 	fx := h.say(wicca, "with Macbeth")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, "not that name", fx.Refused.Text)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	require.Len(t, fx.Outbound, 1)
 	subject := func(from, text string) muc.Effects {
 		return h.send(`<message type='groupchat' from='` + from + `' to='coven@chat.shakespeare.lit'><subject>` + text + `</subject></message>`)

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestMayConfigure(t *testing.T) {
 
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAcceptable, fx.Refused.Condition)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
 	assert.Equal(t, 2, asked, "once for the instant room, once now")
 
@@ -68,9 +69,9 @@ func TestConfiguredEvent(t *testing.T) {
 
 	fx := h.send(configSubmit("c1", "muc#roomconfig_roomname", "A Dark Cave", "muc#roomconfig_moderatedroom", "0"))
 
-	require.Len(t, fx.Events, 1)
-	assert.True(t, fx.Events[0].Durable())
-	b, ok := fx.Events[0].Body.(*event.Configured)
+	require.Len(t, slices.Collect(fx.Events()), 1)
+	assert.True(t, slices.Collect(fx.Events())[0].Durable())
+	b, ok := slices.Collect(fx.Events())[0].Body.(*event.Configured)
 	require.True(t, ok)
 	assert.Equal(t, []event.ConfigChange{{Var: "muc#roomconfig_roomname", Old: []string{""}, New: []string{"A Dark Cave"}}}, b.Changes)
 }
@@ -181,7 +182,7 @@ func TestHostDestroys(t *testing.T) {
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<destroy><reason>Macbeth doth come.</reason></destroy>")
 	assert.Equal(t, muc.Destroyed, h.room.State())
-	last := fx.Events[len(fx.Events)-1]
+	last := slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1]
 	assert.Equal(t, "destroyed", last.Type())
 	text, err := json.Marshal(last)
 	require.NoError(t, err)

@@ -81,8 +81,8 @@ func TestPolicies(t *testing.T) {
 			require.NotNil(t, fx.Refused)
 			assert.Equal(t, muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "not here", Type: stanza.TypeWait}, *fx.Refused)
 			assert.Empty(t, verdict.Type, "what the host gave is the host's")
-			assert.Empty(t, fx.Events)
-			assert.Empty(t, fx.Asks)
+			assert.Empty(t, slices.Collect(fx.Events()))
+			assert.Empty(t, fx.Questions)
 			require.Len(t, fx.Outbound, 1)
 			assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`)
 			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
@@ -151,7 +151,7 @@ func TestPoliciesGoneWrong(t *testing.T) {
 		h := open(t, muc.Config{Instant: true, MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return verdict }})
 		fx := h.send(message("<body>boo</body>"))
 		assert.Contains(t, xmlOf(fx.Outbound[0]), want)
-		_, err := h.room.Do(h.tick(), muc.Say{As: crone, Body: "boo"})
+		_, err := h.room.DoAs(h.tick(), crone, muc.Say{Body: "boo"})
 		assert.ErrorIs(t, err, because(fx.Refused.Condition))
 	}
 }

@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,7 +37,7 @@ func TestPuppet(t *testing.T) {
 	in := hear(h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`)}))
 	assert.Contains(t, in, `<status>quill</status><occupant-id`)
 	assert.Contains(t, in, `<item affiliation='none' role='participant'/>`)
-	assert.Empty(t, h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status></presence>`)}).Events)
+	assert.Empty(t, slices.Collect(h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status></presence>`)}).Events()))
 	assert.Contains(t, hear(h.do(muc.Join{JID: bard, Nick: "Bard"})), `<item affiliation='none' role='participant'/>`)
 
 	said := hear(h.do(muc.Say{Nick: "Bard", Message: parse(`<message><body>All the world's a stage</body><nick xmlns='http://jabber.org/protocol/nick'>William</nick></message>`)}))
@@ -51,7 +52,7 @@ func TestPuppet(t *testing.T) {
 	h.refuses(because(stanza.Conflict), muc.Rename{Nick: "Bard", To: "thirdwitch"})
 	h.refuses(because(stanza.NotAcceptable), muc.Rename{Nick: "Bard", To: ""})
 	h.refuses(because(stanza.NotAllowed), muc.Rename{Nick: "thirdwitch", To: "Hecate"})
-	assert.Empty(t, h.do(muc.Rename{Nick: "Bard", To: "Bard"}).Events)
+	assert.Empty(t, slices.Collect(h.do(muc.Rename{Nick: "Bard", To: "Bard"}).Events()))
 	fx := h.do(muc.Rename{Nick: "Bard", To: "BARD"})
 	nothingGoesTo(t, fx, bard.Bare())
 	got := sentTo(fx, wicca.String())
@@ -61,7 +62,7 @@ func TestPuppet(t *testing.T) {
 	assert.Contains(t, got[1], `from='coven@chat.shakespeare.lit/BARD'`)
 	h.do(muc.Rename{Nick: "BARD", To: "Bard"})
 	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Admin})
-	fx = h.do(muc.Kick{Nick: "thirdwitch", As: bard})
+	fx = h.doAs(bard, muc.Kick{Nick: "thirdwitch"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='Bard'/>`)
 	fx = h.do(muc.SetSubject{Subject: "Macbeth", Nick: "Bard"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `from='coven@chat.shakespeare.lit/Bard'`)

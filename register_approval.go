@@ -93,7 +93,6 @@ func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, 
 type DecideRegistration struct {
 	JID   JID
 	Allow bool
-	As    JID
 }
 
 func (c DecideRegistration) do(t *step) error {
@@ -101,7 +100,7 @@ func (c DecideRegistration) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	a, e := t.commander(c.As)
+	a, e := t.commander()
 	if e != nil {
 		return e
 	}

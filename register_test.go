@@ -51,7 +51,7 @@ func TestMayRegister(t *testing.T) {
 	fx = h.send(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 
 	fx = h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
 
@@ -64,9 +64,9 @@ func TestMayRegister(t *testing.T) {
 		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "Macbeth", Answers: []event.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
 		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "thirdwitch", Answers: answers},
 	}, seen)
-	require.Len(t, fx.Events, 2)
-	assert.Equal(t, &event.AffiliationChanged{JID: hag, Old: muc.AffiliationNone, New: muc.Member}, fx.Events[0].Body)
-	assert.Equal(t, &event.Registered{JID: hag, Nick: "thirdwitch", Key: "thirdwitch", Answers: answers}, fx.Events[1].Body)
+	require.Len(t, slices.Collect(fx.Events()), 2)
+	assert.Equal(t, &event.AffiliationChanged{JID: hag, Old: muc.AffiliationNone, New: muc.Member}, slices.Collect(fx.Events())[0].Body)
+	assert.Equal(t, &event.Registered{JID: hag, Nick: "thirdwitch", Key: "thirdwitch", Answers: answers}, slices.Collect(fx.Events())[1].Body)
 }
 
 // A field that no form can have is a fault of the host, found when the room is made.
@@ -122,8 +122,8 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 
 		fx, err := room.Tick(asked.Add(time.Hour))
 		require.NoError(t, err, name)
-		require.Len(t, fx.Events, 1, name)
-		assert.Equal(t, &event.RegistrationClosed{JID: requests[0].JID, How: event.RequestExpired}, fx.Events[0].Body, name)
+		require.Len(t, slices.Collect(fx.Events()), 1, name)
+		assert.Equal(t, &event.RegistrationClosed{JID: requests[0].JID, How: event.RequestExpired}, slices.Collect(fx.Events())[0].Body, name)
 		assert.Empty(t, slices.Collect(room.RegistrationRequests()), name)
 		assert.True(t, room.Deadline().IsZero(), name)
 	}
@@ -139,14 +139,14 @@ func TestDecideRegistration(t *testing.T) {
 	require.Nil(t, h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
 	before := h.room.Snapshot(muc.Live)
 
-	_, err := h.room.Do(h.tick(), muc.DecideRegistration{JID: hag, Allow: true, As: hag})
+	_, err := h.room.DoAs(h.tick(), hag, muc.DecideRegistration{JID: hag, Allow: true})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Forbidden})
 	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
 	assert.Equal(t, before, h.room.Snapshot(muc.Live))
 
-	fx := h.do(muc.DecideRegistration{JID: hag, Allow: true, As: muc.MustParseJID("crone@shakespeare.lit/desktop")})
-	changed, ok := fx.Events[0].Body.(*event.AffiliationChanged)
+	fx := h.doAs(muc.MustParseJID("crone@shakespeare.lit/desktop"), muc.DecideRegistration{JID: hag, Allow: true})
+	changed, ok := slices.Collect(fx.Events())[0].Body.(*event.AffiliationChanged)
 	require.True(t, ok)
 	assert.Equal(t, "crone@shakespeare.lit/desktop", changed.Actor.JID.String())
 	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))

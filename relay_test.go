@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func (h *harness) answers(from, nick, way string) int {
 	h.t.Helper()
 	fx := h.send(fmt.Sprintf(`<iq type='result' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'/>`, way, from, nick))
 	require.Nil(h.t, fx.Refused)
-	require.Len(h.t, fx.Events, len(fx.Outbound), "what is dropped leaves no trace")
+	require.Len(h.t, slices.Collect(fx.Events()), len(fx.Outbound), "what is dropped leaves no trace")
 	return len(fx.Outbound)
 }
 
@@ -253,7 +254,7 @@ func TestNoticesAreRationed(t *testing.T) {
 			require.NotNil(t, refused)
 			assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 			assert.Equal(t, stanza.TypeWait, refused.Type)
-			_, err := h.room.Do(h.now, muc.Invite{To: muc.MustParseJID("last@strangers.lit"), As: muc.MustParseJID(desktop)})
+			_, err := h.room.DoAs(h.now, muc.MustParseJID(desktop), muc.Invite{To: muc.MustParseJID("last@strangers.lit")})
 			require.Error(t, err)
 			h.now = h.now.Add(10 * time.Minute)
 			assert.Nil(t, h.send(invite).Refused)

@@ -67,7 +67,7 @@ func TestRetractionOfWhatIsForgotten(t *testing.T) {
 		return h.send(fmt.Sprintf(`<message type='groupchat' id='%s' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>%s</message>`, id, payload))
 	}
 	retract := func(id string) *event.MessageRetracted {
-		for _, ev := range say("r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+id+"'/><no-store xmlns='urn:xmpp:hints'/>").Events {
+		for ev := range say("r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+id+"'/><no-store xmlns='urn:xmpp:hints'/>").Events() {
 			if b, ok := ev.Body.(*event.MessageRetracted); ok {
 				return b
 			}

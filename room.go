@@ -2,6 +2,7 @@ package muc
 
 import (
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/beevik/etree"
@@ -23,17 +24,85 @@ type Room struct {
 
 // Effects is what one step of a room asks of its host.
 type Effects struct {
-	// Events happened, in this order. Make the durable ones durable before
-	// anything of Outbound leaves; see [Event.Durable].
-	Events []event.Event
-	// Outbound is to be delivered, in this order.
+	// Durable happened and is to be stored, in this order, before anything of Outbound
+	// leaves. What is stored so is what [Restore] takes.
+	Durable []event.Event
+	// Volatile happened too, and matters only while people are inside. It is not to be
+	// stored: a room restored from it would hold people who are gone. [Effects.Events]
+	// has both.
+	Volatile []event.Event
+	// Outbound is to be delivered, in this order; [Effects.Deliveries] has it as bytes.
 	Outbound []Outbound
-	// Asks are what the room needs to know from the host; each is answered with
+	// Questions are what the room needs to know from the host; each is answered with
 	// Do(Answer{…}) or expires.
-	Asks []Ask
+	Questions []Question
 	// Refused is the rule that the sender of the stanza broke, nil for none. If
-	// there was somebody to tell, Outbound tells him.
+	// there was somebody to tell, Outbound tells them.
 	Refused *StanzaError
+}
+
+// Events is everything that happened, Durable and Volatile, in the order in which it
+// happened: for a copy of the room that follows it with [Room.Apply].
+func (fx Effects) Events() iter.Seq[event.Event] {
+	return func(yield func(event.Event) bool) {
+		durable := fx.Durable
+		for _, ev := range fx.Volatile {
+			for ; len(durable) > 0 && durable[0].Seq <= ev.Seq; durable = durable[1:] {
+				if !yield(durable[0]) {
+					return
+				}
+			}
+			if !yield(ev) {
+				return
+			}
+		}
+		for _, ev := range durable {
+			if !yield(ev) {
+				return
+			}
+		}
+	}
+}
+
+// Deliveries is every copy of a stanza that is to be delivered, in order, with the
+// address that it goes to. The bytes are complete, as [Outbound.AppendXML] makes them
+// with the same ns, and belong to the caller: they are not used again.
+func (fx Effects) Deliveries(ns string) iter.Seq2[JID, []byte] {
+	return func(yield func(JID, []byte) bool) {
+		for _, out := range fx.Outbound {
+			for _, to := range out.To() {
+				if !yield(to, out.AppendXML(nil, to, ns)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// separate notes events by whether they are to be stored.
+func (fx *Effects) separate(events []event.Event) {
+	durable := 0
+	for i := range events {
+		if events[i].Durable() {
+			durable++
+		}
+	}
+	switch durable {
+	case 0:
+		fx.Volatile = events
+	case len(events):
+		fx.Durable = events
+	default:
+		split := make([]event.Event, len(events))
+		fx.Durable, fx.Volatile = split[:0:durable], split[durable:durable]
+		for _, ev := range events {
+			if ev.Durable() {
+				fx.Durable = append(fx.Durable, ev)
+			} else {
+				fx.Volatile = append(fx.Volatile, ev)
+			}
+		}
+	}
 }
 
 // New makes an unborn room: it comes to life with the first acceptable join or

@@ -3,6 +3,7 @@ package muc_test
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +57,7 @@ func TestRoomsOfATemplate(t *testing.T) {
 		_, err = lone.Do(benchTime, create)
 		require.NoError(t, err)
 		assert.Equal(t, lone.Snapshot(muc.Live), room.Snapshot(muc.Live))
-		again, err := template.Restore(cfg.Room, nil, fx.Events)
+		again, err := template.Restore(cfg.Room, nil, slices.Collect(fx.Events()))
 		require.NoError(t, err)
 		assert.Equal(t, name, again.RoomConfig().Name)
 		_, err = template.Restore(muc.MustParseJID("attic@chat.shakespeare.lit"), room.Snapshot(muc.Durable), nil)
@@ -129,7 +130,7 @@ func TestShapelessStanzas(t *testing.T) {
 			was := h.room.Snapshot(muc.Live)
 			fx, err := h.room.Handle(h.tick(), c.stanza)
 			require.NoError(t, err)
-			assert.Empty(t, fx.Events)
+			assert.Empty(t, slices.Collect(fx.Events()))
 			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
 			if c.want == "" {
 				assert.Empty(t, fx.Outbound)
@@ -197,10 +198,10 @@ func TestTimeRunsForward(t *testing.T) {
 	late := time.Date(2031, 5, 1, 12, 0, 0, 123_456_789, time.FixedZone("", 7200))
 	h.now = late
 	fx := h.say("crone@shakespeare.lit/desktop", "late")
-	assert.Equal(t, late.Add(time.Second).UTC().Truncate(time.Millisecond), fx.Events[0].Time)
+	assert.Equal(t, late.Add(time.Second).UTC().Truncate(time.Millisecond), slices.Collect(fx.Events())[0].Time)
 	h.now = late.Add(-time.Hour)
 	again := h.say("crone@shakespeare.lit/desktop", "early")
-	assert.Equal(t, fx.Events[0].Time, again.Events[0].Time)
+	assert.Equal(t, slices.Collect(fx.Events())[0].Time, again.Durable[0].Time)
 }
 
 // A message to ten thousand people is one payload and two lists, and writing it
@@ -290,5 +291,5 @@ func TestLife(t *testing.T) {
 	assert.ErrorIs(t, err, muc.ErrNotOpen)
 	fx, err := h.room.Tick(h.tick())
 	assert.NoError(t, err)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 }

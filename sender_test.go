@@ -66,7 +66,7 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 
 	fx := requireAsked("a join", 1, false, `<presence from='`+sender+`/x' to='`+room+`/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 	require.Equal(t, 1, asked, "the event of entering says what the host said")
-	require.IsType(t, &event.Joined{}, fx.Events[len(fx.Events)-1].Body)
+	require.IsType(t, &event.Joined{}, fx.Volatile[len(fx.Volatile)-1].Body)
 	requireAsked("a message from inside", 0, false, message(`<body>hail</body>`))
 	requireAsked("another nick", 0, false, `<presence from='`+sender+`/x' to='`+room+`/hag'/>`)
 	requireAsked("leaving", 0, false, `<presence type='unavailable' from='`+sender+`/x' to='`+room+`/hag'/>`)

@@ -3,6 +3,7 @@ package muc_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func TestRestartedRoomsAreDue(t *testing.T) {
 	assert.Zero(t, room.Deadline())
 	fx, err := room.Tick(kept.tick())
 	require.NoError(t, err)
-	assert.Empty(t, fx.Events)
+	assert.Empty(t, slices.Collect(fx.Events()))
 
 	locked := unborn(t, muc.Config{})
 	locked.join("crone@shakespeare.lit/desktop", "firstwitch")
@@ -71,8 +72,8 @@ func TestRestartedRoomsAreDue(t *testing.T) {
 		assert.False(t, room.Deadline().IsZero() || room.Deadline().After(h.now), name)
 		fx, err := room.Tick(h.tick())
 		require.NoError(t, err)
-		require.Len(t, fx.Events, 1, name)
-		assert.IsType(t, &event.RoomDestroyed{}, fx.Events[0].Body, name)
+		require.Len(t, slices.Collect(fx.Events()), 1, name)
+		assert.IsType(t, &event.RoomDestroyed{}, slices.Collect(fx.Events())[0].Body, name)
 		assert.Empty(t, fx.Outbound, name)
 		assert.Equal(t, muc.Destroyed, room.State(), name)
 		assert.Zero(t, room.Deadline(), name)
@@ -164,7 +165,7 @@ func TestSnapshotOfClients(t *testing.T) {
 		require.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.room.Snapshot(muc.Live)))
 		gone := `<presence type='unavailable' from='` + of + client + `' to='coven@chat.shakespeare.lit/firstwitch'/>`
 		fx := h.send(gone)
-		require.NotEmpty(t, fx.Events, client)
+		require.NotEmpty(t, slices.Collect(fx.Events()), client)
 		assert.Equal(t, describe(fx), describe(twin.send(gone)), client)
 	}
 }

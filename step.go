@@ -19,6 +19,8 @@ type step struct {
 	in  *incoming // nil for a command or a tick
 	// sender is who sent the stanza.
 	sender sender
+	// as is who gives the command of this step, zero for the host itself.
+	as JID
 
 	// bodies are what the handler has decided.
 	bodies []event.Body
@@ -62,7 +64,8 @@ func (t *step) propose(body event.Body) {
 
 // commit applies what was decided, and renders it.
 func (t *step) commit() {
-	first, at := len(t.fx.Events), t.stamp()
+	at := t.stamp()
+	var events []event.Event
 	// A configuration is never written to, but replaced.
 	h := happened{configBefore: t.r.st.Config(), locked: t.r.st.Life() == Locked}
 	apply := func(bodies []event.Body) {
@@ -75,16 +78,17 @@ func (t *step) commit() {
 			if err := s.Apply(&ev, t.r.cfg.base); err != nil {
 				panic(err) // a handler proposed what it should have refused
 			}
-			t.fx.Events = append(t.fx.Events, ev)
+			events = append(events, ev)
 		}
 	}
 	apply(t.bodies)
-	h.sort(&t.r.st, t.fx.Events[first:])
+	h.sort(&t.r.st, events)
 	h.resend(&t.r.st, t.resent)
 	if t.r.cfg.TellAbsent {
 		decided := len(t.bodies)
 		t.rationAbsent(&h)
 		apply(t.bodies[decided:])
 	}
+	t.fx.separate(events)
 	t.render(&h)
 }

@@ -39,7 +39,7 @@ func (r *Room) DeadlineAt(now time.Time) time.Time {
 		soonest(rare.Invites()[n-1].Expires.Time, r.cfg.InviteTimeout) // by a clock that was ahead
 	}
 	for _, a := range rare.Asks() {
-		soonest(a.Deadline.Time, r.cfg.AskTimeout)
+		soonest(a.Deadline.Time, r.cfg.QuestionTimeout)
 	}
 	for _, b := range rare.Requests() {
 		if !b.Deadline.IsZero() {

@@ -40,7 +40,7 @@ func TestHiddenAddressesAreHiddenLater(t *testing.T) {
 		assert.Equal(t, 3, strings.Count(got, "xmpp:coven@chat.shakespeare.lit/thirdwitch"), "%s: a presence and two messages: %s", name, got)
 		assert.NotContains(t, got, "hag66@", name)
 		for reader, sees := range map[string]bool{"late@shakespeare.lit/x": false, "crone@shakespeare.lit/late": true} {
-			ask := h.send("<iq type='set' id='q1' from='" + reader + "' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>").Asks[0]
+			ask := h.send("<iq type='set' id='q1' from='" + reader + "' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>").Questions[0]
 			page, refused := ask.Archive.Page(h.log)
 			require.Nil(t, refused)
 			fx := h.do(muc.Answer{ID: ask.ID, Archive: &page})

@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -29,14 +30,14 @@ func TestBotGrantsVoice(t *testing.T) {
 
 	require.Nil(t, fx.Refused)
 	assert.Empty(t, fx.Outbound, "nothing is ever sent to a puppet")
-	require.Len(t, fx.Events, 1)
-	asked, ok := fx.Events[0].Body.(*event.VoiceRequested)
+	require.Len(t, slices.Collect(fx.Events()), 1)
+	asked, ok := slices.Collect(fx.Events())[0].Body.(*event.VoiceRequested)
 	require.True(t, ok)
 	assert.Equal(t, "hag66@shakespeare.lit/pda", asked.JID.String())
 	assert.Equal(t, "thirdwitch", asked.Nick)
-	assert.False(t, fx.Events[0].Durable())
+	assert.False(t, slices.Collect(fx.Events())[0].Durable())
 
-	fx = h.do(muc.SetRole{Nick: asked.Nick, Role: muc.Participant, As: bot})
+	fx = h.doAs(bot, muc.SetRole{Nick: asked.Nick, Role: muc.Participant})
 
 	require.Len(t, sentTo(fx, "hag66@shakespeare.lit/pda"), 1)
 	assert.Contains(t, sentTo(fx, "hag66@shakespeare.lit/pda")[0], `<actor nick='Bot'/>`)

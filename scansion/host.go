@@ -14,36 +14,37 @@ import (
 )
 
 // builtinCommands are the commands of `host:` lines. They and their arguments
-// bear the names of the commands of package muc and of their fields.
+// bear the names of the commands of package muc and of their fields; `as` is taken off
+// before.
 var builtinCommands = map[string]Command{
 	"create": build(func(a *arguments) muc.Command {
 		return muc.Create{Owner: a.jid("owner"), Config: a.roomConfig()}
 	}),
 	"vanished": build(func(a *arguments) muc.Command { return muc.Vanished{JID: a.jid("jid")} }),
 	"kick": build(func(a *arguments) muc.Command {
-		return muc.Kick{Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+		return muc.Kick{Nick: a.text("nick"), Reason: a.text("reason")}
 	}),
 	"set-role": build(func(a *arguments) muc.Command {
-		c := muc.SetRole{Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+		c := muc.SetRole{Nick: a.text("nick"), Reason: a.text("reason")}
 		a.note(c.Role.UnmarshalText([]byte(a.text("role"))))
 		return c
 	}),
 	"set-affiliation": build(func(a *arguments) muc.Command {
-		c := muc.SetAffiliation{JID: a.jid("jid"), Nick: a.text("nick"), Reason: a.text("reason"), As: a.jid("as")}
+		c := muc.SetAffiliation{JID: a.jid("jid"), Nick: a.text("nick"), Reason: a.text("reason")}
 		a.note(c.Affiliation.UnmarshalText([]byte(a.text("affiliation"))))
 		return c
 	}),
 	"configure": build(func(a *arguments) muc.Command {
-		return muc.Configure{As: a.jid("as"), Config: a.roomConfig()}
+		return muc.Configure{Config: a.roomConfig()}
 	}),
 	"invite": build(func(a *arguments) muc.Command {
-		return muc.Invite{To: a.jid("to"), Reason: a.text("reason"), As: a.jid("as")}
+		return muc.Invite{To: a.jid("to"), Reason: a.text("reason")}
 	}),
 	"set-subject": build(func(a *arguments) muc.Command {
-		return muc.SetSubject{Subject: a.text("subject"), Nick: a.text("nick"), As: a.jid("as")}
+		return muc.SetSubject{Subject: a.text("subject"), Nick: a.text("nick")}
 	}),
 	"say": build(func(a *arguments) muc.Command {
-		return muc.Say{Body: a.text("body"), Nick: a.text("nick"), As: a.jid("as")}
+		return muc.Say{Body: a.text("body"), Nick: a.text("nick")}
 	}),
 	"join": build(func(a *arguments) muc.Command {
 		return muc.Join{JID: a.jid("jid"), Nick: a.text("nick"), Presence: a.presence()}
@@ -55,11 +56,11 @@ var builtinCommands = map[string]Command{
 	"destroy": build(func(a *arguments) muc.Command {
 		return muc.Destroy{
 			Reason: a.text("reason"), Alternate: a.jid("alternate"), Password: a.text("password"),
-			Tombstone: a.text("tombstone") == "true", As: a.jid("as"),
+			Tombstone: a.text("tombstone") == "true",
 		}
 	}),
 	"decide-registration": build(func(a *arguments) muc.Command {
-		return muc.DecideRegistration{JID: a.jid("jid"), Allow: a.text("allow") == "true", As: a.jid("as")}
+		return muc.DecideRegistration{JID: a.jid("jid"), Allow: a.text("allow") == "true"}
 	}),
 	"forget":   build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
 	"shutdown": build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
@@ -81,14 +82,22 @@ func (p *player) hostActs(a *action) error {
 	for _, arg := range a.args {
 		args[arg.Name.Local] = mustTemplate(arg.Value).expand(p.vars)
 	}
+	who, as := args["as"]
+	delete(args, "as")
 	command, err := makeCommand(args)
 	if err != nil {
 		return err
 	}
-	if a.room.IsZero() {
-		return p.service.doEverywhere(command)
+	deed := deed{command: command, as: as}
+	if as {
+		if deed.who, err = muc.ParseJID(who); err != nil {
+			return err
+		}
 	}
-	return p.service.do(a.room, command)
+	if a.room.IsZero() {
+		return p.service.doEverywhere(deed)
+	}
+	return p.service.do(a.room, deed)
 }
 
 // hostReplies answers or refuses the question that has waited longest.
@@ -116,7 +125,7 @@ func (p *player) hostReplies(a *action) error {
 		p.fillIn(answer.Payload)
 		p.trace.sent(answer.Payload)
 	}
-	return p.service.do(asked.room, answer)
+	return p.service.do(asked.room, deed{command: answer})
 }
 
 // build makes a Command of a function that takes the arguments it knows. One

@@ -42,7 +42,8 @@ type Options struct {
 }
 
 // Command makes the command of a `host:` line of its arguments, in which
-// references have been put in.
+// references have been put in. The argument `as` is not among them: with it the command is
+// that person's, by [muc.Room.DoAs].
 type Command func(args map[string]string) (muc.Command, error)
 
 // Setting carries out a header line `# config: name=value`.

@@ -130,7 +130,7 @@ func (p *player) disconnects(u *user) error {
 		return fmt.Errorf("%s is not connected", u.Name)
 	}
 	u.connected = false
-	return p.service.doEverywhere(muc.Vanished{JID: u.JID})
+	return p.service.doEverywhere(deed{command: muc.Vanished{JID: u.JID}})
 }
 
 func (p *player) sends(u *user, a *action) error {

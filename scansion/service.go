@@ -43,6 +43,7 @@ type room struct {
 type machine interface {
 	Handle(now time.Time, stanza *etree.Element) (muc.Effects, error)
 	Do(now time.Time, command muc.Command) (muc.Effects, error)
+	DoAs(now time.Time, who muc.JID, command muc.Command) (muc.Effects, error)
 	Tick(now time.Time) (muc.Effects, error)
 	Deadline() time.Time
 	State() muc.State
@@ -90,21 +91,33 @@ func (s *service) handle(to muc.JID, stanza *etree.Element) error {
 	return s.step(r, func() (muc.Effects, error) { return r.live.Handle(s.now, stanza) })
 }
 
-func (s *service) do(address muc.JID, command muc.Command) error {
+// deed is what the host does: by itself, or as somebody.
+type deed struct {
+	command muc.Command
+	as      bool
+	who     muc.JID
+}
+
+func (s *service) do(address muc.JID, d deed) error {
 	r, err := s.room(address)
 	if err != nil {
 		return err
 	}
-	return s.step(r, func() (muc.Effects, error) { return r.live.Do(s.now, command) })
+	return s.step(r, func() (muc.Effects, error) {
+		if d.as {
+			return r.live.DoAs(s.now, d.who, d.command)
+		}
+		return r.live.Do(s.now, d.command)
+	})
 }
 
-// doEverywhere carries out a command in each room that is alive.
-func (s *service) doEverywhere(command muc.Command) error {
+// doEverywhere has something done in each room that is alive.
+func (s *service) doEverywhere(d deed) error {
 	for _, r := range s.all() {
 		if r.live.State() == muc.Destroyed {
 			continue
 		}
-		if err := s.do(r.cfg.Room, command); err != nil {
+		if err := s.do(r.cfg.Room, d); err != nil {
 			return err
 		}
 	}
@@ -161,7 +174,7 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 	if err != nil {
 		return fmt.Errorf("room %s: %w", r.cfg.Room, err)
 	}
-	r.events = append(r.events, fx.Events...)
+	r.events = slices.AppendSeq(r.events, fx.Events())
 	s.keepAsks(r.cfg.Room, fx)
 	s.player.trace.effects(fx)
 	if s.options.Observe != nil {
@@ -191,10 +204,10 @@ func (s *service) step(r *room, call func() (muc.Effects, error)) error {
 
 // keepAsks notes what is asked, and what is answered or has expired.
 func (s *service) keepAsks(room muc.JID, fx muc.Effects) {
-	for _, ask := range fx.Asks {
+	for _, ask := range fx.Questions {
 		s.asks = append(s.asks, question{room, ask.ID, ask.Archive})
 	}
-	for _, e := range fx.Events {
+	for e := range fx.Events() {
 		if answered, ok := e.Body.(*event.Answered); ok {
 			s.asks = slices.DeleteFunc(s.asks, func(q question) bool { return q.room == room && q.id == answered.ID })
 		}

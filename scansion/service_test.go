@@ -44,8 +44,11 @@ func (a *alarm) Handle(time.Time, *etree.Element) (muc.Effects, error) {
 	return muc.Effects{}, muc.ErrNotForRoom
 }
 func (a *alarm) Do(time.Time, muc.Command) (muc.Effects, error) { return muc.Effects{}, nil }
-func (a *alarm) State() muc.State                               { return muc.Open }
-func (a *alarm) Snapshot(muc.SnapshotKind) []byte               { return nil }
+func (a *alarm) DoAs(time.Time, muc.JID, muc.Command) (muc.Effects, error) {
+	return muc.Effects{}, nil
+}
+func (a *alarm) State() muc.State                 { return muc.Open }
+func (a *alarm) Snapshot(muc.SnapshotKind) []byte { return nil }
 
 func (a *alarm) Deadline() time.Time {
 	if len(a.deadlines) == 0 {

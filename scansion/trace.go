@@ -81,7 +81,7 @@ func (t *tracer) effects(fx muc.Effects) {
 	if t == nil {
 		return
 	}
-	for _, e := range fx.Events {
+	for e := range fx.Events() {
 		kind := "event"
 		if !e.Durable() {
 			kind = "event (volatile)"
@@ -91,7 +91,7 @@ func (t *tracer) effects(fx muc.Effects) {
 	if fx.Refused != nil {
 		t.printf("  refused: %s", fx.Refused.Error())
 	}
-	for _, ask := range fx.Asks {
+	for _, ask := range fx.Questions {
 		t.printf("  asks the host\n%s", wrap(asJSON(ask), "    "))
 	}
 }

@@ -30,7 +30,7 @@ func (s *Service) Announce(ctx context.Context, text string) (rooms int, err err
 	}
 	for _, r := range s.rooms {
 		if r.people > 0 {
-			s.add(r, call{run: command(muc.Say{Body: text})})
+			s.add(r, call{run: byHost(muc.Say{Body: text})})
 			rooms++
 		}
 	}

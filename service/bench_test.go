@@ -145,7 +145,7 @@ func quietRoom(b *testing.B, busy int) {
 func talk(ctx context.Context, s *service.Service, room string, said *int) {
 	jid := at(room)
 	for ctx.Err() == nil {
-		if _, err := s.Do(ctx, jid, muc.Say{As: muc.MustParseJID("p0@example.org/x"), Body: "What is in a name?"}); err == nil {
+		if _, err := s.DoAs(ctx, jid, muc.MustParseJID("p0@example.org/x"), muc.Say{Body: "What is in a name?"}); err == nil {
 			*said++
 		}
 	}

@@ -32,7 +32,7 @@ type Config struct {
 	Contacts []Contact
 	// Room is what all rooms have in common, without an address. Its Secret is
 	// required and must never change. What it leaves to the host with AnswersIQ,
-	// Archive or AsksJoin comes to Ask.
+	// Archive or AsksJoin comes to Question.
 	Room muc.Config
 	// Store keeps the rooms. Required; for rooms that end with the process it is
 	// new(Memory).
@@ -50,10 +50,10 @@ type Config struct {
 	// [Service.Vanished]. It must not call the service for the same room and wait for
 	// it. The context of what rooms say ends when [Service.Shutdown] is over.
 	Deliver func(ctx context.Context, s Stanza)
-	// Ask is given what rooms ask of the host, and is called like Deliver. The answer
+	// Question is given what rooms ask of the host, and is called like Deliver. The answer
 	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine. Nil
 	// answers nothing: what rooms ask then is refused when its time is up.
-	Ask func(ctx context.Context, room muc.JID, ask muc.Ask)
+	Question func(ctx context.Context, room muc.JID, ask muc.Question)
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
 	// already. XEP-0045 wants not-allowed. Nil admits all. Who may create a room is for
@@ -160,10 +160,10 @@ type Limits struct {
 	RoomBytes, SenderBytes, QueueBytes int
 	// PersonRooms is in how many rooms one person may be at once: 1000. PersonCreated is
 	// how many rooms, or tombstones of rooms, there may be that one person has created:
-	// 100. PersonAsks is how many requests of one person may wait for the host, as
+	// 100. PersonQuestions is how many requests of one person may wait for the host, as
 	// queries of the archive do, in all rooms together: 20. More is refused with
 	// resource-constraint.
-	PersonRooms, PersonCreated, PersonAsks int
+	PersonRooms, PersonCreated, PersonQuestions int
 	// Batch is how many stanzas a room takes at once, to be stored together: 100.
 	Batch int
 	// Workers is how many rooms are at work at the same time, counting those that
@@ -258,7 +258,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.QueueBytes, 32 << 20},
 		{&l.PersonRooms, 1000},
 		{&l.PersonCreated, 100},
-		{&l.PersonAsks, 20},
+		{&l.PersonQuestions, 20},
 		{&l.Batch, 100},
 		{&l.Workers, 1000},
 		{&l.Writers, 1},

@@ -17,7 +17,16 @@ import (
 // the store. When the context ends first, its error is returned, and the room may
 // still do it.
 func (s *Service) Do(ctx context.Context, room muc.JID, cmd muc.Command) (muc.Effects, error) {
-	return s.wait(ctx, room, command(cmd))
+	return s.wait(ctx, room, byHost(cmd))
+}
+
+// DoAs has a room carry out a command that somebody has given, as [muc.Room.DoAs] does;
+// for the rest it is [Service.Do].
+func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) (muc.Effects, error) {
+	if who.IsZero() {
+		return muc.Effects{}, muc.ErrNobody
+	}
+	return s.wait(ctx, room, func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.DoAs(now, who, cmd) })
 }
 
 // Read lets a function look at a room, in the room's own turn, as it is in memory:
@@ -32,7 +41,7 @@ func (s *Service) Read(ctx context.Context, room muc.JID, read func(*muc.Room)) 
 	return err
 }
 
-func command(cmd muc.Command) func(time.Time, *muc.Room) (muc.Effects, error) {
+func byHost(cmd muc.Command) func(time.Time, *muc.Room) (muc.Effects, error) {
 	return func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Do(now, cmd) }
 }
 

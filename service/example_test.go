@@ -135,7 +135,7 @@ func ExampleConfig_ask() {
 				fmt.Println(s.To()[0], "<", stanza.Tag)
 			}
 		},
-		Ask: func(ctx context.Context, room muc.JID, ask muc.Ask) {
+		Question: func(ctx context.Context, room muc.JID, ask muc.Question) {
 			go func() {
 				saved, err := store.Load(ctx, room) // stands for a search in the archive
 				if err != nil {

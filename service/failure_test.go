@@ -138,7 +138,7 @@ func TestAsksWhenTheRoomEnds(t *testing.T) {
 				h := newHost(t, func(h *host) {
 					h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "tybalt" }
 					h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:yes" }
-					h.config.Ask = func(_ context.Context, _ muc.JID, ask muc.Ask) { h.asks = append(h.asks, ask) }
+					h.config.Question = func(_ context.Context, _ muc.JID, ask muc.Question) { h.asks = append(h.asks, ask) }
 				})
 				h.lasting("cellar")
 				h.join(romeo, "cellar", "Romeo")

@@ -39,9 +39,9 @@ func (s *Service) farewell(r *room, live *muc.Room, done []outcome, cause error)
 	})
 	// Now nobody is inside and nothing is open: undoing it all leads to what was.
 	k := known{r.jid, map[muc.JID]place{}, map[string]*incoming{}}
-	k.undo(end.fx.Events)
+	k.undo(slices.Collect(end.fx.Events()))
 	for _, o := range slices.Backward(done) {
-		k.undo(o.fx.Events)
+		k.undo(slices.Collect(o.fx.Events()))
 	}
 	for _, id := range slices.Sorted(maps.Keys(k.open)) {
 		s.fail(&outcome{call: call{stanza: k.open[id]}}, cause)

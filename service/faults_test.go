@@ -114,7 +114,7 @@ func (w *world) connect(h *host) {
 			w.receive(s)
 		}
 	}
-	h.config.Ask = func(_ context.Context, room muc.JID, ask muc.Ask) {
+	h.config.Question = func(_ context.Context, room muc.JID, ask muc.Question) {
 		if alive() {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -36,17 +36,17 @@ func caught(log *slog.Logger, hook string) {
 }
 
 // guardHooks sees to it that those hooks that are called outside of a room's turn and
-// of Handle end no process when they panic. Deliver loses the stanza then, and what Ask
+// of Handle end no process when they panic. Deliver loses the stanza then, and what Question
 // was given is refused when its time is up.
 func (c *Config) guardHooks() {
-	log, deliver, ask := c.Log, c.Deliver, c.Ask
+	log, deliver, ask := c.Log, c.Deliver, c.Question
 	c.Deliver = func(ctx context.Context, out Stanza) {
 		defer caught(log, "Deliver")
 		deliver(ctx, out)
 	}
 	if ask != nil {
-		c.Ask = func(ctx context.Context, room muc.JID, a muc.Ask) {
-			defer caught(log, "Ask")
+		c.Question = func(ctx context.Context, room muc.JID, a muc.Question) {
+			defer caught(log, "Question")
 			ask(ctx, room, a)
 		}
 	}

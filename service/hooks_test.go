@@ -90,14 +90,14 @@ func TestHooksPanic(t *testing.T) {
 	}
 }
 
-// Deliver, Ask and the observer panic in rooms' turns and in the domain's own answers.
+// Deliver, Question and the observer panic in rooms' turns and in the domain's own answers.
 func TestOutputPanics(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logs
 		h := newHost(t, func(h *host) {
 			h.config.Log = slog.New(slog.NewTextHandler(&log, nil))
 			h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
-			h.config.Ask = func(context.Context, muc.JID, muc.Ask) { panic("Ask") }
+			h.config.Question = func(context.Context, muc.JID, muc.Question) { panic("Question") }
 			h.config.Observer = service.Observer{
 				Received: func() { panic("Received") }, Delivered: func(int) { panic("Delivered") },
 				Refused: func(*muc.StanzaError) { panic("Refused") }, Loaded: func(time.Duration, error) { panic("Loaded") },
@@ -123,7 +123,7 @@ func TestOutputPanics(t *testing.T) {
 		h.mu.Unlock()
 		h.say(romeo, "cellar", "heard")
 		assert.Equal(t, []string{"heard"}, h.bodies(romeo))
-		for _, hook := range []string{"Ask", "Received", "Delivered", "Refused", "Loaded", "Stored", "Deliver"} {
+		for _, hook := range []string{"Question", "Received", "Delivered", "Refused", "Loaded", "Stored", "Deliver"} {
 			assert.Contains(t, log.String(), "panic: "+hook+"\\n", hook)
 		}
 	})

@@ -39,7 +39,7 @@ type host struct {
 	mu    sync.Mutex
 	inbox map[string][]*etree.Element
 	order []string // "room: to" of everything, in order
-	asks  []muc.Ask
+	asks  []muc.Question
 	// before is called before something is delivered, unless nil.
 	before func(s service.Stanza)
 }

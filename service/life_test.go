@@ -287,7 +287,7 @@ func TestVanishedOnTheWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
 			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "juliet" }
-			h.config.Ask = func(_ context.Context, _ muc.JID, ask muc.Ask) { h.asks = append(h.asks, ask) }
+			h.config.Question = func(_ context.Context, _ muc.JID, ask muc.Question) { h.asks = append(h.asks, ask) }
 		})
 		h.lasting("cellar")
 		h.join(juliet, "cellar", "Juliet")
@@ -316,7 +316,7 @@ func TestAsk(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
 			h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "jabber:iq:version" }
-			h.config.Ask = func(_ context.Context, room muc.JID, ask muc.Ask) {
+			h.config.Question = func(_ context.Context, room muc.JID, ask muc.Question) {
 				assert.Equal(t, at("cellar"), room)
 				h.asks = append(h.asks, ask)
 			}

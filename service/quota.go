@@ -85,7 +85,7 @@ func (s *Service) mayAsk(who func(muc.AskRequest) *muc.StanzaError) func(muc.Ask
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		asker := q.JID.Bare()
-		if s.asks[asker].all() >= s.cfg.Limits.PersonAsks {
+		if s.asks[asker].all() >= s.cfg.Limits.PersonQuestions {
 			return full("Too many of your requests are waiting.")
 		}
 		s.asks.add(asker, s.rooms[q.Room], 1)

@@ -125,9 +125,9 @@ func TestPersonAsks(t *testing.T) {
 		var questions []string
 		var rooms []muc.JID
 		h := newHost(t, func(h *host) {
-			h.config.Limits = service.Limits{PersonAsks: 3}
+			h.config.Limits = service.Limits{PersonQuestions: 3}
 			h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
-			h.config.Ask = func(_ context.Context, room muc.JID, ask muc.Ask) {
+			h.config.Question = func(_ context.Context, room muc.JID, ask muc.Question) {
 				questions, rooms = append(questions, ask.ID), append(rooms, room)
 			}
 		})

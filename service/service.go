@@ -127,7 +127,7 @@ func (s *Service) Stats() Stats {
 
 // Shutdown stops the service: nothing is taken any more ([ErrClosed]), what waits is
 // done, everybody is put out with status 332 and the reason (XEP-0045 §11.2), also by
-// rooms whose store fails at that moment, what [Config.Ask] was given and nobody has
+// rooms whose store fails at that moment, what [Config.Question] was given and nobody has
 // answered is refused, and rooms are stored as snapshots. Rooms stay as they are; [New] over the same store
 // has them again. When the context ends before that, the rest is given up, its error
 // is returned, and nothing is lost of what was stored.

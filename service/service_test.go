@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 func TestTalk(t *testing.T) {
@@ -76,10 +78,17 @@ func TestDo(t *testing.T) {
 		h.lasting("cellar")
 		fx, err := h.do("cellar", muc.SetSubject{Subject: "Wherefore?"})
 		require.NoError(t, err)
-		require.Len(t, fx.Events, 1)
+		require.Len(t, slices.Collect(fx.Events()), 1)
 		var subject string
 		require.NoError(t, h.service.Read(t.Context(), at("cellar"), func(r *muc.Room) { subject, _ = r.Subject() }))
 		assert.Equal(t, "Wherefore?", subject)
+		h.join(juliet, "cellar", "Juliet")
+		for who, want := range map[muc.JID]error{{}: muc.ErrNobody, muc.MustParseJID(juliet): &muc.StanzaError{Condition: stanza.Forbidden}} {
+			_, err = h.service.DoAs(t.Context(), at("cellar"), who, muc.Destroy{})
+			require.ErrorIs(t, err, want)
+		}
+		_, err = h.service.DoAs(t.Context(), at("cellar"), muc.MustParseJID(juliet), muc.Say{Body: "But soft!"})
+		require.NoError(t, err)
 		_, err = h.service.Do(t.Context(), muc.MustParseJID("cellar@elsewhere.example"), muc.SetSubject{})
 		require.ErrorIs(t, err, muc.ErrNotForRoom)
 	})

@@ -40,7 +40,7 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 		}
 	}
 	for r := range rooms {
-		s.add(r, call{run: command(muc.Vanished{JID: who})})
+		s.add(r, call{run: byHost(muc.Vanished{JID: who})})
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func (s *Service) watch(r *room, done []outcome) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range done {
-		for _, ev := range done[i].fx.Events {
+		for ev := range done[i].fx.Events() {
 			switch b := ev.Body.(type) {
 			case *event.Joined:
 				if b.Session != 0 {

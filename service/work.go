@@ -54,7 +54,7 @@ func (s *Service) turn(r *room, calls []call) (rest []call) {
 			return nil
 		}
 		done = append(done, o)
-		if r.live.State() == muc.Destroyed && len(o.fx.Events) > 0 {
+		if r.live.State() == muc.Destroyed && len(o.fx.Durable) > 0 {
 			rest = calls[i+1:]
 			break
 		}
@@ -122,11 +122,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b = Batch{Room: r.jid, After: r.stored}
 	compact := false
 	for i := range done {
-		for _, ev := range done[i].fx.Events {
-			if ev.Durable() {
-				b.Events = append(b.Events, ev)
-			}
-		}
+		b.Events = append(b.Events, done[i].fx.Durable...)
 		compact = compact || done[i].aside || done[i].last
 	}
 	r.coming = weigh(b.Events)
@@ -156,9 +152,9 @@ func (s *Service) deliver(r *room, o *outcome) {
 	if o.fx.Refused != nil {
 		s.cfg.Observer.Refused(o.fx.Refused)
 	}
-	if s.cfg.Ask != nil {
-		for _, ask := range o.fx.Asks {
-			s.cfg.Ask(s.ctx, r.jid, ask)
+	if s.cfg.Question != nil {
+		for _, ask := range o.fx.Questions {
+			s.cfg.Question(s.ctx, r.jid, ask)
 		}
 	}
 	switch {

@@ -103,7 +103,7 @@ func (a *archive) stop() {
 
 // ask takes a question of a room, without waiting: it is answered from another
 // goroutine, and the room goes on meanwhile.
-func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Ask) {
+func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Question) {
 	if ask.Archive == nil {
 		return
 	}

@@ -82,7 +82,7 @@ func (l *library) answer(ctx context.Context, room muc.JID, answer muc.Answer) e
 func (l *library) asks(rooms, questions int) {
 	for i := range questions {
 		for room := range rooms {
-			l.ask(context.Background(), muc.MustParseJID(fmt.Sprintf("room%d@rooms.example", room)), muc.Ask{
+			l.ask(context.Background(), muc.MustParseJID(fmt.Sprintf("room%d@rooms.example", room)), muc.Question{
 				ID: fmt.Sprintf("%d-%d", room, i), Deadline: time.Now().Add(time.Minute), Archive: &muc.ArchiveQuery{Max: 100}})
 			l.archive.mu.Lock()
 			l.most.waiting = max(l.most.waiting, len(l.waiting))

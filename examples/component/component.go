@@ -107,7 +107,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		},
 		Store:        store,
 		Deliver:      c.deliver,
-		Ask:          c.archive.ask,
+		Question:     c.archive.ask,
 		Admin:        s.isAdmin,
 		IdleAfter:    s.idle,
 		CompactAfter: s.compact,

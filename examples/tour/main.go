@@ -86,7 +86,7 @@ func (h *host) receive(from, text string) error {
 	if err != nil {
 		return err // the host's own fault: the room has not changed
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		line, err := json.Marshal(ev)
 		if err != nil {
 			return err

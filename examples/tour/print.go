@@ -52,10 +52,10 @@ func (p *printer) effects(fx muc.Effects) {
 	if r := fx.Refused; r != nil {
 		fmt.Fprintf(p.w, "refused: %s (%s)\n", r.Condition, r.Section)
 	}
-	if len(fx.Events) == 0 {
+	if len(fx.Durable)+len(fx.Volatile) == 0 {
 		fmt.Fprintln(p.w, "no events")
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		if ev.Durable() {
 			fmt.Fprintf(p.w, "event %d, durable: %s\n", ev.Seq, ev.Type())
 		} else {

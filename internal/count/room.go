@@ -110,7 +110,7 @@ func events() func(int) {
 	r := must(muc.New(config()))
 	var stored [][]byte
 	keep := func(fx muc.Effects) {
-		for _, ev := range fx.Events {
+		for ev := range fx.Events() {
 			stored = append(stored, must(json.Marshal(ev)))
 		}
 	}

@@ -12,7 +12,7 @@ import (
 type ledger struct {
 	// open are the questions to the host, by their ids.
 	open map[string]*event.Asked
-	asks []muc.Ask
+	asks []muc.Question
 	// relayed are the requests that were passed on to other occupants, in all lives of
 	// the room; ways are those of them that may still be answered.
 	relayed, ways []*relayed
@@ -114,7 +114,7 @@ func (w *world) checkAnswers(s *step) {
 		}
 	}
 	asked := 0
-	for _, a := range s.fx.Asks {
+	for _, a := range s.fx.Questions {
 		if !a.Join {
 			asked++
 		}
@@ -141,10 +141,10 @@ func (w *world) checkAnswers(s *step) {
 // sent because of those that are answered now.
 func (w *world) askedAndAnswered(s *step) map[reply]int {
 	due, asked := map[reply]int{}, 0
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Asked:
-			if asked == len(s.fx.Asks) || s.fx.Asks[asked].ID != b.ID {
+			if asked == len(s.fx.Questions) || s.fx.Questions[asked].ID != b.ID {
 				w.fail("a question that the host does not hear: %+v", b)
 			}
 			asked++
@@ -160,10 +160,10 @@ func (w *world) askedAndAnswered(s *step) map[reply]int {
 			}
 		}
 	}
-	if asked != len(s.fx.Asks) {
-		w.fail("%d questions and %d asks", asked, len(s.fx.Asks))
+	if asked != len(s.fx.Questions) {
+		w.fail("%d questions and %d asks", asked, len(s.fx.Questions))
 	}
-	w.ledger.asks = append(w.ledger.asks, s.fx.Asks...)
+	w.ledger.asks = append(w.ledger.asks, s.fx.Questions...)
 	return due
 }
 

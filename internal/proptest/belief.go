@@ -10,7 +10,7 @@ import (
 // forgetVanished: a session that went without being told, as sessions do that are
 // gone, believes nothing any more.
 func (w *world) forgetVanished(s *step) {
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		// A puppet may bear the same address, and goes in another way.
 		if b, ok := ev.Body.(*event.Left); ok && b.How == event.DepartureVanished {
 			delete(w.clients, b.JID.String())

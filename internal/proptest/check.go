@@ -2,6 +2,7 @@ package proptest
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,7 @@ func (w *world) remember(m sent) {
 // checkRefusal: who is refused has changed nothing. A join that waited for the
 // host's answer waits no more, whatever comes of it.
 func (w *world) checkRefusal(s *step) {
-	if s.err != nil && (len(s.fx.Outbound) > 0 || len(s.fx.Asks) > 0) {
+	if s.err != nil && (len(s.fx.Outbound) > 0 || len(s.fx.Questions) > 0) {
 		w.fail("refused (%v) and yet said something", s.err)
 	}
 	if e := s.fx.Refused; e != nil && (e.Condition == "" || e.Section == "") {
@@ -73,7 +74,7 @@ func (w *world) checkRefusal(s *step) {
 	if _, waited := s.in.cmd.(muc.Answer); waited && s.err == nil {
 		return
 	}
-	if (s.err != nil || s.fx.Refused != nil) && (!bytes.Equal(s.before.live, s.after.live) || len(s.fx.Events) > 0) {
+	if (s.err != nil || s.fx.Refused != nil) && (!bytes.Equal(s.before.live, s.after.live) || len(slices.Collect(s.fx.Events())) > 0) {
 		w.fail("refused (%v, %v) and yet changed", s.err, s.fx.Refused)
 	}
 }
@@ -85,8 +86,8 @@ func (w *world) checkDue(s *step) {
 		return
 	}
 	isDue := !s.due.IsZero() && !s.due.After(s.in.at)
-	if s.due.IsZero() && len(s.fx.Events) > 0 || isDue && len(s.fx.Events) == 0 {
-		w.fail("due at %v, and %d events at %v", s.due, len(s.fx.Events), s.in.at)
+	if s.due.IsZero() && len(slices.Collect(s.fx.Events())) > 0 || isDue && len(slices.Collect(s.fx.Events())) == 0 {
+		w.fail("due at %v, and %d events at %v", s.due, len(slices.Collect(s.fx.Events())), s.in.at)
 	}
 	if next := w.room.Deadline(); isDue && !next.IsZero() && !next.After(s.in.at) && !next.After(s.due) {
 		w.fail("due at %v, still or again, after %v", next, s.in.at)
@@ -98,7 +99,7 @@ func (w *world) checkDue(s *step) {
 // again and changes something at the same time.
 func (w *world) checkRecipients(s *step) {
 	concerned := map[muc.JID]bool{}
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Answered:
 			concerned[b.JID] = true

@@ -20,7 +20,7 @@ const nsDelay = "urn:xmpp:delay"
 // checkEntry: a session that enters is told of the others, of itself, of the past and of
 // the subject, in this order, and of no more of the past than the room shows.
 func (w *world) checkEntry(s *step) {
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		b, ok := ev.Body.(*event.Joined)
 		if !ok || b.Session == 0 {
 			continue

@@ -47,7 +47,7 @@ var theNeighbour = sync.OnceValue(func() neighbour {
 				n.relayed = s.SelectAttrValue("id", "")
 			}
 		}
-		for _, ev := range fx.Events {
+		for ev := range fx.Events() {
 			switch b := ev.Body.(type) {
 			case *event.Asked:
 				n.ask = b.ID

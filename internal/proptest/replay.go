@@ -2,6 +2,7 @@ package proptest
 
 import (
 	"bytes"
+	"slices"
 
 	"pgregory.net/rapid"
 
@@ -25,7 +26,7 @@ type replicas struct {
 func (w *world) checkReplay(s *step, out []byte) {
 	k, live := &w.kept, s.before.live
 	lasting := false
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		if err := k.follower.Apply(ev); err != nil {
 			w.fail("replay: %v", err)
 		}
@@ -37,7 +38,7 @@ func (w *world) checkReplay(s *step, out []byte) {
 		}
 	}
 	// Nothing happened to who was not told of anything.
-	if len(s.fx.Events) > 0 {
+	if len(slices.Collect(s.fx.Events())) > 0 {
 		live = k.follower.Snapshot(muc.Live)
 	}
 	if lasting {

@@ -36,7 +36,7 @@ func (y *spoken) named(id string) bool { return y.stanzaID == id || y.id == id |
 // to who does not see it.
 func (w *world) checkRetraction(s *step) {
 	by, named := s.retraction()
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		if b, ok := ev.Body.(*event.MessageRetracted); ok {
 			said := w.spokenUnder(b.StanzaID)
 			if b.OccupantID != by || by == "" || said != nil && (said.author != by || !said.named(named)) {
@@ -50,7 +50,7 @@ func (w *world) checkRetraction(s *step) {
 	if by != "" {
 		w.takenBack(by, named)
 	}
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.MessageArchived:
 			w.spoken = append(w.spoken, spokenIn(&b.Message))

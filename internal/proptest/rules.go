@@ -10,7 +10,7 @@ import (
 // checkRules holds what happened to the tables of XEP-0045 §5, written down a second
 // time: who enters, in what role, and who is heard.
 func (w *world) checkRules(s *step) {
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Joined:
 			if b.Session != 0 {

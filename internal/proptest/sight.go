@@ -104,7 +104,7 @@ func (s *step) seesJIDs(to muc.JID) bool {
 // declined reports whether a stanza tells an inviter that the one who was invited
 // by that address declines.
 func declined(s *step, m sent, who string) bool {
-	for _, ev := range s.fx.Events {
+	for ev := range s.fx.Events() {
 		if b, ok := ev.Body.(*event.InviteUsed); ok && b.Declined && b.Inviter.Bare() == m.to.Bare() && b.Invitee.Bare().String() == who {
 			return true
 		}

@@ -23,18 +23,18 @@ func (w *world) tick() {
 func (w *world) host() {
 	who := muc.MustParseJID(w.someone())
 	text := pick(w, "text", append([]string{"\x01", "\xff"}, texts...))
-	switch rapid.IntRange(0, 17).Draw(w.t, "command") {
+	switch rapid.IntRange(0, 18).Draw(w.t, "command") {
 	case 0, 1:
 		w.command(muc.Vanished{JID: who})
 	case 2:
 		w.command(muc.Vanished{JID: pick(w, "vanished", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())})})
 	case 3:
-		w.command(muc.Kick{Nick: w.oddName(), Reason: text, As: w.as()})
+		w.commandAs(w.as(), muc.Kick{Nick: w.oddName(), Reason: text})
 	case 4, 5:
-		w.command(muc.SetRole{Nick: w.oddName(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 4).Draw(w.t, "role")), Reason: text, As: w.as()})
+		w.commandAs(w.as(), muc.SetRole{Nick: w.oddName(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 4).Draw(w.t, "role")), Reason: text})
 	case 6, 7:
-		w.command(muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-2, 4).Draw(w.t, "affiliation")),
-			Nick: pick(w, "reserve", []string{"", w.oddName()}), Reason: text, As: w.as()})
+		w.commandAs(w.as(), muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-2, 4).Draw(w.t, "affiliation")),
+			Nick: pick(w, "reserve", []string{"", w.oddName()}), Reason: text})
 	case 8:
 		w.command(muc.SetAffiliation{JID: pick(w, "owner", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())}), Affiliation: muc.Owner})
 	case 9:
@@ -42,7 +42,7 @@ func (w *world) host() {
 		if conf.Name = text; w.oneIn(8, "wrong") {
 			conf.Whois, conf.AllowPM = 9, 9
 		}
-		w.command(muc.Configure{Config: conf, As: w.as()})
+		w.commandAs(w.as(), muc.Configure{Config: conf})
 	case 10:
 		w.command(muc.Create{Owner: who, Config: anyRoomConfig(w.t)})
 	case 11:
@@ -52,17 +52,18 @@ func (w *world) host() {
 	case 13:
 		w.command(muc.Forget{JID: who.Bare(), Heir: muc.MustParseJID(pick(w, "heir", append([]string{"heir@three.example"}, users...)))})
 	case 14:
-		w.command(muc.Invite{To: muc.MustParseJID(w.session()).Bare(), Reason: text, As: w.as()})
+		w.commandAs(w.as(), muc.Invite{To: muc.MustParseJID(w.session()).Bare(), Reason: text})
 	case 15:
-		w.command(muc.DecideRegistration{JID: who.Bare(), Allow: rapid.Bool().Draw(w.t, "allow"), As: w.as()})
+		w.commandAs(w.as(), muc.DecideRegistration{JID: who.Bare(), Allow: rapid.Bool().Draw(w.t, "allow")})
 	case 16:
 		if w.oneIn(3, "destroy") {
-			w.command(muc.Destroy{Reason: text, Tombstone: rapid.Bool().Draw(w.t, "tombstone"), As: w.as()})
+			w.commandAs(w.as(), muc.Destroy{Reason: text, Tombstone: rapid.Bool().Draw(w.t, "tombstone")})
 		}
 	case 17:
 		w.command(pick(w, "talk", []muc.Command{muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"}, muc.SetSubject{},
-			muc.Say{Body: text}, muc.SetSubject{Subject: text},
-			muc.Say{As: who, Body: "for him"}, muc.SetSubject{As: who, Subject: "his"}}))
+			muc.Say{Body: text}, muc.SetSubject{Subject: text}}))
+	case 18:
+		w.commandAs(who, pick(w, "talk", []muc.Command{muc.Say{Body: text}, muc.SetSubject{Subject: text}, muc.Leave{Nick: w.oddName()}}))
 	}
 }
 

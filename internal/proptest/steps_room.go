@@ -69,7 +69,7 @@ func (w *world) resubmit(from string) {
 	if before.state != muc.Open {
 		return // it opens
 	}
-	for _, ev := range w.latest.fx.Events {
+	for ev := range w.latest.fx.Events() {
 		switch ev.Body.(type) {
 		case *event.Configured, *event.AffiliationChanged:
 			w.fail("the form as it was changes something: %s", ev.Type())

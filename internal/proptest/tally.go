@@ -31,7 +31,7 @@ func (n *tally) count(fx muc.Effects, err error) {
 	if n.events == nil {
 		n.events = map[string]int{}
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		n.events[ev.Type()]++
 	}
 }

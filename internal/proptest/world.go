@@ -70,6 +70,7 @@ type input struct {
 	stanza *etree.Element
 	text   string // of the stanza
 	cmd    muc.Command
+	as     muc.JID
 	tick   bool
 	// answers is the request that a stanza truly answers, if any.
 	answers *relayed
@@ -179,6 +180,9 @@ func payload(el *etree.Element, ns, name string) *etree.Element {
 
 func (w *world) command(cmd muc.Command) { w.step(input{cmd: cmd}) }
 
+// commandAs is a command of somebody, or, if that is the zero address, of the host.
+func (w *world) commandAs(who muc.JID, cmd muc.Command) { w.step(input{cmd: cmd, as: who}) }
+
 // client is what a session believes.
 func (w *world) client(full string) *client {
 	c := w.clients[full]
@@ -208,7 +212,7 @@ func (w *world) stepAt(in input) {
 	if err != nil && in.cmd == nil && !(in.wild && (errors.Is(err, muc.ErrNotStanza) || errors.Is(err, muc.ErrNotForRoom))) {
 		w.fail("a stanza is never the host's fault here: %v", err)
 	}
-	w.log = append(w.log, fx.Events...)
+	w.log = slices.AppendSeq(w.log, fx.Events())
 	out := output(nil, fx, err)
 	w.outputs = append(w.outputs, out)
 	w.tally.count(fx, err)
@@ -229,7 +233,7 @@ func (w *world) stepAt(in input) {
 // look is what the room knows after a step. Where nothing happened the snapshot
 // tells whether that is true.
 func (w *world) look(before *truth, fx muc.Effects) *truth {
-	if len(fx.Events) == 0 && bytes.Equal(before.live, w.room.Snapshot(muc.Live)) {
+	if len(slices.Collect(fx.Events())) == 0 && bytes.Equal(before.live, w.room.Snapshot(muc.Live)) {
 		return before
 	}
 	return truthOf(w.room, w.cfg.IsOwner)
@@ -253,6 +257,8 @@ func (w *world) read(fx muc.Effects) []sent {
 
 func perform(room *muc.Room, in input) (muc.Effects, error) {
 	switch {
+	case in.cmd != nil && !in.as.IsZero():
+		return room.DoAs(in.at, in.as, in.cmd)
 	case in.cmd != nil:
 		return room.Do(in.at, in.cmd)
 	case in.tick:
@@ -268,7 +274,7 @@ func describe(in input) string {
 	switch {
 	case in.cmd != nil:
 		// Addresses in memory are not the same the next time.
-		return at + pointers.ReplaceAllString(fmt.Sprintf("%T%+v", in.cmd, in.cmd), "…")
+		return at + pointers.ReplaceAllString(fmt.Sprintf("%v %T%+v", in.as, in.cmd, in.cmd), "…")
 	case in.tick:
 		return at + "tick"
 	}
@@ -277,7 +283,7 @@ func describe(in input) string {
 
 // output is all that a step gave, as bytes.
 func output(b []byte, fx muc.Effects, err error) []byte {
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		text, bad := ev.MarshalJSON()
 		if bad != nil {
 			panic(bad)
@@ -289,7 +295,7 @@ func output(b []byte, fx muc.Effects, err error) []byte {
 			b = append(out.AppendXML(b, to, ""), '\n')
 		}
 	}
-	for _, a := range fx.Asks {
+	for _, a := range fx.Questions {
 		if q := a.Archive; q != nil {
 			a.Archive = nil
 			b = fmt.Appendf(b, "%+v ", *q)

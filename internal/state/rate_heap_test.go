@@ -8,11 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/jid"
-
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/jid"
 )
 
 // However many shares of rates a room remembers, one more moves few of the others:

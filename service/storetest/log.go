@@ -45,7 +45,7 @@ func (l *log) do(cmd muc.Command) []event.Event {
 	l.t.Helper()
 	fx, err := l.live.Do(evening.Add(time.Duration(l.live.Seq())*time.Second), cmd)
 	must(l.t, err)
-	return slices.DeleteFunc(fx.Events, func(ev event.Event) bool { return !ev.Durable() })
+	return fx.Durable
 }
 
 // batch is n more events, of which the first one creates the room.

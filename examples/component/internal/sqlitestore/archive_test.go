@@ -54,7 +54,7 @@ func (a *archived) keep(fx muc.Effects, err error) {
 	if len(a.log) > 0 {
 		b.After = a.log[len(a.log)-1].Seq
 	}
-	for _, ev := range fx.Events {
+	for ev := range fx.Events() {
 		if ev.Durable() {
 			b.Events = append(b.Events, ev)
 		}

@@ -90,7 +90,7 @@ func created(t *testing.T, s *Store, local string) service.Batch {
 	fx, err := room.Do(time.Unix(2e9, 0), muc.Create{Owner: muc.MustParseJID("romeo@example.org"),
 		Config: muc.RoomConfig{Name: strings.Repeat("n", 100), Persistent: true}})
 	require.NoError(t, err)
-	return service.Batch{Room: address, Events: fx.Events, Entry: service.Entry{Room: address, Lasting: true}}
+	return service.Batch{Room: address, Events: fx.Durable, Entry: service.Entry{Room: address, Lasting: true}}
 }
 
 // The secret is made once, and a file of its own has another one.
