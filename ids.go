@@ -19,7 +19,7 @@ const idBytes = 16
 
 // mac signs texts for one purpose. They are separated by a character that no JID has.
 func (r *Room) mac(purpose string, parts ...string) string {
-	msg := append(append(append(make([]byte, 0, 256), purpose...), 0), r.jid.String()...)
+	msg := append(append(append(make([]byte, 0, 96), purpose...), 0), r.jid.String()...)
 	for _, p := range parts {
 		msg = append(append(msg, 0), p...)
 	}

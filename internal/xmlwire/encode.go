@@ -102,11 +102,11 @@ type encoder struct {
 	spaces   []string // of the attributes of an element
 	// room is for what stanzas usually come to, in one piece of memory.
 	room struct {
-		b      [512]byte
+		b      [256]byte
 		kids   [4]Child
 		binds  [4]binding
 		stack  [4]frame
-		spaces [8]string
+		spaces [4]string
 	}
 }
 
