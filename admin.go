@@ -176,14 +176,14 @@ func (t *step) listRole(a *sender, role Role, part rsm.Request) *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)
 		for _, o := range list[is.From:is.To] {
 			listedOccupant(w, s, o, a)
 		}
 		part.Write(w, is, func(i int) string { return list[i].UID() })
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -206,7 +206,7 @@ func (t *step) adminSet() *StanzaError {
 		t.echo = t.r.repeated(t.offending)
 		return refused
 	}
-	t.done = true
+	t.answer(nil)
 	return nil
 }
 

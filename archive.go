@@ -77,11 +77,11 @@ func (t *step) archiveForm() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.MAM)
 		form.Write(w, "form", ns.MAM, "", archiveFields)
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -212,8 +212,8 @@ func archiveTime(s string) (time.Time, *StanzaError) {
 	return at.UTC(), nil
 }
 
-// archiveRender is a page on its way to a reader.
-type archiveRender struct {
+// archiveReply is a page on its way to a reader.
+type archiveReply struct {
 	query *readQuery
 	page  *ArchivePage
 	// sees is whether the reader sees real JIDs.
@@ -239,12 +239,12 @@ func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePag
 			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
-	t.page = &archiveRender{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
+	t.reply = &archiveReply{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
 	return nil
 }
 
-// renderArchive sends a page and ends it.
-func (t *step) renderArchive(p *archiveRender) {
+// render sends a page and ends it.
+func (p *archiveReply) render(t *step) {
 	messages := p.page.Messages
 	if p.query.Metadata {
 		t.renderResult(func(w *xmlwire.Writer) { archiveEnds(w, messages) })
@@ -263,7 +263,7 @@ func (t *step) renderArchive(p *archiveRender) {
 
 // renderFound writes one message of a page (XEP-0313 §4.2): as it was reflected,
 // with its author's real JID for those who may see it (§6.1.2).
-func (r *Room) renderFound(ev *event.Event, p *archiveRender) *splice.Stanza {
+func (r *Room) renderFound(ev *event.Event, p *archiveReply) *splice.Stanza {
 	m := ev.Archived()
 	if !p.sees {
 		m = r.seenNow(m)

@@ -114,6 +114,12 @@ func (c Answer) do(t *step) error {
 			b.Payload = payload
 		}
 		t.propose(b)
+		if b.Condition == "" {
+			t.in = requestOf(b)
+			if a.Archive == "" {
+				t.answer(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
+			}
+		}
 		return nil
 	}
 	return ErrNotFound
@@ -172,22 +178,19 @@ func (t *step) expireAsks() {
 		func(a event.Asked) bool { return t.r.due(a.Deadline.Time, t.r.cfg.QuestionTimeout, t.now) })
 }
 
-// renderAnswered sends the answer to a request that the host was asked about.
-func (t *step) renderAnswered(b *event.Answered) {
-	in := &incoming{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
+// renderRefused refuses a request that waited for the host.
+func (t *step) renderRefused(b *event.Answered) {
+	waited := step{r: t.r, now: t.now, fx: t.fx, in: requestOf(b)}
+	waited.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
+}
+
+// requestOf is what is left of the request that an answer is for.
+func requestOf(b *event.Answered) *incoming {
 	if b.Nick != "" {
-		in = &incoming{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
+		return &incoming{kind: kindPresence, id: b.IQ, from: b.JID, nick: b.Nick, toNick: true,
 			Payload: xmlwire.Payload{Kids: []xmlwire.Child{{NS: ns.MUC, Name: "x"}}}}
 	}
-	reply := step{r: t.r, now: t.now, fx: t.fx, in: in}
-	switch {
-	case b.Condition != "":
-		reply.renderError(&StanzaError{Condition: b.Condition, Type: b.Type, Text: b.Text})
-	case t.page != nil:
-		reply.renderArchive(t.page)
-	case b.Nick == "":
-		reply.renderResult(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
-	}
+	return &incoming{kind: kindIQ, typ: "get", id: b.IQ, from: b.JID}
 }
 
 // Joins that wait for the host: a challenge to be solved (XEP-0158), an account to be

@@ -26,14 +26,21 @@ func (t *step) available() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.own = &splice.Extra{ID: in.id, Tail: statuses(statusSelf)}
-	if nick.Changed {
-		t.own.Tail = statuses(statusSelf, statusNickChanged)
-	}
+	t.oweSelf(nick.Changed)
 	if nick.Nick != ses.Occupant().Nick() {
 		return t.rename(ses, nick, payload)
 	}
 	return t.update(ses, payload)
+}
+
+// oweSelf owes the presence that the session asked for, which says whether its nick is
+// another one than it wanted.
+func (t *step) oweSelf(nickChanged bool) {
+	own := &selfReply{splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}}
+	if nickChanged {
+		own.extra.Tail = statuses(statusSelf, statusNickChanged)
+	}
+	t.reply = own
 }
 
 // update proposes a session's new presence.
@@ -71,10 +78,7 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 			return e
 		}
 		b.Occupant, b.Nick, b.Key = at.Number(), at.Nick(), at.Key()
-		t.own = &splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}
-		if at.Nick() != nick.Nick {
-			t.own.Tail = statuses(statusSelf, statusNickChanged)
-		}
+		t.oweSelf(at.Nick() != nick.Nick)
 	case o.First().Next() != nil:
 		if e := t.space(&t.sender, nil, s.Config()); e != nil {
 			return e

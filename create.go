@@ -36,7 +36,7 @@ func (t *step) createByForm() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.done = true
+	t.answer(nil)
 	if sub.Cancelled {
 		return nil
 	}

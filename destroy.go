@@ -30,7 +30,7 @@ func (t *step) destroyByForm(d *xmlwire.Node, a *sender) *StanzaError {
 		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
 	t.destroy(b)
-	t.done = true
+	t.answer(nil)
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (t *step) discoInfo() *StanzaError {
 	node, _ := t.query().Attr("node")
 	switch node {
 	case "":
-		t.answer = t.writeRoomInfo
+		t.answer(t.writeRoomInfo)
 	case ns.NodeReservedNick:
 		return t.reservedNickInfo()
 	case ns.Traffic:
@@ -149,7 +149,7 @@ func (t *step) reservedNickInfo() *StanzaError {
 		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
 	p := t.sender.person
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoInfo)
 		w.Attr("node", ns.NodeReservedNick)
 		if p != nil && p.Nick() != "" {
@@ -160,7 +160,7 @@ func (t *step) reservedNickInfo() *StanzaError {
 			w.End()
 		}
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -173,11 +173,11 @@ func (t *step) discoItems() *StanzaError {
 	switch node, _ := t.query().Attr("node"); node {
 	case "":
 	case ns.Commands: // which a room has none of; clients ask every room
-		t.answer = func(w *xmlwire.Writer) {
+		t.answer(func(w *xmlwire.Writer) {
 			w.Start("query", ns.DiscoItems)
 			w.Attr("node", ns.Commands)
 			w.End()
-		}
+		})
 		return nil
 	default:
 		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")
@@ -202,7 +202,7 @@ func (t *step) discoItems() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoItems)
 		for _, o := range list[is.From:is.To] {
 			w.Start("item", "")
@@ -212,6 +212,6 @@ func (t *step) discoItems() *StanzaError {
 		}
 		part.Write(w, is, func(i int) string { return list[i].UID() })
 		w.End()
-	}
+	})
 	return nil
 }

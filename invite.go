@@ -31,8 +31,11 @@ type Invitation struct {
 	Thread    string
 }
 
-// declineRender is a decline on its way to an inviter.
-type declineRender struct {
+// inviteReply is an invitation on its way.
+type inviteReply struct{ Invitation }
+
+// declineReply is a decline on its way to an inviter.
+type declineReply struct {
 	from   JID // the invitee as the inviter named him
 	to     []JID
 	reason string
@@ -277,7 +280,7 @@ func (t *step) sendInvite(a *sender, inv Invitation) {
 	if fits {
 		t.propose(&event.InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: event.Stamp{Time: t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
-	t.invites = append(t.invites, inv)
+	t.owe(&inviteReply{inv})
 }
 
 // decline decides on a decline, which must be that of an open invitation. All inviters
@@ -307,13 +310,13 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	outside := 0
 	for _, b := range list {
 		t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
-		d := declineRender{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
+		d := &declineReply{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
 		if len(d.to) > 0 && d.to[0].IsBare() {
 			if outside++; t.noticesLeft(in.from) < outside {
 				continue
 			}
 		}
-		t.declined = append(t.declined, d)
+		t.owe(d)
 	}
 	if t.notices(in.from, outside) == 0 && outside > 0 {
 		return tooManyNotices()
@@ -379,28 +382,21 @@ func (t *step) expireInvites() {
 	}
 }
 
-// renderInvites sends invitations and declines.
-func (t *step) renderInvites() {
-	for i := range t.invites {
-		t.renderInvite(&t.invites[i])
-	}
-	for i := range t.declined {
-		d := &t.declined[i]
-		t.aboutInvite(d.to, t.in.lang, func(w *xmlwire.Writer) {
-			w.Start("x", ns.User)
-			w.Start("decline", "")
-			address(w, "from", d.from)
-			w.ElementIf("reason", d.reason)
-			w.End()
-			w.End()
-		})
-	}
+func (d *declineReply) render(t *step) {
+	t.aboutInvite(d.to, t.in.lang, func(w *xmlwire.Writer) {
+		w.Start("x", ns.User)
+		w.Start("decline", "")
+		address(w, "from", d.from)
+		w.ElementIf("reason", d.reason)
+		w.End()
+		w.End()
+	})
 }
 
-// renderInvite writes an invitation from scratch: of the inviter's own it holds the reason
+// render writes an invitation from scratch: of the inviter's own it holds the reason
 // and the continued chat only.
-func (t *step) renderInvite(inv *Invitation) {
-	cfg := t.r.cfg
+func (x *inviteReply) render(t *step) {
+	cfg, inv := t.r.cfg, &x.Invitation
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
 		if cfg.InviteBody != nil {
 			if body := cfg.InviteBody(*inv); xmlwire.ValidText(body) && len(body) <= cfg.Limits.BodyBytes {

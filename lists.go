@@ -23,7 +23,7 @@ func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *St
 	known := s.Lists().Of(s)
 	written := &known.Written[aff-Outcast]
 	if *written != nil && !part.Asked {
-		t.ready = *written
+		t.owe(listReply{*written})
 		return nil
 	}
 	people := known.Having(aff)
@@ -37,17 +37,17 @@ func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *St
 	switch {
 	case !part.Asked && is.Whole():
 		*written = t.r.writeList(people)
-		t.ready = *written
+		t.owe(listReply{*written})
 		return nil
 	}
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)
 		for _, p := range people[is.From:is.To] {
 			listedPerson(w, p, listedReason(p, &t.r.cfg.Limits))
 		}
 		part.Write(w, is, func(i int) string { return people[i].UID() })
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *Stan
 	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
 		return refuse(stanza.PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
 	}
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.Admin)
 		for _, p := range people {
 			listedPerson(w, p, listedReason(p, lim))
@@ -106,7 +106,7 @@ func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *Stan
 			listedOccupant(w, s, o, a)
 		}
 		w.End()
-	}
+	})
 	return nil
 }
 

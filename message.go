@@ -89,8 +89,7 @@ func (t *step) speak(m event.Message, in *incoming) {
 	case keep && !in.unstored():
 		t.propose(&event.MessageRemembered{Message: m})
 	default:
-		said := m // a pointer to m itself would cost every message an allocation
-		t.passing = &said
+		t.owe(&passingReply{m})
 	}
 }
 
@@ -195,20 +194,20 @@ func (t *step) privateMessage() *StanzaError {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
 	}
 	t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
-	t.private = &privateRender{to: r.audience().sessionsOf(to), typ: typ, message: event.Message{
-		Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang, Payload: payload}}
+	t.owe(&privateReply{to: r.audience().sessionsOf(to), typ: typ, message: event.Message{
+		Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang, Payload: payload}})
 	return nil
 }
 
-// privateRender is a message that goes to one occupant and is kept nowhere.
-type privateRender struct {
+// privateReply is a message that goes to one occupant and is kept nowhere.
+type privateReply struct {
 	to      []JID
 	typ     string
 	message event.Message
 }
 
-// renderPrivate writes a private message: marked as one by an empty <x/> (§7.5).
-func (t *step) renderPrivate(p *privateRender) {
+// render writes a private message: marked as one by an empty <x/> (§7.5).
+func (p *privateReply) render(t *step) {
 	m := &p.message
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
 	d := splice.Start(&w, "message")
@@ -250,9 +249,9 @@ func (t *step) relayBounce(ses *state.Session) *StanzaError {
 				return nil
 			}
 			t.propose(&event.PrivateBounced{Session: p.Session(), Occupant: p.Occupant(), ID: p.ID()})
-			t.private = &privateRender{to: []JID{to.Address()}, typ: in.typ, message: event.Message{
+			t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: event.Message{
 				Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang,
-				Payload: payload}}
+				Payload: payload}})
 			return nil
 		}
 	}

@@ -29,11 +29,11 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 	r.localize(lang, fields)
 	title := r.worded(lang, "", "Configuration of") + " " + r.jid.String()
 	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.Owner)
 		form.WriteInstructed(w, "form", ns.Config, title, instructions, fields)
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (t *step) ownerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.done = true
+	t.answer(nil)
 	if sub.Cancelled {
 		if t.r.st.Life() == Locked {
 			t.destroy(&event.RoomDestroyed{Actor: a.event()})

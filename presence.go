@@ -14,8 +14,8 @@ import (
 
 // Entering a room (XEP-0045 §7.2), in the order in which its rules are judged.
 
-// joinRender is what a join or a resync owes to the session that asked for it.
-type joinRender struct {
+// entryReply is what a join or a resync owes to the session that asked for it.
+type entryReply struct {
 	session JID
 	history historyRequest
 	codes   []int // of the self-presence, ascending
@@ -91,7 +91,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	b.Session, b.Lang, b.Payload = s.LastSession()+1, in.lang, payload
 	t.propose(b)
 	t.useInvites()
-	t.owe(x, conf, nick.Changed || b.Nick != nick.Nick, birth)
+	t.oweEntry(x, conf, nick.Changed || b.Nick != nick.Nick, birth)
 	return nil
 }
 
@@ -106,9 +106,9 @@ func (t *step) arrival(a *sender, nick NickResult, at *state.Occupant, conf *Roo
 	return b
 }
 
-// owe notes what the asker of a join or resync is owed.
-func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
-	j := &joinRender{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
+// oweEntry notes what the asker of a join or resync is owed.
+func (t *step) oweEntry(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
+	j := &entryReply{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
 	if conf.Whois == WhoisAnyone {
 		j.codes = append(j.codes, statusNonAnonymous)
 	}
@@ -122,7 +122,7 @@ func (t *step) owe(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
 	if nickChanged {
 		j.codes = append(j.codes, statusNickChanged)
 	}
-	t.entry = j
+	t.reply = j
 }
 
 // admission is everything about a join but the nick, in the order in which it
@@ -283,6 +283,6 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 			return e
 		}
 	}
-	t.owe(x, t.r.st.Config(), nick.Changed, false)
+	t.oweEntry(x, t.r.st.Config(), nick.Changed, false)
 	return nil
 }

@@ -41,12 +41,12 @@ func (t *step) registerGet() *StanzaError {
 	a := &t.sender
 	if p := a.person; p != nil && p.Nick() != "" {
 		nick := p.Nick()
-		t.answer = func(w *xmlwire.Writer) {
+		t.answer(func(w *xmlwire.Writer) {
 			w.Start("query", ns.Register)
 			w.Element("registered", "", "")
 			w.Element("username", "", nick)
 			w.End()
-		}
+		})
 		return nil
 	}
 	if e := t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff}); e != nil {
@@ -54,11 +54,11 @@ func (t *step) registerGet() *StanzaError {
 	}
 	fields := t.r.registrationForm()
 	t.r.localize(t.in.lang, fields)
-	t.answer = func(w *xmlwire.Writer) {
+	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.Register)
 		form.Write(w, "form", ns.RegForm, "", fields)
 		w.End()
-	}
+	})
 	return nil
 }
 
@@ -93,7 +93,7 @@ func (t *step) registerSet() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	t.done = true
+	t.answer(nil)
 	if sub.Cancelled {
 		return nil
 	}
@@ -180,7 +180,7 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	case t.sender.aff == Outcast:
 		return banned(s, &t.sender, "XEP-0077 §3.2")
 	}
-	t.done = true
+	t.answer(nil)
 	if s.RequestOf(bare) != nil {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}

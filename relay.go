@@ -25,8 +25,8 @@ import (
 // maxWayBack is how much longer a passed-on id is than the asker's.
 const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + jid.MaxPartSize
 
-// relayRender is a request or answer on its way to another occupant.
-type relayRender struct {
+// relayReply is a request or answer on its way to another occupant.
+type relayReply struct {
 	to      JID
 	id, typ string
 	from    JID // an occupant's address
@@ -35,7 +35,7 @@ type relayRender struct {
 
 // pingRoom answers a ping of the room itself (XEP-0199).
 func (t *step) pingRoom() *StanzaError {
-	t.done = true
+	t.answer(nil)
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (t *step) pingRoom() *StanzaError {
 // (XEP-0410 §3.3); pings of other occupants are passed on like any request.
 func (t *step) pingOccupant() *StanzaError {
 	if ses := t.sender.session; ses != nil && t.r.addressee(t.in) == ses.Occupant() {
-		t.done = true
+		t.answer(nil)
 		return nil
 	}
 	return t.relayIQ()
@@ -82,20 +82,21 @@ func (t *step) relayIQ() *StanzaError {
 	case ns.VCard, ns.VCard4, ns.PubSub:
 		target = target.Bare()
 	}
-	t.relay = &relayRender{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.Occupant().Nick()),
+	x := &relayReply{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.Occupant().Nick()),
 		payload: r.veil(in.Text, in.from, ses.Occupant().Nick(), to.Role())}
-	if t.relayTooLarge(t.relay) {
+	if t.relayTooLarge(x) {
 		return refuse(stanza.PolicyViolation, "14.6", "This is too large to be passed on")
 	}
+	t.owe(x)
 	return nil
 }
 
 // relayTooLarge reports whether a request or answer is not to be passed on.
-func (t *step) relayTooLarge(x *relayRender) bool {
+func (t *step) relayTooLarge(x *relayReply) bool {
 	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*splice.AddressBytes <= t.r.cfg.Limits.OutboundBytes {
 		return false
 	}
-	d := x.render(func(w *xmlwire.Writer) { w.Raw(x.payload) })
+	d := x.stanza(func(w *xmlwire.Writer) { w.Raw(x.payload) })
 	return len(t.fitting([]JID{x.to}, d, splice.None, nil)) == 0
 }
 
@@ -148,22 +149,23 @@ func (t *step) relayAnswer() *StanzaError {
 		return nil
 	}
 	t.propose(&event.RelayAnswered{Session: x.Session(), Way: x.Way()})
-	t.relay = &relayRender{to: asker.Address(), id: id, typ: in.typ, from: r.at(nick),
-		payload: r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())}
+	t.owe(&relayReply{to: asker.Address(), id: id, typ: in.typ, from: r.at(nick),
+		payload: r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())})
 	return nil
 }
 
-func (t *step) renderRelay(x *relayRender) {
+// render passes it on.
+func (x *relayReply) render(t *step) {
 	payload := func(w *xmlwire.Writer) { w.Raw(x.payload) }
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
 		large := refuse(stanza.PolicyViolation, "14.6", "The answer is too large to be passed on")
 		x.typ = "error"
 		payload = func(w *xmlwire.Writer) { stanzaerror.Write(w, large, "") }
 	}
-	t.send([]JID{x.to}, x.render(payload), splice.None, nil)
+	t.send([]JID{x.to}, x.stanza(payload), splice.None, nil)
 }
 
-func (x *relayRender) render(payload func(w *xmlwire.Writer)) *splice.Stanza {
+func (x *relayReply) stanza(payload func(w *xmlwire.Writer)) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 192+len(x.payload))}
 	d := splice.Start(&w, "iq")
 	address(&w, "from", x.from)

@@ -31,8 +31,8 @@ type happened struct {
 	// voice and registration are requests for others to decide on.
 	voice        *event.VoiceRequested
 	registration *event.RegistrationRequested
-	// answered are questions to the host that have their answers now.
-	answered   []*event.Answered
+	// refused are requests that waited for the host and are refused now.
+	refused    []*event.Answered
 	configured *event.Configured
 	// unlocked says that the configuration is the first, destroyed how the room ended.
 	unlocked  bool
@@ -84,7 +84,9 @@ func (h *happened) sort(s *state.Room, events []event.Event) {
 		case *event.RegistrationRequested:
 			h.registration = b
 		case *event.Answered:
-			h.answered = append(h.answered, b)
+			if b.Condition != "" {
+				h.refused = append(h.refused, b)
+			}
 		case *event.Configured:
 			h.configured = b
 		case *event.Unlocked:
@@ -120,36 +122,17 @@ func (t *step) render(h *happened) {
 	if h.subject != nil {
 		t.broadcast(t.r.renderMessage(h.subject))
 	}
-	if t.passing != nil {
-		t.broadcast(t.r.renderMessage(t.passing))
-	}
-	if t.private != nil {
-		t.renderPrivate(t.private)
-	}
 	if h.voice != nil {
 		t.send(t.r.audience().moderators.all(), t.r.voiceApproval(h.voice), splice.None, nil)
 	}
 	if h.registration != nil {
 		t.renderRequest(h.registration)
 	}
-	t.renderInvites()
-	if t.entry != nil {
-		t.renderEntry(t.entry)
+	if t.reply != nil {
+		t.reply.render(t)
 	}
-	if t.relay != nil {
-		t.renderRelay(t.relay)
-	}
-	switch {
-	case t.answer != nil:
-		t.renderResult(t.answer)
-	case t.done:
-		t.renderDone()
-	}
-	if t.ready != nil {
-		t.toSender(t.ready, splice.None, &splice.Extra{ID: t.in.id}) // a page, which fits
-	}
-	for _, b := range h.answered {
-		t.renderAnswered(b)
+	for _, b := range h.refused {
+		t.renderRefused(b)
 	}
 	if h.configured != nil && !h.unlocked && t.r.st.Alive() { // the first one is no change
 		t.renderConfigured(h)

@@ -28,9 +28,9 @@ func (t *step) tooLarge(d *splice.Stanza) bool {
 	return len(t.fitting([]JID{t.in.from}, d, splice.None, nil)) == 0
 }
 
-// renderDone answers it by saying only that it is done. Nobody else writes here, so
+// renderEmptyResult answers it by saying only that it is done. Nobody else writes here, so
 // that the writer needs no memory of its own.
-func (t *step) renderDone() {
+func (t *step) renderEmptyResult() {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 96)}
 	d := t.openResult(&w)
 	w.End()

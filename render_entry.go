@@ -8,7 +8,7 @@ import (
 )
 
 // renderArrival tells everybody else of a session that came in; its own share is
-// renderEntry's.
+// that of entryReply.
 func (t *step) renderArrival(b *event.Joined) {
 	r, s := t.r, &t.r.st
 	o := s.OccupantByNumber(b.Occupant)
@@ -20,9 +20,9 @@ func (t *step) renderArrival(b *event.Joined) {
 	t.tellSelf(o, doc, statuses(statusSelf))
 }
 
-// renderEntry sends to a session all that entering entitles it to, in the order
+// render sends to a session all that entering entitles it to, in the order
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
-func (t *step) renderEntry(j *joinRender) {
+func (j *entryReply) render(t *step) {
 	r, s := t.r, &t.r.st
 	ses, inside := s.Session(j.session)
 	if !inside {

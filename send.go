@@ -71,18 +71,23 @@ func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
 
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
-// there (renderEntry); one that asked for something else knows it by the id.
+// there (entryReply); one that asked for something else knows it by the id.
 func (t *step) tellSelf(o *state.Occupant, doc *splice.Stanza, tail string) {
 	x := &splice.Extra{Tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
-		switch {
-		case t.entry != nil && own[i] == t.entry.session:
-		case t.own != nil && own[i] == t.in.from:
-			t.send(own[i:i+1:i+1], doc, splice.Self, t.own)
-		default:
-			t.send(own[i:i+1:i+1], doc, splice.Self, x)
+		extra := x
+		switch reply := t.reply.(type) {
+		case *entryReply:
+			if own[i] == reply.session {
+				continue
+			}
+		case *selfReply:
+			if own[i] == t.in.from {
+				extra = &reply.extra
+			}
 		}
+		t.send(own[i:i+1:i+1], doc, splice.Self, extra)
 	}
 }
 

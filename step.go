@@ -4,8 +4,6 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/internal/splice"
-	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // step is one step of a room: a stanza, a command or a tick on its way through
@@ -26,26 +24,8 @@ type step struct {
 	bodies []event.Body
 	// hostAgrees is set when the host has decided to admit the join of this step.
 	hostAgrees bool
-	// entry is set for a join or resync, whose asker gets everything.
-	entry *joinRender
-	// own is for the session that asks for a new presence of itself, instead of what
-	// its occupant's other sessions are told.
-	own *splice.Extra
-	// passing and private are messages of which nothing is kept.
-	passing *event.Message
-	private *privateRender
-	relay   *relayRender
-	// invites go to people outside, declined are those that come back.
-	invites  []Invitation
-	declined []declineRender
-	// page is what the host found in the archive.
-	page *archiveRender
-	// answer writes the payload of an IQ result, when everything else is said; done is
-	// for a result without one, and ready is one that is there already and lacks only
-	// its id.
-	answer func(w *xmlwire.Writer)
-	done   bool
-	ready  *splice.Stanza
+	// reply is what is owed beyond what the events tell; nil for nothing.
+	reply reply
 	// ids counts the ids made in this step.
 	ids uint64
 	// resent are occupants whose presence is to be sent again, though it is the same.
