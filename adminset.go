@@ -102,6 +102,11 @@ func (x *adminSet) growth() int {
 	return n
 }
 
+// full reports whether the lists would be too long with so many people more.
+func (x *adminSet) full(more int) bool {
+	return int(x.t.r.st.Remembered())+x.growth()+more > x.t.r.cfg.Limits.Affiliations
+}
+
 // own is the affiliation that a person or domain will have by itself.
 func (x *adminSet) own(j JID) Affiliation {
 	if p := x.find(j); p != nil {
@@ -415,7 +420,7 @@ func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
 	case role == Visitor:
 		x.storeVoice(bare, RoleNone)
-	case role == Participant && (p.remembered() || int(x.t.r.st.Remembered())+x.growth() < x.t.r.cfg.Limits.Affiliations):
+	case role == Participant && (p.remembered() || !x.full(1)):
 		x.storeVoice(bare, Participant)
 	}
 }
@@ -463,7 +468,7 @@ func (x *adminSet) judge() *StanzaError {
 	if x.ownerless() {
 		return refuse(stanza.Conflict, "10.4", "a room must have an owner")
 	}
-	if n := x.growth(); n > 0 && int(x.t.r.st.Remembered())+n > x.t.r.cfg.Limits.Affiliations {
+	if x.growth() > 0 && x.full(0) {
 		return refuse(stanza.ResourceConstraint, "14.6", "the lists of this room are full")
 	}
 	return nil

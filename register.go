@@ -177,7 +177,7 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 		return refuse(stanza.ServiceUnavailable, "7.10", "this room knows no registration")
 	case len(q.Kids) != 1:
 		return refuse(stanza.BadRequest, "XEP-0077 §3.2", "a request to be removed is nothing else")
-	case t.sender.aff == Outcast:
+	case !affiliationMay(t.sender.aff, toRegister):
 		return banned(s, &t.sender, "XEP-0077 §3.2")
 	}
 	t.answer(nil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/internal/rsm"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // directory is the list of public rooms, sorted by address.
@@ -69,19 +70,7 @@ func (l *listed) shown() string { return shortened(cmp.Or(l.name, l.room.PlainLo
 
 // bytes is how long a line is at the most.
 func (l *listed) bytes() int {
-	return lineMarkup + escapedBytes(l.room.String()) + escapedBytes(l.shown())
-}
-
-// escapedBytes is how long a text is as the value of an attribute, at the most.
-func escapedBytes(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		switch s[i] {
-		case '&', '<', '>', '\'', '"', '\t', '\n', '\r':
-			n += len("&quot;") - 1
-		}
-	}
-	return n
+	return lineMarkup + xmlwire.EscapedLen(l.room.String()) + xmlwire.EscapedLen(l.shown())
 }
 
 // nameBytes is how long a name in the list is. Rooms keep to it, but may have been
