@@ -74,7 +74,7 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 // carryOut carries out a command of the host's, or of somebody.
 func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	var fx Effects
-	t := step{r: r, now: clock(now), fx: &fx, as: as}
+	t := step{r: r, now: clock(now), fx: &fx}
 	switch cmd.(type) {
 	case nil:
 		return Effects{}, refuse(stanza.BadRequest, "", "no command")
@@ -84,8 +84,11 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 			return Effects{}, ErrNotOpen
 		}
 	}
+	var e *StanzaError
+	if t.sender, e = r.commander(as); e != nil {
+		return Effects{}, e.Settled()
+	}
 	if err := cmd.do(&t); err != nil {
-		var e *StanzaError
 		if errors.As(err, &e) {
 			err = e.Settled()
 		}
@@ -95,23 +98,26 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	return fx, nil
 }
 
-// hostActor ranks above everybody and is nobody in the room.
-var hostActor = sender{role: Moderator, aff: Owner, host: true}
+// theHost ranks above everybody and is nobody in the room.
+var theHost = sender{role: Moderator, aff: Owner, host: true}
 
-// commander is who acts by a command.
-func (t *step) commander() (*sender, *StanzaError) {
-	if t.as.IsZero() {
-		return &hostActor, nil
+// commander looks up who gives a command. Somebody without a session acts as the highest
+// of the occupants that go by the address.
+func (r *Room) commander(as JID) (sender, *StanzaError) {
+	if as.IsZero() {
+		return theHost, nil
 	}
-	as, e := t.r.normal(t.as)
+	as, e := r.normal(as)
 	if e != nil {
-		return nil, e
+		return sender{}, e
 	}
-	a := t.r.senderOf(as)
-	if o := t.r.st.OccupantKnownAs(as); o != nil {
-		a.nick, a.role = o.Nick(), max(a.role, o.Role())
+	a := r.senderOf(as)
+	if a.occupant == nil {
+		if o := r.st.OccupantKnownAs(as); o != nil {
+			a.occupant, a.nick, a.role = o, o.Nick(), max(a.role, o.Role())
+		}
 	}
-	return &a, nil
+	return a, nil
 }
 
 // normal brings an address of the host's to the room's normal form: it may have

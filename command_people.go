@@ -54,10 +54,7 @@ func (t *step) command(it adminItem) error {
 	if e := checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
-	a, e := t.commander()
-	if e != nil {
-		return e
-	}
+	a := &t.sender
 	if it.byRole && a.host && t.r.occupantNamed(it.nick) == nil {
 		return ErrNotFound
 	}

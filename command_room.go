@@ -41,10 +41,7 @@ type Configure struct {
 }
 
 func (c Configure) do(t *step) error {
-	a, e := t.commander()
-	if e != nil {
-		return e
-	}
+	a := &t.sender
 	if !affiliationMay(a.aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
 	}
@@ -95,10 +92,7 @@ type Destroy struct {
 
 func (c Destroy) do(t *step) error {
 	r := t.r
-	a, e := t.commander()
-	if e != nil {
-		return e
-	}
+	a := &t.sender
 	if !affiliationMay(a.aff, toDestroy) {
 		return refuse(stanza.Forbidden, "10.9", "only owners destroy the room")
 	}
@@ -109,9 +103,11 @@ func (c Destroy) do(t *step) error {
 	}
 	b := &event.RoomDestroyed{Reason: c.Reason, Password: c.Password, Tombstone: c.Tombstone, Actor: a.event()}
 	if !c.Alternate.IsZero() {
-		if b.Alternate, e = r.normal(c.Alternate); e != nil {
+		alternate, e := r.normal(c.Alternate)
+		if e != nil {
 			return e
 		}
+		b.Alternate = alternate
 	}
 	t.destroy(b)
 	return nil

@@ -90,30 +90,23 @@ func (t *step) sayBy(nick string, el *etree.Element) error {
 func (t *step) voiceOf(nick string) (*state.Occupant, error) {
 	r := t.r
 	switch {
-	case t.as.IsZero() && nick == "":
+	case t.sender.host && nick == "":
 		return nil, nil
-	case t.as.IsZero():
+	case t.sender.host:
 		o, err := r.puppet(nick)
 		if err == nil {
-			t.speaksAs(o.FrontJID())
+			t.in.from, t.sender = o.FrontJID(), r.senderOf(o.FrontJID())
 		}
 		return o, err
 	case nick != "":
 		return nil, refuse(stanza.BadRequest, "7.4", "a puppet is spoken for by the host itself")
 	}
-	as, e := r.normal(t.as)
-	if e != nil {
-		return nil, e
-	}
-	t.speaksAs(as)
-	if o := r.st.OccupantKnownAs(as); o != nil {
+	t.in.from = t.sender.jid
+	if o := t.sender.occupant; o != nil {
 		return o, nil
 	}
 	return nil, refuse(stanza.NotAcceptable, "7.4", "that person is not in the room")
 }
-
-// speaksAs notes in whose name a stanza of the host's is.
-func (t *step) speaksAs(j JID) { t.in.from, t.sender = j, t.r.senderOf(j) }
 
 // readOwn reads a stanza of the host's own.
 func (r *Room) readOwn(el *etree.Element, k kind) (*incoming, error) {
@@ -141,10 +134,8 @@ type Invite struct {
 }
 
 func (c Invite) do(t *step) error {
-	a, e := t.commander()
-	if e == nil {
-		e = t.mayInvite(a)
-	}
+	a := &t.sender
+	e := t.mayInvite(a)
 	inv := Invitation{Reason: c.Reason}
 	if e == nil {
 		inv.To, e = t.r.normal(c.To)
@@ -153,7 +144,7 @@ func (c Invite) do(t *step) error {
 		e = t.spendNotices(a.jid, 1)
 	}
 	if e == nil {
-		e = t.inviteOne(a, t.newAdminSet(&hostActor, a.event()), inv)
+		e = t.inviteOne(a, t.newAdminSet(&theHost, a.event()), inv)
 	}
 	if e != nil {
 		return e

@@ -44,7 +44,7 @@ func (c Forget) do(t *step) error {
 		if heir.IsZero() || heir == bare {
 			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
-		t.newAdminSet(&hostActor, event.Actor{}).affiliate(heir, Owner, "")
+		t.newAdminSet(&theHost, event.Actor{}).affiliate(heir, Owner, "")
 	}
 	t.forgetWaiting(bare)
 	if known {

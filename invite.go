@@ -69,7 +69,7 @@ func (t *step) invite(list []*xmlwire.Node) *StanzaError {
 	if e := t.mayInvite(a); e != nil {
 		return e
 	}
-	set := t.newAdminSet(&hostActor, a.event())
+	set := t.newAdminSet(&theHost, a.event())
 	for _, n := range list {
 		inv, e := t.readInvite(n)
 		if e == nil {

@@ -100,10 +100,7 @@ func (c DecideRegistration) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	a, e := t.commander()
-	if e != nil {
-		return e
-	}
+	a := &t.sender
 	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9.9", "only admins decide who registers")
 	}

@@ -13,7 +13,8 @@ type sender struct {
 	jid, bare JID
 	person    *state.Person  // nil if the room knows nothing of them
 	session   *state.Session // nil outside
-	nick      string         // "" outside
+	occupant  *state.Occupant
+	nick      string // "" outside
 	// role is that of the occupant. An admin or owner may do what a moderator may, from
 	// outside too.
 	role Role
@@ -32,7 +33,8 @@ func (r *Room) senderOf(j JID) sender {
 		a.session = p.Session(j)
 	}
 	if a.session != nil {
-		a.nick, a.role = a.session.Occupant().Nick(), a.session.Occupant().Role()
+		a.occupant = a.session.Occupant()
+		a.nick, a.role = a.occupant.Nick(), a.occupant.Role()
 	}
 	if a.owner = r.isHostOwner(a.bare, a.person); a.owner {
 		a.aff = Owner

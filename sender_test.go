@@ -70,4 +70,14 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 	requireAsked("a message from inside", 0, false, message(`<body>hail</body>`))
 	requireAsked("another nick", 0, false, `<presence from='`+sender+`/x' to='`+room+`/hag'/>`)
 	requireAsked("leaving", 0, false, `<presence type='unavailable' from='`+sender+`/x' to='`+room+`/hag'/>`)
+
+	s.join(sender+"/x", "thirdwitch")
+	s.send(`<presence type='unavailable' from='` + sender + `/x' to='` + room + `/thirdwitch'/>`)
+	for _, cmd := range []muc.Command{
+		muc.Invite{To: muc.MustParseJID("e@shakespeare.lit")}, muc.Kick{Nick: "firstwitch"}, muc.SetAffiliation{JID: muc.MustParseJID("e@shakespeare.lit"), Affiliation: muc.Member},
+	} {
+		asked = 0
+		_, _ = s.room.DoAs(s.tick(), muc.MustParseJID(sender), cmd)
+		assert.LessOrEqual(t, asked, 1, "%T", cmd)
+	}
 }

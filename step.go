@@ -15,10 +15,8 @@ type step struct {
 	now time.Time
 	fx  *Effects
 	in  *incoming // nil for a command or a tick
-	// sender is who sent the stanza.
+	// sender is who sent the stanza, or gave the command.
 	sender sender
-	// as is who gives the command of this step, zero for the host itself.
-	as JID
 
 	// bodies are what the handler has decided.
 	bodies []event.Body
