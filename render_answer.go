@@ -23,12 +23,12 @@ func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	t.toSender(d, splice.None, nil)
 }
 
-// tooLarge reports whether a stanza is not to be sent to whoever sent that of this step.
+// tooLarge reports whether a stanza is too large for the sender of this step's stanza.
 func (t *step) tooLarge(d *splice.Stanza) bool {
 	return len(t.fitting([]JID{t.in.from}, d, splice.None, nil)) == 0
 }
 
-// renderEmptyResult answers it by saying only that it is done. Nobody else writes here, so
+// renderEmptyResult answers it with a result that holds nothing. Nobody else writes here, so
 // that the writer needs no memory of its own.
 func (t *step) renderEmptyResult() {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 96)}

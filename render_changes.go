@@ -126,7 +126,7 @@ func (t *step) renderSight(to []JID, reader *state.Occupant, oldRole Role, known
 }
 
 // roleBefore is the role that an occupant had before this step, and whether
-// everybody who sees him has been told of him in it.
+// everybody who sees that occupant has been told in it.
 func (h *happened) roleBefore(o *state.Occupant) (role Role, told bool) {
 	for i := range h.changed {
 		if h.changed[i].occ == o {
@@ -136,7 +136,7 @@ func (h *happened) roleBefore(o *state.Occupant) (role Role, told bool) {
 	return o.Role(), false
 }
 
-// renderLostTouch tells somebody who believes to be inside that he is not
+// renderLostTouch tells a session that believes to be inside that it is not
 // (XEP-0045 §7.2.18).
 func (t *step) renderLostTouch() {
 	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource(),

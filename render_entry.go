@@ -7,8 +7,8 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 )
 
-// renderArrival tells everybody else of a session that came in; its own share is
-// that of entryReply.
+// renderArrival tells everybody else of a session that came in. What the session itself
+// gets is an entryReply.
 func (t *step) renderArrival(b *event.Joined) {
 	r, s := t.r, &t.r.st
 	o := s.OccupantByNumber(b.Occupant)

@@ -60,7 +60,7 @@ func (r *Room) presenceOf(o *state.Occupant) presence {
 	return p
 }
 
-// shownPayload is what everybody sees of what somebody says in his presence: the room may
+// shownPayload is what everybody sees of what an occupant says in a presence: the room may
 // keep visitors from showing a status text (XEP-0045 §5.1.1, "Change Availability
 // Status").
 func shownPayload(c *RoomConfig, role Role, payload string) string {

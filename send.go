@@ -18,7 +18,7 @@ func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra
 	}
 }
 
-// toSender adds a stanza for whoever sent the stanza of this step.
+// toSender adds a stanza for the sender of this step's stanza.
 func (t *step) toSender(doc *splice.Stanza, v splice.View, x *splice.Extra) {
 	t.send([]JID{t.in.from}, doc, v, x)
 }

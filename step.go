@@ -6,10 +6,9 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
-// step is one step of a room: a stanza, a command or a tick on its way through
-// the house. Handlers decide by reading the state and proposing event bodies;
-// then the bodies are applied, and what everybody gets is rendered from them
-// and from the state after them.
+// step is one step of a room: a stanza, a command or a tick. Handlers decide by reading
+// the state and proposing event bodies; then the bodies are applied, and what everybody
+// gets is rendered from them and from the state after them (render.go).
 type step struct {
 	r   *Room
 	now time.Time
