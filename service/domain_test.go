@@ -207,6 +207,9 @@ func (h *host) page(set string) (rooms []string, rsm *etree.Element) {
 func TestListInPages(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) { h.config.Limits.Page = 150 })
+		none, set := h.page("<max>2</max>")
+		assert.Empty(t, none)
+		assert.Nil(t, set, "a list of nothing has no parts")
 		var public []string
 		for i := range 1000 {
 			name := fmt.Sprintf("room%03d", i*7%1000)
