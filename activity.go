@@ -10,6 +10,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Activity of a room (XEP-0502).
+
 // activityWindow is the time over which messages are counted: XEP-0502 §4 allows up to
 // three days.
 const activityWindow = 24 * time.Hour

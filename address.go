@@ -5,6 +5,8 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
+// Addresses, and how they are written.
+
 // JID is an XMPP address: see [jid.JID].
 type JID = jid.JID
 

@@ -9,6 +9,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Admin and moderator use cases (XEP-0045 §8.2–§8.5, §9.1–§9.8, §10.3–§10.8): the requests of
+// muc#admin.
+
 // adminItem is one <item/> of a muc#admin query, checked for its form.
 type adminItem struct {
 	byRole      bool
@@ -123,7 +126,7 @@ func (t *step) adminGet() *StanzaError {
 }
 
 // mayList judges who reads which list of affiliations. The lists hold real JIDs:
-// whoever does not see those gets no list, and a semi-anonymous room guards its
+// people who do not see those get no list, and a semi-anonymous room guards its
 // admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
 func mayList(s *state.Room, a *sender, aff Affiliation) *StanzaError {
 	anyone := s.Config().Whois == WhoisAnyone

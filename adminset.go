@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Several changes of roles and affiliations in one request (XEP-0045 §9.2).
+
 // adminSet judges several changes on the state that results from those before,
 // through an overlay of what they change: the lists themselves are not copied.
 type adminSet struct {
@@ -332,8 +334,8 @@ func (x *adminSet) reserve(target JID, nick NickResult) {
 	p.nick, p.key = nick.Nick, nick.Key
 }
 
-// reservable judges a nick that an admin reserves for somebody. Whoever else
-// uses it now is put out, unless he is of the admin's rank (amendment 0.8 of the
+// reservable judges a nick that an admin reserves for somebody. Another occupant who
+// uses it now is removed, unless of the admin's rank (amendment 0.8 of the
 // feature table, after XEP-0045 §9.3).
 func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaError) {
 	s := &x.t.r.st
@@ -400,7 +402,7 @@ func (x *adminSet) affiliate(target JID, aff Affiliation, reason string) {
 func (x *adminSet) remove(o *state.Occupant, cause event.Cause, aff Affiliation, reason string) {
 	by := x.by
 	if cause == event.CauseReserved {
-		by = event.Actor{} // nothing was done to him: the nick is somebody else's
+		by = event.Actor{} // not an act against that occupant: the nick is somebody else's
 	}
 	x.t.remove(o, cause, aff, reason, by)
 	x.takeRole(o, RoleNone)
@@ -412,9 +414,9 @@ func (x *adminSet) setRole(o *state.Occupant, role Role, reason string) {
 	x.takeRole(o, role)
 }
 
-// rememberVoice proposes that somebody without affiliation comes back with the
-// voice that he was given in a moderated room (XEP-0045 §5.1). Visitors are what
-// they would be anyway, and no moderator by role returns as one. Where the lists
+// rememberVoice proposes that somebody without affiliation comes back with the voice that
+// was granted in a moderated room (XEP-0045 §5.1). Visitors enter as such anyway, and no
+// moderator by role returns as one. Where the lists
 // are full, voice lasts for a visit.
 func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
@@ -434,7 +436,7 @@ func (x *adminSet) storeVoice(bare JID, role Role) {
 }
 
 // forgetVoices proposes that voice which was given before does not outlive a new
-// affiliation of the domain. A person's own goes with his own affiliation.
+// affiliation of the domain. A person's own goes with the person's affiliation.
 func (x *adminSet) forgetVoices() {
 	if len(x.domains) == 0 {
 		return

@@ -2,6 +2,8 @@ package muc
 
 import "github.com/gomuc/muc/event"
 
+// Roles and affiliations (XEP-0045 §5).
+
 // Affiliation is a person's long-lived standing with a room (XEP-0045 §5.2), see
 // [event.Affiliation].
 type Affiliation = event.Affiliation

@@ -162,13 +162,13 @@ func TestMayAffiliate(t *testing.T) {
 	require.Len(t, asked, 2)
 	assert.Equal(t, muc.AffiliationRequest{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
 
-	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "he may go himself")
+	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "somebody may leave the list")
 	_, err := s.room.DoAs(s.tick(), muc.MustParseJID(ownerJID), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict}, "as the last owner, who may no longer")
 }
 
-// Who owns a room by the host's word does so until he leaves: the event of his
-// entering says so, and no replay asks the host again.
+// An owner by Config.IsOwner is one until leaving: the event Joined says so, and no replay
+// asks the host again.
 //
 // rows: A21
 func TestServiceOwner(t *testing.T) {
@@ -194,7 +194,7 @@ func TestServiceOwner(t *testing.T) {
 		}
 	}
 
-	// He is on no list, and what outlives a restart knows nothing of him.
+	// That owner is on no list and in no durable event.
 	for j := range s.room.Affiliations() {
 		assert.Equal(t, ownerJID, j.String())
 	}
@@ -216,8 +216,8 @@ func TestTellAbsent(t *testing.T) {
 	assert.Empty(t, told("globe.lit"))
 }
 
-// The lists are bounded by what they hold, whoever is inside, and may always be
-// made shorter.
+// The lists are bounded by what they hold, not by who is inside, and may always be made
+// shorter.
 //
 // rows: H46, L12
 func TestAffiliationLimit(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// The page of an archive that answers a query (XEP-0313 §4).
+
 // Page answers a query from a room's events: for tests, and for hosts that have the events
 // in memory; a host with a database does the same by a query of its own. An unknown id
 // is refused with item-not-found, for Answer.Refuse.

@@ -22,8 +22,8 @@ type Question struct {
 	// Join tells a join that waits for the host's decision (Config.AsksJoin) from a
 	// request.
 	Join bool
-	// JID is who asks: a full JID, inside or not. Nick and Role are what he goes by
-	// here, empty for a stranger; of a join, the nick that it would give.
+	// JID is who asks: a full JID, inside or not. Nick and Role are those of the
+	// occupant, empty for a stranger; of a join, the nick that it would give.
 	JID         JID
 	Nick        string
 	Role        Role
@@ -135,7 +135,7 @@ func (r *Room) canonical(el *etree.Element) (string, *StanzaError) {
 	return in.Text, nil
 }
 
-// answered is the answer to a question, as yet without content.
+// answerTo is the answer to a question, without content yet.
 func answerTo(a *event.Asked) *event.Answered {
 	b := &event.Answered{ID: a.ID, JID: a.JID, IQ: a.IQ}
 	if a.Join != nil {
@@ -144,7 +144,7 @@ func answerTo(a *event.Asked) *event.Answered {
 	return b
 }
 
-// refuse makes an answer a refusal.
+// refuseAnswer makes an answer a refusal.
 func refuseAnswer(b *event.Answered, e *StanzaError) {
 	b.Condition, b.Type, b.Text = e.Condition, e.Type, e.Text
 }

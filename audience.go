@@ -2,6 +2,8 @@ package muc
 
 import "github.com/gomuc/muc/internal/state"
 
+// Recipient lists: who is sent what everybody is sent.
+
 // audience is the room's recipient lists: sessions of moderators and sessions
 // of everybody else, because those two may see different things. They are
 // caches of the state, rebuilt when it has changed.

@@ -7,6 +7,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Changing nickname (XEP-0045 §7.6) and availability status (§7.7), and probes (§17.3).
+
 // available decides on a presence without <x/>: an update (XEP-0045 §7.7), a new nick
 // (§7.6), or a sign that a client believes to be inside and is not (§7.2.18).
 func (t *step) available() *StanzaError {

@@ -10,6 +10,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// What the host does itself: commands.
+
 // Command is something that the host itself wants done. The set is sealed:
 //
 //   - the room: [Create], [Configure], [Destroy], [Shutdown];

@@ -5,6 +5,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Commands about people: roles, affiliations, accounts, sessions.
+
 // Kick puts an occupant out (XEP-0045 §8.2).
 type Kick struct {
 	Nick   string

@@ -11,6 +11,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Commands that speak: messages, subject, invitations.
+
 // Say speaks to everybody (XEP-0045 §7.4): in the room's own name, in that of a
 // puppet (see [Join]) by its Nick, or, by [Room.DoAs], in that of somebody who is
 // inside. Puppets and people speak by the rules that hold for them; what the room
@@ -127,7 +129,7 @@ func (r *Room) readOwn(el *etree.Element, k kind) (*incoming, error) {
 }
 
 // Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or that of a person.
-// To a members-only room it makes him a member.
+// To a members-only room it makes that person a member.
 type Invite struct {
 	To     JID
 	Reason string

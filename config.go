@@ -65,15 +65,14 @@ type Config struct {
 	// Tombstones makes the address of a room that its owner destroyed answer "gone"
 	// for ever (§10.9). The host must keep the room for that.
 	Tombstones bool
-	// Label puts what people read in a form into the language of whoever asked, as in
+	// Label puts what people read in a form into the asker's language, as in
 	// xml:lang; nil leaves it in English. The field is that which the label stands by;
 	// for a choice in it, also what is chosen, as in muc#roomconfig_whois=anyone; for
 	// titles, instructions and headings it is empty.
 	Label func(lang, field, label string) string
-	// Info is told to whoever asks what the room is (§6.4).
+	// Info are further fields of the room's disco#info (§6.4).
 	Info []InfoField
-	// ShowActivity tells whoever asks how lively a persistent public room is
-	// (XEP-0502).
+	// ShowActivity publishes the activity of persistent public rooms (XEP-0502).
 	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, with
 	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers an
@@ -110,10 +109,9 @@ type Config struct {
 	QuestionTimeout time.Duration
 
 	// IsOwner tells who owns this room without being on its lists: an administrator
-	// of the service. He counts as owner from when he enters until he leaves, as the
-	// event [*Joined] says, and in whatever he asks from outside; nobody in the room
-	// can take that from him. He is one in all rooms, and it is asked all the time, so
-	// it is not told which room asks. Nil means nobody.
+	// of the service. Such a person counts as owner while inside, as the event [*Joined]
+	// says, and in requests from outside; nobody in the room can change that. It holds in
+	// all rooms and is asked often, so it is not told which room asks. Nil means nobody.
 	IsOwner func(JID) bool
 	// ManyNicks tells whom Limits.NicksPerPerson does not bound: those whom the host
 	// trusts, such as a bridge that brings in many people under one account. Like
@@ -157,8 +155,8 @@ type Config struct {
 	MayAsk func(AskRequest) *StanzaError
 	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
 	// own decision: it gets them as a [Question], and meanwhile may have a challenge
-	// solved (XEP-0158) or look up an account. Nil means none. Who creates the room
-	// does not wait: MayCreate judges him.
+	// solved (XEP-0158) or look up an account. Nil means none. The creator of a
+	// room does not wait: MayCreate judges that.
 	AsksJoin func(JoinRequest) bool
 
 	keyed hash.Hash   // an HMAC of the Secret, to be copied

@@ -42,7 +42,7 @@ func (t *step) destroy(b *event.RoomDestroyed) {
 	t.end(b)
 }
 
-// end proposes the end of the room. Whoever still waits for an answer gets one.
+// end proposes the end of the room. Open questions to the host are answered first.
 func (t *step) end(b *event.RoomDestroyed) {
 	t.answerAsks(refuse(stanza.ItemNotFound, "10.9", "the room is no more"), func(event.Asked) bool { return true })
 	t.propose(b)

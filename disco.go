@@ -12,6 +12,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Room information (XEP-0045 §6.4, §6.5, §7.12, §16.5.4).
+
 // discoInfo answers a disco#info query of the room or of one of its nodes (XEP-0045 §6.4,
 // XEP-0030).
 func (t *step) discoInfo() *StanzaError {

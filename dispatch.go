@@ -7,8 +7,10 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// route is one row of the dispatch table: the stanzas it is for, and the
-// chapter of the house that handles them. The first row that fits is taken.
+// Which handler a stanza goes to.
+
+// route is one row of the dispatch table: which stanzas it is for, and the handler. The
+// first row that fits is taken.
 type route struct {
 	kind kind
 	typ  string // "*" for any

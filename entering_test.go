@@ -103,7 +103,7 @@ func TestWaitingJoinMoves(t *testing.T) {
 		fx, err := room.Do(h.now, muc.Answer{ID: ask.ID})
 		require.NoError(t, err)
 		self := sentTo(fx, "hag66@shakespeare.lit/pda")
-		require.Len(t, self, 3, "another, himself, the subject")
+		require.Len(t, self, 3, "another, the own one, the subject")
 		assert.Contains(t, self[1], "<show>away</show>")
 		assert.Contains(t, self[1], " id='in2'")
 		for ev := range fx.Events() {
@@ -192,7 +192,7 @@ func TestHistoryOutlivesItsHost(t *testing.T) {
 }
 
 // TestEnteringAllocatesNothingPerOccupant: a newcomer to a large room costs no
-// more than one to a small room, but for the list of what he is sent.
+// more than one to a small room, except for the list of what is sent.
 // rows: C5
 func TestEnteringAllocatesNothingPerOccupant(t *testing.T) {
 	cost := func(people int) float64 {
@@ -209,7 +209,7 @@ func TestEnteringAllocatesNothingPerOccupant(t *testing.T) {
 		_, err := h.room.Handle(h.tick(), doc.Root())
 		require.NoError(t, err)
 		return testing.AllocsPerRun(20, func() {
-			// He is inside: everything again, to him alone.
+			// The session is inside already: everything again, to it alone.
 			fx, err := h.room.Handle(h.now, doc.Root())
 			require.NoError(t, err)
 			require.Len(t, fx.Outbound, people+23)

@@ -45,8 +45,8 @@ func Example() {
 	// to romeo@example.org/pda: presence from cellar@chat.example/Romeo, unavailable
 }
 
-// Somebody enters a room where others are. Moderators see his address, the
-// others do not; he gets everybody's presence, his own, the past and the
+// A newcomer enters a room where others are. Moderators see the newcomer's address, the
+// others do not. The newcomer gets everybody's presence, the own one, the history and the
 // subject.
 func ExampleRoom_Handle() {
 	room := roomWith("Romeo")

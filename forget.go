@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Deleted accounts.
+
 // Forget removes a deleted account from the room: its affiliation, reserved nick and
 // voice, its request to register, the invitations to and from it, its sessions (as by
 // [Vanished]) and puppets in its name. Messages stay. A later account of the same address

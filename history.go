@@ -13,6 +13,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Discussion history (XEP-0045 §7.2.13, §7.2.14).
+
 // docOf renders a message that was just said, and caches the bytes with its entry.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
 	for _, list := range [...]*state.History{r.st.Archived(), r.st.Unarchived()} {
@@ -115,6 +117,6 @@ func (t *step) renderHistory(to []JID, q historyRequest) {
 	}
 }
 
-// kept reports whether messages stay where those who may enter can read them: in a
+// keepsMessages reports whether messages stay where those who may enter can read them: in a
 // public log, or in the archive.
 func keepsMessages(c *RoomConfig, archive bool) bool { return c.Logging || archive && !c.NoArchive }

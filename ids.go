@@ -45,8 +45,8 @@ func (cfg *Config) hash() hash.Hash {
 func (r *Room) occupantID(bare JID) string { return r.mac("occupant-id", bare.String()) }
 
 // relayMAC signs who asked, when, who may answer, the nick that was asked and the
-// asker's id. The asker is named by his full address: his number may be another's in
-// the next life of the room.
+// asker's id. The asker is named by full JID: a session number may be another one's after
+// the room was destroyed and created again.
 func (r *Room) relayMAC(asker JID, at state.Instant, answerer JID, nick, id string) string {
 	return r.mac("relay", asker.String(), strconv.FormatInt(int64(at), 36), answerer.String(), nick, id)
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Reading a stanza.
+
 // kind is the sort of a stanza.
 type kind uint8
 

@@ -7,6 +7,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// What the host may read of a room.
+
 // Occupant is an occupant as the host sees it.
 type Occupant struct {
 	Nick        string

@@ -36,7 +36,7 @@ type inviteReply struct{ Invitation }
 
 // declineReply is a decline on its way to an inviter.
 type declineReply struct {
-	from   JID // the invitee as the inviter named him
+	from   JID // the invitee as the inviter named it
 	to     []JID
 	reason string
 }

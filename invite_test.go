@@ -13,7 +13,7 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Whoever becomes a member of a members-only room is invited, but not to a room
+// A new member of a members-only room is invited, but not to a room
 // that ends in the same step: here its last occupant has to yield the nick.
 func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 	for _, persistent := range []string{"1", "0"} {

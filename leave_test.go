@@ -11,8 +11,8 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
-// A temporary room ends in the step in which its last occupant goes, however he
-// goes; a persistent one stays.
+// A temporary room ends in the step in which its last occupant goes, in any way; a
+// persistent one stays.
 //
 // rows: F24
 func TestLastLeaveEndsTemporaryRoom(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Sending messages: to everybody (XEP-0045 §7.4) and private ones (§7.5).
+
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
 // new subject instead (§8.1).
 func (t *step) groupchat() *StanzaError {

@@ -13,6 +13,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Nicks: which are allowed, and which are the same (RFC 7622 §3.4, RFC 8266).
+
 // NickResult is a nick as a [NickRule] accepts it.
 type NickResult struct {
 	// Nick is how it is shown and addressed.

@@ -7,6 +7,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Outgoing stanzas.
+
 // Outbound is one stanza and the addresses it goes to. It is a small immutable value that
 // shares its bytes with other Outbounds.
 type Outbound struct {

@@ -70,8 +70,8 @@ func TestOutboundForms(t *testing.T) {
 	}
 }
 
-// Each gets his own address in what is about himself, and appending to the list
-// of addresses touches nobody else's.
+// All get their own address in their own presence, and appending to a list of addresses
+// changes no other list.
 func TestOutboundAddresses(t *testing.T) {
 	h := coven(t, muc.Config{})
 	fx := h.say("crone@shakespeare.lit/desktop", "Hail!")

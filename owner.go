@@ -11,6 +11,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Configuring a room (XEP-0045 §10.2).
+
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *step) ownerGet() *StanzaError {
 	if !affiliationMay(t.sender.aff, toConfigure) {

@@ -135,7 +135,7 @@ func TestDiscoPolicy(t *testing.T) {
 	}
 }
 
-// The labels of a form come in the language of whoever asks for it.
+// The labels of a form are in the asker's language.
 //
 // rows: M6
 func TestLabels(t *testing.T) {

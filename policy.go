@@ -16,7 +16,7 @@ func judge[Q any](policy func(Q) *StanzaError, q Q) *StanzaError {
 // AffiliationRequest is what Config.MayAffiliate judges.
 type AffiliationRequest struct {
 	Room     JID
-	Actor    JID // who asks: full, if he asks by a stanza
+	Actor    JID // who asks: full, if by a stanza
 	JID      JID // whose affiliation: a bare JID, or a domain
 	Old, New Affiliation
 }

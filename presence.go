@@ -47,8 +47,8 @@ func (t *step) join() *StanzaError {
 	return t.enter(nick, &x, payload)
 }
 
-// enter decides on a session that is not inside yet. The order of the rules lets
-// nobody learn what an earlier one keeps from him: affiliation, members-only,
+// enter decides on a session that is not inside yet. A rule is judged only after those that
+// may hide its outcome: affiliation, members-only,
 // password, limits, nick, and the host's own policy last (XEP-0045 §7.2).
 func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	r, in, s, a := t.r, t.in, &t.r.st, &t.sender
@@ -262,9 +262,9 @@ func (a *sender) entryRole(conf *RoomConfig) Role {
 	return defaultRole(a.aff, conf)
 }
 
-// resync decides on a join by somebody who is inside and seems to have lost touch:
-// he gets everything again, and the others only what is new about him (XEP-0045
-// §17.3), which may be his nick (§7.6).
+// resync decides on a join by a session that is inside already and seems to be out of sync:
+// it gets everything again, and the others only what is new about it (XEP-0045 §17.3),
+// which may be the nick (§7.6).
 func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(&nick)

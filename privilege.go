@@ -2,6 +2,8 @@ package muc
 
 import "github.com/gomuc/muc/stanza"
 
+// Privileges of roles and affiliations (XEP-0045 §5.1.1, §5.2.1).
+
 // privilege is one line of the tables of XEP-0045 §5.1.1 and §5.2.1: something
 // that takes a role, or an affiliation.
 type privilege uint8
@@ -75,8 +77,8 @@ func (r *Room) allows(role Role, p privilege) bool {
 
 func affiliationMay(a Affiliation, p privilege) bool { return a >= privileges[p].aff }
 
-// lists says what it takes to put somebody on a list of affiliations, and to take
-// him off it: with the privileges, that is the state chart of XEP-0045 §5.2.2.
+// lists says what it takes to put somebody on a list of affiliations, and to take somebody
+// off it: with the privileges, that is the state chart of XEP-0045 §5.2.2.
 var lists = [...]struct {
 	affiliation Affiliation
 	edit        privilege
@@ -89,8 +91,8 @@ var lists = [...]struct {
 	{Owner, toEditOwners, "10.3", "10.4"},
 }
 
-// mayAdminister judges whether somebody may change affiliations at all: whoever
-// may not learns nothing about those that he asks for.
+// mayAdminister judges whether somebody may change affiliations at all, before the
+// request's items are looked at: a refusal tells nothing about them.
 func (a *sender) mayAdminister() *StanzaError {
 	if !affiliationMay(a.aff, toEditMembers) {
 		return refuse(stanza.Forbidden, "9", "only admins and owners change affiliations")
@@ -98,8 +100,8 @@ func (a *sender) mayAdminister() *StanzaError {
 	return nil
 }
 
-// mayAffiliate judges one change of affiliation. A list that is not his to edit
-// is forbidden to the actor; to ban people from such a list is a matter of rank,
+// mayAffiliate judges one change of affiliation. A list that the actor may not edit is
+// forbidden; to ban people from such a list is a matter of rank,
 // and not allowed (XEP-0045 §9.1).
 func (a *sender) mayAffiliate(old, new Affiliation) *StanzaError {
 	from, to := lists[old-Outcast], lists[new-Outcast]
@@ -153,7 +155,7 @@ var roleRules = [...]struct {
 	from, to Role
 	act      privilege   // who lacks it is forbidden
 	least    Affiliation // who ranks lower is not allowed
-	reach    reach       // who is out of it is not to be touched
+	reach    reach       // those out of it cannot be acted on
 }{
 	{"8.2", Visitor, RoleNone, toKick, AffiliationNone, reachNotAbove},
 	{"8.2", Participant, RoleNone, toKick, AffiliationNone, reachNotAbove},
@@ -169,8 +171,8 @@ var roleRules = [...]struct {
 	{"9.6", Moderator, Moderator, toAssignModerators, Admin, reachAll},
 }
 
-// mayModerate judges whether somebody may change roles at all: whoever may not
-// learns nothing about the occupants that he names.
+// mayModerate judges whether somebody may change roles at all, before the request's items
+// are looked at: a refusal tells nothing about them.
 func (a *sender) mayModerate() *StanzaError {
 	if !roleMay(a.role, toKick) {
 		return refuse(stanza.Forbidden, "8", "only moderators change roles")

@@ -109,7 +109,7 @@ func gets(fx muc.Effects, who, text string) bool {
 const anAway = `<presence from='%s' to='coven@chat.shakespeare.lit/%s'><show>away</show></presence>`
 
 // rolePrivileges tries each privilege of §5.1.1 as somebody called thirdwitch, who
-// is inside unless he has no role, beside a target called secondwitch.
+// is inside unless the role is none, beside a target called secondwitch.
 var rolePrivileges = map[string]func(s *stage) bool{
 	"Present in Room": func(s *stage) bool {
 		for o := range s.room.Occupants() {
@@ -277,7 +277,7 @@ var roleCharts = map[string]string{
 | member | ok | ok | - | - |
 | admin  | ok | ok | - | - |
 | owner  | ok | ok | - | - |`,
-	// Moderator revokes voice; not at or above his own affiliation (8.4).
+	// Moderator revokes voice; not at or above the own affiliation (8.4).
 	"participant visitor": `
 |        | none | member | admin | owner |
 | none   | ok | not-allowed | - | - |
@@ -337,7 +337,7 @@ func TestRoleStateChart(t *testing.T) {
 					assert.Equal(t, cell, try(muc.Moderator, a, b, from, to), name)
 				}
 			}
-			// Whoever is no moderator is forbidden, whatever he asks (8).
+			// People who are no moderators are refused, whatever they ask (8).
 			for _, role := range []muc.Role{muc.Visitor, muc.Participant} {
 				for _, aff := range []muc.Affiliation{muc.AffiliationNone, muc.Member} {
 					assert.Equal(t, "forbidden", try(role, aff, muc.AffiliationNone, from, to), "%s %s: %s", aff, role, change)

@@ -8,7 +8,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Join brings in a puppet: an occupant for whom the host vouches and who has no
+// Puppets: occupants of the host.
+
+// Join brings in a puppet: an occupant of the host that has no
 // session, such as a bot that lives in the host or somebody from a network on the
 // other side of a bridge. Everybody sees it like anybody else, with the
 // affiliation of its JID and the role that follows from it; it can be

@@ -10,6 +10,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Rates (XEP-0045 §14.6).
+
 // Rate is a token bucket: Burst times at once, and once more after each Every. A zero
 // Every bounds nothing, also in those [Rates] whose zero value is a default; a zero Burst
 // means 1.

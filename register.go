@@ -9,6 +9,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Registering with a room (XEP-0045 §7.10).
+
 // Registration says who may register with a room (XEP-0045 §7.10).
 type Registration uint8
 

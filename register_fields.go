@@ -13,6 +13,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// The registration form (XEP-0045 §7.10, §16.5.1).
+
 // RegistrationField is a field of the registration form, beside the nick
 // (XEP-0045 §7.10, §16.5.1). A Var that the registry does not know should start
 // with "x-" (XEP-0068 §3.3).

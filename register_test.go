@@ -25,7 +25,7 @@ func registration(from, nick string, fields ...string) string {
 	return s + `</x></query></iq>`
 }
 
-// The host's policy sees what was filled in, and so does whoever reads the log.
+// The host's policy and the log hold what was filled in.
 //
 // rows: F4, F11
 func TestMayRegister(t *testing.T) {
@@ -129,8 +129,8 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 	}
 }
 
-// Whoever decides in the host's name needs the privilege; a request that is not
-// there is no request.
+// A decision in somebody's name needs that person's privilege; without a request there is
+// nothing to decide.
 //
 // rows: F9
 func TestDecideRegistration(t *testing.T) {

@@ -38,8 +38,8 @@ func (h *harness) answers(from, nick, way string) int {
 	return len(fx.Outbound)
 }
 
-// An answer to a request between occupants arrives once, within minutes, from the one
-// who was asked as long as nobody has banned him.
+// An answer to a request between occupants arrives once, within minutes, from the occupant
+// that was asked, unless banned since.
 //
 // rows: E56
 func TestRelayAnswersOnce(t *testing.T) {
@@ -138,7 +138,7 @@ func TestRelaysAreForgotten(t *testing.T) {
 				want = []int{0, 0, 0, 0, 0}
 			}
 			assert.Equal(t, want, got)
-			assert.Equal(t, name == "of a person", h.answers(desktop, "secondwitch", other) == 1, "nobody loses his for another's")
+			assert.Equal(t, name == "of a person", h.answers(desktop, "secondwitch", other) == 1, "nobody loses one for another person's")
 		})
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/internal/state"
 )
 
+// Changes of affiliation of people who are not inside (XEP-0045 §9.3 and on).
+
 // onlyAbsent is what is left of the changes of affiliation when those are taken out of
 // which a presence tells. Of several that somebody gets in one step the last is told.
 func (h *happened) onlyAbsent(s *state.Room) []*event.AffiliationChanged {

@@ -9,6 +9,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Notices of a new configuration (XEP-0045 §10.2.1).
+
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
 func (t *step) renderConfigured(h *happened) {

@@ -5,6 +5,8 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 )
 
+// Presence of those who have left or were removed.
+
 // renderDepartures tells who is gone: the one concerned first, then the others.
 func (t *step) renderDepartures(h *happened) {
 	for _, body := range h.gone {

@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/internal/state"
 )
 
+// Presence of those with a new nick (XEP-0045 §7.6).
+
 // renderRenamed tells of a new nick: the old one goes with 303 and the new one
 // comes (XEP-0045 §7.6). Where other sessions stay under the old nick, only the
 // mover sees it go, and is told that it is still there. Where a session joins

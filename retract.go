@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
+// Retracting a message (XEP-0424).
+
 // retract proposes that a message of the sender's own is retracted, if the step's message
 // says so (XEP-0424): newcomers are not shown it any more. A retraction of somebody else's
 // message changes nothing here and is passed on; clients tell by the occupant-ids.

@@ -11,6 +11,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Pages of results (XEP-0059).
+
 // readPage reads what page of its answer a query asks for (XEP-0059).
 func readPage(q *xmlwire.Node, most int) (rsm.Request, *StanzaError) {
 	set := q.Child(ns.RSM, "set")

@@ -9,6 +9,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// The subject (XEP-0045 §8.1, §7.2.15).
+
 // isSubject reports whether a message changes the subject: it has one, and
 // neither body nor thread (XEP-0045 §8.1).
 func (in *incoming) isSubject() bool {

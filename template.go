@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
+// What many rooms have in common.
+
 // Template is what many rooms have in common: a [Config], checked and completed
 // once. A room of a template shares it and holds nothing of it itself. A template
 // never changes; rooms may be made of it by several goroutines at once.

@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/event"
 )
 
+// Deadlines: what a room does when a time has come.
+
 // Deadline is when [Room.Tick] has something to do; zero for nothing due. A
 // deadline in the past is due at once.
 func (r *Room) Deadline() time.Time { return r.DeadlineAt(r.st.At().Time()) }

@@ -8,11 +8,12 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// veil finds somebody's address in what software wrote, and writes another one in its
-// place. An address is found in any case, in a URI with all that belongs to one, in
-// the middle of a text, escaped as in URIs (RFC 3986 §2.1) or as in localparts
-// (XEP-0106), and escaped again. It is found whole only: who has it as a part of his
-// own, as john.smith@ has smith@, is somebody else.
+// Hiding a real JID in what clients write.
+
+// veil replaces a person's address in what a client wrote by another one. It finds the
+// address in any case, in a URI with all that belongs to one, within a text, escaped as in
+// URIs (RFC 3986 §2.1) or in localparts (XEP-0106), and escaped again. It finds it whole
+// only: as a part of another address, as smith@ in john.smith@, it is somebody else's.
 type veil struct {
 	local, domain, resource string // of the address that is hidden
 	shown                   string // what stands there instead
@@ -28,14 +29,14 @@ type veil struct {
 	tries int
 }
 
-// maxTries is more addresses beyond ASCII than any honest stanza has.
+// maxTries is more addresses beyond ASCII than a usual stanza has.
 const maxTries = 200
 
-// veilGrowth bounds how much longer a stanza may become by what hides in it: nicks
-// are longer than addresses can be.
+// veilGrowth bounds how much longer a stanza may become: a nick can be longer than the
+// address that it replaces.
 const veilGrowth = 4096
 
-// maxEscaped is how many times one in another what is escaped is looked into.
+// maxEscaped is how many levels of escaping are looked into.
 const maxEscaped = 3
 
 // mayHold is false where a look at a payload tells that an address with this localpart,
@@ -49,7 +50,7 @@ func mayBeEscaped(value string) bool {
 	return strings.IndexByte(value, '%') >= 0 || strings.IndexByte(value, '\\') >= 0
 }
 
-// clear is a value or text without the address.
+// clear is a value or text with the address replaced.
 func (v *veil) clear(value string) string {
 	if !mayHold(value, v.local) {
 		return value
@@ -62,7 +63,7 @@ func (v *veil) clear(value string) string {
 	}
 }
 
-// clearAt clears what is to be seen when a value was unescaped so many times.
+// clearAt clears a value at a level of escaping.
 func (v *veil) clearAt(value string, level int) string {
 	plain, at := value, []int(nil) // where each byte of what is plain stands in the value
 	for range level {
@@ -100,9 +101,9 @@ func (v *veil) clearAt(value string, level int) string {
 	return b.String() + value[done:]
 }
 
-// isOwn reports whether what was found is in a nick, in an address that the veil has
-// written itself: who calls himself by his address hides nothing, and what is veiled
-// twice is the same.
+// isOwn reports whether an address was found in the nick of an occupant JID that the veil
+// wrote: a nick that is the person's own address hides nothing, and what is veiled twice
+// stays the same.
 func (v *veil) isOwn(s string, from, to int) bool {
 	for _, shown := range v.own {
 		if i := strings.Index(shown, s[from:to]); i >= 0 && from >= i && strings.HasPrefix(s[from-i:], shown) {
@@ -112,8 +113,7 @@ func (v *veil) isOwn(s string, from, to int) bool {
 	return false
 }
 
-// next is where the address stands in a text, from some place on; negative for
-// nowhere.
+// next finds the address in a text, from an offset on; negative if it is not there.
 func (v *veil) next(s string, start int) (from, to int) {
 	if v.local == "" {
 		return v.wholeDomain(s, start)
@@ -145,8 +145,8 @@ func (v *veil) next(s string, start int) (from, to int) {
 	return -1, -1
 }
 
-// spelled reports whether it is the address in another spelling, which is looked at
-// where there are others than by case.
+// spelled reports whether it is the address in another spelling, which is checked if there
+// are others than by case.
 func (v *veil) spelled(local, domain string) bool {
 	plain := jid.PlainText(local) && jid.PlainText(domain) && !strings.Contains(strings.ToLower(domain), "xn--")
 	if plain || local == "" || domain == "" || max(len(local), len(domain)) > 3*jid.MaxPartSize || v.tries == 0 {
@@ -156,8 +156,8 @@ func (v *veil) spelled(local, domain string) bool {
 	return v.same(local, domain)
 }
 
-// wholeDomain is next for the address of a domain, which is in the middle of many
-// others: it is the whole of a value, or all but a resource.
+// wholeDomain is next for the address of a domain, which is a part of many others: it must
+// be the whole of a value, or all but a resource.
 func (v *veil) wholeDomain(s string, start int) (from, to int) {
 	if start > 0 {
 		return -1, -1
@@ -172,19 +172,18 @@ func (v *veil) wholeDomain(s string, start int) (from, to int) {
 	return -1, -1
 }
 
-// begins reports whether an address can begin behind a text.
+// begins reports whether an address can begin after a text.
 func (v *veil) begins(before string) bool {
 	r, _ := utf8.DecodeLastRuneInString(before)
 	return before == "" || !inWord(r)
 }
 
-// inWord reports whether a character before a localpart would be a part of it.
+// inWord reports whether a character before a localpart would belong to it.
 func inWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("._-+~", r)
 }
 
-// foldedBefore is where a text begins that another ends with, in whatever case;
-// negative if it does not.
+// foldedBefore is where a suffix begins, in any case; negative if s does not end with it.
 func foldedBefore(s, text string) int {
 	i := len(s)
 	for text != "" {
@@ -200,8 +199,8 @@ func foldedBefore(s, text string) int {
 
 func folded(r rune) rune { return unicode.ToLower(unicode.ToUpper(r)) }
 
-// runBefore is where a word begins that a text ends with: all that may stand in a
-// localpart, and is no sign of what an address is written in.
+// runBefore is where the last word of a text begins: the characters that may be in a
+// localpart and do not delimit an address.
 func runBefore(s string) int {
 	i := strings.LastIndexFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"&'/:<>@?#;=,()[]{}", r) })
 	if i < 0 {
@@ -211,7 +210,7 @@ func runBefore(s string) int {
 	return i + n
 }
 
-// domainRun is how much at the start of a text may be a domain.
+// domainRun is the length of the start of a text that may be a domain.
 func domainRun(s string) int {
 	for i, r := range s {
 		if r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) && r != '。' && r != '．' && r != '｡' {
@@ -221,7 +220,7 @@ func domainRun(s string) int {
 	return len(s)
 }
 
-// resourceEnd is where an address ends whose bare part ends there.
+// resourceEnd is where an address ends whose bare part ends at an offset.
 func (v *veil) resourceEnd(s string, end int) int {
 	if end == len(s) || s[end] != '/' {
 		return end
@@ -237,8 +236,8 @@ func (v *veil) resourceEnd(s string, end int) int {
 	return len(s)
 }
 
-// schemeEnd is where, in a text, a URI of XMPP or of mail has begun: behind its end
-// for none.
+// schemeEnd is the offset after the scheme of an XMPP or mail URI in a text; beyond its end
+// if there is none.
 func schemeEnd(s string) int {
 	for i := range len(s) {
 		if s[i] == ':' && (foldedBefore(s[:i], "xmpp") >= 0 || foldedBefore(s[:i], "mailto") >= 0) {
@@ -248,8 +247,8 @@ func schemeEnd(s string) int {
 	return len(s) + 1
 }
 
-// unescapeURI takes away one level of escaping, of URIs and of localparts, and tells
-// where each byte that is left stands in what was escaped before.
+// unescapeURI removes one level of escaping, of URIs and of localparts, and returns the
+// offset of each remaining byte in the text before all unescaping.
 func unescapeURI(s string, at []int) (string, []int) {
 	plain, places := make([]byte, 0, len(s)), make([]int, 0, len(s)+1)
 	place := func(i int) int {
@@ -274,8 +273,8 @@ func unescapeURI(s string, at []int) (string, []int) {
 
 func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
 
-// escapeURI writes an address in a URI (RFC 5122 §2), or, for levels above 0, inside a
-// part of one, as often escaped.
+// escapeURI escapes an address for a URI (RFC 5122 §2), and for levels above 0 as often
+// again, for a part of a URI inside another.
 func escapeURI(s string, level int) string {
 	kept := "-._~"
 	if level == 0 {

@@ -11,9 +11,9 @@ import (
 	"github.com/gomuc/muc"
 )
 
-// What somebody said while everybody saw real JIDs gives his address to nobody who comes
-// when the room hides them: neither the past, nor his presence, nor the archive. Those
-// who see it are shown the archive as it was.
+// What was said while everybody saw real JIDs shows no address to newcomers when the room
+// hides them: neither the history, nor presence, nor the archive. Those who see real JIDs
+// are shown the archive as it was.
 func TestHiddenAddressesAreHiddenLater(t *testing.T) {
 	h := open(t, muc.Config{Archive: true, Defaults: muc.RoomConfig{Whois: muc.WhoisAnyone, History: 20}})
 	const hag, own = "hag66@shakespeare.lit/pda", "<x xmlns='jabber:x:oob'><url>xmpp:hag66@shakespeare.lit</url></x>"

@@ -63,7 +63,7 @@ func TestVeil(t *testing.T) {
 	html := "<html xmlns='http://jabber.org/protocol/xhtml-im'><a xmlns='http://www.w3.org/1999/xhtml' href='xmpp:smith@corp.lit'>me</a></html>"
 	assert.Equal(t, strings.Replace(html, "smith@corp.lit", "room@chat.lit/A%20b", 1), r.veil(html, who, "A b", Participant))
 
-	// Who calls himself by his address hides nothing: what was veiled once stays as it is.
+	// A nick that is the own address hides nothing: what was veiled once stays as it is.
 	once := r.veil("<x a='smith@corp.lit' b='xmpp:smith@corp.lit?join' c='u=smith%40corp.lit'/>", who, "Smith@corp.lit or so", Participant)
 	assert.Equal(t, once, r.veil(once, who, "Smith@corp.lit or so", Participant))
 	assert.Equal(t, 3, strings.Count(once, "room"))

@@ -12,9 +12,8 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// Who sees whose real JID is decided in this file and nowhere else. No other
-// file reads the field `real` of a person or session (apply*.go keeps the
-// indices by it), and no other file writes a real JID into a stanza.
+// Who sees whose real JID (XEP-0045 §4.2) is decided in this file and nowhere else: no
+// other file writes a real JID into a stanza.
 
 // viewIn is the one rule (XEP-0045 §7.2.3, §7.2.4): in a semi-anonymous room
 // only moderators see real JIDs.
@@ -28,11 +27,11 @@ func viewIn(c *RoomConfig, reader Role) splice.View {
 // viewFor is what the room's present configuration lets a reader see.
 func viewFor(s *state.Room, reader Role) splice.View { return viewIn(s.Config(), reader) }
 
-// hidesJIDs reports whether there is anybody inside who is not to see real JIDs.
+// hidesJIDs reports whether real JIDs are hidden from some occupants.
 func hidesJIDs(s *state.Room) bool { return viewFor(s, Participant) != splice.All }
 
-// seesJIDs is the same rule for whom has no presence in the room now: an admin
-// or owner who looks at it from outside counts as a moderator.
+// seesJIDs is the same rule for people outside too: an admin or owner counts as a
+// moderator.
 func seesJIDs(s *state.Room, role Role, aff Affiliation) bool {
 	return viewFor(s, role) == splice.All || aff >= Admin
 }
@@ -50,8 +49,8 @@ func jidField(name string, j JID) form.Field {
 	return form.Field{Name: name, Type: "jid-single", Label: "User ID", Values: []string{j.String()}}
 }
 
-// asMostSee is the view in which a presence is written down. Who did something is
-// written for those who see all of it.
+// asMostSee is the view in which a presence is written: that of most readers, but All if
+// the item has an actor.
 func asMostSee(s *state.Room, it *item) splice.View {
 	if it.actor != (event.Actor{}) {
 		return splice.All
@@ -59,8 +58,8 @@ func asMostSee(s *state.Room, it *item) splice.View {
 	return viewFor(s, Participant)
 }
 
-// markJID puts the real JID of an item where it can be left out, put in or exchanged
-// for each reader; a zero JID is there for nobody but oneself.
+// markJID writes the real JID of an item and marks its place, so that it can be left out,
+// inserted or replaced for each reader. A zero JID is shown to its own session only.
 func markJID(w *xmlwire.Writer, d *splice.Stanza, j JID) {
 	d.JID = w.Pos()
 	if d.As == splice.All {
@@ -71,8 +70,8 @@ func markJID(w *xmlwire.Writer, d *splice.Stanza, j JID) {
 	d.JIDEnd = w.Pos()
 }
 
-// markActor writes who did what an item tells: his nick for everybody, his
-// JID where it can be left out (XEP-0045 §8.2). Without a nick, all of it can be.
+// markActor writes the actor of an item: the nick for all readers, the JID marked so that
+// it can be left out (XEP-0045 §8.2). Without a nick all of it can be left out.
 func markActor(w *xmlwire.Writer, d *splice.Stanza, by event.Actor) {
 	d.Actor = w.OpenTag()
 	w.Start("actor", "")
@@ -95,8 +94,8 @@ func realJID(w *xmlwire.Writer, j JID) {
 	w.Bytes = splice.AppendJID(w.Bytes, j)
 }
 
-// listedPerson writes a line of an affiliation list. Who may read the list may
-// see the JIDs in it: that is what it is for (XEP-0045 §9.2, §9.5).
+// listedPerson writes a line of an affiliation list. People who may read the list may see
+// the JIDs in it (XEP-0045 §9.2, §9.5).
 func listedPerson(w *xmlwire.Writer, p *state.Person, reason string) {
 	w.Start("item", "")
 	w.Attr("affiliation", p.Affiliation().String())
@@ -115,7 +114,7 @@ func listedJIDs(list []JID) []string {
 	return values
 }
 
-// occupantSize is how much an occupant's line in a list takes, at most.
+// occupantSize bounds the bytes of an occupant's line in a list.
 func occupantSize(o *state.Occupant) int {
 	return itemMarkup + xmlwire.EscapedLen(o.FrontJID().String()) + xmlwire.EscapedLen(o.Nick())
 }
@@ -132,8 +131,8 @@ func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader 
 	w.End()
 }
 
-// renderAffiliation writes a message about somebody's affiliation for readers who
-// see his JID.
+// renderAffiliation writes a message about a person's affiliation, for readers who see the
+// JID.
 func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
 	d := splice.Start(&w, "message")
@@ -153,7 +152,8 @@ func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *spli
 	return d
 }
 
-// author writes whose a message was (XEP-0313 §6.1.2), for readers who see it.
+// author writes the real JID of a message's author (XEP-0313 §6.1.2), for readers who see
+// it.
 func author(w *xmlwire.Writer, m *event.Message) {
 	if m.JID.IsZero() {
 		return
@@ -165,14 +165,13 @@ func author(w *xmlwire.Writer, m *event.Message) {
 	w.End()
 }
 
-// veil takes somebody's real JID out of what he, his client or his server says to a
-// reader who does not see it (XEP-0045 §17.4). The rule, for messages to everybody and
-// private ones, presence, requests and answers, all the same: in no attribute and in no
-// text does his address stand, bare or full, however it is spelled or escaped; in its
-// place stands his occupant JID. Two things are his own and stay as they are: what
-// people write and read, which is bodies and subjects of messages with their XHTML
-// copies, and statuses of presences; and the id of the stanza, which must come back to
-// him as it went. Stanza-ids and delays that name him are left out, see reserved.
+// veil replaces a person's real JID in that person's own stanzas, for a reader who does
+// not see it (XEP-0045 §17.4). In messages to everybody and private ones, presence,
+// requests and answers alike, no attribute and no text holds the address, bare or full,
+// however it is spelled or escaped: the occupant JID takes its place. Unchanged are what
+// people write (bodies and subjects with their XHTML copies, statuses of presences) and
+// the id of the stanza, which must come back as it was sent. Stanza-ids and delays that
+// name the person are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	if viewFor(&r.st, reader) == splice.All || who.IsZero() || !mayHold(payload, who.Local()) {
 		return payload
@@ -189,8 +188,8 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 	return xmlwire.ReplaceValues(payload, v.clear)
 }
 
-// seenNow is a message as the room shows it now to who does not see real JIDs: when
-// it was said, everybody may have seen them.
+// seenNow is a message as the room shows it now to readers who do not see real JIDs: it may
+// be from a time when everybody saw them.
 func (r *Room) seenNow(m *event.Message) *event.Message {
 	payload := r.veil(m.Payload, m.JID, m.Nick, Participant)
 	if payload == m.Payload {
@@ -201,13 +200,13 @@ func (r *Room) seenNow(m *event.Message) *event.Message {
 	return &shown
 }
 
-// saidNow is the same for what an occupant says in his presence.
+// saidNow is the same for an occupant's presence.
 func (r *Room) saidNow(o *state.Occupant) string {
 	return r.veil(shownPayload(r.st.Config(), o.Role(), o.Front().Payload()), o.Front().JID(), o.Nick(), Participant)
 }
 
-// inviterSeen is how an invitee sees who invites him (XEP-0045 §7.8.2): by his
-// real JID where everybody sees it, else as an occupant, else not at all.
+// inviterSeen is the inviter as the invitee sees it (XEP-0045 §7.8.2): by real JID if
+// everybody sees it, else as an occupant, else not at all.
 func (r *Room) inviterSeen(a *sender) JID {
 	switch {
 	case r.st.Config().Whois == WhoisAnyone && !a.jid.IsZero():
@@ -218,6 +217,5 @@ func (r *Room) inviterSeen(a *sender) JID {
 	return r.jid
 }
 
-// declinerSeen is how an inviter sees who declines: by the address that he
-// invited himself.
+// declinerSeen is the decliner as the inviter sees it: by the address that was invited.
 func declinerSeen(b *event.InviteSent) JID { return b.Invitee }

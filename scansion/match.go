@@ -53,6 +53,7 @@ type difference struct {
 	weight int
 }
 
+// String is the place and the difference.
 func (d difference) String() string { return d.where + ": " + d.what }
 
 func (v *verdict) add(weight int, where, format string, args ...any) {

@@ -30,6 +30,7 @@ func ParseMode(s string) (Mode, error) {
 	return Subset, fmt.Errorf("no matching mode %q: it is subset, scansion, ordered or exact", s)
 }
 
+// String is the mode's name, as [ParseMode] reads it.
 func (m Mode) String() string {
 	if m < 0 || int(m) >= len(modeNames) {
 		return fmt.Sprintf("Mode(%d)", int(m))

@@ -40,6 +40,7 @@ type xmlError struct {
 	msg  string
 }
 
+// Error is what is wrong with the XML.
 func (e *xmlError) Error() string { return e.msg }
 
 // dialect is what XML may hold besides elements and text.

@@ -81,6 +81,7 @@ type SyntaxError struct {
 	Msg  string
 }
 
+// Error is the file, the line and what is wrong there.
 func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg) }
 
 type verb int

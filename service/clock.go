@@ -8,8 +8,13 @@ import (
 // timers are the rooms that want a tick, the next one in front.
 type timers []*room
 
-func (t timers) Len() int           { return len(t) }
+// Len is for package heap alone.
+func (t timers) Len() int { return len(t) }
+
+// Less is for package heap alone.
 func (t timers) Less(i, j int) bool { return t[i].due.Before(t[j].due) }
+
+// Swap is for package heap alone.
 func (t timers) Swap(i, j int) {
 	t[i], t[j] = t[j], t[i]
 	t[i].timer, t[j].timer = i, j

@@ -19,14 +19,14 @@ var ErrConfig = errors.New("service: bad config")
 
 // Config is what a host decides about a service. Functions in it are called from
 // several goroutines. One that panics is logged and harms nobody but who asked: a
-// request of that person is answered with internal-server-error, and a room in whose
-// turn it was called is made again from what is stored.
+// request of that person is answered with internal-server-error, and a room that
+// called it is made again from what is stored.
 type Config struct {
 	// Domain is the domain of all rooms, as conference.example.org. Required.
 	Domain string
 	// Name is what people may call the service; empty means "Chat rooms".
 	Name string
-	// Software is told to whoever asks for it (XEP-0092); nil tells nothing.
+	// Software is the answer to version requests (XEP-0092); nil refuses them.
 	Software *Software
 	// Contacts are whom people can write to about the service (XEP-0157).
 	Contacts []Contact

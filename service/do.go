@@ -29,7 +29,7 @@ func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) 
 	return s.wait(ctx, room, func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.DoAs(now, who, cmd) })
 }
 
-// Read lets a function look at a room, in the room's own turn, as it is in memory:
+// Read lets a function look at a room, between two of its steps, as it is in memory:
 // what it sees may not be stored yet. The function must be quick and only read; it
 // must not keep the room. A room that nobody has made is Unborn. Errors are as
 // for [Service.Do].

@@ -39,8 +39,8 @@
 //
 // A stanza that makes a room panic is a fault of the library, and a hook that
 // panics one of the host. The service takes either like a failed store, so that it
-// is that room's alone. A hook that panics outside of a room's turn is logged, and
-// whoever asked is told internal-server-error.
+// is that room's alone. A hook that panics outside of a room's step is logged, and
+// the asker is told internal-server-error.
 //
 // After a restart rooms are there when somebody needs them, with nobody inside.
 // Temporary rooms, and those that were never configured, have ended.

@@ -56,10 +56,10 @@ type world struct {
 	doing   sync.WaitGroup // what the host does
 }
 
-// client is what somebody knows from nothing but what he was sent.
+// client is what a client knows from what it was sent.
 type client struct {
 	jid   string
-	rooms map[string]*sight // in which he is
+	rooms map[string]*sight // in which it is
 	dead  bool              // until the next step
 }
 
@@ -205,7 +205,7 @@ func (w *world) roomFor(c *client) string {
 	return room
 }
 
-// anybody is one of the people of the moment, or whoever is alive.
+// anybody is one of the people of the moment, or any that is alive.
 func (w *world) anybody() *client {
 	w.mu.Lock()
 	defer w.mu.Unlock()

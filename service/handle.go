@@ -14,13 +14,13 @@ import (
 
 // Handle takes a stanza off the wire that is addressed to the domain, to a room or
 // to somebody in one, with a `from` that the host vouches for, and returns at
-// once: a room answers when its turn comes, by Config.Deliver. What is addressed
+// once: a room answers later, by Config.Deliver. What is addressed
 // to the domain itself is answered before Handle returns. The element belongs to
 // the service from now on and must not be changed.
 //
-// Somebody inside whom a message did not reach may be gone, or block who said it: he is
-// pinged by the room (XEP-0199), once a minute at the most, and if that does not reach
-// him either, it is as if the host had said [Service.Vanished].
+// A session to which a message could not be delivered may be gone, or block the sender: the
+// room pings it (XEP-0199), at most once a minute, and if the ping fails too, it is as if
+// the host had called [Service.Vanished].
 //
 // Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza],
 // [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the

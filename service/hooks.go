@@ -35,7 +35,7 @@ func caught(log *slog.Logger, hook string) {
 	}
 }
 
-// guardHooks sees to it that those hooks that are called outside of a room's turn and
+// guardHooks sees to it that those hooks that are called outside of a room's step and
 // of Handle end no process when they panic. Deliver loses the stanza then, and what Question
 // was given is refused when its time is up.
 func (c *Config) guardHooks() {

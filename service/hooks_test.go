@@ -34,8 +34,8 @@ func (l *logs) String() string {
 	return l.b.String()
 }
 
-// A hook that panics is that of whoever asked: they are told, the operator reads of it,
-// and everything else goes on.
+// A hook that panics concerns the asker alone, who is told; the operator reads of it, and
+// everything else goes on.
 func TestHooksPanic(t *testing.T) {
 	const commands = "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#announce'/>"
 	const items = "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>"

@@ -281,8 +281,8 @@ func TestVanished(t *testing.T) {
 	})
 }
 
-// Somebody may vanish before the room has come to his join, or before the host has
-// decided on it.
+// A session may vanish before the room has come to its join, or before the host has decided
+// on it.
 func TestVanishedOnTheWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {

@@ -18,7 +18,7 @@ const (
 	destroy = `<iq type='set' id='d' from='%s' to='%s@chat.example'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>`
 )
 
-// Whoever is in many rooms enters no more, with any session, until they leave one.
+// A person in many rooms enters no more, with any session, until they leave one.
 // Others enter, and the same person goes on where they are.
 func TestPersonRooms(t *testing.T) {
 	bubble(t, func(t *testing.T) {

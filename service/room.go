@@ -8,8 +8,8 @@ import (
 	"github.com/gomuc/muc"
 )
 
-// room is one address in memory. While it is busy, its worker owns what the second
-// part says; otherwise whoever holds Service.mu does.
+// room is one address in memory. While it is busy, its worker owns the fields of the
+// second part; otherwise Service.mu guards them.
 type room struct {
 	jid muc.JID
 

@@ -72,7 +72,7 @@ func (s *Service) watch(r *room, done []outcome) {
 					s.came(r, b.JID)
 				}
 			case *event.Asked:
-				if b.Join != nil { // he is as good as inside
+				if b.Join != nil { // counts as inside
 					s.came(r, b.JID)
 				}
 			case *event.Answered:

@@ -13,8 +13,8 @@ const (
 	stanzaBytes  = 256 // what the service itself holds of a stanza that waits
 )
 
-// sizeOf estimates how much memory a stanza takes. It does not recurse: how deep a
-// stanza is, is for whoever sends it to say.
+// sizeOf estimates how much memory a stanza takes. It does not recurse: the sender
+// decides how deep a stanza is.
 func sizeOf(stanza *etree.Element) int {
 	size := stanzaBytes
 	rest := []*etree.Element{stanza}

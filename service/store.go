@@ -47,8 +47,8 @@ type Batch struct {
 	// in its snapshot; 0 for a room of which nothing is stored.
 	After uint64
 	// Events are the durable events after that, without a gap; none in a batch that
-	// only brings a snapshot. Whoever keeps an archive (XEP-0313) finds here, and
-	// nowhere else, each message when it is said, also beside a Snapshot or Gone.
+	// only brings a snapshot. An archive (XEP-0313) finds each message
+	// here when it is said, and nowhere else, also beside a Snapshot or Gone.
 	Events []event.Event
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.

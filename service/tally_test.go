@@ -48,8 +48,8 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// Whoever leaves many rooms has them looked up, not searched for: the account of who is
-// where stands in tallies, and is empty in the end.
+// The rooms that a person leaves are looked up, not searched for: who is where is counted
+// in tallies, which are empty in the end.
 func TestLeavingManyRooms(t *testing.T) {
 	s := &Service{sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}}
 	rooms := make([]*room, 40000)

@@ -81,7 +81,7 @@ func (s *Service) crowded(r *room, in *incoming) *muc.StanzaError {
 	held := s.memory
 	if held <= most && r != nil {
 		held, most = s.held[r.creator], s.cfg.Limits.PersonMemory
-		text = "The rooms of whoever created this one hold too much."
+		text = "The rooms of the creator of this one hold too much."
 	}
 	grows := r == nil || in != nil && (in.el.Tag == "iq" && in.typ == "set" || in.enters() && s.sessions[in.from].of(r) == 0)
 	switch {

@@ -22,19 +22,19 @@ type outcome struct {
 // with something to do.
 func (s *Service) work(r *room) {
 	for r != nil {
-		runtime.Gosched() // whoever always has something to do lets the others come first
+		runtime.Gosched() // a worker that always has something to do lets others run first
 		calls := s.take(r)
 		for rest := calls; len(rest) > 0; {
-			rest = s.turn(r, rest)
+			rest = s.serveCalls(r, rest)
 		}
 		s.reweigh(r, calls)
 		r = s.next(r, calls)
 	}
 }
 
-// turn has a room do calls up to the end of the room, if they bring that, and
-// returns the rest.
-func (s *Service) turn(r *room, calls []call) (rest []call) {
+// serveCalls has a room do calls, and returns those that are left if one of them ended the
+// room.
+func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if r.live == nil && !calls[0].needsRoom() {
 		return calls[1:]
 	}

@@ -9,8 +9,8 @@ type write struct {
 }
 
 // save stores a batch, together with those of other rooms that wait at that moment, and
-// returns what became of it. Whoever finds fewer than Limits.Writers at work starts one
-// more; so there is always one that takes what was put among the waiting.
+// returns what became of it. If fewer than Limits.Writers writers are at work it starts
+// one more, so that no waiting batch is left behind.
 func (s *Service) save(b Batch) error {
 	w := &write{b, make(chan error, 1)}
 	s.writeMu.Lock()

@@ -162,7 +162,7 @@ func TestArchiveOfSlowRoom(t *testing.T) {
 	})
 }
 
-// A search that takes too long is ended, and whoever asked is told.
+// A search that takes too long is ended, and the asker is told.
 func TestArchiveSearchHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLibrary(t)

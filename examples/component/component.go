@@ -118,7 +118,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 
 func (s *settings) isAdmin(who muc.JID) bool { return s.admins[who.Bare()] }
 
-// mayCreate refuses whoever may not create rooms (XEP-0045 §10.1.1).
+// mayCreate judges who may create rooms (XEP-0045 §10.1.1).
 func (s *settings) mayCreate(q muc.CreateRequest) *muc.StanzaError {
 	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
 		return nil

@@ -14,8 +14,8 @@ import (
 // room (XEP-0045 §14.6) are those of that room, and its owner is exempt; this is what
 // the machine is protected by.
 //
-// It holds the same memory whoever sends: a person is a place in a table, by a hash that
-// nobody outside knows. Two people share one now and then.
+// Its memory is constant: a person is a place in a table, by a keyed hash. Two people
+// share one now and then.
 type throttle struct {
 	rate muc.Rate // of bytes; a zero Every bounds nothing
 	seed maphash.Seed

@@ -45,7 +45,7 @@ func TestReadNode(t *testing.T) {
 	assert.Nil(t, Element(""))
 }
 
-// Only what the door writes is taken from a store as XML.
+// Only canonical XML is accepted from a store.
 func TestIsCanonical(t *testing.T) {
 	for _, s := range []string{"", "<a/>", "<a></a>", "<a>x</a>", "<a/><b/>", "<a b='c'/>", "<a b=''/>", "<a xmlns='urn:a'/>", "<a xml:lang='en'/>",
 		"<a xmlns:ns1='urn:p' ns1:b='c'/>", "<a><b>&lt;</b> &amp; <b/></a>", "<a b='&quot;&#x9;'/>", "<été/>", "<a>'\"\n\t</a>",

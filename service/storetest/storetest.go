@@ -1,5 +1,5 @@
 // Package storetest has the tests that every [service.Store] should pass. The
-// author of a store runs them in a test of his own:
+// author of a store runs them in a test:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) service.Store { return mystore.New(t.TempDir()) })

@@ -7,6 +7,6 @@
 // a commit costs is the disk's doing, not the encoder's.
 //
 // The file also holds the secret that all ids of its rooms are made with. It is
-// made once, together with the tables. Whoever has the file has all that the rooms
-// know: their passwords, and who people are. So it is made for its owner alone.
+// made once, together with the tables. The file holds all that the rooms know,
+// passwords and real JIDs too, so only its owner can read it.
 package sqlitestore

@@ -56,4 +56,5 @@ func (s *Store) explain(err error) error {
 // damaged is an error that is muc.ErrCorrupt without saying so: it has better words.
 type damaged struct{ error }
 
+// Is matches muc.ErrCorrupt.
 func (damaged) Is(target error) bool { return target == muc.ErrCorrupt }

@@ -14,8 +14,8 @@ import (
 // when the process ends, however that happens.
 //
 // What is locked is the file itself, whatever names lead to it, and the name that it
-// has without symbolic links: whoever moves the file away does not get another one in
-// its place.
+// has without symbolic links: if the file is moved away, no other one is made in its
+// place.
 type lock struct {
 	file   *os.File // the store itself
 	beside *os.File // the lock of its name; nil where there is none

@@ -78,7 +78,7 @@ func TestEveryFilterHasAnIndex(t *testing.T) {
 	}
 }
 
-// A page is bounded in bytes, and whoever reads on has everything once.
+// A page is bounded in bytes, and reading on gives everything once.
 func TestPageBytes(t *testing.T) {
 	a := newArchived(t)
 	chance := rand.New(rand.NewPCG(7, 8))

@@ -27,8 +27,8 @@ type writeAhead struct {
 	next int64 // how large it may be before it is cut: more if it could not be
 }
 
-// shorten cuts the log if it is too long. Whoever reads a state that is older is waited
-// for, a little: later ones read the store itself. If they do not end, another time will do.
+// shorten cuts the log if it is too long. It waits a little for readers
+// of an older state; if they do not end, it is tried again later.
 func (l *writeAhead) shorten(ctx context.Context, writer *sql.DB) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

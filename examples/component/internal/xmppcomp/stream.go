@@ -107,8 +107,7 @@ func (s *stream) read(ctx context.Context) error {
 }
 
 // write sends what the queue holds, one batch after the other, and a
-// blank now and then when there is nothing: whoever is behind a dead connection
-// learns it by that.
+// blank now and then when there is nothing, by which a dead connection is noticed.
 func (s *stream) write(ctx context.Context) error {
 	q, cfg := s.link.queue, &s.link.cfg
 	blank := time.NewTimer(cfg.KeepAlive)

@@ -62,7 +62,7 @@ func TestListsFollowChanges(t *testing.T) {
 }
 
 // A list that is not asked for again is not written again: two answers share their
-// bytes, and each goes to whoever asked, under his own id.
+// bytes, and each goes to its asker, under the asker's id.
 func TestListsAreShared(t *testing.T) {
 	h := open(t, muc.Config{Instant: true})
 	for i := range 600 {

@@ -7,6 +7,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Lists of admins and owners in the configuration form (XEP-0045 §10.2, §16.5.3).
+
 // rankFields are the two fields of the configuration form that are full lists of people,
 // whose submission changes affiliations (XEP-0045 §10.2, §16.5.3). A person who is taken
 // off a list falls one step. A list that is too long is left out of the form, and then a
