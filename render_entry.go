@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // renderArrival tells everybody else of a session that came in. What the session itself
@@ -66,4 +67,25 @@ func (t *step) renderAbsentMembers(to []JID) {
 			item: item{affiliation: p.Affiliation(), nick: p.Nick()}})
 		t.send(to, doc, splice.None, nil)
 	}
+}
+
+// renderSubject sends the subject to a newcomer, also an empty one, because it ends the
+// entry (XEP-0045 §7.2.15).
+func (t *step) renderSubject(to []JID) {
+	r, e := t.r, t.r.st.Subject()
+	if e == nil {
+		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
+		return
+	}
+	if e.Cache().Doc == nil {
+		m := *e.Message()
+		m.Payload = subjectOnly(m.Payload)
+		e.Cache().Doc = r.renderMessage(&m)
+	}
+	t.send(to, e.Cache().Doc, splice.None, r.late(e))
+}
+
+// subjectOnly keeps the subject elements of a payload, in all languages.
+func subjectOnly(payload string) string {
+	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 }

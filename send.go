@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
@@ -97,4 +98,22 @@ func (t *step) tellEach(own []JID, doc *splice.Stanza, tail string) {
 	for i := range own {
 		t.send(own[i:i+1:i+1], doc, splice.Self, x)
 	}
+}
+
+// address writes a JID that may be shown: the room's, an occupant's, or one that the
+// reader named. Real JIDs are written by visibility.go.
+func address(w *xmlwire.Writer, name string, j JID) {
+	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
+	w.Bytes = append(j.AppendEscaped(w.Bytes), '\'')
+}
+
+// occupantAddress writes the address of a nick in a room, or the room's own for none,
+// without making a JID of it.
+func occupantAddress(w *xmlwire.Writer, name string, room JID, nick string) {
+	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
+	w.Bytes = room.AppendEscaped(w.Bytes)
+	if nick != "" {
+		w.Bytes = xmlwire.AppendEscaped(append(w.Bytes, '/'), nick, xmlwire.EscapedInAttr)
+	}
+	w.Bytes = append(w.Bytes, '\'')
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -27,27 +26,6 @@ func (t *step) changeSubject(m event.Message) {
 		m.ID = t.newID()
 	}
 	t.propose(&event.SubjectChanged{Message: m})
-}
-
-// renderSubject sends the subject to a newcomer, also an empty one, because it ends the
-// entry (XEP-0045 §7.2.15).
-func (t *step) renderSubject(to []JID) {
-	r, e := t.r, t.r.st.Subject()
-	if e == nil {
-		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
-		return
-	}
-	if e.Cache().Doc == nil {
-		m := *e.Message()
-		m.Payload = subjectOnly(m.Payload)
-		e.Cache().Doc = r.renderMessage(&m)
-	}
-	t.send(to, e.Cache().Doc, splice.None, r.late(e))
-}
-
-// subjectOnly keeps the subject elements of a payload, in all languages.
-func subjectOnly(payload string) string {
-	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 }
 
 // plainSubject is the subject in one line, for disco: the one without a language of its
