@@ -1,8 +1,9 @@
 // Command count tells how many instructions a room takes for its steps:
 //
-//	go run ./internal/count [-o DIR]
+//	go build -o count ./internal/count && ./count [-o DIR]
 //
-// It needs valgrind, under which it runs itself once for each line. Unlike times,
+// It needs valgrind, under which it runs itself once for each line, and its own symbols,
+// which go run leaves out. Unlike times,
 // instructions are the same on a busy machine. The garbage collector is off, and SHA-256
 // is counted without the instructions for it that processors have and valgrind has not.
 // With -o, the profiles are left in DIR for callgrind_annotate.
@@ -85,9 +86,11 @@ func (m measure) count(profiles string) (perStep int, err error) {
 			continue
 		}
 		if found := collected.FindSubmatch(out); found != nil {
-			n, err := strconv.Atoi(string(found[1]))
-			return n / m.times, err
+			if n, _ := strconv.Atoi(string(found[1])); n > 0 {
+				return n / m.times, nil
+			}
 		}
+		err = fmt.Errorf("%s: nothing was counted: has the program its symbols (go build)?", m.name)
 	}
 	return 0, err
 }
