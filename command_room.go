@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Commands about the room: creating, configuring and destroying it.
+
 // Create brings an unborn room to life without anybody inside: a conflict where
 // there is or was one. A room that is not Persistent ends at the next Tick unless
 // somebody has joined.

@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
+// Answers to the sender.
+
 // renderResult answers the IQ of this step. A request gets an answer in any case: where
 // the right one is too large, that it is.
 func (t *step) renderResult(payload func(w *xmlwire.Writer)) {

@@ -6,6 +6,8 @@ import (
 	"github.com/gomuc/muc/internal/state"
 )
 
+// Presence that has changed.
+
 // changedPresence is an occupant whose presence has to be sent again, and what is to
 // be said about it.
 type changedPresence struct {

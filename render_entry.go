@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Presence of those who have entered (XEP-0045 §7.2.2, §7.2.3).
+
 // renderArrival tells everybody else of a session that came in. What the session itself
 // gets is an entryReply.
 func (t *step) renderArrival(b *event.Joined) {

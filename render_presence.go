@@ -10,6 +10,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// Presence as it is written.
+
 // item is what `<item/>` says of an occupant in one presence.
 type item struct {
 	affiliation Affiliation

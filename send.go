@@ -8,6 +8,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
+// What is to be sent in a step.
+
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
 // be too large for does not get it.
 func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) {
