@@ -130,7 +130,7 @@ func (t *step) renderRequest(b *event.RegistrationRequested) {
 // renderRequests shows an admin or owner who enters the open requests.
 func (t *step) renderRequests(to []JID, own *state.Occupant) {
 	s := &t.r.st
-	if len(s.Sparse().Requests()) == 0 || s.AffiliationOf(own.Person().JID()) < Admin {
+	if len(s.Sparse().Requests()) == 0 || s.OccupantAffiliation(own) < Admin {
 		return
 	}
 	for _, b := range s.Sparse().Requests() {

@@ -95,7 +95,9 @@ func (h *happened) sort(s *state.Room, events []event.Event) {
 			h.destroyed = b
 		}
 	}
-	h.absent = h.onlyAbsent(s)
+	if len(h.absent) > 0 {
+		h.absent = h.onlyAbsent(s)
+	}
 }
 
 // render tells what happened, in the order that XEP-0045 and the rows of the

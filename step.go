@@ -60,7 +60,9 @@ func (t *step) commit() {
 	}
 	apply(t.bodies)
 	h.sort(&t.r.st, events)
-	h.resend(&t.r.st, t.resent)
+	if len(t.resent) > 0 {
+		h.resend(&t.r.st, t.resent)
+	}
 	if t.r.cfg.TellAbsent {
 		decided := len(t.bodies)
 		t.rationAbsent(&h)
