@@ -75,6 +75,8 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 
 // carryOut carries out a command of the host's, or of somebody.
 func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
+	r.enter()
+	defer r.leave()
 	var fx Effects
 	t := step{r: r, now: clock(now), fx: &fx}
 	switch cmd.(type) {
@@ -92,7 +94,10 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	}
 	if err := cmd.do(&t); err != nil {
 		if errors.As(err, &e) {
-			err = e.Settled()
+			e = e.Settled()
+			if err = e; e.Condition == stanza.ItemNotFound {
+				err = fmt.Errorf("%w: %w", ErrNotFound, e)
+			}
 		}
 		return Effects{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -116,6 +117,43 @@ func TestNobodyCommandsNothing(t *testing.T) {
 	h.refusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
 		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
 	h.doAs(crone, &muc.Kick{Nick: "thirdwitch"})
+}
+
+// What is not there is one error, whether the host itself names it or somebody: unless
+// that person may not know.
+func TestNotFoundIsOneError(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
+	h.refusesAs(crone, muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
+	h.refusesAs(crone, because(stanza.ItemNotFound), muc.Kick{Nick: "nobody"})
+	h.refusesAs(hecate, because(stanza.Forbidden), muc.Kick{Nick: "nobody"})
+}
+
+// Two calls of one room at the same time are found, here from within a policy.
+func TestTwoCallsAtOnce(t *testing.T) {
+	var room *muc.Room
+	calls := map[string]func(now time.Time){
+		"Do":     func(now time.Time) { _, _ = room.Do(now, muc.Say{Body: "boo"}) },
+		"DoAs":   func(now time.Time) { _, _ = room.DoAs(now, crone, muc.Say{Body: "boo"}) },
+		"Tick":   func(now time.Time) { _, _ = room.Tick(now) },
+		"Handle": func(now time.Time) { _, _ = room.Handle(now, parse(`<message/>`)) },
+		"Apply":  func(time.Time) { _ = room.Apply(event.Event{}) },
+	}
+	for name, call := range calls {
+		h := open(t, muc.Config{})
+		now := h.tick()
+		h.cfg.Room = muc.JID{}
+		cfg := h.cfg
+		cfg.MaySpeak = func(muc.SpeakRequest) *muc.StanzaError { call(now); return nil }
+		template, err := muc.NewTemplate(cfg)
+		require.NoError(t, err)
+		room, err = template.Restore(muc.MustParseJID("coven@chat.shakespeare.lit"), h.room.Snapshot(muc.Live), nil)
+		require.NoError(t, err)
+		speak := func() { _, _ = room.Handle(now, parse(message("<body>boo</body>"))) }
+		assert.PanicsWithValue(t, "muc: two calls of one room at the same time", speak, name)
+		_, err = room.Tick(now)
+		assert.NoError(t, err, "a call that panicked is over")
+	}
 }
 
 // As somebody, a command may do what that person may, and is shown as that person's.

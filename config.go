@@ -75,7 +75,7 @@ type Config struct {
 	// ShowActivity publishes the activity of persistent public rooms (XEP-0502).
 	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, with
-	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers an
+	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers a
 	// [Question] with an Archive query from it (XEP-0313).
 	Archive bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0

@@ -16,11 +16,13 @@ var (
 	ErrNilStanza = errors.New("muc: nil stanza")
 	// ErrNotStanza: an element that is not a message, presence or iq.
 	ErrNotStanza = errors.New("muc: not a stanza")
+	// ErrNoFrom: a stanza that does not say who sent it.
+	ErrNoFrom = errors.New("muc: stanza without from")
 	// ErrNotForRoom: a stanza addressed to somebody else.
 	ErrNotForRoom = errors.New("muc: stanza is not for this room")
 	// ErrNotOpen: a command for a room that is not alive.
 	ErrNotOpen = errors.New("muc: room is not alive")
-	// ErrNotFound: a command names an occupant, session or ask that is not there.
+	// ErrNotFound: a command names an occupant, session or question that is not there.
 	ErrNotFound = errors.New("muc: not found")
 	// ErrNobody: DoAs was not told as whom, but given a zero address.
 	ErrNobody = errors.New("muc: a command of nobody")

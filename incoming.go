@@ -53,8 +53,8 @@ func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err
 		return nil, err
 	}
 	from, ok := rootAttr(el, "from")
-	if !ok {
-		return refuse(stanza.BadRequest, "RFC 6120 §8.1.2.1", "the stanza does not say who sent it"), nil
+	if !ok || from == "" {
+		return nil, ErrNoFrom
 	}
 	if in.from, err = jid.ParseBy(from, r.cfg.NormalizeDomain); err != nil {
 		in.from = JID{}

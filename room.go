@@ -13,14 +13,29 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// Room is one chat room. It has one owner at a time: calls must not overlap.
+// Room is one chat room. It has one owner at a time: calls must not overlap, and
+// panic if it is seen that they do.
 // What it returned may be read by anybody, for ever.
 type Room struct {
 	cfg *Config // shared with other rooms
 	jid JID
 	st  state.Room
 	aud audience
+	// busy is set while a call that changes the room is under way.
+	busy bool
 }
+
+// enter begins a call that changes the room, and leave ends it. Two at the same time,
+// from two goroutines or from within a function of Config, are a fault of the host; it is
+// found by a plain flag, which costs nothing and misses some.
+func (r *Room) enter() {
+	if r.busy {
+		panic("muc: two calls of one room at the same time")
+	}
+	r.busy = true
+}
+
+func (r *Room) leave() { r.busy = false }
 
 // Effects is what one step of a room asks of its host.
 type Effects struct {
@@ -118,9 +133,11 @@ func New(cfg Config) (*Room, error) {
 
 // Handle takes one stanza from the wire, with a `from` that the host vouches
 // for. It neither keeps nor changes the element. Errors: [ErrNilStanza],
-// [ErrNotStanza], [ErrNotForRoom]; whatever else is wrong with a stanza is
+// [ErrNotStanza], [ErrNotForRoom], [ErrNoFrom]; whatever else is wrong with a stanza is
 // answered to its sender.
 func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
+	r.enter()
+	defer r.leave()
 	var s struct { // one piece of memory
 		step step
 		in   incoming
@@ -190,6 +207,8 @@ func (t *step) behind() event.Stamp {
 // follows its events. An error leaves the room unfit for use; errors wrap
 // [ErrCorrupt], or are [ErrKey] or [ErrOtherRoom].
 func (r *Room) Apply(ev event.Event) error {
+	r.enter()
+	defer r.leave()
 	if err := r.belongs(ev.Body); err != nil {
 		return err
 	}

@@ -78,6 +78,8 @@ func TestHostsFaults(t *testing.T) {
 		{"a message of another protocol", `<message xmlns='urn:example' to='coven@chat.shakespeare.lit'/>`, muc.ErrNotStanza},
 		{"a prefix that stands for nothing", `<x:message to='coven@chat.shakespeare.lit'/>`, muc.ErrNotStanza},
 		{"another room", `<message to='cave@chat.shakespeare.lit' from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
+		{"no from", `<message type='groupchat' to='coven@chat.shakespeare.lit'><body>boo</body></message>`, muc.ErrNoFrom},
+		{"an empty from", `<message type='groupchat' from='' to='coven@chat.shakespeare.lit'><body>boo</body></message>`, muc.ErrNoFrom},
 		{"no address", `<message from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
 		{"no address at all", `<message to='@' from='crone@shakespeare.lit/desktop'/>`, muc.ErrNotForRoom},
 	} {
@@ -115,7 +117,6 @@ func TestShapelessStanzas(t *testing.T) {
 		{"too wide", wide, stanza.PolicyViolation},
 		{"too large", parse(`<message type='groupchat' ` + head + `><body>` + strings.Repeat("x", 70_000) + `</body></message>`), stanza.PolicyViolation},
 		{"bad from", parse(`<message type='groupchat' from='@' to='coven@chat.shakespeare.lit'/>`), ""},
-		{"no from", parse(`<message type='groupchat' to='coven@chat.shakespeare.lit'/>`), ""},
 		{"unknown presence", parse(`<presence type='perhaps' ` + head + `/>`), stanza.BadRequest},
 		{"unknown iq", parse(`<iq type='perhaps' id='1' ` + head + `/>`), stanza.BadRequest},
 		{"iq without id", parse(`<iq type='get' ` + head + `><ping xmlns='urn:xmpp:ping'/></iq>`), stanza.BadRequest},

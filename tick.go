@@ -71,6 +71,8 @@ func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
 // requests to register whose time is up, and refuses requests that the host has not
 // answered in time.
 func (r *Room) Tick(now time.Time) (Effects, error) {
+	r.enter()
+	defer r.leave()
 	var fx Effects
 	t := step{r: r, now: clock(now), fx: &fx}
 	s := &r.st

@@ -101,27 +101,36 @@ func ParseBy(s string, normalize func(string) (string, error)) (JID, error) {
 		local, domain = "", rest
 	}
 	if hasLocal && local == "" || hasResource && resource == "" {
-		return JID{}, fmt.Errorf("%w: empty part in %q", ErrMalformed, s)
+		return JID{}, malformed(fmt.Errorf("%w: empty part", ErrMalformed), s)
 	}
 	d, err := normalize(domain)
 	if err != nil {
-		return JID{}, err
+		return JID{}, malformed(err, s)
 	}
 	l, err := normalizeLocal(local)
 	if err != nil {
-		return JID{}, err
+		return JID{}, malformed(err, s)
 	}
 	r, err := normalizeResource(resource)
 	if err != nil {
-		return JID{}, err
+		return JID{}, malformed(err, s)
 	}
 	if len(d) > MaxPartSize || len(l) > MaxPartSize || len(r) > MaxPartSize {
-		return JID{}, fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
+		return JID{}, malformed(fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize), s)
 	}
 	if l == local && d == domain && r == resource {
 		return makeJID(s, l, d, r), nil
 	}
 	return joinJID(l, d, r), nil
+}
+
+// malformed is an error with the text that was to be read, or the beginning of it.
+func malformed(err error, s string) error {
+	const longest = 100
+	if len(s) > longest {
+		return fmt.Errorf("%w: in %q…", err, s[:longest])
+	}
+	return fmt.Errorf("%w: in %q", err, s)
 }
 
 // NormalizedBy is an address brought to another rule for domains than the one that it
@@ -159,7 +168,7 @@ func normalizeLocal(s string) (string, error) {
 	}
 	out, err := precis.UsernameCaseMapped.String(s)
 	if err != nil || out == "" || !utf8.ValidString(s) || strings.ContainsAny(out, notInLocal) {
-		return "", fmt.Errorf("%w: bad localpart %q", ErrMalformed, s)
+		return "", fmt.Errorf("%w: bad localpart", ErrMalformed)
 	}
 	return out, nil
 }
@@ -187,7 +196,7 @@ func normalizeResource(s string) (string, error) {
 	}
 	out, err := precis.OpaqueString.String(s) // which replaces what is no UTF-8
 	if err != nil || out == "" || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: bad resource %q", ErrMalformed, s)
+		return "", fmt.Errorf("%w: bad resource", ErrMalformed)
 	}
 	return out, nil
 }
@@ -293,7 +302,7 @@ func (j JID) WithResource(resource string) (JID, error) {
 		err = fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
 	}
 	if err != nil || j.IsZero() {
-		return JID{}, cmp.Or(err, ErrMalformed)
+		return JID{}, malformed(cmp.Or(err, ErrMalformed), resource)
 	}
 	return j.WithNormalResource(r), nil
 }
@@ -344,7 +353,7 @@ func Stored(s string) (JID, error) {
 	case domain == "" || at == 0 || slash >= 0 && resource == "",
 		max(len(local), len(domain), len(resource)) > MaxPartSize, !xmlwire.ValidText(s),
 		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
-		return JID{}, fmt.Errorf("%w: %q", ErrMalformed, s)
+		return JID{}, malformed(ErrMalformed, s)
 	}
 	return makeJID(s, local, domain, resource), nil
 }

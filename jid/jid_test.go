@@ -2,6 +2,7 @@ package jid_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -143,4 +144,14 @@ func FuzzJID(f *testing.F) {
 		require.NoError(t, json.Unmarshal(b, &back))
 		require.True(t, back == j)
 	})
+}
+
+// An error says what was to be read, also of a text without end.
+func TestErrorsQuote(t *testing.T) {
+	for _, bad := range []string{"", "a@", "@b", "a@b/", "a b@c", "a@b c", "a@b/\x00", "a@" + strings.Repeat("b", 2000)} {
+		_, err := jid.Parse(bad)
+		require.ErrorIs(t, err, jid.ErrMalformed)
+		assert.Contains(t, err.Error(), strconv.Quote(bad[:min(len(bad), 100)]))
+		assert.Less(t, len(err.Error()), 600)
+	}
 }

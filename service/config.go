@@ -51,8 +51,8 @@ type Config struct {
 	// it. The context of what rooms say ends when [Service.Shutdown] is over.
 	Deliver func(ctx context.Context, s Stanza)
 	// Question is given what rooms ask of the host, and is called like Deliver. The answer
-	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine. Nil
-	// answers nothing: what rooms ask then is refused when its time is up.
+	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine.
+	// Required if Room.Archive, Room.AsksJoin or Room.AnswersIQ is set.
 	Question func(ctx context.Context, room muc.JID, ask muc.Question)
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
@@ -216,6 +216,8 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("%w: no Store", ErrConfig)
 	case c.Deliver == nil:
 		return c, fmt.Errorf("%w: no Deliver", ErrConfig)
+	case c.Question == nil && (c.Room.Archive || c.Room.AsksJoin != nil || c.Room.AnswersIQ != nil):
+		return c, fmt.Errorf("%w: Room.Archive, Room.AsksJoin or Room.AnswersIQ without Question, by which to answer", ErrConfig)
 	}
 	if err := checkContacts(c.Contacts); err != nil {
 		return c, err

@@ -115,7 +115,7 @@ func TestServiceIsSilent(t *testing.T) {
 			assert.Empty(t, h.got(romeo), stanza)
 		}
 		for _, stanza := range []string{
-			"<iq type='get' id='1' to='chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
+			"<iq type='get' id='1' from='@' to='chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
 			"<iq type='get' id='1' from='@' to='nobody@chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
 		} {
 			h.send("%s", stanza)
@@ -132,7 +132,10 @@ func TestHostFaults(t *testing.T) {
 			"<presence from='a@b/c' to='room@elsewhere.example'/>": muc.ErrNotForRoom,
 			"<presence from='a@b/c' to='room@sub.chat.example'/>":  muc.ErrNotForRoom,
 			"<presence from='a@b/c'/>":                             muc.ErrNotForRoom,
-			"<handshake/>":                                         muc.ErrNotStanza,
+			"<presence to='room@chat.example/nick'/>":              muc.ErrNoFrom,
+			"<presence from='' to='room@chat.example/nick'/>":      muc.ErrNoFrom,
+			"<iq type='get' id='1' to='chat.example'/>":            muc.ErrNoFrom,
+			"<handshake/>": muc.ErrNotStanza,
 		} {
 			assert.ErrorIs(t, h.service.Handle(t.Context(), parse(stanza)), want, stanza)
 		}

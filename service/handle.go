@@ -22,7 +22,7 @@ import (
 // room pings it (XEP-0199), at most once a minute, and if the ping fails too, it is as if
 // the host had called [Service.Vanished].
 //
-// Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza],
+// Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza], [muc.ErrNoFrom],
 // [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the
 // context. Then nobody was answered. Whatever else is wrong is told to the sender.
 func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
@@ -102,7 +102,8 @@ func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error
 		return room, muc.ErrNotStanza
 	}
 	*in = incoming{el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
-	in.from, _ = muc.ParseJID(el.SelectAttrValue("from", ""))
+	from := el.SelectAttrValue("from", "")
+	in.from, _ = muc.ParseJID(from)
 	bare, nick, _ := strings.Cut(el.SelectAttrValue("to", ""), "/")
 	local, domain, hasLocal := strings.Cut(bare, "@")
 	if !hasLocal {
@@ -110,6 +111,9 @@ func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error
 	}
 	if domain, err = s.cfg.Room.NormalizeDomain(domain); err != nil || domain != s.cfg.Domain {
 		return room, muc.ErrNotForRoom
+	}
+	if from == "" {
+		return room, muc.ErrNoFrom
 	}
 	if !hasLocal {
 		in.to = s.domain

@@ -344,11 +344,14 @@ func TestBadConfig(t *testing.T) {
 	good := service.Config{Domain: "chat.example", Store: new(service.Memory), Room: muc.Config{Secret: secret},
 		Deliver: func(context.Context, service.Stanza) {}}
 	for name, spoil := range map[string]func(c *service.Config){
-		"no domain":   func(c *service.Config) { c.Domain = "" },
-		"bad domain":  func(c *service.Config) { c.Domain = "a b" },
-		"an address":  func(c *service.Config) { c.Domain = "room@chat.example" },
-		"no store":    func(c *service.Config) { c.Store = nil },
-		"no delivery": func(c *service.Config) { c.Deliver = nil },
+		"no domain":               func(c *service.Config) { c.Domain = "" },
+		"bad domain":              func(c *service.Config) { c.Domain = "a b" },
+		"an address":              func(c *service.Config) { c.Domain = "room@chat.example" },
+		"no store":                func(c *service.Config) { c.Store = nil },
+		"no delivery":             func(c *service.Config) { c.Deliver = nil },
+		"nobody has the archive":  func(c *service.Config) { c.Room.Archive = true },
+		"nobody decides on joins": func(c *service.Config) { c.Room.AsksJoin = func(muc.JoinRequest) bool { return false } },
+		"nobody answers requests": func(c *service.Config) { c.Room.AnswersIQ = func(_, _ string) bool { return false } },
 	} {
 		c := good
 		spoil(&c)

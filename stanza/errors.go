@@ -93,8 +93,12 @@ type Error struct {
 // (RFC 6120 §8.3.4).
 type AppCondition struct{ Space, Local string }
 
-// Error is the refusal in one line: condition, text, section.
+// Error is the refusal in one line: condition, text, section. That of a nil one says that
+// there is none.
 func (e *Error) Error() string {
+	if e == nil {
+		return "muc: no refusal"
+	}
 	s := "muc: " + string(e.Condition)
 	if e.Text != "" {
 		s += ": " + e.Text
@@ -113,7 +117,11 @@ func (e *Error) Is(target error) bool {
 }
 
 // TypeOrDefault is the error's Type, or that of its condition if it is empty.
+// TypeOrDefault is the type, or that which goes with the condition.
 func (e *Error) TypeOrDefault() ErrorType {
+	if e == nil {
+		return ""
+	}
 	if e.Type != "" {
 		return e.Type
 	}
@@ -132,6 +140,9 @@ func (c Condition) Type() ErrorType {
 // Settled is a copy that can be sent: hooks and hosts may have left out the type, or used
 // text that XML cannot hold.
 func (e *Error) Settled() *Error {
+	if e == nil {
+		return nil
+	}
 	s := *e
 	if !xmlwire.ValidName(string(s.Condition)) {
 		s.Condition = UndefinedCondition
@@ -157,7 +168,9 @@ func (e *Error) Settled() *Error {
 // WithType changes the type of a fresh refusal where XEP-0045 departs from the
 // condition's usual one.
 func (e *Error) WithType(t ErrorType) *Error {
-	e.Type = t
+	if e != nil {
+		e.Type = t
+	}
 	return e
 }
 

@@ -142,3 +142,16 @@ func ExampleParse() {
 	fmt.Println(el.Tag, el.SelectAttrValue("xml:lang", ""), el.SelectElement("body").Text())
 	// Output: message en hi
 }
+
+// A nil error is what a host has where nothing was refused: asking it anything is safe.
+func TestNilError(t *testing.T) {
+	var none *stanza.Error
+	for _, target := range []error{none, &stanza.Error{Condition: stanza.Conflict}, errors.New("else"), nil} {
+		require.Equal(t, target == error(none), errors.Is(none, target))
+	}
+	require.NotErrorIs(t, &stanza.Error{}, none)
+	require.Equal(t, "muc: no refusal", none.Error())
+	require.Empty(t, none.TypeOrDefault())
+	require.Nil(t, none.Settled())
+	require.Nil(t, none.WithType(stanza.TypeWait))
+}

@@ -209,7 +209,7 @@ func (w *world) stepAt(in input) {
 	w.steps = append(w.steps, describe(in))
 	before, due := w.last, w.room.Deadline()
 	fx, err := perform(w.room, in)
-	if err != nil && in.cmd == nil && !(in.wild && (errors.Is(err, muc.ErrNotStanza) || errors.Is(err, muc.ErrNotForRoom))) {
+	if err != nil && in.cmd == nil && !(in.wild && (errors.Is(err, muc.ErrNotStanza) || errors.Is(err, muc.ErrNotForRoom) || errors.Is(err, muc.ErrNoFrom))) {
 		w.fail("a stanza is never the host's fault here: %v", err)
 	}
 	w.log = slices.AppendSeq(w.log, fx.Events())
