@@ -38,7 +38,7 @@ func TestListsFollowChanges(t *testing.T) {
 			if cmd.Affiliation >= muc.Member && dice.IntN(3) == 0 {
 				cmd.Nick = who.Local()
 			}
-			h.do(cmd)
+			h.do(affiliated(cmd))
 		}
 		// Nicks stand in the lists too.
 		h.do(muc.SetAffiliation{JID: muc.MustParseJID("bard@shakespeare.lit"), Affiliation: muc.Admin})

@@ -226,7 +226,7 @@ func TestAffiliationLimit(t *testing.T) {
 		s.enter(fmt.Sprintf("guest%d@globe.lit/x", i), fmt.Sprintf("guest%d", i), muc.AffiliationNone, muc.Participant)
 	}
 	set := func(i int, aff muc.Affiliation) error {
-		_, err := s.room.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("guest%d@globe.lit", i)), Affiliation: aff})
+		_, err := s.room.Do(s.tick(), affiliated(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("guest%d@globe.lit", i)), Affiliation: aff}))
 		return err
 	}
 	for i := range 9 {

@@ -14,8 +14,8 @@ import (
 
 // Command is something that the host itself wants done. The set is sealed:
 //
-//   - the room: [Create], [Configure], [Destroy], [Shutdown];
-//   - people: [Kick], [SetRole], [SetAffiliation], [Vanished], [Forget];
+//   - the room: [Create], [Configure], [Reset], [Destroy], [Shutdown];
+//   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
 //   - talk: [Say], [SetSubject], [Invite];
 //   - what the room asked: [Answer], [DecideRegistration].
@@ -26,8 +26,12 @@ import (
 // is shown as the actor.
 //
 // [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
-// bot does, it does by [Room.DoAs]: that can be [Configure], [Destroy], [Kick],
-// [SetRole], [SetAffiliation], [Say], [SetSubject], [Invite] and [DecideRegistration].
+// bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [Destroy], [Kick],
+// [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Invite] and
+// [DecideRegistration].
+//
+// A command without a field that it must have does nothing: a forgotten field neither
+// kicks nor demotes anybody.
 type Command interface {
 	do(t *step) error
 }
@@ -39,10 +43,12 @@ type personal interface {
 }
 
 func (Configure) personal()          {}
+func (Reset) personal()              {}
 func (Destroy) personal()            {}
 func (Kick) personal()               {}
 func (SetRole) personal()            {}
 func (SetAffiliation) personal()     {}
+func (RemoveAffiliation) personal()  {}
 func (Say) personal()                {}
 func (SetSubject) personal()         {}
 func (Invite) personal()             {}
@@ -50,7 +56,7 @@ func (DecideRegistration) personal() {}
 
 // Do carries out a command of the host itself, without asking for privileges. When it
 // does not, it returns [ErrNotOpen] (the room is not alive), [ErrNotFound] (the command
-// names what is not there), [ErrNotStanza] (an element in it is not the one that was
+// names what is not there), [ErrMissing] (a field is missing), [ErrNotStanza] (an element in it is not the one that was
 // asked for) or a [*StanzaError] that names the broken rule; then nothing has changed
 // and nobody is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {

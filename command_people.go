@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"fmt"
+
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/stanza"
 )
@@ -17,7 +19,8 @@ func (c Kick) do(t *step) error {
 	return t.command(adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
 }
 
-// SetRole changes the role of an occupant (XEP-0045 §8.3, §8.4, §9.6, §9.7).
+// SetRole changes the role of an occupant (XEP-0045 §8.3, §8.4, §9.6, §9.7) to another
+// than none: to put somebody out there is [Kick].
 type SetRole struct {
 	Nick   string
 	Role   Role
@@ -25,6 +28,9 @@ type SetRole struct {
 }
 
 func (c SetRole) do(t *step) error {
+	if c.Role == RoleNone {
+		return fmt.Errorf("%w: SetRole.Role", ErrMissing)
+	}
 	if c.Role > Moderator {
 		return refuse(stanza.BadRequest, "8", "there is no such role")
 	}
@@ -32,7 +38,8 @@ func (c SetRole) do(t *step) error {
 }
 
 // SetAffiliation changes the affiliation of a person or a whole domain
-// (XEP-0045 §9, §10). A Nick is reserved for members and above.
+// (XEP-0045 §9, §10) to another than none, which [RemoveAffiliation] does. A Nick is
+// reserved for members and above.
 type SetAffiliation struct {
 	JID         JID
 	Affiliation Affiliation
@@ -41,6 +48,9 @@ type SetAffiliation struct {
 }
 
 func (c SetAffiliation) do(t *step) error {
+	if c.Affiliation == AffiliationNone {
+		return fmt.Errorf("%w: SetAffiliation.Affiliation", ErrMissing)
+	}
 	if c.Affiliation < Outcast || c.Affiliation > Owner {
 		return refuse(stanza.BadRequest, "9", "there is no such affiliation")
 	}
@@ -49,6 +59,21 @@ func (c SetAffiliation) do(t *step) error {
 		return e
 	}
 	return t.command(adminItem{affiliation: c.Affiliation, jid: whose, nick: c.Nick, hasNick: c.Nick != "", reason: c.Reason})
+}
+
+// RemoveAffiliation takes a person or a whole domain off the lists of the room: a member
+// is one no more (XEP-0045 §9.4), who was banned may enter again (§9.2).
+type RemoveAffiliation struct {
+	JID    JID
+	Reason string
+}
+
+func (c RemoveAffiliation) do(t *step) error {
+	whose, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	return t.command(adminItem{affiliation: AffiliationNone, jid: whose, reason: c.Reason})
 }
 
 // command carries out one change as the host or as somebody.

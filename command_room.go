@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"fmt"
+
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/stanza"
@@ -36,13 +38,29 @@ func (c Create) do(t *step) error {
 	return nil
 }
 
-// Configure sets the whole configuration, and unlocks a room that waits for one
-// (XEP-0045 §10.2).
+// Configure changes the configuration, and unlocks a room that waits for one (XEP-0045
+// §10.2). What Change leaves alone stays as it is.
 type Configure struct {
-	Config RoomConfig
+	// Change is called once, with a copy of the configuration.
+	Change func(*RoomConfig)
 }
 
 func (c Configure) do(t *step) error {
+	if c.Change == nil {
+		return fmt.Errorf("%w: Configure.Change", ErrMissing)
+	}
+	conf := *t.r.st.Config()
+	c.Change(&conf)
+	return Reset{conf}.do(t)
+}
+
+// Reset replaces the whole configuration, also what Config leaves at zero, such as the
+// password, and unlocks a room that waits for one (XEP-0045 §10.2).
+type Reset struct {
+	Config RoomConfig
+}
+
+func (c Reset) do(t *step) error {
 	a := &t.sender
 	if !affiliationMay(a.aff, toConfigure) {
 		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")

@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ var (
 // A room that is not alive takes no command but to be created, and that once.
 func TestCommandsNeedARoom(t *testing.T) {
 	h := unborn(t, muc.Config{})
-	all := []muc.Command{muc.Configure{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
+	all := []muc.Command{muc.Configure{}, muc.Reset{}, muc.RemoveAffiliation{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
 		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
 	h.refuses(muc.ErrNotOpen, all...)
 	h.refuses(because(stanza.BadRequest), nil)
@@ -87,12 +88,12 @@ func TestCommandsRefused(t *testing.T) {
 	h.refuses(because(stanza.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
 		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: long}, muc.Destroy{Reason: long}, muc.Destroy{Password: noText},
 		muc.Shutdown{Reason: noText}, muc.SetSubject{Subject: strings.Repeat("x", 4097)}, muc.Say{Body: strings.Repeat("x", 70_000)},
-		muc.Configure{Config: muc.RoomConfig{Name: strings.Repeat("x", 4097)}}, muc.Configure{Config: muc.RoomConfig{Password: noText}},
+		muc.Reset{Config: muc.RoomConfig{Name: strings.Repeat("x", 4097)}}, muc.Reset{Config: muc.RoomConfig{Password: noText}},
 		muc.Invite{To: bard, Reason: long})
 	h.refuses(because(stanza.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
 		muc.SetAffiliation{JID: hecate, Affiliation: -2}, muc.Say{}, muc.Say{Body: " \n"}, muc.SetSubject{Subject: noText},
 		muc.Say{Body: "boo", Message: parse(`<message><body>boo</body></message>`)}, muc.Say{Message: parse(`<message/>`)},
-		muc.Configure{Config: muc.RoomConfig{Whois: 7}}, muc.Configure{Config: muc.RoomConfig{AllowPM: 7}})
+		muc.Reset{Config: muc.RoomConfig{Whois: 7}}, muc.Reset{Config: muc.RoomConfig{AllowPM: 7}})
 	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
 	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
 		muc.Forget{JID: crone})
@@ -112,11 +113,31 @@ func TestNobodyCommandsNothing(t *testing.T) {
 	asked := map[string]muc.JID{}["who is not there"]
 
 	h.refusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
-		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.Configure{}, muc.Destroy{}, muc.Say{Body: "boo"},
+		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.RemoveAffiliation{JID: crone}, muc.Configure{}, muc.Reset{}, muc.Destroy{}, muc.Say{Body: "boo"},
 		muc.SetSubject{Subject: "boo"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
 	h.refusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
 		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
 	h.doAs(crone, &muc.Kick{Nick: "thirdwitch"})
+}
+
+// A field that somebody forgot kicks nobody, demotes nobody and drops no password.
+func TestForgottenFieldsDoNoHarm(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Password: "hurlyburly"}})
+	h.refuses(muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.SetAffiliation{JID: crone, Nick: "x"},
+		muc.Configure{})
+	h.refusesAs(crone, muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.Configure{})
+
+	h.do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The Heath" }})
+	conf := h.room.RoomConfig()
+	assert.Equal(t, "hurlyburly The Heath true", fmt.Sprint(conf.Password, " ", conf.Name, " ", conf.Persistent))
+	h.refusesAs(wicca, because(stanza.Forbidden), muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "Mine" }})
+	h.do(muc.Reset{Config: muc.RoomConfig{Name: "The Heath"}})
+	assert.Empty(t, h.room.RoomConfig().Password)
+	h.doAs(crone, muc.RemoveAffiliation{JID: wicca, Reason: "no more"})
+	for who := range h.room.Affiliations() {
+		assert.NotEqual(t, wicca.Bare(), who)
+	}
 }
 
 // What is not there is one error, whether the host itself names it or somebody: unless
@@ -163,7 +184,7 @@ func TestCommandsAsSomebody(t *testing.T) {
 	bareCrone, stranger := crone.Bare(), muc.MustParseJID("bard@shakespeare.lit")
 
 	h.refusesAs(wicca, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"}, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member},
-		muc.Configure{}, muc.Destroy{}, muc.SetSubject{Subject: "Trouble"})
+		muc.Reset{}, muc.Destroy{}, muc.SetSubject{Subject: "Trouble"})
 	h.refusesAs(wicca.Bare(), because(stanza.Forbidden), muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
 	h.refusesAs(stranger, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"})
 	h.refusesAs(crone, because(stanza.Conflict), muc.Kick{Nick: "firstwitch"})
@@ -199,11 +220,11 @@ func TestCommandsOfTheHost(t *testing.T) {
 
 	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
 	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
-	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.AffiliationNone})
+	h.do(muc.RemoveAffiliation{JID: crone})
 	for j, nick := range h.room.Registrations() {
 		assert.Equal(t, "bard@shakespeare.lit Bard", j.String()+" "+nick)
 	}
-	h.do(muc.Configure{Config: muc.RoomConfig{Persistent: true, Name: "The Heath"}})
+	h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Name: "The Heath"}})
 	assert.Equal(t, "The Heath", h.room.Summary().Name)
 	h.do(muc.Shutdown{Reason: "until tomorrow"})
 	assert.True(t, h.room.Idle())

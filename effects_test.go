@@ -18,7 +18,7 @@ func TestWhatIsStoredBringsNobodyBack(t *testing.T) {
 	var stored []event.Event
 	keep := func(fx muc.Effects) { stored = append(stored, fx.Durable...) }
 	keep(h.join("crone@shakespeare.lit/desktop", "firstwitch"))
-	keep(h.do(muc.Configure{Config: muc.RoomConfig{Persistent: true}}))
+	keep(h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true}}))
 	keep(h.join("hecate@shakespeare.lit/broom", "thirdwitch"))
 	keep(h.say("hecate@shakespeare.lit/broom", "boo"))
 
@@ -35,7 +35,7 @@ func TestEventsInTheirOrder(t *testing.T) {
 	mixed := 0
 	for _, fx := range []muc.Effects{
 		h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Outcast}),
-		h.do(muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Moderated: true}}),
+		h.do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Moderated: true}}),
 		h.say("crone@shakespeare.lit/desktop", "boo"),
 		h.do(muc.Destroy{}),
 	} {

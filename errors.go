@@ -24,6 +24,8 @@ var (
 	ErrNotOpen = errors.New("muc: room is not alive")
 	// ErrNotFound: a command names an occupant, session or question that is not there.
 	ErrNotFound = errors.New("muc: not found")
+	// ErrMissing: a command without a field that it must have.
+	ErrMissing = errors.New("muc: a command lacks a field")
 	// ErrNobody: DoAs was not told as whom, but given a zero address.
 	ErrNobody = errors.New("muc: a command of nobody")
 	// ErrHostOnly: DoAs was given a command that people cannot give.

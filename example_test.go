@@ -122,13 +122,13 @@ func ExampleKick() {
 	// to [juliet@example.org/pda] status 307
 }
 
-// A host configures a room with a value; owners do the same with a form. What
+// A host configures a room in Go; owners do the same with a form. What
 // follows from it happens at once: here, somebody is no member.
 func ExampleConfigure() {
 	room := roomWith("Romeo", "Juliet")
-	conf := room.RoomConfig()
-	conf.Name, conf.MembersOnly = "The wine cellar", true
-	fx, err := room.Do(evening, muc.Configure{Config: conf})
+	fx, err := room.Do(evening, muc.Configure{Change: func(c *muc.RoomConfig) {
+		c.Name, c.MembersOnly = "The wine cellar", true
+	}})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -220,3 +220,11 @@ func print(el *etree.Element) string {
 	}
 	return b.String()
 }
+
+// affiliated is the command for any affiliation, also none.
+func affiliated(c muc.SetAffiliation) muc.Command {
+	if c.Affiliation == muc.AffiliationNone {
+		return muc.RemoveAffiliation{JID: c.JID, Reason: c.Reason}
+	}
+	return c
+}

@@ -115,7 +115,7 @@ func (l *life) birth() {
 			<field var='muc#roomconfig_moderatedroom'><value>1</value></field>
 			<field var='muc#roomconfig_roomsecret'><value>open, sesame</value></field>
 		</x></query>`)
-	l.do(Configure{Config: RoomConfig{Name: "The Cellar", Persistent: true, Moderated: true,
+	l.do(Reset{Config: RoomConfig{Name: "The Cellar", Persistent: true, Moderated: true,
 		MemberList: Roles(Participant, Moderator), AllowPM: PMAnyone, History: 50}})
 	l.join(lifeJuliet, "Juliet")
 	l.join("juliet@capulet.example/chamber", "Juliet")
@@ -136,10 +136,10 @@ func (l *life) talk() {
 	l.send(lifeRomeo, lifeRoom, "message", "type='groupchat' id='s1'", `<subject>Wherefore?</subject><subject xml:lang='it'>Perch&#233;?</subject>`)
 	conf := l.room.RoomConfig()
 	conf.NoArchive = true
-	l.doAs(lifeRomeo, Configure{Config: conf})
+	l.doAs(lifeRomeo, Reset{Config: conf})
 	l.say(lifeJuliet, "m4", "For us alone.")
 	conf.NoArchive = false
-	l.do(Configure{Config: conf})
+	l.do(Reset{Config: conf})
 	l.say(lifeRomeo, "m5", "It is &lt;my&gt; lady &amp; it's &quot;my love&quot;")
 	l.send(lifeJuliet, lifeRoom+"/Romeo", "message", "type='chat' id='p1'", `<body>psst</body>`)
 	l.send(lifeJuliet, lifeRoom+"/Romeo", "message", "type='chat' id='p2'", `<body>are you there?</body>`)

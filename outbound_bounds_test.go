@@ -223,12 +223,12 @@ func TestOldNamesStay(t *testing.T) {
 	require.Nil(t, h.send(configSubmit("c", "muc#roomconfig_roomname", old, "muc#roomconfig_moderatedroom", "1")).Refused)
 	conf := h.room.RoomConfig()
 	conf.MembersOnly = true
-	h.do(muc.Configure{Config: conf})
+	h.do(muc.Reset{Config: conf})
 	fx := h.send(configSubmit("c", "muc#roomconfig_roomname", old+"x"))
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
 	conf.Name += "x"
-	h.refuses(because(stanza.PolicyViolation), muc.Configure{Config: conf}, muc.Configure{Config: muc.RoomConfig{Lang: old}})
+	h.refuses(because(stanza.PolicyViolation), muc.Reset{Config: conf}, muc.Reset{Config: muc.RoomConfig{Lang: old}})
 }
 
 // The host may trust some with any number of nicks: bridges have one account for many

@@ -28,7 +28,7 @@ func TestADomainIsNoOnlyOwner(t *testing.T) {
 	require.Nil(t, h.send(makes(domain)).Refused)
 	conflict("later", h.send(makes(off)))
 	conflict("by form", h.send(configSubmit("c", "muc#roomconfig_roomowners", "shakespeare.lit")))
-	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone.Bare(), Affiliation: muc.AffiliationNone}, muc.Forget{JID: crone.Bare()})
+	h.refuses(because(stanza.Conflict), muc.RemoveAffiliation{JID: crone.Bare()}, muc.Forget{JID: crone.Bare()})
 	h.refuses(because(stanza.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
 	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
 	require.NoError(t, err)

@@ -227,7 +227,7 @@ func TestPoliciesLeaveTheHostAlone(t *testing.T) {
 	room, err := muc.Restore(cfg, h.room.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
 	h.room = room
-	for _, cmd := range []muc.Command{muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Persistent: true}}, muc.Invite{To: hecate},
+	for _, cmd := range []muc.Command{muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Persistent: true}}, muc.Invite{To: hecate},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Admin, Nick: "Bard"}, muc.Join{JID: bard, Nick: "Bard"}, muc.Say{Body: "boo"},
 		muc.SetSubject{Subject: "Trouble"}, muc.SetRole{Nick: "secondwitch", Role: muc.Visitor}, muc.Kick{Nick: "secondwitch"}, muc.Destroy{}} {
 		h.do(cmd)

@@ -45,12 +45,12 @@ func (c *crowd) step(random *rand.Rand) {
 	case 5:
 		c.do(SetRole{Nick: fmt.Sprintf("n%d", nick), Role: Visitor + Role(random.IntN(3)), Reason: "why not"})
 	case 6:
-		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), Affiliation: AffiliationNone + Affiliation(random.IntN(3))})
+		c.do(affiliate(MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), Affiliation(random.IntN(3))))
 	case 7:
-		c.do(SetAffiliation{JID: MustParseJID(fmt.Sprintf("d%d.example", who%3)), Affiliation: AffiliationNone + Affiliation(random.IntN(2))})
+		c.do(affiliate(MustParseJID(fmt.Sprintf("d%d.example", who%3)), Affiliation(random.IntN(2))))
 	case 8:
 		conf.NoVisitorStatus, conf.Whois = random.IntN(2) == 0, Whois(random.IntN(2))
-		c.do(Configure{Config: conf})
+		c.do(Reset{Config: conf})
 	}
 }
 
@@ -94,4 +94,12 @@ func TestCachesOfPeople(t *testing.T) {
 		c.check()
 	}
 	assert.Greater(t, c.kept, 1000)
+}
+
+// affiliate is the command for any affiliation, also none.
+func affiliate(who JID, a Affiliation) Command {
+	if a == AffiliationNone {
+		return RemoveAffiliation{JID: who}
+	}
+	return SetAffiliation{JID: who, Affiliation: a}
 }

@@ -108,7 +108,7 @@ func TestPuppetEnters(t *testing.T) {
 	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 
 	h.do(muc.Leave{Nick: "Bard"})
-	h.do(muc.Configure{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
+	h.do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
 	h.refuses(because(stanza.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
 	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member})
 	h.do(muc.Join{JID: bard, Nick: "Bard"})
@@ -145,7 +145,7 @@ func TestPuppetsGo(t *testing.T) {
 	for name, act := range map[string]muc.Command{
 		"shutdown": muc.Shutdown{}, "forgotten": muc.Forget{JID: bard}, "banned": muc.SetAffiliation{JID: bard, Affiliation: muc.Outcast},
 		"kicked": muc.Kick{Nick: "Bard"}, "evicted": muc.SetAffiliation{JID: wicca, Affiliation: muc.Member, Nick: "Bard"},
-		"members only": muc.Configure{Config: muc.RoomConfig{MembersOnly: true}}, "destroyed": muc.Destroy{},
+		"members only": muc.Reset{Config: muc.RoomConfig{MembersOnly: true}}, "destroyed": muc.Destroy{},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := coven(t, muc.Config{})

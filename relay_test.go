@@ -62,7 +62,7 @@ func TestRelayAnswersOnce(t *testing.T) {
 	way = h.asksClient(desktop, "secondwitch", "v4")
 	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.Outcast})
 	assert.Zero(t, h.answers(laptop, "firstwitch", way))
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.AffiliationNone})
+	h.do(muc.RemoveAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit")})
 	assert.Equal(t, 1, h.answers(laptop, "firstwitch", way), "who has only left may answer")
 
 	h.cfg.RelayTimeout = time.Second

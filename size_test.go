@@ -90,7 +90,7 @@ func TestSizeShrinks(t *testing.T) {
 	before := r.Size()
 	change := func(aff muc.Affiliation, reason string) {
 		each(100, func(i int) {
-			do(t, r, muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("p%d@example.org", i)), Affiliation: aff, Reason: reason})
+			do(t, r, affiliated(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("p%d@example.org", i)), Affiliation: aff, Reason: reason}))
 		})
 	}
 	change(muc.Outcast, "a reason")

@@ -24,12 +24,12 @@ func TestHiddenAddressesAreHiddenLater(t *testing.T) {
 	h.send("<message type='groupchat' id='m1' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
 	conf := h.room.RoomConfig()
 	conf.NoArchive = true
-	h.do(muc.Configure{Config: conf})
+	h.do(muc.Reset{Config: conf})
 	h.send("<message type='groupchat' id='m2' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
 	assert.Contains(t, strings.Join(sentTo(h.join("first@shakespeare.lit/x", "first"), "first@shakespeare.lit/x"), ""), "xmpp:hag66@", "all see it now")
 
 	conf.NoArchive, conf.Whois = false, muc.WhoisModerators
-	h.do(muc.Configure{Config: conf})
+	h.do(muc.Reset{Config: conf})
 	restored, err := muc.Restore(h.cfg, nil, h.log)
 	require.NoError(t, err)
 	for name, room := range map[string]*muc.Room{"the room": h.room, "the same restored": restored} {

@@ -73,7 +73,8 @@
 //	host: say body='Closing time'
 //	host: set-subject subject='Feud' as="${Romeo's full JID}"
 //	host: vanished jid="${Romeo's full JID}"
-//	host: configure persistent='true' max_users='5'
+//	host: configure max_users='5'
+//	host: reset persistent='true' max_users='5'
 //	host: destroy reason='plague' alternate='mantua@chat.example.org' tombstone='true'
 //	host: shutdown reason='maintenance'
 //	host at cellar@chat.example.org: create owner="${Romeo's JID}" persistent='true'

@@ -27,15 +27,27 @@ var builtinCommands = map[string]Command{
 	"set-role": build(func(a *arguments) muc.Command {
 		c := muc.SetRole{Nick: a.text("nick"), Reason: a.text("reason")}
 		a.note(c.Role.UnmarshalText([]byte(a.text("role"))))
+		if c.Role == muc.RoleNone {
+			return muc.Kick{Nick: c.Nick, Reason: c.Reason}
+		}
 		return c
 	}),
 	"set-affiliation": build(func(a *arguments) muc.Command {
 		c := muc.SetAffiliation{JID: a.jid("jid"), Nick: a.text("nick"), Reason: a.text("reason")}
 		a.note(c.Affiliation.UnmarshalText([]byte(a.text("affiliation"))))
+		if c.Affiliation == muc.AffiliationNone {
+			return muc.RemoveAffiliation{JID: c.JID, Reason: c.Reason}
+		}
 		return c
 	}),
+	"reset": build(func(a *arguments) muc.Command { return muc.Reset{Config: a.roomConfig()} }),
 	"configure": build(func(a *arguments) muc.Command {
-		return muc.Configure{Config: a.roomConfig()}
+		set := a.settings()
+		return muc.Configure{Change: func(c *muc.RoomConfig) {
+			for _, set := range set {
+				set(c)
+			}
+		}}
 	}),
 	"invite": build(func(a *arguments) muc.Command {
 		return muc.Invite{To: a.jid("to"), Reason: a.text("reason")}
@@ -189,13 +201,27 @@ func (a *arguments) presence() *etree.Element {
 // first and then as a number or truth value.
 func (a *arguments) roomConfig() muc.RoomConfig {
 	var config muc.RoomConfig
-	for _, name := range slices.Sorted(maps.Keys(a.left)) {
-		value := a.text(name)
-		if setField(&config, name, value) != nil && setField(&config, name, json.RawMessage(value)) != nil {
-			a.note(fmt.Errorf("no room can be configured with %s='%s'", name, value))
-		}
+	for _, set := range a.settings() {
+		set(&config)
 	}
 	return config
+}
+
+// settings are what sets those fields, one after the other.
+func (a *arguments) settings() (all []func(*muc.RoomConfig)) {
+	for _, name := range slices.Sorted(maps.Keys(a.left)) {
+		value := a.text(name)
+		var some muc.RoomConfig
+		var is any = value
+		if setField(&some, name, is) != nil {
+			if is = json.RawMessage(value); setField(&some, name, is) != nil {
+				a.note(fmt.Errorf("no room can be configured with %s='%s'", name, value))
+				continue
+			}
+		}
+		all = append(all, func(c *muc.RoomConfig) { _ = setField(c, name, is) }) // which went well before
+	}
+	return all
 }
 
 // setField sets the field of that name, if there is one for such a value.

@@ -174,7 +174,12 @@ func (w *world) act() {
 	case 0:
 		w.vanish(who)
 	case 1, 2:
-		w.command(at(room), muc.SetAffiliation{JID: muc.MustParseJID(w.anybody().jid).Bare(), Affiliation: w.affiliation()})
+		who, affiliation := muc.MustParseJID(w.anybody().jid).Bare(), w.affiliation()
+		if affiliation == muc.AffiliationNone {
+			w.command(at(room), muc.RemoveAffiliation{JID: who})
+		} else {
+			w.command(at(room), muc.SetAffiliation{JID: who, Affiliation: affiliation})
+		}
 	case 3:
 		w.command(at(room), muc.Destroy{})
 	case 4, 5:

@@ -55,7 +55,7 @@ func playBusy(t *rapid.T) *world {
 	} {
 		conf.NoArchive = i == 4
 		if i == 4 || i == 5 {
-			w.do(muc.Configure{Config: conf})
+			w.do(muc.Reset{Config: conf})
 		}
 		w.say1(addressed(text))
 	}

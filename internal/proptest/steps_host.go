@@ -33,8 +33,8 @@ func (w *world) host() {
 	case 4, 5:
 		w.commandAs(w.as(), muc.SetRole{Nick: w.oddName(), Role: muc.Moderator - muc.Role(rapid.IntRange(0, 4).Draw(w.t, "role")), Reason: text})
 	case 6, 7:
-		w.commandAs(w.as(), muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-2, 4).Draw(w.t, "affiliation")),
-			Nick: pick(w, "reserve", []string{"", w.oddName()}), Reason: text})
+		w.commandAs(w.as(), affiliated(w, muc.SetAffiliation{JID: who.Bare(), Affiliation: muc.Affiliation(rapid.IntRange(-2, 4).Draw(w.t, "affiliation")),
+			Nick: pick(w, "reserve", []string{"", w.oddName()}), Reason: text}))
 	case 8:
 		w.command(muc.SetAffiliation{JID: pick(w, "owner", []muc.JID{who.Bare(), muc.MustParseJID(who.Domain())}), Affiliation: muc.Owner})
 	case 9:
@@ -42,7 +42,11 @@ func (w *world) host() {
 		if conf.Name = text; w.oneIn(8, "wrong") {
 			conf.Whois, conf.AllowPM = 9, 9
 		}
-		w.commandAs(w.as(), muc.Configure{Config: conf})
+		if name := conf.Name; w.oneIn(3, "change") {
+			w.commandAs(w.as(), muc.Configure{Change: func(c *muc.RoomConfig) { c.Name, c.Moderated = name, !c.Moderated }})
+			return
+		}
+		w.commandAs(w.as(), muc.Reset{Config: conf})
 	case 10:
 		w.command(muc.Create{Owner: who, Config: anyRoomConfig(w.t)})
 	case 11:
@@ -65,6 +69,14 @@ func (w *world) host() {
 	case 18:
 		w.commandAs(who, pick(w, "talk", []muc.Command{muc.Say{Body: text}, muc.SetSubject{Subject: text}, muc.Leave{Nick: w.oddName()}}))
 	}
+}
+
+// affiliated is mostly the command for that affiliation, also for none.
+func affiliated(w *world, c muc.SetAffiliation) muc.Command {
+	if c.Affiliation == muc.AffiliationNone && !w.oneIn(8, "forgotten") {
+		return muc.RemoveAffiliation{JID: c.JID, Reason: c.Reason}
+	}
+	return c
 }
 
 // as is in whose name the host acts, often its own.

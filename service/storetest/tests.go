@@ -19,7 +19,7 @@ func testKinds(t *testing.T, s service.Store) {
 	l := newLog(t, "cellar")
 	must(t, s.Append(t.Context(), []service.Batch{l.batch(2)}))
 	for _, cmd := range []muc.Command{
-		muc.Configure{Config: muc.RoomConfig{Name: "Room of cellar", Persistent: true, Moderated: true, Password: "mellon"}},
+		muc.Reset{Config: muc.RoomConfig{Name: "Room of cellar", Persistent: true, Moderated: true, Password: "mellon"}},
 		muc.SetAffiliation{JID: muc.MustParseJID("juliet@example.org"), Affiliation: muc.Member, Nick: "Juliet", Reason: "balcony"},
 		muc.SetAffiliation{JID: muc.MustParseJID("evil.example"), Affiliation: muc.Outcast},
 		muc.SetSubject{Subject: "Wherefore?"},
