@@ -23,8 +23,23 @@ type Outbound struct {
 // request). The caller must not change it.
 func (o Outbound) To() []JID { return o.to }
 
-// Stanza is the stanza as an element, complete but for `to`. Each call builds a
-// new one.
+// Name is that of the stanza: message, presence or iq.
+func (o Outbound) Name() string { return string(o.doc.Bytes[1:o.doc.Head]) }
+
+// Type is the stanza's type, "" where it has none.
+func (o Outbound) Type() string { return o.doc.Attr("type") }
+
+// ID is the stanza's id, "" where it has none.
+func (o Outbound) ID() string {
+	if o.extra != nil && o.extra.ID != "" {
+		return o.extra.ID
+	}
+	return o.doc.Attr("id")
+}
+
+// Stanza is the stanza as an element, complete but for `to`. Each call writes the bytes
+// and parses them, which costs many times what AppendXML does: it is for tests and for
+// hosts that have to look into a stanza, and Name, Type and ID do without.
 func (o Outbound) Stanza() *etree.Element {
 	var to JID
 	if len(o.to) > 0 {

@@ -55,6 +55,7 @@ func TestOutboundForms(t *testing.T) {
 		assert.Len(t, read.FindElements("//*[@to]"), 1+strings.Count(inherited, " to='")-1, inherited)
 
 		want, got := parse(inherited), out.Stanza()
+		assert.Equal(t, []string{want.Tag, want.SelectAttrValue("type", ""), want.SelectAttrValue("id", "")}, []string{out.Name(), out.Type(), out.ID()})
 		want.RemoveAttr("to")
 		assert.Equal(t, print(want), print(got))
 		assert.NotSame(t, got, out.Stanza(), "each call builds a new one")

@@ -99,7 +99,7 @@ func quietRoom(b *testing.B, busy int) {
 	}, time.Hour)
 	create(b, s, manyRooms)
 	join := func(who, room string) {
-		require.NoError(b, s.Handle(b.Context(), parse(fmt.Sprintf(
+		require.NoError(b, handle(b.Context(), s, parse(fmt.Sprintf(
 			`<presence from='%s' to='%s@chat.example/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 			who, room, muc.MustParseJID(who).Local()))))
 	}
@@ -162,13 +162,13 @@ func BenchmarkMessage(b *testing.B) {
 		}
 	}, time.Hour)
 	for p := range 50 {
-		require.NoError(b, s.Handle(b.Context(), parse(fmt.Sprintf(
+		require.NoError(b, handle(b.Context(), s, parse(fmt.Sprintf(
 			`<presence from='p%d@example.org/x' to='cellar@chat.example/P%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, p, p))))
 	}
 	settle(s, "cellar@chat.example")
 	message := parse(`<message type='groupchat' from='p1@example.org/x' to='cellar@chat.example'><body>What is in a name?</body></message>`)
 	for n := 0; b.Loop(); n++ {
-		require.NoError(b, s.Handle(b.Context(), message))
+		require.NoError(b, handle(b.Context(), s, message))
 		if n%40 == 39 { // one person's share of a queue is 50
 			settle(s, "cellar@chat.example")
 		}

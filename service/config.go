@@ -129,7 +129,13 @@ type Stanza interface {
 	// AppendXML appends the complete bytes of the stanza for one of To. With ns
 	// empty it inherits the namespace of the stream that it is written to.
 	AppendXML(dst []byte, to muc.JID, ns string) []byte
-	// Stanza is the stanza as a new element, complete but for `to`.
+	// Name is message, presence or iq; Type and ID are "" where the stanza has none. They
+	// cost next to nothing.
+	Name() string
+	Type() string
+	ID() string
+	// Stanza is the stanza as a new element, complete but for `to`. Each call parses what
+	// AppendXML writes, which costs many times as much: it is for who has to look into it.
 	Stanza() *etree.Element
 }
 

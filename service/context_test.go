@@ -33,7 +33,7 @@ func TestContextOfHandle(t *testing.T) {
 		within := func(format string, args ...any) {
 			t.Helper()
 			ctx := context.WithValue(t.Context(), mark{}, true)
-			require.NoError(t, h.service.Handle(ctx, parse(fmt.Sprintf(format, args...))))
+			require.NoError(t, handle(ctx, h.service, parse(fmt.Sprintf(format, args...))))
 			synctest.Wait()
 		}
 		for name, stanza := range map[string]string{

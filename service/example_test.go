@@ -28,12 +28,13 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	romeo := muc.MustParseJID("romeo@example.org/pda") // whose session it is that these come from
 	for _, stanza := range []string{
-		"<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
-		"<message type='groupchat' from='romeo@example.org/pda' to='cellar@chat.example'><body>But soft!</body></message>",
-		"<iq type='get' id='1' from='romeo@example.org/pda' to='cellar@chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
+		"<presence to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<message type='groupchat' to='cellar@chat.example'><body>But soft!</body></message>",
+		"<iq type='get' id='1' to='cellar@chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",
 	} {
-		if err := rooms.Handle(ctx, parse(stanza)); err != nil {
+		if err := rooms.Handle(ctx, romeo, parse(stanza)); err != nil {
 			log.Fatal(err) // the host's fault
 		}
 	}
@@ -109,7 +110,8 @@ func ExampleConfig() {
 		"<presence from='iago@elsewhere.example/x' to='cyprus@chat.example/Iago'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
 	} {
 		el := parse(stanza)
-		if err := rooms.Handle(ctx, el); err != nil {
+		from := muc.MustParseJID(el.SelectAttrValue("from", ""))
+		if err := rooms.Handle(ctx, from, el); err != nil {
 			log.Fatal(err)
 		}
 		settle(rooms, el.SelectAttrValue("to", ""))
@@ -121,7 +123,7 @@ func ExampleConfig() {
 
 // What rooms ask of the host, as a page of the archive, is looked up beside the
 // room, which goes on meanwhile, and answered with a command.
-func ExampleConfig_ask() {
+func ExampleConfig_question() {
 	ctx := context.Background()
 	store := new(service.Memory)
 	answered := make(chan error, 1)
@@ -152,12 +154,13 @@ func ExampleConfig_ask() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	romeo := muc.MustParseJID("romeo@example.org/pda") // whose session it is that these come from
 	for _, stanza := range []string{
-		"<presence from='romeo@example.org/pda' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
-		"<message type='groupchat' from='romeo@example.org/pda' to='cellar@chat.example'><body>But soft!</body></message>",
-		"<iq type='set' id='1' from='romeo@example.org/pda' to='cellar@chat.example'><query xmlns='urn:xmpp:mam:2'/></iq>",
+		"<presence to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<message type='groupchat' to='cellar@chat.example'><body>But soft!</body></message>",
+		"<iq type='set' id='1' to='cellar@chat.example'><query xmlns='urn:xmpp:mam:2'/></iq>",
 	} {
-		if err := rooms.Handle(ctx, parse(stanza)); err != nil {
+		if err := rooms.Handle(ctx, romeo, parse(stanza)); err != nil {
 			log.Fatal(err)
 		}
 	}

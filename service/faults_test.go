@@ -233,7 +233,7 @@ func (w *world) command(room muc.JID, cmd muc.Command) {
 
 func (w *world) handle(text string) {
 	w.t.Helper()
-	require.NoError(w.t, w.service.Handle(w.t.Context(), parse(text)))
+	require.NoError(w.t, handle(w.t.Context(), w.service, parse(text)))
 }
 
 // vanish ends a session without a word.

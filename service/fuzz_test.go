@@ -56,7 +56,7 @@ func FuzzHandle(f *testing.F) {
 				}
 			}})
 		require.NoError(t, err)
-		taken := s.Handle(t.Context(), el) == nil
+		taken := handle(t.Context(), s, el) == nil
 		require.NoError(t, s.Shutdown(t.Context(), ""))
 		want := 0
 		if taken && isIQ && fromErr == nil && typ != "result" && typ != "error" {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -12,24 +13,27 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Handle takes a stanza off the wire that is addressed to the domain, to a room or
-// to somebody in one, with a `from` that the host vouches for, and returns at
-// once: a room answers later, by Config.Deliver. What is addressed
-// to the domain itself is answered before Handle returns. The element belongs to
-// the service from now on and must not be changed.
+// Handle takes a stanza off the wire that is addressed to the domain, to a room or to
+// somebody in one, and returns at once: a room answers later, by
+// Config.Deliver. What is addressed to the domain itself is answered before Handle
+// returns.
+//
+// The host vouches for from, who sent it: the full JID of an authenticated session. What
+// the element itself says is replaced by that. The element belongs to the service from
+// now on and must not be changed.
 //
 // A session to which a message could not be delivered may be gone, or block the sender: the
 // room pings it (XEP-0199), at most once a minute, and if the ping fails too, it is as if
 // the host had called [Service.Vanished].
 //
-// Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza], [muc.ErrNoFrom],
-// [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that of the
-// context. Then nobody was answered. Whatever else is wrong is told to the sender.
-func (s *Service) Handle(ctx context.Context, el *etree.Element) error {
+// Errors are the host's: [muc.ErrNilStanza], [muc.ErrNotStanza], [muc.ErrNoFrom] for a
+// zero address, [muc.ErrNotForRoom] for a stanza to another domain, [ErrClosed], or that
+// of the context. Then nobody was answered. Whatever else is wrong is told to the sender.
+func (s *Service) Handle(ctx context.Context, from muc.JID, el *etree.Element) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in := new(incoming)
+	in := &incoming{from: from}
 	err := guarded(func() error { return s.handle(ctx, in, el) })
 	if errors.Is(err, errPanic) {
 		s.cfg.Log.Error("a hook of the host panicked", "from", in.from, "to", in.to, "error", err)
@@ -46,9 +50,6 @@ func (s *Service) handle(ctx context.Context, in *incoming, el *etree.Element) e
 	}
 	s.cfg.Observer.Received()
 	switch {
-	case in.from.IsZero(): // there is nobody to tell
-		s.cfg.Observer.Refused(&muc.StanzaError{Condition: stanza.JIDMalformed, Section: "RFC 6120 §8.1.2.1"})
-		return nil
 	case in.to.IsZero():
 		in.to = s.domain
 		s.refuse(ctx, in, &muc.StanzaError{Condition: stanza.JIDMalformed, Text: "No room can have this address."})
@@ -101,9 +102,7 @@ func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error
 	if el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq" {
 		return room, muc.ErrNotStanza
 	}
-	*in = incoming{el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
-	from := el.SelectAttrValue("from", "")
-	in.from, _ = muc.ParseJID(from)
+	*in = incoming{from: in.from, el: el, typ: el.SelectAttrValue("type", ""), id: el.SelectAttrValue("id", "")}
 	bare, nick, _ := strings.Cut(el.SelectAttrValue("to", ""), "/")
 	local, domain, hasLocal := strings.Cut(bare, "@")
 	if !hasLocal {
@@ -112,8 +111,12 @@ func (s *Service) read(in *incoming, el *etree.Element) (room muc.JID, err error
 	if domain, err = s.cfg.Room.NormalizeDomain(domain); err != nil || domain != s.cfg.Domain {
 		return room, muc.ErrNotForRoom
 	}
-	if from == "" {
+	if in.from.IsZero() {
 		return room, muc.ErrNoFrom
+	}
+	says := func(a etree.Attr) bool { return a.Space == "" && a.Key == "from" && a.Value == in.from.String() }
+	if !slices.ContainsFunc(el.Attr, says) {
+		el.CreateAttr("from", in.from.String())
 	}
 	if !hasLocal {
 		in.to = s.domain

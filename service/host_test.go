@@ -90,6 +90,8 @@ func (h *host) deliver(_ context.Context, s service.Stanza) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	el := s.Stanza()
+	assert.Equal(h.t, []string{el.Tag, el.SelectAttrValue("type", ""), el.SelectAttrValue("id", "")}, []string{s.Name(), s.Type(), s.ID()})
 	for _, to := range s.To() {
 		el := parse(string(s.AppendXML(nil, to, "")))
 		h.inbox[to.String()] = append(h.inbox[to.String()], el)
@@ -106,10 +108,16 @@ func parse(text string) *etree.Element {
 	return doc.Root()
 }
 
+// handle gives a service a stanza, from whom that says.
+func handle(ctx context.Context, s *service.Service, el *etree.Element) error {
+	from, _ := muc.ParseJID(el.SelectAttrValue("from", ""))
+	return s.Handle(ctx, from, el)
+}
+
 // send gives the service a stanza and waits until nothing moves any more.
 func (h *host) send(format string, args ...any) {
 	h.t.Helper()
-	require.NoError(h.t, h.service.Handle(h.t.Context(), parse(fmt.Sprintf(format, args...))))
+	require.NoError(h.t, handle(h.t.Context(), h.service, parse(fmt.Sprintf(format, args...))))
 	synctest.Wait()
 }
 

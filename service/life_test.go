@@ -32,7 +32,7 @@ func TestShutdownAndRestart(t *testing.T) {
 			assert.Equal(t, "closing time", el.FindElement("x/item/reason").Text())
 		}
 		assert.Equal(t, []string{"110 332", "110 332", "110 332"}, codes)
-		require.ErrorIs(t, h.service.Handle(t.Context(), parse("<presence from='a@b/c' to='cellar@chat.example/x'/>")), service.ErrClosed)
+		require.ErrorIs(t, handle(t.Context(), h.service, parse("<presence from='a@b/c' to='cellar@chat.example/x'/>")), service.ErrClosed)
 		_, err := h.do("cellar", muc.SetSubject{})
 		require.ErrorIs(t, err, service.ErrClosed)
 		require.ErrorIs(t, h.service.Vanished(t.Context(), muc.MustParseJID(romeo)), service.ErrClosed)
@@ -90,7 +90,7 @@ func TestShutdownDrains(t *testing.T) {
 		h.join(romeo, "cellar", "Romeo")
 		h.forget()
 		for i := range 40 {
-			require.NoError(t, h.service.Handle(t.Context(), parse(fmt.Sprintf(
+			require.NoError(t, handle(t.Context(), h.service, parse(fmt.Sprintf(
 				`<message type='groupchat' from='%s' to='cellar@chat.example'><body>%d</body></message>`, romeo, i))))
 		}
 		h.stop()

@@ -118,7 +118,7 @@ func TestStoredFirst(t *testing.T) {
 		}
 		h.mu.Unlock()
 		for i := range 200 {
-			require.NoError(t, h.service.Handle(t.Context(), parse(fmt.Sprintf(
+			require.NoError(t, handle(t.Context(), h.service, parse(fmt.Sprintf(
 				`<message type='groupchat' from='%s' to='cellar@chat.example'><body>message %d!</body></message>`, romeo, i))))
 			if i%40 == 39 {
 				synctest.Wait()
@@ -293,7 +293,7 @@ func TestFewWorkers(t *testing.T) {
 		for n := range 3 {
 			for i := range 50 {
 				who := fmt.Sprintf("person%d@example.org/%d", i, n)
-				require.NoError(t, h.service.Handle(t.Context(), parse(fmt.Sprintf(
+				require.NoError(t, handle(t.Context(), h.service, parse(fmt.Sprintf(
 					`<presence from='%s' to='room%d@chat.example/N%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, who, i, n))))
 			}
 		}
@@ -357,7 +357,7 @@ func TestManyAtOnce(t *testing.T) {
 	})
 	require.NoError(t, err)
 	handle := func(format string, args ...any) {
-		assert.NoError(t, s.Handle(t.Context(), parse(fmt.Sprintf(format, args...))))
+		assert.NoError(t, handle(t.Context(), s, parse(fmt.Sprintf(format, args...))))
 	}
 	for room := range rooms {
 		handle(`<presence from='listener@example.org/x' to='room%d@chat.example/Listener'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, room)

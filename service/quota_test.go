@@ -44,7 +44,7 @@ func TestPersonRoomsAtOnce(t *testing.T) {
 		}
 		for i := range 10 {
 			who := []string{romeo, atHome}[i%2]
-			require.NoError(t, h.service.Handle(t.Context(), parse(fmt.Sprintf(
+			require.NoError(t, handle(t.Context(), h.service, parse(fmt.Sprintf(
 				`<presence from='%s' to='room%d@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, who, i))))
 		}
 		synctest.Wait()

@@ -20,6 +20,15 @@ type reply struct {
 // To is the one address it goes to.
 func (r *reply) To() []muc.JID { return r.to }
 
+// Name is the element's.
+func (r *reply) Name() string { return r.el.Tag }
+
+// Type is the attribute.
+func (r *reply) Type() string { return r.el.SelectAttrValue("type", "") }
+
+// ID is the attribute.
+func (r *reply) ID() string { return r.el.SelectAttrValue("id", "") }
+
 // Stanza is a copy, without `to`.
 func (r *reply) Stanza() *etree.Element { return r.el.Copy() }
 

@@ -174,7 +174,10 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 	if !c.mayPass(el, bytes) {
 		return
 	}
-	err := c.service.Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), el)
+	from, err := muc.ParseJID(el.SelectAttrValue("from", ""))
+	if err == nil {
+		err = c.service.Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), from, el)
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, muc.ErrNotForRoom):

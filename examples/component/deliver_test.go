@@ -21,6 +21,9 @@ type saying struct {
 }
 
 func (s saying) To() []muc.JID          { return s.to }
+func (s saying) Name() string           { return s.el.Tag }
+func (s saying) Type() string           { return s.el.SelectAttrValue("type", "") }
+func (s saying) ID() string             { return s.el.SelectAttrValue("id", "") }
 func (s saying) Stanza() *etree.Element { return s.el.Copy() }
 
 func (s saying) AppendXML(dst []byte, to muc.JID, _ string) []byte {

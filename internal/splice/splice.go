@@ -4,6 +4,8 @@
 package splice
 
 import (
+	"bytes"
+
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 )
@@ -105,6 +107,18 @@ func (d *Stanza) AppendXML(dst []byte, to jid.JID, x *Extra, v View, ns string) 
 		dst = append(dst, x.Tail...)
 	}
 	return append(dst, d.Bytes[pos:]...)
+}
+
+// Attr is an attribute of the stanza that all copies have, "" for none.
+func (d *Stanza) Attr(name string) string {
+	r := xmlwire.Reader{Text: string(d.Bytes[:bytes.IndexByte(d.Bytes, '>')+1])}
+	_, attrs, _ := r.ReadTag()
+	for {
+		key, escaped, ok := attrs.Next()
+		if !ok || key == name {
+			return xmlwire.Unescape(escaped)
+		}
+	}
 }
 
 // AppendJID appends a real JID as the attribute of an item, nothing for the zero JID.
