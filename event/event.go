@@ -1,9 +1,13 @@
 package event
 
-import "time"
+import (
+	"fmt"
+	"log/slog"
+	"time"
+)
 
 // Event is one fact that happened in a room. A host stores events in order
-// and rebuilds a room of them with [Restore].
+// and rebuilds a room of them with muc.Restore.
 //
 // Durable events are numbered 1, 2, 3… by Seq and have Sub 0; they alone are a
 // valid log. Volatile events matter only while people are inside: each carries
@@ -39,6 +43,21 @@ type eventType struct {
 	Name    string
 	version int
 	durable bool
+}
+
+// String names the event by its number and type, as "12 joined" or "12.3 left": nothing of
+// what people said or are called is in it.
+func (e Event) String() string {
+	if e.Sub == 0 {
+		return fmt.Sprintf("%d %s", e.Seq, e.Type())
+	}
+	return fmt.Sprintf("%d.%d %s", e.Seq, e.Sub, e.Type())
+}
+
+// LogValue is what a log shows of the event: its numbers, time and type, nothing of what
+// people said or are called.
+func (e Event) LogValue() slog.Value {
+	return slog.GroupValue(slog.Uint64("seq", e.Seq), slog.Uint64("sub", e.Sub), slog.Time("time", e.Time), slog.String("type", e.Type()))
 }
 
 // Durable reports whether the event has to survive a restart of the host.

@@ -3,6 +3,7 @@ package event
 import (
 	"bytes"
 	"encoding/json"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"strconv"
@@ -365,4 +366,15 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// A log shows which event it was, and nothing of people.
+func TestEventInLogs(t *testing.T) {
+	ev := Event{Seq: 12, Sub: 3, Time: time.UnixMilli(0).UTC(), Body: &Joined{Nick: "Romeo", JID: jid.MustParse("romeo@example.org/pda")}}
+	assert.Equal(t, "12.3 joined", ev.String())
+	assert.Equal(t, "13 unlocked", Event{Seq: 13, Body: &Unlocked{}}.String())
+	var b bytes.Buffer
+	slog.New(slog.NewTextHandler(&b, nil)).Info("x", "event", ev)
+	assert.Contains(t, b.String(), "event.seq=12 event.sub=3 event.time=1970-01-01T00:00:00.000Z event.type=joined")
+	assert.NotContains(t, b.String(), "omeo")
 }

@@ -49,15 +49,15 @@ func WriteInstructed(w *xmlwire.Writer, kind, formType, title, instructions stri
 	if instructions != "" {
 		w.Element("instructions", "", instructions)
 	}
-	WriteField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{formType}})
+	writeField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{formType}})
 	for i := range fields {
-		WriteField(w, &fields[i])
+		writeField(w, &fields[i])
 	}
 	w.End()
 }
 
-// WriteField writes one field.
-func WriteField(w *xmlwire.Writer, f *Field) {
+// writeField writes one field.
+func writeField(w *xmlwire.Writer, f *Field) {
 	w.Start("field", "")
 	w.AttrIf("var", f.Name)
 	w.AttrIf("type", f.Type)
