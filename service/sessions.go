@@ -11,7 +11,7 @@ import (
 // connection broke, or its server is unreachable. A bare JID stands for all
 // sessions of the account, a domain for all of its accounts. Rooms do it after what
 // they were given before, and Vanished does not wait for them. Who is not inside is
-// no error.
+// no error. A session that logs out has not vanished: see [Service.Offline].
 func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -21,6 +21,15 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	if s.closing {
 		return ErrClosed
 	}
+	for r := range s.reached(who) {
+		s.add(r, call{run: byHost(muc.Vanished{JID: who})})
+	}
+	return nil
+}
+
+// reached are the rooms in which a session, an account or a domain is, or will be when
+// they have done what waits.
+func (s *Service) reached(who muc.JID) map[*room]bool {
 	rooms := map[*room]bool{}
 	switch {
 	case !who.IsBare():
@@ -39,10 +48,7 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 			}
 		}
 	}
-	for r := range rooms {
-		s.add(r, call{run: byHost(muc.Vanished{JID: who})})
-	}
-	return nil
+	return rooms
 }
 
 // reach adds the rooms in which somebody is, or will be when they have done what
