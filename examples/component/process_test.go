@@ -38,6 +38,7 @@ type serving struct {
 	ended   chan struct{}
 	status  int
 	command *exec.Cmd // nil in this process
+	asked   int       // how often answers was called
 }
 
 // serveHere runs the component in this process, with settings that options cannot
@@ -196,10 +197,12 @@ func ping(id, from string) string {
 // answers waits until the domain answers a ping. While more waits than may, it does not.
 func (c *serving) answers(link *fakeserver.Stream) {
 	c.t.Helper()
+	c.asked++
+	asked := fmt.Sprint("answers", c.asked, "-")
 	for i := range 600 {
-		id := fmt.Sprint("answers", i)
-		link.Send(ping(id, "nobody@example.org/o"))
-		if _, ok := link.Wait(100*time.Millisecond, "id='"+id+"'", "type='result'"); ok {
+		link.Send(ping(fmt.Sprint(asked, i), "nobody@example.org/o"))
+		// Any of them: on a slow machine each may take longer than one wait.
+		if _, ok := link.Wait(100*time.Millisecond, "id='"+asked, "type='result'"); ok {
 			return
 		}
 	}
