@@ -63,11 +63,3 @@ func (w *world) settle() {
 	w.checkPatience()
 	w.checkLimits(w.last.live)
 }
-
-// rest is what must hold of a life that ends in the middle.
-func (w *world) rest() {
-	w.tally.lives++
-	w.checkLimits(w.last.live)
-	w.checkCuts()
-	w.checkDeterminism()
-}

@@ -310,3 +310,11 @@ func output(b []byte, fx muc.Effects, err error) []byte {
 	}
 	return b
 }
+
+// rest is what must hold of a life that ends in the middle.
+func (w *world) rest() {
+	w.tally.lives++
+	w.checkLimits(w.last.live)
+	w.checkCuts()
+	w.checkDeterminism()
+}
