@@ -20,7 +20,7 @@ func (s *Room) person(bare jid.JID) *Person {
 // newPerson makes the record of a bare JID or domain that has none.
 func (s *Room) newPerson(bare jid.JID) *Person {
 	p := &Person{real: bare}
-	s.persons.byText.Put(p)
+	s.persons.byText.put(p)
 	s.peopleBytes += int32(len(p.UID()))
 	return p
 }
@@ -147,7 +147,7 @@ func (s *Room) applyRegistered(b *event.Registered) error {
 	s.lists.note(p)
 	n.nick, n.key = b.Nick, b.Key
 	s.setNotes(p, n)
-	m.reserved.Put(reservation{p})
+	m.reserved.put(reservation{p})
 	return nil
 }
 

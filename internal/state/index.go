@@ -34,8 +34,8 @@ func (x *Index[K, V]) Get(k K) (V, bool) {
 	return none, false
 }
 
-// Put adds a value, in place of one with the same key.
-func (x *Index[K, V]) Put(v V) {
+// put adds a value, in place of one with the same key.
+func (x *Index[K, V]) put(v V) {
 	k := v.indexKey()
 	if x.many != nil {
 		x.many[k] = v

@@ -32,7 +32,7 @@ func TestIndex(t *testing.T) {
 				x.drop(k)
 				delete(truth, k)
 			} else {
-				x.Put(pair[string]{k, i})
+				x.put(pair[string]{k, i})
 				truth[k] = i
 			}
 			require.Equal(t, len(truth), x.len())
@@ -65,7 +65,7 @@ func TestSortedKeysHaveOneOrder(t *testing.T) {
 	for range 20 {
 		var x Index[jid.JID, pair[jid.JID]]
 		for i, at := range rand.Perm(len(jids)) {
-			x.Put(pair[jid.JID]{jids[at], i})
+			x.put(pair[jid.JID]{jids[at], i})
 		}
 		got := sortedKeys(&x, jid.Compare)
 		if want == nil {

@@ -45,7 +45,7 @@ func (m *Sparse) applySpent(jid jid.JID, kind event.RateKind, until, now time.Ti
 	x, known := m.spent.Get(RateKey{JID: jid, Kind: kind})
 	if !known {
 		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
-		m.spent.Put(x)
+		m.spent.put(x)
 		m.soonest = append(m.soonest, x)
 	}
 	x.until = until

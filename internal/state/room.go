@@ -84,14 +84,8 @@ func (s *Room) Deserted() bool {
 	return len(s.occupants) == 0 && (s.life == event.Locked || !s.conf.Persistent)
 }
 
-// AffiliationOf is the effective affiliation of a bare JID (XEP-0045 §9.2): owner if the
-// host said so when the person entered, else by the lists.
-func (s *Room) AffiliationOf(bare jid.JID) event.Affiliation {
-	p, _ := s.persons.Get(bare)
-	return s.AffiliationCounting(bare, p)
-}
-
-// OccupantAffiliation is the same of an occupant's person.
+// OccupantAffiliation is the effective affiliation of an occupant's person (XEP-0045 §9.2):
+// owner if the host said so when the person entered, else by the lists.
 func (s *Room) OccupantAffiliation(o *Occupant) event.Affiliation {
 	return s.AffiliationCounting(o.person.real, o.person)
 }

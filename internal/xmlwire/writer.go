@@ -154,13 +154,6 @@ type Writer struct {
 	inTag bool
 }
 
-// WriterWithin is a writer of the content of an element in a namespace.
-func WriterWithin(ns string) Writer {
-	w := Writer{depth: 1}
-	w.space[0] = ns
-	return w
-}
-
 // Start writes a start tag. An empty ns means the parent's.
 func (w *Writer) Start(name, ns string) {
 	w.closeTag()

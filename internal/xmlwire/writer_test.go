@@ -87,8 +87,8 @@ func TestWriter(t *testing.T) {
 	want := `<a x='&lt;&apos;&quot;&gt;&amp;' z='1'><b xmlns='urn:b'><c>text &lt;&amp;&gt;</c><d/><e xmlns='urn:e'/><f/></b>tail<g xmlns='urn:&apos;&amp;&lt;'/></a>`
 	assert.Equal(t, want, string(w.Bytes))
 	assert.Zero(t, w.depth)
-	w = WriterWithin("urn:b")
-	w.Start("c", "urn:b")
+	w = Writer{}
+	w.Start("c", "")
 	assert.EqualValues(t, len("<c>"), w.OpenTag())
 	w.End()
 	assert.Equal(t, "<c></c>", string(w.Bytes))
