@@ -10,7 +10,7 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Reading a stanza.
+// Addresses, and reading a stanza.
 
 // kind is the sort of a stanza.
 type kind uint8
@@ -155,3 +155,18 @@ func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *Stanza
 func (l *Limits) bounds() xmlwire.Bounds {
 	return xmlwire.Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
 }
+
+// JID is an XMPP address: see [jid.JID].
+type JID = jid.JID
+
+// ErrJID: a text that is no XMPP address.
+var ErrJID = jid.ErrMalformed
+
+// ParseJID reads an address and normalises it: see [jid.Parse].
+func ParseJID(s string) (JID, error) { return jid.Parse(s) }
+
+// MustParseJID is [ParseJID] for addresses known to be good; it panics on others.
+func MustParseJID(s string) JID { return jid.MustParse(s) }
+
+// NormalizeDomain is the default rule for domains: see [jid.NormalizeDomain].
+func NormalizeDomain(domain string) (string, error) { return jid.NormalizeDomain(domain) }

@@ -1,13 +1,16 @@
 package muc
 
 import (
+	"slices"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/splice"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// Outgoing stanzas.
+// Outgoing stanzas, and whom they go to.
 
 // Outbound is one stanza and the addresses it goes to. It is a small immutable value that
 // shares its bytes with other Outbounds.
@@ -61,4 +64,213 @@ func (o Outbound) AppendXML(dst []byte, to JID, ns string) []byte {
 		return append(append(append(dst, d.Bytes[:pos]...), to.String()...), d.Bytes[pos:]...)
 	}
 	return d.AppendXML(dst, to, o.extra, o.view, ns)
+}
+
+// audience is the room's recipient lists: sessions of moderators and sessions
+// of everybody else, because those two may see different things. They are
+// caches of the state, rebuilt when it has changed.
+//
+// A list that was handed out is never written to: a newcomer is appended after its end,
+// any other change makes new arrays.
+type audience struct {
+	moderators, others roster
+	shape, count       uint32 // count: occupants taken in
+	built              bool
+}
+
+// roster is a recipient list in the order of joining.
+type roster struct {
+	to    []JID
+	owner []uint32 // the occupant of each session, ascending
+}
+
+// refresh brings the lists up to date with the state.
+func (a *audience) refresh(s *state.Room) {
+	if a.built && a.shape == s.Shape() && int(a.count) <= len(s.Occupants()) {
+		for _, o := range s.Occupants()[a.count:] {
+			a.add(o)
+		}
+		a.count = uint32(len(s.Occupants()))
+		return
+	}
+	*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.Shape(), count: uint32(len(s.Occupants())), built: true}
+	for _, o := range s.Occupants() {
+		a.add(o)
+	}
+}
+
+func (a *audience) add(o *state.Occupant) {
+	list := &a.others
+	if o.Role() == Moderator {
+		list = &a.moderators
+	}
+	for ses := o.First(); ses != nil; ses = ses.Next() {
+		list.to = append(list.to, ses.Address())
+		list.owner = append(list.owner, o.Number())
+	}
+}
+
+// emptied is a new list with capacity for all of the earlier one and one more.
+func (l *roster) emptied() roster {
+	if len(l.to) == 0 {
+		return roster{}
+	}
+	return roster{to: make([]JID, 0, len(l.to)+1), owner: make([]uint32, 0, len(l.to)+1)}
+}
+
+// sessionsOf lists the addresses of one occupant's sessions.
+func (a *audience) sessionsOf(o *state.Occupant) []JID {
+	list := &a.others
+	if o.Role() == Moderator {
+		list = &a.moderators
+	}
+	from, to := list.span(o.Number())
+	return list.to[from:to:to]
+}
+
+// audience is the recipient lists as they are now.
+func (r *Room) audience() *audience {
+	r.aud.refresh(&r.st)
+	return &r.aud
+}
+
+// all is the whole list.
+func (l *roster) all() []JID { return l.to[:len(l.to):len(l.to)] }
+
+// span is the range of an occupant's sessions in the list; empty if there are none.
+func (l *roster) span(num uint32) (from, to int) {
+	from, hi := 0, len(l.owner)
+	for from < hi {
+		mid := (from + hi) / 2
+		if l.owner[mid] < num {
+			from = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	to = from
+	for to < len(l.owner) && l.owner[to] == num {
+		to++
+	}
+	return from, to
+}
+
+// around is the list without an occupant, as the parts before and after it: nothing is
+// copied.
+func (l *roster) around(num uint32) (before, behind []JID) {
+	from, to := l.span(num)
+	if from == to {
+		return l.all(), nil
+	}
+	return l.to[:from:from], l.to[to:len(l.to):len(l.to)]
+}
+
+// send adds a stanza for one or more addresses; for none it does nothing. Whom it would
+// be too large for does not get it.
+func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) {
+	if doc.MaxLen(x) > t.r.cfg.Limits.OutboundBytes {
+		to = t.fitting(to, doc, v, x)
+	}
+	if len(to) > 0 {
+		t.fx.Outbound = append(t.fx.Outbound, Outbound{to: to, doc: doc, view: v, extra: x})
+	}
+}
+
+// toSender adds a stanza for the sender of this step's stanza.
+func (t *step) toSender(doc *splice.Stanza, v splice.View, x *splice.Extra) {
+	t.send([]JID{t.in.from}, doc, v, x)
+}
+
+// fitting are those of the addresses for whom a stanza is not too large, with what
+// differs in their copies.
+func (t *step) fitting(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) []JID {
+	var some []JID
+	for _, j := range to {
+		copied := Outbound{doc: doc, view: v, extra: x}
+		if len(copied.AppendXML(nil, j, "")) <= t.r.cfg.Limits.OutboundBytes {
+			some = append(some, j)
+		}
+	}
+	return some
+}
+
+// broadcast sends one stanza to every session, in two lists at most.
+func (t *step) broadcast(doc *splice.Stanza) {
+	a := t.r.audience()
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
+	t.send(a.moderators.all(), doc, splice.None, nil)
+	t.send(a.others.all(), doc, splice.None, nil)
+}
+
+// tell sends a presence about one occupant, named by number, to everybody else
+// inside: moderators always, the others if the room shows the role to them.
+func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
+	a := t.r.audience()
+	var x *splice.Extra
+	if tail != "" {
+		x = &splice.Extra{Tail: tail}
+	}
+	before, behind := a.moderators.around(num)
+	v := viewFor(&t.r.st, Moderator)
+	t.send(before, doc, v, x)
+	t.send(behind, doc, v, x)
+	if shown {
+		t.tellOthers(num, doc, x)
+	}
+}
+
+// tellOthers sends to everybody but moderators and one occupant.
+func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
+	v := viewFor(&t.r.st, Participant)
+	before, behind := t.r.audience().others.around(num)
+	t.send(before, doc, v, x)
+	t.send(behind, doc, v, x)
+}
+
+// tellSelf sends a presence to each session that it is about, which sees its
+// own JID in it. A session that enters in this step gets its own in its place
+// there (entryReply); one that asked for something else knows it by the id.
+func (t *step) tellSelf(o *state.Occupant, doc *splice.Stanza, tail string) {
+	x := &splice.Extra{Tail: tail}
+	own := t.r.audience().sessionsOf(o)
+	for i := range own {
+		extra := x
+		switch reply := t.reply.(type) {
+		case *entryReply:
+			if own[i] == reply.session {
+				continue
+			}
+		case *selfReply:
+			if own[i] == t.in.from {
+				extra = &reply.extra
+			}
+		}
+		t.send(own[i:i+1:i+1], doc, splice.Self, extra)
+	}
+}
+
+// tellEach sends a presence to sessions that it is about, whatever else they get.
+func (t *step) tellEach(own []JID, doc *splice.Stanza, tail string) {
+	x := &splice.Extra{Tail: tail}
+	for i := range own {
+		t.send(own[i:i+1:i+1], doc, splice.Self, x)
+	}
+}
+
+// address writes a JID that may be shown: the room's, an occupant's, or one that the
+// reader named. Real JIDs are written by visibility.go.
+func address(w *xmlwire.Writer, name string, j JID) {
+	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
+	w.Bytes = append(j.AppendEscaped(w.Bytes), '\'')
+}
+
+// occupantAddress writes the address of a nick in a room, or the room's own for none,
+// without making a JID of it.
+func occupantAddress(w *xmlwire.Writer, name string, room JID, nick string) {
+	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
+	w.Bytes = room.AppendEscaped(w.Bytes)
+	if nick != "" {
+		w.Bytes = xmlwire.AppendEscaped(append(w.Bytes, '/'), nick, xmlwire.EscapedInAttr)
+	}
+	w.Bytes = append(w.Bytes, '\'')
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/gomuc/muc/internal/state"
 )
 
-// What everybody is told of a step is made here and in the files render_….go: the
+// What everybody is told of a step is made here and in render_changes.go: the
 // events of the step are sorted once by what they mean, and each renderer gets its own.
 
 // happened is what the events of a step mean to those who are told of them. Of what
