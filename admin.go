@@ -1,9 +1,15 @@
 package muc
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/rsm"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
@@ -261,4 +267,254 @@ func (t *step) administer(a *sender, items []adminItem) *StanzaError {
 		t.offending = append(t.offending, set.demotions...)
 	}
 	return refused
+}
+
+// Lists of affiliations as admins ask for them (XEP-0045 §9.2, §9.5, §10.5, §10.8). Large
+// rooms have long ones, and clients ask for them often, so they are cached.
+
+// listAffiliation answers with a list of affiliations, or a page of one.
+func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *StanzaError {
+	s := &t.r.st
+	if refused := mayList(s, a, aff); refused != nil {
+		return refused
+	}
+	known := s.Lists().Of(s)
+	written := &known.Written[aff-Outcast]
+	if *written != nil && !part.Asked {
+		t.owe(listReply{*written})
+		return nil
+	}
+	people := known.Having(aff)
+	is, refused := part.Cut(len(people), func(uid string) (int, bool) {
+		return slices.BinarySearchFunc(people, uid, (*state.Person).CompareUID)
+	})
+	if refused != nil {
+		return refused
+	}
+	is = part.Within(is, t.r.cfg.Limits.PageBytes, func(i int) int { return listedSize(people[i], &t.r.cfg.Limits) })
+	switch {
+	case !part.Asked && is.Whole():
+		*written = t.r.writeList(people)
+		t.owe(listReply{*written})
+		return nil
+	}
+	t.answer(func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
+		for _, p := range people[is.From:is.To] {
+			listedPerson(w, p, listedReason(p, &t.r.cfg.Limits))
+		}
+		part.Write(w, is, func(i int) string { return people[i].UID() })
+		w.End()
+	})
+	return nil
+}
+
+// listSeveral answers with several lists in one: those that the asker may read. Together
+// they are no longer than one may be, and have no pages.
+func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *StanzaError {
+	s := &t.r.st
+	if part.Asked {
+		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
+	}
+	var people []*state.Person
+	var occupants []*state.Occupant
+	var withheld *StanzaError
+	readable := 0
+	for i := range items {
+		it := &items[i]
+		if slices.ContainsFunc(items[:i], it.sameList) {
+			continue
+		}
+		refused := mayListRole(a, it.role)
+		if !it.byRole {
+			refused = mayList(s, a, it.affiliation)
+		}
+		switch {
+		case refused == nil && it.byRole:
+			occupants = append(occupants, s.InRole(it.role)...)
+			readable++
+		case refused == nil:
+			people = append(people, s.Lists().Of(s).Having(it.affiliation)...)
+			readable++
+		case refused.Condition != stanza.Forbidden:
+			return refused
+		case withheld == nil:
+			withheld = refused
+		}
+	}
+	lim, size := &t.r.cfg.Limits, 0
+	for _, p := range people {
+		size += listedSize(p, lim)
+	}
+	for _, o := range occupants {
+		size += occupantSize(o)
+	}
+	switch {
+	case readable == 0:
+		return withheld
+	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
+		return refuse(stanza.PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
+	}
+	t.answer(func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
+		for _, p := range people {
+			listedPerson(w, p, listedReason(p, lim))
+		}
+		for _, o := range occupants {
+			listedOccupant(w, s, o, a)
+		}
+		w.End()
+	})
+	return nil
+}
+
+// sameList reports whether two items ask for the same list.
+func (it *adminItem) sameList(other adminItem) bool {
+	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
+}
+
+// itemMarkup bounds the bytes of a line of a list without its JID, nick and reason.
+const itemMarkup = 80
+
+// listedSize bounds the bytes of a person's line in a list.
+func listedSize(p *state.Person, lim *Limits) int {
+	return itemMarkup + len(p.UID()) + xmlwire.EscapedLen(p.Nick()) + xmlwire.EscapedLen(listedReason(p, lim))
+}
+
+// listedReason is the reason in it. One that was stored under higher limits is left out, so
+// that any line fits into a page.
+func listedReason(p *state.Person, lim *Limits) string {
+	if reason := p.Notes().Reason(); len(reason) <= lim.ReasonBytes {
+		return reason
+	}
+	return ""
+}
+
+// writeList writes a whole list, as the answer to any request for it.
+func (r *Room) writeList(people []*state.Person) *splice.Stanza {
+	size := 256
+	for _, p := range people {
+		size += listedSize(p, &r.cfg.Limits)
+	}
+	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
+	d := splice.Start(&w, "iq")
+	address(&w, "from", r.jid)
+	w.Attr("type", "result")
+	w.Start("query", ns.Admin)
+	for _, p := range people {
+		listedPerson(&w, p, listedReason(p, &r.cfg.Limits))
+	}
+	w.End()
+	w.End()
+	d.Bytes = w.Bytes
+	return d
+}
+
+// Kick puts an occupant out (XEP-0045 §8.2).
+type Kick struct {
+	Nick   string
+	Reason string
+}
+
+func (c Kick) do(t *step) error {
+	return t.command(adminItem{byRole: true, nick: c.Nick, hasNick: true, reason: c.Reason})
+}
+
+// SetRole changes the role of an occupant (XEP-0045 §8.3, §8.4, §9.6, §9.7) to another
+// than none: to put somebody out there is [Kick].
+type SetRole struct {
+	Nick   string
+	Role   Role
+	Reason string
+}
+
+func (c SetRole) do(t *step) error {
+	if c.Role == RoleNone {
+		return fmt.Errorf("%w: SetRole.Role", ErrMissing)
+	}
+	if c.Role > Moderator {
+		return refuse(stanza.BadRequest, "8", "there is no such role")
+	}
+	return t.command(adminItem{byRole: true, role: c.Role, nick: c.Nick, hasNick: true, reason: c.Reason})
+}
+
+// SetAffiliation changes the affiliation of a person or a whole domain
+// (XEP-0045 §9, §10) to another than none, which [RemoveAffiliation] does. A Nick is
+// reserved for members and above.
+type SetAffiliation struct {
+	JID         JID
+	Affiliation Affiliation
+	Nick        string
+	Reason      string
+}
+
+func (c SetAffiliation) do(t *step) error {
+	if c.Affiliation == AffiliationNone {
+		return fmt.Errorf("%w: SetAffiliation.Affiliation", ErrMissing)
+	}
+	if c.Affiliation < Outcast || c.Affiliation > Owner {
+		return refuse(stanza.BadRequest, "9", "there is no such affiliation")
+	}
+	whose, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	return t.command(adminItem{affiliation: c.Affiliation, jid: whose, nick: c.Nick, hasNick: c.Nick != "", reason: c.Reason})
+}
+
+// RemoveAffiliation takes a person or a whole domain off the lists of the room: a member
+// is one no more (XEP-0045 §9.4), who was banned may enter again (§9.2).
+type RemoveAffiliation struct {
+	JID    JID
+	Reason string
+}
+
+func (c RemoveAffiliation) do(t *step) error {
+	whose, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	return t.command(adminItem{affiliation: AffiliationNone, jid: whose, reason: c.Reason})
+}
+
+// command carries out one change as the host or as somebody.
+func (t *step) command(it adminItem) error {
+	if e := checkText(it.reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+		return e
+	}
+	a := &t.sender
+	if it.byRole && a.host && t.r.occupantNamed(it.nick) == nil {
+		return ErrNotFound
+	}
+	if e := t.administer(a, []adminItem{it}); e != nil {
+		return e
+	}
+	return nil
+}
+
+// readPage reads what page of its answer a query asks for (XEP-0059).
+func readPage(q *xmlwire.Node, most int) (rsm.Request, *StanzaError) {
+	set := q.Child(ns.RSM, "set")
+	if set == nil {
+		return rsm.Request{Max: most}, nil
+	}
+	return rsm.Read(most, func(name string) (string, bool) {
+		if c := set.Child(ns.RSM, name); c != nil {
+			return c.Text, true
+		}
+		return "", false
+	})
+}
+
+// occupantPage finds a page in a list of occupants. They stand in the order of their
+// numbers, which are never used again.
+func (r *Room) occupantPage(p *rsm.Request, list []*state.Occupant, size func(o *state.Occupant) int) (rsm.Page, *StanzaError) {
+	is, refused := p.Cut(len(list), func(uid string) (int, bool) {
+		num, err := strconv.ParseUint(uid, 10, 32)
+		if err != nil {
+			return rsm.Nowhere, false
+		}
+		return slices.BinarySearchFunc(list, uint32(num), func(o *state.Occupant, n uint32) int { return cmp.Compare(o.Number(), n) })
+	})
+	return p.Within(is, r.cfg.Limits.PageBytes, func(i int) int { return size(list[i]) }), refused
 }

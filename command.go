@@ -3,8 +3,11 @@ package muc
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -42,16 +45,26 @@ type personal interface {
 	personal()
 }
 
-func (Configure) personal()          {}
-func (Reset) personal()              {}
-func (Destroy) personal()            {}
-func (Kick) personal()               {}
-func (SetRole) personal()            {}
-func (SetAffiliation) personal()     {}
-func (RemoveAffiliation) personal()  {}
-func (Say) personal()                {}
-func (SetSubject) personal()         {}
-func (Invite) personal()             {}
+func (Configure) personal() {}
+
+func (Reset) personal() {}
+
+func (Destroy) personal() {}
+
+func (Kick) personal() {}
+
+func (SetRole) personal() {}
+
+func (SetAffiliation) personal() {}
+
+func (RemoveAffiliation) personal() {}
+
+func (Say) personal() {}
+
+func (SetSubject) personal() {}
+
+func (Invite) personal() {}
+
 func (DecideRegistration) personal() {}
 
 // Do carries out a command of the host itself, without asking for privileges. When it
@@ -85,9 +98,10 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	defer r.leave()
 	var fx Effects
 	t := step{r: r, now: clock(now), fx: &fx}
-	switch cmd.(type) {
-	case nil:
+	if v := reflect.ValueOf(cmd); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Effects{}, refuse(stanza.BadRequest, "", "no command")
+	}
+	switch cmd.(type) {
 	case Create, *Create:
 	default:
 		if !r.st.Alive() {
@@ -174,4 +188,131 @@ func (r *Room) named(text string) (JID, error) {
 		}
 	}
 	return j, err
+}
+
+// Vanished tells that a session is no more: its connection broke, or its server
+// is gone. A bare JID stands for all sessions of the account, a domain for all of
+// its accounts. Who is not inside is no error. The others see each of them leave
+// with status 333 (XEP-0045 §11.1, §16.6).
+//
+// A host whose clients do not tell when they die asks them, with pings of its own
+// (§18.1.2), and passes on here what it learns.
+type Vanished struct{ JID JID }
+
+func (c Vanished) do(t *step) error {
+	gone, e := t.r.normal(c.JID)
+	if e != nil {
+		return e
+	}
+	t.endIfEmpty(t.vanish(gone))
+	return nil
+}
+
+// vanish proposes that the sessions of a JID are gone, and counts the occupants
+// who go with them.
+func (t *step) vanish(who JID) (going int) {
+	t.withdrawJoins(who)
+	for _, o := range t.r.st.Occupants() {
+		left := o.Sessions()
+		for ses := o.First(); ses != nil; ses = ses.Next() {
+			if ses.JID().Within(who) {
+				left--
+				t.proposeLeft(ses, "", event.DepartureVanished, left == 0)
+			}
+		}
+		if left == 0 && !o.IsPuppet() {
+			going++
+		}
+	}
+	return going
+}
+
+// Forget removes a deleted account from the room: its affiliation, reserved nick and
+// voice, its request to register, the invitations to and from it, its sessions (as by
+// [Vanished]) and puppets in its name. Messages stay. A later account of the same address
+// has none of these, but the same occupant-id, which is made from the address (XEP-0421
+// §4.1).
+//
+// A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
+// account is the only one, the Heir becomes owner; without an heir the command is refused
+// with conflict and nothing is forgotten. So a host that always names an heir, such as its
+// administrator, can forget an account in all of its rooms.
+type Forget struct {
+	JID  JID
+	Heir JID
+}
+
+func (c Forget) do(t *step) error {
+	bare, heir, e := c.accounts(t.r)
+	if e != nil {
+		return e
+	}
+	s := &t.r.st
+	p, known := s.Persons().Get(bare)
+	going := t.vanish(bare)
+	if known {
+		for o := p.First(); o != nil; o = o.Sibling() {
+			if o.IsPuppet() {
+				t.proposePuppetLeft(o, "", "")
+				going++
+			}
+		}
+	}
+	if t.endIfEmpty(going) {
+		return nil
+	}
+	if n := s.OwnerCount(); known && p.Affiliation() == Owner && n.Plus(bare, -1).LeavesNobody(n) {
+		if heir.IsZero() || heir == bare {
+			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
+		}
+		t.newAdminSet(&theHost, event.Actor{}).affiliate(heir, Owner, "")
+	}
+	t.forgetWaiting(bare)
+	if known {
+		t.forgetPerson(p)
+	}
+	return nil
+}
+
+// accounts are the command's addresses, normalised.
+func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
+	if bare, e = r.normal(c.JID.Bare()); e != nil {
+		return bare, heir, e
+	}
+	if !c.Heir.IsZero() {
+		if heir, e = r.normal(c.Heir.Bare()); e != nil {
+			return bare, heir, e
+		}
+	}
+	if bare.Local() == "" || !heir.IsZero() && heir.Local() == "" {
+		return bare, heir, refuse(stanza.JIDMalformed, "10.4", "only accounts are forgotten and inherit")
+	}
+	return bare, heir, nil
+}
+
+// forgetWaiting proposes the end of an account's open requests and invitations.
+func (t *step) forgetWaiting(bare JID) {
+	s := &t.r.st
+	if s.RequestOf(bare) != nil {
+		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
+	}
+	for _, b := range s.Sparse().Invites() {
+		if b.Invitee == bare || b.Inviter == bare {
+			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+		}
+	}
+}
+
+// forgetPerson proposes that the room remembers nothing of a person.
+func (t *step) forgetPerson(p *state.Person) {
+	bare := p.JID()
+	if p.Nick() != "" {
+		t.propose(&event.Deregistered{JID: bare})
+	}
+	if p.Voice() != RoleNone {
+		t.propose(&event.VoiceStored{JID: bare})
+	}
+	if p.Affiliation() != AffiliationNone {
+		t.propose(&event.AffiliationChanged{JID: bare, Old: p.Affiliation(), New: AffiliationNone})
+	}
 }

@@ -77,6 +77,18 @@ func TestCommandsNeedARoom(t *testing.T) {
 	h.refuses(because(stanza.Conflict), muc.Create{Owner: crone})
 }
 
+// A nil pointer is no command, of whatever type and whoever gives it.
+func TestNilCommands(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),
+		(*muc.Shutdown)(nil), (*muc.Kick)(nil), (*muc.SetRole)(nil), (*muc.SetAffiliation)(nil), (*muc.RemoveAffiliation)(nil),
+		(*muc.Vanished)(nil), (*muc.Forget)(nil), (*muc.Join)(nil), (*muc.Rename)(nil), (*muc.Leave)(nil), (*muc.Say)(nil),
+		(*muc.SetSubject)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
+	h.refusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.DecideRegistration)(nil))
+	h.refusesAs(crone, muc.ErrHostOnly, (*muc.Forget)(nil), (*muc.Create)(nil))
+	assert.Equal(t, muc.Open, h.room.State())
+}
+
 // What a host gets wrong is an error that says so; nothing changes, and nobody is
 // told.
 func TestCommandsRefused(t *testing.T) {

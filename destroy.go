@@ -68,3 +68,53 @@ func (t *step) endIfEmpty(going int) bool {
 	}
 	return ends
 }
+
+// Destroy ends the room (XEP-0045 §10.9). With Tombstone, its address answers
+// "gone" from now on instead of "not found".
+type Destroy struct {
+	Reason string
+	// Alternate is where to go instead, and Password what is needed there.
+	Alternate JID
+	Password  string
+	Tombstone bool
+}
+
+func (c Destroy) do(t *step) error {
+	r := t.r
+	a := &t.sender
+	if !affiliationMay(a.aff, toDestroy) {
+		return refuse(stanza.Forbidden, "10.9", "only owners destroy the room")
+	}
+	for _, s := range [...]string{c.Reason, c.Password} {
+		if e := checkText(s, r.cfg.Limits.ReasonBytes); e != nil {
+			return e
+		}
+	}
+	b := &event.RoomDestroyed{Reason: c.Reason, Password: c.Password, Tombstone: c.Tombstone, Actor: a.event()}
+	if !c.Alternate.IsZero() {
+		alternate, e := r.normal(c.Alternate)
+		if e != nil {
+			return e
+		}
+		b.Alternate = alternate
+	}
+	t.destroy(b)
+	return nil
+}
+
+// Shutdown puts everybody out because the service stops (XEP-0045 §11.2), and
+// refuses what waits for the host to answer it. The room itself stays as it is, even
+// if it is temporary.
+type Shutdown struct{ Reason string }
+
+func (c Shutdown) do(t *step) error {
+	s := &t.r.st
+	if e := checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
+		return e
+	}
+	for _, o := range s.Occupants() {
+		t.remove(o, event.CauseShutdown, s.OccupantAffiliation(o), c.Reason, event.Actor{})
+	}
+	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(event.Asked) bool { return true })
+	return nil
+}

@@ -171,7 +171,7 @@ func TestPrivilegesAreConsulted(t *testing.T) {
 			rules.Write(text)
 		}
 	}
-	text, err := os.ReadFile("privilege.go")
+	text, err := os.ReadFile("affiliation.go")
 	require.NoError(t, err)
 	rows := regexp.MustCompile(`(?m)^\t(to\w+): +\{`).FindAllStringSubmatch(string(text), -1)
 	require.Len(t, rows, len(privileges))

@@ -458,3 +458,29 @@ func directInvite(w *xmlwire.Writer, inv *Invitation) {
 	}
 	w.End()
 }
+
+// Invite invites somebody (XEP-0045 §7.8.2), in the room's own name or that of a person.
+// To a members-only room it makes that person a member.
+type Invite struct {
+	To     JID
+	Reason string
+}
+
+func (c Invite) do(t *step) error {
+	a := &t.sender
+	e := t.mayInvite(a)
+	inv := Invitation{Reason: c.Reason}
+	if e == nil {
+		inv.To, e = t.r.normal(c.To)
+	}
+	if e == nil {
+		e = t.spendNotices(a.jid, 1)
+	}
+	if e == nil {
+		e = t.inviteOne(a, t.newAdminSet(&theHost, a.event()), inv)
+	}
+	if e != nil {
+		return e
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/gomuc/muc/event"
@@ -11,7 +12,7 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Configuring a room (XEP-0045 §10.2).
+// Configuring a room (XEP-0045 §10.2), with its lists of admins and owners (§16.5.3).
 
 // ownerGet answers an owner who asks for the configuration form (XEP-0045 §10.2).
 func (t *step) ownerGet() *StanzaError {
@@ -216,4 +217,195 @@ func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 		t.end(&event.RoomDestroyed{})
 	}
 	return nil
+}
+
+// rankFields are the two fields of the configuration form that are full lists of people,
+// whose submission changes affiliations (XEP-0045 §10.2, §16.5.3). A person who is taken
+// off a list falls one step. A list that is too long is left out of the form, and then a
+// submission takes nobody off it.
+var rankFields = []struct {
+	heading, name, label string
+	affiliation          Affiliation
+	falls                Affiliation
+}{
+	{"Who runs the room", "muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
+	{"", "muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
+}
+
+// ranked lists the people of an affiliation, sorted.
+func (r *Room) ranked(aff Affiliation) []JID {
+	var list []JID
+	for _, p := range r.st.Lists().Of(&r.st).Having(aff) {
+		list = append(list, p.JID())
+	}
+	return list
+}
+
+// tooMany reports whether a list of people is left out of the form: a long one, or one
+// whose submission would be refused. Such a list is read and changed by muc#admin.
+func (r *Room) tooMany(list []JID) bool {
+	if len(list) > r.cfg.Limits.ItemsPerSet {
+		return true
+	}
+	most := r.cfg.Limits.PageBytes / len(rankFields)
+	for _, v := range listedJIDs(list) {
+		most -= len(v) + formValueMarkup
+	}
+	return most < 0
+}
+
+// formValueMarkup is the markup of a value in a form, in bytes.
+const formValueMarkup = 15
+
+// submitRanks judges and proposes what the submitted lists change. Gains come
+// before losses, so that an owner can hand the room on in one submission.
+func (x *adminSet) submitRanks(sub *form.Submission) *StanzaError {
+	var gains, losses []adminItem
+	for _, f := range rankFields {
+		got := sub.Field(f.name)
+		if got == nil {
+			continue
+		}
+		wanted, refused := x.t.r.readJIDs(got, f.label)
+		if refused != nil {
+			return refused
+		}
+		for _, j := range wanted {
+			if x.own(j) != f.affiliation && !(f.affiliation == Admin && x.own(j) == Owner) {
+				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
+			}
+		}
+		listed := x.t.r.ranked(f.affiliation)
+		if x.t.r.tooMany(listed) {
+			continue // the form did not show them: nobody can have meant to take them off
+		}
+		for _, j := range listed {
+			if !slices.Contains(wanted, j) {
+				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
+			}
+		}
+	}
+	for _, list := range [...][]adminItem{gains, losses} {
+		for i := range list {
+			it := &list[i]
+			if it.affiliation == x.own(it.jid.Bare()) {
+				continue
+			}
+			if refused := x.changeAffiliation(it); refused != nil {
+				return refused
+			}
+		}
+	}
+	return nil
+}
+
+// readJIDs reads the bare addresses of a jid-multi field.
+func (r *Room) readJIDs(f *form.Field, label string) ([]JID, *StanzaError) {
+	if len(f.Values) > r.cfg.Limits.ItemsPerSet {
+		return nil, refuseField(stanza.PolicyViolation, "14.6", label, "holds too many people")
+	}
+	var list []JID
+	for _, v := range f.Values {
+		if v == "" {
+			continue // how some clients write an empty list
+		}
+		j, err := r.named(v)
+		if err != nil {
+			return nil, refuse(stanza.BadRequest, "10.1.3", "something in the field “"+label+"” is no address")
+		}
+		if j = j.Bare(); !slices.Contains(list, j) {
+			list = append(list, j)
+		}
+	}
+	return list, nil
+}
+
+// Create brings an unborn room to life without anybody inside: a conflict where
+// there is or was one. A room that is not Persistent ends at the next Tick unless
+// somebody has joined.
+type Create struct {
+	Owner  JID
+	Config RoomConfig
+}
+
+func (c Create) do(t *step) error {
+	r := t.r
+	if r.st.Life() != Unborn {
+		return refuse(stanza.Conflict, "10.1", "there is or was such a room")
+	}
+	if c.Owner.IsZero() {
+		return refuse(stanza.JIDMalformed, "10.1", "a room must have an owner")
+	}
+	owner, e := r.normal(c.Owner)
+	if e != nil {
+		return e
+	}
+	conf, e := r.cfg.Limits.checkConfig(&c.Config, &r.cfg.Defaults)
+	if e != nil {
+		return e
+	}
+	t.proposeBirth(owner.Bare(), conf, false)
+	return nil
+}
+
+// Configure changes the configuration, and unlocks a room that waits for one (XEP-0045
+// §10.2). What Change leaves alone stays as it is.
+type Configure struct {
+	// Change is called once, with a copy of the configuration.
+	Change func(*RoomConfig)
+}
+
+func (c Configure) do(t *step) error {
+	if c.Change == nil {
+		return fmt.Errorf("%w: Configure.Change", ErrMissing)
+	}
+	conf := *t.r.st.Config()
+	c.Change(&conf)
+	return Reset{conf}.do(t)
+}
+
+// Reset replaces the whole configuration, also what Config leaves at zero, such as the
+// password, and unlocks a room that waits for one (XEP-0045 §10.2).
+type Reset struct {
+	Config RoomConfig
+}
+
+func (c Reset) do(t *step) error {
+	a := &t.sender
+	if !affiliationMay(a.aff, toConfigure) {
+		return refuse(stanza.Forbidden, "10.2", "only owners configure the room")
+	}
+	conf, e := t.r.cfg.Limits.checkConfig(&c.Config, t.r.st.Config())
+	if e != nil {
+		return e
+	}
+	if e := t.configure(&conf, t.newAdminSet(a, a.event())); e != nil {
+		return e
+	}
+	return nil
+}
+
+// checkConfig judges a configuration of the host's by the table, and brings it to
+// the one form in which events and snapshots have it. What it has in common with
+// another one is not judged by its size again.
+func (lim *Limits) checkConfig(c, was *RoomConfig) (RoomConfig, *StanzaError) {
+	var conf RoomConfig
+	for _, f := range roomconfig.Fields {
+		if f == roomconfig.PasswordFlag {
+			continue // it follows from the secret
+		}
+		values := f.Get(c)
+		for _, v := range values {
+			if e := checkText(v, max(lim.FieldBytes, len(v))); e != nil {
+				return conf, e
+			}
+		}
+		if !f.MayHold(lim.FieldBytes, lim.NameBytes, f.Get(was), values) {
+			return conf, refuseField(stanza.PolicyViolation, "14.6", f.Label, "is too long")
+		}
+		if err := f.Set(&conf, values); err != nil {
+			return conf, refuseField(stanza.BadRequest, "10.1.3", f.Label, err.Error())
+		}
+	}
+	return conf, nil
 }
