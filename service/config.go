@@ -12,6 +12,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // ErrConfig: a Config that cannot make a service.
@@ -54,6 +55,19 @@ type Config struct {
 	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine.
 	// Required if Room.Archive, Room.AsksJoin or Room.AnswersIQ is set.
 	Question func(ctx context.Context, room muc.JID, ask muc.Question)
+	// Events is told what happened in a room, durable and volatile events in order, one call
+	// for each step in which something did: for bots, bridges and whoever counts. By then
+	// the durable ones are stored, and nobody has been told yet; what could not be stored
+	// never happened. Nil hears nothing.
+	//
+	// It is called like Deliver: one call after the other for one room, at the same time for
+	// different rooms. If it blocks, its own room waits, and so do those inside. A command for
+	// the same room is given from another goroutine, which [Service.Do] may wait in.
+	//
+	// When a room is made again after its store failed, everybody in it is put out without
+	// an event, as when the process ends: see [Service.Where] for who is inside. The events
+	// and what they point to must not be changed.
+	Events func(ctx context.Context, room muc.JID, events []event.Event)
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
 	// already. XEP-0045 wants not-allowed. Nil admits all. Who may create a room is for

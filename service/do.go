@@ -2,29 +2,32 @@ package service
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // Do has a room carry out a command, as [muc.Room.Do] does, and returns when what
-// came of it is stored and delivered; the effects are for the caller to read. The
-// room is loaded, or, by [muc.Create], made. Config.RoomName is not asked about what the
-// host does itself.
+// came of it is stored and delivered. What happened are the events that it returns,
+// durable and volatile, in order: nothing is left to do with them. The room is loaded,
+// or, by [muc.Create], made. Config.RoomName is not asked about what the host does itself.
 //
 // Errors are those of [muc.Room.Do], [ErrClosed], a [*muc.StanzaError] with
 // resource-constraint if there is no place for another room in memory, or that of
-// the store. When the context ends first, its error is returned, and the room may
-// still do it.
-func (s *Service) Do(ctx context.Context, room muc.JID, cmd muc.Command) (muc.Effects, error) {
+// the store. Whatever a command names that is not there is [muc.ErrNotFound], here and in
+// [Service.DoAs]; a room that is not there is [muc.ErrNotOpen]. When the context ends
+// first, its error is returned, and the room may still do it.
+func (s *Service) Do(ctx context.Context, room muc.JID, cmd muc.Command) ([]event.Event, error) {
 	return s.wait(ctx, room, byHost(cmd))
 }
 
 // DoAs has a room carry out a command that somebody has given, as [muc.Room.DoAs] does;
 // for the rest it is [Service.Do].
-func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) (muc.Effects, error) {
+func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) ([]event.Event, error) {
 	if who.IsZero() {
-		return muc.Effects{}, muc.ErrNobody
+		return nil, muc.ErrNobody
 	}
 	return s.wait(ctx, room, func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.DoAs(now, who, cmd) })
 }
@@ -46,26 +49,26 @@ func byHost(cmd muc.Command) func(time.Time, *muc.Room) (muc.Effects, error) {
 }
 
 // wait has a room do something, and waits for the end of it.
-func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *muc.Room) (muc.Effects, error)) (muc.Effects, error) {
+func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *muc.Room) (muc.Effects, error)) ([]event.Event, error) {
 	type end struct {
-		fx  muc.Effects
-		err error
+		events []event.Event
+		err    error
 	}
 	if room.Domain() != s.cfg.Domain || room.Local() == "" || !room.IsBare() {
-		return muc.Effects{}, muc.ErrNotForRoom
+		return nil, muc.ErrNotForRoom
 	}
 	if err := ctx.Err(); err != nil {
-		return muc.Effects{}, err
+		return nil, err
 	}
 	ends := make(chan end, 1)
-	c := call{run: run, done: func(fx muc.Effects, err error) { ends <- end{fx, err} }}
+	c := call{run: run, done: func(fx muc.Effects, err error) { ends <- end{slices.Collect(fx.Events()), err} }}
 	if err := s.enqueue(room, c); err != nil {
-		return muc.Effects{}, err
+		return nil, err
 	}
 	select {
 	case e := <-ends:
-		return e.fx, e.err
+		return e.events, e.err
 	case <-ctx.Done():
-		return muc.Effects{}, ctx.Err()
+		return nil, ctx.Err()
 	}
 }

@@ -50,15 +50,12 @@ func (s *Service) forgetIn(ctx context.Context, room muc.JID, cmd muc.Forget) (k
 	s.mu.Lock()
 	loaded := s.rooms[room] != nil
 	s.mu.Unlock()
-	fx, err := s.Do(ctx, room, cmd)
+	events, err := s.Do(ctx, room, cmd)
 	if !loaded {
 		_ = s.enqueue(room, call{aside: true}) // or later, when it has been idle
 	}
 	if errors.Is(err, muc.ErrNotOpen) { // a tombstone knows nobody
 		err = nil
 	}
-	for range fx.Events() {
-		knew = true
-	}
-	return knew, err
+	return len(events) > 0, err
 }

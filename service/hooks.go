@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 )
 
 // errPanic: a room or a hook panicked.
@@ -36,10 +37,10 @@ func caught(log *slog.Logger, hook string) {
 }
 
 // guardHooks sees to it that those hooks that are called outside of a room's step and
-// of Handle end no process when they panic. Deliver loses the stanza then, and what Question
-// was given is refused when its time is up.
+// of Handle end no process when they panic. Deliver loses the stanza then, Events
+// what it was told, and what Question was given is refused when its time is up.
 func (c *Config) guardHooks() {
-	log, deliver, ask := c.Log, c.Deliver, c.Question
+	log, deliver, ask, events := c.Log, c.Deliver, c.Question, c.Events
 	c.Deliver = func(ctx context.Context, out Stanza) {
 		defer caught(log, "Deliver")
 		deliver(ctx, out)
@@ -48,6 +49,12 @@ func (c *Config) guardHooks() {
 		c.Question = func(ctx context.Context, room muc.JID, a muc.Question) {
 			defer caught(log, "Question")
 			ask(ctx, room, a)
+		}
+	}
+	if events != nil {
+		c.Events = func(ctx context.Context, room muc.JID, list []event.Event) {
+			defer caught(log, "Events")
+			events(ctx, room, list)
 		}
 	}
 	c.Observer = c.Observer.guarded(log)

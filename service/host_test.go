@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 )
 
@@ -137,11 +138,11 @@ func (h *host) say(who, room, body string) {
 }
 
 // do has a room do something, and waits until nothing moves any more.
-func (h *host) do(room string, cmd muc.Command) (muc.Effects, error) {
+func (h *host) do(room string, cmd muc.Command) ([]event.Event, error) {
 	h.t.Helper()
-	fx, err := h.service.Do(h.t.Context(), at(room), cmd)
+	events, err := h.service.Do(h.t.Context(), at(room), cmd)
 	synctest.Wait()
-	return fx, err
+	return events, err
 }
 
 // lasting makes a persistent room, as the host.

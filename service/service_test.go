@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -9,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -76,9 +76,10 @@ func TestDo(t *testing.T) {
 		require.ErrorIs(t, err, muc.ErrNotOpen)
 		assert.Equal(t, service.Stats{}, h.counts())
 		h.lasting("cellar")
-		fx, err := h.do("cellar", muc.SetSubject{Subject: "Wherefore?"})
+		events, err := h.do("cellar", muc.SetSubject{Subject: "Wherefore?"})
 		require.NoError(t, err)
-		require.Len(t, slices.Collect(fx.Events()), 1)
+		require.Len(t, events, 1)
+		assert.IsType(t, &event.SubjectChanged{}, events[0].Body)
 		var subject string
 		require.NoError(t, h.service.Read(t.Context(), at("cellar"), func(r *muc.Room) { subject, _ = r.Subject() }))
 		assert.Equal(t, "Wherefore?", subject)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -146,6 +147,11 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 
 // deliver lets out what a call brought, now that it is stored.
 func (s *Service) deliver(r *room, o *outcome) {
+	if s.cfg.Events != nil {
+		if events := slices.Collect(o.fx.Events()); len(events) > 0 {
+			s.cfg.Events(s.ctx, r.jid, events)
+		}
+	}
 	for _, out := range o.fx.Outbound {
 		s.send(s.ctx, out)
 	}
