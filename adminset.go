@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -315,7 +316,7 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 		return refuse(stanza.NotAllowed, "9.1", "the service has made that person an owner")
 	}
 	if old != new {
-		return r.hostOnAffiliation(AffiliationRequest{Actor: x.actor.jid, JID: target, Old: old, New: new})
+		return judge(r.cfg.Policy.Affiliate, policy.Affiliate{Room: r.jid, Actor: x.actor.jid, JID: target, Old: old, New: new})
 	}
 	return nil
 }

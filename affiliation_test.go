@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -139,15 +140,15 @@ func TestAffiliationStateChart(t *testing.T) {
 // itself it is not asked about.
 //
 // rows: I41, K27
-func TestMayAffiliate(t *testing.T) {
-	var asked []muc.AffiliationRequest
-	cfg := muc.Config{MayAffiliate: func(q muc.AffiliationRequest) *muc.StanzaError {
+func TestPolicyAffiliate(t *testing.T) {
+	var asked []policy.Affiliate
+	cfg := muc.Config{Policy: policy.Rules{Affiliate: func(q policy.Affiliate) *muc.StanzaError {
 		asked = append(asked, q)
 		if q.Old == muc.Owner && q.JID != q.Actor.Bare() {
 			return &muc.StanzaError{Type: stanza.TypeAuth, Condition: stanza.NotAuthorized}
 		}
 		return nil
-	}}
+	}}}
 	s := newStage(t, cfg, muc.RoomConfig{})
 	s.enter(s.actor, "thirdwitch", muc.Owner, muc.Moderator)
 	require.Empty(t, asked)
@@ -160,7 +161,7 @@ func TestMayAffiliate(t *testing.T) {
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='auth'`)
 	assert.Equal(t, before, s.room.Snapshot(muc.Live))
 	require.Len(t, asked, 2)
-	assert.Equal(t, muc.AffiliationRequest{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
+	assert.Equal(t, policy.Affiliate{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
 
 	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "somebody may leave the list")
 	_, err := s.room.DoAs(s.tick(), muc.MustParseJID(ownerJID), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin})

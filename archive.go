@@ -13,6 +13,7 @@ import (
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -132,7 +133,7 @@ func (r *Room) mayReadArchive(a *sender) *StanzaError {
 	if !hears(s, a) {
 		return refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
 	}
-	return r.hostOnArchive(ArchiveRequest{JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
+	return judge(r.cfg.Policy.ReadArchive, policy.ReadArchive{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 }
 
 // hears reports whether somebody is inside, or could enter now without a password.

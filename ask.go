@@ -9,6 +9,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -74,7 +75,7 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	if len(r.st.Sparse().Asks()) >= r.cfg.Limits.Questions || own >= r.cfg.Limits.PersonQuestions {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
-	if e := r.hostOnAsk(AskRequest{JID: in.from, Archive: archive != nil}); e != nil {
+	if e := judge(r.cfg.Policy.Ask, policy.Ask{Room: r.jid, JID: in.from, Archive: archive != nil}); e != nil {
 		return e
 	}
 	a := &t.sender
@@ -198,7 +199,7 @@ func requestOf(b *event.Answered) *incoming {
 // of a join that waits.
 
 // askJoin makes a join wait for the host. A session waits for one join: the last.
-func (t *step) askJoin(q JoinRequest) *StanzaError {
+func (t *step) askJoin(q policy.Join) *StanzaError {
 	r, in := t.r, t.in
 	others := 0
 	for _, a := range r.st.Sparse().Asks() {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -177,7 +178,7 @@ func TestTwoCallsAtOnce(t *testing.T) {
 		now := h.tick()
 		h.cfg.Room = muc.JID{}
 		cfg := h.cfg
-		cfg.MaySpeak = func(muc.SpeakRequest) *muc.StanzaError { call(now); return nil }
+		cfg.Policy.Speak = func(policy.Speak) *muc.StanzaError { call(now); return nil }
 		template, err := muc.NewTemplate(cfg)
 		require.NoError(t, err)
 		room, err = template.Restore(muc.MustParseJID("coven@chat.shakespeare.lit"), h.room.Snapshot(muc.Live), nil)
@@ -246,7 +247,7 @@ func TestCommandsOfTheHost(t *testing.T) {
 // What the host says in the room's name comes from the room, is archived like
 // anything said, and holds nothing that would pass for the room's own marks.
 func TestSayAsTheRoom(t *testing.T) {
-	h := coven(t, muc.Config{MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return &muc.StanzaError{Condition: stanza.Forbidden} }})
+	h := coven(t, muc.Config{Policy: policy.Rules{Speak: func(policy.Speak) *muc.StanzaError { return &muc.StanzaError{Condition: stanza.Forbidden} }}})
 
 	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})

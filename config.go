@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/policy"
 )
 
 // Config is what the host decides about a room: its address, its secret, its
@@ -124,40 +125,13 @@ type Config struct {
 	// not inside: with status code 101, to their bare JID (XEP-0045 §18.1).
 	TellAbsent bool
 
-	// The policies of the host follow. Each judges what all rules of the room admit,
-	// and refuses it with the error that it returns; one that is nil refuses nothing.
-	// Each is told which room asks. None is asked about what the host does itself, by
-	// [Room.Do].
-
-	// MayAffiliate judges a change of affiliation.
-	MayAffiliate func(AffiliationRequest) *StanzaError
-	// MayCreate judges who brings the room to life.
-	MayCreate func(CreateRequest) *StanzaError
-	// MayConfigure judges a configuration. XEP-0045 §10.1.3 wants not-acceptable for
-	// a matter of policy.
-	MayConfigure func(ConfigRequest) *StanzaError
-	// MayDiscover judges who may ask what the room is and who is in it (§6.4, §6.5).
-	MayDiscover func(DiscoRequest) *StanzaError
-	// MayJoin judges a join.
-	MayJoin func(JoinRequest) *StanzaError
-	// MayReadArchive judges a query of the archive by somebody who could enter.
-	MayReadArchive func(ArchiveRequest) *StanzaError
-	// MayInvite judges an invitation. XEP-0045 §7.8.2 wants item-not-found for an
-	// invitee who does not exist.
-	MayInvite func(InviteRequest) *StanzaError
-	// MayRegister judges who may register with the room. XEP-0045 §7.10 wants
-	// not-allowed for a matter of policy.
-	MayRegister func(RegisterRequest) *StanzaError
-	// MaySpeak judges a message to everybody, by people and by puppets.
-	MaySpeak func(SpeakRequest) *StanzaError
-	// MayAsk judges a request that the room would put to the host as a [Question]: a query of
-	// the archive, or one that AnswersIQ names. What it admits is asked.
-	MayAsk func(AskRequest) *StanzaError
+	// Policy are the host's own rules, asked last.
+	Policy policy.Rules
 	// AsksJoin tells which joins, of those that all rules admit, wait for the host's
 	// own decision: it gets them as a [Question], and meanwhile may have a challenge
 	// solved (XEP-0158) or look up an account. Nil means none. The creator of a
-	// room does not wait: MayCreate judges that.
-	AsksJoin func(JoinRequest) bool
+	// room does not wait: Policy.Create judges that.
+	AsksJoin func(policy.Join) bool
 
 	keyed hash.Hash   // an HMAC of the Secret, to be copied
 	base  *state.Base // what the states of rooms are kept by
@@ -283,3 +257,11 @@ type RoleSet = event.RoleSet
 
 // Roles makes a set of roles.
 func Roles(roles ...Role) RoleSet { return event.Roles(roles...) }
+
+// judge asks a policy of the host, if there is one.
+func judge[Q any](rule func(Q) *StanzaError, q Q) *StanzaError {
+	if rule == nil {
+		return nil
+	}
+	return rule(q)
+}

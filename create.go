@@ -7,6 +7,7 @@ import (
 	"github.com/gomuc/muc/internal/form"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 )
 
 // Creating a room (XEP-0045 §10.1).
@@ -26,7 +27,7 @@ func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 func (t *step) createByForm() *StanzaError {
 	r, in := t.r, t.in
 	creator := t.sender.bare
-	if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
+	if e := judge(r.cfg.Policy.Create, policy.Create{Room: r.jid, Creator: in.from}); e != nil {
 		return e
 	}
 	if in.typ == "get" {
@@ -44,7 +45,7 @@ func (t *step) createByForm() *StanzaError {
 	if refused != nil {
 		return refused
 	}
-	if e := r.hostOnConfig(ConfigRequest{JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
+	if e := judge(r.cfg.Policy.Configure, policy.Configure{Room: r.jid, JID: in.from, Old: r.cfg.Defaults, New: conf}); e != nil {
 		return e
 	}
 	t.proposeBirth(creator, conf, false)

@@ -11,6 +11,7 @@ import (
 	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -42,7 +43,7 @@ func (t *step) mayDiscover() *StanzaError {
 	if t.sender.session != nil {
 		return nil
 	}
-	return r.hostOnDisco(DiscoRequest{JID: t.in.from, Affiliation: t.sender.aff, Config: *r.st.Config()})
+	return judge(r.cfg.Policy.Discover, policy.Discover{Room: r.jid, JID: t.in.from, Affiliation: t.sender.aff, Config: *r.st.Config()})
 }
 
 // featurePairs are the features of which a room has one each (XEP-0045 §6.4, §16.3).

@@ -13,21 +13,22 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
-// TestMayJoin is the host's own rule for joins, such as a limit on the rooms of
+// TestPolicyJoin is the host's own rule for joins, such as a limit on the rooms of
 // one person: it judges what the room would admit, and nothing else.
 // rows: C27
-func TestMayJoin(t *testing.T) {
-	var judged []muc.JoinRequest
-	cfg := muc.Config{Instant: true, MayJoin: func(q muc.JoinRequest) *muc.StanzaError {
+func TestPolicyJoin(t *testing.T) {
+	var judged []policy.Join
+	cfg := muc.Config{Instant: true, Policy: policy.Rules{Join: func(q policy.Join) *muc.StanzaError {
 		judged = append(judged, q)
 		if q.JID.Local() == "hag66" {
 			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "you are in too many rooms"}
 		}
 		return nil
-	}}
+	}}}
 	h := open(t, cfg)
 	before := h.room.Snapshot(muc.Live)
 	judged = nil
@@ -35,7 +36,7 @@ func TestMayJoin(t *testing.T) {
 	require.NotNil(t, fx.Refused)
 	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Equal(t, string(before), string(h.room.Snapshot(muc.Live)))
-	assert.Equal(t, []muc.JoinRequest{{Room: h.cfg.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
+	assert.Equal(t, []policy.Join{{Room: h.cfg.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint ")
 
@@ -49,12 +50,12 @@ func TestMayJoin(t *testing.T) {
 // rows: C31, L13
 func TestRoomCreationLimits(t *testing.T) {
 	made := map[muc.JID]int{muc.MustParseJID("hag66@shakespeare.lit"): 3}
-	h := unborn(t, muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+	h := unborn(t, muc.Config{Policy: policy.Rules{Create: func(q policy.Create) *muc.StanzaError {
 		if made[q.Creator.Bare()] >= 3 {
 			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "three rooms are enough"}
 		}
 		return nil
-	}})
+	}}})
 	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
@@ -86,7 +87,7 @@ func TestRefusedCreatorLeavesNothing(t *testing.T) {
 // room, and expires there if need be.
 // rows: C35
 func TestWaitingJoinMoves(t *testing.T) {
-	h := open(t, muc.Config{Instant: true, AsksJoin: func(muc.JoinRequest) bool { return true }})
+	h := open(t, muc.Config{Instant: true, AsksJoin: func(policy.Join) bool { return true }})
 	fx := h.send(`<presence id='in2' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
 		`<show>away</show><x xmlns='http://jabber.org/protocol/muc'><password>cauldron</password></x></presence>`)
 	require.Len(t, fx.Questions, 1)

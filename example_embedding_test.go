@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 )
 
 // call is what a server asks of a room: to handle a stanza, to do something, to
@@ -233,7 +234,7 @@ func ExampleConfig_asksJoin() {
 		Room:     muc.MustParseJID("cellar@chat.example"),
 		Secret:   secret,
 		Instant:  true,
-		AsksJoin: func(q muc.JoinRequest) bool { return q.JID.Domain() != "example.org" },
+		AsksJoin: func(q policy.Join) bool { return q.JID.Domain() != "example.org" },
 	})
 	if err != nil {
 		log.Fatal(err)

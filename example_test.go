@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -278,12 +279,12 @@ func ExampleConfig() {
 	config := muc.Config{
 		Room:   muc.MustParseJID("cellar@chat.example"),
 		Secret: secret,
-		MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+		Policy: policy.Rules{Create: func(q policy.Create) *muc.StanzaError {
 			if q.Creator.Domain() != "example.org" {
 				return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "rooms are for our own people", Section: "house rule 1"}
 			}
 			return nil
-		},
+		}},
 	}
 	room, err := muc.New(config)
 	if err != nil {

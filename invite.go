@@ -9,6 +9,7 @@ import (
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -148,7 +149,7 @@ func (t *step) inviteOne(a *sender, set *adminSet, inv Invitation) *StanzaError 
 	if _, fits := t.mayRemember(a, bare); !fits {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many invitations are open")
 	}
-	if e := r.hostOnInvite(a, &inv); e != nil {
+	if e := r.judgeInvite(a, &inv); e != nil {
 		return e
 	}
 	if s.Config().MembersOnly && aff == AffiliationNone {
@@ -176,7 +177,7 @@ func (t *step) welcome(a *sender, set *adminSet) {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}
-		if p, known := s.Persons().Get(b.JID); known && p.Inside() || t.r.hostOnInvite(a, &inv) != nil {
+		if p, known := s.Persons().Get(b.JID); known && p.Inside() || t.r.judgeInvite(a, &inv) != nil {
 			continue
 		}
 		invites = append(invites, inv)
@@ -483,4 +484,13 @@ func (c Invite) do(t *step) error {
 		return e
 	}
 	return nil
+}
+
+// judgeInvite asks the host about an invitation by a person.
+func (r *Room) judgeInvite(a *sender, inv *Invitation) *StanzaError {
+	if a.host {
+		return nil
+	}
+	return judge(r.cfg.Policy.Invite, policy.Invite{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff,
+		Invitee: inv.To, Reason: inv.Reason})
 }

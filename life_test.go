@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -41,7 +42,7 @@ func newLife(t testing.TB) *life {
 		InviteTimeout:      time.Hour,
 		Rates:              Rates{Messages: Rate{Burst: 20, Every: time.Minute}},
 		AnswersIQ:          func(space, _ string) bool { return space == "urn:example:weather" },
-		AsksJoin:           func(q JoinRequest) bool { return q.JID.Domain() == "far.example" },
+		AsksJoin:           func(q policy.Join) bool { return q.JID.Domain() == "far.example" },
 	}
 	var err error
 	l.room, err = New(l.cfg)

@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -38,7 +39,7 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	if refused := t.spend(in.weight()); refused != nil {
 		return refused
 	}
-	if e := r.hostOnSpeech(SpeakRequest{JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
+	if e := judge(r.cfg.Policy.Speak, policy.Speak{Room: r.jid, JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
 		return e
 	}
 	if subject {

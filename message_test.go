@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -108,15 +109,15 @@ func TestNothingIsRemembered(t *testing.T) {
 
 // The host's own policy judges what is said to everybody, subjects too, after the
 // rules of the room.
-func TestMaySpeak(t *testing.T) {
-	var asked []muc.SpeakRequest
-	h := open(t, muc.Config{MaySpeak: func(r muc.SpeakRequest) *muc.StanzaError {
+func TestPolicySpeak(t *testing.T) {
+	var asked []policy.Speak
+	h := open(t, muc.Config{Policy: policy.Rules{Speak: func(r policy.Speak) *muc.StanzaError {
 		asked = append(asked, r)
 		if strings.Contains(r.Payload, "Macbeth") {
 			return &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "not that name"}
 		}
 		return nil
-	}})
+	}}})
 	const crone, wicca = "crone@shakespeare.lit/desktop", "wicca@shakespeare.lit/laptop"
 	h.join(wicca, "secondwitch")
 	assert.Nil(t, h.say(wicca, "There to meet").Refused)

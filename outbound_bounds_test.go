@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -169,7 +170,7 @@ func TestNothingLargeGoesOut(t *testing.T) {
 	fx = h.send("<message type='groupchat' id='" + marks + "' from='crone@shakespeare.lit/desktop' " + room + "'><body>b</body><x xmlns='urn:x'>" + large[:31500] + "</x></message>")
 	require.NotNil(t, fx.Refused, "what nobody would get is not accepted")
 	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
-	h.cfg.MayDiscover = func(muc.DiscoRequest) *muc.StanzaError {
+	h.cfg.Policy.Discover = func(policy.Discover) *muc.StanzaError {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: large}
 	}
 	h.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)

@@ -9,6 +9,7 @@ import (
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/roomconfig"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -191,7 +192,7 @@ func protectRoom(c *RoomConfig, old *RoomConfig, flag, given *form.Field) *Stanz
 func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 	r, s := t.r, &t.r.st
 	if !set.actor.host {
-		if e := r.hostOnConfig(ConfigRequest{JID: set.actor.jid, Old: *s.Config(), New: *conf}); e != nil {
+		if e := judge(r.cfg.Policy.Configure, policy.Configure{Room: r.jid, JID: set.actor.jid, Old: *s.Config(), New: *conf}); e != nil {
 			return e
 		}
 	}

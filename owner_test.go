@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -18,16 +19,16 @@ import (
 // it refuses is refused whole.
 //
 // rows: I25
-func TestMayConfigure(t *testing.T) {
+func TestPolicyConfigure(t *testing.T) {
 	asked := 0
-	h := open(t, muc.Config{MayConfigure: func(q muc.ConfigRequest) *muc.StanzaError {
+	h := open(t, muc.Config{Policy: policy.Rules{Configure: func(q policy.Configure) *muc.StanzaError {
 		asked++
 		assert.Equal(t, "crone@shakespeare.lit/desktop", q.JID.String())
 		if q.New.Persistent && !q.Old.Persistent {
 			return &muc.StanzaError{Condition: stanza.NotAcceptable, Type: stanza.TypeModify, Text: "no room stays here"}
 		}
 		return nil
-	}})
+	}}})
 	before := h.room.Snapshot(muc.Live)
 
 	fx := h.send(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
@@ -46,10 +47,10 @@ func TestMayConfigure(t *testing.T) {
 // Who may create a room, and by which name, is the host's to say.
 //
 // rows: C31, K4
-func TestMayCreate(t *testing.T) {
-	h := unborn(t, muc.Config{MayCreate: func(muc.CreateRequest) *muc.StanzaError {
+func TestPolicyCreate(t *testing.T) {
+	h := unborn(t, muc.Config{Policy: policy.Rules{Create: func(policy.Create) *muc.StanzaError {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "no room may bear this name"}
-	}})
+	}}})
 
 	fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 
@@ -111,12 +112,12 @@ func TestPasswordStaysInside(t *testing.T) {
 func TestDiscoPolicy(t *testing.T) {
 	h := open(t, muc.Config{
 		Info: []muc.InfoField{{Var: "muc#roominfo_contactjid", Label: "Contact", Values: []string{"help@shakespeare.lit"}}},
-		MayDiscover: func(q muc.DiscoRequest) *muc.StanzaError {
+		Policy: policy.Rules{Discover: func(q policy.Discover) *muc.StanzaError {
 			if q.Config.Hidden && q.Affiliation < muc.Member {
 				return &muc.StanzaError{Condition: stanza.ItemNotFound}
 			}
 			return nil
-		},
+		}},
 	})
 	ask := func(who, ns string) muc.Effects {
 		return h.send(`<iq type='get' id='d' from='` + who + `' to='coven@chat.shakespeare.lit'><query xmlns='` + ns + `'/></iq>`)

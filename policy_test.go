@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -21,33 +22,25 @@ type trial struct {
 }
 
 var trials = map[string]trial{
-	"MayCreate": {unborn: true, asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "")},
-	"MayJoin":   {asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "thirdwitch")},
-	"MaySpeak":  {asks: message("<body>boo</body>"), refused: strings.Replace(message("<body>boo</body>"), "desktop", "attic", 1)},
-	"MayConfigure": {asks: configSubmit("c", "muc#roomconfig_roomname", "Heath"),
+	"Create": {unborn: true, asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "")},
+	"Join":   {asks: enters("bard@shakespeare.lit/globe", "bard"), refused: enters("bard@shakespeare.lit/globe", "thirdwitch")},
+	"Speak":  {asks: message("<body>boo</body>"), refused: strings.Replace(message("<body>boo</body>"), "desktop", "attic", 1)},
+	"Configure": {asks: configSubmit("c", "muc#roomconfig_roomname", "Heath"),
 		refused: configSubmit("c", "muc#roomconfig_whois", "nobody")},
-	"MayDiscover": {asks: `<iq type='get' id='d' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
+	"Discover": {asks: `<iq type='get' id='d' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
 		refused: `<iq type='get' id='d' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/thirdwitch'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`},
-	"MayInvite":   {asks: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), refused: invites("bard@shakespeare.lit/globe", "will@shakespeare.lit")},
-	"MayRegister": {asks: registers("wiccarocks@shakespeare.lit/laptop", "Wicca"), refused: registers("wiccarocks@shakespeare.lit/laptop", "thirdwitch")},
-	"MayAffiliate": {asks: makes(`<item jid='bard@shakespeare.lit' affiliation='member'/>`),
+	"Invite":   {asks: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), refused: invites("bard@shakespeare.lit/globe", "will@shakespeare.lit")},
+	"Register": {asks: registers("wiccarocks@shakespeare.lit/laptop", "Wicca"), refused: registers("wiccarocks@shakespeare.lit/laptop", "thirdwitch")},
+	"Affiliate": {asks: makes(`<item jid='bard@shakespeare.lit' affiliation='member'/>`),
 		refused: makes(`<item jid='crone@shakespeare.lit' affiliation='outcast'/>`)},
-	"MayAsk": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
+	"Ask": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
 		refused: `<iq type='set' id='a' from='puck@shakespeare.lit/leaf' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`},
-	"MayReadArchive": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
+	"ReadArchive": {asks: `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`,
 		refused: `<iq type='set' id='a' from='puck@shakespeare.lit/leaf' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>`},
 }
 
-// policies are the fields of a Config in which a host refuses.
-func policies() []reflect.StructField {
-	var list []reflect.StructField
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[muc.Config]()) {
-		if f.Type.Kind() == reflect.Func && f.Type.NumOut() == 1 && f.Type.Out(0) == reflect.TypeFor[*muc.StanzaError]() {
-			list = append(list, f)
-		}
-	}
-	return list
-}
+// policies are the functions by which a host refuses.
+func policies() []reflect.StructField { return reflect.VisibleFields(reflect.TypeFor[policy.Rules]()) }
 
 // Each policy of the host is asked about what the room's own rules admit, and only
 // about that. What it refuses leaves no trace, and is answered by an error that is
@@ -61,7 +54,7 @@ func TestPolicies(t *testing.T) {
 			require.True(t, known, "nothing shows what %s does", f.Name)
 			verdict, asked := (*muc.StanzaError)(nil), 0
 			cfg := muc.Config{Instant: true, Archive: true}
-			reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value {
+			reflect.ValueOf(&cfg.Policy).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value {
 				asked++
 				return []reflect.Value{reflect.ValueOf(verdict)}
 			}))
@@ -100,7 +93,13 @@ var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ"
 // Whatever else the host decides, it is told which room asks: many rooms share a
 // template.
 func TestHooksAreToldTheRoom(t *testing.T) {
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[muc.Config]()) {
+	policy, _ := reflect.TypeFor[muc.Config]().FieldByName("Policy")
+	hooks := reflect.VisibleFields(reflect.TypeFor[muc.Config]())
+	for _, f := range policies() {
+		f.Index = append(slices.Clone(policy.Index), f.Index...)
+		hooks = append(hooks, f)
+	}
+	for _, f := range hooks {
 		if f.Type.Kind() != reflect.Func || slices.Contains(roomless, f.Name) {
 			continue
 		}
@@ -131,9 +130,9 @@ func TestHooksAreToldTheRoom(t *testing.T) {
 func asksHook(name string) string {
 	switch name {
 	case "AsksJoin":
-		name = "MayJoin"
+		name = "Join"
 	case "InviteBody":
-		name = "MayInvite"
+		name = "Invite"
 	}
 	return trials[name].asks
 }
@@ -148,7 +147,7 @@ func TestPoliciesGoneWrong(t *testing.T) {
 		{Condition: stanza.Forbidden, Text: "<&>", App: stanza.AppCondition{Space: "urn:example", Local: "hush"}}: `<error type='auth' by='coven@chat.shakespeare.lit'>` +
 			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>&lt;&amp;&gt;</text><hush xmlns='urn:example'/></error>`,
 	} {
-		h := open(t, muc.Config{Instant: true, MaySpeak: func(muc.SpeakRequest) *muc.StanzaError { return verdict }})
+		h := open(t, muc.Config{Instant: true, Policy: policy.Rules{Speak: func(policy.Speak) *muc.StanzaError { return verdict }}})
 		fx := h.send(message("<body>boo</body>"))
 		assert.Contains(t, xmlOf(fx.Outbound[0]), want)
 		_, err := h.room.DoAs(h.tick(), crone, muc.Say{Body: "boo"})
@@ -161,12 +160,12 @@ func TestPoliciesGoneWrong(t *testing.T) {
 // rows: L13
 func TestRoomsPerPerson(t *testing.T) {
 	rooms := map[muc.JID]int{}
-	cfg := muc.Config{MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+	cfg := muc.Config{Policy: policy.Rules{Create: func(q policy.Create) *muc.StanzaError {
 		if rooms[q.Creator.Bare()] >= 1 {
 			return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "one room is enough"}
 		}
 		return nil
-	}}
+	}}}
 	first := unborn(t, cfg)
 	require.Nil(t, first.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
 	rooms[crone.Bare()]++
@@ -221,7 +220,7 @@ func TestPoliciesLeaveTheHostAlone(t *testing.T) {
 	cfg := muc.Config{Instant: true}
 	h := coven(t, cfg)
 	for _, f := range policies() {
-		reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
+		reflect.ValueOf(&cfg.Policy).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
 	}
 	cfg.Room, cfg.Secret = h.cfg.Room, h.cfg.Secret
 	room, err := muc.Restore(cfg, h.room.Snapshot(muc.Live), nil)

@@ -11,6 +11,7 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -57,7 +58,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	birth := s.Life() == Unborn
 	conf := s.Config()
 	if birth {
-		if e := r.hostOnCreation(CreateRequest{Creator: in.from}); e != nil {
+		if e := judge(r.cfg.Policy.Create, policy.Create{Room: r.jid, Creator: in.from}); e != nil {
 			return e
 		}
 		c := r.birthConfig(x)
@@ -78,11 +79,11 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 			return e
 		}
 	}
-	q := JoinRequest{JID: in.from, Nick: nick.Nick, Affiliation: a.aff}
-	if e := r.hostOnJoin(q); e != nil {
+	q := policy.Join{Room: r.jid, JID: in.from, Nick: nick.Nick, Affiliation: a.aff}
+	if e := judge(r.cfg.Policy.Join, q); e != nil {
 		return e
 	}
-	if !birth && !t.hostAgrees && r.hostDecides(q) {
+	if !birth && !t.hostAgrees && r.cfg.AsksJoin != nil && r.cfg.AsksJoin(q) {
 		return t.askJoin(q)
 	}
 	t.withdrawJoins(in.from)
@@ -235,7 +236,7 @@ func (t *step) space(a *sender, at *state.Occupant, conf *RoomConfig) *StanzaErr
 	if len(s.Occupants()) >= users {
 		return refuse(stanza.ServiceUnavailable, "7.2.9", "the room is full").WithType(stanza.TypeWait)
 	}
-	if a.person != nil && len(a.person.Occupants()) >= lim.NicksPerPerson && !t.r.manyNicks(a.bare) {
+	if a.person != nil && len(a.person.Occupants()) >= lim.NicksPerPerson && (t.r.cfg.ManyNicks == nil || !t.r.cfg.ManyNicks(a.bare)) {
 		return refuse(stanza.ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -121,12 +122,12 @@ func TestPuppetEnters(t *testing.T) {
 // it says.
 func TestPuppetSpeaks(t *testing.T) {
 	h := coven(t, muc.Config{
-		MaySpeak: func(q muc.SpeakRequest) *muc.StanzaError {
+		Policy: policy.Rules{Speak: func(q policy.Speak) *muc.StanzaError {
 			if q.JID == bard && q.Payload == "<body>the Scottish play</body>" {
 				return &muc.StanzaError{Condition: stanza.NotAcceptable}
 			}
 			return nil
-		},
+		}},
 		Rates: muc.Rates{Messages: muc.Rate{Burst: 1, Every: 1e9}},
 	})
 	h.do(muc.Join{JID: bard, Nick: "Bard"})

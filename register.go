@@ -13,6 +13,7 @@ import (
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -58,7 +59,7 @@ func (t *step) registerGet() *StanzaError {
 		})
 		return nil
 	}
-	if e := t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff}); e != nil {
+	if e := judge(t.r.cfg.Policy.Register, policy.Register{Room: t.r.jid, JID: a.bare, Affiliation: a.aff}); e != nil {
 		return e
 	}
 	fields := t.r.registrationForm()
@@ -124,7 +125,7 @@ func (t *step) admissible(a *sender, app *application) *StanzaError {
 	if _, refused := t.freeNick(a.bare, app.nick, false); refused != nil {
 		return refuse(stanza.Conflict, "7.10", "the nick is taken")
 	}
-	return t.r.hostOnRegistration(RegisterRequest{JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
+	return judge(t.r.cfg.Policy.Register, policy.Register{Room: t.r.jid, JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
 }
 
 // register proposes a registration, requested or approved: a person without affiliation

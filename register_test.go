@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -28,21 +29,21 @@ func registration(from, nick string, fields ...string) string {
 // The host's policy and the log hold what was filled in.
 //
 // rows: F4, F11
-func TestMayRegister(t *testing.T) {
-	var seen []muc.RegisterRequest
+func TestPolicyRegister(t *testing.T) {
+	var seen []policy.Register
 	h := open(t, muc.Config{
 		Registration: muc.RegistrationOpen,
 		RegistrationFields: []muc.RegistrationField{
 			{Var: "muc#register_email", Label: "Email Address", Type: muc.TextSingle, Required: true},
 			{Var: "x-house", Label: "House", Type: muc.ListMulti, Options: []string{"Capulet", "Montague"}},
 		},
-		MayRegister: func(q muc.RegisterRequest) *muc.StanzaError {
+		Policy: policy.Rules{Register: func(q policy.Register) *muc.StanzaError {
 			seen = append(seen, q)
 			if q.Nick == "Macbeth" {
 				return &muc.StanzaError{Condition: stanza.NotAllowed}
 			}
 			return nil
-		},
+		}},
 	})
 	hag := muc.MustParseJID("hag66@shakespeare.lit")
 
@@ -59,7 +60,7 @@ func TestMayRegister(t *testing.T) {
 		{Var: "muc#register_email", Values: []string{"hag66@witchesonline"}},
 		{Var: "x-house", Values: []string{"Capulet"}},
 	}
-	assert.Equal(t, []muc.RegisterRequest{
+	assert.Equal(t, []policy.Register{
 		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone},
 		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "Macbeth", Answers: []event.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
 		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "thirdwitch", Answers: answers},

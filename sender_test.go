@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 )
 
 // Who sends a stanza is looked up once, when its step begins: whatever rules judge it,
@@ -25,7 +26,7 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 			}
 			return false
 		},
-		Archive: true, SpeakFromOutside: true, Registration: muc.RegistrationOpen, MayDiscover: func(muc.DiscoRequest) *muc.StanzaError { return nil },
+		Archive: true, SpeakFromOutside: true, Registration: muc.RegistrationOpen, Policy: policy.Rules{Discover: func(policy.Discover) *muc.StanzaError { return nil }},
 		Rates:     muc.Rates{Messages: muc.Rate{Burst: 100, Every: 1}, Presence: muc.Rate{Burst: 100, Every: 1}, Queries: muc.Rate{Burst: 100, Every: 1}},
 		Limits:    muc.Limits{Invites: 3},
 		AnswersIQ: func(string, string) bool { return true },

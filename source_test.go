@@ -38,7 +38,8 @@ var corePackages = []struct {
 	{"event", []string{"internal/ns", "internal/xmlwire", "jid", "stanza"}},
 	{"internal/roomconfig", []string{"event", "internal/form", "internal/ns", "internal/xmlwire"}},
 	{"internal/state", []string{"event", "internal/form", "internal/roomconfig", "internal/splice", "internal/xmlwire", "jid", "stanza"}},
-	{".", []string{"event", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/stanzaerror", "internal/state", "internal/xmlwire", "jid", "stanza"}},
+	{"policy", []string{"event", "jid", "stanza"}},
+	{".", []string{"event", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/stanzaerror", "internal/state", "internal/xmlwire", "jid", "policy", "stanza"}},
 }
 
 // pureImports are what the core may use of Go and of others: nothing that reads a clock

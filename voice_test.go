@@ -46,7 +46,7 @@ func TestBotGrantsVoice(t *testing.T) {
 // Who waits to ask for voice again is known to a room that was moved, also when the
 // interval changes after that.
 func TestVoiceIntervalMoves(t *testing.T) {
-	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true, VoiceInterval: 60}})
+	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true, VoiceInterval: time.Minute}})
 	ask := func(h *harness, who string) muc.Effects {
 		return h.send(`<message from='` + who + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
 			`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +

@@ -57,7 +57,7 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 		v.SetString("text <" + strconv.Itoa(*n) + "> ü\n")
 	case reflect.Bool:
 		v.SetBool(true)
-	case reflect.Int:
+	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(-*n * 1000))
 	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(uint64(*n * 100000))

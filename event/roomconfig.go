@@ -58,16 +58,16 @@ type RoomConfig struct {
 	NoQueries bool `json:"no_queries,omitempty"`
 	// NoVoiceRequests keeps visitors from asking for voice (§7.13).
 	NoVoiceRequests bool `json:"no_voice_requests,omitempty"`
-	// VoiceInterval is how many seconds a visitor has to wait before asking for voice
-	// again: 0 means 1800, negative none.
-	VoiceInterval int `json:"voice_interval,omitempty"`
+	// VoiceInterval is how long a visitor has to wait before asking for voice again: 0
+	// means half an hour, negative not at all. The form has it in whole seconds, rounded up.
+	VoiceInterval time.Duration `json:"voice_interval,omitempty"`
 	// NoVisitorStatus takes the status texts out of the presence of visitors.
 	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
 }
 
 const (
 	defaultHistory       = 20
-	defaultVoiceInterval = 1800 // seconds
+	defaultVoiceInterval = 30 * time.Minute
 )
 
 // HistoryLength is how many messages a newcomer is shown, with the default applied.
@@ -88,9 +88,9 @@ func (c *RoomConfig) VoiceWait() time.Duration {
 	case c.VoiceInterval < 0:
 		return 0
 	case c.VoiceInterval == 0:
-		return defaultVoiceInterval * time.Second
+		return defaultVoiceInterval
 	}
-	return time.Duration(c.VoiceInterval) * time.Second
+	return c.VoiceInterval
 }
 
 // Whois is who sees real JIDs (XEP-0045 §4.2).

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -37,7 +38,7 @@ var builtinSettings = map[string]Setting{
 	},
 	"no-such-user": func(cfg *muc.Config, value string) error {
 		nobody, err := muc.ParseJID(value)
-		cfg.MayInvite = func(q muc.InviteRequest) *muc.StanzaError {
+		cfg.Policy.Invite = func(q policy.Invite) *muc.StanzaError {
 			if q.Invitee.Bare() == nobody {
 				return &muc.StanzaError{Condition: stanza.ItemNotFound}
 			}
@@ -47,7 +48,7 @@ var builtinSettings = map[string]Setting{
 	},
 	"no-archive-for": func(cfg *muc.Config, value string) error {
 		reader, err := muc.ParseJID(value)
-		cfg.MayReadArchive = func(q muc.ArchiveRequest) *muc.StanzaError {
+		cfg.Policy.ReadArchive = func(q policy.ReadArchive) *muc.StanzaError {
 			if q.JID.Bare() == reader {
 				return &muc.StanzaError{Condition: stanza.Forbidden}
 			}
@@ -76,7 +77,7 @@ var builtinSettings = map[string]Setting{
 	},
 	"registration-field": addRegistrationField,
 	"may-register": func(cfg *muc.Config, value string) error {
-		cfg.MayRegister = func(r muc.RegisterRequest) *muc.StanzaError {
+		cfg.Policy.Register = func(r policy.Register) *muc.StanzaError {
 			if r.JID.Domain() == value {
 				return nil
 			}
@@ -86,7 +87,7 @@ var builtinSettings = map[string]Setting{
 	},
 	"may-create": func(cfg *muc.Config, value string) error {
 		only, err := muc.ParseJID(value)
-		cfg.MayCreate = func(q muc.CreateRequest) *muc.StanzaError {
+		cfg.Policy.Create = func(q policy.Create) *muc.StanzaError {
 			if q.Creator.Bare() == only {
 				return nil
 			}
@@ -101,7 +102,7 @@ var builtinSettings = map[string]Setting{
 	},
 	"asks-join": func(cfg *muc.Config, value string) error {
 		waits, err := strconv.ParseBool(value)
-		cfg.AsksJoin = func(muc.JoinRequest) bool { return waits }
+		cfg.AsksJoin = func(policy.Join) bool { return waits }
 		return err
 	},
 	"answers-iq": func(cfg *muc.Config, value string) error {

@@ -71,7 +71,7 @@ type Config struct {
 
 	// RoomName judges the localparts of new rooms (XEP-0045 §17.1); it is normal
 	// already. XEP-0045 wants not-allowed. Nil admits all. Who may create a room is for
-	// Room.MayCreate to say, which is asked after it.
+	// Room.Policy.Create to say, which is asked after it.
 	RoomName func(local string) *muc.StanzaError
 	// Admin tells who administers the service: who may speak to all rooms
 	// (XEP-0133 §4.23). Nil means nobody. Who shall own all rooms is for

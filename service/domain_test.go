@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -332,7 +333,7 @@ func TestRoomNames(t *testing.T) {
 func TestRefusalsOfHooks(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
-			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
+			h.config.Room.Policy.Create = func(c policy.Create) *muc.StanzaError {
 				if c.Room == at("old") {
 					return &muc.StanzaError{Condition: stanza.Gone, URI: "xmpp:new@chat.example"}
 				}
@@ -353,9 +354,9 @@ func TestRefusalsOfHooks(t *testing.T) {
 
 func TestCreationPolicy(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		var asked []muc.CreateRequest
+		var asked []policy.Create
 		h := newHost(t, func(h *host) {
-			h.config.Room.MayCreate = func(c muc.CreateRequest) *muc.StanzaError {
+			h.config.Room.Policy.Create = func(c policy.Create) *muc.StanzaError {
 				asked = append(asked, c)
 				if c.Creator.Local() != c.Room.Local() {
 					return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "a room of one's own"}
@@ -368,7 +369,7 @@ func TestCreationPolicy(t *testing.T) {
 		h.join(romeo, "romeo", "Romeo")
 		assert.Equal(t, "110 201", statuses(h.got(romeo)[0]))
 		h.join(juliet, "romeo", "Juliet")
-		assert.Equal(t, []muc.CreateRequest{
+		assert.Equal(t, []policy.Create{
 			{Room: at("cellar"), Creator: muc.MustParseJID(romeo)},
 			{Room: at("romeo"), Creator: muc.MustParseJID(romeo)},
 		}, asked, "who enters a room that is there creates nothing")

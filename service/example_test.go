@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -83,12 +84,12 @@ func ExampleService_Do() {
 func ExampleConfig() {
 	config := service.Config{
 		Domain: "chat.example",
-		Room: muc.Config{Secret: secret, MayCreate: func(q muc.CreateRequest) *muc.StanzaError {
+		Room: muc.Config{Secret: secret, Policy: policy.Rules{Create: func(q policy.Create) *muc.StanzaError {
 			if q.Creator.Domain() != "example.org" {
 				return &muc.StanzaError{Condition: stanza.NotAllowed, Text: q.Room.Local() + " is for our own people to create"}
 			}
 			return nil
-		}},
+		}}},
 		Store: new(service.Memory),
 		Deliver: func(_ context.Context, s service.Stanza) {
 			fmt.Println("to", s.To()[0], s.Stanza().FindElement("error/text").Text())

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 )
 
@@ -136,7 +137,7 @@ func TestAsksWhenTheRoomEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				h := newHost(t, func(h *host) {
-					h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "tybalt" }
+					h.config.Room.AsksJoin = func(q policy.Join) bool { return q.JID.Local() == "tybalt" }
 					h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:yes" }
 					h.config.Question = func(_ context.Context, _ muc.JID, ask muc.Question) { h.asks = append(h.asks, ask) }
 				})
@@ -346,7 +347,7 @@ func TestDamagedEvents(t *testing.T) {
 func TestPanic(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
-			h.config.Room.MaySpeak = func(r muc.SpeakRequest) *muc.StanzaError {
+			h.config.Room.Policy.Speak = func(r policy.Speak) *muc.StanzaError {
 				if strings.Contains(r.Payload, "boom") {
 					panic("a hook that panics")
 				}

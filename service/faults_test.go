@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 )
 
@@ -85,7 +86,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	w.host = newHost(t, func(h *host) {
 		h.config.Room = muc.Config{Secret: secret, Instant: seed%2 == 0, AnswersIQ: func(space, _ string) bool { return space == "urn:example:asked" }}
 		if seed%4 == 1 {
-			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "nurse" }
+			h.config.Room.AsksJoin = func(q policy.Join) bool { return q.JID.Local() == "nurse" }
 		}
 		h.config.CompactAfter, h.config.IdleAfter = 1+int(seed%20), time.Minute
 		h.config.Limits = service.Limits{Batch: 1 + int(seed%9), Writers: 1 + w.rnd.IntN(8), StoreBatch: int(seed % 3), Workers: int(seed % 5), Rooms: 2 + int(seed%7)}

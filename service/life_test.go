@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 )
 
@@ -286,7 +287,7 @@ func TestVanished(t *testing.T) {
 func TestVanishedOnTheWay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, func(h *host) {
-			h.config.Room.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Local() == "juliet" }
+			h.config.Room.AsksJoin = func(q policy.Join) bool { return q.JID.Local() == "juliet" }
 			h.config.Question = func(_ context.Context, _ muc.JID, ask muc.Question) { h.asks = append(h.asks, ask) }
 		})
 		h.lasting("cellar")
@@ -350,7 +351,7 @@ func TestBadConfig(t *testing.T) {
 		"no store":                func(c *service.Config) { c.Store = nil },
 		"no delivery":             func(c *service.Config) { c.Deliver = nil },
 		"nobody has the archive":  func(c *service.Config) { c.Room.Archive = true },
-		"nobody decides on joins": func(c *service.Config) { c.Room.AsksJoin = func(muc.JoinRequest) bool { return false } },
+		"nobody decides on joins": func(c *service.Config) { c.Room.AsksJoin = func(policy.Join) bool { return false } },
 		"nobody answers requests": func(c *service.Config) { c.Room.AnswersIQ = func(_, _ string) bool { return false } },
 	} {
 		c := good

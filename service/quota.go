@@ -4,6 +4,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/policy"
 )
 
 // What one person may have, over all rooms and with all sessions together, is bounded,
@@ -12,8 +13,8 @@ import (
 // mayCreate judges the name of a new room first, then who creates it, and at last whether
 // the person has too many. What is admitted is counted at once, though the room may
 // still refuse: settleQuota takes that back.
-func (s *Service) mayCreate(name func(string) *muc.StanzaError, who func(muc.CreateRequest) *muc.StanzaError) func(muc.CreateRequest) *muc.StanzaError {
-	return func(q muc.CreateRequest) *muc.StanzaError {
+func (s *Service) mayCreate(name func(string) *muc.StanzaError, who func(policy.Create) *muc.StanzaError) func(policy.Create) *muc.StanzaError {
+	return func(q policy.Create) *muc.StanzaError {
 		if name != nil {
 			if e := name(q.Room.Local()); e != nil {
 				return e
@@ -75,8 +76,8 @@ func (s *Service) settleQuota(r *room, b *Batch) {
 
 // mayAsk judges who puts a question to the host, after the host itself, and counts it.
 // It is the last that is judged: what is admitted is asked.
-func (s *Service) mayAsk(who func(muc.AskRequest) *muc.StanzaError) func(muc.AskRequest) *muc.StanzaError {
-	return func(q muc.AskRequest) *muc.StanzaError {
+func (s *Service) mayAsk(who func(policy.Ask) *muc.StanzaError) func(policy.Ask) *muc.StanzaError {
+	return func(q policy.Ask) *muc.StanzaError {
 		if who != nil {
 			if e := who(q); e != nil {
 				return e

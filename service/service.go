@@ -71,8 +71,8 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
 		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}}
-	s.cfg.Room.MayCreate = s.mayCreate(cfg.RoomName, cfg.Room.MayCreate)
-	s.cfg.Room.MayAsk = s.mayAsk(cfg.Room.MayAsk)
+	s.cfg.Room.Policy.Create = s.mayCreate(cfg.RoomName, cfg.Room.Policy.Create)
+	s.cfg.Room.Policy.Ask = s.mayAsk(cfg.Room.Policy.Ask)
 	if s.template, err = muc.NewTemplate(s.cfg.Room); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -96,7 +97,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 			Archive:      s.archive > 0,
 			Registration: s.registration,
 			IsOwner:      s.isAdmin,
-			MayCreate:    s.mayCreate,
+			Policy:       policy.Rules{Create: s.mayCreate},
 			TellAbsent:   true,
 			ShowActivity: true,
 			// Not all clients know a mediated invitation when they see one.
@@ -119,7 +120,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 func (s *settings) isAdmin(who muc.JID) bool { return s.admins[who.Bare()] }
 
 // mayCreate judges who may create rooms (XEP-0045 §10.1.1).
-func (s *settings) mayCreate(q muc.CreateRequest) *muc.StanzaError {
+func (s *settings) mayCreate(q policy.Create) *muc.StanzaError {
 	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -33,7 +34,7 @@ func anyConfig(t *rapid.T) muc.Config {
 	cfg.Archive, cfg.ShowActivity = yes("archive"), yes("showActivity")
 	cfg.Defaults = anyRoomConfig(t)
 	if yes("asksJoin") {
-		cfg.AsksJoin = func(q muc.JoinRequest) bool { return q.JID.Bare().String() == users[4] }
+		cfg.AsksJoin = func(q policy.Join) bool { return q.JID.Bare().String() == users[4] }
 	}
 	if yes("isOwner") {
 		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
@@ -84,14 +85,14 @@ func policies(cfg *muc.Config) {
 		}
 		return nil
 	}
-	cfg.MayJoin = func(q muc.JoinRequest) *muc.StanzaError { return when(q.Nick == "Cyd") }
-	cfg.MaySpeak = func(q muc.SpeakRequest) *muc.StanzaError { return when(strings.Contains(q.Payload, "eins")) }
-	cfg.MayInvite = func(q muc.InviteRequest) *muc.StanzaError { return when(q.Invitee.Local() == "eve") }
-	cfg.MayRegister = func(q muc.RegisterRequest) *muc.StanzaError { return when(q.JID.Local() == "carol") }
-	cfg.MayAffiliate = func(q muc.AffiliationRequest) *muc.StanzaError {
+	cfg.Policy.Join = func(q policy.Join) *muc.StanzaError { return when(q.Nick == "Cyd") }
+	cfg.Policy.Speak = func(q policy.Speak) *muc.StanzaError { return when(strings.Contains(q.Payload, "eins")) }
+	cfg.Policy.Invite = func(q policy.Invite) *muc.StanzaError { return when(q.Invitee.Local() == "eve") }
+	cfg.Policy.Register = func(q policy.Register) *muc.StanzaError { return when(q.JID.Local() == "carol") }
+	cfg.Policy.Affiliate = func(q policy.Affiliate) *muc.StanzaError {
 		return when(q.New == muc.Admin && q.JID.Local() == "bob")
 	}
-	cfg.MayConfigure = func(q muc.ConfigRequest) *muc.StanzaError { return when(q.New.Logging) }
+	cfg.Policy.Configure = func(q policy.Configure) *muc.StanzaError { return when(q.New.Logging) }
 	cfg.InviteBody = func(inv muc.Invitation) string { return "come to " + inv.Room.String() + ": " + inv.Reason }
 }
 
@@ -112,7 +113,7 @@ func anyRoomConfig(t *rapid.T) muc.RoomConfig {
 	c.AllowPM = muc.AllowPM(rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, 4}).Draw(t, "allowPM"))
 	c.MaxUsers = rapid.SampledFrom([]int{0, 0, 0, 3}).Draw(t, "maxUsers")
 	c.History = rapid.SampledFrom([]int{0, 0, -1, 2}).Draw(t, "history")
-	c.VoiceInterval = rapid.SampledFrom([]int{0, -1, 60}).Draw(t, "voiceInterval")
+	c.VoiceInterval = rapid.SampledFrom([]time.Duration{0, -1, time.Minute}).Draw(t, "voiceInterval")
 	c.HiddenRoles = rapid.SampledFrom([]muc.RoleSet{0, 0, 0, muc.Roles(muc.Visitor), muc.Roles(muc.Visitor, muc.Participant)}).Draw(t, "hiddenRoles")
 	return c
 }

@@ -75,7 +75,7 @@ func (w *world) resubmit(from string) {
 			w.fail("the form as it was changes something: %s", ev.Type())
 		}
 	}
-	if e := w.latest.fx.Refused; e != nil && w.cfg.MayConfigure == nil && w.last.state == muc.Open {
+	if e := w.latest.fx.Refused; e != nil && w.cfg.Policy.Configure == nil && w.last.state == muc.Open {
 		w.fail("the form as it was is refused: %v", e)
 	}
 }

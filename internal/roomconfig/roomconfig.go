@@ -5,6 +5,7 @@ package roomconfig
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -87,8 +88,8 @@ var Fields = []*Field{
 	boolean("allow_voice_requests", "Visitors may ask for voice", true,
 		func(c *event.RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
 	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxVoiceInterval,
-		func(c *event.RoomConfig) int { return int(c.VoiceWait() / time.Second) },
-		func(c *event.RoomConfig, n int) { c.VoiceInterval = cmp.Or(n, -1) }).
+		func(c *event.RoomConfig) int { return int(math.Ceil(c.VoiceWait().Seconds())) },
+		func(c *event.RoomConfig, n int) { c.VoiceInterval = cmp.Or(time.Duration(n)*time.Second, -1) }).
 		also("muc#roomconfig_voicerequestmininterval"),
 	number("muc#maxhistoryfetch", "How many of the last messages people see who enter", 0, maxHistory,
 		func(c *event.RoomConfig) int { return c.HistoryLength() },
