@@ -9,10 +9,10 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/sqlitestore"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -23,7 +23,7 @@ type component struct {
 	metrics  *metrics
 	service  *service.Service
 	link     *xmppcomp.Link
-	archive  *archive
+	archive  *sqlitestore.Answers
 	throttle *throttle
 	drops    dropLog
 }
@@ -37,15 +37,13 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	defer stopMetrics()
-	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{Archive: s.archive > 0, RoomBytes: int64(s.archiveSize)})
+	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{
+		Archive: s.archive > 0, Keep: max(s.archive, 1), // with 0 what was kept before goes too
+		RoomBytes: int64(s.archiveSize)})
 	if err != nil {
 		return err
 	}
-	c.archive = newArchive(store, s.archive, log)
-	c.archive.answer = func(ctx context.Context, room muc.JID, answer muc.Answer) error {
-		_, err := c.service.Do(ctx, room, answer)
-		return err
-	}
+	c.archive = sqlitestore.NewAnswers(store, log)
 	c.throttle = newThrottle(s.traffic)
 	c.link = xmppcomp.NewLink(c.linkConfig())
 	if c.service, err = service.New(ctx, c.config(store)); err != nil {
@@ -108,7 +106,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		},
 		Store:        store,
 		Deliver:      c.deliver,
-		Question:     c.archive.ask,
+		Question:     c.archive.Question,
 		Admin:        s.isAdmin,
 		IdleAfter:    s.idle,
 		CompactAfter: s.compact,
@@ -133,7 +131,7 @@ func (c *component) work(ctx context.Context) error {
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
-	c.archive.start()
+	c.archive.Start(c.service)
 	var failed error
 	select {
 	case <-ctx.Done():
@@ -150,7 +148,7 @@ func (c *component) work(ctx context.Context) error {
 func (c *component) stop(unlink func(), ended <-chan error, reachable bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), c.settings.drain)
 	defer cancel()
-	c.archive.stop()
+	c.archive.Stop()
 	if !reachable {
 		c.link.Queue().Close()
 	}

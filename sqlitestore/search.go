@@ -14,11 +14,12 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// Archive finds what a query asks for (XEP-0313): what muc.ArchiveQuery.Page says,
-// but that messages are counted only for a page of none, which asks for nothing
-// else; that a page ends when it is as large as Options.PageBytes, and is not
-// complete then; and that a message which cannot be read is not there. An id that is
-// not there is a *muc.StanzaError.
+// Archive finds what a query asks for (XEP-0313): what [muc.ArchiveQuery.Page] says,
+// except that messages are counted only for a page of none (Max 0), which asks for nothing
+// else; that a page ends when it is as large as [Options.PageBytes], and is not complete
+// then; and that a message which cannot be read is left out. An id that is not there is a
+// [*muc.StanzaError] with item-not-found. Whether the asker may read it is not judged here:
+// rooms do that before they ask. [Answers] calls it for them.
 func (s *Store) Archive(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (muc.ArchivePage, error) {
 	tx, err := s.searcher.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

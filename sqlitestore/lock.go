@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,9 +20,6 @@ type lock struct {
 	beside *os.File // the lock of its name; nil where there is none
 	is     os.FileInfo
 }
-
-var errNames = errors.New("the file has several names (hard links), and SQLite keeps its log beside one of them alone: " +
-	"remove the other names, or name a copy")
 
 // held are the locks of this process. They are asked before a file is opened:
 // closing it would take SQLite's own locks of it away, which belong to the process.
@@ -54,7 +50,7 @@ func lockFile(path string) (l *lock, name string, err error) {
 		l.beside, err = lockName(name + ".lock")
 	}
 	if err == nil && names(l.is) > 1 {
-		err = errNames
+		err = ErrNames
 	}
 	if err != nil {
 		return nil, "", errors.Join(err, l.close())
@@ -78,9 +74,9 @@ func create(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no directory %s: make it, or name another file", filepath.Dir(path))
+		return nil, &remedy{"there is no directory " + filepath.Dir(path) + ": make it, or name another file", fs.ErrNotExist}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, errors.New("this user may not write there: change the permissions, or name another file")
+		return nil, &remedy{"this user may not write there: change the permissions, or name another file", fs.ErrPermission}
 	}
 	return f, err
 }

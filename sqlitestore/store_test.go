@@ -4,15 +4,19 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
@@ -172,26 +176,85 @@ func TestOpenRefuses(t *testing.T) {
 	}
 	write("damaged.db", string(whole))
 
-	for path, want := range map[string]string{
-		filepath.Join(dir, "none", "rooms.db"):         "there is no directory " + filepath.Join(dir, "none") + ": make it, or name another file",
-		write("text.db", strings.Repeat("cat\n", 999)): "it is no SQLite database: name another file, or bring back a copy",
-		damaged: "the file is damaged: bring back a copy",
-		other:   "it is a database of another program: name another file",
-		newer:   "it is of version 3, and this program knows version 2",
-		busy:    "another process works on it: stop that one, or name another file",
-		dir:     "is a directory",
+	hard := filepath.Join(dir, "hard.db")
+	require.NoError(t, open(t, hard).Close())
+	require.NoError(t, os.Link(hard, filepath.Join(dir, "hard2.db")))
+
+	for path, want := range map[string]struct {
+		text   string
+		reason error
+		sqlite bool
+	}{
+		filepath.Join(dir, "none", "rooms.db"):         {"there is no directory " + filepath.Join(dir, "none") + ": make it, or name another file", fs.ErrNotExist, false},
+		write("text.db", strings.Repeat("cat\n", 999)): {"it is no SQLite database: name another file, or bring back a copy", muc.ErrCorrupt, true},
+		damaged: {"the file is damaged: bring back a copy", muc.ErrCorrupt, true},
+		other:   {"it is a database of another program: name another file", ErrForeign, false},
+		newer:   {"it is of version 3, and this program knows version 2: take the program that wrote it", ErrNewer, false},
+		busy:    {"another process works on it: stop that one, or name another file", ErrLocked, false},
+		hard:    {"the file has several names (hard links)", ErrNames, false},
+		dir:     {"is a directory", syscall.EISDIR, false},
 	} {
 		before, _ := os.ReadFile(path)
 		_, err := Open(t.Context(), path, Options{})
-		require.ErrorContains(t, err, want, path)
+		require.ErrorContains(t, err, want.text, path)
 		assert.Contains(t, err.Error(), "store "+path)
 		assert.NotContains(t, err.Error(), "\n", "one line")
-		assert.Equal(t, strings.Contains(want, "damaged") || strings.Contains(want, "no SQLite"), errors.Is(err, muc.ErrCorrupt), path)
+		var failed *Error
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, path, failed.Path)
+		assert.ErrorIs(t, failed.Reason, want.reason, path)
+		assert.Equal(t, want.sqlite, failed.SQLite != nil, path)
+		for _, other := range []error{ErrForeign, ErrNewer, ErrLocked, ErrNames, ErrFull, muc.ErrCorrupt, fs.ErrNotExist, fs.ErrPermission} {
+			assert.Equal(t, other == want.reason, errors.Is(err, other), "%s: %v", path, other)
+		}
 		after, _ := os.ReadFile(path)
 		assert.Equal(t, before, after, "%s is left as it was", path)
 	}
-	_, err = Open(t.Context(), busy, Options{})
-	assert.ErrorIs(t, err, ErrLocked)
+}
+
+// What SQLite reports is there to be looked at, and what an operator can do about it.
+func TestErrors(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	_, err := s.writer.Exec(`PRAGMA query_only(1)`)
+	require.NoError(t, err)
+	err = s.Append(t.Context(), []service.Batch{b})
+	require.ErrorIs(t, err, fs.ErrPermission)
+	var code *sqlite.Error
+	require.ErrorAs(t, err, &code)
+	assert.Equal(t, sqlite3.SQLITE_READONLY, code.Code())
+	assert.Contains(t, err.Error(), "store "+s.path+": this user may only read it: change the permissions of the file and its directory (SQLite: ")
+	_, err = s.writer.Exec(`DROP TABLE no_such_table`)
+	require.Error(t, err)
+	assert.ErrorContains(t, s.explain(err), "SQLite fails (SQLite: ")
+}
+
+// A store is closed once; what is asked of it later is an error.
+func TestClosed(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+	var failed *Error
+	assert.ErrorAs(t, s.Append(t.Context(), []service.Batch{b}), &failed)
+	_, err := s.Load(t.Context(), b.Room)
+	assert.ErrorAs(t, err, &failed)
+	_, err = s.List(t.Context(), muc.JID{}, 1)
+	assert.ErrorAs(t, err, &failed)
+	_, err = s.Archive(t.Context(), b.Room, muc.ArchiveQuery{})
+	assert.ErrorAs(t, err, &failed)
+	assert.ErrorAs(t, s.Forget(t.Context(), time.Now()), &failed)
+}
+
+// Zero and negative options are the defaults, and take nothing away.
+func TestOptions(t *testing.T) {
+	for _, o := range []Options{{}, {RoomBytes: -1, PageBytes: -1, LogBytes: -1}} {
+		s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), o)
+		require.NoError(t, err)
+		assert.Equal(t, Options{Keep: o.Keep, RoomBytes: 64 << 20, PageBytes: 128 << 10, LogBytes: 32 << 20}, s.options)
+		assert.EqualValues(t, 32<<20, s.log.next)
+		require.NoError(t, s.Close())
+	}
 }
 
 // A full disk is an error that says so; nothing is stored of that call, and when

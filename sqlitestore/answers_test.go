@@ -1,4 +1,4 @@
-package main
+package sqlitestore
 
 import (
 	"context"
@@ -17,9 +17,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// library is an archive between rooms and a store that are played.
+// library is Answers between rooms and a store that are played.
 type library struct {
-	*archive
+	*Answers
 	mu      sync.Mutex
 	reading int // searches under way
 	pages   map[muc.JID]int
@@ -30,13 +30,13 @@ type library struct {
 }
 
 func newLibrary(t *testing.T) *library {
-	l := &library{archive: &archive{keep: time.Hour, log: slog.New(slog.DiscardHandler)}, pages: map[muc.JID]int{},
+	l := &library{Answers: &Answers{log: slog.New(slog.DiscardHandler)}, pages: map[muc.JID]int{},
 		answers: map[string]muc.Answer{}, open: make(chan struct{}), found: make(chan struct{})}
-	l.archive.find, l.archive.answer = l.find, l.answer
-	l.archive.forgetUntil = func(context.Context, time.Time) error { return nil }
+	l.Answers.find = l.find
+	l.forgetOld = func(context.Context) error { return nil }
 	l.begin()
-	l.start()
-	t.Cleanup(l.stop)
+	l.start(l.answer)
+	t.Cleanup(l.Stop)
 	return l
 }
 
@@ -82,11 +82,11 @@ func (l *library) answer(ctx context.Context, room muc.JID, answer muc.Answer) e
 func (l *library) asks(rooms, questions int) {
 	for i := range questions {
 		for room := range rooms {
-			l.ask(context.Background(), muc.MustParseJID(fmt.Sprintf("room%d@rooms.example", room)), muc.Question{
+			l.Question(context.Background(), muc.MustParseJID(fmt.Sprintf("room%d@rooms.example", room)), muc.Question{
 				ID: fmt.Sprintf("%d-%d", room, i), Deadline: time.Now().Add(time.Minute), Archive: &muc.ArchiveQuery{Max: 100}})
-			l.archive.mu.Lock()
+			l.Answers.mu.Lock()
 			l.most.waiting = max(l.most.waiting, len(l.waiting))
-			l.archive.mu.Unlock()
+			l.Answers.mu.Unlock()
 		}
 	}
 }
@@ -106,7 +106,7 @@ func (l *library) count() (pages, refused int) {
 
 // While rooms take no answers, as when the server does not read, few pages are in
 // memory and few questions wait; those beyond are refused, and every one has one answer.
-func TestArchiveIsBounded(t *testing.T) {
+func TestAnswersAreBounded(t *testing.T) {
 	for _, c := range []struct{ rooms, questions, pages, room, waiting, answered int }{
 		{1, 200, 4, 4, 46, 50},
 		{2, 100, 8, 4, 92, 100},
@@ -129,21 +129,21 @@ func TestArchiveIsBounded(t *testing.T) {
 			assert.Equal(t, c.rooms*c.questions-c.answered, refused)
 			assert.LessOrEqual(t, l.most.pages, pagesAtOnce)
 			assert.Empty(t, l.rooms, "nothing is left")
-			assert.Zero(t, l.archive.pages)
+			assert.Zero(t, l.Answers.pages)
 			l.asks(1, 1)
 			synctest.Wait()
-			l.stop()
+			l.Stop()
 		})
 	}
 }
 
 // One room that takes no answers keeps no other from having some.
-func TestArchiveOfSlowRoom(t *testing.T) {
+func TestAnswersToSlowRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLibrary(t)
 		close(l.found)
-		answer := l.archive.answer
-		l.archive.answer = func(ctx context.Context, room muc.JID, a muc.Answer) error {
+		answer := l.Answers.answer
+		l.Answers.answer = func(ctx context.Context, room muc.JID, a muc.Answer) error {
 			if room.Local() != "room0" {
 				l.mu.Lock()
 				defer l.mu.Unlock()
@@ -158,12 +158,12 @@ func TestArchiveOfSlowRoom(t *testing.T) {
 		l.mu.Lock()
 		assert.NotNil(t, l.answers["1-0"].Archive)
 		l.mu.Unlock()
-		l.stop()
+		l.Stop()
 	})
 }
 
 // A search that takes too long is ended, and the asker is told.
-func TestArchiveSearchHasAnEnd(t *testing.T) {
+func TestSearchHasAnEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLibrary(t)
 		close(l.open)
@@ -175,12 +175,12 @@ func TestArchiveSearchHasAnEnd(t *testing.T) {
 		synctest.Wait()
 		_, refused = l.count()
 		assert.Equal(t, 1, refused)
-		l.stop()
+		l.Stop()
 	})
 }
 
 // A stop ends searches, and answers that nobody takes, at once.
-func TestArchiveStops(t *testing.T) {
+func TestAnswersStop(t *testing.T) {
 	for name, found := range map[string]bool{"searching": false, "answering": true} {
 		synctest.Test(t, func(t *testing.T) {
 			l := newLibrary(t)
@@ -190,7 +190,7 @@ func TestArchiveStops(t *testing.T) {
 			l.asks(20, 40)
 			synctest.Wait()
 			began := time.Now()
-			l.stop()
+			l.Stop()
 			assert.Zero(t, time.Since(began), name)
 			l.asks(20, 40)
 			synctest.Wait()
@@ -198,4 +198,62 @@ func TestArchiveStops(t *testing.T) {
 			assert.Zero(t, pages+refused)
 		})
 	}
+}
+
+// Questions that come before the rooms are known wait for them.
+func TestAnswersWaitForStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &library{Answers: &Answers{log: slog.New(slog.DiscardHandler)}, pages: map[muc.JID]int{},
+			answers: map[string]muc.Answer{}, open: make(chan struct{}), found: make(chan struct{})}
+		l.Answers.find, l.forgetOld = l.find, func(context.Context) error { return nil }
+		l.begin()
+		close(l.open)
+		close(l.found)
+		l.asks(2, 3)
+		synctest.Wait()
+		pages, refused := l.count()
+		assert.Zero(t, pages+refused)
+		l.start(l.answer)
+		synctest.Wait()
+		pages, refused = l.count()
+		assert.Equal(t, 6, pages)
+		assert.Zero(t, refused)
+		l.start(nil) // a second start changes nothing
+		l.asks(1, 1)
+		synctest.Wait()
+		l.Stop()
+		l.start(l.answer)
+	})
+}
+
+// Once an hour what is older than Options.Keep goes, and nothing where that is zero.
+func TestAnswersForget(t *testing.T) {
+	for _, c := range []struct {
+		keep time.Duration
+		left int
+	}{{0, 3}, {10 * time.Hour, 3}, {time.Minute, 0}, {time.Nanosecond, 0}} {
+		a := newArchived(t)
+		for range 3 {
+			a.sends("Romeo", "<message type='groupchat' to='cellar@chat.example'><body>a</body></message>")
+		}
+		_, err := a.store.writer.Exec(`UPDATE archive SET at = ?`, time.Now().Add(-time.Hour).UnixMilli())
+		require.NoError(t, err)
+		a.store.options.Keep = c.keep
+		require.NoError(t, NewAnswers(a.store, nil).forgetOld(t.Context()))
+		page, err := a.store.Archive(t.Context(), a.jid, muc.ArchiveQuery{Max: 10})
+		require.NoError(t, err)
+		assert.Len(t, page.Messages, c.left, "%v", c.keep)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := newLibrary(t)
+		times := 0
+		l.Stop()
+		again := &Answers{log: l.log, forgetOld: func(context.Context) error { times++; return nil }}
+		again.begin()
+		again.start(l.answer)
+		time.Sleep(150 * time.Minute)
+		synctest.Wait()
+		assert.Equal(t, 3, times)
+		again.Stop()
+	})
 }

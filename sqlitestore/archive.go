@@ -143,8 +143,9 @@ func (w *writing) trim(s *statements, room, most int64) {
 	w.exec(s.weigh, -gone, room)
 }
 
-// Forget takes out of the archive what was said before a time, and what rooms keep
-// beyond Options.RoomBytes. It works in small steps, so that nobody waits for it.
+// Forget takes out of the archive what was said before a time, in all rooms, and what
+// rooms keep beyond [Options.RoomBytes]; a zero time takes out the latter alone. It works
+// in steps of 500 messages, between which others write. [Answers] calls it once an hour.
 func (s *Store) Forget(ctx context.Context, before time.Time) error {
 	for more := true; more; {
 		err := s.write(ctx, func(w *writing) { more = w.forget(&s.stmts, before.UnixMilli()) })

@@ -3,7 +3,6 @@ package sqlitestore
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 )
 
@@ -94,9 +93,9 @@ func inspect(ctx context.Context, path string) (version int, err error) {
 	case id == 0 && tables == 0:
 		return 0, nil
 	case id != applicationID:
-		return 0, errors.New("it is a database of another program: name another file")
+		return 0, ErrForeign
 	case version < 1 || version > schemaVersion:
-		return 0, fmt.Errorf("it is of version %d, and this program knows version %d: take the program that wrote it", version, schemaVersion)
+		return 0, fmt.Errorf("it is of version %d, and this program knows version %d: %w", version, schemaVersion, ErrNewer)
 	}
 	return version, nil
 }

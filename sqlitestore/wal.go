@@ -9,12 +9,8 @@ import (
 	"time"
 )
 
-const (
-	// logBytes is how large the write-ahead log may become before it is cut.
-	logBytes = 32 << 20
-	// cutTime is how long a cut waits for those who read: others wait to write meanwhile.
-	cutTime = 250 * time.Millisecond
-)
+// cutTime is how long a cut waits for those who read: others wait to write meanwhile.
+const cutTime = 250 * time.Millisecond
 
 // writeAhead is the file in which SQLite keeps what is written until it stands in the
 // store itself. SQLite begins it anew only when nobody is reading, which never happens

@@ -1,4 +1,4 @@
-package main
+package sqlitestore
 
 import (
 	"context"
@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/sqlitestore"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
@@ -32,20 +31,33 @@ const (
 	searchTime = 5 * time.Second
 )
 
-// archive answers what rooms ask about what was said (XEP-0313). The rooms judge who
-// reads what; here it is only found. It bounds what is read at a time, so that a
-// server which reads slowly does not fill the memory with pages, and questions do not
-// keep the machine from other work.
-type archive struct {
+// Answers answers what rooms ask about what was said in them (XEP-0313), from a store. The
+// rooms judge who may read what; here it is only found. It goes between a store and a service:
+//
+//	answers := sqlitestore.NewAnswers(store, nil)
+//	rooms, err := service.New(ctx, service.Config{Question: answers.Question, …})
+//	answers.Start(rooms)
+//	…
+//	answers.Stop()
+//	rooms.Shutdown(ctx, "closing time")
+//	store.Close()
+//
+// Once an hour it also takes out of the store what is older than [Options.Keep].
+//
+// What it does at a time is bounded, so that questions neither fill the memory with pages
+// when a client reads slowly, nor keep the machine from other work: half of the processors
+// search; 32 pages are in memory, 4 of one room, until the room has sent them; 500
+// questions wait, 50 of one room. More are refused with resource-constraint, of type wait,
+// as is a question whose search takes longer than 5 seconds.
+type Answers struct {
 	// find looks into the store, answer brings what was found to the room and returns
-	// when the room has sent it, forgetUntil takes out what is too old.
-	find        func(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (muc.ArchivePage, error)
-	answer      func(ctx context.Context, room muc.JID, answer muc.Answer) error
-	forgetUntil func(ctx context.Context, before time.Time) error
-	keep        time.Duration // 0 keeps nothing
-	log         *slog.Logger
+	// when the room has sent it, forgetOld takes out what is too old.
+	find      func(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (muc.ArchivePage, error)
+	answer    func(ctx context.Context, room muc.JID, answer muc.Answer) error
+	forgetOld func(ctx context.Context) error
+	log       *slog.Logger
 
-	ctx     context.Context // ends with the first stop
+	ctx     context.Context // ends with Stop
 	cancel  context.CancelFunc
 	working sync.WaitGroup
 	// reading has a place for each question that is looked up at the same time: half
@@ -54,6 +66,7 @@ type archive struct {
 	refusals chan question
 
 	mu      sync.Mutex
+	started bool
 	stopped bool
 	waiting []question
 	rooms   map[muc.JID]share // of which something waits or is at work
@@ -71,29 +84,55 @@ type question struct {
 // share is what one room has of the archive's places.
 type share struct{ questions, pages int }
 
-// newArchive looks into a store.
-func newArchive(store *sqlitestore.Store, keep time.Duration, log *slog.Logger) *archive {
-	a := &archive{find: store.Archive, forgetUntil: store.Forget, keep: keep, log: log}
+// NewAnswers makes the answers from a store. The log is told when the archive cannot be
+// read; nil means slog.Default().
+func NewAnswers(s *Store, log *slog.Logger) *Answers {
+	a := &Answers{find: s.Archive, log: log, forgetOld: func(ctx context.Context) error {
+		var before time.Time // nothing is older
+		if s.options.Keep > 0 {
+			before = time.Now().Add(-s.options.Keep)
+		}
+		return s.Forget(ctx, before)
+	}}
+	if log == nil {
+		a.log = slog.Default()
+	}
 	a.begin()
 	return a
 }
 
 // begin makes its places.
-func (a *archive) begin() {
+func (a *Answers) begin() {
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	a.reading = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 	a.refusals = make(chan question, refusalsAtOnce)
 	a.rooms = map[muc.JID]share{}
 }
 
-// start starts what it does by itself.
-func (a *archive) start() {
-	a.working.Go(a.forget)
-	a.working.Go(a.refuse)
+// Start begins to answer the rooms of a service. Questions that came before have waited.
+// Further calls do nothing.
+func (a *Answers) Start(rooms *service.Service) {
+	a.start(func(ctx context.Context, room muc.JID, answer muc.Answer) error {
+		_, err := rooms.Do(ctx, room, answer)
+		return err
+	})
 }
 
-// stop ends all work at once. Rooms refuse themselves what is not answered then.
-func (a *archive) stop() {
+func (a *Answers) start(answer func(ctx context.Context, room muc.JID, answer muc.Answer) error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.started || a.stopped {
+		return
+	}
+	a.started, a.answer = true, answer
+	a.working.Go(a.forget)
+	a.working.Go(a.refuse)
+	a.next()
+}
+
+// Stop ends all work at once and returns when it has ended. Rooms refuse by themselves
+// what is not answered then, when its time is up. Further calls do nothing.
+func (a *Answers) Stop() {
 	a.mu.Lock()
 	a.stopped, a.waiting = true, nil
 	a.mu.Unlock()
@@ -101,9 +140,10 @@ func (a *archive) stop() {
 	a.working.Wait()
 }
 
-// ask takes a question of a room, without waiting: it is answered from another
-// goroutine, and the room goes on meanwhile.
-func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Question) {
+// Question takes what a room asks: it is [service.Config.Question]. It does not wait; the
+// answer is given later, from another goroutine. Questions about other things than the
+// archive it leaves alone.
+func (a *Answers) Question(_ context.Context, room muc.JID, ask muc.Question) {
 	if ask.Archive == nil {
 		return
 	}
@@ -128,8 +168,8 @@ func (a *archive) ask(_ context.Context, room muc.JID, ask muc.Question) {
 
 // next sets to work what has a place: the questions that wait longest, but for those of
 // rooms that have enough.
-func (a *archive) next() {
-	for a.pages < pagesAtOnce {
+func (a *Answers) next() {
+	for a.started && a.pages < pagesAtOnce {
 		i := slices.IndexFunc(a.waiting, func(q question) bool { return a.rooms[q.room].pages < pagesOfRoom })
 		if i < 0 {
 			return
@@ -148,7 +188,7 @@ func (a *archive) next() {
 }
 
 // done gives back the places of a question.
-func (a *archive) done(q question) {
+func (a *Answers) done(q question) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	of := a.rooms[q.room]
@@ -164,7 +204,7 @@ func (a *archive) done(q question) {
 
 // serve answers a question. A room that is slow to take the answer is waited for, so
 // that the page keeps its place as long as it is in memory.
-func (a *archive) serve(q question) {
+func (a *Answers) serve(q question) {
 	answer := muc.Answer{ID: q.id}
 	page, err := a.search(q)
 	switch {
@@ -183,7 +223,7 @@ func (a *archive) serve(q question) {
 }
 
 // search looks a question up, when there is place for that, within its time.
-func (a *archive) search(q question) (muc.ArchivePage, error) {
+func (a *Answers) search(q question) (muc.ArchivePage, error) {
 	ctx, cancel := context.WithDeadline(a.ctx, q.deadline)
 	defer cancel()
 	select {
@@ -197,7 +237,7 @@ func (a *archive) search(q question) (muc.ArchivePage, error) {
 	return a.find(ctx, q.room, *q.query)
 }
 
-func (a *archive) tell(room muc.JID, answer muc.Answer) {
+func (a *Answers) tell(room muc.JID, answer muc.Answer) {
 	err := a.answer(a.ctx, room, answer)
 	if err != nil && a.ctx.Err() == nil && !errors.Is(err, service.ErrClosed) {
 		a.log.Debug("nobody waits for the archive any more", "room", room, "error", err)
@@ -205,7 +245,7 @@ func (a *archive) tell(room muc.JID, answer muc.Answer) {
 }
 
 // refuse answers the questions for which there is no place.
-func (a *archive) refuse() {
+func (a *Answers) refuse() {
 	for {
 		select {
 		case <-a.ctx.Done():
@@ -218,11 +258,11 @@ func (a *archive) refuse() {
 }
 
 // forget takes out what is too old, now and then.
-func (a *archive) forget() {
+func (a *Answers) forget() {
 	every := time.NewTicker(forgetEvery)
 	defer every.Stop()
 	for {
-		if err := a.forgetUntil(a.ctx, time.Now().Add(-a.keep)); err != nil && a.ctx.Err() == nil {
+		if err := a.forgetOld(a.ctx); err != nil && a.ctx.Err() == nil {
 			a.log.Error("old messages are still in the archive", "error", err)
 		}
 		select {

@@ -59,7 +59,10 @@ func (s *Store) prepare(ctx context.Context) error {
 	return nil
 }
 
-// Append stores batches in one transaction.
+// Append stores batches in one transaction, which is on the disk when it returns, and, with
+// [Options.Archive], what was said in them into the archive. When ctx ends before it has
+// begun, nothing is stored; once begun it is not interrupted. Errors are
+// [service.ErrConflict] and [*Error], of which [ErrFull] is worth trying again.
 func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -169,7 +172,8 @@ func milliseconds(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
-// Load reads a room, as it is at one moment.
+// Load reads a room, as it is at one moment. An event that cannot be read is an [*Error] that
+// matches [muc.ErrCorrupt] or a [*muc.UnknownEventError].
 func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	tx, err := s.reader.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
@@ -208,15 +212,16 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]event.E
 		}
 		var ev event.Event
 		if err := ev.UnmarshalJSON(body); err != nil {
-			return nil, fmt.Errorf("event %d: %w", seq, err)
+			return nil, s.explain(fmt.Errorf("event %d: %w", seq, err))
 		}
 		events = append(events, ev)
 	}
 	return events, s.explain(rows.Err())
 }
 
-// List reads entries in order of address, which are as they were stored: an address
-// that another rule made normal is none the worse for it.
+// List reads entries in order of address. Addresses are as they were stored, and are not
+// normalised again. A line that cannot be read is an entry whose Err matches
+// [muc.ErrCorrupt].
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := s.reader.QueryContext(ctx,
 		`SELECT id, jid, name, public, lasting, due, creator FROM room WHERE jid > ? ORDER BY jid`, after.String())
@@ -243,8 +248,11 @@ func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
 	}
-	if err != nil || e.Room.IsZero() {
-		return service.Entry{Err: fmt.Errorf("store %s: %w: room %d with the address %q: %v", s.path, muc.ErrCorrupt, id, jid, err)}
+	if err == nil && e.Room.IsZero() {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return service.Entry{Err: s.explain(fmt.Errorf("%w: room %d with the address %q: %v", muc.ErrCorrupt, id, jid, err))}
 	}
 	if creator != "" && e.Creator.UnmarshalText([]byte(creator)) != nil {
 		e.Creator = muc.JID{} // whose the room is counted as is not worth losing it
