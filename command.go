@@ -96,8 +96,7 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	r.enter()
 	defer r.leave()
-	var fx Effects
-	t := step{r: r, now: clock(now), fx: &fx}
+	t := new(step).begin(r, now)
 	if v := reflect.ValueOf(cmd); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Effects{}, refuse(stanza.BadRequest, "", "no command")
 	}
@@ -112,7 +111,7 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	if t.sender, e = r.commander(as); e != nil {
 		return Effects{}, e.Settled()
 	}
-	if err := cmd.do(&t); err != nil {
+	if err := cmd.do(t); err != nil {
 		if errors.As(err, &e) {
 			e = e.Settled()
 			if err = e; e.Condition == stanza.ItemNotFound {
@@ -122,7 +121,7 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 		return Effects{}, err
 	}
 	t.commit()
-	return fx, nil
+	return *t.fx, nil
 }
 
 // theHost ranks above everybody and is nobody in the room.

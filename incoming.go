@@ -35,6 +35,7 @@ type incoming struct {
 	nick   string
 	toNick bool
 	xmlwire.Payload
+	encoder xmlwire.Encoder
 }
 
 // isAnswer reports whether a stanza must never be answered (RFC 6120 §8.2.3,
@@ -139,7 +140,7 @@ func (in *incoming) readHead(el *etree.Element) error {
 // readPayload encodes the content of the stanza element, within the room's limits.
 func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
 	var err error
-	in.Payload, err = xmlwire.Encode(el, lim.bounds())
+	in.Payload, err = in.encoder.Encode(el, lim.bounds())
 	switch err {
 	case nil:
 		return nil

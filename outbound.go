@@ -1,8 +1,6 @@
 package muc
 
 import (
-	"slices"
-
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/splice"
@@ -172,6 +170,9 @@ func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra
 		to = t.fitting(to, doc, v, x)
 	}
 	if len(to) > 0 {
+		if t.fx.Outbound == nil {
+			t.fx.Outbound = t.memory.outbound[:0]
+		}
 		t.fx.Outbound = append(t.fx.Outbound, Outbound{to: to, doc: doc, view: v, extra: x})
 	}
 }
@@ -197,7 +198,6 @@ func (t *step) fitting(to []JID, doc *splice.Stanza, v splice.View, x *splice.Ex
 // broadcast sends one stanza to every session, in two lists at most.
 func (t *step) broadcast(doc *splice.Stanza) {
 	a := t.r.audience()
-	t.fx.Outbound = slices.Grow(t.fx.Outbound, 2)
 	t.send(a.moderators.all(), doc, splice.None, nil)
 	t.send(a.others.all(), doc, splice.None, nil)
 }

@@ -40,9 +40,9 @@ type happened struct {
 }
 
 // sort takes in the events of a step, when all of them are applied.
-func (h *happened) sort(s *state.Room, events []event.Event) {
-	for i := range events {
-		switch b := events[i].Body.(type) {
+func (h *happened) sort(s *state.Room, bodies []event.Body) {
+	for _, body := range bodies {
+		switch b := body.(type) {
 		case *event.Left:
 			h.gone = append(h.gone, b)
 			if o := s.OccupantByNumber(b.Occupant); o != nil && b.Front {

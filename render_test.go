@@ -18,7 +18,7 @@ func TestSortingTakesNoMemory(t *testing.T) {
 	var h happened
 	allocs := testing.AllocsPerRun(100, func() {
 		h = happened{}
-		h.sort(s, []event.Event{{Body: spent}, {Body: message}, {Body: join}})
+		h.sort(s, []event.Body{spent, message, join})
 	})
 	assert.Zero(t, allocs)
 	assert.Equal(t, happened{joined: join, said: &message.Message}, h)

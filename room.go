@@ -94,32 +94,6 @@ func (fx Effects) Deliveries(ns string) iter.Seq2[JID, []byte] {
 	}
 }
 
-// separate notes events by whether they are to be stored.
-func (fx *Effects) separate(events []event.Event) {
-	durable := 0
-	for i := range events {
-		if events[i].Durable() {
-			durable++
-		}
-	}
-	switch durable {
-	case 0:
-		fx.Volatile = events
-	case len(events):
-		fx.Durable = events
-	default:
-		split := make([]event.Event, len(events))
-		fx.Durable, fx.Volatile = split[:0:durable], split[durable:durable]
-		for _, ev := range events {
-			if ev.Durable() {
-				fx.Durable = append(fx.Durable, ev)
-			} else {
-				fx.Volatile = append(fx.Volatile, ev)
-			}
-		}
-	}
-}
-
 // New makes an unborn room: it comes to life with the first acceptable join or
 // with Do(Create{…}). The error wraps [ErrConfig]. A host of many rooms makes them
 // of a [Template].
@@ -141,10 +115,9 @@ func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 	var s struct { // one piece of memory
 		step step
 		in   incoming
-		fx   Effects
 	}
-	t := &s.step
-	*t = step{r: r, now: clock(now), fx: &s.fx, in: &s.in}
+	t := s.step.begin(r, now)
+	t.in = &s.in
 	refused, err := r.admit(t.in, el)
 	if err != nil {
 		return Effects{}, err
@@ -158,7 +131,7 @@ func (r *Room) Handle(now time.Time, el *etree.Element) (Effects, error) {
 	} else {
 		t.commit()
 	}
-	return s.fx, nil
+	return *t.fx, nil
 }
 
 // refuse answers a stanza that broke a rule. Nothing that was decided before

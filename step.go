@@ -32,6 +32,21 @@ type step struct {
 	offending []string
 	// echo is what of the request an error repeats, canonical.
 	echo string
+
+	// memory is for what most steps come to, in one piece with the step.
+	memory struct {
+		fx       Effects
+		bodies   [2]event.Body
+		durable  [1]event.Event
+		volatile [2]event.Event
+		outbound [2]Outbound
+	}
+}
+
+// begin makes a step of one that is empty.
+func (t *step) begin(r *Room, now time.Time) *step {
+	t.r, t.now, t.fx, t.bodies = r, clock(now), &t.memory.fx, t.memory.bodies[:0]
+	return t
 }
 
 // propose adds one event to what is decided. The handler does not see it in the
@@ -42,35 +57,40 @@ func (t *step) propose(body event.Body) {
 
 // commit applies what was decided, and renders it.
 func (t *step) commit() {
-	at := t.stamp()
-	var events []event.Event
+	s := &t.r.st
 	// A configuration is never written to, but replaced.
-	h := happened{configBefore: t.r.st.Config(), locked: t.r.st.Life() == Locked}
-	apply := func(bodies []event.Body) {
-		s := &t.r.st
-		for _, body := range bodies {
-			ev := event.Event{Seq: s.Seq(), Sub: s.Sub() + 1, Time: at, Body: body}
-			if ev.Durable() {
-				ev.Seq, ev.Sub = s.Seq()+1, 0
-			}
-			if err := s.Apply(&ev, t.r.cfg.base); err != nil {
-				panic(err) // a handler proposed what it should have refused
-			}
-			events = append(events, ev)
-		}
-	}
-	apply(t.bodies)
-	h.sort(&t.r.st, events)
+	h := happened{configBefore: s.Config(), locked: s.Life() == Locked}
+	t.apply(t.bodies)
+	h.sort(s, t.bodies)
 	if len(t.resent) > 0 {
-		h.resend(&t.r.st, t.resent)
+		h.resend(s, t.resent)
 	}
 	if t.r.cfg.TellAbsent {
 		decided := len(t.bodies)
 		t.rationAbsent(&h)
-		apply(t.bodies[decided:])
+		t.apply(t.bodies[decided:])
 	}
-	t.fx.separate(events)
 	t.render(&h)
+}
+
+// apply makes events of bodies, applies them and notes them by whether they are to be stored.
+func (t *step) apply(bodies []event.Body) {
+	s := &t.r.st
+	for _, body := range bodies {
+		ev := event.Event{Seq: s.Seq(), Sub: s.Sub() + 1, Time: t.stamp(), Body: body}
+		list, memory := &t.fx.Volatile, t.memory.volatile[:0]
+		if ev.Durable() {
+			ev.Seq, ev.Sub = s.Seq()+1, 0
+			list, memory = &t.fx.Durable, t.memory.durable[:0]
+		}
+		if err := s.Apply(&ev, t.r.cfg.base); err != nil {
+			panic(err) // a handler proposed what it should have refused
+		}
+		if *list == nil {
+			*list = memory
+		}
+		*list = append(*list, ev)
+	}
 }
 
 // sender is somebody as the rules see them: who sent the stanza of a step, in whose name

@@ -73,17 +73,16 @@ func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	r.enter()
 	defer r.leave()
-	var fx Effects
-	t := step{r: r, now: clock(now), fx: &fx}
+	t := new(step).begin(r, now)
 	s := &r.st
 	if !s.Alive() {
-		return fx, nil
+		return *t.fx, nil
 	}
 	unconfigured := s.Life() == Locked && r.due(s.LockedUntil().Time(), r.cfg.LockTimeout, t.now)
 	if s.Deserted() || unconfigured && r.cfg.EndUnconfigured {
 		t.destroy(&event.RoomDestroyed{})
 		t.commit()
-		return fx, nil
+		return *t.fx, nil
 	}
 	t.expireInvites()
 	t.expireAsks()
@@ -92,5 +91,5 @@ func (r *Room) Tick(now time.Time) (Effects, error) {
 		t.propose(&event.Unlocked{})
 	}
 	t.commit()
-	return fx, nil
+	return *t.fx, nil
 }

@@ -50,20 +50,20 @@ func (p *Payload) Find(ns, name string) *Child {
 	return nil
 }
 
-// Encode encodes the content of an element as canonical XML. It does not recurse and is
+// Encode encodes the content of an element as canonical XML, once. It does not recurse and is
 // bounded, so a tree of any shape is safe. On an error, which is one of those above, the
 // payload has no text, but the names of the children before the fault.
-func Encode(root *etree.Element, lim Bounds) (Payload, error) {
-	d := &encoder{lim: lim}
+func (d *Encoder) Encode(root *etree.Element, lim Bounds) (Payload, error) {
+	d.lim = lim
 	d.b, d.kids, d.binds, d.stack, d.spaces = d.room.b[:0], d.room.kids[:0], d.room.binds[:0], d.room.stack[:0], d.room.spaces[:0]
 	if err := d.checkRoot(root); err != nil {
 		return Payload{}, err
 	}
 	d.bind(root)
 	if err := d.children(root); err != nil {
-		return Payload{Kids: append([]Child(nil), d.kids...)}, err
+		return Payload{Kids: d.kids}, err
 	}
-	return Payload{string(d.b), append([]Child(nil), d.kids...)}, nil
+	return Payload{string(d.b), d.kids}, nil
 }
 
 // PayloadOf is the payload of a text that is canonical already.
@@ -91,8 +91,8 @@ func RootSpace(el *etree.Element) (space string, ok bool) {
 	return "", el.Space == ""
 }
 
-// encoder writes the content of one element.
-type encoder struct {
+// Encoder encodes the content of one element. Its memory is the payload's, too.
+type Encoder struct {
 	lim      Bounds
 	b        []byte
 	kids     []Child
@@ -126,7 +126,7 @@ func IsContent(space string) bool {
 	return space == "" || space == ns.Client || space == ns.Server || space == ns.Component
 }
 
-func (d *encoder) bind(el *etree.Element) {
+func (d *Encoder) bind(el *etree.Element) {
 	for i := range el.Attr {
 		switch a := &el.Attr[i]; {
 		case a.Space == "" && a.Key == "xmlns":
@@ -138,7 +138,7 @@ func (d *encoder) bind(el *etree.Element) {
 }
 
 // resolve finds what a prefix stands for. The empty prefix is always bound.
-func (d *encoder) resolve(prefix string) (string, bool) {
+func (d *Encoder) resolve(prefix string) (string, bool) {
 	if prefix == "xml" {
 		return ns.XML, true
 	}
@@ -152,7 +152,7 @@ func (d *encoder) resolve(prefix string) (string, bool) {
 
 // checkRoot bounds the attributes of the stanza element itself. They are not written, but
 // each name below it may look for its namespace among them.
-func (d *encoder) checkRoot(root *etree.Element) error {
+func (d *Encoder) checkRoot(root *etree.Element) error {
 	size := 0
 	for i := range root.Attr {
 		size += len(root.Attr[i].Key) + len(root.Attr[i].Value)
@@ -167,7 +167,7 @@ func (d *encoder) checkRoot(root *etree.Element) error {
 }
 
 // children writes the content of the stanza.
-func (d *encoder) children(root *etree.Element) error {
+func (d *Encoder) children(root *etree.Element) error {
 	d.stack = append(d.stack, frame{el: root, binds: len(d.binds)})
 	for len(d.stack) > 0 {
 		top := &d.stack[len(d.stack)-1]
@@ -198,21 +198,21 @@ func (d *encoder) children(root *etree.Element) error {
 	return d.checkSize() // the end tags were not counted yet
 }
 
-func (d *encoder) checkSize() error {
+func (d *Encoder) checkSize() error {
 	if len(d.b) > d.lim.Bytes {
 		return ErrTooLarge
 	}
 	return nil
 }
 
-func (d *encoder) closeTag(f *frame) {
+func (d *Encoder) closeTag(f *frame) {
 	if f.empty {
 		d.b = append(d.b, '>')
 		f.empty = false
 	}
 }
 
-func (d *encoder) leave(top *frame) {
+func (d *Encoder) leave(top *frame) {
 	if len(d.stack) > 1 {
 		if top.empty {
 			d.b = append(d.b, "/>"...)
@@ -228,7 +228,7 @@ func (d *encoder) leave(top *frame) {
 }
 
 // write escapes a text, and reports whether it may stand in XML at all.
-func (d *encoder) write(s string, set *CharSet) bool {
+func (d *Encoder) write(s string, set *CharSet) bool {
 	plain := 0 // mostly all of it, checked and escaped with one look at each character
 	for plain < len(s) && plainAnywhere[s[plain]] {
 		plain++
@@ -238,7 +238,7 @@ func (d *encoder) write(s string, set *CharSet) bool {
 }
 
 // enter writes the start tag of an element.
-func (d *encoder) enter(parent *frame, el *etree.Element) error {
+func (d *Encoder) enter(parent *frame, el *etree.Element) error {
 	d.elements++
 	if len(d.stack) > d.lim.Depth || d.elements > d.lim.Elements || len(el.Attr) > d.lim.Attrs {
 		return ErrTooWide
@@ -273,7 +273,7 @@ func (d *encoder) enter(parent *frame, el *etree.Element) error {
 	return nil
 }
 
-func (d *encoder) attrs(el *etree.Element) error {
+func (d *Encoder) attrs(el *etree.Element) error {
 	d.spaces = d.spaces[:0]
 	for i := range el.Attr {
 		a := &el.Attr[i]
@@ -320,7 +320,7 @@ func mayBind(space string) bool { return ValidText(space) && space != ns.XML && 
 
 // foreignAttr declares the namespace of a prefixed attribute just before it, under a
 // prefix made from its index.
-func (d *encoder) foreignAttr(i int, uri string) error {
+func (d *Encoder) foreignAttr(i int, uri string) error {
 	if uri == "" || !mayBind(uri) {
 		return ErrMalformed
 	}

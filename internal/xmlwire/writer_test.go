@@ -121,7 +121,7 @@ func isEscapedSlowly(s string, set *CharSet) bool { return escapedSlowly(Unescap
 
 func requireSlow(t *testing.T, s string) {
 	for _, set := range []*CharSet{EscapedInText, EscapedInAttr} {
-		d := encoder{}
+		d := Encoder{}
 		ok := d.write(s, set)
 		require.Equal(t, escapedSlowly(s, set), string(AppendEscaped(nil, s, set)), "%q", s)
 		require.Equal(t, escapedSlowly(s, set), string(d.b), "%q", s)
