@@ -27,30 +27,23 @@ type adminItem struct {
 	nick        string
 	hasNick     bool
 	reason      string
-	asked       string // as it came, canonical; "" from the host
+	asked       *xmlwire.Node // as it came; nil from the host
 }
 
 // adminItems reads the items of a query into a list that is empty. Whatever else is
 // in it means nothing.
-func (t *step) adminItems(items []adminItem, query, section string) ([]adminItem, *StanzaError) {
-	r := xmlwire.Reader{Text: query}
-	_, _, empty := r.ReadTag()
-	for !empty && !r.AtClose() {
-		if !r.AtTag() {
-			r.ReadText()
-			continue
-		}
-		start := r.At
-		n := r.ReadNode(ns.Admin)
+func (t *step) adminItems(items []adminItem, query *xmlwire.Node, section string) ([]adminItem, *StanzaError) {
+	for i := range query.Kids {
+		n := &query.Kids[i]
 		if n.NS != ns.Admin || n.Name != "item" {
 			continue
 		}
 		if len(items) == t.r.cfg.Limits.ItemsPerSet {
 			return nil, refuse(stanza.PolicyViolation, "14.6", "there are too many items at once")
 		}
-		it, refused := t.adminItem(&n, section)
-		if it.asked = query[start:r.At]; refused != nil {
-			t.offending = append(t.offending, it.asked)
+		it, refused := t.r.adminItem(n, section)
+		if refused != nil {
+			t.offending = append(t.offending, n)
 			return nil, refused
 		}
 		items = append(items, it)
@@ -61,81 +54,210 @@ func (t *step) adminItems(items []adminItem, query, section string) ([]adminItem
 	return items, nil
 }
 
-func (t *step) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
-	var it adminItem
-	var role, aff, jid string
-	hasAff, hasJID := false, false
-	for a := n.Attrs; a != ""; {
-		name, escaped, _ := a.Next()
-		switch value := xmlwire.Unescape(escaped); name {
-		case "role":
-			role, it.byRole = value, true
-		case "affiliation":
-			aff, hasAff = value, true
-		case "jid":
-			jid, hasJID = value, true
-		case "nick":
-			it.nick, it.hasNick = value, true
-		}
-	}
-	if it.byRole == hasAff {
+func (r *Room) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
+	it := adminItem{asked: n, reason: n.ChildText(ns.Admin, "reason")}
+	role, byRole := n.Attr("role")
+	aff, byAffiliation := n.Attr("affiliation")
+	if byRole == byAffiliation {
 		return it, refuse(stanza.BadRequest, "17.4", "an item has either a role or an affiliation")
 	}
-	ok := false
-	if it.byRole {
-		it.role, ok = event.ParseRole(role)
+	known := false
+	if it.byRole = byRole; byRole {
+		it.role, known = event.ParseRole(role)
 	} else {
-		it.affiliation, ok = event.ParseAffiliation(aff)
+		it.affiliation, known = event.ParseAffiliation(aff)
 	}
-	if !ok {
+	if !known {
 		return it, refuse(stanza.BadRequest, section, "there is no such role or affiliation")
 	}
-	if hasJID {
-		j, err := t.r.named(jid)
-		if err != nil {
+	it.nick, it.hasNick = n.Attr("nick")
+	if jid, given := n.Attr("jid"); given {
+		var err error
+		if it.jid, err = r.named(jid); err != nil {
 			return it, refuse(stanza.JIDMalformed, section, "an item has a malformed address")
 		}
-		it.jid = j
 	}
-	if c := n.Child(ns.Admin, "reason"); c != nil {
-		it.reason = c.Text
-	}
-	if len(it.reason) > t.r.cfg.Limits.ReasonBytes {
+	if len(it.reason) > r.cfg.Limits.ReasonBytes {
 		return it, refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
 	return it, nil
 }
 
-// adminGet answers a request for a list of people by affiliation or occupants by
-// role (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8).
+// adminGet answers a request for lists of people by affiliation or of occupants by role
+// (XEP-0045 §8.5, §9.2, §9.5, §9.8, §10.5, §10.8), or for a page of one. Several lists
+// together are no longer than one may be. Large rooms have long ones, and clients ask for
+// them often, so whole ones are cached.
 func (t *step) adminGet() *StanzaError {
-	a := &t.sender
+	a, lim, query := &t.sender, &t.r.cfg.Limits, t.query()
 	if refused := closedTo(&t.r.st, a); refused != nil {
 		return refused
 	}
-	items, refused := t.adminItems(nil, t.request(), "9")
+	items, refused := t.adminItems(nil, query, "9")
 	if refused != nil {
 		return refused
 	}
-	page, refused := readPage(t.query(), t.r.cfg.Limits.ListItems)
+	part, refused := readPage(query, lim.ListItems)
 	if refused != nil {
 		return refused
 	}
-	if len(items) > 1 {
-		return t.listSeveral(a, items, page)
+	several := len(items) > 1
+	if several && part.Asked {
+		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
 	}
-	it := items[0]
-	if it.byRole {
-		return t.listRole(a, it.role, page)
+	var cache **splice.Stanza
+	if it := &items[0]; !several && !it.byRole && !part.Asked && mayList(&t.r.st, a, it) == nil {
+		cache = &t.r.st.Lists().Of(&t.r.st).Written[it.affiliation-Outcast]
+		if *cache != nil {
+			t.owe(listReply{*cache})
+			return nil
+		}
 	}
-	return t.listAffiliation(a, it.affiliation, page)
+	list, refused := t.readable(items)
+	if refused != nil {
+		return refused
+	}
+	is, refused := part.Cut(list.len(), list.find)
+	if refused != nil {
+		return refused
+	}
+	is = part.Within(is, lim.PageBytes, list.size)
+	if several && !is.Whole() {
+		return refuse(stanza.PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
+	}
+	write := func(w *xmlwire.Writer) {
+		w.Start("query", ns.Admin)
+		for i := is.From; i < is.To; i++ {
+			list.write(w, i, a)
+		}
+		part.Write(w, is, list.uid)
+		w.End()
+	}
+	if cache == nil || !is.Whole() {
+		t.answer(write)
+		return nil
+	}
+	size := 256
+	for i := range list.len() {
+		size += list.size(i)
+	}
+	*cache = splice.Write("iq", size, func(w *xmlwire.Writer) {
+		address(w, "from", t.r.jid)
+		w.Attr("type", "result")
+		write(w)
+	})
+	t.owe(listReply{*cache})
+	return nil
+}
+
+// adminList is what a request asks for: people of affiliations, and then occupants of
+// roles.
+type adminList struct {
+	r         *Room
+	byRole    bool // a list of occupants alone
+	people    []*state.Person
+	occupants []*state.Occupant
+}
+
+// readable are those of the lists asked for that the sender may read, or the refusal of
+// the first.
+func (t *step) readable(items []adminItem) (*adminList, *StanzaError) {
+	s := &t.r.st
+	list := &adminList{r: t.r, byRole: items[0].byRole}
+	var withheld *StanzaError
+	some := false
+	for i := range items {
+		it := &items[i]
+		if slices.ContainsFunc(items[:i], it.sameList) {
+			continue
+		}
+		switch refused := mayList(s, &t.sender, it); {
+		case refused == nil && it.byRole:
+			list.occupants = append(list.occupants, s.InRole(it.role)...)
+			some = true
+		case refused == nil:
+			list.people = append(list.people, s.Lists().Of(s).Having(it.affiliation)...)
+			some = true
+		case refused.Condition != stanza.Forbidden:
+			return nil, refused
+		case withheld == nil:
+			withheld = refused
+		}
+	}
+	if !some {
+		return nil, withheld
+	}
+	return list, nil
+}
+
+// sameList reports whether two items ask for the same list.
+func (it *adminItem) sameList(other adminItem) bool {
+	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
+}
+
+func (l *adminList) len() int { return len(l.people) + len(l.occupants) }
+
+// find finds the place of a line by its id, in a list that has pages.
+func (l *adminList) find(uid string) (int, bool) {
+	if l.byRole {
+		return placeOf(l.occupants, uid)
+	}
+	return slices.BinarySearchFunc(l.people, uid, (*state.Person).CompareUID)
+}
+
+// placeOf finds an occupant by its number. Occupants are listed in the order of their
+// numbers, which are never used again.
+func placeOf(list []*state.Occupant, uid string) (int, bool) {
+	num, err := strconv.ParseUint(uid, 10, 32)
+	if err != nil {
+		return rsm.Nowhere, false
+	}
+	return slices.BinarySearchFunc(list, uint32(num), func(o *state.Occupant, n uint32) int { return cmp.Compare(o.Number(), n) })
+}
+
+func (l *adminList) uid(i int) string {
+	if i < len(l.people) {
+		return l.people[i].UID()
+	}
+	return l.occupants[i-len(l.people)].UID()
+}
+
+// itemMarkup bounds the bytes of a line of a list without its JID, nick and reason.
+const itemMarkup = 80
+
+// size bounds the bytes of a line.
+func (l *adminList) size(i int) int {
+	if i >= len(l.people) {
+		return occupantSize(l.occupants[i-len(l.people)])
+	}
+	p := l.people[i]
+	return itemMarkup + len(p.UID()) + xmlwire.EscapedLen(p.Nick()) + xmlwire.EscapedLen(l.reason(p))
+}
+
+// reason is that of a person in a list. One that was stored under higher limits is left
+// out, so that any line fits into a page.
+func (l *adminList) reason(p *state.Person) string {
+	if reason := p.Notes().Reason(); len(reason) <= l.r.cfg.Limits.ReasonBytes {
+		return reason
+	}
+	return ""
+}
+
+func (l *adminList) write(w *xmlwire.Writer, i int, reader *sender) {
+	if i < len(l.people) {
+		listedPerson(w, l.people[i], l.reason(l.people[i]))
+	} else {
+		listedOccupant(w, &l.r.st, l.occupants[i-len(l.people)], reader)
+	}
 }
 
 // mayList judges who reads which list of affiliations. The lists hold real JIDs:
 // people who do not see those get no list, and a semi-anonymous room guards its
 // admins and owners even from one another's helpers (§9.5, §10.5, §10.8).
-func mayList(s *state.Room, a *sender, aff Affiliation) *StanzaError {
-	anyone := s.Config().Whois == WhoisAnyone
+func mayList(s *state.Room, a *sender, it *adminItem) *StanzaError {
+	if it.byRole {
+		return mayListRole(a, it.role)
+	}
+	aff, anyone := it.affiliation, s.Config().Whois == WhoisAnyone
 	open := anyone && s.Config().MembersOnly && affiliationMay(a.aff, toReadMembers)
 	allowed, section := false, lists[aff-Outcast].off
 	switch aff {
@@ -174,28 +296,6 @@ func mayListRole(a *sender, role Role) *StanzaError {
 	return nil
 }
 
-// listRole lists occupants, or a page of them.
-func (t *step) listRole(a *sender, role Role, part rsm.Request) *StanzaError {
-	s := &t.r.st
-	if refused := mayListRole(a, role); refused != nil {
-		return refused
-	}
-	list := s.InRole(role)
-	is, refused := t.r.occupantPage(&part, list, func(o *state.Occupant) int { return occupantSize(o) })
-	if refused != nil {
-		return refused
-	}
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.Admin)
-		for _, o := range list[is.From:is.To] {
-			listedOccupant(w, s, o, a)
-		}
-		part.Write(w, is, func(i int) string { return list[i].UID() })
-		w.End()
-	})
-	return nil
-}
-
 // adminSet decides on changes of roles and affiliations: all of them or none
 // (XEP-0045 §9.2). What is wrong with a request is told only to those who might
 // have made a right one.
@@ -205,7 +305,7 @@ func (t *step) adminSet() *StanzaError {
 		return refused
 	}
 	var one [1]adminItem // mostly
-	items, refused := t.adminItems(one[:0], t.request(), "9")
+	items, refused := t.adminItems(one[:0], t.query(), "9")
 	if refused == nil {
 		refused = t.administer(a, items)
 	} else if forbidden := a.mayModerate(); forbidden != nil {
@@ -220,15 +320,13 @@ func (t *step) adminSet() *StanzaError {
 }
 
 // repeated writes items again, for an error that names the wrong ones (§8.4).
-func (r *Room) repeated(items []string) string {
+func (r *Room) repeated(items []*xmlwire.Node) string {
 	if len(items) == 0 {
 		return ""
 	}
 	w := xmlwire.Writer{}
 	w.Start("query", ns.Admin)
-	for _, asked := range items {
-		item := xmlwire.Reader{Text: asked}
-		n := item.ReadNode(ns.Admin)
+	for _, n := range items {
 		w.Start("item", "")
 		for _, name := range [...]string{"affiliation", "role", "jid", "nick"} {
 			if v, given := n.Attr(name); given {
@@ -267,147 +365,6 @@ func (t *step) administer(a *sender, items []adminItem) *StanzaError {
 		t.offending = append(t.offending, set.demotions...)
 	}
 	return refused
-}
-
-// Lists of affiliations as admins ask for them (XEP-0045 §9.2, §9.5, §10.5, §10.8). Large
-// rooms have long ones, and clients ask for them often, so they are cached.
-
-// listAffiliation answers with a list of affiliations, or a page of one.
-func (t *step) listAffiliation(a *sender, aff Affiliation, part rsm.Request) *StanzaError {
-	s := &t.r.st
-	if refused := mayList(s, a, aff); refused != nil {
-		return refused
-	}
-	known := s.Lists().Of(s)
-	written := &known.Written[aff-Outcast]
-	if *written != nil && !part.Asked {
-		t.owe(listReply{*written})
-		return nil
-	}
-	people := known.Having(aff)
-	is, refused := part.Cut(len(people), func(uid string) (int, bool) {
-		return slices.BinarySearchFunc(people, uid, (*state.Person).CompareUID)
-	})
-	if refused != nil {
-		return refused
-	}
-	is = part.Within(is, t.r.cfg.Limits.PageBytes, func(i int) int { return listedSize(people[i], &t.r.cfg.Limits) })
-	switch {
-	case !part.Asked && is.Whole():
-		*written = t.r.writeList(people)
-		t.owe(listReply{*written})
-		return nil
-	}
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.Admin)
-		for _, p := range people[is.From:is.To] {
-			listedPerson(w, p, listedReason(p, &t.r.cfg.Limits))
-		}
-		part.Write(w, is, func(i int) string { return people[i].UID() })
-		w.End()
-	})
-	return nil
-}
-
-// listSeveral answers with several lists in one: those that the asker may read. Together
-// they are no longer than one may be, and have no pages.
-func (t *step) listSeveral(a *sender, items []adminItem, part rsm.Request) *StanzaError {
-	s := &t.r.st
-	if part.Asked {
-		return refuse(stanza.BadRequest, "XEP-0059 §2.1", "only one list at a time comes in pages")
-	}
-	var people []*state.Person
-	var occupants []*state.Occupant
-	var withheld *StanzaError
-	readable := 0
-	for i := range items {
-		it := &items[i]
-		if slices.ContainsFunc(items[:i], it.sameList) {
-			continue
-		}
-		refused := mayListRole(a, it.role)
-		if !it.byRole {
-			refused = mayList(s, a, it.affiliation)
-		}
-		switch {
-		case refused == nil && it.byRole:
-			occupants = append(occupants, s.InRole(it.role)...)
-			readable++
-		case refused == nil:
-			people = append(people, s.Lists().Of(s).Having(it.affiliation)...)
-			readable++
-		case refused.Condition != stanza.Forbidden:
-			return refused
-		case withheld == nil:
-			withheld = refused
-		}
-	}
-	lim, size := &t.r.cfg.Limits, 0
-	for _, p := range people {
-		size += listedSize(p, lim)
-	}
-	for _, o := range occupants {
-		size += occupantSize(o)
-	}
-	switch {
-	case readable == 0:
-		return withheld
-	case len(people)+len(occupants) > lim.ListItems || size > lim.PageBytes:
-		return refuse(stanza.PolicyViolation, "14.6", "these lists are too long together: ask for one at a time")
-	}
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.Admin)
-		for _, p := range people {
-			listedPerson(w, p, listedReason(p, lim))
-		}
-		for _, o := range occupants {
-			listedOccupant(w, s, o, a)
-		}
-		w.End()
-	})
-	return nil
-}
-
-// sameList reports whether two items ask for the same list.
-func (it *adminItem) sameList(other adminItem) bool {
-	return it.byRole == other.byRole && it.role == other.role && it.affiliation == other.affiliation
-}
-
-// itemMarkup bounds the bytes of a line of a list without its JID, nick and reason.
-const itemMarkup = 80
-
-// listedSize bounds the bytes of a person's line in a list.
-func listedSize(p *state.Person, lim *Limits) int {
-	return itemMarkup + len(p.UID()) + xmlwire.EscapedLen(p.Nick()) + xmlwire.EscapedLen(listedReason(p, lim))
-}
-
-// listedReason is the reason in it. One that was stored under higher limits is left out, so
-// that any line fits into a page.
-func listedReason(p *state.Person, lim *Limits) string {
-	if reason := p.Notes().Reason(); len(reason) <= lim.ReasonBytes {
-		return reason
-	}
-	return ""
-}
-
-// writeList writes a whole list, as the answer to any request for it.
-func (r *Room) writeList(people []*state.Person) *splice.Stanza {
-	size := 256
-	for _, p := range people {
-		size += listedSize(p, &r.cfg.Limits)
-	}
-	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
-	d := splice.Start(&w, "iq")
-	address(&w, "from", r.jid)
-	w.Attr("type", "result")
-	w.Start("query", ns.Admin)
-	for _, p := range people {
-		listedPerson(&w, p, listedReason(p, &r.cfg.Limits))
-	}
-	w.End()
-	w.End()
-	d.Bytes = w.Bytes
-	return d
 }
 
 // Kick puts an occupant out (XEP-0045 §8.2).
@@ -504,17 +461,4 @@ func readPage(q *xmlwire.Node, most int) (rsm.Request, *StanzaError) {
 		}
 		return "", false
 	})
-}
-
-// occupantPage finds a page in a list of occupants. They stand in the order of their
-// numbers, which are never used again.
-func (r *Room) occupantPage(p *rsm.Request, list []*state.Occupant, size func(o *state.Occupant) int) (rsm.Page, *StanzaError) {
-	is, refused := p.Cut(len(list), func(uid string) (int, bool) {
-		num, err := strconv.ParseUint(uid, 10, 32)
-		if err != nil {
-			return rsm.Nowhere, false
-		}
-		return slices.BinarySearchFunc(list, uint32(num), func(o *state.Occupant, n uint32) int { return cmp.Compare(o.Number(), n) })
-	})
-	return p.Within(is, r.cfg.Limits.PageBytes, func(i int) int { return size(list[i]) }), refused
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -25,8 +26,8 @@ type adminSet struct {
 	removed int
 	owners  state.OwnerCount
 	domains []JID // that ban or admit others than before
-	// demotions are the items that took an owner off the list, canonical.
-	demotions []string
+	// demotions are the items that took an owner off the list.
+	demotions []*xmlwire.Node
 }
 
 // fewPeople are so few that they are found by looking at each.

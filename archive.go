@@ -269,27 +269,24 @@ func (r *Room) renderFound(ev *event.Event, p *archiveReply) *splice.Stanza {
 	if !p.sees {
 		m = r.seenNow(m)
 	}
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 512+len(m.Payload))}
-	d := splice.Start(&w, "message")
-	address(&w, "from", r.jid)
-	w.Start("result", ns.MAM)
-	w.AttrIf("queryid", p.query.id)
-	w.Attr("id", m.StanzaID)
-	w.Start("forwarded", ns.Forward)
-	w.Start("delay", ns.Delay)
-	w.Attr("stamp", ev.Time.UTC().Format(event.TimeFormat))
-	w.End()
-	w.Start("message", ns.Client)
-	r.writeMessage(&w, m)
-	if p.sees {
-		author(&w, m)
-	}
-	w.End()
-	w.End()
-	w.End()
-	w.End()
-	d.Bytes = w.Bytes
-	return d
+	return splice.Write("message", 512+len(m.Payload), func(w *xmlwire.Writer) {
+		address(w, "from", r.jid)
+		w.Start("result", ns.MAM)
+		w.AttrIf("queryid", p.query.id)
+		w.Attr("id", m.StanzaID)
+		w.Start("forwarded", ns.Forward)
+		w.Start("delay", ns.Delay)
+		w.Attr("stamp", ev.Time.UTC().Format(event.TimeFormat))
+		w.End()
+		w.Start("message", ns.Client)
+		r.writeMessage(w, m)
+		if p.sees {
+			author(w, m)
+		}
+		w.End()
+		w.End()
+		w.End()
+	})
 }
 
 // fin writes the end of a page (XEP-0313 §4.3).

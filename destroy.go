@@ -20,12 +20,7 @@ func (t *step) destroyByForm(d *xmlwire.Node, a *sender) *StanzaError {
 		}
 		b.Alternate = j
 	}
-	if n := d.Child(ns.Owner, "reason"); n != nil {
-		b.Reason = n.Text
-	}
-	if n := d.Child(ns.Owner, "password"); n != nil {
-		b.Password = n.Text
-	}
+	b.Reason, b.Password = d.ChildText(ns.Owner, "reason"), d.ChildText(ns.Owner, "password")
 	if len(b.Reason) > t.r.cfg.Limits.ReasonBytes || len(b.Password) > t.r.cfg.Limits.ReasonBytes {
 		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}

@@ -203,10 +203,13 @@ func (t *step) discoItems() *StanzaError {
 			list = append(list, o)
 		}
 	}
-	is, refused := r.occupantPage(&part, list, func(o *state.Occupant) int { return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(o.Nick()) })
+	is, refused := part.Cut(len(list), func(uid string) (int, bool) { return placeOf(list, uid) })
 	if refused != nil {
 		return refused
 	}
+	is = part.Within(is, r.cfg.Limits.PageBytes, func(i int) int {
+		return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(list[i].Nick())
+	})
 	t.answer(func(w *xmlwire.Writer) {
 		w.Start("query", ns.DiscoItems)
 		for _, o := range list[is.From:is.To] {

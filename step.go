@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // step is one step of a room: a stanza, a command or a tick. Handlers decide by reading
@@ -28,8 +29,8 @@ type step struct {
 	ids uint64
 	// resent are occupants whose presence is to be sent again, though it is the same.
 	resent []changedPresence
-	// offending are the items that an error repeats, canonical.
-	offending []string
+	// offending are the items that an error repeats.
+	offending []*xmlwire.Node
 	// echo is what of the request an error repeats, canonical.
 	echo string
 

@@ -152,12 +152,9 @@ func (r *Room) voiceApproval(b *event.VoiceRequested) *splice.Stanza {
 // are in the room's language.
 func (r *Room) approvalForm(id, formType, title, instructions string, fields []form.Field) *splice.Stanza {
 	r.localize(r.st.Config().Lang, fields)
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 1024)}
-	d := splice.Start(&w, "message")
-	address(&w, "from", r.jid)
-	w.Attr("id", id)
-	form.WriteInstructed(&w, "form", formType, title, instructions, fields)
-	w.End()
-	d.Bytes = w.Bytes
-	return d
+	return splice.Write("message", 1024, func(w *xmlwire.Writer) {
+		address(w, "from", r.jid)
+		w.Attr("id", id)
+		form.WriteInstructed(w, "form", formType, title, instructions, fields)
+	})
 }

@@ -66,6 +66,17 @@ func Start(w *xmlwire.Writer, name string) *Stanza {
 	return d
 }
 
+// Write writes a stanza of about size bytes, with the attributes and children that a
+// function writes.
+func Write(name string, size int, content func(w *xmlwire.Writer)) *Stanza {
+	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
+	d := Start(&w, name)
+	content(&w)
+	w.End()
+	d.Bytes = w.Bytes
+	return d
+}
+
 // MaxLen bounds the length of a copy in bytes; x may be nil.
 func (d *Stanza) MaxLen(x *Extra) int {
 	n := len(d.Bytes) + AddressBytes

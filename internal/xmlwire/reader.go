@@ -162,6 +162,14 @@ func (r *Reader) ReadNode(parent string) Node {
 	return n
 }
 
+// ChildText is the text of the child of that name, empty if there is none.
+func (n *Node) ChildText(ns, name string) string {
+	if c := n.Child(ns, name); c != nil {
+		return c.Text
+	}
+	return ""
+}
+
 // Filtered is the canonical XML of the elements that a function keeps, byte for byte.
 func Filtered(canonical string, keep func(*Node) bool) string {
 	var b []byte
