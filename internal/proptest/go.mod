@@ -4,10 +4,9 @@ go 1.26.0
 
 require (
 	github.com/beevik/etree v1.8.1
-	github.com/gomuc/muc v0.0.0
+	github.com/gomuc/muc v0.1.0
 	pgregory.net/rapid v1.3.0
 )
 
 require golang.org/x/text v0.44.0 // indirect
 
-replace github.com/gomuc/muc => ../..
