@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/beevik/etree v1.8.1
 	github.com/gomuc/muc v0.1.0
-	github.com/gomuc/muc/sqlitestore v0.0.0
+	github.com/gomuc/muc/sqlitestore v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 )
@@ -31,9 +31,4 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.62.0 // indirect
-)
-
-replace (
-	github.com/gomuc/muc => ../..
-	github.com/gomuc/muc/sqlitestore => ../../sqlitestore
 )

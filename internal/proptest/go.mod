@@ -9,4 +9,3 @@ require (
 )
 
 require golang.org/x/text v0.44.0 // indirect
-

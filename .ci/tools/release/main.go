@@ -46,7 +46,7 @@ func release(repository, version, proxy string) error {
 		if err := errors.Join(check(filepath.Join(repository, dir, "go.mod"), mod), publish(repository, dir, mod, proxy)); err != nil {
 			return fmt.Errorf("%s: %w", mod.Path, err)
 		}
-		fmt.Println(strings.TrimPrefix(path.Join(dir, version), "./"))
+		fmt.Println(path.Join(dir, version))
 	}
 	return nil
 }
