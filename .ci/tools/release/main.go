@@ -6,7 +6,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log"
 	"os"
 	"os/exec"
@@ -115,8 +114,8 @@ func publish(repository, dir string, mod module.Version, proxy string) (err erro
 		return err
 	}
 	info := fmt.Sprintf(`{"Version":%q,"Time":%q}`, mod.Version, strings.TrimSpace(string(at)))
-	for ending, content := range map[string]string{".mod": string(text), ".info": info} {
-		if err := os.WriteFile(filepath.Join(versions, mod.Version+ending), []byte(content), fs.FileMode(0o644)); err != nil {
+	for name, content := range map[string]string{mod.Version + ".mod": string(text), mod.Version + ".info": info, "list": mod.Version + "\n"} {
+		if err := os.WriteFile(filepath.Join(versions, name), []byte(content), 0o644); err != nil {
 			return err
 		}
 	}
