@@ -279,7 +279,7 @@ func (r *Room) renderFound(ev *event.Event, p *archiveReply) *splice.Stanza {
 		w.Attr("stamp", ev.Time.UTC().Format(event.TimeFormat))
 		w.End()
 		w.Start("message", ns.Client)
-		r.writeMessage(w, m)
+		r.writeMessage(w, "groupchat", m)
 		if p.sees {
 			author(w, m)
 		}

@@ -17,14 +17,11 @@ func (t *step) available() *StanzaError {
 		t.renderLostTouch()
 		return nil
 	}
-	nick := NickResult{Nick: ses.Occupant().Nick()} // the room's own address stands for it
-	if in.toNick {
-		var refused *StanzaError
-		if nick, refused = t.admitNick(); refused != nil {
-			return refused
-		}
+	nick, payload, refused := t.wanted()
+	if !in.toNick { // the room's own address stands for the nick
+		nick = NickResult{Nick: ses.Occupant().Nick()}
+		payload, refused = t.presencePayload(nick.Nick)
 	}
-	payload, refused := t.presencePayload(nick.Nick)
 	if refused != nil {
 		return refused
 	}
@@ -38,11 +35,7 @@ func (t *step) available() *StanzaError {
 // oweSelf owes the presence that the session asked for, which says whether its nick is
 // another one than it wanted.
 func (t *step) oweSelf(nickChanged bool) {
-	own := &selfReply{splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}}
-	if nickChanged {
-		own.extra.Tail = statuses(statusSelf, statusNickChanged)
-	}
-	t.reply = own
+	t.reply = &selfReply{splice.Extra{ID: t.in.id, Tail: statuses(statusSelf, statusIf(nickChanged, statusNickChanged))}}
 }
 
 // update proposes a session's new presence.
@@ -97,23 +90,21 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 // probe answers an occupant with the presence of another or, if the room is asked, with
 // the occupant's own (XEP-0045 §17.3). Others are refused.
 func (t *step) probe() *StanzaError {
-	r, in := t.r, t.in
-	ses := t.sender.session
-	if ses == nil {
+	r, own := t.r, t.sender.occupant
+	if t.sender.session == nil {
 		return nil
 	}
-	target := ses.Occupant()
-	if in.toNick {
-		target = r.addressee(in)
+	target, view, x := own, splice.Self, &splice.Extra{ID: t.in.id, Tail: statuses(statusSelf)}
+	if t.in.toNick {
+		target = r.addressee(t.in)
 	}
-	if target == nil || !shows(&r.st, target.Role(), ses.Occupant()) && target != ses.Occupant() {
-		return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
+	if target != own {
+		if target == nil || !shows(&r.st, target.Role(), own) {
+			return refuse(stanza.ItemNotFound, "17.3", "there is no such occupant")
+		}
+		view, x.Tail = viewFor(&r.st, own.Role()), ""
 	}
-	if target == ses.Occupant() {
-		t.toSender(r.presenceBytes(target), splice.Self, &splice.Extra{ID: in.id, Tail: statuses(statusSelf)})
-		return nil
-	}
-	t.toSender(r.presenceBytes(target), viewFor(&r.st, ses.Occupant().Role()), &splice.Extra{ID: in.id})
+	t.toSender(r.presenceBytes(target), view, x)
 	return nil
 }
 
@@ -132,33 +123,27 @@ func (t *step) renderRenamed(h *happened) {
 	o, mover := ses.Occupant(), []JID{b.JID}
 	gone := r.renderPresence(&presence{nick: b.Old, id: o.ID(), kind: "unavailable", item: item{
 		affiliation: s.OccupantAffiliation(o), role: b.Role, nick: b.Nick, real: b.JID}})
-	self, others := statuses(statusSelf, statusRenamed), statuses(statusRenamed)
-	stays := s.OccupantByNumber(b.From)
-	switch {
-	case stays == o:
-		t.tellEach(r.audience().sessionsOf(o), gone, self)
-		t.tell(o.Number(), s.Config().Broadcasts(b.Role), gone, others)
-	case stays == nil:
-		t.tellEach(mover, gone, self)
-		t.tell(o.Number(), s.Config().Broadcasts(b.Role), gone, others)
-		if shows(s, b.Role, o) {
-			for _, to := range r.audience().sessionsOf(o) {
-				if to != b.JID {
-					t.send([]JID{to}, gone, viewFor(s, o.Role()), &splice.Extra{Tail: others})
-				}
+	own := r.audience().sessionsOf(o)
+	stays, movers := s.OccupantByNumber(b.From), mover
+	if stays == o {
+		movers = own
+	}
+	t.tellEach(movers, gone, statuses(statusSelf, statusRenamed))
+	if stays != nil && stays != o {
+		t.renderStaying(stays, b, o)
+	} else {
+		t.tell(o.Number(), s.Config().Broadcasts(b.Role), gone, statuses(statusRenamed))
+	}
+	if stays == nil && shows(s, b.Role, o) {
+		for i := range own {
+			if own[i] != b.JID {
+				t.send(own[i:i+1:i+1], gone, viewFor(s, o.Role()), &splice.Extra{Tail: statuses(statusRenamed)})
 			}
 		}
-	default:
-		t.tellEach(mover, gone, self)
-		t.renderStaying(stays, b, o)
 	}
-	assigned := 0
-	if b.Assigned {
-		assigned = statusNickChanged
-	}
-	doc := r.presenceBytes(o)
-	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, statuses(assigned))
-	t.tellSelf(o, doc, statuses(statusSelf, assigned))
+	assigned := statusIf(b.Assigned, statusNickChanged)
+	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), r.presenceBytes(o), statuses(assigned))
+	t.tellSelf(o, r.presenceBytes(o), statuses(statusSelf, assigned))
 	if b.Role != o.Role() {
 		t.renderSight(mover, o, b.Role, stays, h)
 	}
@@ -168,11 +153,9 @@ func (t *step) renderRenamed(h *happened) {
 // another nick: the mover, who just saw it go, and everybody else if another
 // session speaks for it now.
 func (t *step) renderStaying(stays *state.Occupant, b *event.Renamed, mover *state.Occupant) {
-	r, s := t.r, &t.r.st
 	if b.Front {
-		t.tell(stays.Number(), s.Config().Broadcasts(stays.Role()), r.presenceBytes(stays), "")
-		t.tellSelf(stays, r.presenceBytes(stays), statuses(statusSelf))
-	} else if shows(s, stays.Role(), mover) {
-		t.send([]JID{b.JID}, r.presenceBytes(stays), viewFor(s, mover.Role()), nil)
+		t.announce(stays)
+	} else if s := &t.r.st; shows(s, stays.Role(), mover) {
+		t.send([]JID{b.JID}, t.r.presenceBytes(stays), viewFor(s, mover.Role()), nil)
 	}
 }

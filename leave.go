@@ -39,18 +39,12 @@ func (t *step) part(ses *state.Session, payload string, how event.Departure) {
 
 func (t *step) proposeLeft(ses *state.Session, payload string, how event.Departure, last bool) {
 	o := ses.Occupant()
-	t.propose(&event.Left{Occupant: o.Number(), Session: ses.Number(), JID: ses.JID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
-		Affiliation: t.r.st.OccupantAffiliation(o), How: how, Last: last, Front: o.Front() == ses,
-		Lang: t.langOf(payload), Payload: payload})
-}
-
-// langOf is the language of what the step's stanza says in its presence, if it is
-// passed on at all.
-func (t *step) langOf(payload string) string {
-	if payload == "" {
-		return ""
+	b := &event.Left{Occupant: o.Number(), Session: ses.Number(), JID: ses.JID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(),
+		Affiliation: t.r.st.OccupantAffiliation(o), How: how, Last: last, Front: o.Front() == ses, Payload: payload}
+	if payload != "" {
+		b.Lang = t.in.lang
 	}
-	return t.in.lang
+	t.propose(b)
 }
 
 // remove proposes that an occupant is put out.
@@ -119,53 +113,36 @@ func (t *step) tellGone(role Role, doc *splice.Stanza, code int, h *happened) {
 }
 
 func (t *step) renderLeft(b *event.Left, h *happened) {
-	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang, payload: shownPayload(t.r.st.Config(), b.Role, b.Payload),
-		item: item{affiliation: b.Affiliation, real: b.JID}})
-	code := 0
-	if b.How != event.DepartureWill {
-		code = statusError
-	}
+	doc := t.r.renderPresence(&presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable", lang: b.Lang,
+		payload: shownPayload(t.r.st.Config(), b.Role, b.Payload), item: item{affiliation: b.Affiliation, real: b.JID}})
+	code := statusIf(b.How != event.DepartureWill, statusError)
 	if b.How != event.DepartureVanished && b.Session != 0 {
-		t.send([]JID{b.JID}, doc, splice.Self, &splice.Extra{ID: t.askedToLeave(b), Tail: statuses(statusSelf, code)})
-	}
-	if b.Last && b.Session != 0 && b.How != event.DepartureVanished && h.locked && h.destroyed != nil {
-		t.renderCancelled(b.JID, h.destroyed)
+		x := &splice.Extra{Tail: statuses(statusSelf, code)}
+		if t.in != nil && b.How == event.DepartureWill && t.in.from == b.JID {
+			x.ID = t.in.id
+		}
+		t.send([]JID{b.JID}, doc, splice.Self, x)
+		if b.Last && h.locked && h.destroyed != nil {
+			// Without a configuration the room is no more (XEP-0045 §10.1.3). Clients wait for their own
+			// presence to leave (§7.14), so that comes first, and this is a presence of the room.
+			t.send([]JID{b.JID}, t.r.renderPresence(&presence{kind: "unavailable", destroy: h.destroyed}), splice.None, nil)
+		}
 	}
 	if b.Last {
 		t.tellGone(b.Role, doc, code, h)
 	}
 }
 
-// askedToLeave is the id of the presence by which somebody leaves.
-func (t *step) askedToLeave(b *event.Left) string {
-	if t.in == nil || b.How != event.DepartureWill || t.in.from != b.JID {
-		return ""
-	}
-	return t.in.id
-}
-
-// renderCancelled tells who left without configuring the room that it is no more
-// (XEP-0045 §10.1.3). Clients wait for their own presence to leave (§7.14), so that
-// comes first, and this is a presence of the room.
-func (t *step) renderCancelled(session JID, end *event.RoomDestroyed) {
-	t.send([]JID{session}, t.r.renderPresence(&presence{kind: "unavailable", destroy: end}), splice.None, nil)
-}
-
 func (t *step) renderRemoved(b *event.Removed, h *happened) {
 	p := presence{nick: b.Nick, id: b.OccupantID, kind: "unavailable",
 		item: item{affiliation: b.Affiliation, real: b.JID, reason: b.Reason, actor: b.Actor}}
-	ends := b.Cause == event.CauseDestroyed || b.Cause == event.CauseShutdown
 	if b.Cause == event.CauseDestroyed {
 		p.destroy = h.destroyed
 	}
-	doc := t.r.renderPresence(&p)
-	code := removalCodes[b.Cause]
-	x := &splice.Extra{Tail: statuses(statusSelf, code)}
-	for i := range b.JIDs {
-		t.send(b.JIDs[i:i+1:i+1], doc, splice.Self, x)
-	}
+	doc, code := t.r.renderPresence(&p), removalCodes[b.Cause]
+	t.tellEach(b.JIDs, doc, statuses(statusSelf, code))
 	// When everybody goes, each learns only of their own going.
-	if !ends {
+	if b.Cause != event.CauseDestroyed && b.Cause != event.CauseShutdown {
 		t.tellGone(b.Role, doc, code, h)
 	}
 }

@@ -139,26 +139,21 @@ const messageMarkup = 272
 func (r *Room) renderMessage(m *event.Message) *splice.Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+2*len(r.jid.String())+len(m.Payload)+len(m.Nick)+len(m.ID))}
 	d := splice.Start(&w, "message")
-	r.writeMessage(&w, m)
+	r.writeMessage(&w, "groupchat", m)
 	d.Tail = w.OpenTag()
-	w.End()
-	d.Bytes = w.Bytes
-	return d
+	return d.Done(&w)
 }
 
-// writeMessage writes what a message to everybody is, in a start tag that is open.
-func (r *Room) writeMessage(w *xmlwire.Writer, m *event.Message) {
+// writeMessage writes what a message is, in a start tag that is open.
+func (r *Room) writeMessage(w *xmlwire.Writer, typ string, m *event.Message) {
 	occupantAddress(w, "from", r.jid, m.Nick)
-	w.Attr("type", "groupchat")
+	w.AttrIf("type", typ)
 	w.AttrIf("id", m.ID)
 	w.AttrIf("xml:lang", m.Lang)
 	w.Raw(m.Payload)
 	occupantID(w, m.OccupantID)
 	if m.StanzaID != "" {
-		w.Start("stanza-id", ns.SID)
-		address(w, "by", r.jid)
-		w.Attr("id", m.StanzaID)
-		w.End()
+		w.Empty("stanza-id", ns.SID, "by", r.jid.String(), "id", m.StanzaID)
 	}
 }
 
@@ -185,8 +180,9 @@ func (t *step) privateMessage() *StanzaError {
 	if to.Person() != ses.Occupant().Person() && !r.st.Config().AllowsPM(ses.Occupant().Role(), t.sender.aff, to.Role()) {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
-	payload, refused := t.messagePayload(ses.Occupant().Nick(), to.Role())
-	if refused != nil {
+	m := in.spokenBy(ses.Occupant())
+	var refused *StanzaError
+	if m.Payload, refused = t.messagePayload(m.Nick, to.Role()); refused != nil {
 		return refused
 	}
 	if refused := t.spend(in.weight()); refused != nil {
@@ -197,8 +193,7 @@ func (t *step) privateMessage() *StanzaError {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
 	}
 	t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
-	t.owe(&privateReply{to: r.audience().sessionsOf(to), typ: typ, message: event.Message{
-		Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang, Payload: payload}})
+	t.owe(&privateReply{to: r.audience().sessionsOf(to), typ: typ, message: m})
 	return nil
 }
 
@@ -211,52 +206,38 @@ type privateReply struct {
 
 // render writes a private message: marked as one by an empty <x/> (§7.5).
 func (p *privateReply) render(t *step) {
-	m := &p.message
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 224+len(m.Payload))}
+	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+len(p.message.Payload))}
 	d := splice.Start(&w, "message")
-	occupantAddress(&w, "from", t.r.jid, m.Nick)
-	w.AttrIf("type", p.typ)
-	w.AttrIf("id", m.ID)
-	w.AttrIf("xml:lang", m.Lang)
-	w.Raw(m.Payload)
-	occupantID(&w, m.OccupantID)
-	w.Element("x", ns.User, "")
-	w.End()
-	d.Bytes = w.Bytes
-	t.send(p.to, d, splice.None, nil)
+	t.r.writeMessage(&w, p.typ, &p.message)
+	w.Empty("x", ns.User)
+	t.send(p.to, d.Done(&w), splice.None, nil)
 }
 
 // relayBounce decides on an error that is no farewell: it is passed on only as
 // the answer to a private message, to the session that sent it. Anything else is
 // a reflected message that somebody's client could not bear, or made up.
 func (t *step) relayBounce(ses *state.Session) *StanzaError {
-	r, in := t.r, t.in
-	if in.kind != kindMessage {
+	in, o := t.in, ses.Occupant()
+	sender := t.r.addressee(in)
+	if in.kind != kindMessage || sender == nil {
 		return nil
 	}
-	sender := r.addressee(in)
-	if sender == nil {
-		return nil
-	}
-	privates := r.st.Sparse().Privates()
+	privates := t.r.st.Sparse().Privates()
 	for p := range privates.All() {
-		if p.Occupant() != ses.Occupant().Number() || p.ID() != in.id {
+		to := sender.First()
+		for to != nil && to.Number() != p.Session() {
+			to = to.Next()
+		}
+		if to == nil || p.Occupant() != o.Number() || p.ID() != in.id {
 			continue
 		}
-		for to := sender.First(); to != nil; to = to.Next() {
-			if to.Number() != p.Session() {
-				continue
-			}
-			payload, refused := t.messagePayload(ses.Occupant().Nick(), sender.Role())
-			if refused != nil {
-				return nil
-			}
+		m := in.spokenBy(o)
+		var refused *StanzaError
+		if m.Payload, refused = t.messagePayload(m.Nick, sender.Role()); refused == nil {
 			t.propose(&event.PrivateBounced{Session: p.Session(), Occupant: p.Occupant(), ID: p.ID()})
-			t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: event.Message{
-				Nick: ses.Occupant().Nick(), OccupantID: ses.Occupant().ID(), ID: in.id, Lang: in.lang,
-				Payload: payload}})
-			return nil
+			t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: m})
 		}
+		return nil
 	}
 	return nil
 }

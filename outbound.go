@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"slices"
+
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/internal/splice"
@@ -84,28 +86,25 @@ type roster struct {
 
 // refresh brings the lists up to date with the state.
 func (a *audience) refresh(s *state.Room) {
-	if a.built && a.shape == s.Shape() && int(a.count) <= len(s.Occupants()) {
-		for _, o := range s.Occupants()[a.count:] {
-			a.add(o)
+	if !a.built || a.shape != s.Shape() || int(a.count) > len(s.Occupants()) {
+		*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.Shape(), built: true}
+	}
+	for _, o := range s.Occupants()[a.count:] {
+		list := a.of(o)
+		for ses := o.First(); ses != nil; ses = ses.Next() {
+			list.to = append(list.to, ses.Address())
+			list.owner = append(list.owner, o.Number())
 		}
-		a.count = uint32(len(s.Occupants()))
-		return
 	}
-	*a = audience{moderators: a.moderators.emptied(), others: a.others.emptied(), shape: s.Shape(), count: uint32(len(s.Occupants())), built: true}
-	for _, o := range s.Occupants() {
-		a.add(o)
-	}
+	a.count = uint32(len(s.Occupants()))
 }
 
-func (a *audience) add(o *state.Occupant) {
-	list := &a.others
+// of is the list with an occupant's sessions.
+func (a *audience) of(o *state.Occupant) *roster {
 	if o.Role() == Moderator {
-		list = &a.moderators
+		return &a.moderators
 	}
-	for ses := o.First(); ses != nil; ses = ses.Next() {
-		list.to = append(list.to, ses.Address())
-		list.owner = append(list.owner, o.Number())
-	}
+	return &a.others
 }
 
 // emptied is a new list with capacity for all of the earlier one and one more.
@@ -118,10 +117,7 @@ func (l *roster) emptied() roster {
 
 // sessionsOf lists the addresses of one occupant's sessions.
 func (a *audience) sessionsOf(o *state.Occupant) []JID {
-	list := &a.others
-	if o.Role() == Moderator {
-		list = &a.moderators
-	}
+	list := a.of(o)
 	from, to := list.span(o.Number())
 	return list.to[from:to:to]
 }
@@ -137,17 +133,8 @@ func (l *roster) all() []JID { return l.to[:len(l.to):len(l.to)] }
 
 // span is the range of an occupant's sessions in the list; empty if there are none.
 func (l *roster) span(num uint32) (from, to int) {
-	from, hi := 0, len(l.owner)
-	for from < hi {
-		mid := (from + hi) / 2
-		if l.owner[mid] < num {
-			from = mid + 1
-		} else {
-			hi = mid
-		}
-	}
-	to = from
-	for to < len(l.owner) && l.owner[to] == num {
+	from, _ = slices.BinarySearch(l.owner, num)
+	for to = from; to < len(l.owner) && l.owner[to] == num; {
 		to++
 	}
 	return from, to
@@ -202,18 +189,21 @@ func (t *step) broadcast(doc *splice.Stanza) {
 	t.send(a.others.all(), doc, splice.None, nil)
 }
 
+// announce sends an occupant's presence, as it is now, to everybody who sees it.
+func (t *step) announce(o *state.Occupant) {
+	doc := t.r.presenceBytes(o)
+	t.tell(o.Number(), t.r.st.Config().Broadcasts(o.Role()), doc, "")
+	t.tellSelf(o, doc, statuses(statusSelf))
+}
+
 // tell sends a presence about one occupant, named by number, to everybody else
 // inside: moderators always, the others if the room shows the role to them.
 func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
-	a := t.r.audience()
 	var x *splice.Extra
 	if tail != "" {
 		x = &splice.Extra{Tail: tail}
 	}
-	before, behind := a.moderators.around(num)
-	v := viewFor(&t.r.st, Moderator)
-	t.send(before, doc, v, x)
-	t.send(behind, doc, v, x)
+	t.tellAround(&t.r.audience().moderators, Moderator, num, doc, x)
 	if shown {
 		t.tellOthers(num, doc, x)
 	}
@@ -221,10 +211,13 @@ func (t *step) tell(num uint32, shown bool, doc *splice.Stanza, tail string) {
 
 // tellOthers sends to everybody but moderators and one occupant.
 func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
-	v := viewFor(&t.r.st, Participant)
-	before, behind := t.r.audience().others.around(num)
-	t.send(before, doc, v, x)
-	t.send(behind, doc, v, x)
+	t.tellAround(&t.r.audience().others, Participant, num, doc, x)
+}
+
+func (t *step) tellAround(list *roster, reader Role, num uint32, doc *splice.Stanza, x *splice.Extra) {
+	before, behind := list.around(num)
+	t.send(before, doc, viewFor(&t.r.st, reader), x)
+	t.send(behind, doc, viewFor(&t.r.st, reader), x)
 }
 
 // tellSelf sends a presence to each session that it is about, which sees its
@@ -259,10 +252,7 @@ func (t *step) tellEach(own []JID, doc *splice.Stanza, tail string) {
 
 // address writes a JID that may be shown: the room's, an occupant's, or one that the
 // reader named. Real JIDs are written by visibility.go.
-func address(w *xmlwire.Writer, name string, j JID) {
-	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
-	w.Bytes = append(j.AppendEscaped(w.Bytes), '\'')
-}
+func address(w *xmlwire.Writer, name string, j JID) { occupantAddress(w, name, j, "") }
 
 // occupantAddress writes the address of a nick in a room, or the room's own for none,
 // without making a JID of it.

@@ -21,8 +21,7 @@ import (
 type entryReply struct {
 	session JID
 	history historyRequest
-	codes   []int // of the self-presence, ascending
-	id      string
+	own     splice.Extra // of the self-presence
 }
 
 // join decides on a presence with <x xmlns='…/muc'/>: entering the room
@@ -35,11 +34,7 @@ func (t *step) join() *StanzaError {
 	if in.from.IsBare() {
 		return refuse(stanza.JIDMalformed, "7.2.1", "only a session, a full JID, can join")
 	}
-	nick, refused := t.admitNick()
-	if refused != nil {
-		return refused
-	}
-	payload, refused := t.presencePayload(nick.Nick)
+	nick, payload, refused := t.wanted()
 	if refused != nil {
 		return refused
 	}
@@ -111,21 +106,20 @@ func (t *step) arrival(a *sender, nick NickResult, at *state.Occupant, conf *Roo
 
 // oweEntry notes what the asker of a join or resync is owed.
 func (t *step) oweEntry(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
-	j := &entryReply{session: t.in.from, id: t.in.id, history: parseHistoryRequest(x)}
-	if conf.Whois == WhoisAnyone {
-		j.codes = append(j.codes, statusNonAnonymous)
+	t.reply = &entryReply{session: t.in.from, history: parseHistoryRequest(x), own: splice.Extra{ID: t.in.id, Tail: statuses(
+		statusIf(conf.Whois == WhoisAnyone, statusNonAnonymous),
+		statusSelf,
+		statusIf(keepsMessages(conf, t.r.cfg.Archive), statusLogged),
+		statusIf(birth, statusCreated),
+		statusIf(nickChanged, statusNickChanged))}}
+}
+
+// wanted is the nick that a presence addresses, and what it says.
+func (t *step) wanted() (nick NickResult, payload string, refused *StanzaError) {
+	if nick, refused = t.admitNick(); refused == nil {
+		payload, refused = t.presencePayload(nick.Nick)
 	}
-	j.codes = append(j.codes, statusSelf)
-	if keepsMessages(conf, t.r.cfg.Archive) {
-		j.codes = append(j.codes, statusLogged)
-	}
-	if birth {
-		j.codes = append(j.codes, statusCreated)
-	}
-	if nickChanged {
-		j.codes = append(j.codes, statusNickChanged)
-	}
-	t.reply = j
+	return nick, payload, refused
 }
 
 // admission is everything about a join but the nick, in the order in which it
@@ -290,19 +284,6 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 	return nil
 }
 
-// renderArrival tells everybody else of a session that came in. What the session itself
-// gets is an entryReply.
-func (t *step) renderArrival(b *event.Joined) {
-	r, s := t.r, &t.r.st
-	o := s.OccupantByNumber(b.Occupant)
-	if o == nil {
-		return // came and went in one step
-	}
-	doc := r.presenceBytes(o)
-	t.tell(o.Number(), s.Config().Broadcasts(o.Role()), doc, "")
-	t.tellSelf(o, doc, statuses(statusSelf))
-}
-
 // render sends to a session all that entering entitles it to, in the order
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
 func (j *entryReply) render(t *step) {
@@ -313,25 +294,16 @@ func (j *entryReply) render(t *step) {
 	}
 	to := []JID{j.session}
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
-	out := slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Unarchived().Len())+1)
-	n := len(out)
-	out = out[:n+len(s.Occupants())]
-	for _, o := range s.Occupants() { // this is nearly all of a join: each is made in its place
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Unarchived().Len())+1)
+	for _, o := range s.Occupants() {
 		if o != own && shows(s, o.Role(), own) {
-			doc := r.presenceBytes(o)
-			if doc.MaxLen(nil) > t.r.cfg.Limits.OutboundBytes && len(t.fitting(to, doc, v, nil)) == 0 {
-				continue
-			}
-			x := &out[n]
-			x.to, x.doc, x.extra, x.view = to, doc, nil, v
-			n++
+			t.send(to, r.presenceBytes(o), v, nil)
 		}
 	}
-	t.fx.Outbound = out[:n]
 	if s.Config().ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
-	t.send(to, r.presenceBytes(own), splice.Self, &splice.Extra{ID: j.id, Tail: statuses(j.codes...)})
+	t.send(to, r.presenceBytes(own), splice.Self, &j.own)
 	t.renderHistory(to, j.history)
 	t.renderSubject(to)
 	t.renderRequests(to, own)

@@ -107,7 +107,10 @@ func (t *step) render(h *happened) {
 		t.renderDepartures(h)
 	}
 	if h.joined != nil {
-		t.renderArrival(h.joined)
+		// The session itself gets an entryReply.
+		if o := t.r.st.OccupantByNumber(h.joined.Occupant); o != nil {
+			t.announce(o)
+		}
 	}
 	if h.renamed != nil {
 		t.renderRenamed(h)

@@ -166,6 +166,14 @@ var removalCodes = map[event.Cause]int{
 	event.CauseShutdown:    statusShutdown,
 }
 
+// statusIf is a status code, or none.
+func statusIf(is bool, code int) int {
+	if is {
+		return code
+	}
+	return 0
+}
+
 // statuses writes status codes as the tail of a presence or message; the caller
 // lists them in ascending order.
 func statuses(codes ...int) string {

@@ -58,7 +58,7 @@ const UsualAt = uint32(len(openTo))
 // reader's and a real one.
 const AddressBytes = 2 * (2*jid.MaxPartSize + 1 + xmlwire.Escaping*jid.MaxPartSize + 16)
 
-// Start writes the start of a stanza. The caller sets its Bytes when the writer is done.
+// Start writes the start of a stanza, which Done completes.
 func Start(w *xmlwire.Writer, name string) *Stanza {
 	w.Start(name, "")
 	d := &Stanza{Head: w.Pos()}
@@ -72,6 +72,11 @@ func Write(name string, size int, content func(w *xmlwire.Writer)) *Stanza {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, size)}
 	d := Start(&w, name)
 	content(&w)
+	return d.Done(&w)
+}
+
+// Done writes the end of a stanza.
+func (d *Stanza) Done(w *xmlwire.Writer) *Stanza {
 	w.End()
 	d.Bytes = w.Bytes
 	return d

@@ -234,6 +234,16 @@ func (w *Writer) ElementIf(name, text string) {
 	}
 }
 
+// Empty writes an element without content. Attributes are names and values in turn; one
+// whose value is empty is left out.
+func (w *Writer) Empty(name, ns string, attrs ...string) {
+	w.Start(name, ns)
+	for i := 0; i < len(attrs); i += 2 {
+		w.AttrIf(attrs[i], attrs[i+1])
+	}
+	w.End()
+}
+
 // OpenTag completes the current start tag and returns the offset after it, so that content
 // can be inserted there even if the element turns out to be empty.
 func (w *Writer) OpenTag() uint32 {
