@@ -179,9 +179,16 @@ func (p *parser) receives(a *action) error {
 	if err != nil {
 		return err
 	}
+	a.expect = n
+	return p.expected(n, first)
+}
+
+// expected checks what is expected, from its first line on. What it captures is known
+// afterwards.
+func (p *parser) expected(n *node, first int) error {
 	n.dropLayout()
 	captured := map[string]bool{}
-	expected := func(line int, value string) error {
+	value := func(line int, value string) error {
 		t, err := p.template(line, value)
 		if err != nil {
 			return err
@@ -197,18 +204,18 @@ func (p *parser) receives(a *action) error {
 		}
 		return nil
 	}
-	err = n.walk(func(n *node) error {
+	err := n.walk(func(n *node) error {
 		line := first + n.line - 1
 		for _, attr := range n.attrs {
 			if err := p.instruction(line, attr); err != nil {
 				return err
 			}
-			if err := expected(line, attr.Value); err != nil {
+			if err := value(line, attr.Value); err != nil {
 				return err
 			}
 		}
 		for _, text := range n.texts {
-			if err := expected(line, text); err != nil {
+			if err := value(line, text); err != nil {
 				return err
 			}
 		}
@@ -222,7 +229,6 @@ func (p *parser) receives(a *action) error {
 	for name := range captured {
 		p.known[name] = true
 	}
-	a.expect = n
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 // Failure is an expectation that was not met, or an action that could not be
 // performed.
 type Failure struct {
+	// File is the script's; "" for a Failure of [Find].
 	File string
 	Line int
 	// IncludedAt is where the script includes that file, as "kick.scs:5"; "" if it is
@@ -37,7 +38,10 @@ func (f *Failure) Unwrap() error { return f.err }
 // Error is the whole report, on several lines.
 func (f *Failure) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s:%d: %s: %s", f.File, f.Line, strings.TrimSuffix(f.Action, ":"), f.Reason)
+	if f.File != "" {
+		fmt.Fprintf(&b, "%s:%d: %s: ", f.File, f.Line, strings.TrimSuffix(f.Action, ":"))
+	}
+	b.WriteString(f.Reason)
 	if f.IncludedAt != "" {
 		fmt.Fprintf(&b, " (included at %s)", f.IncludedAt)
 	}
@@ -64,19 +68,9 @@ const maxDifferences = 8
 
 // notReceived explains why none of the candidates is what was expected.
 func (p *player) notReceived(u *user, a *action, m matcher, candidates []mail) error {
-	f := &Failure{Expected: a.expect.expand(p.vars).format("    ")}
-	switch {
-	case len(candidates) == 0:
-		f.Reason = "nothing came"
-		if !u.connected {
-			f.Reason += ", " + u.Name + " is not connected"
-		}
-	case p.mode.skipsNothing():
-		f.Reason = "the next stanza is not as expected"
-	case len(candidates) == 1:
-		f.Reason = "the only stanza that came is not as expected"
-	default:
-		f.Reason = fmt.Sprintf("none of the %d stanzas that came is as expected; the nearest is shown", len(candidates))
+	f := m.failure(a.expect, candidates, u.inbox, a.file)
+	if len(candidates) == 0 && !u.connected {
+		f.Reason += ", " + u.Name + " is not connected"
 	}
 	for _, passed := range u.passed {
 		if v := m.stanza(a.expect, passed.stanza); v.matches() {
@@ -84,15 +78,30 @@ func (p *player) notReceived(u *user, a *action, m matcher, candidates []mail) e
 			break
 		}
 	}
-	if len(candidates) == 0 {
+	return f
+}
+
+// failure says how the candidates, which are the first of all that came, differ from what
+// is wanted, to somebody who reads the given file.
+func (m matcher) failure(want *node, candidates, came []mail, file string) *Failure {
+	f := &Failure{Expected: want.expand(m.vars).format("    ")}
+	switch {
+	case len(candidates) == 0:
+		f.Reason = "nothing came"
 		return f
+	case m.mode.skipsNothing():
+		f.Reason = "the next stanza is not as expected"
+	case len(candidates) == 1:
+		f.Reason = "the only stanza that came is not as expected"
+	default:
+		f.Reason = fmt.Sprintf("none of the %d stanzas that came is as expected; the nearest is shown", len(candidates))
 	}
-	i, verdict := m.nearest(a.expect, candidates)
-	f.Came = candidates[i].show(a.file)
-	if p.mode.skipsNothing() {
-		if i, v := m.nearest(a.expect, u.inbox); v.weight() < verdict.weight() {
-			f.Reason += fmt.Sprintf("; the nearest is number %d of the %d that came", i+1, len(u.inbox))
-			f.Nearest = u.inbox[i].show(a.file)
+	i, verdict := m.nearest(want, candidates)
+	f.Came = candidates[i].show(file)
+	if m.mode.skipsNothing() {
+		if i, v := m.nearest(want, came); v.weight() < verdict.weight() {
+			f.Reason += fmt.Sprintf("; the nearest is number %d of the %d that came", i+1, len(came))
+			f.Nearest = came[i].show(file)
 		}
 	}
 	for i, d := range verdict.differences {
@@ -120,6 +129,9 @@ func (m matcher) nearest(want *node, mails []mail) (int, verdict) {
 
 // show is the stanza as it came, and why, to somebody who reads the given file.
 func (m mail) show(file string) string {
+	if m.cause == nil {
+		return m.stanza.format("    ")
+	}
 	return fmt.Sprintf("%s\n    (an effect of %s)", m.stanza.format("    "), m.cause.seenFrom(file))
 }
 

@@ -350,13 +350,19 @@ func (p *parser) stanza() (src string, n *node, first int, err error) {
 	if first == 0 {
 		return "", nil, 0, p.fail(line, "no stanza follows")
 	}
-	n, err = parseXML([]byte(src), nsClient, written)
+	n, err = p.element(src, first)
+	return src, n, first, err
+}
+
+// element reads XML that begins in the line first.
+func (p *parser) element(src string, first int) (*node, error) {
+	n, err := parseXML([]byte(src), nsClient, written)
 	var bad *xmlError
 	if errors.As(err, &bad) {
-		return "", nil, 0, p.fail(first+bad.line-1, "%s", bad.msg)
+		return nil, p.fail(first+bad.line-1, "%s", bad.msg)
 	}
 	if err != nil {
-		return "", nil, 0, p.fail(first, "%v", err)
+		return nil, p.fail(first, "%v", err)
 	}
-	return src, n, first, nil
+	return n, nil
 }

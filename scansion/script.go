@@ -3,6 +3,7 @@ package scansion
 import (
 	"encoding/xml"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
@@ -82,7 +83,9 @@ type SyntaxError struct {
 }
 
 // Error is the file, the line and what is wrong there.
-func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg) }
+func (e *SyntaxError) Error() string {
+	return strings.TrimPrefix(fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Msg), ":")
+}
 
 type verb int
 
