@@ -15,7 +15,7 @@ import (
 )
 
 // documents are those that people write, with parts that the code prints.
-var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/tables.md", "docs/embedding.md",
+var documents = []string{"README.md", "CONTRIBUTING.md", "docs/architecture.md", "docs/tables.md", "docs/embedding.md", "docs/testing.md",
 	"docs/service.md", "docs/events.md", "docs/reliability.md", "docs/performance.md"}
 
 // printedPart is a part of a document that is printed: all from the line with its
