@@ -443,10 +443,7 @@ func (t *step) command(it adminItem) error {
 	if it.byRole && a.host && t.r.occupantNamed(it.nick) == nil {
 		return ErrNotFound
 	}
-	if e := t.administer(a, []adminItem{it}); e != nil {
-		return e
-	}
-	return nil
+	return failure(t.administer(a, []adminItem{it}))
 }
 
 // readPage reads what page of its answer a query asks for (XEP-0059).

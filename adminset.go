@@ -6,6 +6,7 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -19,8 +20,7 @@ type adminSet struct {
 	actor *sender
 	by    event.Actor // written down with each change; zero for self-service
 
-	people []overlaidPerson // in the order of their first change
-	places map[JID]int      // of people; nil as long as they are few
+	people []*overlaidPerson // by JID
 	// roles are those that occupants will have; NoRole for who is put out.
 	roles   map[*state.Occupant]Role
 	removed int
@@ -29,9 +29,6 @@ type adminSet struct {
 	// demotions are the items that took an owner off the list.
 	demotions []*xmlwire.Node
 }
-
-// fewPeople are so few that they are found by looking at each.
-const fewPeople = 8
 
 // overlaidPerson is what the room will remember of somebody.
 type overlaidPerson struct {
@@ -50,52 +47,37 @@ func (t *step) newAdminSet(a *sender, by event.Actor) *adminSet {
 	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.OwnerCount()}
 }
 
+// place is where somebody's overlay stands, or would stand.
+func (x *adminSet) place(j JID) (int, bool) {
+	return slices.BinarySearchFunc(x.people, j, func(p *overlaidPerson, j JID) int { return jid.Compare(p.jid, j) })
+}
+
 // find is somebody's overlay, or nil where nothing has changed.
 func (x *adminSet) find(j JID) *overlaidPerson {
-	if x.places != nil {
-		if i, changed := x.places[j]; changed {
-			return &x.people[i]
-		}
-		return nil
-	}
-	for i := range x.people {
-		if x.people[i].jid == j {
-			return &x.people[i]
-		}
+	if i, changed := x.place(j); changed {
+		return x.people[i]
 	}
 	return nil
 }
 
-// person is somebody's overlay, to be changed before that of anybody else is asked
-// for.
+// person is somebody's overlay, to be changed.
 func (x *adminSet) person(j JID) *overlaidPerson {
-	if p := x.find(j); p != nil {
-		return p
-	}
-	o := overlaidPerson{jid: j}
-	if p, ok := x.t.r.st.Persons().Get(j); ok {
-		n := p.Notes()
-		o.aff, o.voice, o.nick, o.key, o.known = p.Affiliation(), p.Voice(), n.Nick(), n.Key(), p.Remembered()
-	}
-	x.people = append(x.people, o)
-	last := len(x.people) - 1
-	switch {
-	case x.places != nil:
-		x.places[j] = last
-	case last == fewPeople:
-		x.places = make(map[JID]int, 2*fewPeople)
-		for i := range x.people {
-			x.places[x.people[i].jid] = i
+	i, changed := x.place(j)
+	if !changed {
+		o := &overlaidPerson{jid: j}
+		if p, ok := x.t.r.st.Persons().Get(j); ok {
+			n := p.Notes()
+			o.aff, o.voice, o.nick, o.key, o.known = p.Affiliation(), p.Voice(), n.Nick(), n.Key(), p.Remembered()
 		}
+		x.people = slices.Insert(x.people, i, o)
 	}
-	return &x.people[last]
+	return x.people[i]
 }
 
 // growth is by how many people the room will remember more.
 func (x *adminSet) growth() int {
 	n := 0
-	for i := range x.people {
-		p := &x.people[i]
+	for _, p := range x.people {
 		switch is := p.remembered(); {
 		case is && !p.known:
 			n++
@@ -139,9 +121,9 @@ func (x *adminSet) ownsByHost(bare JID) bool {
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
 func (x *adminSet) reservedFor(key string) JID {
-	for i := range x.people {
-		if x.people[i].key == key {
-			return x.people[i].jid
+	for _, p := range x.people {
+		if p.key == key {
+			return p.jid
 		}
 	}
 	if p, ok := x.t.r.st.ReservedBy(key); ok && x.find(p.JID()) == nil {

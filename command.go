@@ -39,41 +39,22 @@ type Command interface {
 	do(t *step) error
 }
 
-// personal is a command that people can give too.
-type personal interface {
-	Command
-	personal()
-}
-
-func (Configure) personal() {}
-
-func (Reset) personal() {}
-
-func (Destroy) personal() {}
-
-func (Kick) personal() {}
-
-func (SetRole) personal() {}
-
-func (SetAffiliation) personal() {}
-
-func (RemoveAffiliation) personal() {}
-
-func (Say) personal() {}
-
-func (SetSubject) personal() {}
-
-func (Invite) personal() {}
-
-func (DecideRegistration) personal() {}
-
 // Do carries out a command of the host itself, without asking for privileges. When it
 // does not, it returns [ErrNotOpen] (the room is not alive), [ErrNotFound] (the command
 // names what is not there), [ErrMissing] (a field is missing), [ErrNotStanza] (an element in it is not the one that was
 // asked for) or a [*StanzaError] that names the broken rule; then nothing has changed
 // and nobody is told.
 func (r *Room) Do(now time.Time, cmd Command) (Effects, error) {
-	return r.carryOut(now, JID{}, cmd)
+	return r.carryOut(now, JID{}, valueOf(cmd))
+}
+
+// valueOf is a command itself, if it is given by a pointer; nil for a nil pointer.
+func valueOf(cmd Command) Command {
+	v := reflect.Indirect(reflect.ValueOf(cmd))
+	if !v.IsValid() {
+		return nil
+	}
+	return v.Interface().(Command)
 }
 
 // DoAs carries out a command that somebody has given: it is judged and shown like that
@@ -86,10 +67,12 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 	if who.IsZero() {
 		return Effects{}, ErrNobody
 	}
-	if _, ok := cmd.(personal); !ok && cmd != nil {
-		return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)
+	cmd = valueOf(cmd)
+	switch cmd.(type) {
+	case nil, Configure, Reset, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Invite, DecideRegistration:
+		return r.carryOut(now, who, cmd)
 	}
-	return r.carryOut(now, who, cmd)
+	return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)
 }
 
 // carryOut carries out a command of the host's, or of somebody.
@@ -97,11 +80,10 @@ func (r *Room) carryOut(now time.Time, as JID, cmd Command) (Effects, error) {
 	r.enter()
 	defer r.leave()
 	t := new(step).begin(r, now)
-	if v := reflect.ValueOf(cmd); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return Effects{}, refuse(stanza.BadRequest, "", "no command")
-	}
 	switch cmd.(type) {
-	case Create, *Create:
+	case nil:
+		return Effects{}, refuse(stanza.BadRequest, "", "no command")
+	case Create:
 	default:
 		if !r.st.Alive() {
 			return Effects{}, ErrNotOpen
@@ -165,6 +147,14 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 	return n, nil
 }
 
+// failure is a refusal as a Go error, nil for none.
+func failure(e *StanzaError) error {
+	if e == nil {
+		return nil
+	}
+	return e
+}
+
 // checkText judges a text of the host's for people to read.
 func checkText(s string, limit int) *StanzaError {
 	if !xmlwire.ValidText(s) || len(s) > limit {
@@ -181,10 +171,8 @@ func (r *Room) named(text string) (JID, error) {
 	if err == nil && j.String() == text {
 		return j, nil
 	}
-	if as, bad := jid.Stored(text); bad == nil {
-		if r.st.Knows(as.Bare()) {
-			return as, nil
-		}
+	if as, bad := jid.Stored(text); bad == nil && r.st.Knows(as.Bare()) {
+		return as, nil
 	}
 	return j, err
 }

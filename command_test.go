@@ -85,8 +85,9 @@ func TestNilCommands(t *testing.T) {
 		(*muc.Shutdown)(nil), (*muc.Kick)(nil), (*muc.SetRole)(nil), (*muc.SetAffiliation)(nil), (*muc.RemoveAffiliation)(nil),
 		(*muc.Vanished)(nil), (*muc.Forget)(nil), (*muc.Join)(nil), (*muc.Rename)(nil), (*muc.Leave)(nil), (*muc.Say)(nil),
 		(*muc.SetSubject)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
-	h.refusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.DecideRegistration)(nil))
-	h.refusesAs(crone, muc.ErrHostOnly, (*muc.Forget)(nil), (*muc.Create)(nil))
+	h.refusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.Forget)(nil), (*muc.Create)(nil))
+	h.refusesAs(crone, muc.ErrHostOnly, &muc.Forget{}, &muc.Create{})
+	h.refusesAs(crone, muc.ErrNotFound, &muc.Kick{Nick: "nobody"})
 	assert.Equal(t, muc.Open, h.room.State())
 }
 

@@ -170,15 +170,7 @@ const (
 	LockdownAssign                 // on entering or registering they are given their own: status 210
 )
 
-const (
-	minSecret              = 16
-	defaultLockTimeout     = time.Hour
-	defaultQuestionTimeout = time.Minute
-	defaultInviteTimeout   = 24 * time.Hour
-	defaultRelayTimeout    = 5 * time.Minute
-
-	defaultRegistrationTimeout = 7 * 24 * time.Hour
-)
+const minSecret = 16
 
 // complete checks a configuration, but for the room's address, and fills in its
 // defaults.
@@ -195,21 +187,11 @@ func (c Config) complete() (Config, error) {
 	if c.Nick == nil {
 		c.Nick = NormalizeNick
 	}
-	if c.LockTimeout == 0 {
-		c.LockTimeout = defaultLockTimeout
-	}
-	if c.QuestionTimeout <= 0 {
-		c.QuestionTimeout = defaultQuestionTimeout
-	}
-	if c.InviteTimeout <= 0 {
-		c.InviteTimeout = defaultInviteTimeout
-	}
-	if c.RelayTimeout <= 0 {
-		c.RelayTimeout = defaultRelayTimeout
-	}
-	if c.RegistrationTimeout == 0 {
-		c.RegistrationTimeout = defaultRegistrationTimeout
-	}
+	c.LockTimeout = cmp.Or(c.LockTimeout, time.Hour)
+	c.RegistrationTimeout = cmp.Or(c.RegistrationTimeout, 7*24*time.Hour)
+	c.QuestionTimeout = cmp.Or(max(c.QuestionTimeout, 0), time.Minute)
+	c.InviteTimeout = cmp.Or(max(c.InviteTimeout, 0), 24*time.Hour)
+	c.RelayTimeout = cmp.Or(max(c.RelayTimeout, 0), 5*time.Minute)
 	if err := checkRegistrationFields(c.RegistrationFields); err != nil {
 		return c, err
 	}

@@ -480,10 +480,7 @@ func (c Invite) do(t *step) error {
 	if e == nil {
 		e = t.inviteOne(a, t.newAdminSet(&theHost, a.event()), inv)
 	}
-	if e != nil {
-		return e
-	}
-	return nil
+	return failure(e)
 }
 
 // judgeInvite asks the host about an invitation by a person.

@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -61,55 +62,42 @@ type Limits struct {
 
 // withDefaults fills in the limits that are zero.
 func (l Limits) withDefaults() Limits {
-	if l.OutboundBytes == 0 {
-		l.OutboundBytes = max(262144, l.StanzaBytes+envelopeBytes)
-	}
-	if l.StanzaBytes == 0 {
-		l.StanzaBytes = l.OutboundBytes - envelopeBytes
-	}
-	for _, f := range [...]struct {
-		limit     *int
-		otherwise int
-	}{
-		{&l.StanzaDepth, 32},
-		{&l.StanzaElements, 1000},
-		{&l.StanzaAttrs, 32},
-		{&l.PageBytes, min(65536, l.OutboundBytes/4)},
-		{&l.NickBytes, 256},
-		{&l.NickChars, 64},
-		{&l.StatusBytes, 1024},
-		{&l.PresenceBytes, min(16384, l.StanzaBytes)},
-		{&l.SubjectBytes, 4096},
-		{&l.BodyBytes, 16384},
-		{&l.ReasonBytes, min(1024, l.OutboundBytes/64)},
-		{&l.FieldBytes, min(4096, l.OutboundBytes/64)},
-		{&l.NameBytes, 256},
-		{&l.Occupants, 20000},
-		{&l.AdminReserve, 5},
-		{&l.SessionsPerNick, 20},
-		{&l.NicksPerPerson, 10},
-		{&l.History, 100},
-		{&l.HistoryBytes, 262144},
-		{&l.Affiliations, 50000},
-		{&l.ItemsPerSet, 100},
-		{&l.ListItems, 10000},
-		{&l.Absent, 500},
-		{&l.Registrations, 100},
-		{&l.VoiceRequests, 100},
-		{&l.Questions, 100},
-		{&l.PersonQuestions, 10},
-		{&l.RateShares, 50000},
-		{&l.Privates, 200},
-		{&l.Relays, 1000},
-		{&l.PersonRelays, 100},
-		{&l.Invites, 1000},
-		{&l.PersonInvites, 50},
-		{&l.ArchivePage, 100},
-	} {
-		if *f.limit == 0 {
-			*f.limit = f.otherwise
-		}
-	}
+	l.OutboundBytes = cmp.Or(l.OutboundBytes, max(262144, l.StanzaBytes+envelopeBytes))
+	l.StanzaBytes = cmp.Or(l.StanzaBytes, l.OutboundBytes-envelopeBytes)
+	l.StanzaDepth = cmp.Or(l.StanzaDepth, 32)
+	l.StanzaElements = cmp.Or(l.StanzaElements, 1000)
+	l.StanzaAttrs = cmp.Or(l.StanzaAttrs, 32)
+	l.PageBytes = cmp.Or(l.PageBytes, min(65536, l.OutboundBytes/4))
+	l.NickBytes = cmp.Or(l.NickBytes, 256)
+	l.NickChars = cmp.Or(l.NickChars, 64)
+	l.StatusBytes = cmp.Or(l.StatusBytes, 1024)
+	l.PresenceBytes = cmp.Or(l.PresenceBytes, min(16384, l.StanzaBytes))
+	l.SubjectBytes = cmp.Or(l.SubjectBytes, 4096)
+	l.BodyBytes = cmp.Or(l.BodyBytes, 16384)
+	l.ReasonBytes = cmp.Or(l.ReasonBytes, min(1024, l.OutboundBytes/64))
+	l.FieldBytes = cmp.Or(l.FieldBytes, min(4096, l.OutboundBytes/64))
+	l.NameBytes = cmp.Or(l.NameBytes, 256)
+	l.Occupants = cmp.Or(l.Occupants, 20000)
+	l.AdminReserve = cmp.Or(l.AdminReserve, 5)
+	l.SessionsPerNick = cmp.Or(l.SessionsPerNick, 20)
+	l.NicksPerPerson = cmp.Or(l.NicksPerPerson, 10)
+	l.History = cmp.Or(l.History, 100)
+	l.HistoryBytes = cmp.Or(l.HistoryBytes, 262144)
+	l.Affiliations = cmp.Or(l.Affiliations, 50000)
+	l.ItemsPerSet = cmp.Or(l.ItemsPerSet, 100)
+	l.ListItems = cmp.Or(l.ListItems, 10000)
+	l.Absent = cmp.Or(l.Absent, 500)
+	l.Registrations = cmp.Or(l.Registrations, 100)
+	l.VoiceRequests = cmp.Or(l.VoiceRequests, 100)
+	l.Questions = cmp.Or(l.Questions, 100)
+	l.PersonQuestions = cmp.Or(l.PersonQuestions, 10)
+	l.RateShares = cmp.Or(l.RateShares, 50000)
+	l.Privates = cmp.Or(l.Privates, 200)
+	l.Relays = cmp.Or(l.Relays, 1000)
+	l.PersonRelays = cmp.Or(l.PersonRelays, 100)
+	l.Invites = cmp.Or(l.Invites, 1000)
+	l.PersonInvites = cmp.Or(l.PersonInvites, 50)
+	l.ArchivePage = cmp.Or(l.ArchivePage, 100)
 	return l
 }
 

@@ -380,10 +380,7 @@ func (c Reset) do(t *step) error {
 	if e != nil {
 		return e
 	}
-	if e := t.configure(&conf, t.newAdminSet(a, a.event())); e != nil {
-		return e
-	}
-	return nil
+	return failure(t.configure(&conf, t.newAdminSet(a, a.event())))
 }
 
 // checkConfig judges a configuration of the host's by the table, and brings it to

@@ -206,10 +206,7 @@ func (t *step) sayBy(nick string, el *etree.Element) error {
 		return err
 	}
 	if o != nil {
-		if e := t.talk(in.spokenBy(o), o.Role()); e != nil {
-			return e
-		}
-		return nil
+		return failure(t.talk(in.spokenBy(o), o.Role()))
 	}
 	payload, e := t.messagePayload("", Participant)
 	if e != nil {

@@ -464,10 +464,7 @@ func (c DecideRegistration) do(t *step) error {
 	if b == nil {
 		return ErrNotFound
 	}
-	if e := t.decideRegistration(b, c.Allow, a.event()); e != nil {
-		return e
-	}
-	return nil
+	return failure(t.decideRegistration(b, c.Allow, a.event()))
 }
 
 const requestInstructions = `To approve this registration request, select the ` +
