@@ -257,29 +257,18 @@ func mayList(s *state.Room, a *sender, it *adminItem) *StanzaError {
 	if it.byRole {
 		return mayListRole(a, it.role)
 	}
-	aff, anyone := it.affiliation, s.Config().Whois == WhoisAnyone
-	open := anyone && s.Config().MembersOnly && affiliationMay(a.aff, toReadMembers)
-	allowed, section := false, lists[aff-Outcast].off
-	switch aff {
-	case AffiliationNone:
+	aff, c := it.affiliation, s.Config()
+	list, anyone := lists[aff-Outcast], c.Whois == WhoisAnyone
+	switch {
+	case aff == AffiliationNone:
 		return refuse(stanza.BadRequest, "9", "there is no list of people without affiliation")
-	case Outcast:
-		allowed = affiliationMay(a.aff, toBan)
-	case Member:
-		section = "9.5"
-		allowed = open || affiliationMay(a.aff, toEditMembers) ||
-			a.role != RoleNone && s.Config().MemberList.Has(a.role) && seesJIDs(s, a.role, AffiliationNone)
-	case Admin:
-		section = "10.8"
-		allowed = open || affiliationMay(a.aff, toEditAdmins) || anyone && affiliationMay(a.aff, toEditMembers)
-	case Owner:
-		section = "10.5"
-		allowed = open || affiliationMay(a.aff, toEditOwners) || anyone && affiliationMay(a.aff, toEditMembers)
+	case affiliationMay(a.aff, list.edit),
+		aff >= Member && anyone && c.MembersOnly && affiliationMay(a.aff, toReadMembers),
+		aff >= Admin && anyone && affiliationMay(a.aff, toEditMembers),
+		aff == Member && a.role != RoleNone && c.MemberList.Has(a.role) && seesJIDs(s, a.role, AffiliationNone):
+		return nil
 	}
-	if !allowed {
-		return refuse(stanza.Forbidden, section, "this list is not for you")
-	}
-	return nil
+	return refuse(stanza.Forbidden, list.read, "this list is not for you")
 }
 
 // mayListRole judges who reads which list of occupants. Those of roles are for

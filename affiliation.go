@@ -145,17 +145,18 @@ func (r *Room) allows(role Role, p privilege) bool {
 func affiliationMay(a Affiliation, p privilege) bool { return a >= privileges[p].aff }
 
 // lists says what it takes to put somebody on a list of affiliations, and to take somebody
-// off it: with the privileges, that is the state chart of XEP-0045 §5.2.2.
+// off it: with the privileges, that is the state chart of XEP-0045 §5.2.2. Who may do both
+// may read it, and others as mayList says.
 var lists = [...]struct {
-	affiliation Affiliation
-	edit        privilege
-	onto, off   string // sections
+	affiliation     Affiliation
+	edit            privilege
+	onto, off, read string // sections
 }{
-	{Outcast, toBan, "9.1", "9.2"},
-	{AffiliationNone, toEditMembers, "9.4", "9.3"},
-	{Member, toEditMembers, "9.3", "9.4"},
-	{Admin, toEditAdmins, "10.6", "10.7"},
-	{Owner, toEditOwners, "10.3", "10.4"},
+	{Outcast, toBan, "9.1", "9.2", "9.2"},
+	{AffiliationNone, toEditMembers, "9.4", "9.3", ""},
+	{Member, toEditMembers, "9.3", "9.4", "9.5"},
+	{Admin, toEditAdmins, "10.6", "10.7", "10.8"},
+	{Owner, toEditOwners, "10.3", "10.4", "10.5"},
 }
 
 // mayAdminister judges whether somebody may change affiliations at all, before the

@@ -78,10 +78,8 @@ func (t *step) archiveForm() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.MAM)
+	t.answerQuery(ns.MAM, func(w *xmlwire.Writer) {
 		form.Write(w, "form", ns.MAM, "", archiveFields)
-		w.End()
 	})
 	return nil
 }

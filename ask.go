@@ -78,52 +78,58 @@ func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	if e := judge(r.cfg.Policy.Ask, policy.Ask{Room: r.jid, JID: in.from, Archive: archive != nil}); e != nil {
 		return e
 	}
-	a := &t.sender
-	ask := Question{ID: t.newID(), Deadline: t.now.Add(r.cfg.QuestionTimeout), JID: in.from, Nick: a.nick, Role: a.role,
-		Affiliation: a.aff, Set: in.typ == "set", Payload: in.Text, Archive: archive}
-	b := &event.Asked{ID: ask.ID, JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: ask.Deadline}}
+	b := &event.Asked{}
 	if archive != nil {
 		b.Archive = in.Text
 	}
-	t.propose(b)
-	t.fx.Questions = append(t.fx.Questions, ask)
+	a := &t.sender
+	t.question(b, Question{Nick: a.nick, Role: a.role, Affiliation: a.aff, Set: in.typ == "set", Archive: archive})
 	return nil
 }
 
+// question puts the stanza of this step to the host.
+func (t *step) question(b *event.Asked, q Question) {
+	in := t.in
+	b.ID, b.JID, b.IQ, b.Deadline.Time = t.newID(), in.from, in.id, t.now.Add(t.r.cfg.QuestionTimeout)
+	q.ID, q.JID, q.Deadline, q.Payload = b.ID, b.JID, b.Deadline.Time, in.Text
+	t.propose(b)
+	t.fx.Questions = append(t.fx.Questions, q)
+}
+
 func (c Answer) do(t *step) error {
-	for _, a := range t.r.st.Sparse().Asks() {
-		if a.ID != c.ID {
-			continue
-		}
-		if a.Join != nil {
-			t.answerJoin(a, c)
-			return nil
-		}
-		b := answerTo(a)
-		switch {
-		case c.Refuse != nil:
-			refuseAnswer(b, c.Refuse.Settled())
-		case a.Archive != "":
-			if err := t.answerArchive(b, a.Archive, c.Archive); err != nil {
-				return err
-			}
-		case c.Payload != nil:
-			payload, e := t.r.canonical(c.Payload)
-			if e != nil {
-				return e
-			}
-			b.Payload = payload
-		}
-		t.propose(b)
-		if b.Condition == "" {
-			t.in = requestOf(b)
-			if a.Archive == "" {
-				t.answer(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
-			}
-		}
+	asks := t.r.st.Sparse().Asks()
+	i := slices.IndexFunc(asks, func(a *event.Asked) bool { return a.ID == c.ID })
+	if i < 0 {
+		return ErrNotFound
+	}
+	a := asks[i]
+	if a.Join != nil {
+		t.answerJoin(a, c)
 		return nil
 	}
-	return ErrNotFound
+	b := answerTo(a)
+	switch {
+	case c.Refuse != nil:
+		refuseAnswer(b, c.Refuse.Settled())
+	case a.Archive != "":
+		if err := t.answerArchive(b, a.Archive, c.Archive); err != nil {
+			return err
+		}
+	case c.Payload != nil:
+		payload, e := t.r.canonical(c.Payload)
+		if e != nil {
+			return e
+		}
+		b.Payload = payload
+	}
+	t.propose(b)
+	if b.Condition == "" {
+		t.in = requestOf(b)
+		if a.Archive == "" {
+			t.answer(func(w *xmlwire.Writer) { w.Raw(b.Payload) })
+		}
+	}
+	return nil
 }
 
 // canonical is an element of the host's as canonical text.
@@ -211,11 +217,8 @@ func (t *step) askJoin(q policy.Join) *StanzaError {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests are waiting")
 	}
 	t.withdrawJoins(in.from)
-	b := &event.Asked{ID: t.newID(), JID: in.from, IQ: in.id, Deadline: event.Stamp{Time: t.now.Add(r.cfg.QuestionTimeout)},
-		Join: &event.WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}}
-	t.propose(b)
-	t.fx.Questions = append(t.fx.Questions, Question{ID: b.ID, Deadline: b.Deadline.Time, Join: true, JID: q.JID, Nick: q.Nick,
-		Affiliation: q.Affiliation, Payload: in.Text})
+	t.question(&event.Asked{Join: &event.WaitingJoin{Nick: in.nick, Lang: in.lang, Payload: in.Text}},
+		Question{Join: true, Nick: q.Nick, Affiliation: q.Affiliation})
 	return nil
 }
 

@@ -154,8 +154,7 @@ func (t *step) reservedNickInfo() *StanzaError {
 		return refuse(stanza.FeatureNotImplemented, "7.12", "this room reserves no nicks")
 	}
 	p := t.sender.person
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.DiscoInfo)
+	t.answerQuery(ns.DiscoInfo, func(w *xmlwire.Writer) {
 		w.Attr("node", ns.NodeReservedNick)
 		if p != nil && p.Nick() != "" {
 			w.Start("identity", "")
@@ -164,7 +163,6 @@ func (t *step) reservedNickInfo() *StanzaError {
 			w.Attr("type", "text")
 			w.End()
 		}
-		w.End()
 	})
 	return nil
 }
@@ -178,10 +176,8 @@ func (t *step) discoItems() *StanzaError {
 	switch node, _ := t.query().Attr("node"); node {
 	case "":
 	case ns.Commands: // which a room has none of; clients ask every room
-		t.answer(func(w *xmlwire.Writer) {
-			w.Start("query", ns.DiscoItems)
+		t.answerQuery(ns.DiscoItems, func(w *xmlwire.Writer) {
 			w.Attr("node", ns.Commands)
-			w.End()
 		})
 		return nil
 	default:
@@ -210,8 +206,7 @@ func (t *step) discoItems() *StanzaError {
 	is = part.Within(is, r.cfg.Limits.PageBytes, func(i int) int {
 		return itemMarkup + len(r.jid.String()) + 2*xmlwire.EscapedLen(list[i].Nick())
 	})
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.DiscoItems)
+	t.answerQuery(ns.DiscoItems, func(w *xmlwire.Writer) {
 		for _, o := range list[is.From:is.To] {
 			w.Start("item", "")
 			address(w, "jid", r.at(o.Nick()))
@@ -219,7 +214,6 @@ func (t *step) discoItems() *StanzaError {
 			w.End()
 		}
 		part.Write(w, is, func(i int) string { return list[i].UID() })
-		w.End()
 	})
 	return nil
 }

@@ -33,10 +33,8 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 	r.localize(lang, fields)
 	title := r.worded(lang, "", "Configuration of") + " " + r.jid.String()
 	instructions := r.worded(lang, "", "Change what should be different, and submit the form. What is left out stays as it is.")
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.Owner)
+	t.answerQuery(ns.Owner, func(w *xmlwire.Writer) {
 		form.WriteInstructed(w, "form", ns.Config, title, instructions, fields)
-		w.End()
 	})
 	return nil
 }

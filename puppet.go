@@ -91,9 +91,14 @@ func (c Rename) do(t *step) error {
 			return e
 		}
 	}
-	t.propose(&event.Renamed{JID: o.FrontJID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,
-		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload()})
+	t.propose(renamed(o, nick))
 	return nil
+}
+
+// renamed is another nick for an occupant that says the same in its presence.
+func renamed(o *state.Occupant, nick NickResult) *event.Renamed {
+	return &event.Renamed{JID: o.FrontJID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,
+		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload()}
 }
 
 // Leave takes a puppet out of the room again (XEP-0045 §7.14). Of other

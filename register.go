@@ -51,11 +51,9 @@ func (t *step) registerGet() *StanzaError {
 	a := &t.sender
 	if p := a.person; p != nil && p.Nick() != "" {
 		nick := p.Nick()
-		t.answer(func(w *xmlwire.Writer) {
-			w.Start("query", ns.Register)
+		t.answerQuery(ns.Register, func(w *xmlwire.Writer) {
 			w.Element("registered", "", "")
 			w.Element("username", "", nick)
-			w.End()
 		})
 		return nil
 	}
@@ -64,10 +62,8 @@ func (t *step) registerGet() *StanzaError {
 	}
 	fields := t.r.registrationForm()
 	t.r.localize(t.in.lang, fields)
-	t.answer(func(w *xmlwire.Writer) {
-		w.Start("query", ns.Register)
+	t.answerQuery(ns.Register, func(w *xmlwire.Writer) {
 		form.Write(w, "form", ns.RegForm, "", fields)
-		w.End()
 	})
 	return nil
 }
@@ -173,8 +169,9 @@ func (t *step) assignNick(p *state.Person, nick NickResult) (*event.Renamed, *St
 	if o == nil || o.Nick() == nick.Nick {
 		return nil, nil
 	}
-	return &event.Renamed{JID: o.Front().JID(), From: o.Number(), Occupant: o.Number(), Old: o.Nick(), Role: o.Role(), Front: true,
-		Nick: nick.Nick, Key: nick.Key, Lang: o.Front().Lang(), Payload: o.Front().Payload(), Assigned: true}, nil
+	b := renamed(o, nick)
+	b.Assigned = true
+	return b, nil
 }
 
 // deregister decides on the end of a registration: a member loses membership (XEP-0077

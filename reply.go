@@ -39,6 +39,16 @@ func (t *step) owe(x reply) {
 // resultReply writes the payload of an IQ result; nil for a result without one.
 type resultReply func(w *xmlwire.Writer)
 
+// answerQuery owes a result with a <query/> in a namespace, of which a function writes the
+// attributes and the content.
+func (t *step) answerQuery(space string, content func(w *xmlwire.Writer)) {
+	t.answer(func(w *xmlwire.Writer) {
+		w.Start("query", space)
+		content(w)
+		w.End()
+	})
+}
+
 // answer owes the result of the IQ of this step.
 func (t *step) answer(payload func(w *xmlwire.Writer)) { t.owe(resultReply(payload)) }
 
