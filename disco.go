@@ -32,7 +32,7 @@ func (t *step) discoInfo() *StanzaError {
 	case ns.Traffic:
 		return refuse(stanza.ServiceUnavailable, "18.1.1", "this room filters no traffic")
 	default:
-		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")
+		return t.commandInfo(node)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ var featurePairs = []struct {
 
 // features are what rooms can do; offers says which of them this one does.
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract,
-	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone}
+	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands}
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
@@ -95,6 +95,8 @@ func (r *Room) offers(feature string) bool {
 		return !r.st.Config().NoVoiceRequests
 	case ns.Register:
 		return r.cfg.Registration != RegistrationNone
+	case ns.Commands:
+		return r.cfg.Registration == RegistrationApproved
 	case ns.MAM, ns.MAMExtended, ns.Tombstone:
 		return r.archives()
 	}
@@ -175,10 +177,8 @@ func (t *step) discoItems() *StanzaError {
 	}
 	switch node, _ := t.query().Attr("node"); node {
 	case "":
-	case ns.Commands: // which a room has none of; clients ask every room
-		t.answerQuery(ns.DiscoItems, func(w *xmlwire.Writer) {
-			w.Attr("node", ns.Commands)
-		})
+	case ns.Commands: // clients ask every room
+		t.commandItems()
 		return nil
 	default:
 		return refuse(stanza.ItemNotFound, "XEP-0030 §3.2", "there is no such node")

@@ -62,6 +62,7 @@ func init() {
 		{kindIQ, "set", toRoom, ns.Register, "query", (*step).registerSet},
 		{kindIQ, "get", toRoom, ns.DiscoInfo, "query", (*step).discoInfo},
 		{kindIQ, "get", toRoom, ns.DiscoItems, "query", (*step).discoItems},
+		{kindIQ, "set", toRoom, ns.Commands, "command", (*step).executeCommand},
 		{kindIQ, "get", toRoom, ns.MAM, "query", (*step).archiveForm},
 		{kindIQ, "set", toRoom, ns.MAM, "query", (*step).archiveQuery},
 		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*step).archiveQuery},

@@ -73,16 +73,7 @@ func (r *Room) localize(lang string, fields []form.Field) {
 		return
 	}
 	for i := range fields {
-		f := &fields[i]
-		if f.Type == "fixed" {
-			f.Values = []string{r.worded(lang, "", form.First(f.Values))}
-			continue
-		}
-		f.Label = r.worded(lang, f.Name, f.Label)
-		for j := range f.Options {
-			o := &f.Options[j]
-			o.Label = r.worded(lang, f.Name+"="+o.Value, o.Label)
-		}
+		fields[i] = fields[i].Worded(func(field, text string) string { return r.worded(lang, field, text) })
 	}
 }
 

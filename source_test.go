@@ -35,11 +35,12 @@ var corePackages = []struct {
 	{"internal/form", []string{"internal/ns", "internal/xmlwire", "stanza"}},
 	{"internal/stanzaerror", []string{"internal/ns", "internal/xmlwire", "stanza"}},
 	{"internal/rsm", []string{"internal/ns", "internal/xmlwire", "stanza"}},
+	{"internal/adhoc", []string{"internal/form", "internal/ns", "internal/xmlwire", "stanza"}},
 	{"event", []string{"internal/ns", "internal/xmlwire", "jid", "stanza"}},
 	{"internal/roomconfig", []string{"event", "internal/form", "internal/ns", "internal/xmlwire"}},
 	{"internal/state", []string{"event", "internal/form", "internal/roomconfig", "internal/splice", "internal/xmlwire", "jid", "stanza"}},
 	{"policy", []string{"event", "jid", "stanza"}},
-	{".", []string{"event", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/stanzaerror", "internal/state", "internal/xmlwire", "jid", "policy", "stanza"}},
+	{".", []string{"event", "internal/adhoc", "internal/form", "internal/ns", "internal/roomconfig", "internal/rsm", "internal/splice", "internal/stanzaerror", "internal/state", "internal/xmlwire", "jid", "policy", "stanza"}},
 }
 
 // pureImports are what the core may use of Go and of others: nothing that reads a clock

@@ -49,6 +49,11 @@ func jidField(name string, j JID) form.Field {
 	return form.Field{Name: name, Type: "jid-single", Label: "User ID", Values: []string{j.String()}}
 }
 
+// requestOption names who asks to register, in a form for admins (XEP-0045 §9.9).
+func requestOption(b *event.RegistrationRequested) form.Option {
+	return form.Option{Value: b.JID.String(), Label: b.Nick + " (" + b.JID.String() + ")"}
+}
+
 // asMostSee is the view in which a presence is written: that of most readers, but All if
 // the item has an actor.
 func asMostSee(s *state.Room, it *item) splice.View {

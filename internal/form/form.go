@@ -2,6 +2,7 @@
 package form
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/gomuc/muc/internal/ns"
@@ -90,6 +91,83 @@ func writeField(w *xmlwire.Writer, f *Field) {
 		w.End()
 	}
 	w.End()
+}
+
+// Table is results in rows (XEP-0004 §3.4): each row has one value for each column.
+type Table struct {
+	Type, Title string // Type is the FORM_TYPE, empty for none
+	Columns     []Field
+	Rows        [][]string
+}
+
+// Write writes the table as a form.
+func (t *Table) Write(w *xmlwire.Writer) {
+	w.Start("x", ns.Data)
+	w.Attr("type", "result")
+	if t.Title != "" {
+		w.Element("title", "", t.Title)
+	}
+	if t.Type != "" {
+		writeField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{t.Type}})
+	}
+	w.Start("reported", "")
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		writeField(w, &Field{Name: c.Name, Type: c.Type, Label: c.Label})
+	}
+	w.End()
+	for _, row := range t.Rows {
+		w.Start("item", "")
+		for i, value := range row {
+			writeField(w, &Field{Name: t.Columns[i].Name, Values: []string{value}})
+		}
+		w.End()
+	}
+	w.End()
+}
+
+// Worded is the field with its label and those of its options in the words of somebody's
+// language. The function is told the field's name, with the value of an option after an
+// equals sign; a heading has no name.
+func (f Field) Worded(word func(field, text string) string) Field {
+	if f.Type == "fixed" {
+		f.Values = []string{word("", First(f.Values))}
+		return f
+	}
+	f.Label = word(f.Name, f.Label)
+	f.Options = slices.Clone(f.Options)
+	for i := range f.Options {
+		o := &f.Options[i]
+		o.Label = word(f.Name+"="+o.Value, o.Label)
+	}
+	return f
+}
+
+// Wrong tells what is wrong with values for this field, as what follows the field's name
+// in a sentence; nothing if they are as the field wants them. An empty value is none.
+func (f *Field) Wrong(values []string) string {
+	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
+	multi := f.Type == "text-multi" || f.Type == "list-multi" || f.Type == "jid-multi"
+	switch {
+	case f.Required && len(values) == 0:
+		return "is empty"
+	case len(values) > 1 && !multi:
+		return "takes one value"
+	}
+	for _, v := range values {
+		_, isFlag := ParseBool(v)
+		n, err := strconv.Atoi(v)
+		offered := func(o Option) bool { return o.Value == v }
+		switch {
+		case f.Type == "boolean" && !isFlag:
+			return "is yes or no"
+		case f.Hi > f.Lo && (err != nil || n < f.Lo || n > f.Hi):
+			return "is a number from " + strconv.Itoa(f.Lo) + " to " + strconv.Itoa(f.Hi)
+		case len(f.Options) > 0 && !f.Open && !slices.ContainsFunc(f.Options, offered):
+			return "offers no such choice"
+		}
+	}
+	return ""
 }
 
 // Submission is a form that was submitted, or cancelled.

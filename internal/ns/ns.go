@@ -67,6 +67,9 @@ const (
 // (XEP-0045 §7.12).
 const NodeReservedNick = "x-roomuser-item"
 
+// NodeRequests is the ad-hoc command of a room for deciding who registers.
+const NodeRequests = "registration-requests"
+
 // PictureNodes are the PubSub nodes where clients find pictures and what else is on
 // somebody's card (XEP-0084, XEP-0292).
 var PictureNodes = []string{"urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"}
