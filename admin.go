@@ -106,7 +106,7 @@ func (t *step) adminGet() *StanzaError {
 	}
 	var cache **splice.Stanza
 	if it := &items[0]; !several && !it.byRole && !part.Asked && mayList(&t.r.st, a, it) == nil {
-		cache = &t.r.st.Lists().Of(&t.r.st).Written[it.affiliation-Outcast]
+		cache = &t.r.st.Lists().Written[it.affiliation-Outcast]
 		if *cache != nil {
 			t.owe(listReply{*cache})
 			return nil
@@ -175,7 +175,7 @@ func (t *step) readable(items []adminItem) (*adminList, *StanzaError) {
 			list.occupants = append(list.occupants, s.InRole(it.role)...)
 			some = true
 		case refused == nil:
-			list.people = append(list.people, s.Lists().Of(s).Having(it.affiliation)...)
+			list.people = append(list.people, s.Lists().Having(it.affiliation)...)
 			some = true
 		case refused.Condition != stanza.Forbidden:
 			return nil, refused
@@ -236,7 +236,7 @@ func (l *adminList) size(i int) int {
 // reason is that of a person in a list. One that was stored under higher limits is left
 // out, so that any line fits into a page.
 func (l *adminList) reason(p *state.Person) string {
-	if reason := p.Notes().Reason(); len(reason) <= l.r.cfg.Limits.ReasonBytes {
+	if reason := p.Reason(); len(reason) <= l.r.cfg.Limits.ReasonBytes {
 		return reason
 	}
 	return ""

@@ -64,12 +64,9 @@ func (x *adminSet) find(j JID) *overlaidPerson {
 func (x *adminSet) person(j JID) *overlaidPerson {
 	i, changed := x.place(j)
 	if !changed {
-		o := &overlaidPerson{jid: j}
-		if p, ok := x.t.r.st.Persons().Get(j); ok {
-			n := p.Notes()
-			o.aff, o.voice, o.nick, o.key, o.known = p.Affiliation(), p.Voice(), n.Nick(), n.Key(), p.Remembered()
-		}
-		x.people = slices.Insert(x.people, i, o)
+		p := x.t.r.st.Person(j)
+		x.people = slices.Insert(x.people, i, &overlaidPerson{jid: j, aff: p.Affiliation(), voice: p.Voice(),
+			nick: p.Nick(), key: p.NickKey(), known: p.Remembered()})
 	}
 	return x.people[i]
 }
@@ -98,7 +95,7 @@ func (x *adminSet) own(j JID) Affiliation {
 	if p := x.find(j); p != nil {
 		return p.aff
 	}
-	return x.t.r.st.OwnAffiliation(j)
+	return x.t.r.st.Person(j).Affiliation()
 }
 
 // effective is the affiliation that will count for a person: state.affiliationOf,
@@ -115,8 +112,7 @@ func (x *adminSet) ownsByHost(bare JID) bool {
 	if bare == x.actor.bare {
 		return x.actor.owner
 	}
-	p, _ := x.t.r.st.Persons().Get(bare)
-	return x.t.r.isHostOwner(bare, p)
+	return x.t.r.isHostOwner(bare, x.t.r.st.Person(bare))
 }
 
 // reservedFor is who will hold a nick by its key; zero for nobody.
@@ -126,7 +122,7 @@ func (x *adminSet) reservedFor(key string) JID {
 			return p.jid
 		}
 	}
-	if p, ok := x.t.r.st.ReservedBy(key); ok && x.find(p.JID()) == nil {
+	if p := x.t.r.st.ReservedBy(key); p != nil && x.find(p.JID()) == nil {
 		return p.JID()
 	}
 	return JID{}
@@ -195,14 +191,15 @@ func (x *adminSet) occupant(it *adminItem) (*state.Occupant, *StanzaError) {
 	case it.jid.IsZero():
 		return nil, refuse(stanza.BadRequest, "8", "it is not said whose role is meant")
 	case !it.jid.IsBare():
-		if ses, ok := s.Session(it.jid); ok {
+		if ses := s.Session(it.jid); ses != nil {
 			o = ses.Occupant()
 		}
 	default:
-		if p, ok := s.Persons().Get(it.jid); ok && p.Inside() {
-			if o = p.First(); o.Sibling() != nil {
+		for other := range s.Person(it.jid).Occupants() {
+			if o != nil {
 				return nil, refuse(stanza.BadRequest, "8", "that person is inside under several nicks: say which")
 			}
+			o = other
 		}
 	}
 	if o == nil || x.isRemoved(o) {
@@ -242,7 +239,7 @@ func (x *adminSet) changeAffiliation(it *adminItem) *StanzaError {
 	switch {
 	case old != it.affiliation:
 		x.affiliate(target, it.affiliation, it.reason)
-	case it.reason != "" && it.reason != t.r.st.ReasonOf(target) && old != AffiliationNone:
+	case it.reason != "" && it.reason != t.r.st.Person(target).Reason() && old != AffiliationNone:
 		t.propose(&event.AffiliationChanged{JID: target, Old: old, New: old, Reason: it.reason, Actor: x.by})
 	}
 	if reserves {
@@ -330,7 +327,7 @@ func (x *adminSet) reservable(wanted string, target JID) (NickResult, *StanzaErr
 	if holder := x.reservedFor(nick.Key); !holder.IsZero() && holder != target {
 		return nick, refuse(stanza.Conflict, "9.3", "the nick is reserved for somebody else")
 	}
-	if o, used := s.Nick(nick.Key); used && o.Person().JID() != target && !x.isRemoved(o) {
+	if o := s.Nick(nick.Key); o != nil && o.Person().JID() != target && !x.isRemoved(o) {
 		aff := x.effective(o.Person().JID())
 		if aff >= x.actor.aff && !x.actor.host {
 			return nick, refuse(stanza.Conflict, "9.3", "the nick is used by somebody who ranks as high as you")
@@ -426,7 +423,7 @@ func (x *adminSet) forgetVoices() {
 		return
 	}
 	s := &x.t.r.st
-	for _, p := range s.Persons().Sorted() {
+	for _, p := range s.People() {
 		j := p.JID()
 		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != RoleNone {
 			x.storeVoice(j, RoleNone)
@@ -439,10 +436,7 @@ func (x *adminSet) voiceOf(j JID) Role {
 	if p := x.find(j); p != nil {
 		return p.voice
 	}
-	if p, ok := x.t.r.st.Persons().Get(j); ok {
-		return p.Voice()
-	}
-	return RoleNone
+	return x.t.r.st.Person(j).Voice()
 }
 
 // ownerless reports whether nobody would own the room.

@@ -391,7 +391,7 @@ func archiveOf(log []event.Event) []event.Event {
 		switch b := ev.Body.(type) {
 		case *event.MessageRetracted:
 			for i := range slices.Backward(all) {
-				if said, ok := all[i].Body.(*event.MessageArchived); ok && b.Means(said) {
+				if said, ok := all[i].Body.(*event.MessageArchived); ok && b.Means(&said.Message) {
 					all[i].Body = &event.MessageArchived{Message: b.Tombstone(said.Message, ev.Time)}
 					break
 				}
@@ -418,13 +418,13 @@ func (t *step) retract(m *event.Message) {
 		return
 	}
 	s := &t.r.st
-	for e := range s.Archived().All() {
+	for _, e := range s.Archived() {
 		if e.Message().StanzaID == b.Named && e.Message().OccupantID != b.OccupantID {
 			return
 		}
 	}
 	// What the room does not remember may be in the archive.
-	if said := s.Archived().Retracted(b); said != nil {
+	if said := s.Retracted(b); said != nil {
 		b.StanzaID, b.Named = said.StanzaID, ""
 	}
 	t.propose(b)

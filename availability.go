@@ -74,7 +74,7 @@ func (t *step) rename(ses *state.Session, nick NickResult, payload string) *Stan
 		}
 		b.Occupant, b.Nick, b.Key = at.Number(), at.Nick(), at.Key()
 		t.oweSelf(at.Nick() != nick.Nick)
-	case o.First().Next() != nil:
+	case o.SessionCount() > 1:
 		if e := t.space(&t.sender, nil, s.Config()); e != nil {
 			return e
 		}
@@ -116,7 +116,7 @@ func (t *step) probe() *StanzaError {
 // with 210 for everybody (§7.10).
 func (t *step) renderRenamed(h *happened) {
 	r, s, b := t.r, &t.r.st, h.renamed
-	ses := s.RenamedSession(b)
+	ses := s.SessionOf(b.From, b.JID)
 	if ses == nil {
 		return
 	}

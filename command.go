@@ -133,7 +133,7 @@ func (r *Room) commander(as JID) (sender, *StanzaError) {
 // not normalised again: newer tables might refuse it, or take it for somebody else.
 func (r *Room) normal(j JID) (JID, *StanzaError) {
 	if r.st.Knows(j.Bare()) {
-		if j.IsBare() || r.st.OccupantAt(j) != nil {
+		if j.IsBare() || r.st.OccupantKnownAs(j) != nil {
 			return j, nil
 		}
 		if n, err := j.Resourced(); err == nil {
@@ -200,8 +200,8 @@ func (c Vanished) do(t *step) error {
 func (t *step) vanish(who JID) (going int) {
 	t.withdrawJoins(who)
 	for _, o := range t.r.st.Occupants() {
-		left := o.Sessions()
-		for ses := o.First(); ses != nil; ses = ses.Next() {
+		left := o.SessionCount()
+		for ses := range o.Sessions() {
 			if ses.JID().Within(who) {
 				left--
 				t.proposeLeft(ses, "", event.DepartureVanished, left == 0)
@@ -235,27 +235,24 @@ func (c Forget) do(t *step) error {
 		return e
 	}
 	s := &t.r.st
-	p, known := s.Persons().Get(bare)
-	going := t.vanish(bare)
-	if known {
-		for o := p.First(); o != nil; o = o.Sibling() {
-			if o.IsPuppet() {
-				t.proposePuppetLeft(o, "", "")
-				going++
-			}
+	p, going := s.Person(bare), t.vanish(bare)
+	for o := range p.Occupants() {
+		if o.IsPuppet() {
+			t.proposePuppetLeft(o, "", "")
+			going++
 		}
 	}
 	if t.endIfEmpty(going) {
 		return nil
 	}
-	if n := s.OwnerCount(); known && p.Affiliation() == Owner && n.Plus(bare, -1).LeavesNobody(n) {
+	if n := s.OwnerCount(); p.Affiliation() == Owner && n.Plus(bare, -1).LeavesNobody(n) {
 		if heir.IsZero() || heir == bare {
 			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
 		t.newAdminSet(&theHost, event.Actor{}).affiliate(heir, Owner, "")
 	}
 	t.forgetWaiting(bare)
-	if known {
+	if p != nil {
 		t.forgetPerson(p)
 	}
 	return nil

@@ -226,15 +226,15 @@ const activityWindow = 24 * time.Hour
 // that is full and does not reach back far enough, it is the rate over the time it covers.
 func (r *Room) activity(now time.Time) string {
 	since := now.Add(-activityWindow)
-	lists := [...]*state.History{r.st.Archived(), r.st.Unarchived()}
+	lists := [...][]state.Entry{r.st.Archived(), r.st.Unarchived()}
 	for _, list := range lists {
-		if list.Len() >= r.cfg.Limits.History && list.At(0).At().After(since) {
-			since = list.At(0).At()
+		if len(list) >= r.cfg.Limits.History && len(list) > 0 && list[0].At().After(since) {
+			since = list[0].At()
 		}
 	}
 	n := 0
 	for _, list := range lists {
-		for e := range list.All() {
+		for _, e := range list {
 			if !e.At().Before(since) && countsAsActivity(e.Message()) {
 				n++
 			}

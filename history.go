@@ -17,9 +17,9 @@ import (
 
 // docOf renders a message that was just said, and caches the bytes with its entry.
 func (r *Room) docOf(m *event.Message) *splice.Stanza {
-	for _, list := range [...]*state.History{r.st.Archived(), r.st.Unarchived()} {
-		if n := list.Len(); n > 0 && list.At(n-1).Message() == m {
-			return r.entryDoc(list.At(n - 1))
+	for _, list := range [...][]state.Entry{r.st.Archived(), r.st.Unarchived()} {
+		if n := len(list); n > 0 && list[n-1].Message() == m {
+			return r.entryDoc(&list[n-1])
 		}
 	}
 	return r.renderMessage(m)
@@ -68,19 +68,19 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry 
 		limit = min(limit, q.maxstanzas)
 	}
 	archived, kept := r.st.Archived(), r.st.Unarchived()
-	a, k := archived.Len(), kept.Len() // what is left of them
+	a, k := len(archived), len(kept) // what is left of them
 	picked := make([]*state.Entry, 0, min(limit, a+k))
 	chars := 0
 	for len(picked) < limit && a+k > 0 {
 		var e *state.Entry
-		if k == 0 || a > 0 && kept.At(k-1).Before(archived.At(a-1)) {
+		if k == 0 || a > 0 && kept[k-1].Before(&archived[a-1]) {
 			a--
-			e = archived.At(a)
+			e = &archived[a]
 		} else {
 			k--
-			e = kept.At(k)
+			e = &kept[k]
 		}
-		if q.seconds >= 0 && e.At().Before(now.Add(-time.Duration(min(q.seconds, 1<<31))*time.Second)) ||
+		if q.seconds >= 0 && e.At().Before(now.Add(-time.Duration(min(int64(q.seconds), 1<<31))*time.Second)) ||
 			!q.since.IsZero() && e.At().Before(q.since) {
 			break
 		}

@@ -28,7 +28,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 		for _, o := range r.st.Occupants() {
 			x := Occupant{Nick: o.Nick(), Role: o.Role(), ID: o.ID(), JID: o.Person().JID(),
 				Affiliation: r.st.OccupantAffiliation(o)}
-			for ses := o.First(); ses != nil; ses = ses.Next() {
+			for ses := range o.Sessions() {
 				x.Sessions = append(x.Sessions, ses.JID())
 			}
 			if !yield(x) {
@@ -41,7 +41,7 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 // Affiliations yields the people and domains that have an affiliation, by JID.
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return func(yield func(JID, Affiliation) bool) {
-		for _, p := range r.st.Persons().Sorted() {
+		for _, p := range r.st.People() {
 			if p.Affiliation() != AffiliationNone && !yield(p.JID(), p.Affiliation()) {
 				return
 			}
@@ -52,7 +52,7 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 // Registrations yields the people with a reserved nick and that nick, by JID.
 func (r *Room) Registrations() iter.Seq2[JID, string] {
 	return func(yield func(JID, string) bool) {
-		for _, p := range r.st.Persons().Sorted() {
+		for _, p := range r.st.People() {
 			if p.Nick() != "" && !yield(p.JID(), p.Nick()) {
 				return
 			}

@@ -177,7 +177,7 @@ func (t *step) welcome(a *sender, set *adminSet) {
 			continue
 		}
 		inv := Invitation{To: b.JID, Reason: b.Reason}
-		if p, known := s.Persons().Get(b.JID); known && p.Inside() || t.r.judgeInvite(a, &inv) != nil {
+		if s.Person(b.JID).Inside() || t.r.judgeInvite(a, &inv) != nil {
 			continue
 		}
 		invites = append(invites, inv)
@@ -351,16 +351,12 @@ func (r *Room) reach(bare JID) []JID {
 	if bare.IsZero() {
 		return nil
 	}
-	p, known := r.st.Persons().Get(bare)
-	if !known || !p.Inside() {
-		return []JID{bare}
-	}
 	var list []JID
-	for o := p.First(); o != nil; o = o.Sibling() {
+	for o := range r.st.Person(bare).Occupants() {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
 	if len(list) == 0 {
-		return []JID{bare} // only puppets are inside
+		return []JID{bare} // nobody is inside but puppets
 	}
 	return list
 }

@@ -30,7 +30,7 @@ func (t *step) leave() *StanzaError {
 
 // part proposes that one session goes, and what that means for the room.
 func (t *step) part(ses *state.Session, payload string, how event.Departure) {
-	last := ses.Occupant().First().Next() == nil
+	last := ses.Occupant().SessionCount() == 1
 	t.proposeLeft(ses, payload, how, last)
 	if last {
 		t.endIfEmpty(1)
@@ -50,8 +50,8 @@ func (t *step) proposeLeft(ses *state.Session, payload string, how event.Departu
 // remove proposes that an occupant is put out.
 func (t *step) remove(o *state.Occupant, cause event.Cause, aff Affiliation, reason string, by event.Actor) {
 	b := &event.Removed{Occupant: o.Number(), JID: o.FrontJID(), Nick: o.Nick(), OccupantID: o.ID(), Role: o.Role(), Affiliation: aff,
-		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.Sessions())}
-	for ses := o.First(); ses != nil; ses = ses.Next() {
+		Cause: cause, Reason: reason, Actor: by, JIDs: make([]JID, 0, o.SessionCount())}
+	for ses := range o.Sessions() {
 		b.JIDs = append(b.JIDs, ses.JID())
 	}
 	t.propose(b)

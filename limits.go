@@ -258,8 +258,8 @@ func (t *step) bucket(key state.RateKey) (full time.Time, left int) {
 	}
 	full = t.now
 	most := t.now.Add(time.Duration(rate.Burst) * rate.Every)
-	until, ok := rare.SpentUntil(key)
-	if ok && until.After(full) && !until.After(most) && until.After(state.HostTime(t.r.st.At().Time(), rare.Clock())) {
+	until := rare.SpentUntil(key)
+	if until.After(full) && !until.After(most) && until.After(state.HostTime(t.r.st.At().Time(), rare.Clock())) {
 		full = until
 	}
 	return full, max(rate.Burst-int((full.Sub(t.now)+rate.Every-1)/rate.Every), 0)

@@ -222,22 +222,19 @@ func (t *step) relayBounce(ses *state.Session) *StanzaError {
 	if in.kind != kindMessage || sender == nil {
 		return nil
 	}
-	privates := t.r.st.Sparse().Privates()
-	for p := range privates.All() {
-		to := sender.First()
-		for to != nil && to.Number() != p.Session() {
-			to = to.Next()
+	for _, p := range t.r.st.Sparse().Privates() {
+		for to := range sender.Sessions() {
+			if to.Number() != p.Session || p.Occupant != o.Number() || p.ID != in.id {
+				continue
+			}
+			m := in.spokenBy(o)
+			var refused *StanzaError
+			if m.Payload, refused = t.messagePayload(m.Nick, sender.Role()); refused == nil {
+				t.propose((*event.PrivateBounced)(&p))
+				t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: m})
+			}
+			return nil
 		}
-		if to == nil || p.Occupant() != o.Number() || p.ID() != in.id {
-			continue
-		}
-		m := in.spokenBy(o)
-		var refused *StanzaError
-		if m.Payload, refused = t.messagePayload(m.Nick, sender.Role()); refused == nil {
-			t.propose(&event.PrivateBounced{Session: p.Session(), Occupant: p.Occupant(), ID: p.ID()})
-			t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: m})
-		}
-		return nil
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (a *audience) refresh(s *state.Room) {
 	}
 	for _, o := range s.Occupants()[a.count:] {
 		list := a.of(o)
-		for ses := o.First(); ses != nil; ses = ses.Next() {
+		for ses := range o.Sessions() {
 			list.to = append(list.to, ses.Address())
 			list.owner = append(list.owner, o.Number())
 		}

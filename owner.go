@@ -225,7 +225,7 @@ var rankFields = []struct {
 // ranked lists the people of an affiliation, sorted.
 func (r *Room) ranked(aff Affiliation) []JID {
 	var list []JID
-	for _, p := range r.st.Lists().Of(&r.st).Having(aff) {
+	for _, p := range r.st.Lists().Having(aff) {
 		list = append(list, p.JID())
 	}
 	return list

@@ -163,10 +163,10 @@ func (t *step) admits(a *sender, conf *RoomConfig) *StanzaError {
 func banned(s *state.Room, a *sender, section string) *StanzaError {
 	p := a.person
 	if p == nil || p.Affiliation() != Outcast {
-		p, _ = s.Persons().Get(a.bare.DomainJID())
+		p = s.Person(a.bare.DomainJID())
 	}
 	text := "you are banned from this room"
-	if reason := p.Notes().Reason(); reason != "" {
+	if reason := p.Reason(); reason != "" {
 		text += ": " + reason
 	}
 	return refuse(stanza.Forbidden, section, text)
@@ -195,13 +195,13 @@ func (t *step) place(a *sender, nick *NickResult, conf *RoomConfig, puppet bool)
 // person which the session will share (XEP-0045 §7.2.8), if any: a puppet shares none.
 func (t *step) freeNick(bare JID, nick NickResult, puppet bool) (*state.Occupant, *StanzaError) {
 	s := &t.r.st
-	if o, taken := s.Nick(nick.Key); taken {
+	if o := s.Nick(nick.Key); o != nil {
 		if o.Person().JID() != bare || o.IsPuppet() || puppet {
 			return nil, refuse(stanza.Conflict, "7.2.8", "the nick is in use")
 		}
 		return o, nil
 	}
-	if p, taken := s.ReservedBy(nick.Key); taken && p.JID() != bare {
+	if p := s.ReservedBy(nick.Key); p != nil && p.JID() != bare {
 		return nil, refuse(stanza.Conflict, "7.2.8", "the nick is reserved")
 	}
 	return nil, nil
@@ -215,7 +215,7 @@ func (t *step) space(a *sender, at *state.Occupant, conf *RoomConfig) *StanzaErr
 		return refuse(stanza.ResourceConstraint, "14.6", "the room has no more numbers for sessions")
 	}
 	if at != nil {
-		if at.Sessions() >= lim.SessionsPerNick {
+		if at.SessionCount() >= lim.SessionsPerNick {
 			return refuse(stanza.ResourceConstraint, "14.6", "there are too many sessions under your nick")
 		}
 		return nil
@@ -230,7 +230,7 @@ func (t *step) space(a *sender, at *state.Occupant, conf *RoomConfig) *StanzaErr
 	if len(s.Occupants()) >= users {
 		return refuse(stanza.ServiceUnavailable, "7.2.9", "the room is full").WithType(stanza.TypeWait)
 	}
-	if a.person != nil && len(a.person.Occupants()) >= lim.NicksPerPerson && (t.r.cfg.ManyNicks == nil || !t.r.cfg.ManyNicks(a.bare)) {
+	if a.person != nil && a.person.OccupantCount() >= lim.NicksPerPerson && (t.r.cfg.ManyNicks == nil || !t.r.cfg.ManyNicks(a.bare)) {
 		return refuse(stanza.ResourceConstraint, "14.6", "you have too many nicks in the room")
 	}
 	return nil
@@ -241,11 +241,11 @@ func (t *step) space(a *sender, at *state.Occupant, conf *RoomConfig) *StanzaErr
 func (t *step) lockdown(nick *NickResult) *StanzaError {
 	p := t.sender.person
 	switch {
-	case t.r.cfg.NickLockdown == LockdownOff || p == nil || p.Nick() == "" || p.Nick() == nick.Nick:
+	case t.r.cfg.NickLockdown == LockdownOff || p.Nick() == "" || p.Nick() == nick.Nick:
 	case t.r.cfg.NickLockdown == LockdownRefuse:
 		return refuse(stanza.NotAcceptable, "7.2.17", "you must use your reserved nick")
 	default:
-		*nick = NickResult{Nick: p.Nick(), Key: p.Notes().Key(), Changed: true}
+		*nick = NickResult{Nick: p.Nick(), Key: p.NickKey(), Changed: true}
 	}
 	return nil
 }
@@ -288,13 +288,13 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
 func (j *entryReply) render(t *step) {
 	r, s := t.r, &t.r.st
-	ses, inside := s.Session(j.session)
-	if !inside {
+	ses := s.Session(j.session)
+	if ses == nil {
 		return
 	}
 	to := []JID{j.session}
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
-	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), s.Archived().Len()+s.Unarchived().Len())+1)
+	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), len(s.Archived())+len(s.Unarchived()))+1)
 	for _, o := range s.Occupants() {
 		if o != own && shows(s, o.Role(), own) {
 			t.send(to, r.presenceBytes(o), v, nil)

@@ -49,7 +49,7 @@ func (t *step) registerGet() *StanzaError {
 		return refused
 	}
 	a := &t.sender
-	if p := a.person; p != nil && p.Nick() != "" {
+	if p := a.person; p.Nick() != "" {
 		nick := p.Nick()
 		t.answerQuery(ns.Register, func(w *xmlwire.Writer) {
 			w.Element("registered", "", "")
@@ -157,7 +157,7 @@ func (t *step) assignNick(p *state.Person, nick NickResult) (*event.Renamed, *St
 		return nil, nil
 	}
 	var o *state.Occupant
-	for other := p.First(); other != nil; other = other.Sibling() {
+	for other := range p.Occupants() {
 		switch {
 		case other.IsPuppet(): // the host's to name
 		case o != nil:

@@ -137,18 +137,18 @@ func (t *step) relayAnswer() *StanzaError {
 	if err != nil || err2 != nil || err3 != nil || int(size) > len(parts[4]) {
 		return nil
 	}
-	x := r.st.OpenRelay(uint32(session), state.Instant(at), parts[2])
-	if x == nil || x.Over(state.InstantOf(t.now), r.cfg.RelayTimeout) {
+	x, open := r.st.OpenRelay(uint32(session), state.Instant(at), parts[2], t.now, r.cfg.RelayTimeout)
+	if !open {
 		return nil
 	}
-	asker, inside := r.st.Session(x.JID())
+	asker := r.st.Session(x.JID)
 	nick, id := parts[4][:size], parts[4][size:]
-	mac := r.relayMAC(x.JID(), x.At(), t.sender.bare, nick, id)
-	if !inside || asker.Number() != x.Session() || subtle.ConstantTimeCompare([]byte(x.Way()), []byte(mac)) != 1 ||
+	mac := r.relayMAC(x.JID, x.At, t.sender.bare, nick, id)
+	if asker == nil || asker.Number() != x.Session || subtle.ConstantTimeCompare([]byte(x.Way), []byte(mac)) != 1 ||
 		t.sender.aff == Outcast {
 		return nil
 	}
-	t.propose(&event.RelayAnswered{Session: x.Session(), Way: x.Way()})
+	t.propose(&event.RelayAnswered{Session: x.Session, Way: x.Way})
 	t.owe(&relayReply{to: asker.Address(), id: id, typ: in.typ, from: r.at(nick),
 		payload: r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())})
 	return nil

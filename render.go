@@ -55,8 +55,8 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 		case *event.Renamed:
 			h.renamed = b
 		case *event.PresenceChanged:
-			if o := s.OccupantOf(b); o != nil {
-				h.change(changedPresence{occ: o})
+			if ses := s.SessionOf(b.Occupant, b.JID); ses != nil {
+				h.change(changedPresence{occ: ses.Occupant()})
 			}
 		case *event.RoleChanged:
 			if o := s.OccupantByNumber(b.Occupant); o != nil {

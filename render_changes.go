@@ -166,7 +166,7 @@ func (h *happened) onlyAbsent(s *state.Room) []*event.AffiliationChanged {
 // concernsPresent reports whether a presence tells of a change of affiliation: that of
 // an occupant, or of one who came in or was put out in the same step.
 func (h *happened) concernsPresent(s *state.Room, b *event.AffiliationChanged) bool {
-	if p, ok := s.Persons().Get(b.JID); ok && p.Inside() || h.joined != nil && h.joined.JID.Bare() == b.JID {
+	if s.Person(b.JID).Inside() || h.joined != nil && h.joined.JID.Bare() == b.JID {
 		return true
 	}
 	return slices.ContainsFunc(h.gone, func(body event.Body) bool {

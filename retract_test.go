@@ -55,7 +55,7 @@ func TestRetractionMeans(t *testing.T) {
 	} {
 		b := by
 		b.StanzaID, b.Named = c.stanzaID, c.named
-		assert.Equal(t, c.want, b.Means(c.said), "%+v means %+v", b, c.said)
+		assert.Equal(t, c.want, b.Means(&c.said.Message), "%+v means %+v", b, c.said)
 	}
 }
 

@@ -46,7 +46,7 @@ var corePackages = []struct {
 // pureImports are what the core may use of Go and of others: nothing that reads a clock
 // or a die, waits, or reaches out of the process.
 var pureImports = []string{
-	"bytes", "cmp", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base32", "encoding/base64", "encoding/binary",
+	"bytes", "cmp", "container/heap", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base32", "encoding/base64", "encoding/binary",
 	"encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "hash", "io", "iter", "log/slog", "maps", "math", "net/url", "reflect",
 	"slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
 	"github.com/beevik/etree", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm",
@@ -114,7 +114,7 @@ func checkGoroutines(p *sourcePackage, report func(token.Pos, string)) {
 }
 
 // mapRangers may range over a map: they sort, or order does not matter.
-var mapRangers = []string{"sortedKeys", "newTokens"}
+var mapRangers = []string{"newTokens"}
 
 func checkMaps(p *sourcePackage, report func(token.Pos, string)) {
 	p.inspect(func(f *ast.FuncDecl, n ast.Node) {

@@ -117,11 +117,8 @@ type sender struct {
 // senderOf looks somebody up.
 func (r *Room) senderOf(j JID) sender {
 	a := sender{jid: j, bare: j.Bare()}
-	if p, known := r.st.Persons().Get(a.bare); known {
-		a.person = p
-		a.session = p.Session(j)
-	}
-	if a.session != nil {
+	a.person = r.st.Person(a.bare)
+	if a.session = a.person.Session(j); a.session != nil {
 		a.occupant = a.session.Occupant()
 		a.nick, a.role = a.occupant.Nick(), a.occupant.Role()
 	}
@@ -139,7 +136,7 @@ func (r *Room) senderOf(j JID) sender {
 // isHostOwner reports whether the host says that somebody owns the room (see
 // Config.IsOwner). Of who is inside it was said when they entered.
 func (r *Room) isHostOwner(bare JID, p *state.Person) bool {
-	if p != nil && p.Inside() {
+	if p.Inside() {
 		return p.OwnerByHost()
 	}
 	return r.cfg.IsOwner != nil && r.cfg.IsOwner(bare)

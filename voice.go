@@ -74,19 +74,11 @@ func (t *step) requestVoice(ses *state.Session) *StanzaError {
 	case !slices.ContainsFunc(s.Occupants(), func(o *state.Occupant) bool { return o.Role() == Moderator }):
 		return refuse(stanza.RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
-	waiting := 0
-	asked := s.Sparse().VoiceAsked()
-	for i := range asked {
-		v := &asked[i]
-		if !s.WaitsForVoice(v, t.now) {
-			continue
-		}
-		if v.JID() == o.Person().JID() {
-			return refuse(stanza.ResourceConstraint, "7.13", "you have asked for voice already")
-		}
-		waiting++
+	waiting := s.AwaitVoice(t.now)
+	if slices.Contains(waiting, o.Person().JID()) {
+		return refuse(stanza.ResourceConstraint, "7.13", "you have asked for voice already")
 	}
-	if waiting >= t.r.cfg.Limits.VoiceRequests {
+	if len(waiting) >= t.r.cfg.Limits.VoiceRequests {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many visitors have asked for voice")
 	}
 	if refused := t.spend(event.RateMessages); refused != nil {

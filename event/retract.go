@@ -12,18 +12,13 @@ import (
 // was named by its stanza-id, its id or its origin-id (XEP-0359). Retractions and
 // tombstones cannot be retracted (XEP-0424 §5). Where several messages match, the latest
 // is meant.
-func (b *MessageRetracted) Means(said *MessageArchived) bool {
-	return xmlwire.IsCanonical(said.Payload) && b.TakesBack(&said.Message)
-}
-
-// TakesBack is [MessageRetracted.Means] for a message that the room remembers.
-func (b *MessageRetracted) TakesBack(m *Message) bool {
+func (b *MessageRetracted) Means(m *Message) bool {
 	switch {
 	case m.OccupantID == "" || m.OccupantID != b.OccupantID:
 		return false
 	case b.StanzaID != "":
 		return m.StanzaID == b.StanzaID
-	case b.Named == "":
+	case b.Named == "" || !xmlwire.IsCanonical(m.Payload):
 		return false
 	}
 	if m.StanzaID != b.Named && m.ID != b.Named {

@@ -103,7 +103,7 @@ func (w *writing) latest(b *event.MessageRetracted, query *sql.Stmt, args ...any
 		if ev.UnmarshalJSON(body) != nil {
 			continue // it is damaged, and shown to nobody
 		}
-		if said, ok := ev.Body.(*event.MessageArchived); ok && b.Means(said) {
+		if said, ok := ev.Body.(*event.MessageArchived); ok && b.Means(&said.Message) {
 			return &ev, len(body)
 		}
 	}

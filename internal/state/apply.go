@@ -1,12 +1,14 @@
 package state
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/roomconfig"
+	"github.com/gomuc/muc/jid"
 )
 
 // Base holds the settings by which states are changed. Many states share one.
@@ -27,9 +29,8 @@ func (s *Room) Apply(ev *event.Event, base *Base) error {
 	if err := s.follows(ev); err != nil {
 		return err
 	}
-	err := s.applyBody(ev, base)
-	if err != nil {
-		return fmt.Errorf("%w: event %d.%d %s: %s", event.ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
+	if err := s.applyBody(ev, base); err != nil {
+		return fmt.Errorf("%w: event %d.%d %s: %w", event.ErrCorrupt, ev.Seq, ev.Sub, ev.Type(), err)
 	}
 	s.seq, s.sub, s.at = ev.Seq, ev.Sub, InstantOf(ev.Time)
 	if ev.Sub == 0 {
@@ -60,18 +61,12 @@ func (s *Room) follows(ev *event.Event) error {
 	return nil
 }
 
-// badEvent says why an event cannot be applied.
-type badEvent string
-
-// Error is the reason.
-func (e badEvent) Error() string { return string(e) }
-
 func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	if _, birth := ev.Body.(*event.Created); birth != (s.life == event.Unborn) {
-		return badEvent("out of place in the room's life")
+		return errors.New("out of place in the room's life")
 	}
 	if s.life == event.Destroyed {
-		return badEvent("after the end of the room")
+		return errors.New("after the end of the room")
 	}
 	switch b := ev.Body.(type) {
 	case *event.Created:
@@ -89,21 +84,20 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	case *event.RegistrationRequested:
 		return s.applyRegistrationRequested(b)
 	case *event.RegistrationClosed:
-		return s.applyRegistrationClosed(b)
+		return remove(&s.mutableSparse().requests, func(r *event.RegistrationRequested) bool { return r.JID == b.JID })
 	case *event.VoiceStored:
 		return s.applyVoice(b)
 	case *event.SubjectChanged:
-		e := entryOf(ev, &b.Message)
-		s.subject = &e
+		s.subject = entryOf(ev, &b.Message)
 	case *event.MessageArchived:
-		s.archived.remember(entryOf(ev, &b.Message), base)
+		s.archived.remember(*entryOf(ev, &b.Message), base)
+	case *event.MessageRemembered:
+		s.unarchived.remember(*entryOf(ev, &b.Message), base)
 	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
 			s.unarchived.retract(b)
 		}
-	case *event.MessageRemembered:
-		s.unarchived.remember(entryOf(ev, &b.Message), base)
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
 	case *event.Joined:
@@ -121,40 +115,50 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	case *event.VoiceRequested:
 		return s.applyVoiceRequested(b, HostTime(ev.Time, b.Now))
 	case *event.PrivateSent:
-		s.applyPrivate(Private{b.Session, b.Occupant, b.ID}, base)
+		m := s.mutableSparse()
+		m.privates = lastOf(append(m.privates, *b), base.Privates)
 	case *event.PrivateBounced:
-		return s.applyBounced(Private{b.Session, b.Occupant, b.ID})
+		return remove(&s.mutableSparse().privates, func(p event.PrivateSent) bool { return p == event.PrivateSent(*b) })
 	case *event.RelaySent:
-		return s.applyRelay(relayed{session: b.Session, real: b.JID, at: InstantOf(HostTime(ev.Time, b.Now)), way: b.Way}, base)
+		return s.applyRelay(Relay{Session: b.Session, JID: b.JID, At: InstantOf(HostTime(ev.Time, b.Now)), Way: b.Way}, base)
 	case *event.RelayAnswered:
-		return s.applyRelayAnswered(b)
+		return remove(&s.mutableSparse().relays, func(x Relay) bool { return x.Session == b.Session && x.Way == b.Way })
 	case *event.RateSpent:
 		s.applyRateSpent(b, ev.Time, base)
 	case *event.InviteSent:
 		return s.applyInvite(b)
 	case *event.InviteUsed:
-		return s.applyInviteOver(b.Invitee, b.Inviter)
+		return remove(&s.mutableSparse().invites, sameInvite(b.Invitee, b.Inviter))
 	case *event.InviteExpired:
-		return s.applyInviteOver(b.Invitee, b.Inviter)
+		return remove(&s.mutableSparse().invites, sameInvite(b.Invitee, b.Inviter))
 	case *event.Asked:
 		return s.applyAsked(b)
 	case *event.Answered:
-		return s.applyAnswered(b)
+		return remove(&s.mutableSparse().asks, func(a *event.Asked) bool { return a.ID == b.ID })
 	default:
-		return badEvent("unknown body")
+		return errors.New("unknown body")
 	}
 	return nil
 }
 
-// Reset makes the room what it is before its first event.
-func (s *Room) Reset() { *s = Room{conf: new(event.RoomConfig)} }
-
-// mutableSparse is the room's sparse part for writing, allocated if need be.
-func (s *Room) mutableSparse() *Sparse {
-	if s.sparse == nil {
-		s.sparse = new(Sparse)
+// remove removes the first value that a function matches. That there is none is an error.
+func remove[V any](list *[]V, is func(V) bool) error {
+	i := slices.IndexFunc(*list, is)
+	if i < 0 {
+		return errors.New("what it ends was not there")
 	}
-	return s.sparse
+	*list = slices.Delete(*list, i, i+1)
+	return nil
+}
+
+// lastOf is a list without its first values, so that there are no more than so many.
+func lastOf[V any](list []V, most int) []V {
+	return slices.Delete(list, 0, max(0, len(list)-max(0, most)))
+}
+
+// entryOf makes the entry of an event's message.
+func entryOf(ev *event.Event, m *event.Message) *Entry {
+	return &Entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: m}
 }
 
 // share returns a pointer to an equal configuration, the common one where possible.
@@ -167,7 +171,7 @@ func (base *Base) share(conf event.RoomConfig) *event.RoomConfig {
 
 func (s *Room) applyCreated(b *event.Created, base *Base) error {
 	if !roomconfig.Valid(&b.Config) {
-		return badEvent("no room is configured so")
+		return errors.New("no room is configured so")
 	}
 	s.life = event.Open
 	if !b.LockedUntil.IsZero() {
@@ -182,25 +186,23 @@ func (s *Room) applyConfigured(b *event.Configured, base *Base) error {
 	for _, c := range b.Changes {
 		f := roomconfig.Named(c.Var)
 		if f == nil || f.Set(&conf, c.New) != nil {
-			return badEvent("unknown configuration field or value: " + c.Var)
+			return errors.New("unknown configuration field or value: " + c.Var)
 		}
 	}
 	if s.conf.NoVisitorStatus != conf.NoVisitorStatus || s.conf.Whois != conf.Whois {
-		s.dropPresences()
+		for _, o := range s.occupants {
+			o.presence = nil
+		}
 	}
 	if s.conf.Whois != conf.Whois {
-		s.archived.dropDocs()
-		s.unarchived.dropDocs()
+		for _, h := range [...]history{s.archived, s.unarchived} {
+			for i := range h.entries {
+				h.entries[i].cache.Doc = nil
+			}
+		}
 	}
 	s.conf = base.share(conf)
 	return nil
-}
-
-// dropPresences drops the cached bytes of all presences.
-func (s *Room) dropPresences() {
-	for _, o := range s.occupants {
-		o.presence.drop()
-	}
 }
 
 // applyDestroyed forgets everything but the tombstone: a later room of the same name
@@ -210,89 +212,72 @@ func (s *Room) applyDestroyed(b *event.RoomDestroyed) {
 		creator: s.creator, conf: new(event.RoomConfig), sparse: &Sparse{end: b}, shape: s.shape + 1}
 }
 
-func (s *Room) applyPrivate(p Private, base *Base) {
-	m := s.mutableSparse()
-	*m.privates.push(base.Privates + 1) = p
-	for m.privates.Len() > max(base.Privates, 0) {
-		m.privates.shift()
-	}
-}
-
-func (s *Room) applyBounced(p Private) error {
-	m := s.mutableSparse()
-	n := m.privates.Len()
-	found := false
-	m.privates.drop(func(q *Private) bool {
-		first := *q == p && !found
-		found = found || first
-		return first
-	})
-	if m.privates.Len() == n {
-		return badEvent("no such private message")
-	}
-	return nil
-}
-
 // applyRelay remembers a request to another occupant. It forgets those whose time is up
 // and, beyond the limits, the oldest: first of the same person, then of all.
-func (s *Room) applyRelay(x relayed, base *Base) error {
-	if x.session == 0 || x.way == "" || x.real.IsBare() {
-		return badEvent("a request of nobody")
+func (s *Room) applyRelay(x Relay, base *Base) error {
+	if x.Session == 0 || x.Way == "" || x.JID.IsBare() {
+		return errors.New("a request of nobody")
 	}
-	m := s.mutableSparse()
-	m.relays.drop(func(y *relayed) bool { return y.Over(x.at, base.RelayTimeout) })
-	own := 1
-	for y := range m.relays.All() {
-		if y.real.Bare() == x.real.Bare() {
+	m, own := s.mutableSparse(), 1
+	m.relays = slices.DeleteFunc(m.relays, func(y Relay) bool { return y.over(x.At, base.RelayTimeout) })
+	for _, y := range m.relays {
+		if y.JID.Bare() == x.JID.Bare() {
 			own++
 		}
 	}
-	if own > base.PersonRelays {
-		m.relays.drop(func(y *relayed) bool {
-			if own <= base.PersonRelays || y.real.Bare() != x.real.Bare() {
-				return false
-			}
-			own--
-			return true
-		})
-	}
-	*m.relays.push(max(base.Relays, 0) + 1) = x
-	for m.relays.Len() > max(base.Relays, 0) {
-		m.relays.shift()
-	}
-	return nil
-}
-
-func (s *Room) applyRelayAnswered(b *event.RelayAnswered) error {
-	m := s.mutableSparse()
-	found := false
-	m.relays.drop(func(x *relayed) bool {
-		first := !found && x.session == b.Session && x.way == b.Way
-		found = found || first
-		return first
+	m.relays = slices.DeleteFunc(m.relays, func(y Relay) bool {
+		if own <= base.PersonRelays || y.JID.Bare() != x.JID.Bare() {
+			return false
+		}
+		own--
+		return true
 	})
-	if !found {
-		return badEvent("no such request")
-	}
+	m.relays = lastOf(append(m.relays, x), base.Relays)
 	return nil
 }
 
 func (s *Room) applyAsked(b *event.Asked) error {
 	if b.ID == "" || b.JID.IsZero() {
-		return badEvent("a question of nobody")
+		return errors.New("a question of nobody")
 	}
 	m := s.mutableSparse()
 	m.asks = append(m.asks, b)
 	return nil
 }
 
-func (s *Room) applyAnswered(b *event.Answered) error {
-	m := s.mutableSparse()
-	for i, a := range m.asks {
-		if a.ID == b.ID {
-			m.asks = slices.Delete(m.asks, i, i+1)
-			return nil
-		}
+// applyInvite inserts an open invitation by the time when it expires. It replaces an
+// earlier one of the same inviter to the same person.
+func (s *Room) applyInvite(b *event.InviteSent) error {
+	if b.Invitee.IsZero() || b.From.IsZero() {
+		return errors.New("invitation of or from nobody")
 	}
-	return badEvent("nothing was asked")
+	m := s.mutableSparse()
+	m.invites = slices.DeleteFunc(m.invites, sameInvite(b.Invitee, b.Inviter))
+	at := len(m.invites)
+	for at > 0 && m.invites[at-1].Expires.After(b.Expires.Time) {
+		at--
+	}
+	m.invites = slices.Insert(m.invites, at, b)
+	return nil
+}
+
+// sameInvite matches invitations by invitee and inviter.
+func sameInvite(invitee, inviter jid.JID) func(*event.InviteSent) bool {
+	return func(b *event.InviteSent) bool {
+		return b.Invitee.Bare() == invitee.Bare() && b.Inviter.Bare() == inviter.Bare()
+	}
+}
+
+// applyVoiceRequested remembers who asked for voice, and forgets those who may ask again.
+// Events of a snapshot name no occupant and forget nobody.
+func (s *Room) applyVoiceRequested(b *event.VoiceRequested, at time.Time) error {
+	if b.JID.IsZero() || b.Occupant != 0 && s.OccupantByNumber(b.Occupant) == nil {
+		return errors.New("no such occupant")
+	}
+	m := s.mutableSparse()
+	if b.Occupant != 0 {
+		m.voiceAsked = slices.DeleteFunc(m.voiceAsked, func(v voiceAsked) bool { return !s.counts(v, at) })
+	}
+	m.voiceAsked = append(m.voiceAsked, voiceAsked{bare: b.JID.Bare(), at: at})
+	return nil
 }

@@ -1,55 +1,68 @@
 package state
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/splice"
 )
 
-// History is the last messages of a room, the oldest first, bounded by Limits.History
+// history is the last messages of a room, the oldest first, bounded by Limits.History
 // and Limits.HistoryBytes.
-type History struct {
-	ring[Entry]
-	bytes int // of all of them, as they count for the bounds
+type history struct {
+	entries []Entry
+	bytes   int // of all of them, as they count for the bounds
 }
 
 // remember appends a message and drops the oldest ones beyond the bounds.
-func (h *History) remember(e Entry, base *Base) {
-	*h.push(base.History + 1) = e
+func (h *history) remember(e Entry, base *Base) {
+	h.entries = append(h.entries, e)
 	h.bytes += e.msg.Size()
-	for h.Len() > max(base.History, 0) || h.bytes > max(base.HistoryBytes, 0) {
-		h.forgetOldest()
+	for len(h.entries) > max(base.History, 0) || h.bytes > max(base.HistoryBytes, 0) {
+		h.forget(0)
 	}
 }
 
-func (h *History) forgetOldest() {
-	h.bytes -= h.At(0).msg.Size()
-	h.shift()
+func (h *history) forget(i int) {
+	h.bytes -= h.entries[i].msg.Size()
+	h.entries = slices.Delete(h.entries, i, i+1)
 }
 
-// dropDocs drops the cached bytes of all messages.
-func (h *History) dropDocs() {
-	for e := range h.All() {
-		e.doc.Doc = nil
+// meant is the index of the message that a retraction means, the latest if there are
+// several, or -1.
+func (h *history) meant(b *event.MessageRetracted) int {
+	for i := len(h.entries) - 1; i >= 0; i-- {
+		if b.Means(h.entries[i].msg) {
+			return i
+		}
 	}
+	return -1
 }
 
 // retract forgets the message that its author retracted, and reports whether it was
 // there.
-func (h *History) retract(b *event.MessageRetracted) bool {
-	said := h.Retracted(b)
-	if said == nil {
-		return false
+func (h *history) retract(b *event.MessageRetracted) bool {
+	i := h.meant(b)
+	if i >= 0 {
+		h.forget(i)
 	}
-	h.bytes -= said.Size()
-	h.drop(func(e *Entry) bool { return e.msg == said })
-	return true
+	return i >= 0
 }
 
-// entryOf makes the entry of an event's message.
-func entryOf(ev *event.Event, m *event.Message) Entry {
-	return Entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: m}
+// Archived are the messages that newcomers are shown and that the host archives, the
+// oldest first. They are valid until the next event.
+func (s *Room) Archived() []Entry { return s.archived.entries }
+
+// Unarchived are those that nobody archives.
+func (s *Room) Unarchived() []Entry { return s.unarchived.entries }
+
+// Retracted is the archived message that a retraction means, or nil.
+func (s *Room) Retracted(b *event.MessageRetracted) *event.Message {
+	if i := s.archived.meant(b); i >= 0 {
+		return s.archived.entries[i].msg
+	}
+	return nil
 }
 
 // Entry is a message that newcomers are shown.
@@ -57,12 +70,7 @@ type Entry struct {
 	seq, sub uint64
 	at       time.Time
 	msg      *event.Message
-	doc      messageCache
-}
-
-// Before reports whether the entry was said before another one.
-func (e *Entry) Before(o *Entry) bool {
-	return e.seq < o.seq || e.seq == o.seq && e.sub < o.sub
+	cache    messageCache
 }
 
 // messageCache holds the bytes of a remembered message, shared with the Outbound that
@@ -72,16 +80,16 @@ type messageCache struct {
 	Late *splice.Extra
 }
 
-// Cache is the cache of the message's bytes, for reading and writing.
-func (e *Entry) Cache() *messageCache { return &e.doc }
+// At is when the message was said.
+func (e *Entry) At() time.Time { return e.at }
 
-// Retracted is the message that a retraction means, the latest if there are several, or
-// nil.
-func (h *History) Retracted(b *event.MessageRetracted) *event.Message {
-	for i := h.Len() - 1; i >= 0; i-- {
-		if m := h.At(i).msg; b.TakesBack(m) {
-			return m
-		}
-	}
-	return nil
+// Message is what was said.
+func (e *Entry) Message() *event.Message { return e.msg }
+
+// Cache is the cache of the message's bytes, for reading and writing.
+func (e *Entry) Cache() *messageCache { return &e.cache }
+
+// Before reports whether the entry was said before another one.
+func (e *Entry) Before(o *Entry) bool {
+	return e.seq < o.seq || e.seq == o.seq && e.sub < o.sub
 }

@@ -9,9 +9,8 @@ import (
 // rooms are small, and a map of one entry takes more memory than the room.
 const SmallIndex = 8
 
-// Index is a map that is a slice while it is small, and whose values know their keys.
-// Nothing ranges over it but sortedKeys.
-type Index[K comparable, V keyed[K]] struct {
+// index is a map that is a slice while it is small, and whose values know their keys.
+type index[K comparable, V keyed[K]] struct {
 	few  []V
 	many map[K]V
 }
@@ -19,76 +18,56 @@ type Index[K comparable, V keyed[K]] struct {
 // keyed is a value that knows its key. The key must not change while it is in an index.
 type keyed[K comparable] interface{ indexKey() K }
 
-// Get finds the value of a key.
-func (x *Index[K, V]) Get(k K) (V, bool) {
-	if x.many != nil {
-		v, ok := x.many[k]
-		return v, ok
+// get is the value of a key, the zero value if there is none.
+func (x *index[K, V]) get(k K) V {
+	if i := x.place(k); i >= 0 {
+		return x.few[i]
 	}
-	for _, v := range x.few {
-		if v.indexKey() == k {
-			return v, true
+	return x.many[k]
+}
+
+func (x *index[K, V]) place(k K) int {
+	for i := range x.few {
+		if x.few[i].indexKey() == k {
+			return i
 		}
 	}
-	var none V
-	return none, false
+	return -1
 }
 
 // put adds a value, in place of one with the same key.
-func (x *Index[K, V]) put(v V) {
-	k := v.indexKey()
-	if x.many != nil {
-		x.many[k] = v
+func (x *index[K, V]) put(v V) {
+	i := x.place(v.indexKey())
+	switch {
+	case i >= 0:
+		x.few[i] = v
 		return
-	}
-	for i := range x.few {
-		if x.few[i].indexKey() == k {
-			x.few[i] = v
-			return
-		}
-	}
-	if len(x.few) < SmallIndex {
+	case x.many == nil && len(x.few) < SmallIndex:
 		x.few = append(x.few, v)
 		return
-	}
-	x.many = make(map[K]V, 2*SmallIndex)
-	for _, old := range x.few {
-		x.many[old.indexKey()] = old
-	}
-	x.many[k] = v
-	x.few = nil
-}
-
-func (x *Index[K, V]) drop(k K) {
-	if x.many != nil {
-		delete(x.many, k)
-		return
-	}
-	for i := range x.few {
-		if x.few[i].indexKey() == k {
-			x.few = slices.Delete(x.few, i, i+1)
-			return
+	case x.many == nil:
+		x.many = make(map[K]V, 2*SmallIndex)
+		for _, old := range x.few {
+			x.many[old.indexKey()] = old
 		}
+		x.few = nil
 	}
+	x.many[v.indexKey()] = v
 }
 
-func (x *Index[K, V]) len() int {
-	if x.many != nil {
-		return len(x.many)
+func (x *index[K, V]) drop(k K) {
+	if i := x.place(k); i >= 0 {
+		x.few = slices.Delete(x.few, i, i+1)
 	}
-	return len(x.few)
+	delete(x.many, k)
 }
 
-// sortedKeys is the one place where a map is ranged: nothing that a room writes may
-// depend on the order of a map.
-func sortedKeys[K comparable, V keyed[K]](x *Index[K, V], less func(a, b K) int) []K {
-	keys := make([]K, 0, x.len())
-	if x.many != nil {
-		keys = slices.AppendSeq(keys, maps.Keys(x.many))
-	}
-	for _, v := range x.few {
-		keys = append(keys, v.indexKey())
-	}
-	slices.SortFunc(keys, less)
-	return keys
+func (x *index[K, V]) len() int { return len(x.few) + len(x.many) }
+
+// sorted lists the values. It is the one place where a map is ranged: nothing that a room
+// writes may depend on the order of a map.
+func (x *index[K, V]) sorted(compare func(a, b V) int) []V {
+	list := slices.AppendSeq(slices.Clone(x.few), maps.Values(x.many))
+	slices.SortFunc(list, compare)
+	return list
 }

@@ -22,9 +22,10 @@ func (p pair[K]) indexKey() K { return p.key }
 
 // An index is a map, whatever its size and whatever way it got there.
 func TestIndex(t *testing.T) {
+	byKey := func(a, b pair[string]) int { return cmp.Compare(a.key, b.key) }
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 50 {
-		var x Index[string, pair[string]]
+		var x index[string, pair[string]]
 		truth := map[string]int{}
 		for i := range 200 {
 			k := fmt.Sprint(random.IntN(4 + round%20))
@@ -36,38 +37,38 @@ func TestIndex(t *testing.T) {
 				truth[k] = i
 			}
 			require.Equal(t, len(truth), x.len())
-			keys := sortedKeys(&x, cmp.Compare[string])
-			require.True(t, slices.IsSorted(keys))
-			require.Len(t, keys, len(truth))
+			sorted := x.sorted(byKey)
+			require.True(t, slices.IsSortedFunc(sorted, byKey))
+			require.Len(t, sorted, len(truth))
 			for k, v := range truth {
-				got, ok := x.Get(k)
-				require.True(t, ok)
-				require.Equal(t, v, got.val)
+				require.Equal(t, pair[string]{k, v}, x.get(k))
 			}
-			_, ok := x.Get("nowhere")
-			require.False(t, ok)
+			require.Zero(t, x.get("nowhere"))
 		}
 		if x.many == nil {
 			assert.LessOrEqual(t, len(x.few), SmallIndex, "small ones are no map")
 		}
 	}
-	var empty Index[string, pair[string]]
-	assert.Empty(t, sortedKeys(&empty, cmp.Compare[string]))
+	var empty index[string, pair[string]]
+	assert.Empty(t, empty.sorted(byKey))
 	empty.drop("nothing")
 	assert.Zero(t, empty.len())
 	assert.Nil(t, empty.many)
 }
 
 // The same keys in whatever order make the same list.
-func TestSortedKeysHaveOneOrder(t *testing.T) {
+func TestSortedHasOneOrder(t *testing.T) {
 	jids := []jid.JID{jid.MustParse("b@x"), jid.MustParse("a@x"), jid.MustParse("x"), jid.MustParse("a@y"), jid.MustParse("b@x/r")}
 	var want []jid.JID
 	for range 20 {
-		var x Index[jid.JID, pair[jid.JID]]
+		var x index[jid.JID, pair[jid.JID]]
 		for i, at := range rand.Perm(len(jids)) {
 			x.put(pair[jid.JID]{jids[at], i})
 		}
-		got := sortedKeys(&x, jid.Compare)
+		var got []jid.JID
+		for _, p := range x.sorted(func(a, b pair[jid.JID]) int { return jid.Compare(a.key, b.key) }) {
+			got = append(got, p.key)
+		}
 		if want == nil {
 			want = got
 		}

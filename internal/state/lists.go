@@ -7,56 +7,26 @@ import (
 	"github.com/gomuc/muc/internal/splice"
 )
 
-// listCache holds the answers to requests for lists of affiliations (XEP-0045 §9). It is
-// a cache, not state: made on request, updated by changes, and dropped at any time.
-type listCache struct{ known *knownLists } // nil until somebody asks
-
-type knownLists struct {
-	people  []*Person // who had an affiliation, by JID
-	changed []*Person // who has had another one since
+// Lists are the lists of affiliations that people ask for (XEP-0045 §9). They are a cache,
+// not state: made on request, and kept up to date from then on.
+type Lists struct {
+	people []*Person // who have an affiliation, by JID
 	// Written are whole lists as they were last sent, without the id of the request.
 	Written [event.Owner - event.Outcast + 1]*splice.Stanza
 }
 
-// leastChanged is how many changes are collected even for a short list.
-const leastChanged = 64
-
-// note records that a person's line has changed. Beyond a number of changes the cache is
-// dropped instead.
-func (c *listCache) note(p *Person) {
-	k := c.known
-	switch {
-	case k == nil:
-	case len(k.changed) > len(k.people)+leastChanged:
-		c.known = nil
-	default:
-		k.Written = [len(k.Written)]*splice.Stanza{}
-		k.changed = append(k.changed, p)
+// Lists are the lists of affiliations as they are now.
+func (s *Room) Lists() *Lists {
+	if s.lists == nil {
+		s.lists = &Lists{people: slices.DeleteFunc(s.People(), func(p *Person) bool { return p.aff == event.AffiliationNone })}
 	}
-}
-
-// Of returns the lists of a room, up to date: people whose affiliation changed are merged
-// in, so that nothing is sorted again.
-func (c *listCache) Of(s *Room) *knownLists {
-	if c.known == nil {
-		c.known = new(knownLists)
-		for _, p := range s.persons.Sorted() {
-			if p.aff != event.AffiliationNone {
-				c.known.people = append(c.known.people, p)
-			}
-		}
-	}
-	if k := c.known; len(k.changed) > 0 {
-		slices.SortFunc(k.changed, (*Person).compare)
-		k.people, k.changed = merged(k.people, k.changed), nil
-	}
-	return c.known
+	return s.lists
 }
 
 // Having lists the people of an affiliation, by JID.
-func (k *knownLists) Having(aff event.Affiliation) []*Person {
+func (l *Lists) Having(aff event.Affiliation) []*Person {
 	var some []*Person
-	for _, p := range k.people {
+	for _, p := range l.people {
 		if p.aff == aff {
 			some = append(some, p)
 		}
@@ -64,20 +34,18 @@ func (k *knownLists) Having(aff event.Affiliation) []*Person {
 	return some
 }
 
-// merged merges two sorted lists; people without affiliation and duplicates are left
-// out.
-func merged(a, b []*Person) []*Person {
-	list := make([]*Person, 0, len(a)+len(b))
-	for len(a)+len(b) > 0 {
-		from := &a
-		if len(a) == 0 || len(b) > 0 && b[0].compare(a[0]) < 0 {
-			from = &b
-		}
-		p := (*from)[0]
-		*from = (*from)[1:]
-		if p.aff != event.AffiliationNone && (len(list) == 0 || list[len(list)-1] != p) {
-			list = append(list, p)
-		}
+// relist follows a change of what the lists show of a person.
+func (s *Room) relist(p *Person) {
+	l := s.lists
+	if l == nil {
+		return
 	}
-	return list
+	l.Written = [len(l.Written)]*splice.Stanza{}
+	i, listed := slices.BinarySearchFunc(l.people, p, (*Person).compare)
+	switch has := p.aff != event.AffiliationNone; {
+	case has && !listed:
+		l.people = slices.Insert(l.people, i, p)
+	case listed && !has:
+		l.people = slices.Delete(l.people, i, i+1)
+	}
 }

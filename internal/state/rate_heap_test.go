@@ -57,8 +57,7 @@ func requireHeap(t *testing.T, m *Sparse) {
 	require.Equal(t, m.spent.len(), len(m.soonest))
 	for i, x := range m.soonest {
 		require.Equal(t, i, x.place)
-		got, known := m.spent.Get(x.indexKey())
-		require.True(t, known && got == x)
+		require.Same(t, x, m.spent.get(x.RateKey))
 		if i > 0 {
 			require.Negative(t, compareSpendings(m.soonest[(i-1)/2], x))
 		}
@@ -81,7 +80,7 @@ func TestSpentSharesAreForgottenInOrder(t *testing.T) {
 			for {
 				var first *spending
 				for k, until := range want {
-					if x := (&spending{jid: k.JID, kind: k.Kind, until: until}); first == nil || compareSpendings(x, first) < 0 {
+					if x := (&spending{RateKey: k, until: until}); first == nil || compareSpendings(x, first) < 0 {
 						first = x
 					}
 				}

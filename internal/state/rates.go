@@ -2,6 +2,7 @@ package state
 
 import (
 	"cmp"
+	"container/heap"
 	"time"
 
 	"github.com/gomuc/muc/event"
@@ -16,16 +17,51 @@ type RateKey struct {
 
 // spending is a token bucket that is not full.
 type spending struct {
-	jid   jid.JID
-	kind  event.RateKind
+	RateKey
 	until time.Time // when it will be full again
 	place int       // in Sparse.soonest
 }
 
-func (x spending) indexKey() RateKey { return RateKey{JID: x.jid, Kind: x.kind} }
+func (x *spending) indexKey() RateKey { return x.RateKey }
 
-func compareRateKeys(a, b RateKey) int {
+func compareRates(a, b *spending) int {
 	return cmp.Or(jid.Compare(a.JID, b.JID), cmp.Compare(a.Kind, b.Kind))
+}
+
+func compareSpendings(a, b *spending) int {
+	return cmp.Or(a.until.Compare(b.until), compareRates(a, b))
+}
+
+// spendings is a heap (see container/heap): in front is the bucket that is full again the
+// soonest.
+type spendings []*spending
+
+func (h spendings) Len() int           { return len(h) }
+func (h spendings) Less(i, j int) bool { return compareSpendings(h[i], h[j]) < 0 }
+
+func (h spendings) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].place, h[j].place = i, j
+}
+
+// Push is for container/heap.
+func (h *spendings) Push(x any) { *h = append(*h, x.(*spending)) }
+
+// Pop is for container/heap.
+func (h *spendings) Pop() any {
+	last := len(*h) - 1
+	x := (*h)[last]
+	(*h)[last] = nil
+	*h = (*h)[:last]
+	return x
+}
+
+// SpentUntil is when a bucket will be full again, the zero time if it is full.
+func (m *Sparse) SpentUntil(key RateKey) time.Time {
+	if x := m.spent.get(key); x != nil {
+		return x.until
+	}
+	return time.Time{}
 }
 
 // applyRateSpent notes how much of a rate is used up. Which buckets are full again is
@@ -41,70 +77,27 @@ func (s *Room) applyRateSpent(b *event.RateSpent, at time.Time, base *Base) {
 // again. Beyond the limit those are forgotten that are full the soonest. What is
 // forgotten depends on the buckets and the time alone, so a restored room forgets the
 // same.
-func (m *Sparse) applySpent(jid jid.JID, kind event.RateKind, until, now time.Time, base *Base) {
-	x, known := m.spent.Get(RateKey{JID: jid, Kind: kind})
-	if !known {
-		x = &spending{jid: jid, kind: kind, place: len(m.soonest)}
+func (m *Sparse) applySpent(who jid.JID, kind event.RateKind, until, now time.Time, base *Base) {
+	x := m.spent.get(RateKey{who, kind})
+	if x == nil {
+		x = &spending{RateKey: RateKey{who, kind}, until: until, place: len(m.soonest)}
 		m.spent.put(x)
-		m.soonest = append(m.soonest, x)
+		heap.Push(&m.soonest, x)
+	} else {
+		x.until = until
+		heap.Fix(&m.soonest, x.place)
 	}
-	x.until = until
-	m.place(x)
 	m.forgetSpent(now)
 	for len(m.soonest) > base.RateShares {
-		m.dropSoonest()
+		m.forgetSoonest()
 	}
 }
 
 // forgetSpent forgets the buckets that are full at a time.
 func (m *Sparse) forgetSpent(now time.Time) {
 	for len(m.soonest) > 0 && !m.soonest[0].until.After(now) {
-		m.dropSoonest()
+		m.forgetSoonest()
 	}
 }
 
-// soonest is a binary heap: the parent of entry i, at (i-1)/2, is full no later than it.
-
-// place restores the heap after the time of one bucket changed.
-func (m *Sparse) place(x *spending) {
-	h := m.soonest
-	for x.place > 0 {
-		parent := h[(x.place-1)/2]
-		if compareSpendings(parent, x) < 0 {
-			break
-		}
-		m.swap(x, parent)
-	}
-	for {
-		least := x
-		for child := 2*x.place + 1; child <= 2*x.place+2 && child < len(h); child++ {
-			if compareSpendings(h[child], least) < 0 {
-				least = h[child]
-			}
-		}
-		if least == x {
-			return
-		}
-		m.swap(x, least)
-	}
-}
-
-func (m *Sparse) swap(a, b *spending) {
-	a.place, b.place = b.place, a.place
-	m.soonest[a.place], m.soonest[b.place] = a, b
-}
-
-func (m *Sparse) dropSoonest() {
-	first, last := m.soonest[0], m.soonest[len(m.soonest)-1]
-	m.swap(first, last)
-	m.soonest[first.place] = nil
-	m.soonest = m.soonest[:first.place]
-	m.spent.drop(first.indexKey())
-	if last != first {
-		m.place(last)
-	}
-}
-
-func compareSpendings(a, b *spending) int {
-	return cmp.Or(a.until.Compare(b.until), compareRateKeys(a.indexKey(), b.indexKey()))
-}
+func (m *Sparse) forgetSoonest() { m.spent.drop(heap.Pop(&m.soonest).(*spending).RateKey) }

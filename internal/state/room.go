@@ -7,8 +7,7 @@ import (
 
 // Room is all that a room remembers. [Room.Apply] and [Room.LoadSnapshot] change it.
 type Room struct {
-	life event.State
-	// shape counts the changes that recipient lists cannot follow by appending.
+	life                      event.State
 	shape                     uint32
 	lastOccupant, lastSession uint32
 
@@ -21,59 +20,27 @@ type Room struct {
 	// Template share those.
 	conf *event.RoomConfig
 
-	persons people
-	// owners are the persons who are Owner; domainOwners of them are whole domains.
-	owners, domainOwners int32
-	// remembered counts the persons with Person.Remembered.
-	remembered int32
-	// peopleBytes is the memory of the addresses and notes of all persons.
-	peopleBytes int32
-	lists       listCache
+	persons     index[string, *Person] // by the text of the JID, which is faster than by a JID
+	owners      OwnerCount
+	remembered  int32 // counts the persons with Person.Remembered
+	peopleBytes int32 // of the addresses and notes of all persons
+	lists       *Lists
 
-	occupants []*Occupant // in the order of joining
-	// nicks are the occupants by comparison key; nil as long as they are few.
-	nicks map[string]*Occupant
+	occupants []*Occupant          // in the order of joining
+	nicks     map[string]*Occupant // by comparison key; nil as long as they are few
 
 	subject    *Entry
-	archived   History // in the order of speaking
-	unarchived History // the same for what is not archived
+	archived   history // in the order of speaking
+	unarchived history // the same for what is not archived
 
 	sparse *Sparse // nil for none
 }
 
-// emptySparse is the sparse part of most rooms. Nobody writes to it.
-var emptySparse Sparse
+// Reset makes the room what it is before its first event.
+func (s *Room) Reset() { *s = Room{conf: new(event.RoomConfig)} }
 
-// Sparse is the room's sparse part, for reading.
-func (s *Room) Sparse() *Sparse {
-	if s.sparse == nil {
-		return &emptySparse
-	}
-	return s.sparse
-}
-
-// Sparse is the part of a room that is empty in most rooms, allocated when needed.
-type Sparse struct {
-	end *event.RoomDestroyed
-
-	reserved Index[string, reservation]     // by comparison key of the nick
-	requests []*event.RegistrationRequested // to register, in the order of asking
-
-	voiceAsked []voiceAsked        // in the order of asking
-	invites    []*event.InviteSent // open invitations, the one that expires first in front
-
-	asks []*event.Asked // open questions to the host, in the order of asking
-
-	privates ring[Private] // the last private messages, bounded by Config.Limits
-	relays   ring[relayed] // the last requests between occupants, bounded by Config.Limits
-	// spent is until when a person's share of Config.Rates is used up, soonest is the
-	// same with the first in front. What lies in the past means nothing and is dropped
-	// when something is added. clock is what the host's clock said then, if it was behind
-	// the room's last event.
-	spent   Index[RateKey, *spending]
-	soonest []*spending
-	clock   event.Stamp
-}
+// Life is where the room is in its life.
+func (s *Room) Life() event.State { return s.life }
 
 // Alive reports whether the room is locked or open: created and not destroyed.
 func (s *Room) Alive() bool { return s.life == event.Locked || s.life == event.Open }
@@ -84,69 +51,39 @@ func (s *Room) Deserted() bool {
 	return len(s.occupants) == 0 && (s.life == event.Locked || !s.conf.Persistent)
 }
 
-// OccupantAffiliation is the effective affiliation of an occupant's person (XEP-0045 §9.2):
-// owner if the host said so when the person entered, else by the lists.
-func (s *Room) OccupantAffiliation(o *Occupant) event.Affiliation {
-	return s.AffiliationCounting(o.person.real, o.person)
-}
+// LockedUntil is how long the room waits for its configuration.
+func (s *Room) LockedUntil() Instant { return s.lockedUntil }
 
-// AffiliationCounting is the same of somebody who was looked up: nil if the room knows
-// nothing of them.
-func (s *Room) AffiliationCounting(bare jid.JID, p *Person) event.Affiliation {
-	own, domain := event.AffiliationNone, event.AffiliationNone
-	if p != nil {
-		if p.ownerByHost {
-			return event.Owner
-		}
-		own = p.aff
-	}
-	if own == event.AffiliationNone { // else the domain's does not matter
-		domain = s.OwnAffiliation(bare.DomainJID())
-	}
-	return event.EffectiveAffiliation(own, domain)
-}
+// Creator is the bare JID that created the room, zero for the host.
+func (s *Room) Creator() jid.JID { return s.creator }
 
-// OwnAffiliation is the affiliation of exactly this bare JID or domain.
-func (s *Room) OwnAffiliation(j jid.JID) event.Affiliation {
-	if p, ok := s.persons.Get(j); ok {
-		return p.aff
-	}
-	return event.AffiliationNone
-}
+// Config is the room's configuration. It is replaced, never written to.
+func (s *Room) Config() *event.RoomConfig { return s.conf }
 
-// ReasonOf is the reason that was given for an affiliation, empty for none.
-func (s *Room) ReasonOf(j jid.JID) string {
-	if p, ok := s.persons.Get(j); ok {
-		return p.Notes().reason
-	}
-	return ""
-}
+// Subject is the message that set the subject, nil for none.
+func (s *Room) Subject() *Entry { return s.subject }
 
-// ReservedBy finds the person who has reserved a nick, by its comparison key.
-func (s *Room) ReservedBy(key string) (*Person, bool) {
-	reserved := s.Sparse().reserved
-	x, ok := reserved.Get(key)
-	return x.Person, ok
-}
+// Seq is the number of the last durable event.
+func (s *Room) Seq() uint64 { return s.seq }
 
-// OwnerCount counts the entries of the owner list. A whole domain may be one, such as a
-// component that acts in its own name; the people of that domain are no owners by it.
-type OwnerCount struct{ all, domains int }
+// Sub is the number of the last volatile event after the last durable one.
+func (s *Room) Sub() uint64 { return s.sub }
 
-// Plus is the count after one owner more (by 1) or fewer (by -1).
-func (n OwnerCount) Plus(who jid.JID, by int) OwnerCount {
-	n.all += by
-	if who.IsDomain() {
-		n.domains += by
-	}
-	return n
-}
+// At is the time of the last event.
+func (s *Room) At() Instant { return s.at }
 
-// LeavesNobody reports whether a change leaves the room without an owner (XEP-0045 §10.4):
-// without any, or without a person where there was one before.
-func (n OwnerCount) LeavesNobody(before OwnerCount) bool {
-	return n.all == 0 || n.all == n.domains && before.all > before.domains
-}
+// LastOccupant is the highest number that an occupant was given.
+func (s *Room) LastOccupant() uint32 { return s.lastOccupant }
+
+// LastSession is the highest number that a session was given.
+func (s *Room) LastSession() uint32 { return s.lastSession }
+
+// Shape counts the changes that recipient lists cannot follow by appending.
+func (s *Room) Shape() uint32 { return s.shape }
 
 // OwnerCount is the room's number of owners.
-func (s *Room) OwnerCount() OwnerCount { return OwnerCount{int(s.owners), int(s.domainOwners)} }
+func (s *Room) OwnerCount() OwnerCount { return s.owners }
+
+// Remembered is the number of persons of whom the room knows something that outlasts the
+// visit; whether inside or not.
+func (s *Room) Remembered() int32 { return s.remembered }

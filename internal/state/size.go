@@ -14,39 +14,39 @@ const (
 
 // Memory estimates how much memory the state holds, in bytes.
 func (s *Room) Memory() int {
-	size := roomSize + s.persons.byText.len()*personSize + int(s.peopleBytes)
+	size := roomSize + s.persons.len()*personSize + int(s.peopleBytes)
 	c := s.conf
 	size += len(c.Name) + len(c.Description) + len(c.Lang) + len(c.Password)
 	for _, o := range s.occupants {
 		size += occupantSize + len(o.nick) + len(o.key) + len(o.id)
-		for ses := o.first; ses != nil; ses = ses.next {
-			size += ses.size()
+		for ses := range o.Sessions() {
+			size += sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
 		}
-		if o.presence.doc != nil {
-			size += cap(o.presence.doc.Bytes)
+		if o.presence != nil {
+			size += cap(o.presence.Bytes)
 		}
 	}
 	if e := s.subject; e != nil {
 		size += entrySize + 2*len(e.msg.Payload)
 	}
-	size += (s.archived.Len()+s.unarchived.Len())*entrySize + 2*(s.archived.bytes+s.unarchived.bytes)
-	if k := s.lists.known; k != nil {
-		size += 8 * (cap(k.people) + cap(k.changed))
-		for _, d := range k.Written {
+	size += (len(s.archived.entries)+len(s.unarchived.entries))*entrySize + 2*(s.archived.bytes+s.unarchived.bytes)
+	if l := s.lists; l != nil {
+		size += 8 * cap(l.people)
+		for _, d := range l.Written {
 			if d != nil {
 				size += cap(d.Bytes)
 			}
 		}
 	}
-	return size + s.sparse.size()
+	if s.sparse != nil {
+		size += s.sparse.size()
+	}
+	return size
 }
 
 // size estimates the memory of the sparse part.
 func (m *Sparse) size() int {
-	if m == nil {
-		return 0
-	}
-	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + m.privates.Len() + m.spent.len())
+	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + len(m.privates) + m.spent.len())
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)
 		for _, a := range b.Answers {
@@ -62,13 +62,8 @@ func (m *Sparse) size() int {
 			size += len(b.Join.Payload)
 		}
 	}
-	for p := range m.privates.All() {
-		size += len(p.id)
+	for _, p := range m.privates {
+		size += len(p.ID)
 	}
 	return size
-}
-
-// size estimates the memory of a session.
-func (ses *Session) size() int {
-	return sessionSize + len(ses.real.String()) + len(ses.lang) + len(ses.payload)
 }

@@ -3,6 +3,8 @@ package state
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gomuc/muc/event"
@@ -41,7 +43,11 @@ func (s *Room) Snapshot(room jid.JID, keyPrint string, live bool) []byte {
 		shot.LastOccupant, shot.LastSession = s.lastOccupant, s.lastSession
 		shot.addLive(s)
 	}
-	return shot.json()
+	text, err := json.Marshal(shot)
+	if err != nil {
+		panic(err) // a room remembers no value that has no name
+	}
+	return text
 }
 
 // add appends an event whose number and time do not matter any more.
@@ -64,16 +70,16 @@ func (shot *Snapshot) addMessage(e *Entry, body event.Body) {
 // order in which it came.
 func (shot *Snapshot) addDurable(s *Room) {
 	sparse := s.Sparse()
-	for _, p := range s.persons.Sorted() {
-		n := p.Notes()
+	for _, p := range s.People() {
+		n := p.noted()
 		if p.aff != event.AffiliationNone {
-			shot.add(&event.AffiliationChanged{JID: p.JID(), New: p.aff, Reason: n.reason})
+			shot.add(&event.AffiliationChanged{JID: p.real, New: p.aff, Reason: n.reason})
 		}
 		if p.voice != event.RoleNone {
-			shot.add(&event.VoiceStored{JID: p.JID(), Role: p.voice})
+			shot.add(&event.VoiceStored{JID: p.real, Role: p.voice})
 		}
 		if n.nick != "" {
-			shot.add(&event.Registered{JID: p.JID(), Nick: n.nick, Key: n.key})
+			shot.add(&event.Registered{JID: p.real, Nick: n.nick, Key: n.key})
 		}
 	}
 	for _, b := range sparse.requests { // after the events that would end them
@@ -82,7 +88,8 @@ func (shot *Snapshot) addDurable(s *Room) {
 	if s.subject != nil {
 		shot.addMessage(s.subject, &event.SubjectChanged{Message: *s.subject.msg})
 	}
-	for e := range s.archived.All() {
+	for i := range s.archived.entries {
+		e := &s.archived.entries[i]
 		shot.addMessage(e, &event.MessageArchived{Message: *e.msg})
 	}
 	if sparse.end != nil {
@@ -93,15 +100,15 @@ func (shot *Snapshot) addDurable(s *Room) {
 // addLive appends what volatile events tell.
 func (shot *Snapshot) addLive(s *Room) {
 	sparse := s.Sparse()
-	for e := range s.unarchived.All() {
+	for i := range s.unarchived.entries {
+		e := &s.unarchived.entries[i]
 		shot.addMessage(e, &event.MessageRemembered{Message: *e.msg})
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
 	}
-	for i := range sparse.voiceAsked {
-		v := &sparse.voiceAsked[i]
-		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.JID()}})
+	for _, v := range sparse.voiceAsked {
+		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.bare}})
 	}
 	for _, b := range sparse.invites {
 		shot.add(b)
@@ -109,15 +116,15 @@ func (shot *Snapshot) addLive(s *Room) {
 	for _, b := range sparse.asks {
 		shot.add(b)
 	}
-	for p := range sparse.privates.All() {
-		shot.add(&event.PrivateSent{Session: p.session, Occupant: p.occupant, ID: p.id})
+	for _, p := range sparse.privates {
+		shot.add(&p)
 	}
-	for x := range sparse.relays.All() {
-		shot.addEvent(event.Event{Time: x.at.Time(), Body: &event.RelaySent{Session: x.session, JID: x.JID(), Way: x.way}})
+	for _, x := range sparse.relays {
+		shot.addEvent(event.Event{Time: x.At.Time(), Body: &event.RelaySent{Session: x.Session, JID: x.JID, Way: x.Way}})
 	}
-	for _, k := range sortedKeys(&sparse.spent, compareRateKeys) {
-		if x, _ := sparse.spent.Get(k); x.until.After(HostTime(s.at.Time(), sparse.clock)) {
-			shot.add(&event.RateSpent{JID: k.JID, Kind: k.Kind, Until: event.Stamp{Time: x.until}, Now: sparse.clock})
+	for _, x := range sparse.spent.sorted(compareRates) {
+		if x.until.After(HostTime(s.at.Time(), sparse.clock)) {
+			shot.add(&event.RateSpent{JID: x.JID, Kind: x.Kind, Until: event.Stamp{Time: x.until}, Now: sparse.clock})
 		}
 	}
 }
@@ -126,16 +133,15 @@ func (shot *Snapshot) addLive(s *Room) {
 // presence in another order, their presence in that order.
 func (shot *Snapshot) addOccupant(o *Occupant) {
 	join := func(ses *Session) {
-		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.JID(), Nick: o.nick, Key: o.key, OccupantID: o.id,
+		shot.add(&event.Joined{Occupant: o.num, Session: ses.num, JID: ses.real, Nick: o.nick, Key: o.key, OccupantID: o.id,
 			Role: o.role, OwnerByHost: o.person.ownerByHost, Lang: ses.lang, Payload: ses.payload})
 	}
 	if o.IsPuppet() {
 		join(o.front)
 	}
-	var sessions []*Session
-	for ses := o.first; ses != nil; ses = ses.next {
+	sessions := slices.Collect(o.Sessions())
+	for _, ses := range sessions {
 		join(ses)
-		sessions = append(sessions, ses)
 	}
 	spoke := func(a, b *Session) int { return cmp.Compare(a.spoke, b.spoke) }
 	if slices.IsSortedFunc(sessions, spoke) {
@@ -143,7 +149,7 @@ func (shot *Snapshot) addOccupant(o *Occupant) {
 	}
 	slices.SortFunc(sessions, spoke)
 	for _, ses := range sessions {
-		shot.add(&event.PresenceChanged{JID: ses.JID(), Lang: ses.lang, Payload: ses.payload})
+		shot.add(&event.PresenceChanged{JID: ses.real, Lang: ses.lang, Payload: ses.payload})
 	}
 }
 
@@ -158,12 +164,87 @@ type snapshotEvent struct {
 	Data    json.RawMessage `json:"data"`
 }
 
-func (s *Snapshot) json() []byte {
-	text, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // a room remembers no value that has no name
+// ErrOtherRoom is the error for a snapshot of a room with another address.
+var ErrOtherRoom = errors.New("muc: log belongs to another room")
+
+// LoadSnapshot applies the events of a snapshot to a room that was reset. They are checked
+// as those of a log are, except for their numbers: the snapshot's header says where the
+// log stands. The function belongs checks each body first, as whether it was created with
+// this room's secret. An error wraps [event.ErrCorrupt], is an
+// [*event.UnknownEventError], [ErrOtherRoom] or the function's.
+func (s *Room) LoadSnapshot(b []byte, room jid.JID, base *Base, belongs func(event.Body) error) error {
+	var shot Snapshot
+	if err := json.Unmarshal(b, &shot); err != nil {
+		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
 	}
-	return text
+	switch {
+	case shot.Version != snapshotVersion:
+		return &event.UnknownEventError{Type: "snapshot", Version: shot.Version}
+	case shot.Room != room:
+		return ErrOtherRoom
+	}
+	if err := shot.check(); err != nil {
+		return fmt.Errorf("%w: snapshot: %w", event.ErrCorrupt, err)
+	}
+	sessions := map[uint32]bool{}
+	for i := range shot.Events {
+		stored := event.Stored(shot.Events[i])
+		ev, err := stored.Event()
+		if err != nil {
+			return fmt.Errorf("snapshot: %w", err)
+		}
+		if err := belongs(ev.Body); err != nil {
+			return err
+		}
+		if err := s.loadEvent(&ev, &shot, sessions, base); err != nil {
+			return fmt.Errorf("%w: snapshot: %s: %w", event.ErrCorrupt, ev.Type(), err)
+		}
+	}
+	if s.life == event.Unborn && shot.Seq > 0 || shot.LastOccupant < s.lastOccupant || shot.LastSession < s.lastSession {
+		return fmt.Errorf("%w: snapshot: numbers", event.ErrCorrupt)
+	}
+	s.lastOccupant, s.lastSession = shot.LastOccupant, shot.LastSession
+	s.seq, s.sub, s.at, s.durableAt = shot.Seq, shot.Sub, InstantOf(shot.At.Time), InstantOf(shot.DurableAt.Time)
+	return nil
 }
 
-func (s *Snapshot) read(text []byte) error { return json.Unmarshal(text, s) }
+// check checks the header of a snapshot, before its events are applied.
+func (shot *Snapshot) check() error {
+	switch {
+	case shot.Kind != kindLive && shot.Kind != kindDurable:
+		return errors.New("neither durable nor live")
+	case shot.Kind == kindDurable && (shot.Sub > 0 || shot.LastOccupant > 0 || shot.LastSession > 0):
+		return errors.New("of people in a durable one")
+	case shot.At.After(LastTime) || shot.At.Before(shot.DurableAt.Time):
+		return errors.New("time")
+	}
+	return nil
+}
+
+// loadEvent applies an event of a snapshot. An event without a time has the snapshot's.
+func (s *Room) loadEvent(ev *event.Event, shot *Snapshot, sessions map[uint32]bool, base *Base) error {
+	if ev.Time.IsZero() {
+		ev.Time = shot.At.Time
+	}
+	switch {
+	case shot.Kind == kindDurable && !ev.Durable():
+		return errors.New("in a durable snapshot")
+	case ev.Seq > shot.Seq || ev.Time.After(shot.At.Time):
+		return errors.New("later than the snapshot")
+	}
+	joined, ok := ev.Body.(*event.Joined)
+	if !ok || joined.Session == 0 {
+		return s.applyBody(ev, base)
+	}
+	// Sessions are grouped by occupant, so their numbers need not rise. Each is there
+	// once.
+	if sessions[joined.Session] {
+		return errors.New("a session number twice")
+	}
+	sessions[joined.Session] = true
+	highest := s.lastSession
+	s.lastSession = 0
+	err := s.applyBody(ev, base)
+	s.lastSession = max(highest, joined.Session)
+	return err
+}
