@@ -10,30 +10,27 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
 // oldRules makes a room that stored an address by tables of another day, which those
 // of today would change: it is on a list, and inside.
-func oldRules(t *testing.T, cfg muc.Config, address string) (*harness, muc.JID) {
+func oldRules(t *testing.T, cfg muc.Config, address string) (*muctest.Room, muc.JID) {
 	t.Helper()
 	var old muc.JID
 	require.NoError(t, old.UnmarshalText([]byte(address)))
 	cfg.Instant = true
 	h := open(t, cfg)
-	h.do(muc.Join{JID: muc.MustParseJID("old@shakespeare.lit/x"), Nick: "Old"})
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("old@shakespeare.lit"), Affiliation: muc.Member})
-	log := h.log
-	h.log = nil
-	for _, ev := range log {
+	h.Do(muc.Join{JID: muc.MustParseJID("old@shakespeare.lit/x"), Nick: "Old"})
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("old@shakespeare.lit"), Affiliation: muc.Member})
+	log := h.Events()
+	for i, ev := range log {
 		line, err := ev.MarshalJSON()
 		require.NoError(t, err)
 		require.NoError(t, ev.UnmarshalJSON([]byte(strings.ReplaceAll(string(line), `"old@shakespeare.lit`, `"`+address))))
-		h.log = append(h.log, ev)
+		log[i] = ev
 	}
-	room, err := muc.Restore(h.cfg, nil, h.log)
-	require.NoError(t, err)
-	h.room = room
-	return h, old
+	return muctest.Restore(t, h.Config, nil, log), old
 }
 
 // What was normalised once is not normalised again: an address that newer tables
@@ -43,25 +40,25 @@ func TestStoredAddressesAreFound(t *testing.T) {
 	for _, address := range []string{"Old\u0130@shakespeare.lit", "a\u2028@shakespeare.lit", "e\u0301@shakespeare.lit"} {
 		t.Run(address, func(t *testing.T) {
 			h, old := oldRules(t, muc.Config{}, address)
-			fx := h.send(makes("<item jid='" + address + "' affiliation='none'/>"))
+			fx := h.Handle(makes("<item jid='" + address + "' affiliation='none'/>"))
 			require.Nil(t, fx.Refused)
 			require.NotEmpty(t, slices.Collect(fx.Events()))
 			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.AffiliationNone, Actor: event.Actor{JID: crone, Nick: "firstwitch"}}, slices.Collect(fx.Events())[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
-			fx = h.do(muc.SetAffiliation{JID: old, Affiliation: muc.Outcast})
+			fx = h.Do(muc.SetAffiliation{JID: old, Affiliation: muc.Outcast})
 			assert.Equal(t, &event.AffiliationChanged{JID: old, Old: muc.Member, New: muc.Outcast}, slices.Collect(fx.Events())[0].Body)
 
 			h, old = oldRules(t, muc.Config{}, address)
-			h.do(muc.Forget{JID: old})
-			for j := range h.room.Affiliations() {
+			h.Do(muc.Forget{JID: old})
+			for j := range h.Affiliations() {
 				assert.NotEqual(t, old, j)
 			}
 
 			h, _ = oldRules(t, muc.Config{}, address)
-			fx = h.send(configSubmit("c", "muc#roomconfig_roomadmins", address))
+			fx = h.Handle(configSubmit("c", "muc#roomconfig_roomadmins", address))
 			require.Nil(t, fx.Refused)
-			assert.Equal(t, muc.Admin, affiliationIn(h.room, old))
+			assert.Equal(t, muc.Admin, affiliationIn(h.Room, old))
 		})
 	}
 }
@@ -97,7 +94,7 @@ func TestDomainsOfTheHost(t *testing.T) {
 	h := open(t, muc.Config{NormalizeDomain: func(domain string) (string, error) {
 		return strings.ReplaceAll(strings.ToLower(domain), "ß", "ss"), nil
 	}})
-	h.join("bard@Straße.example/x", "Bard")
-	fx := h.send(`<message type='groupchat' from='bard@strasse.example/x' to='coven@chat.shakespeare.lit'><body>x</body></message>`)
+	h.Client("bard@Straße.example/x").Joins("Bard")
+	fx := h.Handle(`<message type='groupchat' from='bard@strasse.example/x' to='coven@chat.shakespeare.lit'><body>x</body></message>`)
 	assert.Nil(t, fx.Refused)
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 )
 
-func (h *harness) list(affiliation, more string) string {
-	h.t.Helper()
-	fx := h.send(`<iq type='get' id='l' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+func list(t *testing.T, h *muctest.Room, affiliation, more string) string {
+	t.Helper()
+	fx := h.Handle(`<iq type='get' id='l' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
 		`<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='` + affiliation + `'/>` + more + `</query></iq>`)
-	require.Len(h.t, fx.Outbound, 1)
-	require.Nil(h.t, fx.Refused)
+	require.Len(t, fx.Outbound, 1)
+	require.Nil(t, fx.Refused)
 	return print(fx.Outbound[0].Stanza())
 }
 
@@ -38,25 +39,23 @@ func TestListsFollowChanges(t *testing.T) {
 			if cmd.Affiliation >= muc.Member && dice.IntN(3) == 0 {
 				cmd.Nick = who.Local()
 			}
-			h.do(affiliated(cmd))
+			h.Do(affiliated(cmd))
 		}
 		// Nicks stand in the lists too.
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID("bard@shakespeare.lit"), Affiliation: muc.Admin})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID("bard@shakespeare.lit"), Affiliation: muc.Admin})
 		reserve := "<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'>" +
 			fmt.Sprintf("<value>Bill %d</value></field></x>", dice.IntN(3))
-		h.send(`<iq type='set' id='r' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit'>` +
+		h.Handle(`<iq type='set' id='r' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit'>` +
 			`<query xmlns='jabber:iq:register'>` + []string{"<remove/>", reserve}[dice.IntN(2)] + `</query></iq>`)
-		again, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
-		require.NoError(t, err)
-		fresh := &harness{t: t, cfg: h.cfg, room: again, now: h.now}
+		fresh := h.Twin()
 		for _, aff := range []string{"outcast", "member", "admin", "owner"} {
 			if dice.IntN(2) == 0 {
 				continue
 			}
-			whole := h.list(aff, "")
-			require.Equal(t, fresh.list(aff, ""), whole)
-			require.Equal(t, whole, h.list(aff, ""), "the same when nothing has changed")
-			require.Equal(t, fresh.list(aff, page), h.list(aff, page))
+			whole := list(t, h, aff, "")
+			require.Equal(t, list(t, fresh, aff, ""), whole)
+			require.Equal(t, whole, list(t, h, aff, ""), "the same when nothing has changed")
+			require.Equal(t, list(t, fresh, aff, page), list(t, h, aff, page))
 		}
 	}
 }
@@ -66,12 +65,12 @@ func TestListsFollowChanges(t *testing.T) {
 func TestListsAreShared(t *testing.T) {
 	h := open(t, muc.Config{Instant: true})
 	for i := range 600 {
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("witch%d@shakespeare.lit", i)), Affiliation: muc.Member})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("witch%d@shakespeare.lit", i)), Affiliation: muc.Member})
 	}
 	get := func(id string) *muc.Effects {
 		el := parse(`<iq type='get' id='` + id + `' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
 			`<query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query></iq>`)
-		fx, err := h.room.Handle(h.tick(), el)
+		fx, err := h.Room.Handle(h.Now, el)
 		require.NoError(t, err)
 		return &fx
 	}

@@ -20,16 +20,16 @@ import (
 // inside; the target is, as thirdwitch. Lists are those of a non-anonymous
 // members-only room: where members may not read them, that is for footnote ***.
 var affiliationPrivileges = map[string]func(s *stage) *muc.StanzaError{
-	"Enter Open Room": func(s *stage) *muc.StanzaError { return s.join(s.actor, "thirdwitch").Refused },
+	"Enter Open Room": func(s *stage) *muc.StanzaError { return s.Client(s.actor).Joins("thirdwitch").Refused },
 	"Register with Open Room": func(s *stage) *muc.StanzaError {
 		return s.ask("set", `<query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>thirdwitch</value></field></x></query>`).Refused
 	},
 	"Retrieve Member List***": func(s *stage) *muc.StanzaError {
 		return s.admin("get", `<item affiliation='member'/>`).Refused
 	},
-	"Enter Members-Only Room": func(s *stage) *muc.StanzaError { return s.join(s.actor, "thirdwitch").Refused },
+	"Enter Members-Only Room": func(s *stage) *muc.StanzaError { return s.Client(s.actor).Joins("thirdwitch").Refused },
 	"Ban Members and Unaffiliated Users": func(s *stage) *muc.StanzaError {
-		s.do(muc.SetAffiliation{JID: muc.MustParseJID("a@globe.lit"), Affiliation: muc.Member})
+		s.Do(muc.SetAffiliation{JID: muc.MustParseJID("a@globe.lit"), Affiliation: muc.Member})
 		return s.admin("set", `<item jid='a@globe.lit' affiliation='outcast'/><item jid='b@globe.lit' affiliation='outcast'/>`).Refused
 	},
 	"Edit Member List": func(s *stage) *muc.StanzaError {
@@ -152,19 +152,19 @@ func TestPolicyAffiliate(t *testing.T) {
 	s := newStage(t, cfg, muc.RoomConfig{})
 	s.enter(s.actor, "thirdwitch", muc.Owner, muc.Moderator)
 	require.Empty(t, asked)
-	before := s.room.Snapshot(muc.Live)
+	before := s.Snapshot(muc.Live)
 
 	fx := s.admin("set", `<item jid='a@globe.lit' affiliation='member'/><item jid='`+ownerJID+`' affiliation='admin'/>`)
 
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAuthorized, fx.Refused.Condition)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='auth'`)
-	assert.Equal(t, before, s.room.Snapshot(muc.Live))
+	assert.Equal(t, before, s.Snapshot(muc.Live))
 	require.Len(t, asked, 2)
-	assert.Equal(t, policy.Affiliate{Room: s.cfg.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
+	assert.Equal(t, policy.Affiliate{Room: s.Config.Room, Actor: muc.MustParseJID(s.actor), JID: muc.MustParseJID(ownerJID), Old: muc.Owner, New: muc.Admin}, asked[1])
 
 	assert.Nil(t, s.admin("set", `<item jid='`+actorJID+`' affiliation='admin'/>`).Refused, "somebody may leave the list")
-	_, err := s.room.DoAs(s.tick(), muc.MustParseJID(ownerJID), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin})
+	_, err := s.Room.Room.DoAs(s.Now, muc.MustParseJID(ownerJID), muc.SetAffiliation{JID: muc.MustParseJID(ownerJID), Affiliation: muc.Admin})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict}, "as the last owner, who may no longer")
 }
 
@@ -175,34 +175,34 @@ func TestPolicyAffiliate(t *testing.T) {
 func TestServiceOwner(t *testing.T) {
 	cfg := muc.Config{IsOwner: func(j muc.JID) bool { return j.String() == actorJID }}
 	s := newStage(t, cfg, muc.RoomConfig{Moderated: true})
-	fx := s.join(s.actor, "thirdwitch")
+	fx := s.Client(s.actor).Joins("thirdwitch")
 	require.Len(t, slices.Collect(fx.Events()), 1)
 	joined, ok := slices.Collect(fx.Events())[0].Body.(*event.Joined)
 	require.True(t, ok)
 	assert.True(t, joined.OwnerByHost)
 	assert.Equal(t, muc.Moderator, joined.Role)
 
-	again := s.cfg
+	again := s.Config
 	again.IsOwner = func(muc.JID) bool { panic("asked while replaying") }
-	byEvents, err := muc.Restore(again, nil, s.log)
+	byEvents, err := muc.Restore(again, nil, s.Events())
 	require.NoError(t, err)
-	moved, err := muc.Restore(again, s.room.Snapshot(muc.Live), nil)
+	moved, err := muc.Restore(again, s.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
 	for _, room := range []*muc.Room{byEvents, moved} {
-		assert.Equal(t, s.room.Snapshot(muc.Live), room.Snapshot(muc.Live))
+		assert.Equal(t, s.Snapshot(muc.Live), room.Snapshot(muc.Live))
 		for o := range room.Occupants() {
 			assert.Equal(t, muc.Owner, o.Affiliation)
 		}
 	}
 
 	// That owner is on no list and in no durable event.
-	for j := range s.room.Affiliations() {
+	for j := range s.Affiliations() {
 		assert.Equal(t, ownerJID, j.String())
 	}
-	assert.NotContains(t, string(s.room.Snapshot(muc.Durable)), actorJID)
+	assert.NotContains(t, string(s.Snapshot(muc.Durable)), actorJID)
 
-	s.send(`<presence type='unavailable' from='` + s.actor + `' to='coven@chat.shakespeare.lit/thirdwitch'/>`)
-	assert.NotContains(t, string(s.room.Snapshot(muc.Live)), actorJID)
+	s.Handle(`<presence type='unavailable' from='` + s.actor + `' to='coven@chat.shakespeare.lit/thirdwitch'/>`)
+	assert.NotContains(t, string(s.Snapshot(muc.Live)), actorJID)
 }
 
 // Only people are told of what they became while they were away, not domains.
@@ -211,7 +211,7 @@ func TestServiceOwner(t *testing.T) {
 func TestTellAbsent(t *testing.T) {
 	s := newStage(t, muc.Config{TellAbsent: true}, muc.RoomConfig{})
 	told := func(jid string) []string {
-		return sentTo(s.do(muc.SetAffiliation{JID: muc.MustParseJID(jid), Affiliation: muc.Outcast}), jid)
+		return sentTo(s.Do(muc.SetAffiliation{JID: muc.MustParseJID(jid), Affiliation: muc.Outcast}), jid)
 	}
 	require.Len(t, told(targetJID), 1)
 	assert.Empty(t, told("globe.lit"))
@@ -227,7 +227,7 @@ func TestAffiliationLimit(t *testing.T) {
 		s.enter(fmt.Sprintf("guest%d@globe.lit/x", i), fmt.Sprintf("guest%d", i), muc.AffiliationNone, muc.Participant)
 	}
 	set := func(i int, aff muc.Affiliation) error {
-		_, err := s.room.Do(s.tick(), affiliated(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("guest%d@globe.lit", i)), Affiliation: aff}))
+		_, err := s.Room.Room.Do(s.Now, affiliated(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("guest%d@globe.lit", i)), Affiliation: aff}))
 		return err
 	}
 	for i := range 9 {
@@ -239,9 +239,9 @@ func TestAffiliationLimit(t *testing.T) {
 	require.NoError(t, set(0, muc.AffiliationNone))
 	require.NoError(t, set(9, muc.Member))
 
-	again, err := muc.Restore(s.cfg, s.room.Snapshot(muc.Durable), nil)
+	again, err := muc.Restore(s.Config, s.Snapshot(muc.Durable), nil)
 	require.NoError(t, err)
-	_, err = again.Do(s.tick(), muc.SetAffiliation{JID: muc.MustParseJID("bard@globe.lit"), Affiliation: muc.Outcast})
+	_, err = again.Do(s.Now, muc.SetAffiliation{JID: muc.MustParseJID("bard@globe.lit"), Affiliation: muc.Outcast})
 	assert.ErrorIs(t, err, full, "also after a restart")
 	assert.True(t, errors.Is(err, full))
 }

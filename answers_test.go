@@ -2,7 +2,6 @@ package muc_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 )
 
 // requests are payloads of all kinds that somebody may send to a room.
@@ -39,33 +39,33 @@ var requests = []string{
 }
 
 // livesOfRoom are rooms in all states that an answer could depend on.
-var livesOfRoom = map[string]func(t *testing.T) *harness{
-	"unborn": func(t *testing.T) *harness { return unborn(t, askable) },
-	"unborn, made by form": func(t *testing.T) *harness {
+var livesOfRoom = map[string]func(t *testing.T) *muctest.Room{
+	"unborn": func(t *testing.T) *muctest.Room { return unborn(t, askable) },
+	"unborn, made by form": func(t *testing.T) *muctest.Room {
 		cfg := askable
 		cfg.CreateByForm = true
 		return unborn(t, cfg)
 	},
-	"locked": func(t *testing.T) *harness {
+	"locked": func(t *testing.T) *muctest.Room {
 		h := unborn(t, askable)
-		h.join("crone@shakespeare.lit/desktop", "firstwitch")
-		require.Equal(t, muc.Locked, h.room.State())
+		h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch")
+		require.Equal(t, muc.Locked, h.State())
 		return h
 	},
-	"open": func(t *testing.T) *harness { return coven(t, askable) },
-	"open, members only, with a password": func(t *testing.T) *harness {
+	"open": func(t *testing.T) *muctest.Room { return coven(t, askable) },
+	"open, members only, with a password": func(t *testing.T) *muctest.Room {
 		h := coven(t, askable)
-		h.send(configSubmit("c", "muc#roomconfig_roomsecret", "x", "muc#roomconfig_membersonly", "1", "muc#roomconfig_moderatedroom", "1"))
+		h.Handle(configSubmit("c", "muc#roomconfig_roomsecret", "x", "muc#roomconfig_membersonly", "1", "muc#roomconfig_moderatedroom", "1"))
 		return h
 	},
-	"destroyed": func(t *testing.T) *harness {
+	"destroyed": func(t *testing.T) *muctest.Room {
 		h := coven(t, askable)
-		h.do(muc.Destroy{})
+		h.Do(muc.Destroy{})
 		return h
 	},
-	"destroyed, with a tombstone": func(t *testing.T) *harness {
+	"destroyed, with a tombstone": func(t *testing.T) *muctest.Room {
 		h := coven(t, askable)
-		h.do(muc.Destroy{Tombstone: true, Reason: "Macbeth doth come"})
+		h.Do(muc.Destroy{Tombstone: true, Reason: "Macbeth doth come"})
 		return h
 	},
 }
@@ -86,7 +86,7 @@ func TestOneAnswer(t *testing.T) {
 				for i, asker := range askers {
 					address := addresses[(i+len(payload))%len(addresses)]
 					for _, typ := range []string{"get", "set", "perhaps", "result", "error"} {
-						h.answersOnce(typ, asker, address, payload)
+						answersOnce(t, h, typ, asker, address, payload)
 					}
 				}
 			}
@@ -94,11 +94,11 @@ func TestOneAnswer(t *testing.T) {
 	}
 }
 
-func (h *harness) answersOnce(typ, asker, address, payload string) {
-	h.t.Helper()
+func answersOnce(t *testing.T, h *muctest.Room, typ, asker, address, payload string) {
+	t.Helper()
 	const id = "one-answer"
 	text := fmt.Sprintf(`<iq type='%s' id='%s' from='%s' to='coven@chat.shakespeare.lit%s'>%s</iq>`, typ, id, asker, address, payload)
-	fx := h.send(text)
+	fx := h.Handle(text)
 	answers, passed := 0, 0
 	for _, out := range fx.Outbound {
 		el := out.Stanza()
@@ -106,28 +106,29 @@ func (h *harness) answersOnce(typ, asker, address, payload string) {
 		case el.Tag != "iq":
 		case kind == "get" || kind == "set":
 			passed++
-			assert.NotEqual(h.t, id, el.SelectAttrValue("id", ""), "the way back is in the id")
+			assert.NotEqual(t, id, el.SelectAttrValue("id", ""), "the way back is in the id")
 		case el.SelectAttrValue("id", "") == id:
 			answers++
-			assert.Equal(h.t, asker, out.To()[0].String())
+			assert.Equal(t, asker, out.To()[0].String())
 		}
 	}
 	switch {
 	case typ == "result" || typ == "error":
-		assert.Zero(h.t, answers+passed+len(fx.Questions), text)
+		assert.Zero(t, answers+passed+len(fx.Questions), text)
 		return
 	case passed == 0 && len(fx.Questions) == 0:
-		assert.Equal(h.t, 1, answers, text)
+		assert.Equal(t, 1, answers, text)
 		return
 	}
-	assert.Zero(h.t, answers, text)
-	assert.Equal(h.t, 1, passed+len(fx.Questions), text)
+	assert.Zero(t, answers, text)
+	assert.Equal(t, 1, passed+len(fx.Questions), text)
 	for _, ask := range fx.Questions {
-		fx, err := h.room.Tick(ask.Deadline)
-		require.NoError(h.t, err)
-		require.Len(h.t, fx.Outbound, 1, "nobody answered, so the room does")
-		assert.Contains(h.t, xmlOf(fx.Outbound[0]), "remote-server-timeout")
-		h.log = slices.AppendSeq(h.log, fx.Events())
+		now := h.Now
+		h.Now = ask.Deadline
+		fx := h.Tick()
+		h.Now = now
+		require.Len(t, fx.Outbound, 1, "nobody answered, so the room does")
+		assert.Contains(t, xmlOf(fx.Outbound[0]), "remote-server-timeout")
 	}
 }
 
@@ -140,7 +141,7 @@ func TestErrorsAreNotAnswered(t *testing.T) {
 				for _, address := range []string{"", "/firstwitch", "/nobody"} {
 					for _, inside := range []string{"", "<error/>", "<body>x</body>", "<x xmlns='http://jabber.org/protocol/muc'/>",
 						"<error><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>", strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50)} {
-						fx := h.send(fmt.Sprintf(`<%s type='error' from='%s' to='coven@chat.shakespeare.lit%s'>%s</%[1]s>`, kind, asker, address, inside))
+						fx := h.Handle(fmt.Sprintf(`<%s type='error' from='%s' to='coven@chat.shakespeare.lit%s'>%s</%[1]s>`, kind, asker, address, inside))
 						assert.Empty(t, sentTo(fx, asker), "%s: %s %s %s", name, kind, address, inside)
 					}
 				}
@@ -155,13 +156,13 @@ func TestSpeakingAllocatesTheSame(t *testing.T) {
 	measure := func(people int) float64 {
 		h := open(t, muc.Config{})
 		for i := range people {
-			h.join(fmt.Sprintf("witch%d@shakespeare.lit/x", i), fmt.Sprintf("Witch %d", i))
+			h.Client(fmt.Sprintf("witch%d@shakespeare.lit/x", i)).Joins(fmt.Sprintf("Witch %d", i))
 		}
 		for range 200 { // until the history is full
-			_, err := h.room.Handle(h.now, message)
+			_, err := h.Room.Handle(h.Now, message)
 			require.NoError(t, err)
 		}
-		return testing.AllocsPerRun(100, func() { _, _ = h.room.Handle(h.now, message) })
+		return testing.AllocsPerRun(100, func() { _, _ = h.Room.Handle(h.Now, message) })
 	}
 	assert.InDelta(t, measure(3), measure(300), 1)
 }

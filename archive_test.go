@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
 const archiveQuery = `<iq type='set' id='q1' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
@@ -24,45 +24,45 @@ const archiveQuery = `<iq type='set' id='q1' from='crone@shakespeare.lit/desktop
 func TestArchiveAnswers(t *testing.T) {
 	h := open(t, muc.Config{Archive: true, Limits: muc.Limits{ArchivePage: 2}})
 	for i := range 3 {
-		h.say("crone@shakespeare.lit/desktop", fmt.Sprint("double ", i))
+		h.Client("crone@shakespeare.lit/desktop").Says(fmt.Sprint("double ", i))
 	}
-	fx := h.send(fmt.Sprintf(archiveQuery, ""))
+	fx := h.Handle(fmt.Sprintf(archiveQuery, ""))
 	require.Len(t, fx.Questions, 1)
 	ask := fx.Questions[0]
 	require.NotNil(t, ask.Archive)
 	assert.Equal(t, 2, ask.Archive.Max)
-	was := h.room.Snapshot(muc.Live)
+	was := h.Snapshot(muc.Live)
 	for name, page := range map[string]*muc.ArchivePage{
 		"none":              nil,
-		"too long":          {Messages: messagesOf(h.log)},
-		"no message":        {Messages: []event.Event{h.log[0]}},
+		"too long":          {Messages: messagesOf(h.Events())},
+		"no message":        {Messages: []event.Event{h.Events()[0]}},
 		"nothing":           {Messages: []event.Event{{}}},
 		"a message that is": {Messages: []event.Event{{Body: &event.MessageArchived{}}}},
 	} {
-		_, err := h.room.Do(h.tick(), muc.Answer{ID: ask.ID, Archive: page})
+		_, err := h.Room.Do(h.Now, muc.Answer{ID: ask.ID, Archive: page})
 		var refused *muc.StanzaError
 		assert.True(t, errors.As(err, &refused), "%s: %v", name, err)
 	}
-	assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+	assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 
 	// A room that was moved in between answers like the one that was asked.
 	var moved []event.Event
-	data, err := json.Marshal(h.log)
+	data, err := json.Marshal(h.Events())
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &moved))
-	other, err := muc.Restore(h.cfg, nil, moved)
+	other, err := muc.Restore(h.Config, nil, moved)
 	require.NoError(t, err)
-	page, refused := ask.Archive.Page(h.log)
+	page, refused := ask.Archive.Page(h.Events())
 	require.Nil(t, refused)
-	now := h.tick()
-	want, err := h.room.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
+	now := h.Now
+	want, err := h.Room.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
 	require.NoError(t, err)
 	got, err := other.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
 	require.NoError(t, err)
 	assert.Len(t, want.Outbound, 3)
 	assert.Equal(t, sentTo(want, "crone@shakespeare.lit/desktop"), sentTo(got, "crone@shakespeare.lit/desktop"))
 
-	_, err = h.room.Do(h.tick(), muc.Answer{ID: ask.ID, Archive: &page})
+	_, err = h.Room.Do(h.Now, muc.Answer{ID: ask.ID, Archive: &page})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
 }
 
@@ -80,20 +80,20 @@ func messagesOf(log []event.Event) (list []event.Event) {
 // rows: Q13
 func TestArchiveEndsWithTheRoom(t *testing.T) {
 	h := open(t, muc.Config{Archive: true})
-	h.say("crone@shakespeare.lit/desktop", "forgotten")
-	h.do(muc.Destroy{})
-	end := h.log[len(h.log)-1]
+	h.Client("crone@shakespeare.lit/desktop").Says("forgotten")
+	h.Do(muc.Destroy{})
+	end := h.Events()[len(h.Events())-1]
 	assert.True(t, end.Durable())
 	assert.IsType(t, &event.RoomDestroyed{}, end.Body)
-	page, refused := muc.ArchiveQuery{Max: 10}.Page(h.log)
+	page, refused := muc.ArchiveQuery{Max: 10}.Page(h.Events())
 	require.Nil(t, refused)
 	assert.Empty(t, page.Messages)
 	assert.Zero(t, page.Count)
 
 	next := open(t, muc.Config{Archive: true})
-	log := append(h.log, next.log...)
-	next.say("crone@shakespeare.lit/desktop", "remembered")
-	log = append(log, next.log[len(next.log)-1])
+	log := append(h.Events(), next.Events()...)
+	next.Client("crone@shakespeare.lit/desktop").Says("remembered")
+	log = append(log, next.Events()[len(next.Events())-1])
 	page, refused = muc.ArchiveQuery{Max: 10}.Page(log)
 	require.Nil(t, refused)
 	assert.Len(t, page.Messages, 1)
@@ -103,15 +103,15 @@ func TestArchiveEndsWithTheRoom(t *testing.T) {
 // rows: Q12
 func TestComingAndGoingAreEvents(t *testing.T) {
 	h := open(t, muc.Config{})
-	fx := h.join("hag@shakespeare.lit/pda", "secondwitch")
+	fx := h.Client("hag@shakespeare.lit/pda").Joins("secondwitch")
 	joined := slices.Collect(fx.Events())[0].Body.(*event.Joined)
 	assert.Equal(t, "hag@shakespeare.lit/pda", joined.JID.String())
 	assert.Equal(t, "secondwitch", joined.Nick)
 	assert.Equal(t, muc.Participant, joined.Role)
 	assert.NotEmpty(t, joined.OccupantID)
-	assert.Equal(t, h.now, slices.Collect(fx.Events())[0].Time)
+	assert.Equal(t, h.Now, slices.Collect(fx.Events())[0].Time)
 
-	fx = h.send(`<presence type='unavailable' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/secondwitch'><status>gone</status></presence>`)
+	fx = h.Handle(`<presence type='unavailable' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/secondwitch'><status>gone</status></presence>`)
 	left := slices.Collect(fx.Events())[0].Body.(*event.Left)
 	assert.Equal(t, joined.JID, left.JID)
 	assert.Equal(t, joined.Nick, left.Nick)
@@ -129,7 +129,7 @@ func TestIDsAreOpaque(t *testing.T) {
 	ids := func(cfg muc.Config) (list []string) {
 		h := open(t, cfg)
 		for range 50 {
-			m := h.say("crone@shakespeare.lit/desktop", "double").Durable[0].Body.(*event.MessageArchived)
+			m := h.Client("crone@shakespeare.lit/desktop").Says("double").Durable[0].Body.(*event.MessageArchived)
 			assert.Regexp(t, opaque, m.StanzaID)
 			list = append(list, m.StanzaID)
 		}
@@ -146,8 +146,8 @@ func TestIDsAreOpaque(t *testing.T) {
 	assert.Regexp(t, `^0{28}\d{4}$`, own)
 }
 
-func archivedID(h *harness) string {
-	return h.say("crone@shakespeare.lit/desktop", "double").Durable[0].Body.(*event.MessageArchived).StanzaID
+func archivedID(h *muctest.Room) string {
+	return h.Client("crone@shakespeare.lit/desktop").Says("double").Durable[0].Body.(*event.MessageArchived).StanzaID
 }
 
 // An occupant-id is a keyed hash: other rooms and other secrets give the same
@@ -156,17 +156,15 @@ func archivedID(h *harness) string {
 func TestOccupantIDs(t *testing.T) {
 	secret := []byte("a secret of sixteen bytes or more")
 	idIn := func(room string, secret []byte) (string, *muc.Room) {
-		r, err := muc.New(muc.Config{Room: muc.MustParseJID(room), Secret: secret, Instant: true})
-		require.NoError(t, err)
-		h := &harness{t: t, room: r}
-		fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='` + room + `/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+		h := muctest.New(t, muc.Config{Room: muc.MustParseJID(room), Secret: secret, Instant: true})
+		fx := h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch")
 		for ev := range fx.Events() {
 			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.Contains(t, xmlOf(fx.Outbound[0]), b.OccupantID)
-				return b.OccupantID, r
+				return b.OccupantID, h.Room
 			}
 		}
-		return "", r
+		return "", h.Room
 	}
 	here, room := idIn("coven@chat.shakespeare.lit", secret)
 	again, _ := idIn("coven@chat.shakespeare.lit", secret)
@@ -183,10 +181,7 @@ func TestOccupantIDs(t *testing.T) {
 		assert.NotContains(t, string(shot), string(secret))
 		assert.NotContains(t, string(shot), fmt.Sprintf("%x", secret))
 		cfg := muc.Config{Room: muc.MustParseJID("coven@chat.shakespeare.lit"), Secret: secret}
-		restored, err := muc.Restore(cfg, shot, nil)
-		require.NoError(t, err)
-		h := &harness{t: t, room: restored}
-		fx := h.send(`<presence from='crone@shakespeare.lit/phone' to='coven@chat.shakespeare.lit/Phone'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-		assert.Contains(t, strings.Join(sentTo(fx, "crone@shakespeare.lit/phone"), ""), here)
+		phone := muctest.Restore(t, cfg, shot, nil).Join("crone@shakespeare.lit/phone", "Phone")
+		phone.Receives(muctest.Presence("Phone").With("<occupant-id xmlns='urn:xmpp:occupant-id:0' id='" + here + "'/>"))
 	}
 }

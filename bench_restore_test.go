@@ -20,14 +20,14 @@ func aTalk(b *testing.B) (muc.Config, []event.Event) {
 		who := n % 50
 		from := "user" + string(rune('a'+who%25)) + string(rune('a'+who/25)) + "@shakespeare.lit/pda"
 		if n/50%20 == 0 {
-			h.join(from, "nick"+from[4:6])
+			h.Client(from).Joins("nick" + from[4:6])
 		}
-		h.say(from, "a message of the length that people write in rooms, more or less")
+		h.Client(from).Says("a message of the length that people write in rooms, more or less")
 		if n/50%20 == 19 {
-			h.send(`<presence type='unavailable' from='` + from + `' to='coven@chat.shakespeare.lit/nick` + from[4:6] + `'/>`)
+			h.Handle(`<presence type='unavailable' from='` + from + `' to='coven@chat.shakespeare.lit/nick` + from[4:6] + `'/>`)
 		}
 	}
-	return h.cfg, h.log
+	return h.Config, h.Events()
 }
 
 // aRush is the log of a room that a thousand people enter, each with a word: half

@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
 // bound is what one of the Limits does: what it still admits, and what it refuses.
 type bound struct {
 	cfg    muc.Config
-	before func(h *harness)
+	before func(h *muctest.Room)
 	within string
 	over   string
 	want   stanza.Condition
@@ -60,17 +61,17 @@ func TestBounds(t *testing.T) {
 			if b.before != nil {
 				b.before(h)
 			}
-			fx := h.send(b.within)
+			fx := h.Handle(b.within)
 			require.Nil(t, fx.Refused, "%v", fx.Refused)
 
-			was := h.room.Snapshot(muc.Live)
-			fx = h.send(b.over)
+			was := h.Snapshot(muc.Live)
+			fx = h.Handle(b.over)
 			require.NotNil(t, fx.Refused)
 			assert.Equal(t, b.want, fx.Refused.Condition)
 			assert.NotEmpty(t, fx.Refused.Text)
 			assert.NotEmpty(t, fx.Refused.Section)
 			assert.Empty(t, slices.Collect(fx.Events()))
-			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+			assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 			require.Len(t, fx.Outbound, 1, "the sender is told, and nobody else")
 			assert.Contains(t, xmlOf(fx.Outbound[0]), `type='error'`)
 		})
@@ -124,10 +125,10 @@ func wantsVoice(who string) string {
 func bounds() map[string]bound {
 	const kick = "<item nick='thirdwitch' role='none'><reason>%s</reason></item>"
 	with := func(l muc.Limits) muc.Config { return muc.Config{Limits: l} }
-	joined := func(list ...string) func(h *harness) {
-		return func(h *harness) {
-			for _, s := range list {
-				require.Nil(h.t, h.send(s).Refused, s)
+	joined := func(who ...string) func(h *muctest.Room) { // addresses and nicks in turn
+		return func(h *muctest.Room) {
+			for i := 0; i < len(who); i += 2 {
+				h.Join(who[i], who[i+1])
 			}
 		}
 	}
@@ -146,7 +147,7 @@ func bounds() map[string]bound {
 		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: stanza.PolicyViolation},
 		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: stanza.PolicyViolation},
 		"StanzaAttrs":    {cfg: with(muc.Limits{StanzaAttrs: 5}), within: message("<a b='' c='' d='' e='' f=''/>"), over: message("<a b='' c='' d='' e='' f='' g=''/>"), want: stanza.PolicyViolation},
-		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined(enters("crone@shakespeare.lit/phone", "firstwitch")),
+		"NickBytes": {cfg: with(muc.Limits{NickBytes: 10}), before: joined("crone@shakespeare.lit/phone", "firstwitch"),
 			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "fourthwitch"), want: stanza.NotAcceptable},
 		"NickChars": {cfg: with(muc.Limits{NickChars: 10}), within: enters("hecate@shakespeare.lit/broom", "dritteHéxe"),
 			over: enters("bard@shakespeare.lit/globe", "vierteHexen"), want: stanza.NotAcceptable},
@@ -156,16 +157,16 @@ func bounds() map[string]bound {
 		"PresenceBytes": {cfg: with(muc.Limits{PresenceBytes: 40}), within: presence(times("a", 33)), over: presence(times("a", 34)), want: stanza.PolicyViolation},
 		"SubjectBytes":  {cfg: with(muc.Limits{SubjectBytes: 40}), within: message(times("subject", 21)), over: message(times("subject", 22)), want: stanza.PolicyViolation},
 		"BodyBytes":     {cfg: with(muc.Limits{BodyBytes: 40}), within: message(times("body", 27)), over: message(times("body", 28)), want: stanza.PolicyViolation},
-		"ReasonBytes": {cfg: with(muc.Limits{ReasonBytes: 5}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
+		"ReasonBytes": {cfg: with(muc.Limits{ReasonBytes: 5}), before: joined("hecate@shakespeare.lit/broom", "thirdwitch", "bard@shakespeare.lit/globe", "bard"),
 			within: makes(strings.Replace(fmt.Sprintf(kick, "enter"), "thirdwitch", "bard", 1)), over: makes(fmt.Sprintf(kick, "exeunt")), want: stanza.PolicyViolation},
 		"FieldBytes": {cfg: with(muc.Limits{FieldBytes: 30}), within: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 30)),
 			over: configSubmit("c", "muc#roomconfig_roomname", strings.Repeat("x", 31)), want: stanza.PolicyViolation},
 		"Occupants": {cfg: with(muc.Limits{Occupants: 2}), within: enters("hecate@shakespeare.lit/broom", "thirdwitch"),
 			over: enters("bard@shakespeare.lit/globe", "bard"), want: stanza.ServiceUnavailable},
 		"AdminReserve": {cfg: with(muc.Limits{Occupants: 1, AdminReserve: 1}),
-			before: func(h *harness) {
+			before: func(h *muctest.Room) {
 				for _, j := range []muc.JID{hecate, bard} {
-					h.do(muc.SetAffiliation{JID: j, Affiliation: muc.Admin})
+					h.Do(muc.SetAffiliation{JID: j, Affiliation: muc.Admin})
 				}
 			},
 			within: enters("hecate@shakespeare.lit/broom", "thirdwitch"), over: enters("bard@shakespeare.lit/globe", "bard"), want: stanza.ServiceUnavailable},
@@ -176,11 +177,11 @@ func bounds() map[string]bound {
 		"Affiliations":  {cfg: with(muc.Limits{Affiliations: 2}), within: makes(member("hecate")), over: makes(member("bard")), want: stanza.ResourceConstraint},
 		"ItemsPerSet":   {cfg: with(muc.Limits{ItemsPerSet: 2}), within: makes(member("hecate"), member("bard")), over: makes(member("a"), member("b"), member("c")), want: stanza.PolicyViolation},
 		"Registrations": {cfg: approved, within: registers("hecate@shakespeare.lit/broom", "Hecate"), over: registers("bard@shakespeare.lit/globe", "Bard"), want: stanza.ResourceConstraint},
-		"VoiceRequests": {cfg: silent, before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch"), enters("bard@shakespeare.lit/globe", "bard")),
+		"VoiceRequests": {cfg: silent, before: joined("hecate@shakespeare.lit/broom", "thirdwitch", "bard@shakespeare.lit/globe", "bard"),
 			within: wantsVoice("hecate@shakespeare.lit/broom"), over: wantsVoice("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
 		"Questions":       {cfg: answers, within: asks("hecate@shakespeare.lit/broom"), over: asks("bard@shakespeare.lit/globe"), want: stanza.ResourceConstraint},
 		"PersonQuestions": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: stanza.ResourceConstraint},
-		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined(enters("hecate@shakespeare.lit/broom", "thirdwitch")),
+		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined("hecate@shakespeare.lit/broom", "thirdwitch"),
 			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),
 			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
@@ -191,9 +192,9 @@ func bounds() map[string]bound {
 func TestAbsentPeopleAreBounded(t *testing.T) {
 	h := open(t, muc.Config{Limits: muc.Limits{Absent: 3}, Defaults: muc.RoomConfig{ShowAbsent: true}})
 	for i := range 4 {
-		absent := strings.Count(strings.Join(sentTo(h.join(fmt.Sprintf("guest%d@shakespeare.lit/x", i), fmt.Sprint("guest", i)), fmt.Sprintf("guest%d@shakespeare.lit/x", i)), ""), "type='unavailable'")
+		absent := strings.Count(strings.Join(sentTo(h.Client(fmt.Sprintf("guest%d@shakespeare.lit/x", i)).Joins(fmt.Sprint("guest", i)), fmt.Sprintf("guest%d@shakespeare.lit/x", i)), ""), "type='unavailable'")
 		assert.Equal(t, i, absent)
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("member%d@shakespeare.lit", i)), Affiliation: muc.Member, Nick: fmt.Sprint("member", i)})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("member%d@shakespeare.lit", i)), Affiliation: muc.Member, Nick: fmt.Sprint("member", i)})
 	}
-	assert.NotContains(t, strings.Join(sentTo(h.join("late@shakespeare.lit/x", "late"), "late@shakespeare.lit/x"), ""), "type='unavailable'")
+	assert.NotContains(t, strings.Join(sentTo(h.Client("late@shakespeare.lit/x").Joins("late"), "late@shakespeare.lit/x"), ""), "type='unavailable'")
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -19,37 +20,14 @@ import (
 // because is a refusal by its condition alone, for errors.Is.
 func because(c stanza.Condition) error { return &muc.StanzaError{Condition: c} }
 
-// refuses carries out commands that must fail and change nothing.
-func (h *harness) refuses(want error, cmds ...muc.Command) {
-	h.t.Helper()
-	h.refusesTo(func(cmd muc.Command) (muc.Effects, error) { return h.room.Do(h.now, cmd) }, want, cmds...)
-}
-
-// refusesAs is refuses for commands of somebody.
-func (h *harness) refusesAs(who muc.JID, want error, cmds ...muc.Command) {
-	h.t.Helper()
-	h.refusesTo(func(cmd muc.Command) (muc.Effects, error) { return h.room.DoAs(h.now, who, cmd) }, want, cmds...)
-}
-
-func (h *harness) refusesTo(do func(muc.Command) (muc.Effects, error), want error, cmds ...muc.Command) {
-	h.t.Helper()
-	for _, cmd := range cmds {
-		was := h.room.Snapshot(muc.Live)
-		fx, err := do(cmd)
-		assert.ErrorIs(h.t, err, want, "%T%+v", cmd, cmd)
-		assert.True(h.t, fx.Durable == nil && fx.Volatile == nil && fx.Outbound == nil && fx.Questions == nil && fx.Refused == nil, "%T%+v", cmd, cmd)
-		assert.Equal(h.t, string(was), string(h.room.Snapshot(muc.Live)), "%T%+v", cmd, cmd)
-	}
-}
-
 // coven is a room with its owner, a member who is participant, somebody without
 // affiliation, and puck, who is banned.
-func coven(t *testing.T, cfg muc.Config) *harness {
+func coven(t *testing.T, cfg muc.Config) *muctest.Room {
 	h := open(t, cfg)
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Affiliation: muc.Member})
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("puck@shakespeare.lit"), Affiliation: muc.Outcast})
-	h.join("wiccarocks@shakespeare.lit/laptop", "secondwitch")
-	h.join("hecate@shakespeare.lit/broom", "thirdwitch")
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Affiliation: muc.Member})
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("puck@shakespeare.lit"), Affiliation: muc.Outcast})
+	h.Client("wiccarocks@shakespeare.lit/laptop").Joins("secondwitch")
+	h.Client("hecate@shakespeare.lit/broom").Joins("thirdwitch")
 	return h
 }
 
@@ -65,30 +43,30 @@ func TestCommandsNeedARoom(t *testing.T) {
 	h := unborn(t, muc.Config{})
 	all := []muc.Command{muc.Configure{}, muc.Reset{}, muc.RemoveAffiliation{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
 		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
-	h.refuses(muc.ErrNotOpen, all...)
-	h.refuses(because(stanza.BadRequest), nil)
-	h.refuses(because(stanza.JIDMalformed), muc.Create{})
-	h.refuses(because(stanza.BadRequest), muc.Create{Owner: crone, Config: muc.RoomConfig{MaxUsers: -1}})
+	h.Refuses(muc.ErrNotOpen, all...)
+	h.Refuses(because(stanza.BadRequest), nil)
+	h.Refuses(because(stanza.JIDMalformed), muc.Create{})
+	h.Refuses(because(stanza.BadRequest), muc.Create{Owner: crone, Config: muc.RoomConfig{MaxUsers: -1}})
 
-	h.do(&muc.Create{Owner: crone})
-	assert.Equal(t, muc.Open, h.room.State())
-	h.refuses(because(stanza.Conflict), muc.Create{Owner: crone})
-	h.do(muc.Destroy{})
-	h.refuses(muc.ErrNotOpen, all...)
-	h.refuses(because(stanza.Conflict), muc.Create{Owner: crone})
+	h.Do(&muc.Create{Owner: crone})
+	assert.Equal(t, muc.Open, h.State())
+	h.Refuses(because(stanza.Conflict), muc.Create{Owner: crone})
+	h.Do(muc.Destroy{})
+	h.Refuses(muc.ErrNotOpen, all...)
+	h.Refuses(because(stanza.Conflict), muc.Create{Owner: crone})
 }
 
 // A nil pointer is no command, of whatever type and whoever gives it.
 func TestNilCommands(t *testing.T) {
 	h := coven(t, muc.Config{})
-	h.refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),
+	h.Refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),
 		(*muc.Shutdown)(nil), (*muc.Kick)(nil), (*muc.SetRole)(nil), (*muc.SetAffiliation)(nil), (*muc.RemoveAffiliation)(nil),
 		(*muc.Vanished)(nil), (*muc.Forget)(nil), (*muc.Join)(nil), (*muc.Rename)(nil), (*muc.Leave)(nil), (*muc.Say)(nil),
 		(*muc.SetSubject)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
-	h.refusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.Forget)(nil), (*muc.Create)(nil))
-	h.refusesAs(crone, muc.ErrHostOnly, &muc.Forget{}, &muc.Create{})
-	h.refusesAs(crone, muc.ErrNotFound, &muc.Kick{Nick: "nobody"})
-	assert.Equal(t, muc.Open, h.room.State())
+	h.RefusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.Forget)(nil), (*muc.Create)(nil))
+	h.RefusesAs(crone, muc.ErrHostOnly, &muc.Forget{}, &muc.Create{})
+	h.RefusesAs(crone, muc.ErrNotFound, &muc.Kick{Nick: "nobody"})
+	assert.Equal(t, muc.Open, h.State())
 }
 
 // What a host gets wrong is an error that says so; nothing changes, and nobody is
@@ -97,27 +75,27 @@ func TestCommandsRefused(t *testing.T) {
 	h := coven(t, muc.Config{Limits: muc.Limits{Affiliations: 3}})
 	long, noText := strings.Repeat("x", 1025), "\x00"
 
-	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.Kick{Nick: "Firstwitch"}, muc.Kick{},
+	h.Refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.Kick{Nick: "Firstwitch"}, muc.Kick{},
 		muc.SetRole{Nick: "nobody", Role: muc.Visitor}, muc.Leave{Nick: "nobody"}, muc.Say{Nick: "nobody", Body: "boo"})
-	h.refuses(because(stanza.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
+	h.Refuses(because(stanza.PolicyViolation), muc.Kick{Nick: "thirdwitch", Reason: long}, muc.Kick{Nick: "thirdwitch", Reason: noText},
 		muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: long}, muc.Destroy{Reason: long}, muc.Destroy{Password: noText},
 		muc.Shutdown{Reason: noText}, muc.SetSubject{Subject: strings.Repeat("x", 4097)}, muc.Say{Body: strings.Repeat("x", 70_000)},
 		muc.Reset{Config: muc.RoomConfig{Name: strings.Repeat("x", 4097)}}, muc.Reset{Config: muc.RoomConfig{Password: noText}},
 		muc.Invite{To: bard, Reason: long})
-	h.refuses(because(stanza.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
+	h.Refuses(because(stanza.BadRequest), muc.SetRole{Nick: "thirdwitch", Role: 9}, muc.SetAffiliation{JID: hecate, Affiliation: 4},
 		muc.SetAffiliation{JID: hecate, Affiliation: -2}, muc.Say{}, muc.Say{Body: " \n"}, muc.SetSubject{Subject: noText},
 		muc.Say{Body: "boo", Message: parse(`<message><body>boo</body></message>`)}, muc.Say{Message: parse(`<message/>`)},
 		muc.Reset{Config: muc.RoomConfig{Whois: 7}}, muc.Reset{Config: muc.RoomConfig{AllowPM: 7}})
-	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
-	h.refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
+	h.Refuses(because(stanza.JIDMalformed), muc.SetAffiliation{Affiliation: muc.Member}, muc.Vanished{}, muc.Invite{}, muc.Join{Nick: "Bard"})
+	h.Refuses(because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Admin},
 		muc.Forget{JID: crone})
-	h.refuses(because(stanza.ResourceConstraint), muc.SetAffiliation{JID: bard, Affiliation: muc.Member},
+	h.Refuses(because(stanza.ResourceConstraint), muc.SetAffiliation{JID: bard, Affiliation: muc.Member},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Outcast})
-	h.refuses(because(stanza.NotAllowed), muc.Say{Nick: "thirdwitch", Body: "I never said that"}, muc.Leave{Nick: "thirdwitch"})
-	h.refuses(muc.ErrNotStanza, muc.Say{Message: parse(`<presence/>`)})
+	h.Refuses(because(stanza.NotAllowed), muc.Say{Nick: "thirdwitch", Body: "I never said that"}, muc.Leave{Nick: "thirdwitch"})
+	h.Refuses(muc.ErrNotStanza, muc.Say{Message: parse(`<presence/>`)})
 	bad := parse(`<message><body>boo</body></message>`)
 	bad.CreateAttr("id", noText)
-	h.refuses(because(stanza.BadRequest), muc.Say{Message: bad})
+	h.Refuses(because(stanza.BadRequest), muc.Say{Message: bad})
 }
 
 // A bot that looks up who asked, finds nobody, and passes the zero address on, does
@@ -126,30 +104,30 @@ func TestNobodyCommandsNothing(t *testing.T) {
 	h := coven(t, muc.Config{})
 	asked := map[string]muc.JID{}["who is not there"]
 
-	h.refusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
+	h.RefusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.RemoveAffiliation{JID: crone}, muc.Configure{}, muc.Reset{}, muc.Destroy{}, muc.Say{Body: "boo"},
 		muc.SetSubject{Subject: "boo"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
-	h.refusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
+	h.RefusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
 		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
-	h.doAs(crone, &muc.Kick{Nick: "thirdwitch"})
+	h.DoAs(crone, &muc.Kick{Nick: "thirdwitch"})
 }
 
 // A field that somebody forgot kicks nobody, demotes nobody and drops no password.
 func TestForgottenFieldsDoNoHarm(t *testing.T) {
 	h := coven(t, muc.Config{})
-	h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Password: "hurlyburly"}})
-	h.refuses(muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.SetAffiliation{JID: crone, Nick: "x"},
+	h.Do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Password: "hurlyburly"}})
+	h.Refuses(muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.SetAffiliation{JID: crone, Nick: "x"},
 		muc.Configure{})
-	h.refusesAs(crone, muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.Configure{})
+	h.RefusesAs(crone, muc.ErrMissing, muc.SetRole{Nick: "secondwitch"}, muc.SetAffiliation{JID: wicca}, muc.Configure{})
 
-	h.do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The Heath" }})
-	conf := h.room.RoomConfig()
+	h.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The Heath" }})
+	conf := h.RoomConfig()
 	assert.Equal(t, "hurlyburly The Heath true", fmt.Sprint(conf.Password, " ", conf.Name, " ", conf.Persistent))
-	h.refusesAs(wicca, because(stanza.Forbidden), muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "Mine" }})
-	h.do(muc.Reset{Config: muc.RoomConfig{Name: "The Heath"}})
-	assert.Empty(t, h.room.RoomConfig().Password)
-	h.doAs(crone, muc.RemoveAffiliation{JID: wicca, Reason: "no more"})
-	for who := range h.room.Affiliations() {
+	h.RefusesAs(wicca, because(stanza.Forbidden), muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "Mine" }})
+	h.Do(muc.Reset{Config: muc.RoomConfig{Name: "The Heath"}})
+	assert.Empty(t, h.RoomConfig().Password)
+	h.DoAs(crone, muc.RemoveAffiliation{JID: wicca, Reason: "no more"})
+	for who := range h.Affiliations() {
 		assert.NotEqual(t, wicca.Bare(), who)
 	}
 }
@@ -158,10 +136,10 @@ func TestForgottenFieldsDoNoHarm(t *testing.T) {
 // that person may not know.
 func TestNotFoundIsOneError(t *testing.T) {
 	h := coven(t, muc.Config{})
-	h.refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
-	h.refusesAs(crone, muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
-	h.refusesAs(crone, because(stanza.ItemNotFound), muc.Kick{Nick: "nobody"})
-	h.refusesAs(hecate, because(stanza.Forbidden), muc.Kick{Nick: "nobody"})
+	h.Refuses(muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
+	h.RefusesAs(crone, muc.ErrNotFound, muc.Kick{Nick: "nobody"}, muc.SetRole{Nick: "nobody", Role: muc.Visitor})
+	h.RefusesAs(crone, because(stanza.ItemNotFound), muc.Kick{Nick: "nobody"})
+	h.RefusesAs(hecate, because(stanza.Forbidden), muc.Kick{Nick: "nobody"})
 }
 
 // Two calls of one room at the same time are found, here from within a policy.
@@ -176,13 +154,13 @@ func TestTwoCallsAtOnce(t *testing.T) {
 	}
 	for name, call := range calls {
 		h := open(t, muc.Config{})
-		now := h.tick()
-		h.cfg.Room = muc.JID{}
-		cfg := h.cfg
+		now := h.Now
+		h.Config.Room = muc.JID{}
+		cfg := h.Config
 		cfg.Policy.Speak = func(policy.Speak) *muc.StanzaError { call(now); return nil }
 		template, err := muc.NewTemplate(cfg)
 		require.NoError(t, err)
-		room, err = template.Restore(muc.MustParseJID("coven@chat.shakespeare.lit"), h.room.Snapshot(muc.Live), nil)
+		room, err = template.Restore(muc.MustParseJID("coven@chat.shakespeare.lit"), h.Snapshot(muc.Live), nil)
 		require.NoError(t, err)
 		speak := func() { _, _ = room.Handle(now, parse(message("<body>boo</body>"))) }
 		assert.PanicsWithValue(t, "muc: two calls of one room at the same time", speak, name)
@@ -194,31 +172,31 @@ func TestTwoCallsAtOnce(t *testing.T) {
 // As somebody, a command may do what that person may, and is shown as that person's.
 func TestCommandsAsSomebody(t *testing.T) {
 	h := coven(t, muc.Config{})
-	h.join("crone@shakespeare.lit/phone", "wisewitch")
+	h.Client("crone@shakespeare.lit/phone").Joins("wisewitch")
 	bareCrone, stranger := crone.Bare(), muc.MustParseJID("bard@shakespeare.lit")
 
-	h.refusesAs(wicca, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"}, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member},
+	h.RefusesAs(wicca, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"}, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member},
 		muc.Reset{}, muc.Destroy{}, muc.SetSubject{Subject: "Trouble"})
-	h.refusesAs(wicca.Bare(), because(stanza.Forbidden), muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
-	h.refusesAs(stranger, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"})
-	h.refusesAs(crone, because(stanza.Conflict), muc.Kick{Nick: "firstwitch"})
-	h.refusesAs(bareCrone, because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast})
-	h.refusesAs(stranger, because(stanza.NotAcceptable), muc.Say{Body: "boo"}, muc.Invite{To: bard})
-	h.refusesAs(muc.MustParseJID("crone@shakespeare.lit/attic"), because(stanza.NotAcceptable), muc.SetSubject{})
-	h.refusesAs(hecate, because(stanza.BadRequest), muc.Say{Body: "boo", Nick: "thirdwitch"}, nil)
+	h.RefusesAs(wicca.Bare(), because(stanza.Forbidden), muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
+	h.RefusesAs(stranger, because(stanza.Forbidden), muc.Kick{Nick: "thirdwitch"})
+	h.RefusesAs(crone, because(stanza.Conflict), muc.Kick{Nick: "firstwitch"})
+	h.RefusesAs(bareCrone, because(stanza.Conflict), muc.SetAffiliation{JID: crone, Affiliation: muc.Outcast})
+	h.RefusesAs(stranger, because(stanza.NotAcceptable), muc.Say{Body: "boo"}, muc.Invite{To: bard})
+	h.RefusesAs(muc.MustParseJID("crone@shakespeare.lit/attic"), because(stanza.NotAcceptable), muc.SetSubject{})
+	h.RefusesAs(hecate, because(stanza.BadRequest), muc.Say{Body: "boo", Nick: "thirdwitch"}, nil)
 
-	fx := h.doAs(bareCrone, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush"})
+	fx := h.DoAs(bareCrone, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='firstwitch'/><reason>hush</reason>`)
-	h.refusesAs(hecate, because(stanza.Forbidden), muc.Say{Body: "mute"})
+	h.RefusesAs(hecate, because(stanza.Forbidden), muc.Say{Body: "mute"})
 
-	fx = h.doAs(wicca, muc.Say{Body: "By the pricking of my thumbs"})
+	fx = h.DoAs(wicca, muc.Say{Body: "By the pricking of my thumbs"})
 	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/secondwitch'`)
-	fx = h.doAs(crone, muc.SetSubject{Subject: "Trouble"})
+	fx = h.DoAs(crone, muc.SetSubject{Subject: "Trouble"})
 	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/firstwitch'`)
-	_, nick := h.room.Subject()
+	_, nick := h.Subject()
 	assert.Equal(t, "firstwitch", nick)
 
-	fx = h.doAs(bareCrone, muc.Destroy{Reason: "done"})
+	fx = h.DoAs(bareCrone, muc.Destroy{Reason: "done"})
 	assert.Equal(t, bareCrone, slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1].Body.(*event.RoomDestroyed).Actor.JID)
 }
 
@@ -226,23 +204,23 @@ func TestCommandsAsSomebody(t *testing.T) {
 func TestCommandsOfTheHost(t *testing.T) {
 	h := coven(t, muc.Config{})
 
-	fx := h.do(muc.Kick{Nick: "firstwitch", Reason: "spam"})
+	fx := h.Do(muc.Kick{Nick: "firstwitch", Reason: "spam"})
 	got := sentTo(fx, wicca.String())
 	require.Len(t, got, 1)
 	assert.NotContains(t, got[0], "<actor")
 	assert.Contains(t, got[0], "<reason>spam</reason>")
 
-	h.do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
-	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
-	h.do(muc.RemoveAffiliation{JID: crone})
-	for j, nick := range h.room.Registrations() {
+	h.Do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
+	h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
+	h.Do(muc.RemoveAffiliation{JID: crone})
+	for j, nick := range h.Registrations() {
 		assert.Equal(t, "bard@shakespeare.lit Bard", j.String()+" "+nick)
 	}
-	h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Name: "The Heath"}})
-	assert.Equal(t, "The Heath", h.room.Summary().Name)
-	h.do(muc.Shutdown{Reason: "until tomorrow"})
-	assert.True(t, h.room.Idle())
-	assert.Equal(t, muc.Open, h.room.State())
+	h.Do(muc.Reset{Config: muc.RoomConfig{Persistent: true, Name: "The Heath"}})
+	assert.Equal(t, "The Heath", h.Summary().Name)
+	h.Do(muc.Shutdown{Reason: "until tomorrow"})
+	assert.True(t, h.Idle())
+	assert.Equal(t, muc.Open, h.State())
 }
 
 // What the host says in the room's name comes from the room, is archived like
@@ -250,7 +228,7 @@ func TestCommandsOfTheHost(t *testing.T) {
 func TestSayAsTheRoom(t *testing.T) {
 	h := coven(t, muc.Config{Policy: policy.Rules{Speak: func(policy.Speak) *muc.StanzaError { return &muc.StanzaError{Condition: stanza.Forbidden} }}})
 
-	fx := h.do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
+	fx := h.Do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
 	require.Len(t, slices.Collect(fx.Events()), 1)
 	said := slices.Collect(fx.Events())[0].Body.(*event.MessageArchived)
@@ -258,12 +236,12 @@ func TestSayAsTheRoom(t *testing.T) {
 	assert.Equal(t, `<message to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' type='groupchat' id='b1' xml:lang='en'>`+said.Payload+
 		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, sentTo(fx, hecate.String())[0])
 
-	h.do(muc.Say{Message: parse(`<message><subject>Toil</subject><subject xml:lang='de'>Mühe</subject></message>`)})
-	subject, nick := h.room.Subject()
+	h.Do(muc.Say{Message: parse(`<message><subject>Toil</subject><subject xml:lang='de'>Mühe</subject></message>`)})
+	subject, nick := h.Subject()
 	assert.Equal(t, "Toil", subject)
 	assert.Empty(t, nick)
-	h.do(muc.SetSubject{})
-	subject, _ = h.room.Subject()
+	h.Do(muc.SetSubject{})
+	subject, _ = h.Subject()
 	assert.Empty(t, subject)
 }
 
@@ -273,29 +251,29 @@ func TestSayAsTheRoom(t *testing.T) {
 // rows: L11
 func TestVanished(t *testing.T) {
 	h := coven(t, muc.Config{})
-	h.join("hecate@shakespeare.lit/cave", "thirdwitch")
-	h.join("fleance@scotland.lit/pda", "fleance")
-	h.join("donalbain@scotland.lit/pda", "donalbain")
+	h.Client("hecate@shakespeare.lit/cave").Joins("thirdwitch")
+	h.Client("fleance@scotland.lit/pda").Joins("fleance")
+	h.Client("donalbain@scotland.lit/pda").Joins("donalbain")
 
-	fx := h.do(muc.Vanished{JID: muc.MustParseJID("nobody@shakespeare.lit")})
+	fx := h.Do(muc.Vanished{JID: muc.MustParseJID("nobody@shakespeare.lit")})
 	assert.Empty(t, slices.Collect(fx.Events()))
-	fx = h.do(muc.Vanished{JID: hecate})
+	fx = h.Do(muc.Vanished{JID: hecate})
 	assert.Empty(t, sentTo(fx, hecate.String()))
 	assert.Empty(t, sentTo(fx, wicca.String()), "she is inside with another client")
-	fx = h.do(muc.Vanished{JID: hecate.Bare()})
+	fx = h.Do(muc.Vanished{JID: hecate.Bare()})
 	require.Len(t, sentTo(fx, wicca.String()), 1)
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<status code='333'/>`)
 	assert.NotContains(t, sentTo(fx, wicca.String())[0], `code='307'`)
 
-	fx = h.do(muc.Vanished{JID: muc.MustParseJID("scotland.lit")})
+	fx = h.Do(muc.Vanished{JID: muc.MustParseJID("scotland.lit")})
 	assert.Len(t, sentTo(fx, wicca.String()), 2)
 	for _, out := range fx.Outbound {
 		for _, to := range out.To() {
 			assert.Equal(t, "shakespeare.lit", to.Domain())
 		}
 	}
-	h.do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
-	assert.Equal(t, muc.Destroyed, h.room.State(), "a temporary room ends with its last occupant")
+	h.Do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
+	assert.Equal(t, muc.Destroyed, h.State(), "a temporary room ends with its last occupant")
 }
 
 // Addresses that a host read from its own store are brought to the room's form.
@@ -305,16 +283,16 @@ func TestCommandsNormalise(t *testing.T) {
 	require.NoError(t, loud.UnmarshalText([]byte("Hecate@SHAKESPEARE.lit/broom")))
 	require.NoError(t, bad.UnmarshalText([]byte("he cate@shakespeare.lit")))
 
-	h.do(muc.SetAffiliation{JID: loud, Affiliation: muc.Admin})
-	for j, aff := range h.room.Affiliations() {
+	h.Do(muc.SetAffiliation{JID: loud, Affiliation: muc.Admin})
+	for j, aff := range h.Affiliations() {
 		if aff == muc.Admin {
 			assert.Equal(t, hecate.Bare(), j)
 		}
 	}
-	h.refuses(because(stanza.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin},
+	h.Refuses(because(stanza.JIDMalformed), muc.SetAffiliation{JID: bad, Affiliation: muc.Admin},
 		muc.Vanished{JID: bad}, muc.Join{JID: bad, Nick: "Bard"}, muc.Destroy{Alternate: bad},
 		muc.Invite{To: bad}, muc.Forget{JID: bad}, muc.Forget{JID: wicca, Heir: bad})
-	h.refusesAs(bad, because(stanza.JIDMalformed), muc.Kick{Nick: "thirdwitch"}, muc.Say{Body: "boo"})
-	h.do(muc.Vanished{JID: loud})
-	assert.Equal(t, 2, h.room.Summary().Occupants)
+	h.RefusesAs(bad, because(stanza.JIDMalformed), muc.Kick{Nick: "thirdwitch"}, muc.Say{Body: "boo"})
+	h.Do(muc.Vanished{JID: loud})
+	assert.Equal(t, 2, h.Summary().Occupants)
 }

@@ -19,7 +19,7 @@ import (
 func said(t *testing.T, attrs, content string) string {
 	t.Helper()
 	h := open(t, muc.Config{})
-	fx := h.send(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'` + attrs + `>` + content + `</message>`)
+	fx := h.Handle(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'` + attrs + `>` + content + `</message>`)
 	require.Nil(t, fx.Refused, content)
 	require.NotEmpty(t, fx.Outbound)
 	text := xmlOf(fx.Outbound[0])
@@ -109,14 +109,14 @@ func TestWhatIsNoXML(t *testing.T) {
 		"a prefix of no namespace": func(b *etree.Element) { b.CreateAttr("xmlns:p", ""); b.CreateAttr("p:x", "1") },
 	} {
 		h := open(t, muc.Config{})
-		was := h.room.Snapshot(muc.Live)
-		fx, err := h.room.Handle(h.tick(), el(spoil))
+		was := h.Snapshot(muc.Live)
+		fx, err := h.Room.Handle(h.Now, el(spoil))
 		require.NoError(t, err, name)
 		require.NotNil(t, fx.Refused, name)
 		assert.Equal(t, stanza.BadRequest, fx.Refused.Condition, name)
 		require.Len(t, fx.Outbound, 1, name)
 		wellFormed(t, []byte(xmlOf(fx.Outbound[0])))
-		assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)), name)
+		assert.Equal(t, string(was), string(h.Snapshot(muc.Live)), name)
 	}
 	for name, spoil := range map[string]func(e *etree.Element){
 		"id":       func(e *etree.Element) { e.CreateAttr("id", "\x01") },
@@ -126,7 +126,7 @@ func TestWhatIsNoXML(t *testing.T) {
 		h := open(t, muc.Config{})
 		e := el(func(*etree.Element) {})
 		spoil(e)
-		fx, err := h.room.Handle(h.tick(), e)
+		fx, err := h.Room.Handle(h.Now, e)
 		require.NoError(t, err, name)
 		require.NotNil(t, fx.Refused, name)
 		require.Len(t, fx.Outbound, 1, name)
@@ -157,7 +157,7 @@ func TestLimitsOfOneStanza(t *testing.T) {
 	} {
 		said(t, "", c.in)
 		h := open(t, muc.Config{})
-		fx := h.send(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` + c.over + `</message>`)
+		fx := h.Handle(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` + c.over + `</message>`)
 		require.NotNil(t, fx.Refused, c.name)
 		assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition, c.name)
 		assert.Equal(t, "XEP-0045 §14.6", fx.Refused.Section, c.name)
@@ -172,7 +172,7 @@ func TestManyForeignAttributes(t *testing.T) {
 	for i := range 250 {
 		a += fmt.Sprintf(" p:a%d='%d'", i, i)
 	}
-	fx := h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` + a + `/></message>`)
+	fx := h.Handle(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` + a + `/></message>`)
 	require.Nil(t, fx.Refused)
 	names := map[string]bool{}
 	for _, attr := range parse(xmlOf(fx.Outbound[0])).SelectElement("a").Attr {
@@ -186,7 +186,7 @@ func TestManyForeignAttributes(t *testing.T) {
 func TestAddressOfTheRoom(t *testing.T) {
 	for _, to := range []string{"coven@chat.shakespeare.lit", "COVEN@Chat.Shakespeare.LIT", "coven@chat.shakespeare.lit.", "coven@chat.shakespeare.lit/"} {
 		h := open(t, muc.Config{})
-		fx := h.send(`<message type='groupchat' from='Crone@Shakespeare.lit/desktop' to='` + to + `'><body>x</body></message>`)
+		fx := h.Handle(`<message type='groupchat' from='Crone@Shakespeare.lit/desktop' to='` + to + `'><body>x</body></message>`)
 		require.Nil(t, fx.Refused, to)
 		assert.Len(t, slices.Collect(fx.Events()), 1)
 		for _, out := range fx.Outbound {
@@ -200,7 +200,7 @@ func TestAddressOfTheRoom(t *testing.T) {
 func TestHostsElementsAtTheDoor(t *testing.T) {
 	h := coven(t, askable)
 	ask := func() muc.Question {
-		fx := h.send(`<iq type='get' id='q' from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'><asked xmlns='urn:host'/></iq>`)
+		fx := h.Handle(`<iq type='get' id='q' from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'><asked xmlns='urn:host'/></iq>`)
 		require.Len(t, fx.Questions, 1)
 		return fx.Questions[0]
 	}
@@ -210,12 +210,12 @@ func TestHostsElementsAtTheDoor(t *testing.T) {
 	}
 	bad := etree.NewElement("a b")
 	a := ask()
-	h.refuses(because(stanza.PolicyViolation), muc.Answer{ID: a.ID, Payload: deep}, muc.Say{Message: deep})
-	h.refuses(because(stanza.BadRequest), muc.Answer{ID: a.ID, Payload: bad})
-	fx := h.do(muc.Answer{ID: a.ID, Payload: parse(`<s:asked xmlns:s='urn:host'><s:x/></s:asked>`)})
+	h.Refuses(because(stanza.PolicyViolation), muc.Answer{ID: a.ID, Payload: deep}, muc.Say{Message: deep})
+	h.Refuses(because(stanza.BadRequest), muc.Answer{ID: a.ID, Payload: bad})
+	fx := h.Do(muc.Answer{ID: a.ID, Payload: parse(`<s:asked xmlns:s='urn:host'><s:x/></s:asked>`)})
 	require.Len(t, fx.Outbound, 1)
 	assert.Equal(t, `<iq to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' id='q' type='result'><asked xmlns='urn:host'><x/></asked></iq>`, xmlOf(fx.Outbound[0]))
-	fx = h.do(muc.Answer{ID: ask().ID, Refuse: &muc.StanzaError{Condition: "no such", Text: "\x01", App: stanza.AppCondition{Local: "<", Space: "'"}}})
+	fx = h.Do(muc.Answer{ID: ask().ID, Refuse: &muc.StanzaError{Condition: "no such", Text: "\x01", App: stanza.AppCondition{Local: "<", Space: "'"}}})
 	require.Len(t, fx.Outbound, 1)
 	wellFormed(t, []byte(xmlOf(fx.Outbound[0])))
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "undefined-condition")
@@ -235,8 +235,8 @@ func TestNamespacesAreBounded(t *testing.T) {
 		return b.String()
 	}
 	sent := func(attrs, children string) *muc.StanzaError {
-		h.t.Helper()
-		fx := h.send(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'` + attrs + `>` + children + `</message>`)
+		t.Helper()
+		fx := h.Handle(`<message type='groupchat' id='m' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'` + attrs + `>` + children + `</message>`)
 		if fx.Refused != nil {
 			require.Len(t, fx.Outbound, 1, "the sender is told")
 			assert.Equal(t, "crone@shakespeare.lit/desktop", fx.Outbound[0].To()[0].String())
@@ -269,6 +269,6 @@ func TestNamespacesAreBounded(t *testing.T) {
 
 	message := etree.NewDocument()
 	require.NoError(t, message.ReadFromString("<message"+declared(0, 33)+"><body>x</body></message>"))
-	_, err := h.room.Do(h.now, muc.Say{Message: message.Root()})
+	_, err := h.Room.Do(h.Now, muc.Say{Message: message.Root()})
 	assert.ErrorAs(t, err, &refused)
 }

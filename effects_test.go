@@ -17,16 +17,16 @@ func TestWhatIsStoredBringsNobodyBack(t *testing.T) {
 	h := unborn(t, muc.Config{Instant: true})
 	var stored []event.Event
 	keep := func(fx muc.Effects) { stored = append(stored, fx.Durable...) }
-	keep(h.join("crone@shakespeare.lit/desktop", "firstwitch"))
-	keep(h.do(muc.Reset{Config: muc.RoomConfig{Persistent: true}}))
-	keep(h.join("hecate@shakespeare.lit/broom", "thirdwitch"))
-	keep(h.say("hecate@shakespeare.lit/broom", "boo"))
+	keep(h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch"))
+	keep(h.Do(muc.Reset{Config: muc.RoomConfig{Persistent: true}}))
+	keep(h.Client("hecate@shakespeare.lit/broom").Joins("thirdwitch"))
+	keep(h.Client("hecate@shakespeare.lit/broom").Says("boo"))
 
-	room, err := muc.Restore(h.cfg, nil, stored)
+	room, err := muc.Restore(h.Config, nil, stored)
 	require.NoError(t, err)
 	assert.True(t, room.Idle())
-	assert.Equal(t, h.room.Seq(), room.Seq())
-	assert.False(t, h.room.Idle())
+	assert.Equal(t, h.Seq(), room.Seq())
+	assert.False(t, h.Idle())
 }
 
 // Both fields together are everything that happened, in its order.
@@ -34,10 +34,10 @@ func TestEventsInTheirOrder(t *testing.T) {
 	h := coven(t, muc.Config{Instant: true})
 	mixed := 0
 	for _, fx := range []muc.Effects{
-		h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Outcast}),
-		h.do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Moderated: true}}),
-		h.say("crone@shakespeare.lit/desktop", "boo"),
-		h.do(muc.Destroy{}),
+		h.Do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Outcast}),
+		h.Do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Moderated: true}}),
+		h.Client("crone@shakespeare.lit/desktop").Says("boo"),
+		h.Do(muc.Destroy{}),
 	} {
 		events := slices.Collect(fx.Events())
 		assert.Len(t, events, len(fx.Durable)+len(fx.Volatile))
@@ -66,7 +66,7 @@ func TestEventsInTheirOrder(t *testing.T) {
 // Deliveries are what Outbound has, each with bytes of its own.
 func TestDeliveries(t *testing.T) {
 	h := coven(t, muc.Config{Instant: true})
-	fx := h.say("crone@shakespeare.lit/desktop", "boo")
+	fx := h.Client("crone@shakespeare.lit/desktop").Says("boo")
 	var to []muc.JID
 	var xml [][]byte
 	for j, bytes := range fx.Deliveries("jabber:client") {

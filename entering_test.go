@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -30,18 +31,18 @@ func TestPolicyJoin(t *testing.T) {
 		return nil
 	}}}
 	h := open(t, cfg)
-	before := h.room.Snapshot(muc.Live)
+	before := h.Snapshot(muc.Live)
 	judged = nil
-	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+	fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
 	require.NotNil(t, fx.Refused)
 	assert.Empty(t, slices.Collect(fx.Events()))
-	assert.Equal(t, string(before), string(h.room.Snapshot(muc.Live)))
-	assert.Equal(t, []policy.Join{{Room: h.cfg.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
+	assert.Equal(t, string(before), string(h.Snapshot(muc.Live)))
+	assert.Equal(t, []policy.Join{{Room: h.Config.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint ")
 
 	judged = nil
-	fx = h.join("hag66@shakespeare.lit/pda", "firstwitch")
+	fx = h.Client("hag66@shakespeare.lit/pda").Joins("firstwitch")
 	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	assert.Empty(t, judged, "what the room refuses is not the host's to judge")
 }
@@ -56,14 +57,14 @@ func TestRoomCreationLimits(t *testing.T) {
 		}
 		return nil
 	}}})
-	fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+	fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
 	assert.Empty(t, slices.Collect(fx.Events()))
-	assert.Equal(t, muc.Unborn, h.room.State())
-	assert.Nil(t, h.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
-	assert.Equal(t, muc.Locked, h.room.State())
-	assert.Nil(t, h.join("crone@shakespeare.lit/laptop", "firstwitch").Refused, "the room exists now")
+	assert.Equal(t, muc.Unborn, h.State())
+	assert.Nil(t, h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch").Refused)
+	assert.Equal(t, muc.Locked, h.State())
+	assert.Nil(t, h.Client("crone@shakespeare.lit/laptop").Joins("firstwitch").Refused, "the room exists now")
 }
 
 // TestRefusedCreatorLeavesNothing: who may not make the room leaves it unborn.
@@ -76,10 +77,10 @@ func TestRefusedCreatorLeavesNothing(t *testing.T) {
 		`<presence from='crone@shakespeare.lit' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`,
 		`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'><password>` + strings.Repeat("x", 65) + `</password></x></presence>`,
 	} {
-		fx := h.send(join)
+		fx := h.Handle(join)
 		require.NotNil(t, fx.Refused, join)
 		assert.Empty(t, slices.Collect(fx.Events()))
-		assert.Equal(t, muc.Unborn, h.room.State())
+		assert.Equal(t, muc.Unborn, h.State())
 	}
 }
 
@@ -88,7 +89,7 @@ func TestRefusedCreatorLeavesNothing(t *testing.T) {
 // rows: C35
 func TestWaitingJoinMoves(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, AsksJoin: func(policy.Join) bool { return true }})
-	fx := h.send(`<presence id='in2' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
+	fx := h.Handle(`<presence id='in2' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
 		`<show>away</show><x xmlns='http://jabber.org/protocol/muc'><password>cauldron</password></x></presence>`)
 	require.Len(t, fx.Questions, 1)
 	assert.Empty(t, fx.Outbound)
@@ -96,12 +97,12 @@ func TestWaitingJoinMoves(t *testing.T) {
 	assert.True(t, ask.Join)
 	assert.Equal(t, "thirdwitch", ask.Nick)
 	assert.Contains(t, ask.Payload, "<password>cauldron</password>")
-	assert.Equal(t, ask.Deadline, h.room.Deadline())
+	assert.Equal(t, ask.Deadline, h.Deadline())
 
-	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	for _, room := range []*muc.Room{h.room, moved} {
-		fx, err := room.Do(h.now, muc.Answer{ID: ask.ID})
+	for _, room := range []*muc.Room{h.Room, moved} {
+		fx, err := room.Do(h.Now, muc.Answer{ID: ask.ID})
 		require.NoError(t, err)
 		self := sentTo(fx, "hag66@shakespeare.lit/pda")
 		require.Len(t, self, 3, "another, the own one, the subject")
@@ -112,7 +113,7 @@ func TestWaitingJoinMoves(t *testing.T) {
 				assert.NotContains(t, b.Payload, "cauldron")
 			}
 		}
-		_, err = room.Do(h.now, muc.Answer{ID: ask.ID})
+		_, err = room.Do(h.Now, muc.Answer{ID: ask.ID})
 		assert.ErrorIs(t, err, muc.ErrNotFound)
 		assert.Zero(t, room.Deadline())
 	}
@@ -122,10 +123,10 @@ func TestWaitingJoinMoves(t *testing.T) {
 // rows: D5
 func TestHistoryCharacters(t *testing.T) {
 	h := open(t, muc.Config{Instant: true})
-	h.say("crone@shakespeare.lit/desktop", "Thrice the brinded cat hath mew’d.")
-	h.say("crone@shakespeare.lit/desktop", "Thrice; and once the hedge-pig whin’d.")
+	h.Client("crone@shakespeare.lit/desktop").Says("Thrice the brinded cat hath mew’d.")
+	h.Client("crone@shakespeare.lit/desktop").Says("Thrice; and once the hedge-pig whin’d.")
 	past := func(maxchars int) []string {
-		fx := h.send(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
+		fx := h.Handle(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
 			`<x xmlns='http://jabber.org/protocol/muc'><history maxchars='` + strconv.Itoa(maxchars) + `'/></x></presence>`)
 		var list []string
 		for _, s := range sentTo(fx, "hag66@shakespeare.lit/pda") {
@@ -151,13 +152,13 @@ func TestHistoryIsBounded(t *testing.T) {
 		h := open(t, muc.Config{Instant: true, Limits: limits, Defaults: muc.RoomConfig{History: 1000}})
 		size := 0
 		for i := range 200 {
-			h.say("crone@shakespeare.lit/desktop", fmt.Sprintf("line %03d", i))
-			h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
+			h.Client("crone@shakespeare.lit/desktop").Says(fmt.Sprintf("line %03d", i))
+			h.Handle(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
 				`<body>not archived</body><no-permanent-store xmlns='urn:xmpp:hints'/></message>`)
-			size = max(size, len(h.room.Snapshot(muc.Live)))
+			size = max(size, len(h.Snapshot(muc.Live)))
 		}
 		assert.Less(t, size, 6000)
-		fx := h.join("hag66@shakespeare.lit/pda", "thirdwitch")
+		fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
 		got := sentTo(fx, "hag66@shakespeare.lit/pda")
 		assert.Contains(t, got[len(got)-2], "line 199")
 		assert.Less(t, len(got), 20)
@@ -169,23 +170,21 @@ func TestHistoryIsBounded(t *testing.T) {
 // rows: D12, S11
 func TestHistoryOutlivesItsHost(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
-	h.say("crone@shakespeare.lit/desktop", "Thrice the brinded cat hath mew'd.")
-	h.send(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>Fire burn</subject></message>`)
+	h.Client("crone@shakespeare.lit/desktop").Says("Thrice the brinded cat hath mew'd.")
+	h.Handle(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>Fire burn</subject></message>`)
 	var durable []event.Event
-	for _, ev := range h.log {
+	for _, ev := range h.Events() {
 		if ev.Durable() {
 			durable = append(durable, ev)
 		}
 	}
-	before := sentTo(h.join("hag66@shakespeare.lit/pda", "thirdwitch"), "hag66@shakespeare.lit/pda")
+	before := sentTo(h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch"), "hag66@shakespeare.lit/pda")
 	for _, log := range []struct {
 		snapshot []byte
 		events   []event.Event
-	}{{h.room.Snapshot(muc.Durable), nil}, {nil, durable}} {
-		room, err := muc.Restore(h.cfg, log.snapshot, log.events)
-		require.NoError(t, err)
-		again := &harness{t: t, cfg: h.cfg, room: room, now: h.now}
-		after := sentTo(again.join("hag66@shakespeare.lit/pda", "thirdwitch"), "hag66@shakespeare.lit/pda")
+	}{{h.Snapshot(muc.Durable), nil}, {nil, durable}} {
+		again := muctest.Restore(t, h.Config, log.snapshot, log.events)
+		after := sentTo(again.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch"), "hag66@shakespeare.lit/pda")
 		assert.Equal(t, before[1:], after, "all but those who were inside")
 		assert.Contains(t, after[1], "mew'd")
 		assert.Contains(t, after[2], "<subject>Fire burn</subject>")
@@ -199,19 +198,19 @@ func TestEnteringAllocatesNothingPerOccupant(t *testing.T) {
 	cost := func(people int) float64 {
 		h := open(t, muc.Config{Instant: true})
 		for i := range people {
-			h.join(fmt.Sprintf("u%d@shakespeare.lit/x", i), fmt.Sprintf("u%d", i))
+			h.Client(fmt.Sprintf("u%d@shakespeare.lit/x", i)).Joins(fmt.Sprintf("u%d", i))
 		}
 		for i := range 30 {
-			h.say("crone@shakespeare.lit/desktop", fmt.Sprint("line ", i))
+			h.Client("crone@shakespeare.lit/desktop").Says(fmt.Sprint("line ", i))
 		}
 		doc := etree.NewDocument()
 		require.NoError(t, doc.ReadFromString(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>`+
 			`<x xmlns='http://jabber.org/protocol/muc'/></presence>`))
-		_, err := h.room.Handle(h.tick(), doc.Root())
+		_, err := h.Room.Handle(h.Now, doc.Root())
 		require.NoError(t, err)
 		return testing.AllocsPerRun(20, func() {
 			// The session is inside already: everything again, to it alone.
-			fx, err := h.room.Handle(h.now, doc.Root())
+			fx, err := h.Room.Handle(h.Now, doc.Root())
 			require.NoError(t, err)
 			require.Len(t, fx.Outbound, people+23)
 		})

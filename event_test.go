@@ -13,6 +13,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
 // Every event comes back from JSON as it was, every field of it, and has the form
@@ -92,15 +93,15 @@ func TestUnknownEvents(t *testing.T) {
 }
 
 // history is a room that has lived a little, and its events.
-func history(t *testing.T) *harness {
+func history(t *testing.T) *muctest.Room {
 	t.Helper()
 	h := coven(t, muc.Config{})
-	h.say("crone@shakespeare.lit/desktop", "Round about the cauldron go")
-	h.send(configSubmit("c", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Coven"))
-	h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Admin, Nick: "Hecate"})
-	h.say("hecate@shakespeare.lit/broom", "In the poison'd entrails throw")
-	h.send(`<presence type='unavailable' from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/secondwitch'/>`)
-	require.Greater(t, len(h.log), 10)
+	h.Client("crone@shakespeare.lit/desktop").Says("Round about the cauldron go")
+	h.Handle(configSubmit("c", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Coven"))
+	h.Do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Admin, Nick: "Hecate"})
+	h.Client("hecate@shakespeare.lit/broom").Says("In the poison'd entrails throw")
+	h.Handle(`<presence type='unavailable' from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/secondwitch'/>`)
+	require.Greater(t, len(h.Events()), 10)
 	return h
 }
 
@@ -118,22 +119,22 @@ func lasting(log []event.Event) []event.Event {
 // A lost, repeated or exchanged event is noticed, wherever it is missing.
 func TestGapsAreNoticed(t *testing.T) {
 	h := history(t)
-	for name, log := range map[string][]event.Event{"all": h.log, "durable": lasting(h.log)} {
-		_, err := muc.Restore(h.cfg, nil, log)
+	for name, log := range map[string][]event.Event{"all": h.Events(), "durable": lasting(h.Events())} {
+		_, err := muc.Restore(h.Config, nil, log)
 		require.NoError(t, err)
 		for i := range len(log) - 1 {
 			without := append(append([]event.Event{}, log[:i]...), log[i+1:]...)
 			if log[i].Durable() || !log[i+1].Durable() {
-				_, err := muc.Restore(h.cfg, nil, without)
+				_, err := muc.Restore(h.Config, nil, without)
 				assert.ErrorIs(t, err, muc.ErrGap, "%s: without %d", name, i)
 				assert.ErrorIs(t, err, muc.ErrCorrupt)
 			}
 			twice := append(append([]event.Event{}, log[:i+1]...), log[i:]...)
-			_, err := muc.Restore(h.cfg, nil, twice)
+			_, err := muc.Restore(h.Config, nil, twice)
 			assert.ErrorIs(t, err, muc.ErrGap, "%s: twice %d", name, i)
 			swapped := append([]event.Event{}, log...)
 			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
-			_, err = muc.Restore(h.cfg, nil, swapped)
+			_, err = muc.Restore(h.Config, nil, swapped)
 			assert.ErrorIs(t, err, muc.ErrGap, "%s: swapped %d", name, i)
 		}
 	}
@@ -143,25 +144,25 @@ func TestGapsAreNoticed(t *testing.T) {
 // there.
 func TestForeignLogs(t *testing.T) {
 	h := history(t)
-	other := h.cfg
+	other := h.Config
 	other.Room = muc.MustParseJID("cave@chat.shakespeare.lit")
-	_, err := muc.Restore(other, nil, h.log)
+	_, err := muc.Restore(other, nil, h.Events())
 	assert.ErrorIs(t, err, muc.ErrOtherRoom)
-	_, err = muc.Restore(other, h.room.Snapshot(muc.Live), nil)
+	_, err = muc.Restore(other, h.Snapshot(muc.Live), nil)
 	assert.ErrorIs(t, err, muc.ErrOtherRoom)
-	other = h.cfg
+	other = h.Config
 	other.Secret = []byte("another secret of sixteen bytes")
-	_, err = muc.Restore(other, nil, h.log)
+	_, err = muc.Restore(other, nil, h.Events())
 	assert.ErrorIs(t, err, muc.ErrKey)
-	_, err = muc.Restore(other, h.room.Snapshot(muc.Durable), nil)
+	_, err = muc.Restore(other, h.Snapshot(muc.Durable), nil)
 	assert.ErrorIs(t, err, muc.ErrKey)
 
-	last := h.log[len(h.log)-1]
+	last := h.Events()[len(h.Events())-1]
 	for i, body := range []event.Body{&event.Left{JID: bard}, &event.Removed{Occupant: 99}, &event.RoleChanged{Occupant: 99, New: muc.Visitor},
 		&event.PresenceChanged{JID: bard}, &event.Renamed{JID: bard, Nick: "x", Key: "x"}, &event.Deregistered{JID: bard.Bare()},
-		&event.Answered{ID: "never asked"}, &event.Joined{JID: crone, Occupant: 1, Session: 99, Nick: "x", Key: "x"}, &event.Created{Room: h.cfg.Room},
+		&event.Answered{ID: "never asked"}, &event.Joined{JID: crone, Occupant: 1, Session: 99, Nick: "x", Key: "x"}, &event.Created{Room: h.Config.Room},
 		&event.AffiliationChanged{JID: bard, New: muc.Member}, &event.Configured{Changes: []event.ConfigChange{{Var: "colour"}}}, nil} {
-		room, err := muc.Restore(h.cfg, nil, h.log)
+		room, err := muc.Restore(h.Config, nil, h.Events())
 		require.NoError(t, err)
 		ev := event.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: body}
 		if ev.Durable() {
@@ -176,7 +177,7 @@ func TestForeignLogs(t *testing.T) {
 		last.Time.Add(-time.Microsecond): "back in time", {}: "back in time", time.Unix(-1<<60, 0): "back in time", time.Unix(-1<<55, 0): "back in time",
 		end.Add(time.Millisecond): "end of time", time.Unix(1<<60, 0): "end of time", time.Unix(1<<55, 0): "end of time",
 	} {
-		room, err := muc.Restore(h.cfg, nil, h.log)
+		room, err := muc.Restore(h.Config, nil, h.Events())
 		require.NoError(t, err)
 		err = room.Apply(event.Event{Seq: last.Seq + 1, Time: at, Body: &event.Registered{JID: bard.Bare(), Nick: "x", Key: "x"}})
 		if want == "" {
@@ -194,10 +195,10 @@ func TestForeignLogs(t *testing.T) {
 func TestQuestionOfNobody(t *testing.T) {
 	for _, b := range []event.Asked{{JID: hecate, IQ: "1"}, {ID: "a question", IQ: "1"}} {
 		h := coven(t, muc.Config{})
-		state := string(h.room.Snapshot(muc.Live))
-		last := h.log[len(h.log)-1]
-		require.ErrorIs(t, h.room.Apply(event.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: &b}), muc.ErrCorrupt)
-		require.Equal(t, state, string(h.room.Snapshot(muc.Live)))
+		state := string(h.Snapshot(muc.Live))
+		last := h.Events()[len(h.Events())-1]
+		require.ErrorIs(t, h.Room.Apply(event.Event{Seq: last.Seq, Sub: last.Sub + 1, Time: last.Time, Body: &b}), muc.ErrCorrupt)
+		require.Equal(t, state, string(h.Snapshot(muc.Live)))
 	}
 }
 

@@ -140,27 +140,27 @@ func TestRegisteredFields(t *testing.T) {
 	}
 
 	// Registration and its approval.
-	look(h.send(iq(hag, "get", `<query xmlns='jabber:iq:register'/>`)))
-	fx := look(h.send(iq(hag, "set", `<query xmlns='jabber:iq:register'>`+submission("http://jabber.org/protocol/muc#register")+`</query>`)))
+	look(h.Handle(iq(hag, "get", `<query xmlns='jabber:iq:register'/>`)))
+	fx := look(h.Handle(iq(hag, "set", `<query xmlns='jabber:iq:register'>`+submission("http://jabber.org/protocol/muc#register")+`</query>`)))
 	require.Nil(t, fx.Refused)
-	fx = h.send(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#register") + `</message>`)
+	fx = h.Handle(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#register") + `</message>`)
 	require.Nil(t, fx.Refused)
 	registered := bodyOf[*event.Registered](t, fx)
 	assert.Equal(t, "thirdwitch", registered.Nick)
 	assert.Len(t, registered.Answers, len(cfg.RegistrationFields), "every answer is kept")
 
 	// Voice: a visitor asks, a moderator grants.
-	h.join(hag, "thirdwitch")
-	h.do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
-	fx = look(h.send(`<message from='` + hag + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
+	h.Client(hag).Joins("thirdwitch")
+	h.Do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
+	fx = look(h.Handle(`<message from='` + hag + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
 		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field><field var='muc#role'><value>participant</value></field></x></message>`))
 	require.Nil(t, fx.Refused)
-	fx = h.send(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#request") + `</message>`)
+	fx = h.Handle(`<message from='` + crone + `' to='coven@chat.shakespeare.lit'>` + submission("http://jabber.org/protocol/muc#request") + `</message>`)
 	assert.Equal(t, muc.Participant, bodyOf[*event.RoleChanged](t, fx).New)
 
 	// The configuration: every field that is filled in changes what it is about.
-	look(h.send(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
-	fx = h.send(iq(crone, "set", `<query xmlns='http://jabber.org/protocol/muc#owner'>`+submission("http://jabber.org/protocol/muc#roomconfig")+`</query>`))
+	look(h.Handle(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
+	fx = h.Handle(iq(crone, "set", `<query xmlns='http://jabber.org/protocol/muc#owner'>`+submission("http://jabber.org/protocol/muc#roomconfig")+`</query>`))
 	require.Nil(t, fx.Refused)
 	var changed []string
 	for _, c := range bodyOf[*event.Configured](t, fx).Changes {
@@ -175,10 +175,10 @@ func TestRegisteredFields(t *testing.T) {
 		b, ok := ev.Body.(*event.AffiliationChanged)
 		return ok && b.New == muc.Admin
 	}))
-	look(h.send(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
+	look(h.Handle(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/muc#owner'/>`)))
 
 	// What the room says of itself.
-	look(h.send(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/disco#info'/>`)))
+	look(h.Handle(iq(crone, "get", `<query xmlns='http://jabber.org/protocol/disco#info'/>`)))
 
 	for kind, fields := range registeredFields {
 		for _, f := range fields {

@@ -10,93 +10,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
-// harness drives one room from a test: coven@chat.shakespeare.lit, whose clock
-// goes on by a second with each step.
-type harness struct {
-	t    testing.TB
-	cfg  muc.Config
-	room *muc.Room
-	now  time.Time
-	// log is every event so far.
-	log []event.Event
-}
-
-// unborn makes a room that nobody has entered.
-func unborn(t testing.TB, cfg muc.Config) *harness {
+// unborn makes a room that nobody has entered: coven@chat.shakespeare.lit.
+func unborn(t testing.TB, cfg muc.Config) *muctest.Room {
 	t.Helper()
 	cfg.Room = muc.MustParseJID("coven@chat.shakespeare.lit")
-	if cfg.Secret == nil {
-		cfg.Secret = []byte("a secret of sixteen bytes or more")
-	}
-	room, err := muc.New(cfg)
-	require.NoError(t, err)
-	return &harness{t: t, cfg: cfg, room: room, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return muctest.New(t, cfg)
 }
 
 // open makes an instant room in which its owner crone@shakespeare.lit/desktop is
 // firstwitch.
-func open(t testing.TB, cfg muc.Config) *harness {
+func open(t testing.TB, cfg muc.Config) *muctest.Room {
 	t.Helper()
 	h := unborn(t, cfg)
-	fx := h.join("crone@shakespeare.lit/desktop", "firstwitch")
-	require.Nil(t, fx.Refused)
-	if h.room.State() == muc.Locked {
-		require.Nil(t, h.send(configSubmit("open")).Refused)
+	h.Join("crone@shakespeare.lit/desktop", "firstwitch")
+	if h.State() == muc.Locked {
+		require.Nil(t, h.Handle(configSubmit("open")).Refused)
 	}
 	return h
-}
-
-func (h *harness) tick() time.Time {
-	h.now = h.now.Add(time.Second)
-	return h.now
-}
-
-// send hands a stanza, as text, to the room.
-func (h *harness) send(xml string) muc.Effects {
-	h.t.Helper()
-	doc := etree.NewDocument()
-	require.NoError(h.t, doc.ReadFromString(xml))
-	fx, err := h.room.Handle(h.tick(), doc.Root())
-	require.NoError(h.t, err)
-	h.log = slices.AppendSeq(h.log, fx.Events())
-	return fx
-}
-
-func (h *harness) join(from, nick string) muc.Effects {
-	h.t.Helper()
-	return h.send(fmt.Sprintf(`<presence from='%s' to='coven@chat.shakespeare.lit/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, from, nick))
-}
-
-func (h *harness) say(from, body string) muc.Effects {
-	h.t.Helper()
-	return h.send(fmt.Sprintf(`<message type='groupchat' id='m' from='%s' to='coven@chat.shakespeare.lit'><body>%s</body></message>`, from, body))
-}
-
-// do carries out a command that must succeed.
-func (h *harness) do(cmd muc.Command) muc.Effects {
-	h.t.Helper()
-	fx, err := h.room.Do(h.tick(), cmd)
-	require.NoError(h.t, err)
-	h.log = slices.AppendSeq(h.log, fx.Events())
-	return fx
-}
-
-// doAs carries out a command of somebody that must succeed.
-func (h *harness) doAs(who muc.JID, cmd muc.Command) muc.Effects {
-	h.t.Helper()
-	fx, err := h.room.DoAs(h.tick(), who, cmd)
-	require.NoError(h.t, err)
-	h.log = slices.AppendSeq(h.log, fx.Events())
-	return fx
 }
 
 // configSubmit is the owner's submission of the configuration form: names and

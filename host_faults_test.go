@@ -11,28 +11,29 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
 // A host whose store failed drops the room and restores it of what it has: the step
 // has not happened, and when the stanza comes again, it happens as it would have.
 func TestEventsAreNotStored(t *testing.T) {
 	h := history(t)
-	stored := append([]event.Event{}, h.log...)
-	before, at := string(h.room.Snapshot(muc.Live)), h.now
-	lost := h.say("hecate@shakespeare.lit/broom", "lost")
-	require.NotEqual(t, before, string(h.room.Snapshot(muc.Live)))
+	stored := append([]event.Event{}, h.Events()...)
+	before, at := string(h.Snapshot(muc.Live)), h.Now
+	lost := h.Client("hecate@shakespeare.lit/broom").Says("lost")
+	require.NotEqual(t, before, string(h.Snapshot(muc.Live)))
 
-	room, err := muc.Restore(h.cfg, nil, stored)
+	room, err := muc.Restore(h.Config, nil, stored)
 	require.NoError(t, err)
 	assert.Equal(t, before, string(room.Snapshot(muc.Live)))
-	h.room, h.now = room, at
-	again := h.say("hecate@shakespeare.lit/broom", "lost")
+	h.Room, h.Now = room, at
+	again := h.Client("hecate@shakespeare.lit/broom").Says("lost")
 	assert.Equal(t, describe(lost), describe(again))
 
 	// A store that took a part of a step has a log of another moment, or none.
 	events := slices.Collect(lost.Events())
 	for n := range events {
-		_, err := muc.Restore(h.cfg, nil, append(stored[:len(stored):len(stored)], events[:n]...))
+		_, err := muc.Restore(h.Config, nil, append(stored[:len(stored):len(stored)], events[:n]...))
 		assert.NoError(t, err, "the first %d of a step", n)
 	}
 }
@@ -41,7 +42,7 @@ func TestEventsAreNotStored(t *testing.T) {
 // what is said twice was said twice.
 func TestStanzasTwice(t *testing.T) {
 	h := history(t)
-	h.join("bard@shakespeare.lit/globe", "Bard")
+	h.Client("bard@shakespeare.lit/globe").Joins("Bard")
 	const admin = `<iq type='set' id='a' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>` +
 		`<query xmlns='http://jabber.org/protocol/muc#admin'><item %s/></query></iq>`
 	for name, stanza := range map[string]string{
@@ -55,19 +56,17 @@ func TestStanzasTwice(t *testing.T) {
 		"a leave":           `<presence type='unavailable' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'/>`,
 		"a bounced message": `<message type='error' id='m' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/firstwitch'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`,
 	} {
-		twin := *h
-		var err error
-		twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
-		require.NoError(t, err)
-		twin.send(stanza)
-		once := occupantsOf(twin.room)
-		twin.send(stanza)
-		assert.Equal(t, once, occupantsOf(twin.room), name)
+		twin := h.Twin()
+		twin.Handle(stanza)
+		once := occupantsOf(twin.Room)
+		twin.Handle(stanza)
+		assert.Equal(t, once, occupantsOf(twin.Room), name)
 	}
-	h.say("bard@shakespeare.lit/globe", "to be")
-	first := h.log[len(h.log)-1].Body.(*event.MessageArchived)
-	h.say("bard@shakespeare.lit/globe", "to be")
-	second := h.log[len(h.log)-1].Body.(*event.MessageArchived)
+	const toBe = `<message id='m' type='groupchat'><body>to be</body></message>`
+	h.Client("bard@shakespeare.lit/globe").Sends(toBe)
+	first := h.Events()[len(h.Events())-1].Body.(*event.MessageArchived)
+	h.Client("bard@shakespeare.lit/globe").Sends(toBe)
+	second := h.Events()[len(h.Events())-1].Body.(*event.MessageArchived)
 	assert.NotEqual(t, first.StanzaID, second.StanzaID, "two messages")
 	assert.Equal(t, first.ID, second.ID, "their clients know by the id")
 }
@@ -87,24 +86,24 @@ func occupantsOf(room *muc.Room) string {
 // A leave that never came leaves a ghost: it goes when the host says that the
 // session vanished, or when something that was sent to it comes back.
 func TestStanzasLost(t *testing.T) {
-	for name, end := range map[string]func(h *harness){
-		"vanished": func(h *harness) { h.do(muc.Vanished{JID: bard}) },
-		"bounced": func(h *harness) {
-			h.send(`<presence type='error' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'>` +
+	for name, end := range map[string]func(h *muctest.Room){
+		"vanished": func(h *muctest.Room) { h.Do(muc.Vanished{JID: bard}) },
+		"bounced": func(h *muctest.Room) {
+			h.Handle(`<presence type='error' from='bard@shakespeare.lit/globe' to='coven@chat.shakespeare.lit/Bard'>` +
 				`<error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`)
 		},
 	} {
 		h := history(t)
-		empty := occupantsOf(h.room)
-		h.join("bard@shakespeare.lit/globe", "Bard")
+		empty := occupantsOf(h.Room)
+		h.Client("bard@shakespeare.lit/globe").Joins("Bard")
 		end(h)
-		assert.Equal(t, empty, occupantsOf(h.room), name)
+		assert.Equal(t, empty, occupantsOf(h.Room), name)
 	}
 	// What was lost on the way to a client it gets when it enters again.
 	h := history(t)
-	h.join("bard@shakespeare.lit/globe", "Bard")
-	h.send(`<presence from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit/Queen'/>`)
-	fx := h.join("bard@shakespeare.lit/globe", "Bard")
+	h.Client("bard@shakespeare.lit/globe").Joins("Bard")
+	h.Handle(`<presence from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit/Queen'/>`)
+	fx := h.Client("bard@shakespeare.lit/globe").Joins("Bard")
 	assert.Empty(t, slices.Collect(fx.Events()))
 	assert.Contains(t, fmt.Sprint(sentTo(fx, bard.String())), "coven@chat.shakespeare.lit/Queen")
 }
@@ -113,16 +112,16 @@ func TestStanzasLost(t *testing.T) {
 // waits for a time waits for that time.
 func TestClockJumpsBack(t *testing.T) {
 	h := history(t)
-	last := h.log[len(h.log)-1].Time
-	h.now = h.now.Add(-24 * time.Hour)
-	for _, ev := range append(h.say("crone@shakespeare.lit/desktop", "early").Durable, h.do(muc.SetSubject{Subject: "x"}).Durable...) {
+	last := h.Events()[len(h.Events())-1].Time
+	h.Now = h.Now.Add(-24 * time.Hour)
+	for _, ev := range append(h.Client("crone@shakespeare.lit/desktop").Says("early").Durable, h.Do(muc.SetSubject{Subject: "x"}).Durable...) {
 		assert.Equal(t, last, ev.Time)
 	}
-	room, err := muc.Restore(h.cfg, nil, h.log)
+	room, err := muc.Restore(h.Config, nil, h.Events())
 	require.NoError(t, err)
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(room.Snapshot(muc.Live)))
-	h.now = last.Add(time.Minute)
-	for ev := range h.say("crone@shakespeare.lit/desktop", "in time").Events() {
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(room.Snapshot(muc.Live)))
+	h.Now = last.Add(time.Minute)
+	for ev := range h.Client("crone@shakespeare.lit/desktop").Says("in time").Events() {
 		assert.True(t, ev.Time.After(last))
 	}
 }
@@ -130,18 +129,18 @@ func TestClockJumpsBack(t *testing.T) {
 // The tail of a log does not follow on any snapshot but its own.
 func TestSnapshotAndTail(t *testing.T) {
 	h := history(t)
-	old := h.room.Snapshot(muc.Live)
-	n := len(h.log)
-	h.say("crone@shakespeare.lit/desktop", "one")
-	h.say("crone@shakespeare.lit/desktop", "two")
-	_, err := muc.Restore(h.cfg, old, h.log[n:])
+	old := h.Snapshot(muc.Live)
+	n := len(h.Events())
+	h.Client("crone@shakespeare.lit/desktop").Says("one")
+	h.Client("crone@shakespeare.lit/desktop").Says("two")
+	_, err := muc.Restore(h.Config, old, h.Events()[n:])
 	require.NoError(t, err)
-	_, err = muc.Restore(h.cfg, old, h.log[n+1:])
+	_, err = muc.Restore(h.Config, old, h.Events()[n+1:])
 	assert.ErrorIs(t, err, muc.ErrGap, "one event is missing")
-	_, err = muc.Restore(h.cfg, old, h.log[n-1:])
+	_, err = muc.Restore(h.Config, old, h.Events()[n-1:])
 	assert.ErrorIs(t, err, muc.ErrGap, "one event is in the snapshot already")
-	_, err = muc.Restore(h.cfg, nil, h.log[n:])
+	_, err = muc.Restore(h.Config, nil, h.Events()[n:])
 	assert.ErrorIs(t, err, muc.ErrCorrupt, "a tail without its snapshot")
-	_, err = muc.Restore(h.cfg, []byte("garbage"), nil)
+	_, err = muc.Restore(h.Config, []byte("garbage"), nil)
 	assert.ErrorIs(t, err, muc.ErrCorrupt)
 }

@@ -41,9 +41,9 @@ func TestWordsForAllowPM(t *testing.T) {
 	} {
 		t.Run(c.word, func(t *testing.T) {
 			h := open(t, muc.Config{Defaults: muc.RoomConfig{AllowPM: muc.PMModerators}})
-			require.Nil(t, h.send(configSubmit("pm", c.field, c.word)).Refused)
-			assert.Equal(t, c.want, h.room.RoomConfig().AllowPM)
-			form := sentTo(h.send(`<iq type='get' id='form' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>`+
+			require.Nil(t, h.Handle(configSubmit("pm", c.field, c.word)).Refused)
+			assert.Equal(t, c.want, h.RoomConfig().AllowPM)
+			form := sentTo(h.Handle(`<iq type='get' id='form' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>`+
 				`<query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`), "crone@shakespeare.lit/desktop")
 			require.Len(t, form, 1)
 			_, rest, found := strings.Cut(form[0], "var='"+field+"'")
@@ -54,7 +54,7 @@ func TestWordsForAllowPM(t *testing.T) {
 		})
 	}
 	h := open(t, muc.Config{})
-	refused := h.send(configSubmit("pm", field, "friends")).Refused
+	refused := h.Handle(configSubmit("pm", field, "friends")).Refused
 	require.NotNil(t, refused)
 	assert.Equal(t, stanza.BadRequest, refused.Condition)
 }
@@ -65,13 +65,13 @@ func TestWordsForAllowPM(t *testing.T) {
 // rows: Q10, L12
 func TestPrivateMessagesAreForgotten(t *testing.T) {
 	h := open(t, muc.Config{Limits: muc.Limits{Privates: 3}})
-	h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+	h.Client("wicca@shakespeare.lit/laptop").Joins("secondwitch")
 	bounce := func(id int) int {
-		return len(h.send(fmt.Sprintf(`<message type='error' id='p%d' from='wicca@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/firstwitch'>`+
+		return len(h.Handle(fmt.Sprintf(`<message type='error' id='p%d' from='wicca@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/firstwitch'>`+
 			`<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>`, id)).Outbound)
 	}
 	for id := range 5 {
-		fx := h.send(fmt.Sprintf(`<message type='chat' id='p%d' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
+		fx := h.Handle(fmt.Sprintf(`<message type='chat' id='p%d' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
 			`<body>When shall we meet again?</body></message>`, id))
 		require.Nil(t, fx.Refused)
 		for ev := range fx.Events() {
@@ -81,7 +81,7 @@ func TestPrivateMessagesAreForgotten(t *testing.T) {
 			assert.NotContains(t, string(text), "meet")
 		}
 	}
-	assert.NotContains(t, string(h.room.Snapshot(muc.Live)), "meet")
+	assert.NotContains(t, string(h.Snapshot(muc.Live)), "meet")
 	assert.Zero(t, bounce(0))
 	assert.Zero(t, bounce(1))
 	assert.Equal(t, 1, bounce(2))
@@ -95,13 +95,13 @@ func TestPrivateMessagesAreForgotten(t *testing.T) {
 func TestNothingIsRemembered(t *testing.T) {
 	for _, limits := range []muc.Limits{{History: -1, Privates: -1}, {HistoryBytes: -1, Privates: -1}} {
 		h := open(t, muc.Config{Limits: limits})
-		h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+		h.Client("wicca@shakespeare.lit/laptop").Joins("secondwitch")
 		for range 3 {
-			require.Nil(t, h.say("crone@shakespeare.lit/desktop", "When shall we meet again?").Refused)
-			require.Nil(t, h.send(`<message type='chat' id='p' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
+			require.Nil(t, h.Client("crone@shakespeare.lit/desktop").Says("When shall we meet again?").Refused)
+			require.Nil(t, h.Handle(`<message type='chat' id='p' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/secondwitch'>`+
 				`<body>When shall we meet again?</body></message>`).Refused)
 		}
-		shot := string(h.room.Snapshot(muc.Live))
+		shot := string(h.Snapshot(muc.Live))
 		assert.NotContains(t, shot, `"archived"`)
 		assert.NotContains(t, shot, `"privates"`)
 	}
@@ -119,15 +119,15 @@ func TestPolicySpeak(t *testing.T) {
 		return nil
 	}}})
 	const crone, wicca = "crone@shakespeare.lit/desktop", "wicca@shakespeare.lit/laptop"
-	h.join(wicca, "secondwitch")
-	assert.Nil(t, h.say(wicca, "There to meet").Refused)
-	fx := h.say(wicca, "with Macbeth")
+	h.Client(wicca).Joins("secondwitch")
+	assert.Nil(t, h.Client(wicca).Says("There to meet").Refused)
+	fx := h.Client(wicca).Says("with Macbeth")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, "not that name", fx.Refused.Text)
 	assert.Empty(t, slices.Collect(fx.Events()))
 	require.Len(t, fx.Outbound, 1)
 	subject := func(from, text string) muc.Effects {
-		return h.send(`<message type='groupchat' from='` + from + `' to='coven@chat.shakespeare.lit'><subject>` + text + `</subject></message>`)
+		return h.Handle(`<message type='groupchat' from='` + from + `' to='coven@chat.shakespeare.lit'><subject>` + text + `</subject></message>`)
 	}
 	assert.NotNil(t, subject(crone, "Macbeth").Refused)
 	assert.Nil(t, subject(crone, "The heath").Refused)

@@ -102,22 +102,22 @@ func TestNickRuleOfTheHost(t *testing.T) {
 		return res, e
 	}}
 	h := unborn(t, cfg)
-	require.Nil(t, h.join("romeo@montague.example/orchard", "Romeo").Refused)
-	fx := h.join("tybalt@capulet.example/street", "Rоmеo")
+	h.Join("romeo@montague.example/orchard", "Romeo")
+	fx := h.Client("tybalt@capulet.example/street").Joins("Rоmеo")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
-	fx = h.join("tybalt@capulet.example/street", "admin")
+	fx = h.Client("tybalt@capulet.example/street").Joins("admin")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, "that name is ours", fx.Refused.Text)
-	require.Nil(t, h.join("tybalt@capulet.example/street", "Tybalt").Refused)
+	h.Join("tybalt@capulet.example/street", "Tybalt")
 
-	live, durable := h.room.Snapshot(muc.Live), h.room.Snapshot(muc.Durable)
+	live, durable := h.Snapshot(muc.Live), h.Snapshot(muc.Durable)
 	replaying = true
 	for _, restore := range []struct {
 		snapshot []byte
 		events   []event.Event
-	}{{nil, h.log}, {live, nil}} {
-		again, err := muc.Restore(h.cfg, restore.snapshot, restore.events)
+	}{{nil, h.Events()}, {live, nil}} {
+		again, err := muc.Restore(h.Config, restore.snapshot, restore.events)
 		require.NoError(t, err)
 		assert.Equal(t, string(live), string(again.Snapshot(muc.Live)))
 		assert.Equal(t, string(durable), string(again.Snapshot(muc.Durable)))

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -28,10 +29,10 @@ func largest(fx muc.Effects) (n int) {
 }
 
 // asked is an iq of the owner's and the one answer to it.
-func asked(h *harness, typ, payload string) string {
-	h.t.Helper()
-	fx := h.send(says("iq", "type='"+typ+"'", payload))
-	require.Len(h.t, fx.Outbound, 1)
+func asked(t *testing.T, h *muctest.Room, typ, payload string) string {
+	t.Helper()
+	fx := h.Handle(says("iq", "type='"+typ+"'", payload))
+	require.Len(t, fx.Outbound, 1)
 	return xmlOf(fx.Outbound[0])
 }
 
@@ -48,8 +49,8 @@ func TestListsComeInPagesOfBytes(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Limits: small})
 	reason := strings.Repeat("&", 200)
 	for i := range 60 {
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("witch%d@shakespeare.lit", i)), Affiliation: muc.Outcast, Reason: reason})
-		h.do(muc.Join{JID: muc.MustParseJID(fmt.Sprintf("guest%d@shakespeare.lit", i)), Nick: fmt.Sprintf("guest%d%s", i, strings.Repeat("'", 50))})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("witch%d@shakespeare.lit", i)), Affiliation: muc.Outcast, Reason: reason})
+		h.Do(muc.Join{JID: muc.MustParseJID(fmt.Sprintf("guest%d@shakespeare.lit", i)), Nick: fmt.Sprintf("guest%d%s", i, strings.Repeat("'", 50))})
 	}
 	for name, c := range map[string]struct {
 		query, end string
@@ -66,7 +67,7 @@ func TestListsComeInPagesOfBytes(t *testing.T) {
 				set = rsmSet + "<before/></set>"
 			}
 			for len(seen) < c.most {
-				answer := asked(h, "get", c.query+set+c.end)
+				answer := asked(t, h, "get", c.query+set+c.end)
 				require.LessOrEqual(t, len(answer), small.PageBytes+2000, name)
 				q := parse(answer).SelectElement("query")
 				rsm := q.SelectElement("set")
@@ -97,31 +98,31 @@ func TestListsComeInPagesOfBytes(t *testing.T) {
 func TestLongRanksAreNotInTheForm(t *testing.T) {
 	h := open(t, muc.Config{Instant: true})
 	form := func() string {
-		return asked(h, "get", "<query xmlns='http://jabber.org/protocol/muc#owner'/>")
+		return asked(t, h, "get", "<query xmlns='http://jabber.org/protocol/muc#owner'/>")
 	}
 	for i := range 100 {
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("admin%d@shakespeare.lit", i)), Affiliation: muc.Admin})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("admin%d@shakespeare.lit", i)), Affiliation: muc.Admin})
 	}
 	assert.Contains(t, form(), "muc#roomconfig_roomadmins")
-	h.do(muc.SetAffiliation{JID: bard.Bare(), Affiliation: muc.Admin})
+	h.Do(muc.SetAffiliation{JID: bard.Bare(), Affiliation: muc.Admin})
 	assert.NotContains(t, form(), "muc#roomconfig_roomadmins")
 	assert.Contains(t, form(), "muc#roomconfig_roomowners")
 	for _, admins := range []string{"", "hecate@shakespeare.lit"} {
-		require.Nil(t, h.send(configSubmit("c", "muc#roomconfig_roomadmins", admins)).Refused)
-		assert.Equal(t, muc.Admin, affiliationIn(h.room, bard.Bare()))
+		require.Nil(t, h.Handle(configSubmit("c", "muc#roomconfig_roomadmins", admins)).Refused)
+		assert.Equal(t, muc.Admin, affiliationIn(h.Room, bard.Bare()))
 	}
-	assert.Equal(t, muc.Admin, affiliationIn(h.room, hecate.Bare()))
+	assert.Equal(t, muc.Admin, affiliationIn(h.Room, hecate.Bare()))
 
 	long := strings.Repeat("x", 900)
 	h = open(t, muc.Config{Instant: true, Limits: small})
 	for i := range 5 {
-		h.do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("%s%d@shakespeare.lit", long, i)), Affiliation: muc.Admin})
+		h.Do(muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("%s%d@shakespeare.lit", long, i)), Affiliation: muc.Admin})
 	}
 	answer := form()
 	assert.NotContains(t, answer, long)
 	assert.LessOrEqual(t, len(answer), small.OutboundBytes)
-	require.Nil(t, h.send(configSubmit("c", "muc#roomconfig_roomadmins", "")).Refused)
-	assert.Equal(t, muc.Admin, affiliationIn(h.room, muc.MustParseJID(long+"0@shakespeare.lit")))
+	require.Nil(t, h.Handle(configSubmit("c", "muc#roomconfig_roomadmins", "")).Refused)
+	assert.Equal(t, muc.Admin, affiliationIn(h.Room, muc.MustParseJID(long+"0@shakespeare.lit")))
 }
 
 // No stanza is larger than Limits.OutboundBytes, also where a room of other limits has
@@ -131,20 +132,20 @@ func TestLongRanksAreNotInTheForm(t *testing.T) {
 func TestNothingLargeGoesOut(t *testing.T) {
 	answers := func(string, string) bool { return true }
 	h := open(t, muc.Config{Instant: true, AnswersIQ: answers})
-	h.join("hecate@shakespeare.lit/broom", "thirdwitch")
+	h.Client("hecate@shakespeare.lit/broom").Joins("thirdwitch")
 	large := strings.Repeat("x", 60000)
-	h.send(says("presence", "", "<x xmlns='urn:x'>"+large[:16000]+"</x>"))
-	h.send(message("<body>Hail!</body><x xmlns='urn:x'>" + large + "</x>"))
-	h.send(message("<subject>" + large[:4000] + "</subject><x xmlns='urn:x'>" + large + "</x>"))
-	h.send(configSubmit("c", "muc#roomconfig_roomdesc", strings.Repeat("&amp;", 4000), "muc#roomconfig_roomname", "coven"))
-	h.cfg.Limits = small
-	h.cfg.Limits.PresenceBytes = 8000
-	h.cfg.Info = []muc.InfoField{{Var: "x-large", Values: []string{large}}}
-	again, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	h.Handle(says("presence", "", "<x xmlns='urn:x'>"+large[:16000]+"</x>"))
+	h.Handle(message("<body>Hail!</body><x xmlns='urn:x'>" + large + "</x>"))
+	h.Handle(message("<subject>" + large[:4000] + "</subject><x xmlns='urn:x'>" + large + "</x>"))
+	h.Handle(configSubmit("c", "muc#roomconfig_roomdesc", strings.Repeat("&amp;", 4000), "muc#roomconfig_roomname", "coven"))
+	h.Config.Limits = small
+	h.Config.Limits.PresenceBytes = 8000
+	h.Config.Info = []muc.InfoField{{Var: "x-large", Values: []string{large}}}
+	again, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	h.room = again
+	h.Room = again
 
-	fx := h.join("bard@shakespeare.lit/globe", "bard")
+	fx := h.Client("bard@shakespeare.lit/globe").Joins("bard")
 	require.Nil(t, fx.Refused)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
 	told := sentTo(fx, bard.Bare().String()+"/globe")
@@ -154,38 +155,38 @@ func TestNothingLargeGoesOut(t *testing.T) {
 		assert.NotContains(t, text, "Hail!")
 	}
 	for _, query := range []string{"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='http://jabber.org/protocol/muc#owner'/>"} {
-		answer := asked(h, "get", query)
+		answer := asked(t, h, "get", query)
 		assert.LessOrEqual(t, len(answer), small.OutboundBytes)
 	}
-	assert.Contains(t, asked(h, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>"), "<resource-constraint ")
+	assert.Contains(t, asked(t, h, "get", "<query xmlns='http://jabber.org/protocol/disco#info'/>"), "<resource-constraint ")
 
 	// What the request would be repeated in is left out where it does not fit.
 	marks := strings.Repeat("&apos;", 1000)
-	fx = h.send("<iq type='set' id='" + marks + "' from='hecate@shakespeare.lit/" + marks + "' " + room + "'><query xmlns='http://jabber.org/protocol/muc#owner'>" +
+	fx = h.Handle("<iq type='set' id='" + marks + "' from='hecate@shakespeare.lit/" + marks + "' " + room + "'><query xmlns='http://jabber.org/protocol/muc#owner'>" +
 		"<x xmlns='urn:x'>" + large[:31000] + "</x></query></iq>")
 	require.NotNil(t, fx.Refused)
 	require.Len(t, fx.Outbound, 1)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
 	assert.Equal(t, stanza.Forbidden, fx.Refused.Condition)
-	fx = h.send("<message type='groupchat' id='" + marks + "' from='crone@shakespeare.lit/desktop' " + room + "'><body>b</body><x xmlns='urn:x'>" + large[:31500] + "</x></message>")
+	fx = h.Handle("<message type='groupchat' id='" + marks + "' from='crone@shakespeare.lit/desktop' " + room + "'><body>b</body><x xmlns='urn:x'>" + large[:31500] + "</x></message>")
 	require.NotNil(t, fx.Refused, "what nobody would get is not accepted")
 	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
-	h.cfg.Policy.Discover = func(policy.Discover) *muc.StanzaError {
+	h.Config.Policy.Discover = func(policy.Discover) *muc.StanzaError {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: large}
 	}
-	h.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	h.Room, err = muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	fx = h.send("<iq type='get' id='i' from='macbeth@shakespeare.lit/x' " + room + "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+	fx = h.Handle("<iq type='get' id='i' from='macbeth@shakespeare.lit/x' " + room + "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	require.Len(t, fx.Outbound, 1)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
 
 	// An answer that is too large to be passed on becomes an error.
-	h.join("macbeth@shakespeare.lit/"+marks, "thane")
-	fx = h.send("<iq type='get' id='" + marks + "' from='macbeth@shakespeare.lit/" + marks + "' " + room + "/thirdwitch'><q xmlns='urn:x'/></iq>")
+	h.Handle(enters("macbeth@shakespeare.lit/"+marks, "thane"))
+	fx = h.Handle("<iq type='get' id='" + marks + "' from='macbeth@shakespeare.lit/" + marks + "' " + room + "/thirdwitch'><q xmlns='urn:x'/></iq>")
 	require.Nil(t, fx.Refused)
 	require.Len(t, fx.Outbound, 1)
 	id := strings.ReplaceAll(fx.Outbound[0].Stanza().SelectAttrValue("id", ""), "'", "&apos;")
-	fx = h.send("<iq type='result' id='" + id + "' from='hecate@shakespeare.lit/broom' " + room + "/thane'><q xmlns='urn:x'>" + large[:31700] + "</q></iq>")
+	fx = h.Handle("<iq type='result' id='" + id + "' from='hecate@shakespeare.lit/broom' " + room + "/thane'><q xmlns='urn:x'>" + large[:31700] + "</q></iq>")
 	require.Len(t, fx.Outbound, 1)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<policy-violation ")
@@ -216,20 +217,20 @@ func TestLimitsFitEachOther(t *testing.T) {
 func TestOldNamesStay(t *testing.T) {
 	old := strings.Repeat("x", 2000)
 	h := open(t, muc.Config{Instant: true, Limits: muc.Limits{NameBytes: 4096}})
-	require.Nil(t, h.send(configSubmit("c", "muc#roomconfig_roomname", old)).Refused)
-	h.cfg.Limits = muc.Limits{}
-	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	require.Nil(t, h.Handle(configSubmit("c", "muc#roomconfig_roomname", old)).Refused)
+	h.Config.Limits = muc.Limits{}
+	room, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	h.room = room
-	require.Nil(t, h.send(configSubmit("c", "muc#roomconfig_roomname", old, "muc#roomconfig_moderatedroom", "1")).Refused)
-	conf := h.room.RoomConfig()
+	h.Room = room
+	require.Nil(t, h.Handle(configSubmit("c", "muc#roomconfig_roomname", old, "muc#roomconfig_moderatedroom", "1")).Refused)
+	conf := h.RoomConfig()
 	conf.MembersOnly = true
-	h.do(muc.Reset{Config: conf})
-	fx := h.send(configSubmit("c", "muc#roomconfig_roomname", old+"x"))
+	h.Do(muc.Reset{Config: conf})
+	fx := h.Handle(configSubmit("c", "muc#roomconfig_roomname", old+"x"))
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
 	conf.Name += "x"
-	h.refuses(because(stanza.PolicyViolation), muc.Reset{Config: conf}, muc.Reset{Config: muc.RoomConfig{Lang: old}})
+	h.Refuses(because(stanza.PolicyViolation), muc.Reset{Config: conf}, muc.Reset{Config: muc.RoomConfig{Lang: old}})
 }
 
 // The host may trust some with any number of nicks: bridges have one account for many
@@ -239,8 +240,8 @@ func TestOldNamesStay(t *testing.T) {
 func TestManyNicks(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Limits: muc.Limits{NicksPerPerson: 2}, ManyNicks: func(j muc.JID) bool { return j == hecate.Bare() }})
 	for i := range 20 {
-		require.Nil(t, h.join(fmt.Sprintf("hecate@shakespeare.lit/%d", i), fmt.Sprintf("guest%d", i)).Refused)
-		if fx := h.join(fmt.Sprintf("bard@shakespeare.lit/%d", i), fmt.Sprintf("bard%d", i)); i >= 2 {
+		h.Join(fmt.Sprintf("hecate@shakespeare.lit/%d", i), fmt.Sprintf("guest%d", i))
+		if fx := h.Client(fmt.Sprintf("bard@shakespeare.lit/%d", i)).Joins(fmt.Sprintf("bard%d", i)); i >= 2 {
 			require.NotNil(t, fx.Refused)
 		}
 	}

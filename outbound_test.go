@@ -18,24 +18,24 @@ func everything(t *testing.T) []muc.Outbound {
 	var list []muc.Outbound
 	keep := func(fx muc.Effects) { list = append(list, fx.Outbound...) }
 	const head = ` from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit`
-	keep(h.say("wiccarocks@shakespeare.lit/laptop", "Thrice the brinded cat hath mew&apos;d &lt;br/&gt; &amp; so on"))
-	keep(h.send(`<message type='groupchat' xml:lang='en'` + head + `'><subject>a &lt; b</subject></message>`))
-	keep(h.send(`<message type='groupchat' xml:lang='en' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>a &lt; b</subject></message>`))
-	keep(h.send(`<message type='chat' id='p'` + head + `/firstwitch'><body>psst</body></message>`))
-	keep(h.send(`<message` + head + `'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@shakespeare.lit'/></x></message>`))
-	keep(h.join("bard@shakespeare.lit/globe", `Bill "the" &lt;Bard&gt; &amp; co`))
-	keep(h.join("crone@shakespeare.lit/mobile", "firstwitch"))
-	keep(h.send(`<presence` + head + `/Hecate'><show>away</show></presence>`))
-	keep(h.send(`<presence type='probe'` + head + `/firstwitch'/>`))
-	keep(h.send(`<iq type='get' id='1'` + head + `/firstwitch'><query xmlns='jabber:iq:version'/></iq>`))
-	keep(h.send(`<iq type='get' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`))
-	keep(h.send(`<iq type='set' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' nick='x'/></query></iq>`))
-	keep(h.do(muc.SetAffiliation{JID: muc.MustParseJID("macbeth@shakespeare.lit"), Affiliation: muc.Outcast, Reason: "<thane>"}))
-	keep(h.doAs(crone, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: "<thane>"}))
-	keep(h.doAs(crone, muc.SetRole{Nick: "secondwitch", Role: muc.Visitor}))
-	keep(h.doAs(crone, muc.Kick{Nick: "secondwitch", Reason: "'s"}))
-	keep(h.send(configSubmit("c", "muc#roomconfig_whois", "anyone")))
-	keep(h.do(muc.Destroy{Reason: "a < b", Alternate: muc.MustParseJID("cave@chat.shakespeare.lit"), Password: "&"}))
+	keep(h.Client("wiccarocks@shakespeare.lit/laptop").Says("Thrice the brinded cat hath mew&apos;d &lt;br/&gt; &amp; so on"))
+	keep(h.Handle(`<message type='groupchat' xml:lang='en'` + head + `'><subject>a &lt; b</subject></message>`))
+	keep(h.Handle(`<message type='groupchat' xml:lang='en' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>a &lt; b</subject></message>`))
+	keep(h.Handle(`<message type='chat' id='p'` + head + `/firstwitch'><body>psst</body></message>`))
+	keep(h.Handle(`<message` + head + `'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@shakespeare.lit'/></x></message>`))
+	keep(h.Client("bard@shakespeare.lit/globe").Joins(`Bill "the" &lt;Bard&gt; &amp; co`))
+	keep(h.Client("crone@shakespeare.lit/mobile").Joins("firstwitch"))
+	keep(h.Handle(`<presence` + head + `/Hecate'><show>away</show></presence>`))
+	keep(h.Handle(`<presence type='probe'` + head + `/firstwitch'/>`))
+	keep(h.Handle(`<iq type='get' id='1'` + head + `/firstwitch'><query xmlns='jabber:iq:version'/></iq>`))
+	keep(h.Handle(`<iq type='get' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`))
+	keep(h.Handle(`<iq type='set' id='1'` + head + `'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='none' nick='x'/></query></iq>`))
+	keep(h.Do(muc.SetAffiliation{JID: muc.MustParseJID("macbeth@shakespeare.lit"), Affiliation: muc.Outcast, Reason: "<thane>"}))
+	keep(h.DoAs(crone, muc.SetAffiliation{JID: hecate, Affiliation: muc.Member, Reason: "<thane>"}))
+	keep(h.DoAs(crone, muc.SetRole{Nick: "secondwitch", Role: muc.Visitor}))
+	keep(h.DoAs(crone, muc.Kick{Nick: "secondwitch", Reason: "'s"}))
+	keep(h.Handle(configSubmit("c", "muc#roomconfig_whois", "anyone")))
+	keep(h.Do(muc.Destroy{Reason: "a < b", Alternate: muc.MustParseJID("cave@chat.shakespeare.lit"), Password: "&"}))
 	require.Greater(t, len(list), 40)
 	return list
 }
@@ -75,14 +75,14 @@ func TestOutboundForms(t *testing.T) {
 // changes no other list.
 func TestOutboundAddresses(t *testing.T) {
 	h := coven(t, muc.Config{})
-	fx := h.say("crone@shakespeare.lit/desktop", "Hail!")
+	fx := h.Client("crone@shakespeare.lit/desktop").Says("Hail!")
 	was := xmlOf(fx.Outbound[1])
 	for _, out := range fx.Outbound {
 		list := out.To()
 		assert.Equal(t, len(list), cap(list), "the capacity is cut")
 		_ = append(list, bard)
 	}
-	late := h.join("bard@shakespeare.lit/globe", "Bard")
+	late := h.Client("bard@shakespeare.lit/globe").Joins("Bard")
 	assert.Equal(t, was, xmlOf(fx.Outbound[1]))
 	for _, out := range late.Outbound {
 		assert.Equal(t, len(out.To()), cap(out.To()))

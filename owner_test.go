@@ -29,19 +29,19 @@ func TestPolicyConfigure(t *testing.T) {
 		}
 		return nil
 	}}})
-	before := h.room.Snapshot(muc.Live)
+	before := h.Snapshot(muc.Live)
 
-	fx := h.send(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
+	fx := h.Handle(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
 
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAcceptable, fx.Refused.Condition)
 	assert.Empty(t, slices.Collect(fx.Events()))
-	assert.Equal(t, before, h.room.Snapshot(muc.Live))
+	assert.Equal(t, before, h.Snapshot(muc.Live))
 	assert.Equal(t, 2, asked, "once for the instant room, once now")
 
-	fx = h.send(configSubmit("c2", "muc#roomconfig_roomname", "Ours"))
+	fx = h.Handle(configSubmit("c2", "muc#roomconfig_roomname", "Ours"))
 	assert.Nil(t, fx.Refused)
-	assert.Equal(t, "Ours", h.room.RoomConfig().Name)
+	assert.Equal(t, "Ours", h.RoomConfig().Name)
 }
 
 // Who may create a room, and by which name, is the host's to say.
@@ -52,11 +52,11 @@ func TestPolicyCreate(t *testing.T) {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "no room may bear this name"}
 	}}})
 
-	fx := h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	fx := h.Handle(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
 
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
-	assert.Equal(t, muc.Unborn, h.room.State())
+	assert.Equal(t, muc.Unborn, h.State())
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `type='cancel'`)
 }
@@ -68,7 +68,7 @@ func TestPolicyCreate(t *testing.T) {
 func TestConfiguredEvent(t *testing.T) {
 	h := open(t, muc.Config{})
 
-	fx := h.send(configSubmit("c1", "muc#roomconfig_roomname", "A Dark Cave", "muc#roomconfig_moderatedroom", "0"))
+	fx := h.Handle(configSubmit("c1", "muc#roomconfig_roomname", "A Dark Cave", "muc#roomconfig_moderatedroom", "0"))
 
 	require.Len(t, slices.Collect(fx.Events()), 1)
 	assert.True(t, slices.Collect(fx.Events())[0].Durable())
@@ -83,7 +83,7 @@ func TestConfiguredEvent(t *testing.T) {
 func TestPasswordStaysInside(t *testing.T) {
 	const password = "cauldron-burn-4711"
 	h := open(t, muc.Config{})
-	h.send(configSubmit("c1", "muc#roomconfig_roomsecret", password))
+	h.Handle(configSubmit("c1", "muc#roomconfig_roomsecret", password))
 
 	for _, stanza := range []string{
 		`<presence from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'><password>wrong</password></x></presence>`,
@@ -92,7 +92,7 @@ func TestPasswordStaysInside(t *testing.T) {
 		`<iq type='get' id='1' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
 		`<iq type='get' id='2' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`,
 	} {
-		fx := h.send(stanza)
+		fx := h.Handle(stanza)
 		for _, out := range fx.Outbound {
 			assert.NotContains(t, xmlOf(out), password)
 		}
@@ -100,7 +100,7 @@ func TestPasswordStaysInside(t *testing.T) {
 			assert.NotContains(t, fx.Refused.Error(), password)
 		}
 	}
-	fx := h.send(`<iq type='get' id='3' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
+	fx := h.Handle(`<iq type='get' id='3' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), password)
 }
@@ -120,14 +120,14 @@ func TestDiscoPolicy(t *testing.T) {
 		}},
 	})
 	ask := func(who, ns string) muc.Effects {
-		return h.send(`<iq type='get' id='d' from='` + who + `' to='coven@chat.shakespeare.lit'><query xmlns='` + ns + `'/></iq>`)
+		return h.Handle(`<iq type='get' id='d' from='` + who + `' to='coven@chat.shakespeare.lit'><query xmlns='` + ns + `'/></iq>`)
 	}
 	const info, items = "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items"
 
 	fx := ask("hag@shakespeare.lit/pda", info)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "help@shakespeare.lit")
 
-	h.send(configSubmit("c1", "muc#roomconfig_publicroom", "0"))
+	h.Handle(configSubmit("c1", "muc#roomconfig_publicroom", "0"))
 	for _, ns := range []string{info, items} {
 		fx = ask("hag@shakespeare.lit/pda", ns)
 		require.NotNil(t, fx.Refused)
@@ -157,7 +157,7 @@ func TestLabels(t *testing.T) {
 		return label
 	}})
 	ask := func(lang string) string {
-		fx := h.send(`<iq type='get' id='f' xml:lang='` + lang + `' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
+		fx := h.Handle(`<iq type='get' id='f' xml:lang='` + lang + `' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
 		require.Len(t, fx.Outbound, 1)
 		return xmlOf(fx.Outbound[0])
 	}
@@ -177,17 +177,17 @@ func TestLabels(t *testing.T) {
 // rows: I57, I58
 func TestHostDestroys(t *testing.T) {
 	h := open(t, muc.Config{})
-	fx, err := h.room.Do(h.tick(), muc.Destroy{Reason: "Macbeth doth come.", Tombstone: true})
+	fx, err := h.Room.Do(h.Now, muc.Destroy{Reason: "Macbeth doth come.", Tombstone: true})
 	require.NoError(t, err)
 
 	require.Len(t, fx.Outbound, 1)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), "<destroy><reason>Macbeth doth come.</reason></destroy>")
-	assert.Equal(t, muc.Destroyed, h.room.State())
+	assert.Equal(t, muc.Destroyed, h.State())
 	last := slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1]
 	assert.Equal(t, "destroyed", last.Type())
 	text, err := json.Marshal(last)
 	require.NoError(t, err)
 	assert.True(t, strings.Contains(string(text), `"tombstone":true`))
-	_, err = h.room.Do(h.tick(), muc.Say{Body: "anybody?"})
+	_, err = h.Room.Do(h.Now, muc.Say{Body: "anybody?"})
 	assert.ErrorIs(t, err, muc.ErrNotOpen)
 }

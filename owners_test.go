@@ -24,19 +24,19 @@ func TestADomainIsNoOnlyOwner(t *testing.T) {
 			assert.Equal(t, stanza.Conflict, fx.Refused.Condition, what)
 		}
 	}
-	conflict("both at once", h.send(makes(domain, off)))
-	require.Nil(t, h.send(makes(domain)).Refused)
-	conflict("later", h.send(makes(off)))
-	conflict("by form", h.send(configSubmit("c", "muc#roomconfig_roomowners", "shakespeare.lit")))
-	h.refuses(because(stanza.Conflict), muc.RemoveAffiliation{JID: crone.Bare()}, muc.Forget{JID: crone.Bare()})
-	h.refuses(because(stanza.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
-	room, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
+	conflict("both at once", h.Handle(makes(domain, off)))
+	require.Nil(t, h.Handle(makes(domain)).Refused)
+	conflict("later", h.Handle(makes(off)))
+	conflict("by form", h.Handle(configSubmit("c", "muc#roomconfig_roomowners", "shakespeare.lit")))
+	h.Refuses(because(stanza.Conflict), muc.RemoveAffiliation{JID: crone.Bare()}, muc.Forget{JID: crone.Bare()})
+	h.Refuses(because(stanza.JIDMalformed), muc.Forget{JID: crone.Bare(), Heir: muc.MustParseJID("shakespeare.lit")})
+	room, err := muc.Restore(h.Config, h.Snapshot(muc.Durable), nil)
 	require.NoError(t, err)
-	_, err = room.Do(h.now, muc.Forget{JID: crone.Bare()})
+	_, err = room.Do(h.Now, muc.Forget{JID: crone.Bare()})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Conflict})
 
-	require.Nil(t, h.send(makes("<item jid='bard@shakespeare.lit' affiliation='owner'/>")).Refused)
-	require.Nil(t, h.send(makes(off)).Refused)
+	require.Nil(t, h.Handle(makes("<item jid='bard@shakespeare.lit' affiliation='owner'/>")).Refused)
+	require.Nil(t, h.Handle(makes(off)).Refused)
 }
 
 // A component that made a room in its own name may do with it what owners may, but
@@ -45,14 +45,14 @@ func TestADomainIsNoOnlyOwner(t *testing.T) {
 // rows: A11
 func TestAComponentOwnsItsRoom(t *testing.T) {
 	h := unborn(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
-	require.Nil(t, h.join("bot.shakespeare.lit/x", "bot").Refused)
+	h.Join("bot.shakespeare.lit/x", "bot")
 	from := func(items string) string {
 		return "<iq type='set' id='i' from='bot.shakespeare.lit/x' " + room + "'><query xmlns='http://jabber.org/protocol/muc#admin'>" + items + "</query></iq>"
 	}
-	require.Nil(t, h.send(from("<item jid='bard@shakespeare.lit' affiliation='outcast'/>")).Refused)
-	fx := h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>"))
+	require.Nil(t, h.Handle(from("<item jid='bard@shakespeare.lit' affiliation='outcast'/>")).Refused)
+	fx := h.Handle(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>"))
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
-	require.Nil(t, h.send(from("<item jid='hecate@shakespeare.lit' affiliation='owner'/>")).Refused)
-	require.Nil(t, h.send(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>")).Refused)
+	require.Nil(t, h.Handle(from("<item jid='hecate@shakespeare.lit' affiliation='owner'/>")).Refused)
+	require.Nil(t, h.Handle(from("<item jid='bot.shakespeare.lit' affiliation='admin'/>")).Refused)
 }

@@ -63,13 +63,13 @@ func TestPolicies(t *testing.T) {
 				h = coven(t, cfg)
 			}
 			asked = 0
-			fx := h.send(c.refused)
+			fx := h.Handle(c.refused)
 			require.NotNil(t, fx.Refused)
 			assert.Zero(t, asked, "%s was asked about what the room refuses", f.Name)
 
-			was := h.room.Snapshot(muc.Live)
+			was := h.Snapshot(muc.Live)
 			verdict = &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "not here"}
-			fx = h.send(c.asks)
+			fx = h.Handle(c.asks)
 			assert.Equal(t, 1, asked)
 			require.NotNil(t, fx.Refused)
 			assert.Equal(t, muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "not here", Type: stanza.TypeWait}, *fx.Refused)
@@ -78,10 +78,10 @@ func TestPolicies(t *testing.T) {
 			assert.Empty(t, fx.Questions)
 			require.Len(t, fx.Outbound, 1)
 			assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>`)
-			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+			assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 
 			verdict = nil
-			assert.Nil(t, h.send(c.asks).Refused)
+			assert.Nil(t, h.Handle(c.asks).Refused)
 		})
 	}
 }
@@ -117,10 +117,10 @@ func TestHooksAreToldTheRoom(t *testing.T) {
 			if !trials[f.Name].unborn {
 				h = coven(t, cfg)
 			}
-			h.send(stanza)
+			h.Handle(stanza)
 			require.NotEmpty(t, told)
 			for _, room := range told {
-				assert.Equal(t, h.cfg.Room, room)
+				assert.Equal(t, h.Config.Room, room)
 			}
 		})
 	}
@@ -148,9 +148,9 @@ func TestPoliciesGoneWrong(t *testing.T) {
 			`<forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>&lt;&amp;&gt;</text><hush xmlns='urn:example'/></error>`,
 	} {
 		h := open(t, muc.Config{Instant: true, Policy: policy.Rules{Speak: func(policy.Speak) *muc.StanzaError { return verdict }}})
-		fx := h.send(message("<body>boo</body>"))
+		fx := h.Handle(message("<body>boo</body>"))
 		assert.Contains(t, xmlOf(fx.Outbound[0]), want)
-		_, err := h.room.DoAs(h.tick(), crone, muc.Say{Body: "boo"})
+		_, err := h.Room.DoAs(h.Now, crone, muc.Say{Body: "boo"})
 		assert.ErrorIs(t, err, because(fx.Refused.Condition))
 	}
 }
@@ -167,14 +167,14 @@ func TestRoomsPerPerson(t *testing.T) {
 		return nil
 	}}}
 	first := unborn(t, cfg)
-	require.Nil(t, first.join("crone@shakespeare.lit/desktop", "firstwitch").Refused)
+	first.Join("crone@shakespeare.lit/desktop", "firstwitch")
 	rooms[crone.Bare()]++
 	second := unborn(t, cfg)
-	fx := second.join("crone@shakespeare.lit/phone", "firstwitch")
+	fx := second.Client("crone@shakespeare.lit/phone").Joins("firstwitch")
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.TypeWait, fx.Refused.Type)
-	assert.Equal(t, muc.Unborn, second.room.State())
-	assert.Nil(t, second.join("bard@shakespeare.lit/globe", "bard").Refused)
+	assert.Equal(t, muc.Unborn, second.State())
+	assert.Nil(t, second.Client("bard@shakespeare.lit/globe").Joins("bard").Refused)
 }
 
 // A room is restored without a word from its host: whatever a Config can be asked
@@ -182,27 +182,27 @@ func TestRoomsPerPerson(t *testing.T) {
 func TestReplayAsksNobody(t *testing.T) {
 	h := coven(t, muc.Config{Registration: muc.RegistrationOpen, Defaults: muc.RoomConfig{Moderated: true, Persistent: true},
 		IsOwner: func(j muc.JID) bool { return j.Domain() == "admin.lit" }, AnswersIQ: func(string, string) bool { return true }})
-	h.join("fleance@admin.lit/pda", "👩‍💻")
-	h.send(message("<body>boo</body>"))
-	h.send(message("<subject>Trouble</subject>"))
-	h.send(registers("hecate@shakespeare.lit/broom", "Hecate"))
-	h.send(wantsVoice("hecate@shakespeare.lit/broom"))
-	h.send(invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"))
-	h.send(asks("bard@shakespeare.lit/globe"))
-	h.send(configSubmit("c", "muc#roomconfig_roomname", "Heath"))
-	h.do(muc.Join{JID: bard, Nick: "Bard"})
-	h.do(muc.SetRole{Nick: "Bard", Role: muc.Participant})
+	h.Client("fleance@admin.lit/pda").Joins("👩‍💻")
+	h.Handle(message("<body>boo</body>"))
+	h.Handle(message("<subject>Trouble</subject>"))
+	h.Handle(registers("hecate@shakespeare.lit/broom", "Hecate"))
+	h.Handle(wantsVoice("hecate@shakespeare.lit/broom"))
+	h.Handle(invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"))
+	h.Handle(asks("bard@shakespeare.lit/globe"))
+	h.Handle(configSubmit("c", "muc#roomconfig_roomname", "Heath"))
+	h.Do(muc.Join{JID: bard, Nick: "Bard"})
+	h.Do(muc.SetRole{Nick: "Bard", Role: muc.Participant})
 
-	deaf := h.cfg
+	deaf := h.Config
 	v := reflect.ValueOf(&deaf).Elem()
 	for _, f := range reflect.VisibleFields(v.Type()) {
 		if f.Type.Kind() == reflect.Func {
 			v.FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
 		}
 	}
-	live := string(h.room.Snapshot(muc.Live))
+	live := string(h.Snapshot(muc.Live))
 	for name, restore := range map[string]func() (*muc.Room, error){
-		"events":   func() (*muc.Room, error) { return muc.Restore(deaf, nil, h.log) },
+		"events":   func() (*muc.Room, error) { return muc.Restore(deaf, nil, h.Events()) },
 		"snapshot": func() (*muc.Room, error) { return muc.Restore(deaf, []byte(live), nil) },
 	} {
 		room, err := restore()
@@ -222,13 +222,13 @@ func TestPoliciesLeaveTheHostAlone(t *testing.T) {
 	for _, f := range policies() {
 		reflect.ValueOf(&cfg.Policy).Elem().FieldByIndex(f.Index).Set(reflect.MakeFunc(f.Type, func([]reflect.Value) []reflect.Value { panic(f.Name + " was asked") }))
 	}
-	cfg.Room, cfg.Secret = h.cfg.Room, h.cfg.Secret
-	room, err := muc.Restore(cfg, h.room.Snapshot(muc.Live), nil)
+	cfg.Room, cfg.Secret = h.Config.Room, h.Config.Secret
+	room, err := muc.Restore(cfg, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	h.room = room
+	h.Room = room
 	for _, cmd := range []muc.Command{muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Persistent: true}}, muc.Invite{To: hecate},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Admin, Nick: "Bard"}, muc.Join{JID: bard, Nick: "Bard"}, muc.Say{Body: "boo"},
 		muc.SetSubject{Subject: "Trouble"}, muc.SetRole{Nick: "secondwitch", Role: muc.Visitor}, muc.Kick{Nick: "secondwitch"}, muc.Destroy{}} {
-		h.do(cmd)
+		h.Do(cmd)
 	}
 }

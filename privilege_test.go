@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -59,7 +60,7 @@ const (
 
 // stage makes a room of the owner, who is inside, with an actor and a target.
 type stage struct {
-	*harness
+	*muctest.Room
 	actor, target string // full JIDs
 }
 
@@ -67,32 +68,29 @@ func newStage(t *testing.T, cfg muc.Config, conf muc.RoomConfig) *stage {
 	t.Helper()
 	conf.Persistent = true
 	h := unborn(t, cfg)
-	h.do(muc.Create{Owner: muc.MustParseJID(ownerJID), Config: conf})
-	require.Nil(t, h.join(ownerJID+"/desktop", "firstwitch").Refused)
-	return &stage{harness: h, actor: actorJID + "/pda", target: targetJID + "/laptop"}
+	h.Do(muc.Create{Owner: muc.MustParseJID(ownerJID), Config: conf})
+	h.Join(ownerJID+"/desktop", "firstwitch")
+	return &stage{Room: h, actor: actorJID + "/pda", target: targetJID + "/laptop"}
 }
 
 // enter brings somebody in with an affiliation and, unless it is none, a role.
 func (s *stage) enter(jid, nick string, aff muc.Affiliation, role muc.Role) {
-	s.t.Helper()
 	if aff != muc.AffiliationNone {
-		s.do(muc.SetAffiliation{JID: muc.MustParseJID(jid).Bare(), Affiliation: aff})
+		s.Do(muc.SetAffiliation{JID: muc.MustParseJID(jid).Bare(), Affiliation: aff})
 	}
 	if role == muc.RoleNone {
 		return
 	}
-	require.Nil(s.t, s.join(jid, nick).Refused)
-	s.do(muc.SetRole{Nick: nick, Role: role})
+	s.Join(jid, nick)
+	s.Do(muc.SetRole{Nick: nick, Role: role})
 }
 
 // ask sends an iq of the actor's.
 func (s *stage) ask(typ, payload string) muc.Effects {
-	s.t.Helper()
-	return s.send(fmt.Sprintf(`<iq type='%s' id='1' from='%s' to='coven@chat.shakespeare.lit'>%s</iq>`, typ, s.actor, payload))
+	return s.Handle(fmt.Sprintf(`<iq type='%s' id='1' from='%s' to='coven@chat.shakespeare.lit'>%s</iq>`, typ, s.actor, payload))
 }
 
 func (s *stage) admin(typ, items string) muc.Effects {
-	s.t.Helper()
 	return s.ask(typ, `<query xmlns='http://jabber.org/protocol/muc#admin'>`+items+`</query>`)
 }
 
@@ -112,35 +110,35 @@ const anAway = `<presence from='%s' to='coven@chat.shakespeare.lit/%s'><show>awa
 // is inside unless the role is none, beside a target called secondwitch.
 var rolePrivileges = map[string]func(s *stage) bool{
 	"Present in Room": func(s *stage) bool {
-		for o := range s.room.Occupants() {
+		for o := range s.Occupants() {
 			if o.Nick == "thirdwitch" {
 				return true
 			}
 		}
 		return false
 	},
-	"Receive Messages": func(s *stage) bool { return gets(s.say(s.target, "When?"), s.actor, "When?") },
+	"Receive Messages": func(s *stage) bool { return gets(s.Client(s.target).Says("When?"), s.actor, "When?") },
 	"Receive Occupant Presence": func(s *stage) bool {
-		return gets(s.send(fmt.Sprintf(anAway, s.target, "secondwitch")), s.actor, "away")
+		return gets(s.Handle(fmt.Sprintf(anAway, s.target, "secondwitch")), s.actor, "away")
 	},
 	"Broadcast Presence to All Occupants": func(s *stage) bool {
-		return gets(s.send(fmt.Sprintf(anAway, s.actor, "thirdwitch")), s.target, "away")
+		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), s.target, "away")
 	},
 	"Change Availability Status": func(s *stage) bool {
-		return gets(s.send(fmt.Sprintf(anAway, s.actor, "thirdwitch")), ownerJID+"/desktop", "away")
+		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), ownerJID+"/desktop", "away")
 	},
 	"Change Room Nickname": func(s *stage) bool {
-		return gets(s.send(fmt.Sprintf(anAway, s.actor, "hag")), ownerJID+"/desktop", "303")
+		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "hag")), ownerJID+"/desktop", "303")
 	},
 	"Send Private Messages": func(s *stage) bool {
-		return gets(s.send(`<message type='chat' from='`+s.actor+`' to='coven@chat.shakespeare.lit/secondwitch'><body>Psst</body></message>`), s.target, "Psst")
+		return gets(s.Handle(`<message type='chat' from='`+s.actor+`' to='coven@chat.shakespeare.lit/secondwitch'><body>Psst</body></message>`), s.target, "Psst")
 	},
 	"Invite Other Users": func(s *stage) bool {
-		return gets(s.send(`<message from='`+s.actor+`' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@globe.lit'/></x></message>`), "bard@globe.lit", "invite")
+		return gets(s.Handle(`<message from='`+s.actor+`' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@globe.lit'/></x></message>`), "bard@globe.lit", "invite")
 	},
-	"Send Messages to All": func(s *stage) bool { return gets(s.say(s.actor, "Now"), s.target, "Now") },
+	"Send Messages to All": func(s *stage) bool { return gets(s.Client(s.actor).Says("Now"), s.target, "Now") },
 	"Modify Subject": func(s *stage) bool {
-		return gets(s.send(`<message type='groupchat' from='`+s.actor+`' to='coven@chat.shakespeare.lit'><subject>Trouble</subject></message>`), s.target, "Trouble")
+		return gets(s.Handle(`<message type='groupchat' from='`+s.actor+`' to='coven@chat.shakespeare.lit'><subject>Trouble</subject></message>`), s.target, "Trouble")
 	},
 	"Kick Participants and Visitors": func(s *stage) bool {
 		first := s.admin("set", `<item nick='secondwitch' role='none'/>`).Refused == nil
@@ -148,7 +146,7 @@ var rolePrivileges = map[string]func(s *stage) bool{
 		return s.admin("set", `<item nick='bard' role='none'/>`).Refused == nil && first
 	},
 	"Grant Voice": func(s *stage) bool {
-		s.do(muc.SetRole{Nick: "secondwitch", Role: muc.Visitor})
+		s.Do(muc.SetRole{Nick: "secondwitch", Role: muc.Visitor})
 		return s.admin("set", `<item nick='secondwitch' role='participant'/>`).Refused == nil
 	},
 	"Revoke Voice": func(s *stage) bool {
@@ -236,14 +234,14 @@ func TestDefaultRoles(t *testing.T) {
 		for column, cell := range row {
 			s := newStage(t, muc.Config{}, conf)
 			s.enter(s.actor, "", affiliationNamed(t, column), muc.RoleNone)
-			fx := s.join(s.actor, "thirdwitch")
+			fx := s.Client(s.actor).Joins("thirdwitch")
 			if cell == "N/A *" {
 				require.NotNil(t, fx.Refused)
 				assert.Equal(t, stanza.RegistrationRequired, fx.Refused.Condition)
 				continue
 			}
 			require.Nil(t, fx.Refused, "%s, %s", kind, column)
-			for o := range s.room.Occupants() {
+			for o := range s.Occupants() {
 				if o.Nick == "thirdwitch" {
 					assert.Equal(t, roleNamed(t, cell), o.Role, "%s, %s", kind, column)
 				}
@@ -315,12 +313,12 @@ func TestRoleStateChart(t *testing.T) {
 		s := newStage(t, muc.Config{}, muc.RoomConfig{})
 		s.enter(s.target, "secondwitch", target, roleNamed(t, from))
 		s.enter(s.actor, "thirdwitch", actor, role)
-		before := s.room.Snapshot(muc.Live)
+		before := s.Snapshot(muc.Live)
 		fx := s.admin("set", `<item nick='secondwitch' role='`+to+`'/>`)
 		if fx.Refused == nil {
 			return "ok"
 		}
-		assert.Equal(t, before, s.room.Snapshot(muc.Live), "refused means unchanged")
+		assert.Equal(t, before, s.Snapshot(muc.Live), "refused means unchanged")
 		assert.True(t, strings.Contains(xmlOf(fx.Outbound[0]), `<item role='`+to+`' nick='secondwitch'/>`), "the item comes back")
 		return string(fx.Refused.Condition)
 	}

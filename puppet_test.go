@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -35,87 +36,87 @@ func TestPuppet(t *testing.T) {
 		return got[0]
 	}
 
-	in := hear(h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`)}))
+	in := hear(h.Do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status><x xmlns='http://jabber.org/protocol/muc#user'/></presence>`)}))
 	assert.Contains(t, in, `<status>quill</status><occupant-id`)
 	assert.Contains(t, in, `<item affiliation='none' role='participant'/>`)
-	assert.Empty(t, slices.Collect(h.do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status></presence>`)}).Events()))
-	assert.Contains(t, hear(h.do(muc.Join{JID: bard, Nick: "Bard"})), `<item affiliation='none' role='participant'/>`)
+	assert.Empty(t, slices.Collect(h.Do(muc.Join{JID: bard, Nick: "Bard", Presence: parse(`<presence xml:lang='en'><status>quill</status></presence>`)}).Events()))
+	assert.Contains(t, hear(h.Do(muc.Join{JID: bard, Nick: "Bard"})), `<item affiliation='none' role='participant'/>`)
 
-	said := hear(h.do(muc.Say{Nick: "Bard", Message: parse(`<message><body>All the world's a stage</body><nick xmlns='http://jabber.org/protocol/nick'>William</nick></message>`)}))
+	said := hear(h.Do(muc.Say{Nick: "Bard", Message: parse(`<message><body>All the world's a stage</body><nick xmlns='http://jabber.org/protocol/nick'>William</nick></message>`)}))
 	assert.Contains(t, said, `from='coven@chat.shakespeare.lit/Bard'`)
 	assert.NotContains(t, said, "William", "a puppet speaks like an occupant, not like the room")
 	var inside []string
-	for o := range h.room.Occupants() {
+	for o := range h.Occupants() {
 		inside = append(inside, fmt.Sprint(o.Nick, " ", o.JID, " ", o.Sessions))
 	}
 	assert.Contains(t, inside, "Bard bard@shakespeare.lit []")
 
-	h.refuses(because(stanza.Conflict), muc.Rename{Nick: "Bard", To: "thirdwitch"})
-	h.refuses(because(stanza.NotAcceptable), muc.Rename{Nick: "Bard", To: ""})
-	h.refuses(because(stanza.NotAllowed), muc.Rename{Nick: "thirdwitch", To: "Hecate"})
-	assert.Empty(t, slices.Collect(h.do(muc.Rename{Nick: "Bard", To: "Bard"}).Events()))
-	fx := h.do(muc.Rename{Nick: "Bard", To: "BARD"})
+	h.Refuses(because(stanza.Conflict), muc.Rename{Nick: "Bard", To: "thirdwitch"})
+	h.Refuses(because(stanza.NotAcceptable), muc.Rename{Nick: "Bard", To: ""})
+	h.Refuses(because(stanza.NotAllowed), muc.Rename{Nick: "thirdwitch", To: "Hecate"})
+	assert.Empty(t, slices.Collect(h.Do(muc.Rename{Nick: "Bard", To: "Bard"}).Events()))
+	fx := h.Do(muc.Rename{Nick: "Bard", To: "BARD"})
 	nothingGoesTo(t, fx, bard.Bare())
 	got := sentTo(fx, wicca.String())
 	require.Len(t, got, 2)
 	assert.Contains(t, got[0], `from='coven@chat.shakespeare.lit/Bard' type='unavailable'`)
 	assert.Contains(t, got[0], `nick='BARD'/><status code='303'/>`)
 	assert.Contains(t, got[1], `from='coven@chat.shakespeare.lit/BARD'`)
-	h.do(muc.Rename{Nick: "BARD", To: "Bard"})
-	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Admin})
-	fx = h.doAs(bard, muc.Kick{Nick: "thirdwitch"})
+	h.Do(muc.Rename{Nick: "BARD", To: "Bard"})
+	h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Admin})
+	fx = h.DoAs(bard, muc.Kick{Nick: "thirdwitch"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='Bard'/>`)
-	fx = h.do(muc.SetSubject{Subject: "Macbeth", Nick: "Bard"})
+	fx = h.Do(muc.SetSubject{Subject: "Macbeth", Nick: "Bard"})
 	assert.Contains(t, sentTo(fx, wicca.String())[0], `from='coven@chat.shakespeare.lit/Bard'`)
 
 	// To be moved and to be restarted.
-	twin, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	twin, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
-	twin, err = muc.Restore(h.cfg, nil, h.log)
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
+	twin, err = muc.Restore(h.Config, nil, h.Events())
 	require.NoError(t, err)
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
 
-	out := hear(h.do(muc.Leave{Nick: "Bard", Presence: parse(`<presence><status>exit</status></presence>`)}))
+	out := hear(h.Do(muc.Leave{Nick: "Bard", Presence: parse(`<presence><status>exit</status></presence>`)}))
 	assert.Contains(t, out, `<status>exit</status>`)
-	h.refuses(muc.ErrNotFound, muc.Leave{Nick: "Bard"}, muc.Say{Nick: "Bard", Body: "ghost"}, muc.SetSubject{Nick: "Bard"})
+	h.Refuses(muc.ErrNotFound, muc.Leave{Nick: "Bard"}, muc.Say{Nick: "Bard", Body: "ghost"}, muc.SetSubject{Nick: "Bard"})
 }
 
 // A puppet enters by the rules that hold for people, but for the password.
 func TestPuppetEnters(t *testing.T) {
 	h := coven(t, muc.Config{Limits: muc.Limits{NicksPerPerson: 2}})
-	h.do(muc.SetAffiliation{JID: wicca, Affiliation: muc.Member, Nick: "Wicca"})
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("evil.lit"), Affiliation: muc.Outcast})
-	h.do(muc.Join{JID: bard, Nick: "Bard"})
+	h.Do(muc.SetAffiliation{JID: wicca, Affiliation: muc.Member, Nick: "Wicca"})
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("evil.lit"), Affiliation: muc.Outcast})
+	h.Do(muc.Join{JID: bard, Nick: "Bard"})
 
-	h.refuses(because(stanza.Conflict), muc.Join{JID: bard, Nick: "thirdwitch"}, muc.Join{JID: bard, Nick: "WICCA"},
+	h.Refuses(because(stanza.Conflict), muc.Join{JID: bard, Nick: "thirdwitch"}, muc.Join{JID: bard, Nick: "WICCA"},
 		muc.Join{JID: wicca, Nick: "secondwitch"}, muc.Join{JID: wicca, Nick: "Bard"},
 		muc.Join{JID: bard.Bare(), Nick: "Bard"})
-	h.refuses(because(stanza.Forbidden), muc.Join{JID: muc.MustParseJID("iago@evil.lit"), Nick: "Iago"})
-	h.refuses(because(stanza.NotAcceptable), muc.Join{JID: bard, Nick: " "})
-	h.refuses(because(stanza.PolicyViolation), muc.Join{JID: bard, Nick: "Will", Presence: parse(`<presence><status>` + fmt.Sprintf("%2000d", 1) + `</status></presence>`)})
-	h.refuses(muc.ErrNotStanza, muc.Join{JID: bard, Nick: "Will", Presence: parse(`<message/>`)})
-	h.do(muc.Join{JID: bard, Nick: "Will"})
-	h.refuses(because(stanza.ResourceConstraint), muc.Join{JID: bard, Nick: "William"})
-	h.do(muc.Leave{Nick: "Will"})
+	h.Refuses(because(stanza.Forbidden), muc.Join{JID: muc.MustParseJID("iago@evil.lit"), Nick: "Iago"})
+	h.Refuses(because(stanza.NotAcceptable), muc.Join{JID: bard, Nick: " "})
+	h.Refuses(because(stanza.PolicyViolation), muc.Join{JID: bard, Nick: "Will", Presence: parse(`<presence><status>` + fmt.Sprintf("%2000d", 1) + `</status></presence>`)})
+	h.Refuses(muc.ErrNotStanza, muc.Join{JID: bard, Nick: "Will", Presence: parse(`<message/>`)})
+	h.Do(muc.Join{JID: bard, Nick: "Will"})
+	h.Refuses(because(stanza.ResourceConstraint), muc.Join{JID: bard, Nick: "William"})
+	h.Do(muc.Leave{Nick: "Will"})
 	// Nobody takes a session into a puppet, not even its own account.
 	for _, nick := range []string{"Bard", "bard"} {
-		fx := h.join(bard.String(), nick)
+		fx := h.Client(bard.String()).Joins(nick)
 		require.NotNil(t, fx.Refused)
 		assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 	}
-	require.Nil(t, h.join(bard.String(), "Will").Refused)
-	fx := h.send(`<presence from='` + bard.String() + `' to='coven@chat.shakespeare.lit/bard'/>`)
+	h.Join(bard.String(), "Will")
+	fx := h.Handle(`<presence from='` + bard.String() + `' to='coven@chat.shakespeare.lit/bard'/>`)
 	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
 
-	h.do(muc.Leave{Nick: "Bard"})
-	h.do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
-	h.refuses(because(stanza.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
-	h.do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member})
-	h.do(muc.Join{JID: bard, Nick: "Bard"})
-	h.do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Member})
+	h.Do(muc.Leave{Nick: "Bard"})
+	h.Do(muc.Reset{Config: muc.RoomConfig{MembersOnly: true, Password: "hurlyburly", MaxUsers: 3}})
+	h.Refuses(because(stanza.RegistrationRequired), muc.Join{JID: bard, Nick: "Bard"})
+	h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member})
+	h.Do(muc.Join{JID: bard, Nick: "Bard"})
+	h.Do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Member})
 	// A full room does not tell which nicks are taken, as it does not tell people.
-	h.refuses(because(stanza.ServiceUnavailable), muc.Join{JID: hecate, Nick: "Hecate"}, muc.Join{JID: hecate, Nick: "Bard"})
+	h.Refuses(because(stanza.ServiceUnavailable), muc.Join{JID: hecate, Nick: "Hecate"}, muc.Join{JID: hecate, Nick: "Bard"})
 }
 
 // A puppet without voice is as mute as anybody, and the host's policy judges what
@@ -130,14 +131,14 @@ func TestPuppetSpeaks(t *testing.T) {
 		}},
 		Rates: muc.Rates{Messages: muc.Rate{Burst: 1, Every: 1e9}},
 	})
-	h.do(muc.Join{JID: bard, Nick: "Bard"})
-	h.refuses(because(stanza.NotAcceptable), muc.Say{Nick: "Bard", Body: "the Scottish play"})
-	h.refuses(because(stanza.Forbidden), muc.SetSubject{Nick: "Bard", Subject: "Macbeth"})
-	h.do(muc.Say{Nick: "Bard", Body: "Now is the winter"})
-	h.refuses(because(stanza.PolicyViolation), muc.Say{Nick: "Bard", Body: "of our discontent"})
-	h.tick()
-	h.do(muc.SetRole{Nick: "Bard", Role: muc.Visitor})
-	h.refuses(because(stanza.Forbidden), muc.Say{Nick: "Bard", Body: "made glorious summer"})
+	h.Do(muc.Join{JID: bard, Nick: "Bard"})
+	h.Refuses(because(stanza.NotAcceptable), muc.Say{Nick: "Bard", Body: "the Scottish play"})
+	h.Refuses(because(stanza.Forbidden), muc.SetSubject{Nick: "Bard", Subject: "Macbeth"})
+	h.Do(muc.Say{Nick: "Bard", Body: "Now is the winter"})
+	h.Refuses(because(stanza.PolicyViolation), muc.Say{Nick: "Bard", Body: "of our discontent"})
+	h.Advance(time.Second)
+	h.Do(muc.SetRole{Nick: "Bard", Role: muc.Visitor})
+	h.Refuses(because(stanza.Forbidden), muc.Say{Nick: "Bard", Body: "made glorious summer"})
 }
 
 // Puppets go when everybody goes, when their account is forgotten, and when they
@@ -150,18 +151,18 @@ func TestPuppetsGo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := coven(t, muc.Config{})
-			h.do(muc.Join{JID: bard, Nick: "Bard"})
-			fx := h.do(act)
+			h.Do(muc.Join{JID: bard, Nick: "Bard"})
+			fx := h.Do(act)
 			nothingGoesTo(t, fx, bard.Bare())
-			for o := range h.room.Occupants() {
+			for o := range h.Occupants() {
 				assert.NotEqual(t, "Bard", o.Nick)
 			}
 		})
 	}
 	h := coven(t, muc.Config{})
-	h.do(muc.Join{JID: bard, Nick: "Bard"})
-	h.do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
-	assert.Equal(t, 1, h.room.Summary().Occupants, "a puppet has no session that could vanish, and keeps the room")
-	h.do(muc.Leave{Nick: "Bard"})
-	assert.Equal(t, muc.Destroyed, h.room.State())
+	h.Do(muc.Join{JID: bard, Nick: "Bard"})
+	h.Do(muc.Vanished{JID: muc.MustParseJID("shakespeare.lit")})
+	assert.Equal(t, 1, h.Summary().Occupants, "a puppet has no session that could vanish, and keeps the room")
+	h.Do(muc.Leave{Nick: "Bard"})
+	assert.Equal(t, muc.Destroyed, h.State())
 }

@@ -11,15 +11,14 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
-// speaks is what comes of a message that somebody sends after a pause, which is
-// rounded to whole milliseconds by the room.
-func (h *harness) speaks(from string, pause time.Duration) *muc.StanzaError {
-	h.t.Helper()
-	h.now = h.now.Add(pause - time.Second) // send adds one
-	return h.say(from, "Double, double").Refused
+// speaks is what comes of a message that somebody sends after a pause.
+func speaks(h *muctest.Room, from string, pause time.Duration) *muc.StanzaError {
+	h.Advance(pause)
+	return h.Client(from).Says("Double, double").Refused
 }
 
 // A bucket holds its burst, fills by one token each interval, to the
@@ -28,31 +27,31 @@ func (h *harness) speaks(from string, pause time.Duration) *muc.StanzaError {
 // rows: E13
 func TestRateIsExact(t *testing.T) {
 	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 3, Every: 10 * time.Second}}})
-	h.join("wicca@shakespeare.lit/laptop", "secondwitch")
+	h.Client("wicca@shakespeare.lit/laptop").Joins("secondwitch")
 	const wicca = "wicca@shakespeare.lit/laptop"
 	for i := range 3 {
-		require.Nil(t, h.speaks(wicca, 0), "message %d", i+1)
+		require.Nil(t, speaks(h, wicca, 0), "message %d", i+1)
 	}
 	for range 5 {
-		refused := h.speaks(wicca, time.Second)
+		refused := speaks(h, wicca, time.Second)
 		require.NotNil(t, refused)
 		assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 		assert.Equal(t, stanza.TypeWait, refused.Type)
 		assert.Equal(t, "XEP-0045 §14.6", refused.Section)
 	}
-	assert.NotNil(t, h.speaks(wicca, 5*time.Second-time.Millisecond))
-	assert.Nil(t, h.speaks(wicca, time.Millisecond))
-	assert.NotNil(t, h.speaks(wicca, 10*time.Second-time.Millisecond))
+	assert.NotNil(t, speaks(h, wicca, 5*time.Second-time.Millisecond))
+	assert.Nil(t, speaks(h, wicca, time.Millisecond))
+	assert.NotNil(t, speaks(h, wicca, 10*time.Second-time.Millisecond))
 	// Refused, it was not used up.
-	assert.Nil(t, h.speaks(wicca, time.Millisecond))
+	assert.Nil(t, speaks(h, wicca, time.Millisecond))
 	// Silence fills the bucket, and no more than that.
 	for i := range 3 {
-		require.Nil(t, h.speaks(wicca, time.Duration(1-min(i, 1))*time.Hour), "message %d", i+1)
+		require.Nil(t, speaks(h, wicca, time.Duration(1-min(i, 1))*time.Hour), "message %d", i+1)
 	}
-	assert.NotNil(t, h.speaks(wicca, 0))
+	assert.NotNil(t, speaks(h, wicca, 0))
 	// Nobody else has to wait for her.
-	h.join("hag@shakespeare.lit/pda", "thirdwitch")
-	assert.Nil(t, h.speaks("hag@shakespeare.lit/pda", 0))
+	h.Client("hag@shakespeare.lit/pda").Joins("thirdwitch")
+	assert.Nil(t, speaks(h, "hag@shakespeare.lit/pda", 0))
 }
 
 // What a person has used up moves with the room, and is forgotten by a restart;
@@ -65,31 +64,31 @@ func TestRateMovesWithTheRoom(t *testing.T) {
 		Presence: muc.Rate{Burst: 2, Every: time.Minute},
 	}})
 	const wicca = "wicca@shakespeare.lit/laptop"
-	h.join(wicca, "secondwitch")
-	require.Nil(t, h.speaks(wicca, 0))
+	h.Client(wicca).Joins("secondwitch")
+	require.Nil(t, speaks(h, wicca, 0))
 
-	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	replayed, err := muc.Restore(h.cfg, nil, h.log)
+	replayed, err := muc.Restore(h.Config, nil, h.Events())
 	require.NoError(t, err)
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
-	h.room = moved
-	assert.NotNil(t, h.speaks(wicca, 0))
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
+	h.Room = moved
+	assert.NotNil(t, speaks(h, wicca, 0))
 
 	var durable []event.Event
-	for _, ev := range h.log {
+	for _, ev := range h.Events() {
 		if ev.Durable() {
 			durable = append(durable, ev)
 		}
 	}
-	restarted, err := muc.Restore(h.cfg, nil, durable)
+	restarted, err := muc.Restore(h.Config, nil, durable)
 	require.NoError(t, err)
 	assert.NotContains(t, string(restarted.Snapshot(muc.Live)), "spent")
 
-	h.now = h.now.Add(10 * time.Minute)
-	h.say("crone@shakespeare.lit/desktop", "Fire burn")
-	assert.NotContains(t, string(h.room.Snapshot(muc.Live)), `"spent"`)
+	h.Now = h.Now.Add(10 * time.Minute)
+	h.Client("crone@shakespeare.lit/desktop").Says("Fire burn")
+	assert.NotContains(t, string(h.Snapshot(muc.Live)), `"spent"`)
 }
 
 // However many come and go, a room remembers only those who would have to wait.
@@ -100,9 +99,9 @@ func TestRateForgets(t *testing.T) {
 	small := 0
 	for i := range 1000 {
 		from := fmt.Sprintf("hag%d@shakespeare.lit/pda", i)
-		require.Nil(t, h.join(from, "hag").Refused)
-		h.send(`<presence type='unavailable' from='` + from + `' to='coven@chat.shakespeare.lit/hag'/>`)
-		if size := len(h.room.Snapshot(muc.Live)); i == 100 {
+		h.Join(from, "hag").Leaves()
+		h.Advance(2 * time.Second)
+		if size := len(h.Snapshot(muc.Live)); i == 100 {
 			small = size
 		} else if i > 100 {
 			require.InDelta(t, small, size, 200)
@@ -116,18 +115,18 @@ func TestRateSharesAreForgotten(t *testing.T) {
 	h := open(t, muc.Config{Limits: muc.Limits{RateShares: 3}, Rates: muc.Rates{Presence: muc.Rate{Burst: 1, Every: time.Hour}}})
 	hag := func(i int) string { return fmt.Sprintf("hag%d@shakespeare.lit/pda", i) }
 	for i := range 5 {
-		require.Nil(t, h.join(hag(i), fmt.Sprintf("hag%d", i)).Refused)
-		h.send(`<presence type='unavailable' from='` + hag(i) + `' to='coven@chat.shakespeare.lit/hag'/>`)
+		h.Join(hag(i), fmt.Sprintf("hag%d", i)).Leaves()
+		h.Advance(time.Second)
 	}
-	assert.Equal(t, 3, strings.Count(string(h.room.Snapshot(muc.Live)), `"kind":"presence"`))
-	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	assert.Equal(t, 3, strings.Count(string(h.Snapshot(muc.Live)), `"kind":"presence"`))
+	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	for _, room := range []*muc.Room{h.room, moved} {
-		h.room = room
-		require.NotNil(t, h.join(hag(4), "hag4").Refused)
-		require.NotNil(t, h.join(hag(2), "hag2").Refused)
-		require.Nil(t, h.join(hag(1), "hag1").Refused)
-		require.Nil(t, h.join(hag(2), "hag2").Refused, "forgotten for the one before")
+	for _, room := range []*muc.Room{h.Room, moved} {
+		h.Room = room
+		require.NotNil(t, h.Client(hag(4)).Joins("hag4").Refused)
+		require.NotNil(t, h.Client(hag(2)).Joins("hag2").Refused)
+		h.Join(hag(1), "hag1")
+		require.Nil(t, h.Client(hag(2)).Joins("hag2").Refused, "forgotten for the one before")
 	}
 }
 

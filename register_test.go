@@ -47,23 +47,23 @@ func TestPolicyRegister(t *testing.T) {
 	})
 	hag := muc.MustParseJID("hag66@shakespeare.lit")
 
-	fx := h.send(`<iq type='get' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'/></iq>`)
+	fx := h.Handle(`<iq type='get' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'/></iq>`)
 	require.Nil(t, fx.Refused)
-	fx = h.send(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
+	fx = h.Handle(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
 	assert.Empty(t, slices.Collect(fx.Events()))
 
-	fx = h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
+	fx = h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
 
 	answers := []event.FieldValue{
 		{Var: "muc#register_email", Values: []string{"hag66@witchesonline"}},
 		{Var: "x-house", Values: []string{"Capulet"}},
 	}
 	assert.Equal(t, []policy.Register{
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone},
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "Macbeth", Answers: []event.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
-		{Room: h.cfg.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "thirdwitch", Answers: answers},
+		{Room: h.Config.Room, JID: hag, Affiliation: muc.AffiliationNone},
+		{Room: h.Config.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "Macbeth", Answers: []event.FieldValue{{Var: "muc#register_email", Values: []string{"m@glamis.example"}}}},
+		{Room: h.Config.Room, JID: hag, Affiliation: muc.AffiliationNone, Nick: "thirdwitch", Answers: answers},
 	}, seen)
 	require.Len(t, slices.Collect(fx.Events()), 2)
 	assert.Equal(t, &event.AffiliationChanged{JID: hag, Old: muc.AffiliationNone, New: muc.Member}, slices.Collect(fx.Events())[0].Body)
@@ -98,19 +98,19 @@ func TestRegistrationFieldsAreChecked(t *testing.T) {
 // rows: F9, H44
 func TestRegistrationRequestsAreDurable(t *testing.T) {
 	h := open(t, muc.Config{Registration: muc.RegistrationApproved, RegistrationTimeout: time.Hour, Defaults: muc.RoomConfig{Persistent: true}})
-	fx := h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch"))
+	fx := h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch"))
 	require.Nil(t, fx.Refused)
-	asked := h.now
+	asked := h.Now
 
 	var durable []event.Event
-	for _, ev := range h.log {
+	for _, ev := range h.Events() {
 		if ev.Durable() {
 			durable = append(durable, ev)
 		}
 	}
 	for name, restored := range map[string]func() (*muc.Room, error){
-		"from durable events":     func() (*muc.Room, error) { return muc.Restore(h.cfg, nil, durable) },
-		"from a durable snapshot": func() (*muc.Room, error) { return muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil) },
+		"from durable events":     func() (*muc.Room, error) { return muc.Restore(h.Config, nil, durable) },
+		"from a durable snapshot": func() (*muc.Room, error) { return muc.Restore(h.Config, h.Snapshot(muc.Durable), nil) },
 	} {
 		room, err := restored()
 		require.NoError(t, err, name)
@@ -137,26 +137,26 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 func TestDecideRegistration(t *testing.T) {
 	h := open(t, muc.Config{Registration: muc.RegistrationApproved})
 	hag := muc.MustParseJID("hag66@shakespeare.lit")
-	require.Nil(t, h.send(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
-	before := h.room.Snapshot(muc.Live)
+	require.Nil(t, h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
+	before := h.Snapshot(muc.Live)
 
-	_, err := h.room.DoAs(h.tick(), hag, muc.DecideRegistration{JID: hag, Allow: true})
+	_, err := h.Room.DoAs(h.Now, hag, muc.DecideRegistration{JID: hag, Allow: true})
 	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Forbidden})
-	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
+	_, err = h.Room.Do(h.Now, muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
-	assert.Equal(t, before, h.room.Snapshot(muc.Live))
+	assert.Equal(t, before, h.Snapshot(muc.Live))
 
-	fx := h.doAs(muc.MustParseJID("crone@shakespeare.lit/desktop"), muc.DecideRegistration{JID: hag, Allow: true})
+	fx := h.DoAs(muc.MustParseJID("crone@shakespeare.lit/desktop"), muc.DecideRegistration{JID: hag, Allow: true})
 	changed, ok := slices.Collect(fx.Events())[0].Body.(*event.AffiliationChanged)
 	require.True(t, ok)
 	assert.Equal(t, "crone@shakespeare.lit/desktop", changed.Actor.JID.String())
-	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))
-	for j, nick := range h.room.Registrations() {
+	assert.Empty(t, slices.Collect(h.RegistrationRequests()))
+	for j, nick := range h.Registrations() {
 		assert.Equal(t, hag, j)
 		assert.Equal(t, "thirdwitch", nick)
 	}
 
-	_, err = h.room.Do(h.tick(), muc.DecideRegistration{JID: hag})
+	_, err = h.Room.Do(h.Now, muc.DecideRegistration{JID: hag})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
 }
 
@@ -174,11 +174,11 @@ func TestRegistrationAnswersAreBounded(t *testing.T) {
 		lines += fmt.Sprintf("<value>line %d</value>", i)
 	}
 
-	fx := h.send(`<iq type='set' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
+	fx := h.Handle(`<iq type='set' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
 		`<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>thirdwitch</value></field>` +
 		`<field var='muc#register_faqentry'>` + lines + `</field></x></query></iq>`)
 
 	require.NotNil(t, fx.Refused)
 	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
-	assert.Empty(t, slices.Collect(h.room.RegistrationRequests()))
+	assert.Empty(t, slices.Collect(h.RegistrationRequests()))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -21,20 +22,20 @@ const (
 
 // asksClient sends a request to an occupant and returns the id under which it was
 // passed on.
-func (h *harness) asksClient(from, nick, id string) string {
-	h.t.Helper()
-	fx := h.send(fmt.Sprintf(`<iq type='get' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'><query xmlns='jabber:iq:version'/></iq>`, id, from, nick))
-	require.Nil(h.t, fx.Refused, "%v", fx.Refused)
-	require.Len(h.t, fx.Outbound, 1)
+func asksClient(t *testing.T, h *muctest.Room, from, nick, id string) string {
+	t.Helper()
+	fx := h.Handle(fmt.Sprintf(`<iq type='get' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'><query xmlns='jabber:iq:version'/></iq>`, id, from, nick))
+	require.Nil(t, fx.Refused, "%v", fx.Refused)
+	require.Len(t, fx.Outbound, 1)
 	return fx.Outbound[0].Stanza().SelectAttrValue("id", "")
 }
 
 // answers counts what comes of an answer.
-func (h *harness) answers(from, nick, way string) int {
-	h.t.Helper()
-	fx := h.send(fmt.Sprintf(`<iq type='result' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'/>`, way, from, nick))
-	require.Nil(h.t, fx.Refused)
-	require.Len(h.t, slices.Collect(fx.Events()), len(fx.Outbound), "what is dropped leaves no trace")
+func answers(t *testing.T, h *muctest.Room, from, nick, way string) int {
+	t.Helper()
+	fx := h.Handle(fmt.Sprintf(`<iq type='result' id='%s' from='%s' to='coven@chat.shakespeare.lit/%s'/>`, way, from, nick))
+	require.Nil(t, fx.Refused)
+	require.Len(t, slices.Collect(fx.Events()), len(fx.Outbound), "what is dropped leaves no trace")
 	return len(fx.Outbound)
 }
 
@@ -44,35 +45,35 @@ func (h *harness) answers(from, nick, way string) int {
 // rows: E56
 func TestRelayAnswersOnce(t *testing.T) {
 	h := open(t, muc.Config{})
-	h.join(laptop, "secondwitch")
-	way := h.asksClient(desktop, "secondwitch", "v1")
+	h.Client(laptop).Joins("secondwitch")
+	way := asksClient(t, h, desktop, "secondwitch", "v1")
 	n := 0
 	for range 1000 {
-		n += h.answers(laptop, "firstwitch", way)
+		n += answers(t, h, laptop, "firstwitch", way)
 	}
 	assert.Equal(t, 1, n)
 
-	way = h.asksClient(desktop, "secondwitch", "v2")
-	h.now = h.now.Add(5*time.Minute - time.Second)
-	assert.Equal(t, 1, h.answers(laptop, "firstwitch", way))
-	way = h.asksClient(desktop, "secondwitch", "v3")
-	h.now = h.now.Add(5 * time.Minute)
-	assert.Zero(t, h.answers(laptop, "firstwitch", way))
+	way = asksClient(t, h, desktop, "secondwitch", "v2")
+	h.Advance(5*time.Minute - time.Millisecond)
+	assert.Equal(t, 1, answers(t, h, laptop, "firstwitch", way))
+	way = asksClient(t, h, desktop, "secondwitch", "v3")
+	h.Advance(5*time.Minute + time.Millisecond)
+	assert.Zero(t, answers(t, h, laptop, "firstwitch", way))
 
-	way = h.asksClient(desktop, "secondwitch", "v4")
-	h.do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.Outcast})
-	assert.Zero(t, h.answers(laptop, "firstwitch", way))
-	h.do(muc.RemoveAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit")})
-	assert.Equal(t, 1, h.answers(laptop, "firstwitch", way), "who has only left may answer")
+	way = asksClient(t, h, desktop, "secondwitch", "v4")
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.Outcast})
+	assert.Zero(t, answers(t, h, laptop, "firstwitch", way))
+	h.Do(muc.RemoveAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit")})
+	assert.Equal(t, 1, answers(t, h, laptop, "firstwitch", way), "who has only left may answer")
 
-	h.cfg.RelayTimeout = time.Second
-	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	h.Config.RelayTimeout = time.Second
+	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	h.room = moved
-	h.join(laptop, "secondwitch")
-	way = h.asksClient(desktop, "secondwitch", "v5")
-	h.now = h.now.Add(time.Second)
-	assert.Zero(t, h.answers(laptop, "firstwitch", way), "the host may be less patient")
+	h.Room = moved
+	h.Client(laptop).Joins("secondwitch")
+	way = asksClient(t, h, desktop, "secondwitch", "v5")
+	h.Advance(time.Second + time.Millisecond)
+	assert.Zero(t, answers(t, h, laptop, "firstwitch", way), "the host may be less patient")
 }
 
 // A way back is one of its life of the room. A room that was moved goes on with it; in
@@ -83,31 +84,31 @@ func TestRelayAnswersOnce(t *testing.T) {
 func TestRelayEndsWithTheRoom(t *testing.T) {
 	conf := muc.RoomConfig{Persistent: true}
 	h := open(t, muc.Config{Instant: true, Defaults: conf})
-	h.join(laptop, "secondwitch")
-	way, again := h.asksClient(desktop, "secondwitch", "v1"), h.asksClient(desktop, "secondwitch", "v2")
-	at := h.now
-	moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+	h.Client(laptop).Joins("secondwitch")
+	way, again := asksClient(t, h, desktop, "secondwitch", "v1"), asksClient(t, h, desktop, "secondwitch", "v2")
+	at := h.Now
+	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 	require.NoError(t, err)
-	restarted, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Durable), nil)
+	restarted, err := muc.Restore(h.Config, h.Snapshot(muc.Durable), nil)
 	require.NoError(t, err)
-	replayed, err := muc.Restore(h.cfg, nil, h.log)
+	replayed, err := muc.Restore(h.Config, nil, h.Events())
 	require.NoError(t, err)
-	for _, room := range []*muc.Room{h.room, moved, replayed} {
-		h.room, h.now = room, at
-		assert.Equal(t, 1, h.answers(laptop, "firstwitch", way))
-		assert.Zero(t, h.answers(laptop, "firstwitch", way))
+	for _, room := range []*muc.Room{h.Room, moved, replayed} {
+		h.Room, h.Now = room, at
+		assert.Equal(t, 1, answers(t, h, laptop, "firstwitch", way))
+		assert.Zero(t, answers(t, h, laptop, "firstwitch", way))
 	}
-	made, err := muc.New(h.cfg)
+	made, err := muc.New(h.Config)
 	require.NoError(t, err)
 	for name, room := range map[string]*muc.Room{"restarted": restarted, "made again": made} {
 		for _, first := range []string{"hecate@shakespeare.lit/broom", desktop} {
-			twin, err := muc.Restore(h.cfg, room.Snapshot(muc.Live), nil)
+			twin, err := muc.Restore(h.Config, room.Snapshot(muc.Live), nil)
 			require.NoError(t, err)
-			h.room, h.now = twin, at
-			require.Nil(t, h.join(first, "firstwitch").Refused)
-			require.Nil(t, h.join(laptop, "secondwitch").Refused)
-			h.asksClient(first, "secondwitch", "v2")
-			assert.Zero(t, h.answers(laptop, "firstwitch", again), "%s, %s", name, first)
+			h.Room, h.Now = twin, at.Add(time.Second)
+			h.Join(first, "firstwitch")
+			h.Join(laptop, "secondwitch")
+			asksClient(t, h, first, "secondwitch", "v2")
+			assert.Zero(t, answers(t, h, laptop, "firstwitch", again), "%s, %s", name, first)
 		}
 	}
 }
@@ -120,25 +121,25 @@ func TestRelaysAreForgotten(t *testing.T) {
 	for name, lim := range map[string]muc.Limits{"of the room": {Relays: 3}, "of a person": {PersonRelays: 3}, "none": {Relays: -1}} {
 		t.Run(name, func(t *testing.T) {
 			h := open(t, muc.Config{Limits: lim})
-			h.join(laptop, "secondwitch")
-			other := h.asksClient(laptop, "firstwitch", "other")
+			h.Client(laptop).Joins("secondwitch")
+			other := asksClient(t, h, laptop, "firstwitch", "other")
 			var ways []string
 			for i := range 5 {
-				ways = append(ways, h.asksClient(desktop, "secondwitch", fmt.Sprint("v", i)))
+				ways = append(ways, asksClient(t, h, desktop, "secondwitch", fmt.Sprint("v", i)))
 			}
-			moved, err := muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
+			moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
 			require.NoError(t, err)
-			require.Equal(t, string(h.room.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
+			require.Equal(t, string(h.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
 			var got []int
 			for _, way := range ways {
-				got = append(got, h.answers(laptop, "firstwitch", way))
+				got = append(got, answers(t, h, laptop, "firstwitch", way))
 			}
 			want := []int{0, 0, 1, 1, 1}
 			if name == "none" {
 				want = []int{0, 0, 0, 0, 0}
 			}
 			assert.Equal(t, want, got)
-			assert.Equal(t, name == "of a person", h.answers(desktop, "secondwitch", other) == 1, "nobody loses one for another person's")
+			assert.Equal(t, name == "of a person", answers(t, h, desktop, "secondwitch", other) == 1, "nobody loses one for another person's")
 		})
 	}
 }
@@ -149,11 +150,10 @@ func TestRelaysAreForgotten(t *testing.T) {
 // rows: E13
 func TestQueriesHaveARate(t *testing.T) {
 	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 2, Every: 10 * time.Second}}})
-	h.join(laptop, "secondwitch")
-	h.now = h.now.Add(time.Hour)
+	h.Client(laptop).Joins("secondwitch")
+	h.Advance(time.Hour)
 	ask := func() *muc.StanzaError {
-		h.now = h.now.Add(-time.Second)
-		return h.send(`<iq type='get' id='v' from='` + laptop + `' to='coven@chat.shakespeare.lit/firstwitch'><vCard xmlns='vcard-temp'/></iq>`).Refused
+		return h.Handle(`<iq type='get' id='v' from='` + laptop + `' to='coven@chat.shakespeare.lit/firstwitch'><vCard xmlns='vcard-temp'/></iq>`).Refused
 	}
 	for range 10 {
 		require.Nil(t, ask())
@@ -162,9 +162,9 @@ func TestQueriesHaveARate(t *testing.T) {
 	require.NotNil(t, refused)
 	assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 	assert.Equal(t, stanza.TypeWait, refused.Type)
-	h.now = h.now.Add(2 * time.Second)
+	h.Now = h.Now.Add(2 * time.Second)
 	assert.Nil(t, ask())
-	assert.Nil(t, h.say(laptop, "words are another matter").Refused)
+	assert.Nil(t, h.Client(laptop).Says("words are another matter").Refused)
 }
 
 // What clients send by themselves while people read and write leaves them their words,
@@ -173,15 +173,14 @@ func TestQueriesHaveARate(t *testing.T) {
 // rows: E13
 func TestSignalsHaveARate(t *testing.T) {
 	h := open(t, muc.Config{Rates: muc.Rates{Messages: muc.Rate{Burst: 2, Every: 10 * time.Second}, Signals: muc.Rate{Burst: 4, Every: 5 * time.Second}}})
-	h.join(laptop, "secondwitch")
-	h.now = h.now.Add(time.Hour)
+	h.Client(laptop).Joins("secondwitch")
+	h.Advance(time.Hour)
 	send := func(to, payload string) *muc.StanzaError {
-		h.now = h.now.Add(-time.Second)
 		typ := "groupchat"
 		if to != "" {
 			typ = "chat"
 		}
-		return h.send(fmt.Sprintf(`<message type='%s' id='s' from='%s' to='coven@chat.shakespeare.lit%s'>%s</message>`, typ, laptop, to, payload)).Refused
+		return h.Handle(fmt.Sprintf(`<message type='%s' id='s' from='%s' to='coven@chat.shakespeare.lit%s'>%s</message>`, typ, laptop, to, payload)).Refused
 	}
 	require.Nil(t, send("", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"))
 	require.Nil(t, send("", "<displayed xmlns='urn:xmpp:chat-markers:0' id='m'/><store xmlns='urn:xmpp:hints'/>"))
@@ -235,13 +234,13 @@ func TestNoticesAreRationed(t *testing.T) {
 			h := open(t, conf)
 			sent := 0
 			for round := range 20 {
-				fx := h.send(crowdOf(desktop, round, "member"))
+				fx := h.Handle(crowdOf(desktop, round, "member"))
 				require.Nil(t, fx.Refused)
 				sent += outside(fx)
 			}
 			assert.Equal(t, 30, sent)
 			members := 0
-			for _, aff := range h.room.Affiliations() {
+			for _, aff := range h.Affiliations() {
 				if aff == muc.Member {
 					members++
 				}
@@ -250,34 +249,34 @@ func TestNoticesAreRationed(t *testing.T) {
 
 			// An invitation is a request of its own: it is refused.
 			invite := `<message from='` + desktop + `' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='last@strangers.lit'/></x></message>`
-			refused := h.send(invite).Refused
+			refused := h.Handle(invite).Refused
 			require.NotNil(t, refused)
 			assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 			assert.Equal(t, stanza.TypeWait, refused.Type)
-			_, err := h.room.DoAs(h.now, muc.MustParseJID(desktop), muc.Invite{To: muc.MustParseJID("last@strangers.lit")})
+			_, err := h.Room.DoAs(h.Now, muc.MustParseJID(desktop), muc.Invite{To: muc.MustParseJID("last@strangers.lit")})
 			require.Error(t, err)
-			h.now = h.now.Add(10 * time.Minute)
-			assert.Nil(t, h.send(invite).Refused)
+			h.Now = h.Now.Add(10 * time.Minute)
+			assert.Nil(t, h.Handle(invite).Refused)
 
 			// The room has a bound for all of them together.
 			sent = 0
 			for round := range 6 {
 				admin := fmt.Sprintf("admin%d@shakespeare.lit/x", round)
-				h.do(muc.SetAffiliation{JID: muc.MustParseJID(admin).Bare(), Affiliation: muc.Admin})
-				require.Nil(t, h.join(admin, fmt.Sprint("admin", round)).Refused)
-				sent += outside(h.send(crowdOf(admin, 100+round, "member")))
+				h.Do(muc.SetAffiliation{JID: muc.MustParseJID(admin).Bare(), Affiliation: muc.Admin})
+				h.Join(admin, fmt.Sprint("admin", round))
+				sent += outside(h.Handle(crowdOf(admin, 100+round, "member")))
 			}
 			assert.LessOrEqual(t, sent, 102)
 			assert.GreaterOrEqual(t, sent, 95)
 
-			fx := h.do(muc.Invite{To: muc.MustParseJID("host@strangers.lit")})
+			fx := h.Do(muc.Invite{To: muc.MustParseJID("host@strangers.lit")})
 			assert.GreaterOrEqual(t, outside(fx), 1)
 			if conf.TellAbsent {
-				assert.Equal(t, 1, outside(h.do(muc.SetAffiliation{JID: muc.MustParseJID("other@strangers.lit"), Affiliation: muc.Owner})))
+				assert.Equal(t, 1, outside(h.Do(muc.SetAffiliation{JID: muc.MustParseJID("other@strangers.lit"), Affiliation: muc.Owner})))
 			}
-			replayed, err := muc.Restore(h.cfg, nil, h.log)
+			replayed, err := muc.Restore(h.Config, nil, h.Events())
 			require.NoError(t, err)
-			assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
+			assert.Equal(t, string(h.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
 		})
 	}
 }
@@ -287,21 +286,21 @@ func TestDeclinesAreRationed(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Rates: muc.Rates{Notices: muc.Rate{Burst: 1, Every: time.Hour}}})
 	for _, who := range []string{"hecate@shakespeare.lit/broom", laptop} {
 		nick := muc.MustParseJID(who).Local()
-		h.join(who, nick)
-		require.Nil(t, h.send(invites(who, "bard@strangers.lit")).Refused)
-		h.send(`<presence type='unavailable' from='` + who + `' to='coven@chat.shakespeare.lit/` + nick + `'/>`)
+		h.Client(who).Joins(nick)
+		require.Nil(t, h.Handle(invites(who, "bard@strangers.lit")).Refused)
+		h.Handle(`<presence type='unavailable' from='` + who + `' to='coven@chat.shakespeare.lit/` + nick + `'/>`)
 	}
 	decline := `<message from='bard@strangers.lit/globe' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><decline/></x></message>`
-	assert.Len(t, h.send(decline).Outbound, 1, "both are declined, and one of those who invited is told")
-	require.Equal(t, stanza.Forbidden, h.send(decline).Refused.Condition)
-	h.now = h.now.Add(time.Hour - 10*time.Second)
+	assert.Len(t, h.Handle(decline).Outbound, 1, "both are declined, and one of those who invited is told")
+	require.Equal(t, stanza.Forbidden, h.Handle(decline).Refused.Condition)
+	h.Now = h.Now.Add(time.Hour - 10*time.Second)
 	const third = "third@shakespeare.lit/pda"
-	h.join(third, "third")
-	require.Nil(t, h.send(invites(third, "bard@strangers.lit")).Refused)
-	h.send(`<presence type='unavailable' from='` + third + `' to='coven@chat.shakespeare.lit/third'/>`)
-	refused := h.send(decline).Refused
+	h.Client(third).Joins("third")
+	require.Nil(t, h.Handle(invites(third, "bard@strangers.lit")).Refused)
+	h.Handle(`<presence type='unavailable' from='` + third + `' to='coven@chat.shakespeare.lit/third'/>`)
+	refused := h.Handle(decline).Refused
 	require.NotNil(t, refused)
 	assert.Equal(t, stanza.TypeWait, refused.Type)
-	h.now = h.now.Add(10 * time.Second)
-	assert.Len(t, h.send(decline).Outbound, 1)
+	h.Now = h.Now.Add(10 * time.Second)
+	assert.Len(t, h.Handle(decline).Outbound, 1)
 }

@@ -64,7 +64,7 @@ func TestRetractionMeans(t *testing.T) {
 func TestRetractionOfWhatIsForgotten(t *testing.T) {
 	h := open(t, muc.Config{Limits: muc.Limits{History: 1}})
 	say := func(id, payload string) muc.Effects {
-		return h.send(fmt.Sprintf(`<message type='groupchat' id='%s' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>%s</message>`, id, payload))
+		return h.Handle(fmt.Sprintf(`<message type='groupchat' id='%s' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>%s</message>`, id, payload))
 	}
 	retract := func(id string) *event.MessageRetracted {
 		for ev := range say("r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+id+"'/><no-store xmlns='urn:xmpp:hints'/>").Events() {

@@ -68,7 +68,7 @@ func TestRoomsOfATemplate(t *testing.T) {
 // The host's fault is a Go error, and the room has not changed.
 func TestHostsFaults(t *testing.T) {
 	h := open(t, muc.Config{})
-	was := h.room.Snapshot(muc.Live)
+	was := h.Snapshot(muc.Live)
 	for _, c := range []struct {
 		name, stanza string
 		want         error
@@ -87,13 +87,13 @@ func TestHostsFaults(t *testing.T) {
 		if c.stanza != "" {
 			el = parse(c.stanza)
 		}
-		fx, err := h.room.Handle(h.tick(), el)
+		fx, err := h.Room.Handle(h.Now, el)
 		assert.ErrorIs(t, err, c.want, c.name)
 		assert.Empty(t, fx.Outbound, c.name)
 	}
-	_, err := h.room.Do(h.tick(), muc.Answer{ID: "never asked"})
+	_, err := h.Room.Do(h.Now, muc.Answer{ID: "never asked"})
 	assert.ErrorIs(t, err, muc.ErrNotFound)
-	assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+	assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 }
 
 // A stanza of any shape is answered or passed over; an element of any depth is
@@ -128,11 +128,11 @@ func TestShapelessStanzas(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := open(t, muc.Config{})
-			was := h.room.Snapshot(muc.Live)
-			fx, err := h.room.Handle(h.tick(), c.stanza)
+			was := h.Snapshot(muc.Live)
+			fx, err := h.Room.Handle(h.Now, c.stanza)
 			require.NoError(t, err)
 			assert.Empty(t, slices.Collect(fx.Events()))
-			assert.Equal(t, string(was), string(h.room.Snapshot(muc.Live)))
+			assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 			if c.want == "" {
 				assert.Empty(t, fx.Outbound)
 				return
@@ -154,7 +154,7 @@ func TestElementIsTheHosts(t *testing.T) {
 	doc := etree.NewDocumentWithRoot(el)
 	was, err := doc.WriteToString()
 	require.NoError(t, err)
-	fx, err := h.room.Handle(h.tick(), el)
+	fx, err := h.Room.Handle(h.Now, el)
 	require.NoError(t, err)
 	is, err := doc.WriteToString()
 	require.NoError(t, err)
@@ -169,24 +169,24 @@ func TestElementIsTheHosts(t *testing.T) {
 func TestEffectsMayBeKept(t *testing.T) {
 	h := open(t, muc.Config{})
 	for i := range 12 {
-		h.join(fmt.Sprintf("witch%d@shakespeare.lit/x", i), fmt.Sprintf("Witch %d", i))
+		h.Client(fmt.Sprintf("witch%d@shakespeare.lit/x", i)).Joins(fmt.Sprintf("Witch %d", i))
 	}
 	var kept []muc.Effects
 	var was []string
 	keep := func(fx muc.Effects) {
 		kept, was = append(kept, fx), append(was, describe(fx))
 	}
-	keep(h.say("crone@shakespeare.lit/desktop", "Double, double"))
-	keep(h.join("witch5@shakespeare.lit/y", "Witch 5"))
-	keep(h.do(muc.SetRole{Nick: "Witch 3", Role: muc.Moderator}))
-	keep(h.do(muc.Kick{Nick: "Witch 0"}))
-	keep(h.send(`<presence from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Seven'/>`))
-	keep(h.send(`<presence from='witch8@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 8'><show>away</show></presence>`))
-	keep(h.send(`<presence type='unavailable' from='witch9@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 9'/>`))
+	keep(h.Client("crone@shakespeare.lit/desktop").Says("Double, double"))
+	keep(h.Client("witch5@shakespeare.lit/y").Joins("Witch 5"))
+	keep(h.Do(muc.SetRole{Nick: "Witch 3", Role: muc.Moderator}))
+	keep(h.Do(muc.Kick{Nick: "Witch 0"}))
+	keep(h.Handle(`<presence from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Seven'/>`))
+	keep(h.Handle(`<presence from='witch8@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 8'><show>away</show></presence>`))
+	keep(h.Handle(`<presence type='unavailable' from='witch9@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 9'/>`))
 	for i := range 12 {
-		h.join(fmt.Sprintf("late%d@shakespeare.lit/x", i), fmt.Sprintf("Late %d", i))
+		h.Client(fmt.Sprintf("late%d@shakespeare.lit/x", i)).Joins(fmt.Sprintf("Late %d", i))
 	}
-	h.do(muc.Destroy{})
+	h.Do(muc.Destroy{})
 	for i, fx := range kept {
 		assert.Equal(t, was[i], describe(fx), "step %d", i)
 	}
@@ -197,11 +197,11 @@ func TestEffectsMayBeKept(t *testing.T) {
 func TestTimeRunsForward(t *testing.T) {
 	h := open(t, muc.Config{})
 	late := time.Date(2031, 5, 1, 12, 0, 0, 123_456_789, time.FixedZone("", 7200))
-	h.now = late
-	fx := h.say("crone@shakespeare.lit/desktop", "late")
-	assert.Equal(t, late.Add(time.Second).UTC().Truncate(time.Millisecond), slices.Collect(fx.Events())[0].Time)
-	h.now = late.Add(-time.Hour)
-	again := h.say("crone@shakespeare.lit/desktop", "early")
+	h.Now = late
+	fx := h.Client("crone@shakespeare.lit/desktop").Says("late")
+	assert.Equal(t, late.UTC().Truncate(time.Millisecond), slices.Collect(fx.Events())[0].Time)
+	h.Now = late.Add(-time.Hour)
+	again := h.Client("crone@shakespeare.lit/desktop").Says("early")
 	assert.Equal(t, slices.Collect(fx.Events())[0].Time, again.Durable[0].Time)
 }
 
@@ -213,13 +213,13 @@ func TestFanOut(t *testing.T) {
 	for i := 1; i < people; i++ {
 		stanza := parse(fmt.Sprintf(`<presence from='witch%d@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch %d'>
 			<x xmlns='http://jabber.org/protocol/muc'/></presence>`, i, i))
-		fx, err := h.room.Handle(h.now, stanza)
+		fx, err := h.Room.Handle(h.Now, stanza)
 		require.NoError(t, err)
 		require.Nil(t, fx.Refused)
 	}
 	message := parse(`<message type='groupchat' id='m' from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit'>
 		<body>When shall we three meet again?</body></message>`)
-	fx, err := h.room.Handle(h.now, message)
+	fx, err := h.Room.Handle(h.Now, message)
 	require.NoError(t, err)
 	require.LessOrEqual(t, len(fx.Outbound), 3)
 	recipients := 0
@@ -228,7 +228,7 @@ func TestFanOut(t *testing.T) {
 	}
 	assert.Equal(t, people, recipients)
 
-	handle := testing.AllocsPerRun(20, func() { _, _ = h.room.Handle(h.now, message) })
+	handle := testing.AllocsPerRun(20, func() { _, _ = h.Room.Handle(h.Now, message) })
 	assert.LessOrEqual(t, handle, 16.0, "allocations of a message to everybody")
 	buffer := make([]byte, 0, 4096)
 	write := testing.AllocsPerRun(1, func() {
@@ -272,25 +272,25 @@ func TestSameCallsSameBytes(t *testing.T) {
 // A room only moves forward in its life: unborn, locked, open, destroyed.
 func TestLife(t *testing.T) {
 	h := unborn(t, muc.Config{})
-	assert.Equal(t, muc.Unborn, h.room.State())
-	_, err := h.room.Do(h.tick(), muc.Kick{Nick: "nobody"})
+	assert.Equal(t, muc.Unborn, h.State())
+	_, err := h.Room.Do(h.Now, muc.Kick{Nick: "nobody"})
 	assert.ErrorIs(t, err, muc.ErrNotOpen)
-	assert.Zero(t, h.room.Deadline())
+	assert.Zero(t, h.Deadline())
 
-	h.send(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-	assert.Equal(t, muc.Unborn, h.room.State(), "a refused creator leaves nothing behind")
-	h.join("crone@shakespeare.lit/desktop", "firstwitch")
-	assert.Equal(t, muc.Locked, h.room.State())
-	assert.False(t, h.room.Idle())
-	h.send(configSubmit("c"))
-	assert.Equal(t, muc.Open, h.room.State())
-	h.send(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
-	assert.Equal(t, muc.Destroyed, h.room.State(), "it was temporary")
-	assert.True(t, h.room.Idle())
-	assert.Zero(t, h.room.Deadline())
-	_, err = h.room.Do(h.tick(), muc.Say{Body: "anybody there?"})
+	h.Handle(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
+	assert.Equal(t, muc.Unborn, h.State(), "a refused creator leaves nothing behind")
+	h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch")
+	assert.Equal(t, muc.Locked, h.State())
+	assert.False(t, h.Idle())
+	h.Handle(configSubmit("c"))
+	assert.Equal(t, muc.Open, h.State())
+	h.Handle(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+	assert.Equal(t, muc.Destroyed, h.State(), "it was temporary")
+	assert.True(t, h.Idle())
+	assert.Zero(t, h.Deadline())
+	_, err = h.Room.Do(h.Now, muc.Say{Body: "anybody there?"})
 	assert.ErrorIs(t, err, muc.ErrNotOpen)
-	fx, err := h.room.Tick(h.tick())
+	fx, err := h.Room.Tick(h.Now)
 	assert.NoError(t, err)
 	assert.Empty(t, slices.Collect(fx.Events()))
 }

@@ -31,11 +31,11 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 		Limits:    muc.Limits{Invites: 3},
 		AnswersIQ: func(string, string) bool { return true },
 	})
-	s.do(muc.SetAffiliation{JID: muc.MustParseJID(sender), Affiliation: muc.Admin})
+	s.Do(muc.SetAffiliation{JID: muc.MustParseJID(sender), Affiliation: muc.Admin})
 	requireAsked := func(what string, most int, refused bool, stanza string) muc.Effects {
 		t.Helper()
 		asked = 0
-		fx := s.send(stanza)
+		fx := s.Handle(stanza)
 		assert.Equal(t, refused, fx.Refused != nil, "%s: %v", what, fx.Refused)
 		assert.LessOrEqual(t, asked, most, what)
 		return fx
@@ -60,7 +60,7 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field>`+
 		`<field var='muc#register_roomnick'><value>thirdwitch</value></field></x></query>`))
 	for _, invitee := range []string{"a", "b", "c", "d"} {
-		s.do(muc.Invite{To: muc.MustParseJID(invitee + "@globe.lit")})
+		s.Do(muc.Invite{To: muc.MustParseJID(invitee + "@globe.lit")})
 		requireAsked("an invitation, also one to which another gives way", 1, false, `<message from='`+sender+`/x' to='`+room+
 			`'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='`+invitee+`@shakespeare.lit'/></x></message>`)
 	}
@@ -72,13 +72,13 @@ func TestSenderIsLookedUpOnce(t *testing.T) {
 	requireAsked("another nick", 0, false, `<presence from='`+sender+`/x' to='`+room+`/hag'/>`)
 	requireAsked("leaving", 0, false, `<presence type='unavailable' from='`+sender+`/x' to='`+room+`/hag'/>`)
 
-	s.join(sender+"/x", "thirdwitch")
-	s.send(`<presence type='unavailable' from='` + sender + `/x' to='` + room + `/thirdwitch'/>`)
+	s.Client(sender + "/x").Joins("thirdwitch")
+	s.Handle(`<presence type='unavailable' from='` + sender + `/x' to='` + room + `/thirdwitch'/>`)
 	for _, cmd := range []muc.Command{
 		muc.Invite{To: muc.MustParseJID("e@shakespeare.lit")}, muc.Kick{Nick: "firstwitch"}, muc.SetAffiliation{JID: muc.MustParseJID("e@shakespeare.lit"), Affiliation: muc.Member},
 	} {
 		asked = 0
-		_, _ = s.room.DoAs(s.tick(), muc.MustParseJID(sender), cmd)
+		_, _ = s.Room.DoAs(s.Now, muc.MustParseJID(sender), cmd)
 		assert.LessOrEqual(t, asked, 1, "%T", cmd)
 	}
 }

@@ -18,32 +18,32 @@ func TestHiddenAddressesAreHiddenLater(t *testing.T) {
 	h := open(t, muc.Config{Archive: true, Defaults: muc.RoomConfig{Whois: muc.WhoisAnyone, History: 20}})
 	const hag, own = "hag66@shakespeare.lit/pda", "<x xmlns='jabber:x:oob'><url>xmpp:hag66@shakespeare.lit</url></x>"
 	for i := range 20 { // so many that presences are kept as bytes
-		h.join(fmt.Sprintf("guest%d@shakespeare.lit/x", i), fmt.Sprint("guest ", i))
+		h.Client(fmt.Sprintf("guest%d@shakespeare.lit/x", i)).Joins(fmt.Sprint("guest ", i))
 	}
-	h.send("<presence from='" + hag + "' to='coven@chat.shakespeare.lit/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/>" + own + "</presence>")
-	h.send("<message type='groupchat' id='m1' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
-	conf := h.room.RoomConfig()
+	h.Handle("<presence from='" + hag + "' to='coven@chat.shakespeare.lit/thirdwitch'><x xmlns='http://jabber.org/protocol/muc'/>" + own + "</presence>")
+	h.Handle("<message type='groupchat' id='m1' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
+	conf := h.RoomConfig()
 	conf.NoArchive = true
-	h.do(muc.Reset{Config: conf})
-	h.send("<message type='groupchat' id='m2' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
-	assert.Contains(t, strings.Join(sentTo(h.join("first@shakespeare.lit/x", "first"), "first@shakespeare.lit/x"), ""), "xmpp:hag66@", "all see it now")
+	h.Do(muc.Reset{Config: conf})
+	h.Handle("<message type='groupchat' id='m2' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
+	assert.Contains(t, strings.Join(sentTo(h.Client("first@shakespeare.lit/x").Joins("first"), "first@shakespeare.lit/x"), ""), "xmpp:hag66@", "all see it now")
 
 	conf.NoArchive, conf.Whois = false, muc.WhoisModerators
-	h.do(muc.Reset{Config: conf})
-	restored, err := muc.Restore(h.cfg, nil, h.log)
+	h.Do(muc.Reset{Config: conf})
+	restored, err := muc.Restore(h.Config, nil, h.Events())
 	require.NoError(t, err)
-	for name, room := range map[string]*muc.Room{"the room": h.room, "the same restored": restored} {
-		h.room = room
-		got := strings.Join(sentTo(h.join("crone@shakespeare.lit/late", "firstwitch"), "crone@shakespeare.lit/late"), "")
+	for name, room := range map[string]*muc.Room{"the room": h.Room, "the same restored": restored} {
+		h.Room = room
+		got := strings.Join(sentTo(h.Client("crone@shakespeare.lit/late").Joins("firstwitch"), "crone@shakespeare.lit/late"), "")
 		assert.Equal(t, 3, strings.Count(got, "xmpp:coven@chat.shakespeare.lit/thirdwitch"), name)
-		got = strings.Join(sentTo(h.join("late@shakespeare.lit/x", "late"), "late@shakespeare.lit/x"), "")
+		got = strings.Join(sentTo(h.Client("late@shakespeare.lit/x").Joins("late"), "late@shakespeare.lit/x"), "")
 		assert.Equal(t, 3, strings.Count(got, "xmpp:coven@chat.shakespeare.lit/thirdwitch"), "%s: a presence and two messages: %s", name, got)
 		assert.NotContains(t, got, "hag66@", name)
 		for reader, sees := range map[string]bool{"late@shakespeare.lit/x": false, "crone@shakespeare.lit/late": true} {
-			ask := h.send("<iq type='set' id='q1' from='" + reader + "' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>").Questions[0]
-			page, refused := ask.Archive.Page(h.log)
+			ask := h.Handle("<iq type='set' id='q1' from='" + reader + "' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>").Questions[0]
+			page, refused := ask.Archive.Page(h.Events())
 			require.Nil(t, refused)
-			fx := h.do(muc.Answer{ID: ask.ID, Archive: &page})
+			fx := h.Do(muc.Answer{ID: ask.ID, Archive: &page})
 			assert.Equal(t, sees, strings.Contains(strings.Join(sentTo(fx, reader), ""), "hag66@"), "%s, %s", name, reader)
 		}
 	}

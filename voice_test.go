@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 )
 
 // A bot of the host may be the moderator who decides on requests for voice: it
@@ -19,12 +20,12 @@ import (
 func TestBotGrantsVoice(t *testing.T) {
 	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true}})
 	bot := muc.MustParseJID("bot@shakespeare.lit/host")
-	h.do(muc.SetAffiliation{JID: bot, Affiliation: muc.Admin})
-	h.do(muc.Join{JID: bot, Nick: "Bot"})
-	h.join("hag66@shakespeare.lit/pda", "thirdwitch")
-	h.send(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+	h.Do(muc.SetAffiliation{JID: bot, Affiliation: muc.Admin})
+	h.Do(muc.Join{JID: bot, Nick: "Bot"})
+	h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
+	h.Handle(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
 
-	fx := h.send(`<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
+	fx := h.Handle(`<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
 		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
 		`<field var='muc#role'><value>participant</value></field></x></message>`)
 
@@ -37,7 +38,7 @@ func TestBotGrantsVoice(t *testing.T) {
 	assert.Equal(t, "thirdwitch", asked.Nick)
 	assert.False(t, slices.Collect(fx.Events())[0].Durable())
 
-	fx = h.doAs(bot, muc.SetRole{Nick: asked.Nick, Role: muc.Participant})
+	fx = h.DoAs(bot, muc.SetRole{Nick: asked.Nick, Role: muc.Participant})
 
 	require.Len(t, sentTo(fx, "hag66@shakespeare.lit/pda"), 1)
 	assert.Contains(t, sentTo(fx, "hag66@shakespeare.lit/pda")[0], `<actor nick='Bot'/>`)
@@ -47,26 +48,23 @@ func TestBotGrantsVoice(t *testing.T) {
 // interval changes after that.
 func TestVoiceIntervalMoves(t *testing.T) {
 	h := open(t, muc.Config{Defaults: muc.RoomConfig{Moderated: true, VoiceInterval: time.Minute}})
-	ask := func(h *harness, who string) muc.Effects {
-		return h.send(`<message from='` + who + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
+	ask := func(h *muctest.Room, who string) muc.Effects {
+		return h.Handle(`<message from='` + who + `' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
 			`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
 			`<field var='muc#role'><value>participant</value></field></x></message>`)
 	}
 	const hag, bard = "hag66@shakespeare.lit/pda", "bard@shakespeare.lit/globe"
-	h.join(hag, "thirdwitch")
-	h.join(bard, "Bard")
+	h.Client(hag).Joins("thirdwitch")
+	h.Client(bard).Joins("Bard")
 	require.Nil(t, ask(h, hag).Refused)
-	h.now = h.now.Add(40 * time.Second)
+	h.Now = h.Now.Add(40 * time.Second)
 	require.Nil(t, ask(h, bard).Refused)
-	h.send(configSubmit("c", "voice_request_min_interval", "10"))
-	twin := *h
-	var err error
-	twin.room, err = muc.Restore(h.cfg, h.room.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
-	for _, h := range []*harness{h, &twin} {
-		h.send(configSubmit("d", "voice_request_min_interval", "3600"))
+	h.Handle(configSubmit("c", "voice_request_min_interval", "10"))
+	twin := h.Twin()
+	for _, h := range []*muctest.Room{h, twin} {
+		h.Handle(configSubmit("d", "voice_request_min_interval", "3600"))
 		assert.NotNil(t, ask(h, hag).Refused)
 		assert.NotNil(t, ask(h, bard).Refused)
 	}
-	assert.Equal(t, string(h.room.Snapshot(muc.Live)), string(twin.room.Snapshot(muc.Live)))
+	assert.Equal(t, string(h.Snapshot(muc.Live)), string(twin.Snapshot(muc.Live)))
 }

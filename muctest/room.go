@@ -43,17 +43,29 @@ type Room struct {
 // without which a room is locked until its owner has configured it.
 func New(t testing.TB, cfg muc.Config) *Room {
 	t.Helper()
+	return Restore(t, cfg, nil, nil)
+}
+
+// Restore is [New] for a room that there was before, of a snapshot, events or both, as
+// [muc.Restore] takes them. The clock shows the time of the last event, if that is later
+// than it would be.
+func Restore(t testing.TB, cfg muc.Config, snapshot []byte, events []event.Event) *Room {
+	t.Helper()
 	if cfg.Room.IsZero() {
 		cfg.Room = muc.MustParseJID("cellar@chat.example")
 	}
 	if cfg.Secret == nil {
 		cfg.Secret = []byte("muctest: a key for tests, known to everybody")
 	}
-	room, err := muc.New(cfg)
+	room, err := muc.Restore(cfg, snapshot, events)
 	if err != nil {
 		t.Fatalf("muctest: %v", err)
 	}
-	return &Room{Room: room, Config: cfg, Now: scansion.Epoch, t: t, clients: map[muc.JID]*Client{}}
+	r := &Room{Room: room, Config: cfg, Now: scansion.Epoch, t: t, clients: map[muc.JID]*Client{}, events: slices.Clone(events)}
+	if n := len(events); n > 0 && events[n-1].Time.After(r.Now) {
+		r.Now = events[n-1].Time
+	}
+	return r
 }
 
 // Client is the client of an address, which need not be inside: a full JID, or the bare
@@ -196,7 +208,14 @@ func (r *Room) Move() {
 	r.t.Helper()
 	r.restore(nil, r.events, muc.Live)
 	r.Room = r.restore(r.Snapshot(muc.Live), nil, muc.Live)
-	r.events = slices.Clip(r.events)
+}
+
+// Twin is another room that is as this one is now, and goes its own way from here.
+func (r *Room) Twin() *Room {
+	r.t.Helper()
+	twin := *r
+	twin.Room, twin.clients, twin.events = r.restore(r.Snapshot(muc.Live), nil, muc.Live), map[muc.JID]*Client{}, slices.Clip(r.events)
+	return &twin
 }
 
 // restore makes the room again, which has to be the same.
@@ -207,7 +226,13 @@ func (r *Room) restore(snapshot []byte, events []event.Event, kind muc.SnapshotK
 		r.t.Fatalf("muctest: the room cannot be restored: %v", err)
 	}
 	if was, is := r.Snapshot(kind), again.Snapshot(kind); !bytes.Equal(was, is) {
-		r.t.Errorf("muctest: a restored room is another one:\n  was: %s\n  is:  %s", was, is)
+		at := 0
+		for at < min(len(was), len(is)) && was[at] == is[at] {
+			at++
+		}
+		const around = 200
+		r.t.Errorf("muctest: a restored room is another one, from byte %d of its snapshot on:\n  was: %s\n  is:  %s",
+			at, was[max(0, at-around):min(len(was), at+around)], is[max(0, at-around):min(len(is), at+around)])
 	}
 	return again
 }
