@@ -54,6 +54,7 @@
 //
 //	room.Restart()                                       the host stopped: nobody is inside
 //	room.Move()                                          to another process: nobody notices
+//	room.Twin()                                          another one, to go its own way from here
 //	room.Events()                                        what a host would have stored, and more
 //	room.State(), room.Occupants(), …                    all that a [muc.Room] tells
 //

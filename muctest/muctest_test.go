@@ -372,6 +372,36 @@ func TestRestartAndMove(t *testing.T) {
 	assert.Equal(t, 1, room.Summary().Occupants)
 }
 
+// A twin goes its own way from where it was made.
+func TestTwin(t *testing.T) {
+	s := newScene(t)
+	twin := s.room.Twin()
+	twin.Do(muc.Kick{Nick: "Juliet"})
+	twin.Client(juliets).ReceivesOnly(muctest.Status(307))
+	s.juliet.Receives(muctest.Presence("Romeo"), muctest.Presence("Juliet").Status(110))
+	s.romeo.Says("still there?")
+	s.juliet.ReceivesOnly(muctest.Message("still there?"))
+	twin.Move()
+	s.room.Move()
+	assert.Equal(t, 1, twin.Summary().Occupants)
+}
+
+// A room of events goes on when they end.
+func TestRestore(t *testing.T) {
+	s := newScene(t)
+	s.room.Advance(time.Hour)
+	s.romeo.Says("hello")
+	again := muctest.Restore(t, s.room.Config, nil, s.room.Events())
+	assert.Equal(t, s.room.Now, again.Now)
+	again.Client(romeos).Says("still there?")
+	again.Client(juliets).ReceivesOnly(muctest.Message("still there?"))
+	again.Move()
+
+	r := record(t, func(t testing.TB) { muctest.Restore(t, s.room.Config, []byte("garbage"), nil) })
+	require.Len(t, r.failures, 1)
+	assert.True(t, r.ended)
+}
+
 // A room that is not what its events say is found out.
 func TestRestoredRoomsAreCompared(t *testing.T) {
 	for name, restore := range map[string]func(r *muctest.Room){"Restart": (*muctest.Room).Restart, "Move": (*muctest.Room).Move} {
