@@ -9,7 +9,6 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
-	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
@@ -160,7 +159,7 @@ func (x *relayReply) render(t *step) {
 	if t.relayTooLarge(x) { // an answer: who asked gets another one
 		large := refuse(stanza.PolicyViolation, "14.6", "The answer is too large to be passed on")
 		x.typ = "error"
-		payload = func(w *xmlwire.Writer) { stanzaerror.Write(w, large, "") }
+		payload = func(w *xmlwire.Writer) { w.Raw(string(large.AppendXML(nil, ""))) }
 	}
 	t.send([]JID{x.to}, x.stanza(payload), splice.None, nil)
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
-	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
@@ -114,7 +113,7 @@ func (t *step) renderError(e *StanzaError) {
 		w.Empty("x", ns.MUC)
 	}
 	w.Raw(t.echo)
-	stanzaerror.Write(&w, e, t.r.jid.String())
+	w.Raw(string(e.AppendXML(nil, t.r.jid.String())))
 	if d.Done(&w); (t.echo != "" || e.Text != "") && t.tooLarge(d) {
 		short := *e
 		t.echo, short.Text, short.URI = "", "", "" // the least that is an answer

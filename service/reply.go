@@ -7,7 +7,6 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/internal/ns"
-	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -72,9 +71,7 @@ func (in *incoming) refusal(e *muc.StanzaError) *reply {
 		// As rooms do, without what it held: that may be a password.
 		child(r.el, ns.MUC, "x")
 	}
-	var w xmlwire.Writer
-	stanzaerror.Write(&w, e.Settled(), in.to.Bare().String())
-	r.el.AddChild(xmlwire.Element(string(w.Bytes)))
+	r.el.AddChild(xmlwire.Element(string(e.AppendXML(nil, in.to.Bare().String()))))
 	return r
 }
 

@@ -116,7 +116,6 @@ func (e *Error) Is(target error) bool {
 	return ok && t != nil && e != nil && t.Condition == e.Condition
 }
 
-// TypeOrDefault is the error's Type, or that of its condition if it is empty.
 // TypeOrDefault is the type, or that which goes with the condition.
 func (e *Error) TypeOrDefault() ErrorType {
 	if e == nil {

@@ -155,3 +155,37 @@ func TestNilError(t *testing.T) {
 	require.Nil(t, none.Settled())
 	require.Nil(t, none.WithType(stanza.TypeWait))
 }
+
+// What cannot be delivered goes back as an error to who sent it, but for what must not be
+// answered by one.
+func TestReply(t *testing.T) {
+	e := &stanza.Error{Condition: stanza.RecipientUnavailable, Text: "gone <home>"}
+	for in, want := range map[string]string{
+		"<message from='a' to='b' id='1'><body>x</body></message>": "<message from='b' to='a' id='1' type='error'><error type='wait'>" +
+			"<recipient-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>gone &lt;home&gt;</text></error></message>",
+		"<iq from='a' type='result' id='1'/>":     "",
+		"<message from='a' type='error'/>":        "",
+		"<presence from='a' type='unavailable'/>": "",
+	} {
+		el, err := stanza.Parse([]byte(in), stanza.Stream{})
+		require.NoError(t, err)
+		got := ""
+		if reply := e.Reply(el); reply != nil {
+			got = text(t, reply)
+		}
+		require.Equal(t, want, got, in)
+	}
+}
+
+func TestErrorXML(t *testing.T) {
+	const space = "xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'"
+	for want, e := range map[string]*stanza.Error{
+		"<error type='auth' by='a@b'><forbidden " + space + "/></error>": {Condition: stanza.Forbidden},
+		"<error type='wait' by='a@b'><gone " + space + ">xmpp:c@d</gone><text " + space + ">&lt;</text><x xmlns='urn:y'/></error>": {
+			Type: stanza.TypeWait, Condition: stanza.Gone, URI: "xmpp:c@d", Text: "<", App: stanza.AppCondition{Space: "urn:y", Local: "x"}},
+	} {
+		require.Equal(t, want, string(e.AppendXML(nil, "a@b")))
+	}
+	e := &stanza.Error{Condition: stanza.Conflict, URI: "xmpp:c@d"}
+	require.Equal(t, "<error type='cancel'><conflict "+space+"/></error>", string(e.AppendXML(nil, "")))
+}

@@ -1,31 +1,9 @@
-// Package stanzaerror writes the errors that answer stanzas (RFC 6120 §8.3), and says what
-// those that come back mean for who sent them.
+// Package stanzaerror says what an error that comes back means for who sent the stanza.
 package stanzaerror
 
 import (
-	"github.com/gomuc/muc/internal/ns"
-	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/stanza"
 )
-
-// Write writes an <error/>, with the address of what refuses unless that is empty.
-func Write(w *xmlwire.Writer, e *stanza.Error, by string) {
-	w.Start("error", "")
-	w.Attr("type", string(e.TypeOrDefault()))
-	w.AttrIf("by", by)
-	w.Start(string(e.Condition), ns.Stanzas)
-	if e.Condition == stanza.Gone && e.URI != "" {
-		w.Text(e.URI)
-	}
-	w.End()
-	if e.Text != "" {
-		w.Element("text", ns.Stanzas, e.Text)
-	}
-	if e.App.Local != "" {
-		w.Element(e.App.Local, e.App.Space, "")
-	}
-	w.End()
-}
 
 // Reach is what an error that came back from a session says about whether it is there.
 type Reach uint8
