@@ -39,11 +39,10 @@ func (t *step) discoInfo() *StanzaError {
 
 // mayDiscover asks the host whether somebody outside may look at the room.
 func (t *step) mayDiscover() *StanzaError {
-	r := t.r
 	if t.sender.session != nil {
 		return nil
 	}
-	return judge(r.cfg.Policy.Discover, policy.Discover{Room: r.jid, JID: t.in.from, Affiliation: t.sender.aff, Config: *r.st.Config()})
+	return judge(t.r.cfg.Policy.Discover, policy.Discover{Room: t.r.jid, JID: t.in.from, Affiliation: t.sender.aff, Config: *t.r.st.Config()})
 }
 
 // featurePairs are the features of which a room has one each (XEP-0045 §6.4, §16.3).
@@ -67,22 +66,18 @@ func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
 	c := r.st.Config()
 	w.Start("query", ns.DiscoInfo)
-	w.Start("identity", "")
-	w.Attr("category", "conference")
-	w.Attr("type", "text")
-	w.AttrIf("name", cmp.Or(c.Name, r.jid.PlainLocal()))
-	w.End()
+	w.Empty("identity", "", "category", "conference", "type", "text", "name", cmp.Or(c.Name, r.jid.PlainLocal()))
 	for _, f := range features {
 		if r.offers(f) {
 			feature(w, f)
 		}
 	}
 	for _, pair := range featurePairs {
+		has := pair.no
 		if pair.is(c) {
-			feature(w, pair.yes)
-		} else {
-			feature(w, pair.no)
+			has = pair.yes
 		}
+		feature(w, has)
 	}
 	form.Write(w, "result", ns.RoomInfo, "", t.roomInfo())
 	w.End()
@@ -103,44 +98,34 @@ func (r *Room) offers(feature string) bool {
 	return true
 }
 
-func feature(w *xmlwire.Writer, name string) {
-	w.Start("feature", "")
-	w.Attr("var", name)
-	w.End()
-}
+func feature(w *xmlwire.Writer, name string) { w.Empty("feature", "", "var", name) }
 
 // ownInfo are the fields of muc#roominfo that the room fills in, and the host must not.
 var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
 	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
-func (t *step) roomInfo() []form.Field {
+func (t *step) roomInfo() (fields []form.Field) {
 	r := t.r
 	c := r.st.Config()
-	fields := []form.Field{
-		{Name: "muc#roominfo_description", Type: "text-single", Label: "Description", Values: []string{c.Description}},
-		{Name: "muc#roominfo_occupants", Type: "text-single", Label: "Number of occupants",
-			Values: []string{strconv.Itoa(len(r.st.Occupants()))}},
+	add := func(shown bool, name, typ, label, value string) {
+		if shown {
+			fields = append(fields, form.Field{Name: name, Type: typ, Label: label, Values: []string{value}})
+		}
 	}
-	if hears(&r.st, &t.sender) {
-		fields = append(fields, form.Field{Name: "muc#roominfo_subject", Type: "text-single", Label: "Subject",
-			Values: []string{plainSubject(&r.st)}})
-	}
-	fields = append(fields, form.Field{Name: "muc#roominfo_subjectmod", Type: "boolean", Label: "Participants may change the subject",
-		Values: []string{form.Bool(c.OpenSubject)}})
-	if c.Lang != "" {
-		fields = append(fields, form.Field{Name: "muc#roominfo_lang", Type: "text-single", Label: "Natural language",
-			Values: []string{c.Lang}})
-	}
-	fields = append(fields, form.Field{Name: "muc#maxhistoryfetch", Type: "text-single",
-		Label: "Most messages shown to newcomers", Values: []string{strconv.Itoa(c.HistoryLength())}})
-	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites", "muc#roomconfig_allowpm", "allow_query_users"} {
+	add(true, "muc#roominfo_description", "text-single", "Description", c.Description)
+	add(true, "muc#roominfo_occupants", "text-single", "Number of occupants", strconv.Itoa(len(r.st.Occupants())))
+	add(hears(&r.st, &t.sender), "muc#roominfo_subject", "text-single", "Subject", plainSubject(&r.st))
+	add(true, "muc#roominfo_subjectmod", "boolean", "Participants may change the subject", form.Bool(c.OpenSubject))
+	add(c.Lang != "", "muc#roominfo_lang", "text-single", "Natural language", c.Lang)
+	add(true, "muc#maxhistoryfetch", "text-single", "Most messages shown to newcomers", strconv.Itoa(c.HistoryLength()))
+	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites",
+		"muc#roomconfig_allowpm", "allow_query_users"} {
 		f := roomconfig.Named(name)
 		fields = append(fields, form.Field{Name: f.Name, Type: f.Type, Label: f.Label, Values: f.Get(c)})
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
-		fields = append(fields, form.Field{Name: ns.ActivityField, Type: "text-single", Label: "Messages per hour",
-			Values: []string{r.activity(t.now)}})
+		add(true, ns.ActivityField, "text-single", "Messages per hour", r.activity(t.now))
 	}
 	for _, f := range r.cfg.Info {
 		fields = append(fields, form.Field{Name: f.Var, Type: string(f.kind()), Label: f.Label, Values: f.Values})
@@ -159,11 +144,7 @@ func (t *step) reservedNickInfo() *StanzaError {
 	t.answerQuery(ns.DiscoInfo, func(w *xmlwire.Writer) {
 		w.Attr("node", ns.NodeReservedNick)
 		if p != nil && p.Nick() != "" {
-			w.Start("identity", "")
-			w.Attr("category", "conference")
-			w.Attr("name", p.Nick())
-			w.Attr("type", "text")
-			w.End()
+			w.Empty("identity", "", "category", "conference", "name", p.Nick(), "type", "text")
 		}
 	})
 	return nil
@@ -208,10 +189,7 @@ func (t *step) discoItems() *StanzaError {
 	})
 	t.answerQuery(ns.DiscoItems, func(w *xmlwire.Writer) {
 		for _, o := range list[is.From:is.To] {
-			w.Start("item", "")
-			address(w, "jid", r.at(o.Nick()))
-			w.Attr("name", o.Nick())
-			w.End()
+			w.Empty("item", "", "jid", r.at(o.Nick()).String(), "name", o.Nick())
 		}
 		part.Write(w, is, func(i int) string { return list[i].UID() })
 	})

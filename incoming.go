@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -53,7 +54,7 @@ func (r *Room) admit(in *incoming, el *etree.Element) (refused *StanzaError, err
 	if err := r.addressed(in, el); err != nil {
 		return nil, err
 	}
-	from, ok := rootAttr(el, "from")
+	from, ok := rootAttr(el, "", "from")
 	if !ok || from == "" {
 		return nil, ErrNoFrom
 	}
@@ -82,7 +83,7 @@ func (in *incoming) checkHead(longestID int) *StanzaError {
 
 // addressed checks that a stanza is for this room and reads the nick in its address.
 func (r *Room) addressed(in *incoming, el *etree.Element) error {
-	to, _ := rootAttr(el, "to")
+	to, _ := rootAttr(el, "", "to")
 	bare, nick, hasNick := strings.Cut(to, "/")
 	if bare != r.jid.String() {
 		j, err := jid.ParseBy(bare, r.cfg.NormalizeDomain)
@@ -94,10 +95,10 @@ func (r *Room) addressed(in *incoming, el *etree.Element) error {
 	return nil
 }
 
-func rootAttr(el *etree.Element, key string) (string, bool) {
+func rootAttr(el *etree.Element, space, key string) (string, bool) {
 	for i := range el.Attr {
-		if el.Attr[i].Key == key && el.Attr[i].Space == "" {
-			return el.Attr[i].Value, true
+		if a := &el.Attr[i]; a.Key == key && a.Space == space {
+			return a.Value, true
 		}
 	}
 	return "", false
@@ -108,29 +109,14 @@ func (in *incoming) readHead(el *etree.Element) error {
 	if el == nil {
 		return ErrNilStanza
 	}
-	switch el.Tag {
-	case "message":
-		in.kind = kindMessage
-	case "presence":
-		in.kind = kindPresence
-	case "iq":
-		in.kind = kindIQ
-	default:
+	k := slices.Index(kindNames[:], el.Tag)
+	if ns, ok := xmlwire.RootSpace(el); k < 0 || !ok || !xmlwire.IsContent(ns) {
 		return ErrNotStanza
 	}
-	if ns, ok := xmlwire.RootSpace(el); !ok || !xmlwire.IsContent(ns) {
-		return ErrNotStanza
-	}
-	for i := range el.Attr {
-		switch a := &el.Attr[i]; {
-		case a.Space == "" && a.Key == "type":
-			in.typ = a.Value
-		case a.Space == "" && a.Key == "id":
-			in.id = a.Value
-		case a.Space == "xml" && a.Key == "lang":
-			in.lang = a.Value
-		}
-	}
+	in.kind = kind(k)
+	in.typ, _ = rootAttr(el, "", "type")
+	in.id, _ = rootAttr(el, "", "id")
+	in.lang, _ = rootAttr(el, "xml", "lang")
 	if in.kind == kindMessage && in.typ == "normal" {
 		in.typ = ""
 	}
@@ -140,7 +126,8 @@ func (in *incoming) readHead(el *etree.Element) error {
 // readPayload encodes the content of the stanza element, within the room's limits.
 func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *StanzaError) {
 	var err error
-	in.Payload, err = in.encoder.Encode(el, lim.bounds())
+	in.Payload, err = in.encoder.Encode(el,
+		xmlwire.Bounds{Bytes: lim.StanzaBytes, Depth: lim.StanzaDepth, Elements: lim.StanzaElements, Attrs: lim.StanzaAttrs})
 	switch err {
 	case nil:
 		return nil
@@ -150,11 +137,6 @@ func (in *incoming) readPayload(el *etree.Element, lim *Limits) (refused *Stanza
 		return refuse(stanza.PolicyViolation, "14.6", "the stanza is too deep or too wide")
 	}
 	return refuse(stanza.PolicyViolation, "14.6", "the stanza is too large")
-}
-
-// bounds are the bounds of every stanza.
-func (l *Limits) bounds() xmlwire.Bounds {
-	return xmlwire.Bounds{Bytes: l.StanzaBytes, Depth: l.StanzaDepth, Elements: l.StanzaElements, Attrs: l.StanzaAttrs}
 }
 
 // JID is an XMPP address: see [jid.JID].

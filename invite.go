@@ -1,12 +1,12 @@
 package muc
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
-	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/policy"
@@ -31,9 +31,6 @@ type Invitation struct {
 	Continues bool
 	Thread    string
 }
-
-// inviteReply is an invitation on its way.
-type inviteReply struct{ Invitation }
 
 // declineReply is a decline on its way to an inviter.
 type declineReply struct {
@@ -119,9 +116,7 @@ func (t *step) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
 	if inv.To, err = jid.ParseBy(to, t.r.cfg.NormalizeDomain); err != nil {
 		return inv, refuse(stanza.JIDMalformed, "7.8.2", "the invitee's address is malformed")
 	}
-	if c := n.Child(ns.User, "reason"); c != nil {
-		inv.Reason = c.Text
-	}
+	inv.Reason = n.ChildText(ns.User, "reason")
 	if c := n.Child(ns.User, "continue"); c != nil {
 		inv.Continues, inv.Thread = true, c.AttrOr("thread", "")
 	}
@@ -203,7 +198,7 @@ func (t *step) mayRemember(a *sender, invitee JID) (givesWay *event.InviteSent, 
 		}
 	}
 	switch {
-	case own >= lim.PersonInvites && !a.host:
+	case own >= lim.PersonInvites && !a.host, lim.Invites <= 0:
 		return nil, false
 	case len(open) < lim.Invites:
 		return nil, true
@@ -215,26 +210,18 @@ func (t *step) mayRemember(a *sender, invitee JID) (givesWay *event.InviteSent, 
 // openInvites are the invitations that will be open after this step, those that expire
 // first in front.
 func (t *step) openInvites() []*event.InviteSent {
-	open := make([]*event.InviteSent, 0, len(t.r.st.Sparse().Invites())+1)
-	for _, b := range t.r.st.Sparse().Invites() {
-		if !t.expires(b) {
-			open = append(open, b)
-		}
-	}
+	open := slices.Clone(t.r.st.Sparse().Invites())
 	for _, body := range t.bodies {
-		if b, sent := body.(*event.InviteSent); sent && !t.expires(b) {
+		switch b := body.(type) {
+		case *event.InviteSent:
 			open = append(open, b)
+		case *event.InviteExpired:
+			open = slices.DeleteFunc(open, func(x *event.InviteSent) bool {
+				return x.Invitee.Bare() == b.Invitee.Bare() && x.Inviter.Bare() == b.Inviter.Bare()
+			})
 		}
 	}
 	return open
-}
-
-// expires reports whether this step takes back an invitation.
-func (t *step) expires(b *event.InviteSent) bool {
-	return slices.ContainsFunc(t.bodies, func(body event.Body) bool {
-		x, over := body.(*event.InviteExpired)
-		return over && x.Invitee.Bare() == b.Invitee.Bare() && x.Inviter.Bare() == b.Inviter.Bare()
-	})
 }
 
 // leastMissed is the invitation that gives way to a further one when no more can be
@@ -243,29 +230,27 @@ func (t *step) expires(b *event.InviteSent) bool {
 // up the invitations of a room.
 func (t *step) leastMissed(open []*event.InviteSent, a *sender, own int) *event.InviteSent {
 	count := map[JID]int{}
-	known := map[JID]bool{a.bare: a.aff >= Member} // who has an affiliation, or is the host
+	affs := map[JID]Affiliation{a.bare: a.aff, {}: Owner} // the host's
+	strange := func(j JID) int {                          // 1 for somebody without affiliation
+		if affs[j] < Member {
+			return 1
+		}
+		return 0
+	}
 	for _, b := range open {
 		j := b.Inviter.Bare()
-		if count[j]++; count[j] == 1 && j != a.bare {
-			known[j] = j.IsZero() || t.r.senderOf(j).aff >= Member
+		count[j]++
+		if _, known := affs[j]; !known {
+			affs[j] = t.r.senderOf(j).aff
 		}
 	}
-	heaviest := func(ofKnown bool) (most *event.InviteSent) {
-		for _, b := range open {
-			j := b.Inviter.Bare()
-			if known[j] == ofKnown && (most == nil || count[j] > count[most.Inviter.Bare()]) {
-				most = b
-			}
-		}
+	most := slices.MaxFunc(open, func(x, y *event.InviteSent) int {
+		i, j := x.Inviter.Bare(), y.Inviter.Bare()
+		return cmp.Or(cmp.Compare(strange(i), strange(j)), cmp.Compare(count[i], count[j]))
+	})
+	j := most.Inviter.Bare()
+	if d := strange(j) - strange(a.bare); d > 0 || d == 0 && own < count[j] {
 		return most
-	}
-	if known[a.bare] {
-		if b := heaviest(false); b != nil {
-			return b
-		}
-	}
-	if b := heaviest(known[a.bare]); b != nil && own < count[b.Inviter.Bare()] {
-		return b
 	}
 	return nil
 }
@@ -281,17 +266,14 @@ func (t *step) sendInvite(a *sender, inv Invitation) {
 	if fits {
 		t.propose(&event.InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: event.Stamp{Time: t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
-	t.owe(&inviteReply{inv})
+	t.owe(&inv)
 }
 
 // decline decides on a decline, which must be that of an open invitation. All inviters
 // whom it means are told.
 func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	r, in := t.r, t.in
-	reason := ""
-	if c := n.Child(ns.User, "reason"); c != nil {
-		reason = c.Text
-	}
+	reason := n.ChildText(ns.User, "reason")
 	if len(reason) > r.cfg.Limits.ReasonBytes {
 		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
@@ -302,7 +284,7 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 			return refuse(stanza.JIDMalformed, "7.8.2", "the inviter's address is malformed")
 		}
 	}
-	list := invitationsMeant(&r.st, t.sender.bare, to, r.jid)
+	list := t.invitationsMeant(to)
 	if len(list) == 0 {
 		return refuse(stanza.Forbidden, "7.8.2", "you have no such invitation")
 	}
@@ -325,48 +307,45 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	return nil
 }
 
-// invitationsMeant finds the open invitations of somebody that a decline to an
+// invitationsMeant finds the open invitations of the sender that a decline to an
 // address means: the latest that names this address as the inviter's. Any other
 // address, or none, means all of them. For clients say the room's own address, or
 // one by which they know the inviter from elsewhere; and if a real address chose
 // one invitation of several, or were refused when it is wrong, one could find out by
 // declining who the inviter is.
-func invitationsMeant(s *state.Room, invitee, to, room JID) []*event.InviteSent {
-	var all []*event.InviteSent
-	for _, b := range slices.Backward(s.Sparse().Invites()) {
-		if b.Invitee.Bare() != invitee {
-			continue
-		}
-		if to != room && (to == b.From || to.Bare() == b.From) {
+func (t *step) invitationsMeant(to JID) []*event.InviteSent {
+	all := t.invitationsOf(t.sender.bare)
+	for _, b := range slices.Backward(all) {
+		if to != t.r.jid && (to == b.From || to.Bare() == b.From) {
 			return []*event.InviteSent{b}
 		}
-		all = append(all, b)
 	}
-	slices.Reverse(all)
 	return all
 }
 
+// invitationsOf are the open invitations of a person.
+func (t *step) invitationsOf(invitee JID) []*event.InviteSent {
+	return slices.DeleteFunc(slices.Clone(t.r.st.Sparse().Invites()), func(b *event.InviteSent) bool { return b.Invitee.Bare() != invitee })
+}
+
 // reach is where a person is told something: at the sessions inside, else at the bare JID.
-func (r *Room) reach(bare JID) []JID {
+func (r *Room) reach(bare JID) (list []JID) {
 	if bare.IsZero() {
 		return nil
 	}
-	var list []JID
 	for o := range r.st.Person(bare).Occupants() {
 		list = append(list, r.audience().sessionsOf(o)...)
 	}
-	if len(list) == 0 {
-		return []JID{bare} // nobody is inside but puppets
+	if len(list) == 0 { // nobody is inside but puppets
+		list = []JID{bare}
 	}
 	return list
 }
 
 // useInvites proposes that a newcomer has used all invitations of that person.
 func (t *step) useInvites() {
-	for _, b := range t.r.st.Sparse().Invites() {
-		if b.Invitee.Bare() == t.sender.bare {
-			t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
-		}
+	for _, b := range t.invitationsOf(t.sender.bare) {
+		t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter})
 	}
 }
 
@@ -392,8 +371,8 @@ func (d *declineReply) render(t *step) {
 
 // render writes an invitation from scratch: of the inviter's own it holds the reason
 // and the continued chat only.
-func (x *inviteReply) render(t *step) {
-	cfg, inv := t.r.cfg, &x.Invitation
+func (inv *Invitation) render(t *step) {
+	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
 		if cfg.InviteBody != nil {
 			if body := cfg.InviteBody(*inv); xmlwire.ValidText(body) && len(body) <= cfg.Limits.BodyBytes {
@@ -405,9 +384,7 @@ func (x *inviteReply) render(t *step) {
 		address(w, "from", inv.From)
 		w.ElementIf("reason", inv.Reason)
 		if inv.Continues {
-			w.Start("continue", "")
-			w.AttrIf("thread", inv.Thread)
-			w.End()
+			w.Empty("continue", "", "thread", inv.Thread)
 		}
 		w.End()
 		w.ElementIf("password", inv.Password)
@@ -428,15 +405,12 @@ func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer
 	if id == "" {
 		id = t.newID()
 	}
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 384)}
-	d := splice.Start(&w, "message")
-	address(&w, "from", t.r.jid)
-	w.Attr("id", id)
-	w.AttrIf("xml:lang", lang)
-	content(&w)
-	w.End()
-	d.Bytes = w.Bytes
-	t.send(to, d, splice.None, nil)
+	t.send(to, splice.Write("message", 384, func(w *xmlwire.Writer) {
+		address(w, "from", t.r.jid)
+		w.Attr("id", id)
+		w.AttrIf("xml:lang", lang)
+		content(w)
+	}), splice.None, nil)
 }
 
 // directInvite writes the payload of a direct invitation for older clients (XEP-0249), the

@@ -134,10 +134,7 @@ func (t *step) admission(conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaE
 	if conf.Password == "" || t.sender.aff >= Admin || birth {
 		return nil
 	}
-	given := ""
-	if p := x.Child(ns.MUC, "password"); p != nil {
-		given = p.Text
-	}
+	given := x.ChildText(ns.MUC, "password")
 	if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
 		if given == "" {
 			return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")

@@ -215,87 +215,44 @@ func (t *step) renderAbsent(h *happened) {
 // renderConfigured tells everybody inside what kind of change was made
 // (XEP-0045 §10.2.1), and what they see differently now.
 func (t *step) renderConfigured(h *happened) {
-	t.renderStatus(h)
+	var codes []int
+	for _, c := range h.configured.Changes {
+		codes = append(codes, t.changeCodes(c.Var, h.configBefore)...)
+	}
+	slices.Sort(codes)
+	t.broadcast(splice.Write("message", 192, func(w *xmlwire.Writer) {
+		address(w, "from", t.r.jid)
+		w.Attr("type", "groupchat")
+		w.Start("x", ns.User)
+		w.Raw(statuses(slices.Compact(codes)...))
+		w.End()
+	}))
 	t.renderNewSights(h)
 }
 
-// renderStatus sends the status codes of a changed configuration, in one
-// message.
-func (t *step) renderStatus(h *happened) {
-	var codes []int
-	for _, c := range h.configured.Changes {
-		if of := changeCodes[c.Var]; of != nil {
-			codes = append(codes, of(h.configBefore, t.r.st.Config(), t.r.cfg.Archive)...)
-		} else {
-			codes = append(codes, statusConfigured)
+// changeCodes are the statuses that tell everybody that a field has changed (§10.2.1).
+// Some depend on whether the host keeps an archive.
+func (t *step) changeCodes(field string, old *RoomConfig) []int {
+	c, archive := t.r.st.Config(), t.r.cfg.Archive
+	kept, keeps := keepsMessages(old, archive), keepsMessages(c, archive)
+	code := statusConfigured
+	switch field {
+	case "muc#roomconfig_whois":
+		code = statusEither(c.Whois == WhoisAnyone, statusNowNonAnonymous, statusNowSemiAnonymous)
+	case "muc#roomconfig_presencebroadcast":
+		return []int{
+			statusIf(old.ShowAbsent != c.ShowAbsent, statusEither(c.ShowAbsent, statusShowsAbsent, statusHidesAbsent)),
+			statusIf(old.HiddenRoles != c.HiddenRoles, statusConfigured)}
+	case "muc#roomconfig_enablearchiving": // unless a public log says as much before and after
+		if kept != keeps {
+			code = statusEither(keeps, statusLogged, statusNotLogged)
+		}
+	case "muc#roomconfig_enablelogging": // its end is none of the archive
+		if c.Logging || !keeps {
+			code = statusEither(keeps, statusLogged, statusNotLogged)
 		}
 	}
-	slices.Sort(codes)
-	codes = slices.Compact(codes)
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 192)}
-	d := splice.Start(&w, "message")
-	address(&w, "from", t.r.jid)
-	w.Attr("type", "groupchat")
-	w.Start("x", ns.User)
-	w.Raw(statuses(codes...))
-	w.End()
-	w.End()
-	d.Bytes = w.Bytes
-	t.broadcast(d)
-}
-
-// changeCodes are the statuses that tell everybody of a change, by the name of the field
-// (§10.2.1); for others it is 104. Some depend on whether the host keeps an archive.
-var changeCodes = map[string]func(old, new *RoomConfig, archive bool) []int{
-	"muc#roomconfig_whois":             whoisCodes,
-	"muc#roomconfig_presencebroadcast": broadcastCodes,
-	"muc#roomconfig_enablearchiving":   archiveCodes,
-	"muc#roomconfig_enablelogging":     loggingCodes,
-}
-
-func whoisCodes(_, c *RoomConfig, _ bool) []int {
-	if c.Whois == WhoisAnyone {
-		return []int{statusNowNonAnonymous}
-	}
-	return []int{statusNowSemiAnonymous}
-}
-
-func broadcastCodes(old, new *RoomConfig, _ bool) []int {
-	var list []int
-	if old.ShowAbsent != new.ShowAbsent {
-		list = append(list, statusHidesAbsent)
-		if new.ShowAbsent {
-			list[0] = statusShowsAbsent
-		}
-	}
-	if old.HiddenRoles != new.HiddenRoles {
-		list = append(list, statusConfigured)
-	}
-	return list
-}
-
-// loggingCodes tell of a public log. One that ends while messages are still
-// archived is no reason to say that nothing is kept.
-func loggingCodes(_, c *RoomConfig, archive bool) []int {
-	switch {
-	case c.Logging:
-		return []int{statusLogged}
-	case keepsMessages(c, archive):
-		return []int{statusConfigured}
-	}
-	return []int{statusNotLogged}
-}
-
-// archiveCodes tell of the archive, unless a public log says as much before and
-// after.
-func archiveCodes(old, c *RoomConfig, archive bool) []int {
-	switch was, is := keepsMessages(old, archive), keepsMessages(c, archive); {
-	case is && !was:
-		return []int{statusLogged}
-	case was && !is:
-		return []int{statusNotLogged}
-	}
-	return []int{statusConfigured}
+	return []int{code}
 }
 
 // renderNewSights sends again the presences that show more than before: real

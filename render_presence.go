@@ -34,17 +34,12 @@ type presence struct {
 }
 
 // presenceBytes is the presence that an occupant has now: one immutable record for
-// everybody who is told of it.
+// everybody who is told of it. A small room does not keep it: there it is made for a few
+// readers, and would be half of what the room holds.
 func (r *Room) presenceBytes(o *state.Occupant) *splice.Stanza {
 	if doc := o.PresenceBytes(); doc != nil {
 		return doc
 	}
-	return r.renderOccupant(o)
-}
-
-// renderOccupant makes the presence of an occupant. A small room does not keep it:
-// there it is made for a few readers, and would be half of what the room holds.
-func (r *Room) renderOccupant(o *state.Occupant) *splice.Stanza {
 	p := r.presenceOf(o)
 	doc := r.renderPresence(&p)
 	if len(r.st.Occupants()) > state.SmallIndex {
@@ -89,33 +84,22 @@ func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w.Attr("role", p.item.role.String())
 	w.AttrIf("nick", p.item.nick)
 	markJID(&w, d, p.item.real)
-	actorAndReason(&w, d, &p.item)
+	if p.item.actor != (event.Actor{}) {
+		markActor(&w, d, p.item.actor)
+	}
+	w.ElementIf("reason", p.item.reason)
 	w.End()
 	if p.destroy != nil {
 		destroy(&w, p.destroy)
 	}
 	d.Tail = w.Pos()
 	w.End()
-	w.End()
-	d.Bytes = w.Bytes
-	return d
-}
-
-// actorAndReason writes what an item holds: who did it, and why.
-func actorAndReason(w *xmlwire.Writer, d *splice.Stanza, it *item) {
-	if it.actor != (event.Actor{}) {
-		markActor(w, d, it.actor)
-	}
-	if it.reason != "" {
-		w.Element("reason", "", it.reason)
-	}
+	return d.Done(&w)
 }
 
 func occupantID(w *xmlwire.Writer, id string) {
 	if id != "" {
-		w.Start("occupant-id", ns.OccupantID)
-		w.Attr("id", id)
-		w.End()
+		w.Empty("occupant-id", ns.OccupantID, "id", id)
 	}
 }
 
@@ -124,12 +108,8 @@ func destroy(w *xmlwire.Writer, b *event.RoomDestroyed) {
 	if !b.Alternate.IsZero() {
 		address(w, "jid", b.Alternate)
 	}
-	if b.Reason != "" {
-		w.Element("reason", "", b.Reason)
-	}
-	if b.Password != "" {
-		w.Element("password", "", b.Password)
-	}
+	w.ElementIf("reason", b.Reason)
+	w.ElementIf("password", b.Password)
 	w.End()
 }
 
@@ -167,11 +147,13 @@ var removalCodes = map[event.Cause]int{
 }
 
 // statusIf is a status code, or none.
-func statusIf(is bool, code int) int {
+func statusIf(is bool, code int) int { return statusEither(is, code, 0) }
+
+func statusEither(is bool, code, otherwise int) int {
 	if is {
 		return code
 	}
-	return 0
+	return otherwise
 }
 
 // statuses writes status codes as the tail of a presence or message; the caller

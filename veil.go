@@ -1,6 +1,8 @@
 package muc
 
 import (
+	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -65,7 +67,7 @@ func (v *veil) clear(value string) string {
 
 // clearAt clears a value at a level of escaping.
 func (v *veil) clearAt(value string, level int) string {
-	plain, at := value, []int(nil) // where each byte of what is plain stands in the value
+	plain, at := value, []int(nil) // where each byte of what is plain stands in the value, if they differ
 	for range level {
 		plain, at = unescapeURI(plain, at)
 	}
@@ -118,23 +120,23 @@ func (v *veil) next(s string, start int) (from, to int) {
 	if v.local == "" {
 		return v.wholeDomain(s, start)
 	}
-	for p := start; p < len(s); p++ {
+	for p := start; ; p++ {
 		at := strings.IndexByte(s[p:], '@')
 		if at < 0 {
-			break
+			return -1, -1
 		}
 		p += at
 		end := p + 1 + domainRun(s[p+1:])
 		domain := strings.TrimSuffix(s[p+1:end], ".")
 		equal := strings.EqualFold(domain, v.domain)
-		if n := len(v.domain); !equal && v.domain != "" && v.domain[0] == '[' && len(s)-p > n && strings.EqualFold(s[p+1:p+1+n], v.domain) {
-			domain, end, equal = s[p+1:p+1+n], p+1+n, true
+		if n := p + 1 + len(v.domain); !equal && strings.HasPrefix(v.domain, "[") && n <= len(s) && strings.EqualFold(s[p+1:n], v.domain) {
+			domain, end, equal = s[p+1:n], n, true
 		}
 		if end == p+1+len(domain)+1 && (end == len(s) || s[end] != '/') {
 			end-- // the dot ends a sentence
 		}
 		known := foldedBefore(s[start:p], v.local)
-		if known >= 0 && v.begins(s[:start+known]) && (equal || v.spelled(s[start+known:p], domain)) {
+		if known >= 0 && !inWord(s[:start+known]) && (equal || v.spelled(s[start+known:p], domain)) {
 			return start + known, v.resourceEnd(s, end)
 		}
 		whole := runBefore(s[start:p])
@@ -142,7 +144,6 @@ func (v *veil) next(s string, start int) (from, to int) {
 			return start + whole, v.resourceEnd(s, end)
 		}
 	}
-	return -1, -1
 }
 
 // spelled reports whether it is the address in another spelling, which is checked if there
@@ -172,15 +173,10 @@ func (v *veil) wholeDomain(s string, start int) (from, to int) {
 	return -1, -1
 }
 
-// begins reports whether an address can begin after a text.
-func (v *veil) begins(before string) bool {
+// inWord reports whether a text ends with a character that would belong to a localpart after it.
+func inWord(before string) bool {
 	r, _ := utf8.DecodeLastRuneInString(before)
-	return before == "" || !inWord(r)
-}
-
-// inWord reports whether a character before a localpart would belong to it.
-func inWord(r rune) bool {
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("._-+~", r)
+	return before != "" && (unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || strings.ContainsRune("._-+~", r))
 }
 
 // foldedBefore is where a suffix begins, in any case; negative if s does not end with it.
@@ -248,49 +244,40 @@ func schemeEnd(s string) int {
 }
 
 // unescapeURI removes one level of escaping, of URIs and of localparts, and returns the
-// offset of each remaining byte in the text before all unescaping.
+// offset of each remaining byte in the text before all unescaping, given those in s; nil for its own.
 func unescapeURI(s string, at []int) (string, []int) {
 	plain, places := make([]byte, 0, len(s)), make([]int, 0, len(s)+1)
-	place := func(i int) int {
-		if at == nil {
-			return i
-		}
-		return at[i]
-	}
 	for i := 0; i < len(s); i++ {
-		places = append(places, place(i))
-		if (s[i] == '%' || s[i] == '\\') && i+2 < len(s) {
-			if high, low := hexDigit(s[i+1]), hexDigit(s[i+2]); high >= 0 && low >= 0 {
-				plain = append(plain, byte(high<<4|low))
+		c := s[i]
+		places = append(places, i)
+		if (c == '%' || c == '\\') && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				c = byte(n)
 				i += 2
-				continue
 			}
 		}
-		plain = append(plain, s[i])
+		plain = append(plain, c)
 	}
-	return string(plain), append(places, place(len(s)))
+	places = append(places, len(s))
+	if at != nil {
+		for k, i := range places {
+			places[k] = at[i]
+		}
+	}
+	return string(plain), places
 }
-
-func hexDigit(c byte) int { return strings.IndexByte("0123456789abcdef", c|0x20) }
 
 // escapeURI escapes an address for a URI (RFC 5122 §2), and for levels above 0 as often
 // again, for a part of a URI inside another.
 func escapeURI(s string, level int) string {
-	kept := "-._~"
-	if level == 0 {
-		kept += "@/:"
-	}
 	for range max(level, 1) {
-		var b strings.Builder
-		for i := range len(s) {
-			switch c := s[i]; {
-			case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte(kept, c) >= 0:
-				b.WriteByte(c)
-			default:
-				b.WriteString("%" + string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15]))
-			}
-		}
-		s = b.String()
+		s = strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	}
+	if level == 0 {
+		s = inAddress.Replace(s)
 	}
 	return s
 }
+
+// inAddress are the characters that separate the parts of an address, which a URI has as they are.
+var inAddress = strings.NewReplacer("%40", "@", "%2F", "/", "%3A", ":")
