@@ -1,6 +1,9 @@
 package event
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Affiliation is a person's long-lived standing with a room (XEP-0045 §5.2).
 // Affiliations are ordered by rank: Outcast < None < Member < Admin < Owner.
@@ -15,44 +18,20 @@ const (
 	Owner           Affiliation = 3
 )
 
-var affiliationNames = [...]string{"outcast", "none", "member", "admin", "owner"}
+var affiliationNames = names[Affiliation]{Outcast, []string{"outcast", "none", "member", "admin", "owner"}}
 
 // String is the affiliation's name in the protocol.
-func (a Affiliation) String() string {
-	if a < Outcast || a > Owner {
-		return fmt.Sprintf("Affiliation(%d)", int8(a))
-	}
-	return affiliationNames[a-Outcast]
-}
+func (a Affiliation) String() string { return affiliationNames.of(a) }
 
 // MarshalText writes the protocol's name.
-func (a Affiliation) MarshalText() ([]byte, error) {
-	if a < Outcast || a > Owner {
-		return nil, fmt.Errorf("%w: no affiliation: %d", ErrCorrupt, int8(a))
-	}
-	return []byte(a.String()), nil
-}
+func (a Affiliation) MarshalText() ([]byte, error) { return affiliationNames.marshal(a) }
 
 // UnmarshalText reads the protocol's name.
-func (a *Affiliation) UnmarshalText(text []byte) error {
-	v, ok := ParseAffiliation(string(text))
-	if !ok {
-		return fmt.Errorf("%w: unknown affiliation %q", ErrCorrupt, text)
-	}
-	*a = v
-	return nil
-}
+func (a *Affiliation) UnmarshalText(text []byte) error { return affiliationNames.unmarshal(text, a) }
 
 // ParseAffiliation reads an affiliation's name in the protocol; ok is false for any
 // other text.
-func ParseAffiliation(s string) (Affiliation, bool) {
-	for i, name := range affiliationNames {
-		if s == name {
-			return Outcast + Affiliation(i), true
-		}
-	}
-	return AffiliationNone, false
-}
+func ParseAffiliation(s string) (a Affiliation, ok bool) { return affiliationNames.parse(s) }
 
 // Inherited is the affiliation that a domain's affiliation gives the people of that
 // domain (XEP-0045 §9.2): outcast and member are inherited, admin and owner are not.
@@ -84,40 +63,88 @@ const (
 	Moderator
 )
 
-var roleNames = [...]string{"none", "visitor", "participant", "moderator"}
+var roleNames = names[Role]{RoleNone, []string{"none", "visitor", "participant", "moderator"}}
 
 // String is the role's name in the protocol.
-func (r Role) String() string {
-	if int(r) >= len(roleNames) {
-		return fmt.Sprintf("Role(%d)", uint8(r))
-	}
-	return roleNames[r]
-}
+func (r Role) String() string { return roleNames.of(r) }
 
 // MarshalText writes the protocol's name.
-func (r Role) MarshalText() ([]byte, error) {
-	if int(r) >= len(roleNames) {
-		return nil, fmt.Errorf("%w: no role: %d", ErrCorrupt, uint8(r))
-	}
-	return []byte(r.String()), nil
-}
+func (r Role) MarshalText() ([]byte, error) { return roleNames.marshal(r) }
 
 // UnmarshalText reads the protocol's name.
-func (r *Role) UnmarshalText(text []byte) error {
-	v, ok := ParseRole(string(text))
-	if !ok {
-		return fmt.Errorf("%w: unknown role %q", ErrCorrupt, text)
+func (r *Role) UnmarshalText(text []byte) error { return roleNames.unmarshal(text, r) }
+
+// ParseRole reads a role's name in the protocol; ok is false for any other text.
+func ParseRole(s string) (r Role, ok bool) { return roleNames.parse(s) }
+
+// RoleSet is a set of roles. The zero value is empty.
+type RoleSet uint8
+
+// Roles makes a set of roles.
+func Roles(roles ...Role) RoleSet {
+	var s RoleSet
+	for _, r := range roles {
+		s |= 1 << r
 	}
-	*r = v
+	return s
+}
+
+// Has reports whether a role is in the set.
+func (s RoleSet) Has(r Role) bool { return s&(1<<r) != 0 }
+
+// String is the names of the roles, by rank, with blanks between them.
+func (s RoleSet) String() string {
+	var names []string
+	for r, name := range roleNames.list {
+		if s.Has(Role(r)) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, " ")
+}
+
+// MarshalText writes the names of the roles.
+func (s RoleSet) MarshalText() ([]byte, error) {
+	if s >= 1<<len(roleNames.list) {
+		return nil, fmt.Errorf("%w: roles %b", ErrCorrupt, s)
+	}
+	return []byte(s.String()), nil
+}
+
+// UnmarshalText reads the names of roles.
+func (s *RoleSet) UnmarshalText(text []byte) error {
+	set, ok := ParseRoles(strings.Fields(string(text)))
+	if !ok {
+		return fmt.Errorf("%w: roles %q", ErrCorrupt, text)
+	}
+	*s = set
 	return nil
 }
 
-// ParseRole reads a role's name in the protocol; ok is false for any other text.
-func ParseRole(s string) (Role, bool) {
-	for i, name := range roleNames {
-		if s == name {
-			return Role(i), true
+// ParseRoles makes a set of the names of roles; ok is false if one is unknown.
+func ParseRoles(names []string) (set RoleSet, ok bool) {
+	for _, name := range names {
+		r, ok := ParseRole(name)
+		if !ok {
+			return 0, false
 		}
+		set |= Roles(r)
 	}
-	return RoleNone, false
+	return set, true
 }
+
+// State is where a room is in its life.
+type State uint8
+
+// The life of a room: it only moves forward.
+const (
+	Unborn    State = iota // not created yet: nothing to store
+	Locked                 // created, but not configured by its owner yet (XEP-0045 §10.1.1)
+	Open                   // in use
+	Destroyed              // over; there only for its tombstone
+)
+
+var stateNames = names[State]{Unborn, []string{"unborn", "locked", "open", "destroyed"}}
+
+// String is the state's name in lower case.
+func (s State) String() string { return stateNames.of(s) }

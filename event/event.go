@@ -1,8 +1,15 @@
+// Package event has what a room stores: the [Event], its bodies, the vocabulary that they
+// use (affiliations, roles, the configuration of a room), and all of it in JSON.
+//
+// A host gets events in the effects of a call and stores them; a room is rebuilt from them.
+// docs/events.md describes each type and its fields.
 package event
 
 import (
 	"fmt"
 	"log/slog"
+	"reflect"
+	"slices"
 	"time"
 )
 
@@ -40,7 +47,7 @@ type Body interface {
 // eventType is the stable name of an event, the version of its fields, and whether it
 // is durable.
 type eventType struct {
-	Name    string
+	name    string
 	version int
 	durable bool
 }
@@ -77,67 +84,36 @@ func (e Event) Type() string {
 	if e.Body == nil {
 		return ""
 	}
-	return e.Body.eventType().Name
+	return e.Body.eventType().name
 }
 
-// newBodies makes an empty body of each type, to be read into.
-var newBodies = []func() Body{
-	func() Body { return new(Created) },
-	func() Body { return new(Unlocked) },
-	func() Body { return new(Configured) },
-	func() Body { return new(AffiliationChanged) },
-	func() Body { return new(Registered) },
-	func() Body { return new(Deregistered) },
-	func() Body { return new(RegistrationRequested) },
-	func() Body { return new(RegistrationClosed) },
-	func() Body { return new(VoiceStored) },
-	func() Body { return new(SubjectChanged) },
-	func() Body { return new(MessageArchived) },
-	func() Body { return new(MessageRetracted) },
-	func() Body { return new(RoomDestroyed) },
-	func() Body { return new(Joined) },
-	func() Body { return new(PresenceChanged) },
-	func() Body { return new(Renamed) },
-	func() Body { return new(RoleChanged) },
-	func() Body { return new(Left) },
-	func() Body { return new(Removed) },
-	func() Body { return new(MessageRemembered) },
-	func() Body { return new(VoiceRequested) },
-	func() Body { return new(PrivateSent) },
-	func() Body { return new(PrivateBounced) },
-	func() Body { return new(RateSpent) },
-	func() Body { return new(InviteSent) },
-	func() Body { return new(InviteUsed) },
-	func() Body { return new(InviteExpired) },
-	func() Body { return new(Asked) },
-	func() Body { return new(Answered) },
-	func() Body { return new(RelaySent) },
-	func() Body { return new(RelayAnswered) },
+// bodies has an empty body of each type.
+var bodies = []Body{
+	new(Created), new(Unlocked), new(Configured), new(AffiliationChanged), new(Registered), new(Deregistered),
+	new(RegistrationRequested), new(RegistrationClosed), new(VoiceStored), new(SubjectChanged), new(MessageArchived),
+	new(MessageRetracted), new(RoomDestroyed),
+	new(Joined), new(PresenceChanged), new(Renamed), new(RoleChanged), new(Left), new(Removed), new(MessageRemembered),
+	new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(RateSpent), new(InviteSent), new(InviteUsed),
+	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered),
 }
 
 // Bodies returns an empty body of each type, for code that enumerates the types.
 func Bodies() []Body {
-	list := make([]Body, 0, len(newBodies))
-	for _, fresh := range newBodies {
-		list = append(list, fresh())
+	list := slices.Clone(bodies)
+	for i, b := range list {
+		list[i] = emptyLike(b)
 	}
 	return list
 }
 
-// BodyTypes are the types of newBodies, in the same order.
-var BodyTypes = func() []eventType {
-	var list []eventType
-	for _, fresh := range newBodies {
-		list = append(list, fresh().eventType())
-	}
-	return list
-}()
+func emptyLike(b Body) Body {
+	return reflect.New(reflect.TypeOf(b).Elem()).Interface().(Body)
+}
 
-// typesByName has the index of a type in the two lists.
-var typesByName = func() map[string]int {
-	names := map[string]int{}
-	for i, t := range BodyTypes {
-		names[t.Name] = i
+var bodiesByName = func() map[string]Body {
+	named := map[string]Body{}
+	for _, b := range bodies {
+		named[b.eventType().name] = b
 	}
-	return names
+	return named
 }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -39,9 +40,9 @@ func (e Event) Stored() (Stored, error) {
 	t := e.Body.eventType()
 	data, err := json.Marshal(e.Body)
 	if err != nil {
-		return Stored{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, t.Name, err)
+		return Stored{}, fmt.Errorf("%w: %s: %w", ErrCorrupt, t.name, err)
 	}
-	return Stored{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.Name, Version: t.version, Data: data}, nil
+	return Stored{Seq: e.Seq, Sub: e.Sub, Time: Stamp{e.Time}, Type: t.name, Version: t.version, Data: data}, nil
 }
 
 // UnmarshalJSON reads what [Event.MarshalJSON] wrote, and keeps nothing of b. A type
@@ -61,11 +62,11 @@ func (e *Event) UnmarshalJSON(b []byte) error {
 
 // Event reads the body. The errors are those of [Event.UnmarshalJSON].
 func (stored *Stored) Event() (Event, error) {
-	at, known := typesByName[stored.Type]
-	if !known || stored.Version != BodyTypes[at].version {
+	known := bodiesByName[stored.Type]
+	if known == nil || known.eventType().version != stored.Version {
 		return Event{}, &UnknownEventError{Type: stored.Type, Version: stored.Version}
 	}
-	body := newBodies[at]()
+	body := emptyLike(known)
 	err := json.Unmarshal(stored.Data, body)
 	if err == nil {
 		err = checkStored(reflect.ValueOf(body), false)
@@ -106,5 +107,28 @@ func checkStored(v reflect.Value, isXML bool) error {
 			return checkStored(v.Elem(), false)
 		}
 	}
+	return nil
+}
+
+// TimeFormat is how times stand in JSON: UTC, always three digits of a second.
+const TimeFormat = "2006-01-02T15:04:05.000Z"
+
+// Stamp is a time in an event or snapshot: UTC, to the millisecond, with one form
+// in JSON.
+type Stamp struct{ time.Time }
+
+// MarshalJSON writes the one form, as 2030-01-01T12:00:00.000Z.
+func (s Stamp) MarshalJSON() ([]byte, error) {
+	return s.UTC().AppendFormat(nil, `"`+TimeFormat+`"`), nil
+}
+
+// UnmarshalJSON reads the one form, and no other.
+func (s *Stamp) UnmarshalJSON(b []byte) error {
+	const form = `"` + TimeFormat + `"`
+	at, err := time.Parse(form, string(b))
+	if err != nil || at.Format(form) != string(b) {
+		return fmt.Errorf("%w: time %s", ErrCorrupt, b)
+	}
+	s.Time = at
 	return nil
 }

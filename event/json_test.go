@@ -78,11 +78,11 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 func filledEvents(t *testing.T) []Event {
 	var list []Event
 	n := 0
-	for _, fresh := range newBodies {
-		full := fresh()
+	empty := Bodies()
+	for i, full := range Bodies() {
 		fill(t, reflect.ValueOf(full).Elem(), &n)
 		at := time.Date(2030, 1, 1, 12, 0, 0, 1e6, time.UTC)
-		list = append(list, Event{Seq: uint64(n), Sub: 3, Time: at, Body: full}, Event{Time: time.Time{}, Body: fresh()})
+		list = append(list, Event{Seq: uint64(n), Sub: 3, Time: at, Body: full}, Event{Time: time.Time{}, Body: empty[i]})
 	}
 	return list
 }
@@ -204,9 +204,10 @@ func TestTimesInJSON(t *testing.T) {
 // TestNamesOfTypes: one name belongs to one type, for ever.
 func TestNamesOfTypes(t *testing.T) {
 	names := map[string]bool{}
-	for _, typ := range BodyTypes {
-		assert.False(t, names[typ.Name], typ.Name)
-		names[typ.Name] = true
+	for _, body := range Bodies() {
+		typ := body.eventType()
+		assert.False(t, names[typ.name], typ.name)
+		names[typ.name] = true
 	}
 }
 

@@ -5,6 +5,7 @@ package roomconfig
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -42,12 +43,7 @@ type Field struct {
 	Set func(c *event.RoomConfig, values []string) error
 }
 
-type fieldError string
-
-// Error is what is wrong with the value.
-func (e fieldError) Error() string { return string(e) }
-
-var presenceRoles = []event.Role{event.Moderator, event.Participant, event.Visitor}
+var errOption = errors.New("must be one of its options")
 
 // Fields is the table, in the order of the form.
 var Fields = []*Field{
@@ -68,8 +64,8 @@ var Fields = []*Field{
 	PasswordFlag,
 	Password,
 	maxUsersField,
-	choice("muc#roomconfig_whois", "Who may see the real addresses of occupants", whoisOptions,
-		func(c *event.RoomConfig) int { return int(c.Whois) }, func(c *event.RoomConfig, i int) { c.Whois = event.Whois(i) }).under("Who sees whom"),
+	choice("muc#roomconfig_whois", "Who may see the real addresses of occupants",
+		func(c *event.RoomConfig) *event.Whois { return &c.Whois }, "Moderators", "Everybody").under("Who sees whom"),
 	presenceBroadcast,
 	memberList,
 	boolean("muc#roomconfig_moderatedroom", "Only people with voice may speak", false,
@@ -116,14 +112,6 @@ func Valid(c *event.RoomConfig) bool {
 // offers reports whether a value may be chosen.
 func (f *Field) offers(value string) bool {
 	return f.Open || len(f.Options) == 0 || IndexOf(f.Options, value) >= 0
-}
-
-// option is the value of an option by its index, empty if there is none.
-func option(options []form.Option, i int) string {
-	if i < 0 || i >= len(options) {
-		return ""
-	}
-	return options[i].Value
 }
 
 // IndexOf is the index of the option with a value, -1 if there is none.
@@ -199,7 +187,7 @@ func boolean(name, label string, inverted bool, at func(c *event.RoomConfig) *bo
 		Set: func(c *event.RoomConfig, v []string) error {
 			on, ok := form.ParseBool(form.First(v))
 			if !ok {
-				return fieldError("must be 1 or 0")
+				return errors.New("must be 1 or 0")
 			}
 			*at(c) = on != inverted
 			return nil
@@ -212,22 +200,65 @@ func number(name, label string, lo, hi int, get func(c *event.RoomConfig) int, s
 		Set: func(c *event.RoomConfig, v []string) error {
 			n, err := strconv.Atoi(form.First(v))
 			if err != nil || n < lo || n > hi {
-				return fieldError("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
+				return errors.New("must be a number from " + strconv.Itoa(lo) + " to " + strconv.Itoa(hi))
 			}
 			set(c, n)
 			return nil
 		}}
 }
 
-func choice(name, label string, options []form.Option, get func(c *event.RoomConfig) int, set func(c *event.RoomConfig, i int)) *Field {
-	return &Field{Name: name, Type: "list-single", Label: label, Options: options,
-		Get: func(c *event.RoomConfig) []string { return []string{option(options, get(c))} },
-		Set: func(c *event.RoomConfig, v []string) error {
-			i := IndexOf(options, form.First(v))
-			if i < 0 {
-				return fieldError("must be one of its options")
+// choice makes a row for a value that is one of several, all of which have labels.
+func choice[T interface {
+	~uint8
+	String() string
+}](name, label string, at func(c *event.RoomConfig) *T, labels ...string) *Field {
+	f := &Field{Name: name, Type: "list-single", Label: label,
+		Get: func(c *event.RoomConfig) []string { return []string{(*at(c)).String()} }}
+	for i, label := range labels {
+		f.Options = append(f.Options, form.Option{Value: T(i).String(), Label: label})
+	}
+	f.Set = func(c *event.RoomConfig, v []string) error {
+		i := IndexOf(f.Options, form.First(v))
+		if i < 0 {
+			return errOption
+		}
+		*at(c) = T(i)
+		return nil
+	}
+	return f
+}
+
+// naming lets a field take other names for its options.
+func (f *Field) naming(others map[string]string) *Field {
+	set := f.Set
+	f.Set = func(c *event.RoomConfig, v []string) error {
+		if standard, ok := others[form.First(v)]; ok {
+			v = []string{standard}
+		}
+		return set(c, v)
+	}
+	return f
+}
+
+// roles makes a row for a set of roles.
+func roles(name, label string, get func(c *event.RoomConfig) event.RoleSet, set func(c *event.RoomConfig, is event.RoleSet),
+	options []form.Option) *Field {
+	return &Field{Name: name, Type: "list-multi", Label: label, Options: options,
+		Get: func(c *event.RoomConfig) []string {
+			list := make([]string, 0, len(options))
+			for _, o := range options {
+				if r, _ := event.ParseRole(o.Value); get(c).Has(r) {
+					list = append(list, o.Value)
+				}
 			}
-			set(c, i)
+			return list
+		},
+		Set: func(c *event.RoomConfig, v []string) error {
+			is, ok := event.ParseRoles(v)
+			if !ok || slices.ContainsFunc(v, func(role string) bool { return IndexOf(options, role) < 0 }) {
+				return errOption
+			}
+			set(c, is)
 			return nil
 		}}
 }
