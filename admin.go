@@ -56,22 +56,30 @@ func (t *step) adminItems(items []adminItem, query *xmlwire.Node, section string
 
 func (r *Room) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaError) {
 	it := adminItem{asked: n, reason: n.ChildText(ns.Admin, "reason")}
-	role, byRole := n.Attr("role")
-	aff, byAffiliation := n.Attr("affiliation")
-	if byRole == byAffiliation {
+	var jid string
+	hasAffiliation, hasJID, known := false, false, false
+	for a := n.Attrs; a != ""; {
+		name, escaped, _ := a.Next()
+		switch value := xmlwire.Unescape(escaped); name {
+		case "role":
+			it.byRole = true
+			it.role, known = event.ParseRole(value)
+		case "affiliation":
+			hasAffiliation = true
+			it.affiliation, known = event.ParseAffiliation(value)
+		case "jid":
+			jid, hasJID = value, true
+		case "nick":
+			it.nick, it.hasNick = value, true
+		}
+	}
+	switch {
+	case it.byRole == hasAffiliation:
 		return it, refuse(stanza.BadRequest, "17.4", "an item has either a role or an affiliation")
-	}
-	known := false
-	if it.byRole = byRole; byRole {
-		it.role, known = event.ParseRole(role)
-	} else {
-		it.affiliation, known = event.ParseAffiliation(aff)
-	}
-	if !known {
+	case !known:
 		return it, refuse(stanza.BadRequest, section, "there is no such role or affiliation")
 	}
-	it.nick, it.hasNick = n.Attr("nick")
-	if jid, given := n.Attr("jid"); given {
+	if hasJID {
 		var err error
 		if it.jid, err = r.named(jid); err != nil {
 			return it, refuse(stanza.JIDMalformed, section, "an item has a malformed address")

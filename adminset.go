@@ -44,7 +44,7 @@ func (p *overlaidPerson) remembered() bool {
 }
 
 func (t *step) newAdminSet(a *sender, by event.Actor) *adminSet {
-	return &adminSet{t: t, actor: a, by: by, owners: t.r.st.OwnerCount()}
+	return &adminSet{t: t, actor: a, by: by, roles: map[*state.Occupant]Role{}, owners: t.r.st.OwnerCount()}
 }
 
 // place is where somebody's overlay stands, or would stand.
@@ -133,14 +133,6 @@ func (x *adminSet) roleOf(o *state.Occupant) Role {
 		return role
 	}
 	return o.Role()
-}
-
-// takeRole notes the role that an occupant will have.
-func (x *adminSet) takeRole(o *state.Occupant, role Role) {
-	if x.roles == nil {
-		x.roles = map[*state.Occupant]Role{}
-	}
-	x.roles[o] = role
 }
 
 func (x *adminSet) isRemoved(o *state.Occupant) bool { return x.roleOf(o) == RoleNone }
@@ -386,13 +378,13 @@ func (x *adminSet) remove(o *state.Occupant, cause event.Cause, aff Affiliation,
 		by = event.Actor{} // not an act against that occupant: the nick is somebody else's
 	}
 	x.t.remove(o, cause, aff, reason, by)
-	x.takeRole(o, RoleNone)
+	x.roles[o] = RoleNone
 	x.removed++
 }
 
 func (x *adminSet) setRole(o *state.Occupant, role Role, reason string) {
 	x.t.propose(&event.RoleChanged{Occupant: o.Number(), Old: x.roleOf(o), New: role, Reason: reason, Actor: x.by})
-	x.takeRole(o, role)
+	x.roles[o] = role
 }
 
 // rememberVoice proposes that somebody without affiliation comes back with the voice that
@@ -422,21 +414,12 @@ func (x *adminSet) forgetVoices() {
 	if len(x.domains) == 0 {
 		return
 	}
-	s := &x.t.r.st
-	for _, p := range s.People() {
+	for _, p := range x.t.r.st.People() {
 		j := p.JID()
-		if slices.Contains(x.domains, j.DomainJID()) && x.voiceOf(j) != RoleNone {
+		if slices.Contains(x.domains, j.DomainJID()) && (p.Voice() != RoleNone || x.find(j) != nil) {
 			x.storeVoice(j, RoleNone)
 		}
 	}
-}
-
-// voiceOf is the stored voice that somebody will have.
-func (x *adminSet) voiceOf(j JID) Role {
-	if p := x.find(j); p != nil {
-		return p.voice
-	}
-	return x.t.r.st.Person(j).Voice()
 }
 
 // ownerless reports whether nobody would own the room.

@@ -233,20 +233,24 @@ func (t *step) spend(kind event.RateKind) *StanzaError { return t.spendMany(kind
 // spendMany takes several tokens at once, at most all that the bucket can hold. A handler
 // calls it after all other rules, so that only accepted stanzas use up anything.
 func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
-	rate := t.r.cfg.Rates.of(kind)
-	if rate.Every == 0 {
-		return nil
-	}
 	if t.sender.aff >= Admin {
 		return nil
 	}
-	full, _ := t.bucket(state.RateKey{JID: t.sender.bare, Kind: kind})
-	n = min(n, rate.Burst)
-	if full.Sub(t.now) > time.Duration(rate.Burst-n)*rate.Every {
+	key := state.RateKey{JID: t.sender.bare, Kind: kind}
+	n = min(n, t.r.cfg.Rates.of(kind).Burst)
+	if _, left := t.bucket(key); left < n {
 		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
 	}
-	t.propose(&event.RateSpent{JID: t.sender.bare, Kind: kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * rate.Every)}, Now: t.behind()})
+	t.take(key, n)
 	return nil
+}
+
+// take proposes that tokens are taken out of a bucket.
+func (t *step) take(key state.RateKey, n int) {
+	if every := t.r.cfg.Rates.of(key.Kind).Every; every > 0 {
+		full, _ := t.bucket(key)
+		t.propose(&event.RateSpent{JID: key.JID, Kind: key.Kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
+	}
 }
 
 // bucket is when a bucket will be full again, not before now, and how many tokens are left.
@@ -281,12 +285,8 @@ func (t *step) notices(by JID, n int) int {
 	if n = min(n, t.noticesLeft(by)); n == 0 || by.IsZero() {
 		return n
 	}
-	for _, key := range [...]state.RateKey{{JID: by.Bare(), Kind: event.RateNotices}, {JID: t.r.jid, Kind: event.RateRoomNotices}} {
-		if every := t.r.cfg.Rates.of(key.Kind).Every; every > 0 {
-			full, _ := t.bucket(key)
-			t.propose(&event.RateSpent{JID: key.JID, Kind: key.Kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
-		}
-	}
+	t.take(state.RateKey{JID: by.Bare(), Kind: event.RateNotices}, n)
+	t.take(state.RateKey{JID: t.r.jid, Kind: event.RateRoomNotices}, n)
 	return n
 }
 
