@@ -8,9 +8,15 @@ import (
 	"strconv"
 
 	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-const xmlSpace = "http://www.w3.org/XML/1998/namespace"
+// The namespaces that are bound without being declared.
+const (
+	xmlSpace   = "http://www.w3.org/XML/1998/namespace"
+	xmlnsSpace = "http://www.w3.org/2000/xmlns/"
+)
 
 // Parse reads a stanza from bytes, which hold nothing else but blanks around it. An
 // error wraps [ErrSyntax], or is a [*TooLargeError].
@@ -35,7 +41,7 @@ func Parse(text []byte, s Stream) (*etree.Element, error) {
 // what the bytes begin with.
 func headOf(text []byte, s Stream) *etree.Element {
 	start, err := newTokens(bytes.NewReader(text), s.Prefixes).firstStart()
-	if err != nil || len(start.Attr) > s.Limits.Attrs {
+	if err != nil || len(start.Attr) > s.Limits.Attrs || check(start) != nil {
 		return nil
 	}
 	return begin(start, s)
@@ -58,6 +64,9 @@ func Read(r xml.TokenReader, start xml.StartElement, s Stream) (*etree.Element, 
 	if len(start.Attr) > lim.Attrs {
 		return nil, skip(r, 1, &TooLargeError{})
 	}
+	if err := check(start); err != nil {
+		return nil, err
+	}
 	root := begin(start, s)
 	open := []string{start.Name.Space} // the namespaces of the elements that are open
 	at, elements := root, 1
@@ -69,6 +78,9 @@ func Read(r xml.TokenReader, start xml.StartElement, s Stream) (*etree.Element, 
 			if len(open) >= lim.Depth || elements > lim.Elements || len(t.Attr) > lim.Attrs {
 				root.Child = nil
 				return nil, skip(r, len(open)+1, &TooLargeError{Head: root})
+			}
+			if err := check(t); err != nil {
+				return nil, err
 			}
 			child := element(t, open[len(open)-1])
 			at.AddChild(child)
@@ -116,6 +128,32 @@ func ended(err error) error {
 		return syntax("%s", bad.Msg)
 	}
 	return err
+}
+
+// check refuses what [xml.Decoder] lets pass although it is not well-formed by Namespaces in
+// XML. Whoever writes such an element to somebody else would end the stream of that one.
+func check(start xml.StartElement) error {
+	if !mayStand(start.Name) || start.Name.Space == xmlSpace {
+		return syntax("a name that is none, or is reserved")
+	}
+	for i, a := range start.Attr {
+		if _, is := declaredPrefix(a.Name); is {
+			continue
+		}
+		if !mayStand(a.Name) {
+			return syntax("an attribute with a name that is none, or is reserved")
+		}
+		for _, b := range start.Attr[:i] {
+			if a.Name == b.Name {
+				return syntax("an attribute stands twice")
+			}
+		}
+	}
+	return nil
+}
+
+func mayStand(name xml.Name) bool {
+	return xmlwire.ValidName(name.Local) && name.Space != xmlnsSpace && name.Space != "xmlns"
 }
 
 // element makes an element of a start tag, without a prefix of its own.

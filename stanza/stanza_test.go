@@ -79,6 +79,25 @@ func TestTooLarge(t *testing.T) {
 	require.Nil(t, large.Head)
 }
 
+// What a decoder lets pass is refused as well if it could not be written to anybody: the
+// parser of the one who got it would end its stream.
+func TestReadRefuses(t *testing.T) {
+	for _, in := range []string{
+		"<m a='1' a='2'/>", "<m xml:lang='a' xml:lang='b'/>", "<m xmlns:p='u' xmlns:q='u' p:a='1' q:a='2'/>",
+		"<m xmlns:a='' a:b='1' b='2'/>", "<m><:a/></m>", "<m><a:/></m>", "<m :a='1'/>", "<m><xml:lang/></m>", "<m><xmlns:b/></m>",
+		"<m><a xmlns='http://www.w3.org/XML/1998/namespace'/></m>", "<m><a xmlns='http://www.w3.org/2000/xmlns/'/></m>",
+		"<m><a xmlns:p='http://www.w3.org/2000/xmlns/' p:b='1'/></m>",
+	} {
+		dec := xml.NewDecoder(strings.NewReader(in))
+		tok, err := dec.Token()
+		require.NoError(t, err, in)
+		_, err = stanza.Read(dec, tok.(xml.StartElement), stanza.Stream{})
+		require.ErrorIs(t, err, stanza.ErrSyntax, in)
+		_, err = stanza.Parse([]byte(in), stanza.Stream{})
+		require.ErrorIs(t, err, stanza.ErrSyntax, in)
+	}
+}
+
 // After a stanza that is too large the stream goes on.
 func TestReadGoesOn(t *testing.T) {
 	dec := xml.NewDecoder(strings.NewReader(`<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>` +

@@ -69,17 +69,12 @@ func (t *tokens) start(tag xml.StartElement) (xml.Token, error) {
 	if out.Name, err = t.resolve(tag.Name); err != nil {
 		return nil, err
 	}
-	seen := map[xml.Name]bool{}
 	for _, a := range tag.Attr {
 		if _, is := declaredPrefix(a.Name); !is && a.Name.Space != "" {
 			if a.Name, err = t.resolve(a.Name); err != nil {
 				return nil, err
 			}
 		}
-		if seen[a.Name] {
-			return nil, syntax("an attribute stands twice")
-		}
-		seen[a.Name] = true
 		out.Attr = append(out.Attr, a)
 	}
 	return out, nil
