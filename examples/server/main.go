@@ -1,0 +1,198 @@
+// Command server is a small XMPP server with chat rooms: what package muc is for, with
+// real sockets around it.
+//
+//	go run ./examples/server -web
+//
+// starts with accounts to try it with, on this machine alone, and says how to connect.
+// README.md says what it leaves out, and how to make it real.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/sqlitestore"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal ends the process at once
+	if err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "server:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the command: it serves until ctx ends.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	set, err := parse(args, stdout)
+	switch {
+	case errors.Is(err, errHelp):
+		return nil
+	case err != nil:
+		return err
+	case set.newAccount != "":
+		return printAccount(set.newAccount, stdin, stdout)
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: set.level}))
+	store, err := sqlitestore.Open(ctx, set.store, sqlitestore.Options{Archive: true, Keep: 30 * 24 * time.Hour})
+	if err != nil {
+		return err
+	}
+	return errors.Join(serve(ctx, set, store, log, stdout), store.Close())
+}
+
+// drain is how long a stop may take.
+const drain = 10 * time.Second
+
+// serve runs a server over an open store until ctx ends, or until it cannot go on.
+func serve(ctx context.Context, set settings, store *sqlitestore.Store, log *slog.Logger, stdout io.Writer) error {
+	people, admins, err := set.people()
+	if err != nil {
+		return err
+	}
+	s := &server{ctx: context.WithoutCancel(ctx), log: log, domain: set.domain, roomsDomain: set.rooms, accounts: people,
+		guests: set.guests || set.demo(), metrics: newMetrics(), bounds: set.bounds,
+		clients: map[*client]bool{}, sessions: map[muc.JID]*client{}, people: map[muc.JID][]*client{}}
+	if s.tls, err = tlsConfig(set.cert, set.key, set.domain, log); err != nil {
+		return err
+	}
+	answers := sqlitestore.NewAnswers(store, log)
+	if s.rooms, err = service.New(ctx, s.roomsConfig(store, answers, admins)); err != nil {
+		return err
+	}
+	answers.Start(s.rooms)
+	s.metrics.observe(s)
+	var l listeners
+	err = s.open(ctx, &set, &l)
+	if err == nil {
+		fmt.Fprint(stdout, set.explain())
+		select {
+		case <-ctx.Done():
+		case err = <-l.failed:
+		}
+	}
+	l.close()
+	answers.Stop()
+	end, cancel := context.WithTimeout(context.Background(), drain)
+	defer cancel()
+	return errors.Join(err, s.stop(end))
+}
+
+// open begins to listen, and fills in at which ports.
+func (s *server) open(ctx context.Context, set *settings, l *listeners) error {
+	l.failed = make(chan error, 3)
+	if set.demo() {
+		if err := s.lobby(ctx, muc.MustParseJID(demoPeople[0]+"@"+s.domain)); err != nil {
+			return err
+		}
+	}
+	tcp, err := l.listen(&set.listen, "-listen")
+	if err != nil {
+		return err
+	}
+	l.run(func() error { return s.listen(tcp) })
+	web := http.NewServeMux()
+	web.Handle("GET /xmpp-websocket", s.websocket(strings.FieldsFunc(set.origins, func(r rune) bool { return r == ',' })))
+	if set.web {
+		if err := s.page(ctx, set, web); err != nil {
+			return err
+		}
+	}
+	secret := s.tls
+	if loopback(set.http) {
+		secret = nil
+	}
+	return errors.Join(l.serve(&set.http, "-http", web, secret), l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil))
+}
+
+// listeners are what a server listens on.
+type listeners struct {
+	open   []io.Closer
+	failed chan error // why one of them cannot go on
+}
+
+func (l *listeners) listen(address *string, flag string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", *address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: name another address, or stop what uses it", flag, err)
+	}
+	l.open, *address = append(l.open, listener), listener.Addr().String()
+	return listener, nil
+}
+
+func (l *listeners) run(serve func() error) {
+	go func() {
+		if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+			l.failed <- err
+		}
+	}()
+}
+
+// serve serves HTTP at an address; without one it does nothing.
+func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config) error {
+	if *address == "" {
+		return nil
+	}
+	listener, err := l.listen(address, flag)
+	if err != nil {
+		return err
+	}
+	if secret != nil {
+		listener = tls.NewListener(listener, secret)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	l.run(func() error { return server.Serve(listener) })
+	return nil
+}
+
+func (l *listeners) close() {
+	for _, o := range l.open {
+		_ = o.Close()
+	}
+}
+
+// explain says how to connect.
+func (s *settings) explain() string {
+	text := fmt.Sprintf("XMPP at %s for clients of %s, rooms at %s\n", s.listen, s.domain, s.rooms)
+	if s.http != "" {
+		text += fmt.Sprintf("WebSocket at ws%s/xmpp-websocket\n", strings.TrimPrefix(s.url(), "http"))
+	}
+	if s.metrics != "" {
+		text += fmt.Sprintf("Metrics at http://%s/metrics\n", s.metrics)
+	}
+	if s.demo() {
+		_, port, _ := net.SplitHostPort(s.listen)
+		text += fmt.Sprintf(`
+With a terminal client, where the password of each is the name:
+  profanity
+  /connect %s@%s server 127.0.0.1 port %s tls trust
+  /join lobby@%s
+`, demoPeople[0], s.domain, port, s.rooms)
+	}
+	if s.web {
+		text += fmt.Sprintf("\nWith a browser: %s/\n", s.url())
+	}
+	return text
+}
+
+// url is where the server speaks HTTP.
+func (s *settings) url() string {
+	if loopback(s.http) {
+		return "http://" + s.http
+	}
+	return "https://" + s.http
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/policy"
+	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/sqlitestore"
+	"github.com/gomuc/muc/stanza"
+)
+
+// roomsConfig is the configuration of the rooms.
+func (s *server) roomsConfig(store *sqlitestore.Store, answers *sqlitestore.Answers, admins map[muc.JID]bool) service.Config {
+	admin := func(who muc.JID) bool { return admins[who.Bare()] }
+	return service.Config{
+		Domain: s.roomsDomain,
+		Room: muc.Config{
+			Secret:       store.Secret(),
+			Archive:      true,
+			IsOwner:      admin,
+			Policy:       policy.Rules{Configure: mayConfigure},
+			TellAbsent:   true,
+			ShowActivity: true,
+			Limits: muc.Limits{StanzaDepth: stanzaLimits.Depth, StanzaElements: stanzaLimits.Elements,
+				StanzaAttrs: stanzaLimits.Attrs},
+			Rates: muc.Rates{
+				Messages: muc.Rate{Burst: 30, Every: time.Second / 2},
+				Presence: muc.Rate{Burst: 30, Every: time.Second},
+			},
+		},
+		Store:    store,
+		Question: answers.Question,
+		Deliver:  s.deliver,
+		Admin:    admin,
+		Log:      s.log,
+		Observer: s.metrics.observer(),
+	}
+}
+
+// mayConfigure: what is kept for ever has an owner who can come back.
+func mayConfigure(q policy.Configure) *muc.StanzaError {
+	if q.New.Persistent && isGuest(q.JID) {
+		return &muc.StanzaError{Condition: stanza.NotAcceptable, Text: "Guests cannot make a room persistent."}
+	}
+	return nil
+}
+
+// deliver sends what rooms say. It never blocks: who does not read loses the connection.
+func (s *server) deliver(_ context.Context, out service.Stanza) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, to := range out.To() {
+		if c := s.sessions[to]; c != nil {
+			c.out.stanza(out, to)
+			continue
+		}
+		if to.IsBare() && out.Name() == "message" { // such as an invitation
+			for _, c := range s.people[to] {
+				if c.wantsMessages() {
+					c.out.stanza(out, to)
+				}
+			}
+		}
+	}
+}
+
+// lobby makes the room of the demonstration, unless there is one.
+func (s *server) lobby(ctx context.Context, owner muc.JID) error {
+	_, err := s.rooms.Do(ctx, muc.MustParseJID("lobby@"+s.roomsDomain),
+		muc.Create{Owner: owner, Config: muc.RoomConfig{Name: "The lobby", Persistent: true}})
+	if errors.Is(err, &muc.StanzaError{Condition: stanza.Conflict}) {
+		return nil
+	}
+	return err
+}

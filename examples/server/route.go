@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// route passes a stanza on to whom it is for. Whoever the client says it is from, it is
+// from the session that is logged in.
+func (c *client) route(el *etree.Element) error {
+	el.CreateAttr("from", c.jid.String())
+	address := el.SelectAttrValue("to", "")
+	to, err := muc.ParseJID(address)
+	switch {
+	case address == "", err == nil && to == c.account:
+		return c.own(el)
+	case err == nil && to.Domain() == c.server.roomsDomain:
+		return c.server.rooms.Handle(c.server.ctx, c.jid, el)
+	case err != nil:
+		c.refuse(el, malformedTo)
+	case to.Domain() != c.server.domain:
+		c.refuse(el, unknownHost)
+	case to.IsDomain():
+		c.ask(el, to)
+	default:
+		c.person(el, to)
+	}
+	return nil
+}
+
+// own handles what is for the server itself, or for the account of who sends it.
+func (c *client) own(el *etree.Element) error {
+	switch {
+	case el.Tag == "iq":
+		c.ask(el, muc.JID{})
+	case el.Tag == "message":
+		c.person(el, c.account)
+	default:
+		return c.presence(el)
+	}
+	return nil
+}
+
+// person passes a stanza on to somebody (RFC 6121 §8.5).
+func (c *client) person(el *etree.Element, to muc.JID) {
+	kind := el.SelectAttrValue("type", "")
+	session := c.server.session(to)
+	switch {
+	case el.Tag == "presence":
+		c.subscribe(el, to, kind)
+	case session != nil:
+		session.out.text(text(el))
+	case el.Tag == "iq", kind == "groupchat":
+		c.refuse(el, unavailable)
+	case kind == "error":
+	case !c.server.toAccount(to.Bare(), text(el)) && kind != "headline":
+		c.refuse(el, unavailable)
+	}
+}
+
+// toAccount sends a message to all sessions of an account that want some, and reports
+// whether there are any.
+func (s *server) toAccount(who muc.JID, message string) (any bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, c := range s.people[who] {
+		if c.wantsMessages() {
+			c.out.text(message)
+			any = true
+		}
+	}
+	return any
+}
+
+// wantsMessages reports whether a client takes messages for its account (RFC 6121 §8.5.2).
+func (c *client) wantsMessages() bool { return c.present != "" && c.priority >= 0 }
+
+// contacts are who is on the roster of an account: all others. Guests know nobody.
+func (s *server) contacts(of muc.JID) (list []muc.JID) {
+	if !s.accounts.has(of) {
+		return nil
+	}
+	for _, who := range s.accounts.jids {
+		if who != of {
+			list = append(list, who)
+		}
+	}
+	return list
+}
+
+// subscribe answers a wish to be a contact: all accounts are contacts of each other, and
+// nobody else is anybody's. Other presence between people is not passed on.
+func (c *client) subscribe(el *etree.Element, to muc.JID, kind string) {
+	if kind != "subscribe" {
+		return
+	}
+	answer := reply(el, to.Bare(), "unsubscribed")
+	if c.server.accounts.has(c.account) && c.server.accounts.has(to.Bare()) {
+		answer.CreateAttr("type", "subscribed")
+	}
+	c.out.text(text(answer))
+}
+
+// presence tells contacts that a client is there, or is not any more (RFC 6121 §4).
+func (c *client) presence(el *etree.Element) error {
+	switch el.SelectAttrValue("type", "") {
+	case "":
+		priority := 0
+		if p := childOf(el, nsClient, "priority"); p != nil {
+			priority, _ = strconv.Atoi(p.Text())
+		}
+		c.server.show(c, text(el), priority)
+	case "unavailable":
+		c.server.hide(c, text(el))
+		if err := c.server.rooms.Offline(context.WithoutCancel(c.server.ctx), c.jid, el); err != nil && !errors.Is(err, service.ErrClosed) {
+			return err
+		}
+	}
+	return nil
+}
+
+// show tells contacts of a presence, and a client that has just come of theirs.
+func (s *server) show(c *client, presence string, priority int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	came := c.present == ""
+	c.present, c.priority = presence, priority
+	for other := range s.audience(c) {
+		other.out.text(presence)
+		if came && other != c {
+			c.out.text(other.present)
+		}
+	}
+}
+
+// hide tells contacts that a client is not there any more, if it was.
+func (s *server) hide(c *client, presence string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.present == "" {
+		return
+	}
+	for other := range s.audience(c) {
+		other.out.text(presence)
+	}
+	c.present = ""
+}
+
+// audience are the clients that see the presence of one, itself among them.
+func (s *server) audience(of *client) func(yield func(*client) bool) {
+	return func(yield func(*client) bool) {
+		for _, who := range append(s.contacts(of.account), of.account) {
+			for _, other := range s.people[who] {
+				if other.present != "" && !yield(other) {
+					return
+				}
+			}
+		}
+	}
+}
