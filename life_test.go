@@ -105,6 +105,7 @@ func (l *life) live() {
 	l.talk()
 	l.people()
 	l.waiting()
+	l.unkept()
 }
 
 func (l *life) birth() {
@@ -208,6 +209,12 @@ func (l *life) waiting() {
 	l.say(lifeNurse, "m6", "What says he?")
 	l.send(lifeNurse, lifeRoom, "iq", "type='get' id='w3'", lifeWeather)
 	l.join("escalus@far.example/palace", "Prince")
+}
+
+// unkept is what happens to the room and leaves nothing in it.
+func (l *life) unkept() {
+	l.send(lifeNurse, lifeRoom, "message", "type='groupchat' id='c1'", `<composing xmlns='http://jabber.org/protocol/chatstates'/>`)
+	l.send(lifeNurse, lifeRoom+"/Chorus", "message", "type='chat' xml:lang='en' id='p3'", `<body>how does it end?</body>`)
 }
 
 // die ends the room.

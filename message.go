@@ -92,7 +92,7 @@ func (t *step) speak(m event.Message, in *incoming) {
 	case keep && !in.unstored():
 		t.propose(&event.MessageRemembered{Message: m})
 	default:
-		t.owe(&passingReply{m})
+		t.propose(&event.MessagePassed{Message: m})
 	}
 }
 
@@ -165,22 +165,24 @@ func (t *step) messageToRoom() *StanzaError {
 
 // privateMessage decides on a message to one occupant (XEP-0045 §7.5).
 func (t *step) privateMessage() *StanzaError {
-	r, in := t.r, t.in
 	ses := t.sender.session
 	if ses == nil {
 		return t.outsider("7.5")
 	}
-	to := r.addressee(in)
-	switch {
-	case to == nil:
+	return t.whisper(ses.Occupant(), t.r.addressee(t.in))
+}
+
+// whisper judges and proposes a private message from one occupant to another. Those to a
+// puppet are for the host to read. If no session sent it, nobody is told when it bounces.
+func (t *step) whisper(from, to *state.Occupant) *StanzaError {
+	r, in := t.r, t.in
+	if to == nil {
 		return refuse(stanza.ItemNotFound, "7.5", "there is no such occupant")
-	case to.IsPuppet():
-		return refuse(stanza.ServiceUnavailable, "7.5", "the occupant has no client")
 	}
-	if to.Person() != ses.Occupant().Person() && !r.st.Config().AllowsPM(ses.Occupant().Role(), t.sender.aff, to.Role()) {
+	if to.Person() != from.Person() && !r.st.Config().AllowsPM(from.Role(), t.sender.aff, to.Role()) {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
-	m := in.spokenBy(ses.Occupant())
+	m, typ := in.spokenBy(from), in.typ
 	var refused *StanzaError
 	if m.Payload, refused = t.messagePayload(m.Nick, to.Role()); refused != nil {
 		return refused
@@ -188,11 +190,16 @@ func (t *step) privateMessage() *StanzaError {
 	if refused := t.spend(in.weight()); refused != nil {
 		return refused
 	}
-	typ := in.typ
 	if typ != "chat" && typ != "headline" {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
 	}
-	t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
+	if to.IsPuppet() {
+		t.propose(&event.PrivateReceived{Occupant: to.Number(), To: to.Nick(), Type: typ, Message: m})
+		return nil
+	}
+	if ses := t.sender.session; ses != nil && ses.Occupant() == from {
+		t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
+	}
 	t.owe(&privateReply{to: r.audience().sessionsOf(to), typ: typ, message: m})
 	return nil
 }

@@ -18,7 +18,8 @@ import (
 // other side of a bridge. Everybody sees it like anybody else, with the
 // affiliation of its JID and the role that follows from it; it can be
 // silenced and put out by those who may. Nothing is ever sent to it: it is in no
-// [Outbound.To], and what is for it alone is refused with service-unavailable.
+// [Outbound.To]. A private message to it is an event for the host, [*event.PrivateReceived],
+// which can answer with [Say]; a request to it alone is refused with service-unavailable.
 //
 // A puppet needs what others need to enter, but for the password: it must not be
 // banned, must be a member where only members may enter, and have a nick that is
@@ -161,6 +162,9 @@ func (t *step) ownPresence(el *etree.Element) (lang, payload string, err error) 
 // itself says is judged by none.
 type Say struct {
 	Nick string
+	// To is the nick of the one occupant who shall hear it (XEP-0045 §7.5), as a message of
+	// type chat; empty means everybody. The room itself says nothing in private.
+	To string
 	// Body is the text. Message can be given instead: a <message/> of which the
 	// children are said, and whose id and xml:lang are kept.
 	Body    string
@@ -178,7 +182,7 @@ func (c Say) do(t *step) error {
 		el = etree.NewElement("message")
 		el.CreateElement("body").SetText(c.Body)
 	}
-	return t.sayBy(c.Nick, el)
+	return t.sayBy(c.Nick, c.To, el)
 }
 
 // SetSubject changes the subject, or clears it when it is empty (XEP-0045 §8.1):
@@ -193,11 +197,12 @@ type SetSubject struct {
 func (c SetSubject) do(t *step) error {
 	el := etree.NewElement("message")
 	el.CreateElement("subject").SetText(c.Subject)
-	return t.sayBy(c.Nick, el)
+	return t.sayBy(c.Nick, "", el)
 }
 
-// sayBy has a message said by the room, by a puppet or by a person.
-func (t *step) sayBy(nick string, el *etree.Element) error {
+// sayBy has a message said by the room, by a puppet or by a person, to everybody or to one
+// nick.
+func (t *step) sayBy(nick, to string, el *etree.Element) error {
 	in, err := t.r.readOwn(el, kindMessage)
 	if err != nil {
 		return err
@@ -210,8 +215,11 @@ func (t *step) sayBy(nick string, el *etree.Element) error {
 	if err != nil {
 		return err
 	}
-	if o != nil {
-		return failure(t.talk(in.spokenBy(o), o.Role()))
+	switch {
+	case o != nil:
+		return failure(t.sayAs(o, to))
+	case to != "":
+		return refuse(stanza.BadRequest, "7.5", "the room itself says nothing in private")
 	}
 	payload, e := t.messagePayload("", Participant)
 	if e != nil {
@@ -224,6 +232,15 @@ func (t *step) sayBy(nick string, el *etree.Element) error {
 		t.speak(m, in)
 	}
 	return nil
+}
+
+// sayAs has the step's message said by an occupant.
+func (t *step) sayAs(o *state.Occupant, to string) *StanzaError {
+	if to == "" {
+		return t.talk(t.in.spokenBy(o), o.Role())
+	}
+	t.in.typ = "chat"
+	return t.whisper(o, t.r.occupantNamed(to))
 }
 
 // voiceOf finds in whose name a command talks, nil for the room's own, and notes

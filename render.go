@@ -26,8 +26,8 @@ type happened struct {
 	// and notices is to how many of them the room writes.
 	absent  []*event.AffiliationChanged
 	notices int
-	// said is a message that is remembered, subject one that sets the subject.
-	said, subject *event.Message
+	// said is a message that is remembered, passed one that is not, or sets the subject.
+	said, passed *event.Message
 	// voice and registration are requests for others to decide on.
 	voice        *event.VoiceRequested
 	registration *event.RegistrationRequested
@@ -78,7 +78,9 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 		case *event.MessageRemembered:
 			h.said = &b.Message
 		case *event.SubjectChanged:
-			h.subject = &b.Message
+			h.passed = &b.Message
+		case *event.MessagePassed:
+			h.passed = &b.Message
 		case *event.VoiceRequested:
 			h.voice = b
 		case *event.RegistrationRequested:
@@ -124,8 +126,8 @@ func (t *step) render(h *happened) {
 	if h.said != nil {
 		t.broadcast(t.r.docOf(h.said))
 	}
-	if h.subject != nil {
-		t.broadcast(t.r.renderMessage(h.subject))
+	if h.passed != nil {
+		t.broadcast(t.r.renderMessage(h.passed))
 	}
 	if h.voice != nil {
 		t.send(t.r.audience().moderators.all(), t.r.voiceApproval(h.voice), splice.None, nil)

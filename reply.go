@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -78,11 +77,6 @@ type listReply struct{ written *splice.Stanza }
 func (x listReply) render(t *step) {
 	t.toSender(x.written, splice.None, &splice.Extra{ID: t.in.id}) // it is a page, which fits
 }
-
-// passingReply is a message to everybody that the room does not remember.
-type passingReply struct{ message event.Message }
-
-func (x *passingReply) render(t *step) { t.broadcast(t.r.renderMessage(&x.message)) }
 
 // selfReply is what the session that asks for a new presence of itself gets instead of
 // what its occupant's other sessions are told. It has its place among the presences of

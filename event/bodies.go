@@ -188,6 +188,19 @@ type (
 	// MessageRemembered: somebody spoke, and newcomers are shown it, but it is not to
 	// be archived.
 	MessageRemembered struct{ Message }
+	// MessagePassed: somebody said something to everybody that newcomers are not shown:
+	// a chat state, a marker, a message that asks not to be stored. The room keeps nothing
+	// of it.
+	MessagePassed struct{ Message }
+	// PrivateReceived: a private message reached a puppet, To, whose number is Occupant
+	// (XEP-0045 §7.5): it is for the host to read. Type is chat, headline, or empty for a
+	// normal one. The room keeps nothing of it.
+	PrivateReceived struct {
+		Occupant uint32 `json:"occupant"`
+		To       string `json:"to"`
+		Type     string `json:"type,omitempty"`
+		Message
+	}
 	// VoiceRequested: a visitor asked the moderators for voice (XEP-0045 §7.13). ID
 	// is that of the form they got, JID the session that asked. Now is as in RateSpent. In
 	// a snapshot JID is the person, who may be gone, and all else is left out.
@@ -382,6 +395,8 @@ func (*RoleChanged) eventType() eventType        { return eventType{"role-change
 func (*Left) eventType() eventType               { return eventType{"left", 1, false} }
 func (*Removed) eventType() eventType            { return eventType{"removed", 1, false} }
 func (*MessageRemembered) eventType() eventType  { return eventType{"message-kept", 1, false} }
+func (*MessagePassed) eventType() eventType      { return eventType{"message-passed", 1, false} }
+func (*PrivateReceived) eventType() eventType    { return eventType{"private-received", 1, false} }
 func (*VoiceRequested) eventType() eventType     { return eventType{"voice-requested", 1, false} }
 func (*PrivateSent) eventType() eventType        { return eventType{"private-sent", 1, false} }
 func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }

@@ -25,8 +25,8 @@ import (
 // [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*RoomDestroyed];
 // volatile: [*Joined], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
-// [*MessageRemembered], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
-// [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
+// [*MessageRemembered], [*MessagePassed], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
+// [*PrivateReceived], [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
 //
 // A body must not be changed: the room shares it.
@@ -93,7 +93,7 @@ var bodies = []Body{
 	new(RegistrationRequested), new(RegistrationClosed), new(VoiceStored), new(SubjectChanged), new(MessageArchived),
 	new(MessageRetracted), new(RoomDestroyed),
 	new(Joined), new(PresenceChanged), new(Renamed), new(RoleChanged), new(Left), new(Removed), new(MessageRemembered),
-	new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(RateSpent), new(InviteSent), new(InviteUsed),
+	new(MessagePassed), new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(PrivateReceived), new(RateSpent), new(InviteSent), new(InviteUsed),
 	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered),
 }
 

@@ -68,6 +68,7 @@
 //	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
 //	host: join jid='nurse@irc.example' nick='Nurse' show='away' status='on IRC'
 //	host: say nick='Nurse' body='Madam!'
+//	host: say nick='Nurse' to='Juliet' body='Anon!'
 //	host: rename nick='Nurse' to='Angelica'
 //	host: leave nick='Angelica' status='gone to bed'
 //	host: say body='Closing time'

@@ -56,7 +56,7 @@ var builtinCommands = map[string]Command{
 		return muc.SetSubject{Subject: a.text("subject"), Nick: a.text("nick")}
 	}),
 	"say": build(func(a *arguments) muc.Command {
-		return muc.Say{Body: a.text("body"), Nick: a.text("nick")}
+		return muc.Say{Body: a.text("body"), Nick: a.text("nick"), To: a.text("to")}
 	}),
 	"join": build(func(a *arguments) muc.Command {
 		return muc.Join{JID: a.jid("jid"), Nick: a.text("nick"), Presence: a.presence()}

@@ -27,9 +27,10 @@ type measure struct {
 }
 
 var measures = []measure{
-	{"message10", "a message in a room of 10", 500, func() func(int) { return messages(10, false) }},
-	{"message1000", "a message in a room of 1,000", 300, func() func(int) { return messages(1000, false) }},
-	{"copies1000", "the same, and its 1,000 copies written", 5, func() func(int) { return messages(1000, true) }},
+	{"message10", "a message in a room of 10", 500, func() func(int) { return messages(10, message(0), false) }},
+	{"message1000", "a message in a room of 1,000", 300, func() func(int) { return messages(1000, message(0), false) }},
+	{"copies1000", "the same, and its 1,000 copies written", 5, func() func(int) { return messages(1000, message(0), true) }},
+	{"signal1000", "a chat state in a room of 1,000", 300, func() func(int) { return messages(1000, signal(), false) }},
 	{"join100", "somebody enters a room of 100 and leaves", 100, joins},
 	{"admin", "an affiliation is set in a room of 10,000 members", 200, items},
 	{"event", "an event is read from JSON and applied", 1000, events},

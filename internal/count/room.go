@@ -51,6 +51,11 @@ func message(i int) *etree.Element {
 		i, i, strings.Repeat("lorem ipsum dolor sit ", 5)[:100])
 }
 
+// signal is a chat state, of which nothing is kept.
+func signal() *etree.Element {
+	return element(`<message from='u0@users.example/r' to='room@muc.example' type='groupchat' id='s'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`)
+}
+
 func roomOf(occupants int) *muc.Room {
 	r := must(muc.New(config()))
 	for i := range occupants {
@@ -59,8 +64,8 @@ func roomOf(occupants int) *muc.Room {
 	return r
 }
 
-func messages(occupants int, write bool) func(int) {
-	r, el := roomOf(occupants), message(0)
+func messages(occupants int, el *etree.Element, write bool) func(int) {
+	r := roomOf(occupants)
 	for range 300 { // the history is full
 		handle(r, el)
 	}

@@ -67,7 +67,7 @@ func (w *world) host() {
 		w.command(pick(w, "talk", []muc.Command{muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"}, muc.SetSubject{},
 			muc.Say{Body: text}, muc.SetSubject{Subject: text}}))
 	case 18:
-		w.commandAs(who, pick(w, "talk", []muc.Command{muc.Say{Body: text}, muc.SetSubject{Subject: text}, muc.Leave{Nick: w.oddName()}}))
+		w.commandAs(who, pick(w, "talk", []muc.Command{muc.Say{Body: text}, muc.Say{Body: text, To: w.name()}, muc.SetSubject{Subject: text}, muc.Leave{Nick: w.oddName()}}))
 	}
 }
 
@@ -95,6 +95,7 @@ func (w *world) puppet() {
 	w.command(pick(w, "puppet", []muc.Command{
 		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.oddName(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.name()},
 		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.oddName()}, muc.Say{Nick: nick, Body: "said by a puppet"}, muc.Say{Nick: nick, Message: el},
+		muc.Say{Nick: nick, To: w.oddName(), Body: "said in private"}, muc.Say{Nick: w.name(), To: nick, Body: "among puppets"},
 		muc.SetSubject{Nick: nick, Subject: "set by a puppet"},
 	}))
 }

@@ -95,7 +95,7 @@ func FuzzRestore(f *testing.F) {
 		}
 	}
 	for _, name := range []string{"live", "durable", "ended"} {
-		data, err := os.ReadFile("../../testdata/golden/v2/" + name + ".json")
+		data, err := os.ReadFile("../../testdata/golden/v3/" + name + ".json")
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func FuzzRestore(f *testing.F) {
 // FuzzEventJSON: an event that was tampered with is refused when it is read or
 // applied, or leaves a room that stands.
 func FuzzEventJSON(f *testing.F) {
-	log, err := os.ReadFile("../../testdata/golden/v2/events.jsonl")
+	log, err := os.ReadFile("../../testdata/golden/v3/events.jsonl")
 	if err != nil {
 		f.Fatal(err)
 	}

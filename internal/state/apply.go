@@ -98,6 +98,7 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 		if !s.archived.retract(b) {
 			s.unarchived.retract(b)
 		}
+	case *event.MessagePassed, *event.PrivateReceived: // for the host, and nothing of them is kept
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
 	case *event.Joined:
