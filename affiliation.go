@@ -193,28 +193,22 @@ func article(a Affiliation) string {
 	return "an " + a.String()
 }
 
-// reach is whose role somebody may change, by affiliation.
-type reach uint8
+// A reach is whose role somebody may change, by affiliation.
+type reach func(actor, target Affiliation) bool
 
-const (
-	reachAll      reach = iota
-	reachNotAbove       // nobody of a higher affiliation (§8.2)
-	reachBelow          // nor of the same one, if it is one (§8.4); no admins and owners
-	reachUnranked       // nobody of a higher affiliation, and no admins and owners: they are moderators by affiliation (§9.7)
-)
+func reachAll(_, _ Affiliation) bool { return true }
 
-// covers reports whether a target is within reach.
-func (r reach) covers(actor, target Affiliation) bool {
-	switch r {
-	case reachNotAbove:
-		return target <= actor
-	case reachBelow:
-		return target < Admin && (target < actor || target <= AffiliationNone)
-	case reachUnranked:
-		return target < Admin && target <= actor
-	}
-	return true
+// reachNotAbove is nobody of a higher affiliation (§8.2).
+func reachNotAbove(actor, target Affiliation) bool { return target <= actor }
+
+// reachBelow is nobody of the same one either, if it is one, and no admins and owners (§8.4).
+func reachBelow(actor, target Affiliation) bool {
+	return target < Admin && (target < actor || target <= AffiliationNone)
 }
+
+// reachUnranked is nobody of a higher affiliation, and no admins and owners: they are
+// moderators by affiliation (§9.7).
+func reachUnranked(actor, target Affiliation) bool { return target < Admin && target <= actor }
 
 // roleRules is who may move an occupant from one role to another: the state chart
 // of XEP-0045 §5.1.3, one rule for each pair of roles.
@@ -257,7 +251,7 @@ func (a *sender) mayChangeRole(target Affiliation, from, to Role) *StanzaError {
 		switch {
 		case rule.from != from || rule.to != to:
 			continue
-		case !rule.reach.covers(a.aff, target):
+		case !rule.reach(a.aff, target):
 			// Presence tells everybody who ranks higher: that is no secret, and the first reason
 			// (§5.1.3).
 			return refuse(stanza.NotAllowed, rule.section, "the occupant ranks too high for this")

@@ -249,13 +249,11 @@ func (p *archiveReply) render(t *step) {
 		t.renderResult(func(w *xmlwire.Writer) { archiveEnds(w, messages) })
 		return
 	}
-	sent := messages
-	if p.query.flip {
-		sent = slices.Clone(messages)
-		slices.Reverse(sent)
-	}
-	for i := range sent {
-		t.toSender(t.r.renderFound(&sent[i], p), splice.None, nil)
+	for i := range messages {
+		if p.query.flip {
+			i = len(messages) - 1 - i
+		}
+		t.toSender(t.r.renderFound(&messages[i], p), splice.None, nil)
 	}
 	t.renderResult(func(w *xmlwire.Writer) { fin(w, p.page) })
 }
@@ -273,9 +271,7 @@ func (r *Room) renderFound(ev *event.Event, p *archiveReply) *splice.Stanza {
 		w.AttrIf("queryid", p.query.id)
 		w.Attr("id", m.StanzaID)
 		w.Start("forwarded", ns.Forward)
-		w.Start("delay", ns.Delay)
-		w.Attr("stamp", ev.Time.UTC().Format(event.TimeFormat))
-		w.End()
+		w.Empty("delay", ns.Delay, "stamp", ev.Time.UTC().Format(event.TimeFormat))
 		w.Start("message", ns.Client)
 		r.writeMessage(w, "groupchat", m)
 		if p.sees {
@@ -311,10 +307,7 @@ func archiveEnds(w *xmlwire.Writer, messages []event.Event) {
 	if n := len(messages); n > 0 {
 		for i, name := range [...]string{"start", "end"} {
 			ev := messages[i*(n-1)]
-			w.Start(name, "")
-			w.Attr("id", ev.Archived().StanzaID)
-			w.Attr("timestamp", ev.Time.UTC().Format(event.TimeFormat))
-			w.End()
+			w.Empty(name, "", "id", ev.Archived().StanzaID, "timestamp", ev.Time.UTC().Format(event.TimeFormat))
 		}
 	}
 	w.End()

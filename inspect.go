@@ -4,6 +4,7 @@ import (
 	"iter"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
@@ -40,20 +41,18 @@ func (r *Room) Occupants() iter.Seq[Occupant] {
 
 // Affiliations yields the people and domains that have an affiliation, by JID.
 func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
-	return func(yield func(JID, Affiliation) bool) {
-		for _, p := range r.st.People() {
-			if p.Affiliation() != AffiliationNone && !yield(p.JID(), p.Affiliation()) {
-				return
-			}
-		}
-	}
+	return people(r, (*state.Person).Affiliation)
 }
 
 // Registrations yields the people with a reserved nick and that nick, by JID.
-func (r *Room) Registrations() iter.Seq2[JID, string] {
-	return func(yield func(JID, string) bool) {
+func (r *Room) Registrations() iter.Seq2[JID, string] { return people(r, (*state.Person).Nick) }
+
+// people yields what the room remembers of those of whom it is not the zero value, by JID.
+func people[V comparable](r *Room, of func(*state.Person) V) iter.Seq2[JID, V] {
+	return func(yield func(JID, V) bool) {
+		var nothing V
 		for _, p := range r.st.People() {
-			if p.Nick() != "" && !yield(p.JID(), p.Nick()) {
+			if v := of(p); v != nothing && !yield(p.JID(), v) {
 				return
 			}
 		}

@@ -238,22 +238,6 @@ func (r *Room) Seq() uint64 { return r.st.Seq() }
 // Idle reports whether nobody is inside: the host may put the room aside.
 func (r *Room) Idle() bool { return len(r.st.Occupants()) == 0 }
 
-// load brings a fresh room to where a snapshot and the events after it lead; either
-// may be nil. What no room can have written is an event.ErrCorrupt.
-func (r *Room) load(b []byte, events []event.Event) error {
-	if b != nil {
-		if err := r.st.LoadSnapshot(b, r.jid, r.cfg.base, r.belongs); err != nil {
-			return err
-		}
-	}
-	for i := range events {
-		if err := r.Apply(events[i]); err != nil {
-			return fmt.Errorf("event %d: %w", i, err)
-		}
-	}
-	return nil
-}
-
 // SnapshotKind is what a snapshot is for.
 type SnapshotKind uint8
 
@@ -322,8 +306,15 @@ func (t *Template) Restore(room JID, snapshot []byte, events []event.Event) (*Ro
 	if err != nil {
 		return nil, err
 	}
-	if err := r.load(snapshot, events); err != nil {
-		return nil, err
+	if snapshot != nil {
+		if err := r.st.LoadSnapshot(snapshot, r.jid, r.cfg.base, r.belongs); err != nil {
+			return nil, err
+		}
+	}
+	for i := range events {
+		if err := r.Apply(events[i]); err != nil {
+			return nil, fmt.Errorf("event %d: %w", i, err)
+		}
 	}
 	return r, nil
 }
