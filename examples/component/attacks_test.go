@@ -166,3 +166,16 @@ func TestLargeRoomsAreRarelyStoredAnew(t *testing.T) {
 	require.NoError(t, db.QueryRow(`SELECT length(body) FROM snapshot JOIN room ON room = id WHERE jid = ?`, "large@"+testDomain).Scan(&snapshot))
 	assert.GreaterOrEqual(t, events, changes, "events of %d bytes since a snapshot of %d", tail, snapshot)
 }
+
+// A server whose parser takes what is no XML for Go passes it on. It is refused by itself:
+// the stream, with all rooms on it, stays.
+func TestWhatIsNoXML(t *testing.T) {
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveHere(t, server, nil)
+	link := server.Next()
+	for i, body := range []string{"<1a/>", "<x:y:z/>", "&nbsp;", "<a></b>", "\x01"} {
+		link.Send(fmt.Sprintf("<message from='mallory@example.org/o' to='den@%s' type='groupchat' id='bad%d'>%s</message>", testDomain, i, body))
+		link.Expect("type='error'", "to='mallory@example.org/o'", fmt.Sprintf("id='bad%d'", i), "policy-violation")
+	}
+	c.answers(link)
+}

@@ -63,7 +63,7 @@ func (c *component) linkConfig() xmppcomp.Config {
 	rooms := s.roomLimits()
 	return xmppcomp.Config{
 		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: c.log,
-		Handle: c.handle, TooLarge: c.tooLarge, Connected: c.metrics.connection, Sent: c.metrics.written,
+		Handle: c.handle, Unreadable: c.unreadable, Connected: c.metrics.connection, Sent: c.metrics.written,
 		Dropped: c.dropped,
 		Queue:   xmppcomp.Bounds{Bytes: s.sendQueue, Stanza: s.maxStanza},
 		Limits: xmppcomp.Limits{
@@ -199,11 +199,16 @@ func (c *component) mayPass(el *etree.Element, bytes int) bool {
 	return false
 }
 
-// tooLarge refuses a stanza of which only the head was kept.
-func (c *component) tooLarge(_ context.Context, head *etree.Element, bytes int) {
-	c.log.Debug("a stanza that is too large", "name", head.Tag, "from", head.SelectAttrValue("from", ""))
-	if c.mayPass(head, bytes) {
-		c.refuse(head, stanza.TypeModify, "The stanza is too large.")
+// unreadable refuses a stanza that is too large or no XML. It reaches no room.
+func (c *component) unreadable(_ context.Context, bad *xmppcomp.StanzaError, bytes int) {
+	c.log.Debug("a stanza that cannot be read", "error", bad)
+	if !c.mayPass(bad.Head, bytes) {
+		return
+	}
+	if errors.Is(bad, stanza.ErrTooLarge) {
+		c.refuse(bad.Head, stanza.TypeModify, "The stanza is too large.")
+	} else {
+		c.refuse(bad.Head, stanza.TypeModify, "The stanza is not well-formed XML.")
 	}
 }
 

@@ -11,6 +11,12 @@ var ErrClosed = errors.New("the stream is closed")
 // errEnded: the server ended the stream in good order.
 var errEnded = errors.New("the server closed the stream")
 
+// errNoStream: somebody else answers on that port.
+var errNoStream = errors.New("what answers there is no XMPP server: its stream does not open with <stream:stream>")
+
+// errText: text between stanzas.
+var errText = errors.New("text between the stanzas of the stream, which XMPP forbids")
+
 // errDirective: what RFC 6120 §11.1 keeps out of streams.
 var errDirective = errors.New("a comment, processing instruction or DTD in the stream, which XMPP forbids")
 

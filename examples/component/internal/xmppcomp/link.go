@@ -27,9 +27,9 @@ type Config struct {
 	// place in the queue does: [Queue.Offer] is for that. The context ends with the
 	// stream, and the next one does not begin before Handle has returned. Required.
 	Handle func(ctx context.Context, el *etree.Element, bytes int)
-	// TooLarge gets the head of each stanza that was over the Limits, as Handle does.
-	// Required.
-	TooLarge func(ctx context.Context, head *etree.Element, bytes int)
+	// Unreadable gets each stanza that is over the Limits or is no XML, as Handle gets the
+	// others. Required.
+	Unreadable func(ctx context.Context, bad *StanzaError, bytes int)
 	// Sent is told of stanzas that were written. Nil is nobody.
 	Sent func(stanzas int)
 	// Dropped is told of a stanza that is not sent again, because a stream ended in the

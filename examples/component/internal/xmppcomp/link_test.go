@@ -22,18 +22,18 @@ import (
 // connection is played by the next function, and refused when there is none.
 type world struct {
 	*Link
-	dials     []time.Duration // when the link tried, since it began
-	handled   []string
-	dropped   []string
-	tooLarge  []string
-	sent      int
-	connected []bool
-	changed   []time.Duration // when, since it began
-	log       bytes.Buffer
-	ended     error
-	cancel    context.CancelFunc
-	done      chan struct{}
-	servers   sync.WaitGroup
+	dials      []time.Duration // when the link tried, since it began
+	handled    []string
+	dropped    []string
+	unreadable []string
+	sent       int
+	connected  []bool
+	changed    []time.Duration // when, since it began
+	log        bytes.Buffer
+	ended      error
+	cancel     context.CancelFunc
+	done       chan struct{}
+	servers    sync.WaitGroup
 }
 
 func begin(servers ...func(net.Conn)) *world { return beginWith(nil, servers...) }
@@ -49,9 +49,9 @@ func beginWith(handle func(context.Context, *Link), servers ...func(net.Conn)) *
 				handle(ctx, w.Link)
 			}
 		},
-		TooLarge: func(_ context.Context, el *etree.Element, _ int) { w.tooLarge = append(w.tooLarge, el.Tag) },
-		Dropped:  func(stanza []byte) { w.dropped = append(w.dropped, string(stanza)) },
-		Sent:     func(n int) { w.sent += n },
+		Unreadable: func(_ context.Context, bad *StanzaError, _ int) { w.unreadable = append(w.unreadable, bad.Head.Tag) },
+		Dropped:    func(stanza []byte) { w.dropped = append(w.dropped, string(stanza)) },
+		Sent:       func(n int) { w.sent += n },
 		Connected: func(up bool) {
 			w.connected, w.changed = append(w.connected, up), append(w.changed, time.Since(start))
 		},
@@ -143,7 +143,7 @@ func TestLinkReceives(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, w.stop())
 		assert.Equal(t, []string{"message", "presence", "features"}, w.handled)
-		assert.Equal(t, []string{"iq"}, w.tooLarge)
+		assert.Equal(t, []string{"iq"}, w.unreadable)
 		assert.Equal(t, []bool{true, false}, w.connected)
 		assert.NotContains(t, w.log.String(), "geheim")
 	})

@@ -92,10 +92,10 @@ func (s *stream) hurry() {
 func (s *stream) read(ctx context.Context) error {
 	for {
 		el, err := s.in.next()
-		var tooLarge *TooLargeError
+		var bad *StanzaError
 		switch {
-		case errors.As(err, &tooLarge):
-			s.link.cfg.TooLarge(ctx, tooLarge.Head, s.in.size())
+		case errors.As(err, &bad):
+			s.link.cfg.Unreadable(ctx, bad, s.in.size())
 		case err != nil:
 			return err
 		case isStreamError(el):
