@@ -14,7 +14,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// requests are what the domain itself answers, by the namespace of the payload.
+// requests are what the domain itself answers, by the namespace of the payload. Neither
+// an answer nor an error means that it is answered later.
 var requests = map[string]struct {
 	tag    string
 	typ    string
@@ -27,10 +28,11 @@ var requests = map[string]struct {
 	ns.Version:    {"query", "get", (*Service).version},
 	ns.VCard:      {"vCard", "get", (*Service).vCard},
 	ns.Commands:   {"command", "set", (*Service).command},
+	ns.Search:     {"search", "get", (*Service).search},
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Commands}
+var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Search, ns.Commands}
 
 // answer answers what is addressed to the domain itself. Presence is none of its
 // business, and messages have nobody to read them.
@@ -51,12 +53,12 @@ func (s *Service) answer(ctx context.Context, in *incoming) {
 	case !known || query.Tag != r.tag || in.typ != r.typ || !s.offers(space):
 		s.refuse(ctx, in, unknown)
 	default:
-		reply, e := r.answer(s, in, query)
-		if e != nil {
+		switch reply, e := r.answer(s, in, query); {
+		case e != nil:
 			s.refuse(ctx, in, e)
-			return
+		case reply != nil: // otherwise it comes later
+			s.send(ctx, reply)
 		}
-		s.send(ctx, reply)
 	}
 }
 
@@ -99,14 +101,14 @@ func noNode() *muc.StanzaError {
 }
 
 // readPage reads what page a query asks for (XEP-0059).
-func readPage(query *etree.Element, most int) (rsm.Request, *muc.StanzaError) {
-	set := childNamed(query, ns.RSM, "set")
+func readPage(query *xmlwire.Node, most int) (rsm.Request, *muc.StanzaError) {
+	set := query.Child(ns.RSM, "set")
 	if set == nil {
 		return rsm.Request{Max: most}, nil
 	}
 	return rsm.Read(most, func(name string) (string, bool) {
-		if c := childNamed(set, ns.RSM, name); c != nil {
-			return c.Text(), true
+		if c := set.Child(ns.RSM, name); c != nil {
+			return c.Text, true
 		}
 		return "", false
 	})
@@ -117,7 +119,11 @@ func (s *Service) items(in *incoming, query *etree.Element) (*reply, *muc.Stanza
 	if node := query.SelectAttrValue("node", ""); node != "" {
 		return s.commandItems(in, node)
 	}
-	ask, e := readPage(query, s.cfg.Limits.Page)
+	read, e := in.query()
+	if e != nil {
+		return nil, e
+	}
+	ask, e := readPage(read, s.cfg.Limits.Page)
 	if e != nil {
 		return nil, e
 	}

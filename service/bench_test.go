@@ -174,3 +174,43 @@ func BenchmarkMessage(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSearch searches 100,000 rooms: for all of them, for a word that is in many
+// descriptions, and for one that is in none.
+func BenchmarkSearch(b *testing.B) {
+	entries := make([]service.Entry, 0, manyRooms)
+	for i := range manyRooms {
+		room := at(fmt.Sprintf("room%06d", i))
+		entries = append(entries, service.Entry{Room: room, Name: fmt.Sprint("Room ", i), Public: true, Lasting: true,
+			About: service.About{Description: fmt.Sprintf("Where people speak of %d things, of some of them at length", i)}})
+	}
+	answered := make(chan service.Stanza, 1)
+	s, err := service.New(b.Context(), service.Config{Domain: "chat.example", Store: fixedList{noStore{}, entries},
+		Deliver: func(_ context.Context, s service.Stanza) { answered <- s },
+		Room:    muc.Config{Secret: secret}, SearchRate: muc.Rate{Burst: 1}, Log: slog.New(slog.DiscardHandler)})
+	require.NoError(b, err)
+	b.Cleanup(func() { _ = s.Shutdown(context.Background(), "") })
+	for _, c := range []struct{ name, field, value string }{{"all", "all", "1"}, {"often", "q", "length"}, {"never", "q", "silence"}} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				el := parse("<iq type='get' id='q' to='chat.example'>" + searchFor(rsmSet("<max>20</max>"), c.field, c.value) + "</iq>")
+				require.NoError(b, s.Handle(b.Context(), muc.MustParseJID(juliet), el))
+				require.Equal(b, "result", (<-answered).Type())
+			}
+		})
+	}
+}
+
+// fixedList is a list of rooms in one page.
+type fixedList struct {
+	service.Store
+	entries []service.Entry
+}
+
+func (l fixedList) List(_ context.Context, after muc.JID, _ int) ([]service.Entry, error) {
+	if !after.IsZero() {
+		return nil, nil
+	}
+	return l.entries, nil
+}

@@ -78,6 +78,11 @@ type Config struct {
 	// Room.IsOwner to say.
 	Admin func(muc.JID) bool
 
+	// SearchRate is how often one person may search for rooms (XEP-0433), page by page. More
+	// is refused with resource-constraint, which says when to try again. Zero means 60 at once
+	// and one a second; a zero Every alone bounds nothing.
+	SearchRate muc.Rate
+
 	// Limits bound what the service holds and does at once. Zero fields get defaults.
 	Limits Limits
 	// IdleAfter is how long a room in which nobody is stays in memory: 0 means five
@@ -195,6 +200,11 @@ type Limits struct {
 	Writers int
 	// StoreBatch is how many rooms one call of Store.Append stores at the most: 1000.
 	StoreBatch int
+	// Searches is how many searches for rooms wait at once, and PersonSearches how many of one
+	// person: 100 and 10. They are done one after the other. More is refused as too many are.
+	Searches, PersonSearches int
+	// Searchers is for how many people it is remembered how often they have searched: 50000.
+	Searchers int
 	// Page is how many rooms one answer lists: 200, and PageBytes how many bytes their
 	// lines take: 64 KiB, or a quarter of Room.Limits.OutboundBytes if that is less.
 	// Longer lists come in pages (XEP-0059).
@@ -242,6 +252,13 @@ func (c Config) complete() (Config, error) {
 	if err := checkContacts(c.Contacts); err != nil {
 		return c, err
 	}
+	switch {
+	case c.SearchRate == muc.Rate{}:
+		c.SearchRate = muc.Rate{Burst: 60, Every: time.Second}
+	case c.SearchRate.Burst < 0 || c.SearchRate.Every < 0 || c.SearchRate.Every > 24*time.Hour:
+		return c, fmt.Errorf("%w: SearchRate is negative, or longer than a day", ErrConfig)
+	}
+	c.SearchRate.Burst = max(c.SearchRate.Burst, 1)
 	c.Domain, c.Room.NormalizeDomain = domain, normalize
 	if c.Name == "" {
 		c.Name = defaultName
@@ -285,6 +302,9 @@ func (l Limits) withDefaults() Limits {
 		{&l.Workers, 1000},
 		{&l.Writers, 1},
 		{&l.StoreBatch, 1000},
+		{&l.Searches, 100},
+		{&l.PersonSearches, 10},
+		{&l.Searchers, 50000},
 		{&l.Page, 200},
 		{&l.PageBytes, 64 << 10},
 	} {

@@ -43,7 +43,7 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 			if e.Room.Domain() != s.cfg.Domain {
 				continue
 			}
-			s.dir.set(e)
+			s.dir.set(e, 0)
 			if !e.Creator.IsZero() {
 				s.created[e.Creator]++
 			}
@@ -91,8 +91,8 @@ func (e *Entry) check() error {
 		return fmt.Errorf("%w: a room without an address", muc.ErrCorrupt)
 	case e.Room.Local() == "" || !e.Room.IsBare():
 		return fmt.Errorf("%w: %s is no address of a room", muc.ErrCorrupt, e.Room)
-	case !isText(e.Name):
-		return fmt.Errorf("%w: %s: its name cannot stand in a stanza", muc.ErrCorrupt, e.Room)
+	case !isText(e.Name) || !isText(e.About.Description) || !isText(e.About.Lang):
+		return fmt.Errorf("%w: %s: its name or description cannot stand in a stanza", muc.ErrCorrupt, e.Room)
 	}
 	return nil
 }

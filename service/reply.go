@@ -8,6 +8,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/stanza"
 )
 
 // reply is a stanza of the service itself. It never changes.
@@ -62,6 +63,31 @@ func (in *incoming) reply(tag, typ string) *reply {
 
 // result answers a request, with nothing in it as yet.
 func (in *incoming) result() *reply { return in.reply("iq", "result") }
+
+// resultOf answers a request with what is written.
+func (in *incoming) resultOf(payload func(w *xmlwire.Writer)) *reply {
+	var w xmlwire.Writer
+	payload(&w)
+	r := in.result()
+	r.el.AddChild(xmlwire.Element(string(w.Bytes)))
+	return r
+}
+
+// queryBounds bound the payload of a request to the domain itself that is read as a whole.
+var queryBounds = xmlwire.Bounds{Bytes: 64 << 10, Depth: 16, Elements: 1000, Attrs: 32}
+
+// query is the payload of a request, which has one.
+func (in *incoming) query() (*xmlwire.Node, *muc.StanzaError) {
+	payload, err := new(xmlwire.Encoder).Encode(in.el, queryBounds)
+	switch {
+	case err == xmlwire.ErrMalformed, err == nil && len(payload.Kids) != 1:
+		return nil, &muc.StanzaError{Condition: stanza.BadRequest, Text: "The request is not well-formed XML.", Section: "RFC 6120 §4.9.3.13"}
+	case err != nil:
+		return nil, &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "The request is too large.", Section: "XEP-0045 §14.6"}
+	}
+	n := xmlwire.ParseNode(payload.XML(&payload.Kids[0]))
+	return &n, nil
+}
 
 // refusal answers a stanza with an error of the service's own. Those of hooks may hold
 // more, and are written by rooms.

@@ -70,6 +70,7 @@ func (s *Service) load(r *room) error {
 		return err
 	}
 	r.retry, r.stored, r.tail, r.shot = time.Time{}, r.live.Seq(), weigh(saved.Events), len(saved.Snapshot)
+	s.dir.set(r.entry(), 0) // the list may be from a version that knew less of rooms
 	return nil
 }
 
@@ -82,9 +83,14 @@ func isDamage(err error) bool {
 
 // entry describes a room for the store and for the list of rooms.
 func (r *room) entry() Entry {
-	sum, state := r.live.Summary(), r.live.State()
-	return Entry{Room: r.jid, Name: sum.Name, Public: sum.Public && state == muc.Open, Due: r.live.DeadlineAt(time.Now()), Creator: r.live.Creator(),
-		Lasting: state == muc.Destroyed || state == muc.Open && r.live.RoomConfig().Persistent}
+	c, state := r.live.RoomConfig(), r.live.State()
+	e := Entry{Room: r.jid, Name: c.Name, Public: !c.Hidden && state == muc.Open, Due: r.live.DeadlineAt(time.Now()), Creator: r.live.Creator(),
+		Lasting: state == muc.Destroyed || state == muc.Open && c.Persistent}
+	if e.Public {
+		e.About = About{Description: shortened(c.Description, descriptionBytes), Lang: c.Lang, MembersOnly: c.MembersOnly,
+			Password: c.Password != "", NonAnonymous: c.Whois == muc.WhoisAnyone, Moderated: c.Moderated}
+	}
+	return e
 }
 
 // next settles a room that has done some calls, and returns one that is to be at

@@ -21,6 +21,7 @@ type Service struct {
 	domain   muc.JID
 	template *muc.Template
 	dir      directory
+	searches searches
 	// ctx ends with the service.
 	ctx  context.Context
 	stop context.CancelFunc

@@ -94,8 +94,17 @@ func (s *Service) watch(r *room, done []outcome) {
 			}
 		}
 	}
-	s.people += r.live.Summary().Occupants - r.people
-	r.people = r.live.Summary().Occupants
+	s.inhabit(r, r.live.Summary().Occupants)
+}
+
+// inhabit notes how many occupants a room has.
+func (s *Service) inhabit(r *room, people int) {
+	if people == r.people {
+		return
+	}
+	s.people += people - r.people
+	r.people = people
+	s.dir.count(r.jid, people)
 }
 
 // came notes that a session is in a room, once more than before.
@@ -141,6 +150,5 @@ func (s *Service) unwatch(r *room, live *muc.Room) {
 			}
 		}
 	}
-	s.people -= r.people
-	r.people = 0
+	s.inhabit(r, 0)
 }

@@ -84,6 +84,9 @@ type Entry struct {
 	Name string
 	// Public says that the room stands in the service's list of rooms.
 	Public bool
+	// About is what else people are told who look for a room; zero for one that is not
+	// Public.
+	About About
 	// Lasting says that the room is there after a restart although nobody is inside:
 	// a persistent room, or the tombstone of one. The others have ended then, which
 	// the service sees to when it starts.
@@ -96,4 +99,20 @@ type Entry struct {
 	// fields mean nothing then. It should say which line it is. The service logs it and
 	// passes the line over: all other rooms live.
 	Err error
+}
+
+// About is what people who look for a public room are told of it besides its name
+// (XEP-0433). A store keeps it as it is, as JSON if it likes. One that loses it only has
+// rooms found by less until they are loaded.
+type About struct {
+	Description string `json:"description,omitempty"`
+	// Lang is the room's natural language, as in xml:lang.
+	Lang string `json:"lang,omitempty"`
+	// MembersOnly and Password say what it takes to enter.
+	MembersOnly bool `json:"members_only,omitempty"`
+	Password    bool `json:"password,omitempty"`
+	// NonAnonymous says that everybody in the room sees everybody's real JID.
+	NonAnonymous bool `json:"non_anonymous,omitempty"`
+	// Moderated says that who enters has no voice.
+	Moderated bool `json:"moderated,omitempty"`
 }

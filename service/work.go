@@ -99,7 +99,7 @@ func (s *Service) keep(r *room, b Batch) error {
 		r.tail, r.shot = weight{}, len(b.Snapshot)
 	}
 	if len(b.Events) > 0 {
-		s.dir.set(b.Entry)
+		s.dir.set(b.Entry, r.people)
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 const (
 	// applicationID stands in the head of the file: "muc1".
 	applicationID = 0x6d756331
-	schemaVersion = 2
+	schemaVersion = 3
 	secretBytes   = 32
 	// readers are the connections that load rooms, searchers those that look into the
 	// archive: these take long, and loading must not wait for them.
@@ -120,8 +120,9 @@ func (s *Store) open(ctx context.Context, path string) error {
 	switch version {
 	case 0:
 		err = s.populate(ctx)
-	case 1:
-		err = s.migrate(ctx)
+	case schemaVersion:
+	default:
+		err = s.migrate(ctx, version)
 	}
 	if err != nil {
 		return err

@@ -65,6 +65,15 @@ UPDATE room SET creator = coalesce(
 	(SELECT CASE WHEN json_valid(body) THEN body ->> '$.data.creator' END FROM event WHERE event.room = room.id AND seq = 1), '');
 `
 
+// aboutRooms brings version 2 to version 3: a room has what a search tells of it. Of the rooms
+// that are there already it is stored when something happens in them.
+const aboutRooms = `
+ALTER TABLE room ADD COLUMN about TEXT NOT NULL DEFAULT ''; -- JSON
+`
+
+// versions are what makes each version of the one before, from version 2 on.
+var versions = [...]string{changes, aboutRooms}
+
 // weight is what a message in the archive costs: itself, and about that much for its
 // columns and indexes.
 const weight = `octet_length(body) + 600`
@@ -106,18 +115,25 @@ func (s *Store) populate(ctx context.Context) error {
 	rand.Read(secret)
 	return s.write(ctx, func(w *writing) {
 		w.run(schema)
-		w.run(changes)
+		w.upgrade(1)
 		w.run(`INSERT INTO secret VALUES (?)`, secret)
 		w.run(fmt.Sprintf("PRAGMA application_id=%d; PRAGMA user_version=%d", applicationID, schemaVersion))
 	})
 }
 
-// migrate brings a store of version 1 to the present one, all or nothing.
-func (s *Store) migrate(ctx context.Context) error {
+// migrate brings a store of an earlier version to the present one, all or nothing.
+func (s *Store) migrate(ctx context.Context, version int) error {
 	return s.write(ctx, func(w *writing) {
-		w.run(changes)
+		w.upgrade(version)
 		w.run(fmt.Sprintf("PRAGMA user_version=%d", schemaVersion))
 	})
+}
+
+// upgrade changes the tables from a version to the present one.
+func (w *writing) upgrade(version int) {
+	for _, change := range versions[version-1:] {
+		w.run(change)
+	}
 }
 
 // write does something in one transaction of the writer.

@@ -231,9 +231,16 @@ func TestForgottenWeight(t *testing.T) {
 	assert.Zero(t, a.weighed())
 }
 
-// A store of version 1 becomes one of version 2 when it is opened, with all that is in
+// A store of an earlier version becomes one of the present when it is opened, with all that is in
 // it.
 func TestMigration(t *testing.T) {
+	for version := 1; version < schemaVersion; version++ {
+		t.Run(fmt.Sprint(version), func(t *testing.T) { migrates(t, version) })
+	}
+}
+
+// migrates makes a store of a version, and opens it.
+func migrates(t *testing.T, version int) {
 	a := newArchived(t)
 	chance := rand.New(rand.NewPCG(15, 16))
 	a.says(chance, 60)
@@ -249,13 +256,13 @@ func TestMigration(t *testing.T) {
 		`INSERT INTO snapshot SELECT room, seq, body FROM new.snapshot`,
 		`INSERT INTO event SELECT room, seq, body FROM new.event`,
 		`INSERT INTO archive SELECT id, room, seq, stanza_id, at, nick, jid, bare, body FROM new.archive`,
-		fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=1`, applicationID)} {
+		// Somebody's clock was wrong, and version 1 did not mind.
+		`UPDATE archive SET at = at + 7777 WHERE id % 10 = 3 OR id = (SELECT max(id) FROM archive)`,
+		strings.Join(versions[:version-1], ""),
+		fmt.Sprintf(`PRAGMA application_id=%d; PRAGMA user_version=%d`, applicationID, version)} {
 		_, err := db.Exec(query)
 		require.NoError(t, err, query)
 	}
-	// Somebody's clock was wrong.
-	_, err = db.Exec(`UPDATE archive SET at = at + 7777 WHERE id % 10 = 3 OR id = (SELECT max(id) FROM archive)`)
-	require.NoError(t, err)
 	require.NoError(t, db.Close())
 
 	was := a.store

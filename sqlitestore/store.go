@@ -29,8 +29,8 @@ type statements struct {
 func (s *statements) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
 		&s.find:         `SELECT id, seq FROM room WHERE jid = ?`,
-		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ? WHERE id = ?`,
+		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator, about) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ?, about = ? WHERE id = ?`,
 		&s.forget:       `DELETE FROM room WHERE id = ?`,
 		&s.addEvent:     `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropEvents:   `DELETE FROM event WHERE room = ?`,
@@ -107,9 +107,9 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 		}
 		return s.explain(w.err)
 	case known:
-		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), id)
+		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), id)
 	default:
-		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String())
+		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About))
 	}
 	if s.options.Archive {
 		for i := range b.Events {
@@ -224,7 +224,7 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]event.E
 // [muc.ErrCorrupt].
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := s.reader.QueryContext(ctx,
-		`SELECT id, jid, name, public, lasting, due, creator FROM room WHERE jid > ? ORDER BY jid`, after.String())
+		`SELECT id, jid, name, public, lasting, due, creator, about FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -243,8 +243,8 @@ func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.E
 // entry reads one line of the list. What is wrong with it is in the entry.
 func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	var id, due int64
-	var jid, creator string
-	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator)
+	var jid, creator, about string
+	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about)
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
 	}
@@ -257,8 +257,20 @@ func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	if creator != "" && e.Creator.UnmarshalText([]byte(creator)) != nil {
 		e.Creator = muc.JID{} // whose the room is counted as is not worth losing it
 	}
+	if about != "" && json.Unmarshal([]byte(about), &e.About) != nil {
+		e.About = service.About{} // nor is what a search finds it by
+	}
 	if due != 0 {
 		e.Due = time.UnixMilli(due).UTC()
 	}
 	return e
+}
+
+// aboutText is what a search tells of a room as it is stored: nothing for nothing.
+func aboutText(a service.About) string {
+	if a == (service.About{}) {
+		return ""
+	}
+	text, _ := json.Marshal(a) // flags and texts, which can always be written
+	return string(text)
 }

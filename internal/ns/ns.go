@@ -56,6 +56,9 @@ const (
 	Forward     = "urn:xmpp:forward:0"
 	Commands    = "http://jabber.org/protocol/commands"
 
+	Search       = "urn:xmpp:channel-search:0:search"
+	SearchParams = "urn:xmpp:channel-search:0:search-params"
+	SearchError  = "urn:xmpp:channel-search:0:error"
 	Unique       = "http://jabber.org/protocol/muc#unique"
 	ServiceAdmin = "http://jabber.org/protocol/admin"
 	Announce     = "http://jabber.org/protocol/admin#announce"
@@ -69,6 +72,14 @@ const NodeReservedNick = "x-roomuser-item"
 
 // NodeRequests is the ad-hoc command of a room for deciding who registers.
 const NodeRequests = "registration-requests"
+
+// What a search for rooms speaks of (XEP-0433 §6): the keys by which results are sorted,
+// and a room in which everybody sees real JIDs.
+const (
+	SearchByUsers    = "{urn:xmpp:channel-search:0:order}nusers"
+	SearchByAddress  = "{urn:xmpp:channel-search:0:order}address"
+	SearchNoneHidden = "{urn:xmpp:channel-search:0:anonymity}none"
+)
 
 // PictureNodes are the PubSub nodes where clients find pictures and what else is on
 // somebody's card (XEP-0084, XEP-0292).

@@ -125,7 +125,8 @@ var faults = map[string]fault{
 		}
 		b.Entry = f.first[b.Room]
 	})},
-	"seconds": {append: each(func(_ *faulty, b *service.Batch) { b.Entry.Due = b.Entry.Due.Truncate(time.Second) })},
+	"seconds":                       {append: each(func(_ *faulty, b *service.Batch) { b.Entry.Due = b.Entry.Due.Truncate(time.Second) })},
+	"what is told of rooms is lost": {append: each(func(_ *faulty, b *service.Batch) { b.Entry.About = service.About{} })},
 	"an event is lost": {load: func(_ *faulty, _ muc.JID, saved service.Saved) service.Saved {
 		saved.Events = saved.Events[:max(0, len(saved.Events)-1)]
 		return saved

@@ -127,9 +127,10 @@ func testGoneUnseen(t *testing.T, s service.Store) {
 func testEntry(t *testing.T, s service.Store) {
 	l := newLog(t, "cellar")
 	for i, e := range []service.Entry{
-		{Name: "The \"wine\" cellar of o'Hara, größer", Public: true, Lasting: true, Due: evening, Creator: muc.MustParseJID("jürgen@example.org")},
+		{Name: "The \"wine\" cellar of o'Hara, größer", Public: true,
+			About: service.About{Description: "A \"cellar\" where o'Hara's wine grows älter\n字", Lang: "de", MembersOnly: true, NonAnonymous: true}, Lasting: true, Due: evening, Creator: muc.MustParseJID("jürgen@example.org")},
 		{},
-		{Public: true, Due: time.UnixMilli(1).UTC(), Creator: owner.Bare()},
+		{Public: true, About: service.About{Password: true, Moderated: true}, Due: time.UnixMilli(1).UTC(), Creator: owner.Bare()},
 		{Lasting: true, Due: time.Date(9000, 1, 1, 0, 0, 0, 999e6, time.UTC)},
 	} {
 		next := func() service.Batch { return l.batch(1) }
