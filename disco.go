@@ -226,8 +226,8 @@ func (r *Room) activity(now time.Time) string {
 // one (XEP-0308).
 func countsAsActivity(m *event.Message) bool {
 	words := false
-	for r := (xmlwire.Reader{Text: m.Payload}); !r.Done(); {
-		switch n := r.ReadNode(""); {
+	for n := range xmlwire.Elements(m.Payload) {
+		switch {
 		case n.NS == ns.Correct:
 			return false
 		case n.NS == "" && n.Name == "body":

@@ -78,8 +78,8 @@ func (r *Room) Subject() (subject, nick string) {
 	if e == nil {
 		return "", ""
 	}
-	for x := (xmlwire.Reader{Text: e.Message().Payload}); !x.Done(); {
-		if n := x.ReadNode(""); n.NS == "" && n.Name == "subject" {
+	for n := range xmlwire.Elements(e.Message().Payload) {
+		if n.NS == "" && n.Name == "subject" {
 			return n.Text, e.Message().Nick
 		}
 	}

@@ -325,7 +325,7 @@ func (t *step) renderAbsentMembers(to []JID) {
 func (t *step) renderSubject(to []JID) {
 	r, e := t.r, t.r.st.Subject()
 	if e == nil {
-		t.send(to, r.renderMessage(&event.Message{Payload: xmlwire.EmptyElement("subject")}), splice.None, nil)
+		t.send(to, r.renderMessage(&event.Message{Payload: "<subject/>"}), splice.None, nil)
 		return
 	}
 	if e.Cache().Doc == nil {

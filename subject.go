@@ -35,8 +35,7 @@ func plainSubject(s *state.Room) string {
 		return ""
 	}
 	text, found := "", false
-	for r := (xmlwire.Reader{Text: s.Subject().Message().Payload}); !r.Done(); {
-		n := r.ReadNode("")
+	for n := range xmlwire.Elements(s.Subject().Message().Payload) {
 		if n.NS != "" || n.Name != "subject" {
 			continue
 		}

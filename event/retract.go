@@ -1,7 +1,6 @@
 package event
 
 import (
-	"strings"
 	"time"
 
 	"github.com/gomuc/muc/internal/ns"
@@ -21,37 +20,17 @@ func (b *MessageRetracted) Means(m *Message) bool {
 	case b.Named == "" || !xmlwire.IsCanonical(m.Payload):
 		return false
 	}
-	if m.StanzaID != b.Named && m.ID != b.Named {
-		origin := childOf(m.Payload, ns.SID, "origin-id")
-		if origin == nil || origin.AttrOr("id", "") != b.Named {
+	named := m.StanzaID == b.Named || m.ID == b.Named
+	for n, text := range xmlwire.Elements(m.Payload) {
+		alone := len(text) == len(m.Payload)
+		switch {
+		case n.NS == ns.SID && n.Name == "origin-id":
+			named = named || n.AttrOr("id", "") == b.Named
+		case n.NS == ns.Retract && (n.Name == "retract" || n.Name == "retracted" && alone):
 			return false
 		}
 	}
-	return childOf(m.Payload, ns.Retract, "retract") == nil && !isTombstone(m.Payload)
-}
-
-// childOf is the first element of that name in a payload, or nil. A namespace is
-// looked for in the text first, so that most messages need not be parsed.
-func childOf(payload, space, name string) *xmlwire.Node {
-	if !strings.Contains(payload, space) {
-		return nil
-	}
-	for r := (xmlwire.Reader{Text: payload}); !r.Done(); {
-		if n := r.ReadNode(""); n.NS == space && n.Name == name {
-			return &n
-		}
-	}
-	return nil
-}
-
-// isTombstone reports whether a payload is a tombstone and nothing else.
-func isTombstone(payload string) bool {
-	if !strings.Contains(payload, ns.Retract) {
-		return false
-	}
-	r := xmlwire.Reader{Text: payload}
-	n := r.ReadNode("")
-	return n.NS == ns.Retract && n.Name == "retracted" && r.Done()
+	return named
 }
 
 // Tombstone is what an archive shows in place of a retracted message (XEP-0424 §4):

@@ -57,11 +57,11 @@ func MustParse(s string) JID {
 // normalisation form C, no trailing dot. A host that needs all of IDNA brings a
 // function of its own.
 func NormalizeDomain(domain string) (string, error) {
-	if plainDomain(domain) && domain != "" && domain[0] != '.' && domain[len(domain)-1] != '.' && !strings.Contains(domain, "..") {
+	if plainInDomain.All(domain) && domain != "" && domain[0] != '.' && domain[len(domain)-1] != '.' && !strings.Contains(domain, "..") {
 		return domain, nil
 	}
 	domain = strings.TrimSuffix(domain, ".")
-	if !plainDomain(domain) {
+	if !plainInDomain.All(domain) {
 		domain = dotsOfDomains.Replace(domain)
 		domain = norm.NFC.String(strings.ToLower(domain))
 		domain = strings.TrimSuffix(domain, ".")
@@ -81,16 +81,7 @@ func notInDomain(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(`"&'/<>@\`, r) || r == utf8.RuneError
 }
 
-// plainDomain reports whether a domain needs no change: the fast path.
-func plainDomain(s string) bool {
-	for i := range len(s) {
-		if !plainInDomain[s[i]] {
-			return false
-		}
-	}
-	return true
-}
-
+// plainInDomain are the characters of a domain that needs no change: the fast path.
 var plainInDomain = xmlwire.CharsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 // ParseBy is [Parse] with another rule for domains.
@@ -163,7 +154,7 @@ func makeJID(s, local, domain, resource string) JID {
 }
 
 func normalizeLocal(s string) (string, error) {
-	if plainLocal(s) {
+	if plainInLocal.All(s) {
 		return s, nil
 	}
 	out, err := precis.UsernameCaseMapped.String(s)
@@ -174,21 +165,9 @@ func normalizeLocal(s string) (string, error) {
 }
 
 // plainInLocal are the characters that stand for themselves in a localpart.
-var plainInLocal = func() (set xmlwire.CharSet) {
-	for c := '!'; c < 0x7f; c++ {
-		set[c] = (c < 'A' || c > 'Z') && !strings.ContainsRune(notInLocal, c)
-	}
-	return set
-}()
-
-func plainLocal(s string) bool {
-	for i := range len(s) {
-		if !plainInLocal[s[i]] {
-			return false
-		}
-	}
-	return true
-}
+var plainInLocal = xmlwire.CharsThat(func(c byte) bool {
+	return c > ' ' && c < 0x7f && (c < 'A' || c > 'Z') && strings.IndexByte(notInLocal, c) < 0
+})
 
 func normalizeResource(s string) (string, error) {
 	if PlainText(s) {
@@ -203,14 +182,9 @@ func normalizeResource(s string) (string, error) {
 
 // PlainText reports whether s is printable ASCII, which no PRECIS freeform
 // profile changes.
-func PlainText(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] < ' ' || s[i] >= 0x7f {
-			return false
-		}
-	}
-	return true
-}
+func PlainText(s string) bool { return plainText.All(s) }
+
+var plainText = xmlwire.CharsThat(func(c byte) bool { return c >= ' ' && c < 0x7f })
 
 // String is the whole address.
 func (j JID) String() string { return j.s }
@@ -312,12 +286,7 @@ func (j JID) Resourced() (JID, error) { return j.Bare().WithResource(j.Resource(
 
 // WithNormalResource is the occupant JID of a nick that is already normal.
 func (j JID) WithNormalResource(resource string) JID {
-	bare := j.Bare()
-	out := JID{s: bare.s + "/" + resource, at: bare.at, bare: bare.bare}
-	if xmlwire.EscapedInAttr.In(resource) {
-		out.bare |= escapeBit
-	}
-	return out
+	return makeJID(j.Bare().s+"/"+resource, j.Local(), j.Domain(), resource)
 }
 
 // MarshalText makes a JID a string in JSON.
@@ -352,7 +321,7 @@ func Stored(s string) (JID, error) {
 	switch {
 	case domain == "" || at == 0 || slash >= 0 && resource == "",
 		max(len(local), len(domain), len(resource)) > MaxPartSize, !xmlwire.ValidText(s),
-		!plainDomain(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
+		!plainInDomain.All(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
 		return JID{}, malformed(ErrMalformed, s)
 	}
 	return makeJID(s, local, domain, resource), nil

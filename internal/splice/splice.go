@@ -104,7 +104,7 @@ func (d *Stanza) AppendXML(dst []byte, to jid.JID, x *Extra, v View, ns string) 
 	}
 	pos += uint32(len(emptyTo))
 	if x != nil && x.ID != "" {
-		dst = append(xmlwire.AppendEscaped(append(dst, " id='"...), x.ID, xmlwire.EscapedInAttr), '\'')
+		dst = xmlwire.AppendAttr(dst, "id", x.ID)
 	}
 	if d.JID != 0 && v != d.As {
 		dst, pos = append(dst, d.Bytes[pos:d.JID]...), d.JIDEnd
@@ -129,12 +129,8 @@ func (d *Stanza) AppendXML(dst []byte, to jid.JID, x *Extra, v View, ns string) 
 func (d *Stanza) Attr(name string) string {
 	r := xmlwire.Reader{Text: string(d.Bytes[:bytes.IndexByte(d.Bytes, '>')+1])}
 	_, attrs, _ := r.ReadTag()
-	for {
-		key, escaped, ok := attrs.Next()
-		if !ok || key == name {
-			return xmlwire.Unescape(escaped)
-		}
-	}
+	value, _ := attrs.Get(name)
+	return value
 }
 
 // AppendJID appends a real JID as the attribute of an item, nothing for the zero JID.

@@ -69,10 +69,10 @@ func (d *Encoder) Encode(root *etree.Element, lim Bounds) (Payload, error) {
 // PayloadOf is the payload of a text that is canonical already.
 func PayloadOf(canonical string) Payload {
 	p := Payload{Text: canonical}
-	for r := (Reader{Text: canonical}); !r.Done(); {
-		start := r.At
-		n := r.ReadNode("")
-		p.Kids = append(p.Kids, Child{NS: n.NS, Name: n.Name, From: start, To: r.At})
+	at := 0
+	for n, text := range Elements(canonical) {
+		p.Kids = append(p.Kids, Child{NS: n.NS, Name: n.Name, From: at, To: at + len(text)})
+		at += len(text)
 	}
 	return p
 }
@@ -264,7 +264,7 @@ func (d *Encoder) enter(parent *frame, el *etree.Element) error {
 	}
 	d.b = append(append(d.b, '<'), el.Tag...)
 	if space != parent.ns {
-		d.b = append(AppendEscaped(append(d.b, " xmlns='"...), space, EscapedInAttr), '\'')
+		d.b = AppendAttr(d.b, "xmlns", space)
 	}
 	if err := d.attrs(el); err != nil {
 		return err
@@ -295,15 +295,16 @@ func (d *Encoder) attrs(el *etree.Element) error {
 				return ErrMalformed
 			}
 		}
-		d.b = append(d.b, ' ')
-		switch a.Space {
-		case "":
-		case "xml":
-			d.b = append(d.b, "xml:"...)
-		default:
-			if err := d.foreignAttr(i, uri); err != nil {
-				return err
+		prefix := a.Space
+		if prefix != "" && prefix != "xml" { // declared just before it, under a prefix made from its index
+			if prefix = "ns" + strconv.Itoa(i); uri == "" || !mayBind(uri) {
+				return ErrMalformed
 			}
+			d.b = AppendAttr(d.b, "xmlns:"+prefix, uri)
+		}
+		d.b = append(d.b, ' ')
+		if prefix != "" {
+			d.b = append(append(d.b, prefix...), ':')
 		}
 		d.b = append(append(d.b, a.Key...), "='"...)
 		if !d.write(a.Value, EscapedInAttr) {
@@ -317,16 +318,3 @@ func (d *Encoder) attrs(el *etree.Element) error {
 // mayBind reports whether a namespace may be declared. Those of XML itself must not be
 // (Namespaces in XML §3).
 func mayBind(space string) bool { return ValidText(space) && space != ns.XML && space != ns.XMLNS }
-
-// foreignAttr declares the namespace of a prefixed attribute just before it, under a
-// prefix made from its index.
-func (d *Encoder) foreignAttr(i int, uri string) error {
-	if uri == "" || !mayBind(uri) {
-		return ErrMalformed
-	}
-	own := "ns" + strconv.Itoa(i)
-	d.b = append(append(append(d.b, "xmlns:"...), own...), "='"...)
-	d.b = append(AppendEscaped(d.b, uri, EscapedInAttr), "' "...)
-	d.b = append(append(d.b, own...), ':')
-	return nil
-}

@@ -1,6 +1,7 @@
 package xmlwire
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -19,7 +20,7 @@ type Node struct {
 }
 
 // Attr is the value of an attribute; ok is false if there is none.
-func (n *Node) Attr(name string) (string, bool) { return n.Attrs.get(name) }
+func (n *Node) Attr(name string) (string, bool) { return n.Attrs.Get(name) }
 
 // AttrOr is the value of an attribute, or another value if there is none.
 func (n *Node) AttrOr(name, otherwise string) string {
@@ -33,9 +34,9 @@ func (n *Node) AttrOr(name, otherwise string) string {
 // ever asked for, so they are searched instead of being parsed into a map.
 type attrs string
 
-// Next removes and returns the first attribute, its value still escaped; ok is false at
+// next removes and returns the first attribute, its value still escaped; ok is false at
 // the end.
-func (a *attrs) Next() (name, escaped string, ok bool) {
+func (a *attrs) next() (name, escaped string, ok bool) {
 	if *a == "" {
 		return "", "", false
 	}
@@ -47,20 +48,33 @@ func (a *attrs) Next() (name, escaped string, ok bool) {
 	return s[1:eq], s[value:end], true
 }
 
-func (a attrs) get(name string) (value string, ok bool) {
-	for {
-		key, escaped, more := a.Next()
-		if !more || key == name {
-			return Unescape(escaped), more
+// All yields the attributes, their values still escaped.
+func (a attrs) All() iter.Seq2[string, string] {
+	return func(yield func(name, escaped string) bool) {
+		for {
+			name, escaped, ok := a.next()
+			if !ok || !yield(name, escaped) {
+				return
+			}
 		}
 	}
+}
+
+// Get is the value of an attribute; ok is false if there is none.
+func (a attrs) Get(name string) (value string, ok bool) {
+	for key, escaped := range a.All() {
+		if key == name {
+			return Unescape(escaped), true
+		}
+	}
+	return "", false
 }
 
 // Without is the attributes without one of them.
 func (a attrs) Without(name string) attrs {
 	before := a
 	for rest := a; ; {
-		key, _, more := rest.Next()
+		key, _, more := rest.next()
 		if !more {
 			return a
 		}
@@ -121,11 +135,15 @@ func (r *Reader) AtClose() bool { return r.Text[r.At] == '<' && r.Text[r.At+1] =
 
 func (r *Reader) skipClose() { r.At += strings.IndexByte(r.Text[r.At:], '>') + 1 }
 
-// references are the references that AppendEscaped writes, each before its character.
-var references = []string{"&amp;", "&", "&lt;", "<", "&gt;", ">", "&apos;", "'", "&quot;", `"`,
-	"&#x9;", "\t", "&#xA;", "\n", "&#xD;", "\r"}
-
-var unescaper = strings.NewReplacer(references...)
+var unescaper = func() *strings.Replacer {
+	var pairs []string
+	for c, reference := range references {
+		if reference != "" {
+			pairs = append(pairs, reference, string(rune(c)))
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 // Unescape replaces the references in a text by their characters.
 func Unescape(s string) string {
@@ -170,13 +188,24 @@ func (n *Node) ChildText(ns, name string) string {
 	return ""
 }
 
+// Elements yields the elements of a canonical text, each with its own text.
+func Elements(canonical string) iter.Seq2[*Node, string] {
+	return func(yield func(*Node, string) bool) {
+		for r := (Reader{Text: canonical}); !r.Done(); {
+			start := r.At
+			if n := r.ReadNode(""); !yield(&n, canonical[start:r.At]) {
+				return
+			}
+		}
+	}
+}
+
 // Filtered is the canonical XML of the elements that a function keeps, byte for byte.
 func Filtered(canonical string, keep func(*Node) bool) string {
 	var b []byte
-	for r := (Reader{Text: canonical}); !r.Done(); {
-		start := r.At
-		if n := r.ReadNode(""); keep(&n) {
-			b = append(b, canonical[start:r.At]...)
+	for n, text := range Elements(canonical) {
+		if keep(n) {
+			b = append(b, text...)
 		}
 	}
 	return string(b)
@@ -190,7 +219,7 @@ func WithoutKids(canonical string, cut func(*Node) bool) (kept string, left int)
 	if empty {
 		return canonical, 0
 	}
-	ns, _ := a.get("xmlns")
+	ns, _ := a.Get("xmlns")
 	var b []byte
 	copied := 0
 	for !r.AtClose() {
@@ -234,9 +263,8 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 				written = writtenByPeople(name, a)
 			}
 			b = append(append(b, '<'), name...)
-			for key, escaped, more := a.Next(); more; key, escaped, more = a.Next() {
-				b = append(append(append(b, ' '), key...), "='"...)
-				b = append(AppendEscaped(b, replace(Unescape(escaped)), EscapedInAttr), '\'')
+			for key, escaped := range a.All() {
+				b = AppendAttr(b, key, replace(Unescape(escaped)))
 			}
 			if empty {
 				b = append(b, '/')
@@ -256,7 +284,7 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 
 // writtenByPeople reports whether the texts in a child of a stanza are written by people.
 func writtenByPeople(name string, a attrs) bool {
-	space, foreign := a.get("xmlns")
+	space, foreign := a.Get("xmlns")
 	if foreign {
 		return space == ns.XHTML && name == "html"
 	}
@@ -275,7 +303,7 @@ func IsCanonical(s string) bool {
 		switch {
 		case s[0] != '<':
 			end := strings.IndexByte(s, '<')
-			if end < 0 || len(open) == 0 || !isEscapedText(s[:end]) {
+			if end < 0 || len(open) == 0 || !isEscaped(s[:end], EscapedInText) {
 				return false
 			}
 			s = s[end:]
@@ -350,34 +378,9 @@ func isCanonicalKey(key string, before []string) bool {
 	return ValidName(local) && slices.Contains(before, "xmlns:"+prefix)
 }
 
-// isEscapedText is isEscaped for a text between tags, fast for those without special
-// characters.
-func isEscapedText(s string) bool {
-	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '>') < 0 && strings.IndexByte(s, '\r') < 0 ||
-		isEscaped(s, EscapedInText)
-}
-
 // isEscaped reports whether a text is such as AppendEscaped writes.
 func isEscaped(s string, set *CharSet) bool {
-	for at := set.index(s); at >= 0; at = set.index(s) {
-		n := referenceLen(s[at:], set)
-		if n == 0 {
-			return false
-		}
-		s = s[at+n:]
-	}
-	return true
-}
-
-// referenceLen is the length of the reference that a text begins with, 0 if it is not one
-// to a character of the set.
-func referenceLen(s string, set *CharSet) int {
-	for i := 0; i < len(references); i += 2 {
-		if strings.HasPrefix(s, references[i]) && set.In(references[i+1]) {
-			return len(references[i])
-		}
-	}
-	return 0
+	return !set.In(s) || string(AppendEscaped(nil, Unescape(s), set)) == s
 }
 
 // Element makes an etree element of canonical XML, for hosts that work on trees. It does
@@ -394,7 +397,7 @@ func Element(canonical string) *etree.Element {
 			name, a, empty := r.ReadTag()
 			el := etree.NewElement("")
 			el.Tag = name
-			for key, escaped, more := a.Next(); more; key, escaped, more = a.Next() {
+			for key, escaped := range a.All() {
 				el.CreateAttr(key, Unescape(escaped))
 			}
 			if at == nil {
@@ -419,14 +422,12 @@ func (w *Writer) Node(n *Node) {
 		return
 	}
 	w.Start(n.Name, n.NS)
-	for a := n.Attrs; a != ""; {
-		if name, escaped, _ := a.Next(); name != "xmlns" {
+	for name, escaped := range n.Attrs.All() {
+		if name != "xmlns" {
 			w.Attr(name, Unescape(escaped))
 		}
 	}
-	if n.Text != "" {
-		w.Text(n.Text)
-	}
+	w.Text(n.Text)
 	for i := range n.Kids {
 		w.Node(&n.Kids[i])
 	}

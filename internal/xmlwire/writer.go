@@ -1,6 +1,7 @@
 package xmlwire
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -11,11 +12,26 @@ type CharSet [256]bool
 
 // CharsOf is the set of the characters in a text.
 func CharsOf(chars string) *CharSet {
+	return CharsThat(func(c byte) bool { return strings.IndexByte(chars, c) >= 0 })
+}
+
+// CharsThat is the set of the ASCII characters that a function matches.
+func CharsThat(match func(c byte) bool) *CharSet {
 	var set CharSet
-	for i := range len(chars) {
-		set[chars[i]] = true
+	for c := range byte(utf8.RuneSelf) {
+		set[c] = match(c)
 	}
 	return &set
+}
+
+// All reports whether s consists of characters of the set.
+func (set *CharSet) All(s string) bool {
+	for i := range len(s) {
+		if !set[s[i]] {
+			return false
+		}
+	}
+	return true
 }
 
 // In reports whether s contains a character of the set.
@@ -31,45 +47,36 @@ func (set *CharSet) index(s string) int {
 	return -1
 }
 
+// references stand for the characters that must be escaped.
+var references = [...]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '\'': "&apos;", '"': "&quot;",
+	'\t': "&#x9;", '\n': "&#xA;", '\r': "&#xD;"}
+
 // What must be escaped, by place. Attribute values stand in single quotes.
 var (
-	EscapedInAttr = CharsOf("&<>'\"\t\n\r")
+	EscapedInAttr = CharsThat(func(c byte) bool { return int(c) < len(references) && references[c] != "" })
 	EscapedInText = CharsOf("&<>\r")
 )
 
 // Escaping is the factor by which escaping can lengthen a text.
 const Escaping = 6
 
-// AppendEscaped appends s with every character of set replaced by a reference.
+// AppendEscaped appends s with every character of set, one of the two above, replaced by a
+// reference.
 func AppendEscaped(dst []byte, s string, set *CharSet) []byte {
 	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !set[c] {
-			continue
+	for i := range len(s) {
+		if c := s[i]; set[c] {
+			dst = append(append(dst, s[start:i]...), references[c]...)
+			start = i + 1
 		}
-		dst = append(dst, s[start:i]...)
-		switch c {
-		case '&':
-			dst = append(dst, "&amp;"...)
-		case '<':
-			dst = append(dst, "&lt;"...)
-		case '>':
-			dst = append(dst, "&gt;"...)
-		case '\'':
-			dst = append(dst, "&apos;"...)
-		case '"':
-			dst = append(dst, "&quot;"...)
-		case '\t':
-			dst = append(dst, "&#x9;"...)
-		case '\n':
-			dst = append(dst, "&#xA;"...)
-		case '\r':
-			dst = append(dst, "&#xD;"...)
-		}
-		start = i + 1
 	}
 	return append(dst, s[start:]...)
+}
+
+// AppendAttr appends an attribute, its value escaped.
+func AppendAttr(dst []byte, name, value string) []byte {
+	dst = append(append(append(dst, ' '), name...), "='"...)
+	return append(AppendEscaped(dst, value, EscapedInAttr), '\'')
 }
 
 // EscapedLen is the greatest length of a text in XML, in bytes.
@@ -84,20 +91,10 @@ func EscapedLen(s string) int {
 }
 
 // plainInXML are the ASCII characters that may stand in XML 1.0.
-var plainInXML = func() (set CharSet) {
-	for c := range utf8.RuneSelf {
-		set[c] = c >= ' ' || c == '\t' || c == '\n' || c == '\r'
-	}
-	return set
-}()
+var plainInXML = CharsThat(func(c byte) bool { return c >= ' ' || c == '\t' || c == '\n' || c == '\r' })
 
 // plainAnywhere are those of them that stand for themselves in texts and attributes.
-var plainAnywhere = func() (set CharSet) {
-	for c := range utf8.RuneSelf {
-		set[c] = plainInXML[c] && !EscapedInAttr[c]
-	}
-	return set
-}()
+var plainAnywhere = CharsThat(func(c byte) bool { return plainInXML[c] && !EscapedInAttr[c] })
 
 // ValidText reports whether s may stand in XML 1.0 at all.
 func ValidText(s string) bool {
@@ -166,7 +163,7 @@ func (w *Writer) Start(name, ns string) {
 		ns = parent
 	}
 	if ns != parent {
-		w.Bytes = append(AppendEscaped(append(w.Bytes, " xmlns='"...), ns, EscapedInAttr), '\'')
+		w.Bytes = AppendAttr(w.Bytes, "xmlns", ns)
 	}
 	w.names[w.depth], w.space[w.depth] = name, ns
 	w.depth++
@@ -174,10 +171,7 @@ func (w *Writer) Start(name, ns string) {
 }
 
 // Attr writes an attribute of the current start tag.
-func (w *Writer) Attr(name, value string) {
-	w.Bytes = append(append(append(w.Bytes, ' '), name...), "='"...)
-	w.Bytes = append(AppendEscaped(w.Bytes, value, EscapedInAttr), '\'')
-}
+func (w *Writer) Attr(name, value string) { w.Bytes = AppendAttr(w.Bytes, name, value) }
 
 // AttrIf writes an attribute unless its value is empty.
 func (w *Writer) AttrIf(name, value string) {
@@ -188,8 +182,10 @@ func (w *Writer) AttrIf(name, value string) {
 
 // Text writes a text, escaped.
 func (w *Writer) Text(s string) {
-	w.closeTag()
-	w.Bytes = AppendEscaped(w.Bytes, s, EscapedInText)
+	if s != "" {
+		w.closeTag()
+		w.Bytes = AppendEscaped(w.Bytes, s, EscapedInText)
+	}
 }
 
 // Raw writes children that are canonical XML already.
@@ -221,9 +217,7 @@ func (w *Writer) End() {
 // Element writes an element that holds a text or nothing.
 func (w *Writer) Element(name, ns, text string) {
 	w.Start(name, ns)
-	if text != "" {
-		w.Text(text)
-	}
+	w.Text(text)
 	w.End()
 }
 
@@ -253,10 +247,3 @@ func (w *Writer) OpenTag() uint32 {
 
 // Pos is the number of bytes written.
 func (w *Writer) Pos() uint32 { return uint32(len(w.Bytes)) }
-
-// EmptyElement is the canonical XML of an empty element in the content namespace.
-func EmptyElement(name string) string {
-	w := Writer{}
-	w.Element(name, "", "")
-	return string(w.Bytes)
-}
