@@ -58,9 +58,8 @@ func (r *Room) adminItem(n *xmlwire.Node, section string) (adminItem, *StanzaErr
 	it := adminItem{asked: n, reason: n.ChildText(ns.Admin, "reason")}
 	var jid string
 	hasAffiliation, hasJID, known := false, false, false
-	for a := n.Attrs; a != ""; {
-		name, escaped, _ := a.Next()
-		switch value := xmlwire.Unescape(escaped); name {
+	for name, value := range n.Attrs.All() {
+		switch name {
 		case "role":
 			it.byRole = true
 			it.role, known = event.ParseRole(value)

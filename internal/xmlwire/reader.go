@@ -48,12 +48,12 @@ func (a *attrs) next() (name, escaped string, ok bool) {
 	return s[1:eq], s[value:end], true
 }
 
-// All yields the attributes, their values still escaped.
+// All yields the attributes.
 func (a attrs) All() iter.Seq2[string, string] {
-	return func(yield func(name, escaped string) bool) {
+	return func(yield func(name, value string) bool) {
 		for {
 			name, escaped, ok := a.next()
-			if !ok || !yield(name, escaped) {
+			if !ok || !yield(name, Unescape(escaped)) {
 				return
 			}
 		}
@@ -62,9 +62,9 @@ func (a attrs) All() iter.Seq2[string, string] {
 
 // Get is the value of an attribute; ok is false if there is none.
 func (a attrs) Get(name string) (value string, ok bool) {
-	for key, escaped := range a.All() {
+	for key, value := range a.All() {
 		if key == name {
-			return Unescape(escaped), true
+			return value, true
 		}
 	}
 	return "", false
@@ -263,8 +263,8 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 				written = writtenByPeople(name, a)
 			}
 			b = append(append(b, '<'), name...)
-			for key, escaped := range a.All() {
-				b = AppendAttr(b, key, replace(Unescape(escaped)))
+			for key, value := range a.All() {
+				b = AppendAttr(b, key, replace(value))
 			}
 			if empty {
 				b = append(b, '/')
@@ -397,8 +397,8 @@ func Element(canonical string) *etree.Element {
 			name, a, empty := r.ReadTag()
 			el := etree.NewElement("")
 			el.Tag = name
-			for key, escaped := range a.All() {
-				el.CreateAttr(key, Unescape(escaped))
+			for key, value := range a.All() {
+				el.CreateAttr(key, value)
 			}
 			if at == nil {
 				root = el
@@ -422,9 +422,9 @@ func (w *Writer) Node(n *Node) {
 		return
 	}
 	w.Start(n.Name, n.NS)
-	for name, escaped := range n.Attrs.All() {
+	for name, value := range n.Attrs.All() {
 		if name != "xmlns" {
-			w.Attr(name, Unescape(escaped))
+			w.Attr(name, value)
 		}
 	}
 	w.Text(n.Text)
