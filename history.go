@@ -86,8 +86,7 @@ func (r *Room) past(q historyRequest, now time.Time, reader JID) []*state.Entry 
 		}
 		if q.maxchars >= 0 {
 			// The whole stanza counts, as the newcomer would get it.
-			copied := Outbound{doc: r.entryDoc(e), extra: r.late(e)}
-			if chars += utf8.RuneCount(copied.AppendXML(nil, reader, "")); chars > q.maxchars {
+			if chars += utf8.RuneCount(r.entryDoc(e).AppendXML(nil, reader, r.late(e), splice.None, "")); chars > q.maxchars {
 				break
 			}
 		}

@@ -15,10 +15,16 @@ import (
 // Outbound is one stanza and the addresses it goes to. It is a small immutable value that
 // shares its bytes with other Outbounds.
 type Outbound struct {
-	to    []JID
 	doc   *splice.Stanza
 	extra *splice.Extra
-	view  splice.View
+	*readers
+}
+
+// readers are the addresses that a stanza goes to, and what is seen there. Stanzas that go
+// to the same ones share it: of those who enter a large room, thousands do.
+type readers struct {
+	to   []JID
+	view splice.View
 }
 
 // To lists where the stanza goes: full JIDs of sessions, or a bare JID for
@@ -160,8 +166,23 @@ func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra
 		if t.fx.Outbound == nil {
 			t.fx.Outbound = t.memory.outbound[:0]
 		}
-		t.fx.Outbound = append(t.fx.Outbound, Outbound{to: to, doc: doc, view: v, extra: x})
+		t.fx.Outbound = append(t.fx.Outbound, Outbound{doc, x, t.readers(to, v)})
 	}
+}
+
+// readers are those of the last stanza, if they are the same, or new ones.
+func (t *step) readers(to []JID, v splice.View) *readers {
+	n := len(t.fx.Outbound)
+	if n > 0 {
+		if last := t.fx.Outbound[n-1].readers; last.view == v && len(last.to) == len(to) && &last.to[0] == &to[0] {
+			return last
+		}
+	}
+	if n >= len(t.memory.readers) {
+		return &readers{to, v}
+	}
+	t.memory.readers[n] = readers{to, v}
+	return &t.memory.readers[n]
 }
 
 // toSender adds a stanza for the sender of this step's stanza.
@@ -174,8 +195,7 @@ func (t *step) toSender(doc *splice.Stanza, v splice.View, x *splice.Extra) {
 func (t *step) fitting(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) []JID {
 	var some []JID
 	for _, j := range to {
-		copied := Outbound{doc: doc, view: v, extra: x}
-		if len(copied.AppendXML(nil, j, "")) <= t.r.cfg.Limits.OutboundBytes {
+		if len(doc.AppendXML(nil, j, x, v, "")) <= t.r.cfg.Limits.OutboundBytes {
 			some = append(some, j)
 		}
 	}

@@ -72,16 +72,6 @@ func (h *happened) change(c changedPresence) {
 	h.changed = append(h.changed, c)
 }
 
-// resend adds those whose presence is to be sent again in any case, if they are still
-// inside.
-func (h *happened) resend(s *state.Room, list []changedPresence) {
-	for _, c := range list {
-		if s.OccupantByNumber(c.occ.Number()) != nil {
-			h.change(c)
-		}
-	}
-}
-
 // renderChanged sends an occupant's presence to all who see it, and treats a change
 // of role that hides or shows the occupant as leaving or joining (XEP-0045 §5.1.3,
 // muc#roomconfig_presencebroadcast).

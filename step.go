@@ -41,6 +41,7 @@ type step struct {
 		durable  [1]event.Event
 		volatile [2]event.Event
 		outbound [2]Outbound
+		readers  [2]readers
 	}
 }
 
@@ -63,8 +64,10 @@ func (t *step) commit() {
 	h := happened{configBefore: s.Config(), locked: s.Life() == Locked}
 	t.apply(t.bodies)
 	h.sort(s, t.bodies)
-	if len(t.resent) > 0 {
-		h.resend(s, t.resent)
+	for _, c := range t.resent {
+		if s.OccupantByNumber(c.occ.Number()) != nil { // still inside
+			h.change(c)
+		}
 	}
 	if t.r.cfg.TellAbsent {
 		decided := len(t.bodies)
