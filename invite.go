@@ -361,8 +361,7 @@ func (t *step) expireInvites() {
 func (d *declineReply) render(t *step) {
 	t.aboutInvite(d.to, t.in.lang, func(w *xmlwire.Writer) {
 		w.Start("x", ns.User)
-		w.Start("decline", "")
-		address(w, "from", d.from)
+		w.Start("decline", "", "from", d.from.String())
 		w.ElementIf("reason", d.reason)
 		w.End()
 		w.End()
@@ -380,8 +379,7 @@ func (inv *Invitation) render(t *step) {
 			}
 		}
 		w.Start("x", ns.User)
-		w.Start("invite", "")
-		address(w, "from", inv.From)
+		w.Start("invite", "", "from", inv.From.String())
 		w.ElementIf("reason", inv.Reason)
 		if inv.Continues {
 			w.Empty("continue", "", "thread", inv.Thread)
@@ -416,17 +414,12 @@ func (t *step) aboutInvite(to []JID, lang string, content func(w *xmlwire.Writer
 // directInvite writes the payload of a direct invitation for older clients (XEP-0249), the
 // reason also as text (XEP-0045 §7.8.2).
 func directInvite(w *xmlwire.Writer, inv *Invitation) {
-	w.Start("x", ns.Conference)
-	address(w, "jid", inv.Room)
-	w.AttrIf("password", inv.Password)
-	w.AttrIf("reason", inv.Reason)
+	w.Start("x", ns.Conference, "jid", inv.Room.String(), "password", inv.Password, "reason", inv.Reason)
 	if inv.Continues {
 		w.Attr("continue", "true")
 		w.AttrIf("thread", inv.Thread)
 	}
-	if inv.Reason != "" {
-		w.Text(inv.Reason)
-	}
+	w.Text(inv.Reason)
 	w.End()
 }
 

@@ -13,13 +13,17 @@ import (
 // Sending messages: to everybody (XEP-0045 §7.4) and private ones (§7.5).
 
 // groupchat decides on a message to everybody (XEP-0045 §7.4), which may be a
-// new subject instead (§8.1).
+// new subject instead (§8.1): by somebody inside, or by somebody outside who may speak in
+// the room's own name.
 func (t *step) groupchat() *StanzaError {
-	m, role, refused := t.speaker()
-	if refused != nil {
-		return refused
+	in := t.in
+	switch ses := t.sender.session; {
+	case ses != nil:
+		return t.talk(in.spokenBy(ses.Occupant()), ses.Occupant().Role())
+	case t.r.cfg.SpeakFromOutside && t.sender.aff >= Admin:
+		return t.talk(event.Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator)
 	}
-	return t.talk(m, role)
+	return t.outsider("7.4")
 }
 
 // talk judges and proposes the step's message, in the name that m says.
@@ -32,12 +36,8 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	case !roleMay(role, toSpeak):
 		return refuse(stanza.Forbidden, "7.4", "you have no voice in this room")
 	}
-	var refused *StanzaError
-	if m.Payload, refused = t.messagePayload(m.Nick, Participant); refused != nil {
-		return refused
-	}
-	if refused := t.spend(in.weight()); refused != nil {
-		return refused
+	if e := t.say(&m, Participant); e != nil {
+		return e
 	}
 	if e := judge(r.cfg.Policy.Speak, policy.Speak{Room: r.jid, JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
 		return e
@@ -50,18 +50,13 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	return nil
 }
 
-// speaker is who sends a message to everybody, as a message without words:
-// somebody inside, or somebody outside who may speak in the room's own name
-// (§7.4).
-func (t *step) speaker() (event.Message, Role, *StanzaError) {
-	r, in := t.r, t.in
-	if ses := t.sender.session; ses != nil {
-		return in.spokenBy(ses.Occupant()), ses.Occupant().Role(), nil
+// say puts the words of the step's message into m, as a reader sees them, if they do not
+// come too soon.
+func (t *step) say(m *event.Message, reader Role) (e *StanzaError) {
+	if m.Payload, e = t.messagePayload(m.Nick, reader); e != nil {
+		return e
 	}
-	if r.cfg.SpeakFromOutside && t.sender.aff >= Admin {
-		return event.Message{JID: in.from, ID: in.id, Lang: in.lang}, Moderator, nil
-	}
-	return event.Message{}, RoleNone, t.outsider("7.4")
+	return t.spend(t.in.weight())
 }
 
 // spokenBy is the message of an occupant, without words.
@@ -183,12 +178,8 @@ func (t *step) whisper(from, to *state.Occupant) *StanzaError {
 		return refuse(stanza.Forbidden, "7.5", "private messages are not allowed here")
 	}
 	m, typ := in.spokenBy(from), in.typ
-	var refused *StanzaError
-	if m.Payload, refused = t.messagePayload(m.Nick, to.Role()); refused != nil {
-		return refused
-	}
-	if refused := t.spend(in.weight()); refused != nil {
-		return refused
+	if e := t.say(&m, to.Role()); e != nil {
+		return e
 	}
 	if typ != "chat" && typ != "headline" {
 		typ = "" // a type that nobody knows is the normal one (RFC 6121 §5.2.2)
@@ -234,9 +225,8 @@ func (t *step) relayBounce(ses *state.Session) *StanzaError {
 			if to.Number() != p.Session || p.Occupant != o.Number() || p.ID != in.id {
 				continue
 			}
-			m := in.spokenBy(o)
-			var refused *StanzaError
-			if m.Payload, refused = t.messagePayload(m.Nick, sender.Role()); refused == nil {
+			m, e := in.spokenBy(o), (*StanzaError)(nil)
+			if m.Payload, e = t.messagePayload(m.Nick, sender.Role()); e == nil {
 				t.propose((*event.PrivateBounced)(&p))
 				t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: m})
 			}

@@ -65,10 +65,10 @@ func (t *step) relayIQ() *StanzaError {
 		return refuse(stanza.NotAllowed, "17.4", "occupants of this room do not query each other")
 	}
 	to := r.addressee(in)
-	if to == nil {
+	switch {
+	case to == nil:
 		return refuse(stanza.ItemNotFound, "17.4", "there is no such occupant")
-	}
-	if to.IsPuppet() {
+	case to.IsPuppet():
 		return refuse(stanza.ServiceUnavailable, "17.4", "the occupant has no client")
 	}
 	if refused := t.spend(event.RateQueries); refused != nil {
@@ -165,13 +165,10 @@ func (x *relayReply) render(t *step) {
 }
 
 func (x *relayReply) stanza(payload func(w *xmlwire.Writer)) *splice.Stanza {
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 192+len(x.payload))}
-	d := splice.Start(&w, "iq")
-	address(&w, "from", x.from)
-	w.Attr("id", x.id)
-	w.Attr("type", x.typ)
-	payload(&w)
-	w.End()
-	d.Bytes = w.Bytes
-	return d
+	return splice.Write("iq", 192+len(x.payload), func(w *xmlwire.Writer) {
+		address(w, "from", x.from)
+		w.Attr("id", x.id)
+		w.Attr("type", x.typ)
+		payload(w)
+	})
 }

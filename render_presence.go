@@ -79,10 +79,7 @@ func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w.Raw(p.payload)
 	occupantID(&w, p.id)
 	w.Start("x", ns.User)
-	w.Start("item", "")
-	w.Attr("affiliation", p.item.affiliation.String())
-	w.Attr("role", p.item.role.String())
-	w.AttrIf("nick", p.item.nick)
+	w.Start("item", "", "affiliation", p.item.affiliation.String(), "role", p.item.role.String(), "nick", p.item.nick)
 	markJID(&w, d, p.item.real)
 	if p.item.actor != (event.Actor{}) {
 		markActor(&w, d, p.item.actor)
@@ -104,10 +101,7 @@ func occupantID(w *xmlwire.Writer, id string) {
 }
 
 func destroy(w *xmlwire.Writer, b *event.RoomDestroyed) {
-	w.Start("destroy", "")
-	if !b.Alternate.IsZero() {
-		address(w, "jid", b.Alternate)
-	}
+	w.Start("destroy", "", "jid", b.Alternate.String())
 	w.ElementIf("reason", b.Reason)
 	w.ElementIf("password", b.Password)
 	w.End()

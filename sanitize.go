@@ -1,6 +1,7 @@
 package muc
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -47,20 +48,18 @@ func (r *Room) claimsTrust(in *incoming, address string) bool {
 // if there is nothing to remove.
 func (r *Room) sanitized(in *incoming) string {
 	var b []byte
-	copied, clean := 0, true
+	copied := 0
 	for i := range in.Kids {
-		c := &in.Kids[i]
-		replacement := ""
+		c, replacement := &in.Kids[i], ""
 		if !r.reserved(in, c) {
-			if replacement = in.cleared(c); replacement == in.XML(c) {
-				continue
-			}
+			replacement = in.cleared(c)
 		}
-		clean = false
-		b = append(append(b, in.Text[copied:c.From]...), replacement...)
-		copied = c.To
+		if replacement != in.XML(c) {
+			b = append(append(b, in.Text[copied:c.From]...), replacement...)
+			copied = c.To
+		}
 	}
-	if clean {
+	if copied == 0 {
 		return in.Text
 	}
 	return string(append(b, in.Text[copied:]...))
@@ -111,11 +110,8 @@ func withoutDetector(canonical string) string {
 // sanitized, and within the limits.
 func (t *step) messagePayload(nick string, reader Role) (string, *StanzaError) {
 	lim := &t.r.cfg.Limits
-	if refused := t.in.checkTexts("body", lim.BodyBytes); refused != nil {
-		return "", refused
-	}
-	if refused := t.in.checkTexts("subject", lim.SubjectBytes); refused != nil {
-		return "", refused
+	if e := cmp.Or(t.in.checkTexts("body", lim.BodyBytes), t.in.checkTexts("subject", lim.SubjectBytes)); e != nil {
+		return "", e
 	}
 	// The id is no part of the children, but goes out too, and longer if it is escaped.
 	if len(t.in.Text)+xmlwire.EscapedLen(t.in.id) > lim.StanzaBytes+jid.MaxPartSize {

@@ -79,15 +79,12 @@ func markJID(w *xmlwire.Writer, d *splice.Stanza, j JID) {
 // it can be left out (XEP-0045 §8.2). Without a nick all of it can be left out.
 func markActor(w *xmlwire.Writer, d *splice.Stanza, by event.Actor) {
 	d.Actor = w.OpenTag()
-	w.Start("actor", "")
+	w.Start("actor", "", "nick", by.Nick)
 	if by.Nick != "" {
-		w.Attr("nick", by.Nick)
 		d.Actor = w.Pos()
 	}
 	realJID(w, by.JID)
-	if by.Nick != "" {
-		d.ActorEnd = w.Pos()
-	}
+	d.ActorEnd = w.Pos()
 	w.End()
 	if by.Nick == "" {
 		d.ActorEnd = w.Pos()
@@ -102,10 +99,7 @@ func realJID(w *xmlwire.Writer, j JID) {
 // listedPerson writes a line of an affiliation list. People who may read the list may see
 // the JIDs in it (XEP-0045 §9.2, §9.5).
 func listedPerson(w *xmlwire.Writer, p *state.Person, reason string) {
-	w.Start("item", "")
-	w.Attr("affiliation", p.Affiliation().String())
-	realJID(w, p.JID())
-	w.AttrIf("nick", p.Nick())
+	w.Start("item", "", "affiliation", p.Affiliation().String(), "jid", p.JID().String(), "nick", p.Nick())
 	w.ElementIf("reason", reason)
 	w.End()
 }
@@ -126,48 +120,35 @@ func occupantSize(o *state.Occupant) int {
 
 // listedOccupant writes a line of a role list (XEP-0045 §8.5).
 func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader *sender) {
-	w.Start("item", "")
-	w.Attr("affiliation", s.OccupantAffiliation(o).String())
+	real := ""
 	if seesJIDs(s, reader.role, reader.aff) {
-		realJID(w, o.FrontJID())
+		real = o.FrontJID().String()
 	}
-	w.Attr("nick", o.Nick())
-	w.Attr("role", o.Role().String())
-	w.End()
+	w.Empty("item", "", "affiliation", s.OccupantAffiliation(o).String(), "jid", real, "nick", o.Nick(), "role", o.Role().String())
 }
 
 // renderAffiliation writes a message about a person's affiliation, for readers who see the
 // JID.
 func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
-	w := xmlwire.Writer{Bytes: make([]byte, 0, 128+len(t.r.jid.String())+len(b.JID.String())+len(b.Reason)+len(tail))}
-	d := splice.Start(&w, "message")
-	address(&w, "from", t.r.jid)
-	w.Start("x", ns.User)
-	w.Start("item", "")
-	w.Attr("affiliation", b.New.String())
-	realJID(&w, b.JID)
-	if b.Reason != "" {
-		w.Element("reason", "", b.Reason)
-	}
-	w.End()
-	w.Raw(tail)
-	w.End()
-	w.End()
-	d.Bytes = w.Bytes
-	return d
+	return splice.Write("message", 256+len(b.Reason)+len(tail), func(w *xmlwire.Writer) {
+		address(w, "from", t.r.jid)
+		w.Start("x", ns.User)
+		w.Start("item", "", "affiliation", b.New.String(), "jid", b.JID.String())
+		w.ElementIf("reason", b.Reason)
+		w.End()
+		w.Raw(tail)
+		w.End()
+	})
 }
 
 // author writes the real JID of a message's author (XEP-0313 §6.1.2), for readers who see
 // it.
 func author(w *xmlwire.Writer, m *event.Message) {
-	if m.JID.IsZero() {
-		return
+	if !m.JID.IsZero() {
+		w.Start("x", ns.User)
+		w.Empty("item", "", "jid", m.JID.String())
+		w.End()
 	}
-	w.Start("x", ns.User)
-	w.Start("item", "")
-	realJID(w, m.JID)
-	w.End()
-	w.End()
 }
 
 // veil replaces a person's real JID in that person's own stanzas, for a reader who does

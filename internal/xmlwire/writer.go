@@ -151,8 +151,9 @@ type Writer struct {
 	inTag bool
 }
 
-// Start writes a start tag. An empty ns means the parent's.
-func (w *Writer) Start(name, ns string) {
+// Start writes a start tag. An empty ns means the parent's. Attributes are names and values
+// in turn; one whose value is empty is left out.
+func (w *Writer) Start(name, ns string, attrs ...string) {
 	w.closeTag()
 	w.Bytes = append(append(w.Bytes, '<'), name...)
 	parent := ""
@@ -168,6 +169,9 @@ func (w *Writer) Start(name, ns string) {
 	w.names[w.depth], w.space[w.depth] = name, ns
 	w.depth++
 	w.inTag = true
+	for i := 0; i < len(attrs); i += 2 {
+		w.AttrIf(attrs[i], attrs[i+1])
+	}
 }
 
 // Attr writes an attribute of the current start tag.
@@ -228,13 +232,9 @@ func (w *Writer) ElementIf(name, text string) {
 	}
 }
 
-// Empty writes an element without content. Attributes are names and values in turn; one
-// whose value is empty is left out.
+// Empty writes an element without content, with attributes as for Start.
 func (w *Writer) Empty(name, ns string, attrs ...string) {
-	w.Start(name, ns)
-	for i := 0; i < len(attrs); i += 2 {
-		w.AttrIf(attrs[i], attrs[i+1])
-	}
+	w.Start(name, ns, attrs...)
 	w.End()
 }
 
