@@ -155,9 +155,7 @@ func TestPolicyAffiliate(t *testing.T) {
 	before := s.Snapshot(muc.Live)
 
 	fx := s.admin("set", `<item jid='a@globe.lit' affiliation='member'/><item jid='`+ownerJID+`' affiliation='admin'/>`)
-
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.NotAuthorized, fx.Refused.Condition)
+	s.IsRefused(stanza.NotAuthorized)
 	assert.Contains(t, xmlOf(fx.Outbound[0]), `<error type='auth'`)
 	assert.Equal(t, before, s.Snapshot(muc.Live))
 	require.Len(t, asked, 2)

@@ -33,17 +33,16 @@ func TestPolicyJoin(t *testing.T) {
 	h := open(t, cfg)
 	before := h.Snapshot(muc.Live)
 	judged = nil
-	fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
-	require.NotNil(t, fx.Refused)
-	assert.Empty(t, slices.Collect(fx.Events()))
+	hag := h.Client("hag66@shakespeare.lit/pda")
+	hag.Joins("thirdwitch")
+	hag.Receives(muctest.XML(`<presence><error type='wait' by='coven@chat.shakespeare.lit'/></presence>`))
+	hag.IsRefused(stanza.ResourceConstraint)
 	assert.Equal(t, string(before), string(h.Snapshot(muc.Live)))
 	assert.Equal(t, []policy.Join{{Room: h.Config.Room, JID: muc.MustParseJID("hag66@shakespeare.lit/pda"), Nick: "thirdwitch"}}, judged)
-	require.Len(t, fx.Outbound, 1)
-	assert.Contains(t, xmlOf(fx.Outbound[0]), "<error type='wait' by='coven@chat.shakespeare.lit'><resource-constraint ")
 
 	judged = nil
-	fx = h.Client("hag66@shakespeare.lit/pda").Joins("firstwitch")
-	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
+	hag.Joins("firstwitch")
+	hag.IsRefused(stanza.Conflict)
 	assert.Empty(t, judged, "what the room refuses is not the host's to judge")
 }
 
@@ -57,10 +56,8 @@ func TestRoomCreationLimits(t *testing.T) {
 		}
 		return nil
 	}}})
-	fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.ResourceConstraint, fx.Refused.Condition)
-	assert.Empty(t, slices.Collect(fx.Events()))
+	h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
+	h.IsRefused(stanza.ResourceConstraint)
 	assert.Equal(t, muc.Unborn, h.State())
 	assert.Nil(t, h.Client("crone@shakespeare.lit/desktop").Joins("firstwitch").Refused)
 	assert.Equal(t, muc.Locked, h.State())
@@ -99,22 +96,16 @@ func TestWaitingJoinMoves(t *testing.T) {
 	assert.Contains(t, ask.Payload, "<password>cauldron</password>")
 	assert.Equal(t, ask.Deadline, h.Deadline())
 
-	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
-	for _, room := range []*muc.Room{h.Room, moved} {
-		fx, err := room.Do(h.Now, muc.Answer{ID: ask.ID})
-		require.NoError(t, err)
-		self := sentTo(fx, "hag66@shakespeare.lit/pda")
-		require.Len(t, self, 3, "another, the own one, the subject")
-		assert.Contains(t, self[1], "<show>away</show>")
-		assert.Contains(t, self[1], " id='in2'")
+	for _, room := range []*muctest.Room{h.Twin(), h} {
+		fx := room.Do(muc.Answer{ID: ask.ID})
+		room.Client("hag66@shakespeare.lit/pda").ReceivesOnly(muctest.Presence("firstwitch"),
+			muctest.XML(`<presence id='in2'><show>away</show></presence>`).From("thirdwitch").Status(110), muctest.Subject(""))
 		for ev := range fx.Events() {
 			if b, ok := ev.Body.(*event.Joined); ok {
 				assert.NotContains(t, b.Payload, "cauldron")
 			}
 		}
-		_, err = room.Do(h.Now, muc.Answer{ID: ask.ID})
-		assert.ErrorIs(t, err, muc.ErrNotFound)
+		room.Refuses(muc.ErrNotFound, muc.Answer{ID: ask.ID})
 		assert.Zero(t, room.Deadline())
 	}
 }

@@ -100,7 +100,7 @@ func history(t *testing.T) *muctest.Room {
 	h.Handle(configSubmit("c", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Coven"))
 	h.Do(muc.SetAffiliation{JID: hecate, Affiliation: muc.Admin, Nick: "Hecate"})
 	h.Client("hecate@shakespeare.lit/broom").Says("In the poison'd entrails throw")
-	h.Handle(`<presence type='unavailable' from='wiccarocks@shakespeare.lit/laptop' to='coven@chat.shakespeare.lit/secondwitch'/>`)
+	h.Client("wiccarocks@shakespeare.lit/laptop").Leaves()
 	require.Greater(t, len(h.Events()), 10)
 	return h
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/muctest"
 )
 
@@ -46,6 +47,16 @@ func configSubmit(id string, fields ...string) string {
 		s += `<field var='` + fields[i] + `'><value>` + fields[i+1] + `</value></field>`
 	}
 	return s + `</x></query></iq>`
+}
+
+// only is the body of the one event that there was.
+func only[B event.Body](t testing.TB, fx muc.Effects) B {
+	t.Helper()
+	events := slices.Collect(fx.Events())
+	require.Len(t, events, 1)
+	body, ok := events[0].Body.(B)
+	require.True(t, ok, "%T", events[0].Body)
+	return body
 }
 
 // xmlOf is a stanza as its first recipient gets it.

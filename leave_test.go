@@ -19,7 +19,7 @@ import (
 func TestLastLeaveEndsTemporaryRoom(t *testing.T) {
 	for name, gone := range map[string]func(h *muctest.Room) muc.Effects{
 		"leaves": func(h *muctest.Room) muc.Effects {
-			return h.Handle(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+			return h.Client("crone@shakespeare.lit/desktop").Leaves()
 		},
 		"bounces": func(h *muctest.Room) muc.Effects {
 			return h.Handle(`<presence type='error' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'>` +

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -103,12 +104,11 @@ func TestNickRuleOfTheHost(t *testing.T) {
 	}}
 	h := unborn(t, cfg)
 	h.Join("romeo@montague.example/orchard", "Romeo")
-	fx := h.Client("tybalt@capulet.example/street").Joins("Rоmеo")
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.Conflict, fx.Refused.Condition)
-	fx = h.Client("tybalt@capulet.example/street").Joins("admin")
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, "that name is ours", fx.Refused.Text)
+	tybalt := h.Client("tybalt@capulet.example/street")
+	tybalt.Joins("Rоmеo")
+	tybalt.IsRefused(stanza.Conflict)
+	tybalt.Joins("admin")
+	tybalt.Receives(muctest.Error(stanza.NotAcceptable, stanza.TypeCancel).Reason("that name is ours"))
 	h.Join("tybalt@capulet.example/street", "Tybalt")
 
 	live, durable := h.Snapshot(muc.Live), h.Snapshot(muc.Durable)

@@ -2,8 +2,6 @@ package muc_test
 
 import (
 	"encoding/json"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +9,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -31,16 +30,12 @@ func TestPolicyConfigure(t *testing.T) {
 	}}})
 	before := h.Snapshot(muc.Live)
 
-	fx := h.Handle(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
-
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.NotAcceptable, fx.Refused.Condition)
-	assert.Empty(t, slices.Collect(fx.Events()))
+	h.Handle(configSubmit("c1", "muc#roomconfig_persistentroom", "1", "muc#roomconfig_roomname", "Ours"))
+	h.IsRefused(stanza.NotAcceptable)
 	assert.Equal(t, before, h.Snapshot(muc.Live))
 	assert.Equal(t, 2, asked, "once for the instant room, once now")
 
-	fx = h.Handle(configSubmit("c2", "muc#roomconfig_roomname", "Ours"))
-	assert.Nil(t, fx.Refused)
+	assert.Nil(t, h.Handle(configSubmit("c2", "muc#roomconfig_roomname", "Ours")).Refused)
 	assert.Equal(t, "Ours", h.RoomConfig().Name)
 }
 
@@ -52,13 +47,11 @@ func TestPolicyCreate(t *testing.T) {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "no room may bear this name"}
 	}}})
 
-	fx := h.Handle(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
-
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
+	crone := h.Client("crone@shakespeare.lit/desktop")
+	crone.Joins("firstwitch")
+	crone.ReceivesOnly(muctest.Error(stanza.NotAllowed, stanza.TypeCancel))
+	crone.IsRefused(stanza.NotAllowed)
 	assert.Equal(t, muc.Unborn, h.State())
-	require.Len(t, fx.Outbound, 1)
-	assert.Contains(t, xmlOf(fx.Outbound[0]), `type='cancel'`)
 }
 
 // A change of configuration is one durable event that names what changed, with
@@ -70,10 +63,8 @@ func TestConfiguredEvent(t *testing.T) {
 
 	fx := h.Handle(configSubmit("c1", "muc#roomconfig_roomname", "A Dark Cave", "muc#roomconfig_moderatedroom", "0"))
 
-	require.Len(t, slices.Collect(fx.Events()), 1)
-	assert.True(t, slices.Collect(fx.Events())[0].Durable())
-	b, ok := slices.Collect(fx.Events())[0].Body.(*event.Configured)
-	require.True(t, ok)
+	require.Len(t, fx.Durable, 1)
+	b := only[*event.Configured](t, fx)
 	assert.Equal(t, []event.ConfigChange{{Var: "muc#roomconfig_roomname", Old: []string{""}, New: []string{"A Dark Cave"}}}, b.Changes)
 }
 
@@ -93,8 +84,8 @@ func TestPasswordStaysInside(t *testing.T) {
 		`<iq type='get' id='2' from='hag@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`,
 	} {
 		fx := h.Handle(stanza)
-		for _, out := range fx.Outbound {
-			assert.NotContains(t, xmlOf(out), password)
+		for to, xml := range fx.Deliveries("") {
+			assert.NotContains(t, string(xml), password, to)
 		}
 		if fx.Refused != nil {
 			assert.NotContains(t, fx.Refused.Error(), password)
@@ -129,9 +120,8 @@ func TestDiscoPolicy(t *testing.T) {
 
 	h.Handle(configSubmit("c1", "muc#roomconfig_publicroom", "0"))
 	for _, ns := range []string{info, items} {
-		fx = ask("hag@shakespeare.lit/pda", ns)
-		require.NotNil(t, fx.Refused)
-		assert.Equal(t, stanza.ItemNotFound, fx.Refused.Condition)
+		ask("hag@shakespeare.lit/pda", ns)
+		h.IsRefused(stanza.ItemNotFound)
 		assert.Nil(t, ask("crone@shakespeare.lit/desktop", ns).Refused, "who is inside may ask")
 	}
 }
@@ -177,17 +167,16 @@ func TestLabels(t *testing.T) {
 // rows: I57, I58
 func TestHostDestroys(t *testing.T) {
 	h := open(t, muc.Config{})
-	fx, err := h.Room.Do(h.Now, muc.Destroy{Reason: "Macbeth doth come.", Tombstone: true})
-	require.NoError(t, err)
+	fx := h.Do(muc.Destroy{Reason: "Macbeth doth come.", Tombstone: true})
 
 	require.Len(t, fx.Outbound, 1)
-	assert.Contains(t, xmlOf(fx.Outbound[0]), "<destroy><reason>Macbeth doth come.</reason></destroy>")
+	h.Client("crone@shakespeare.lit/desktop").ReceivesOnly(muctest.XML(`<presence type='unavailable'><x xmlns='http://jabber.org/protocol/muc#user'>` +
+		`<destroy><reason>Macbeth doth come.</reason></destroy></x></presence>`))
 	assert.Equal(t, muc.Destroyed, h.State())
-	last := slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1]
+	last := fx.Durable[len(fx.Durable)-1]
 	assert.Equal(t, "destroyed", last.Type())
 	text, err := json.Marshal(last)
 	require.NoError(t, err)
-	assert.True(t, strings.Contains(string(text), `"tombstone":true`))
-	_, err = h.Room.Do(h.Now, muc.Say{Body: "anybody?"})
-	assert.ErrorIs(t, err, muc.ErrNotOpen)
+	assert.Contains(t, string(text), `"tombstone":true`)
+	h.Refuses(muc.ErrNotOpen, muc.Say{Body: "anybody?"})
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
@@ -34,9 +33,8 @@ func TestRateIsExact(t *testing.T) {
 	}
 	for range 5 {
 		refused := speaks(h, wicca, time.Second)
-		require.NotNil(t, refused)
-		assert.Equal(t, stanza.PolicyViolation, refused.Condition)
-		assert.Equal(t, stanza.TypeWait, refused.Type)
+		h.Client(wicca).ReceivesOnly(muctest.Error(stanza.PolicyViolation, stanza.TypeWait))
+		h.IsRefused(stanza.PolicyViolation)
 		assert.Equal(t, "XEP-0045 §14.6", refused.Section)
 	}
 	assert.NotNil(t, speaks(h, wicca, 5*time.Second-time.Millisecond))
@@ -67,26 +65,14 @@ func TestRateMovesWithTheRoom(t *testing.T) {
 	h.Client(wicca).Joins("secondwitch")
 	require.Nil(t, speaks(h, wicca, 0))
 
-	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
-	replayed, err := muc.Restore(h.Config, nil, h.Events())
-	require.NoError(t, err)
-	assert.Equal(t, string(h.Snapshot(muc.Live)), string(moved.Snapshot(muc.Live)))
-	assert.Equal(t, string(h.Snapshot(muc.Live)), string(replayed.Snapshot(muc.Live)))
-	h.Room = moved
+	h.Move()
 	assert.NotNil(t, speaks(h, wicca, 0))
 
-	var durable []event.Event
-	for _, ev := range h.Events() {
-		if ev.Durable() {
-			durable = append(durable, ev)
-		}
-	}
-	restarted, err := muc.Restore(h.Config, nil, durable)
-	require.NoError(t, err)
+	restarted := h.Twin()
+	restarted.Restart()
 	assert.NotContains(t, string(restarted.Snapshot(muc.Live)), "spent")
 
-	h.Now = h.Now.Add(10 * time.Minute)
+	h.Advance(10 * time.Minute)
 	h.Client("crone@shakespeare.lit/desktop").Says("Fire burn")
 	assert.NotContains(t, string(h.Snapshot(muc.Live)), `"spent"`)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
 )
@@ -49,10 +50,8 @@ func TestPolicyRegister(t *testing.T) {
 
 	fx := h.Handle(`<iq type='get' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'/></iq>`)
 	require.Nil(t, fx.Refused)
-	fx = h.Handle(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.NotAllowed, fx.Refused.Condition)
-	assert.Empty(t, slices.Collect(fx.Events()))
+	h.Handle(registration("hag66@shakespeare.lit/pda", "Macbeth", "muc#register_email", "m@glamis.example"))
+	h.IsRefused(stanza.NotAllowed)
 
 	fx = h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch", "muc#register_email", "hag66@witchesonline", "x-house", "Capulet"))
 
@@ -102,18 +101,10 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 	require.Nil(t, fx.Refused)
 	asked := h.Now
 
-	var durable []event.Event
-	for _, ev := range h.Events() {
-		if ev.Durable() {
-			durable = append(durable, ev)
-		}
-	}
-	for name, restored := range map[string]func() (*muc.Room, error){
-		"from durable events":     func() (*muc.Room, error) { return muc.Restore(h.Config, nil, durable) },
-		"from a durable snapshot": func() (*muc.Room, error) { return muc.Restore(h.Config, h.Snapshot(muc.Durable), nil) },
+	for name, room := range map[string]*muctest.Room{
+		"from durable events":     muctest.Restore(t, h.Config, nil, lasting(h.Events())),
+		"from a durable snapshot": muctest.Restore(t, h.Config, h.Snapshot(muc.Durable), nil),
 	} {
-		room, err := restored()
-		require.NoError(t, err, name)
 		requests := slices.Collect(room.RegistrationRequests())
 		require.Len(t, requests, 1, name)
 		assert.Equal(t, event.RegistrationRequested{
@@ -121,10 +112,8 @@ func TestRegistrationRequestsAreDurable(t *testing.T) {
 		}, requests[0], name)
 		assert.Equal(t, asked.Add(time.Hour), room.Deadline(), name)
 
-		fx, err := room.Tick(asked.Add(time.Hour))
-		require.NoError(t, err, name)
-		require.Len(t, slices.Collect(fx.Events()), 1, name)
-		assert.Equal(t, &event.RegistrationClosed{JID: requests[0].JID, How: event.RequestExpired}, slices.Collect(fx.Events())[0].Body, name)
+		fx := room.Advance(time.Hour)
+		assert.Equal(t, &event.RegistrationClosed{JID: requests[0].JID, How: event.RequestExpired}, only[*event.RegistrationClosed](t, fx), name)
 		assert.Empty(t, slices.Collect(room.RegistrationRequests()), name)
 		assert.True(t, room.Deadline().IsZero(), name)
 	}
@@ -138,13 +127,9 @@ func TestDecideRegistration(t *testing.T) {
 	h := open(t, muc.Config{Registration: muc.RegistrationApproved})
 	hag := muc.MustParseJID("hag66@shakespeare.lit")
 	require.Nil(t, h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
-	before := h.Snapshot(muc.Live)
 
-	_, err := h.Room.DoAs(h.Now, hag, muc.DecideRegistration{JID: hag, Allow: true})
-	assert.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.Forbidden})
-	_, err = h.Room.Do(h.Now, muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
-	assert.ErrorIs(t, err, muc.ErrNotFound)
-	assert.Equal(t, before, h.Snapshot(muc.Live))
+	h.RefusesAs(hag, because(stanza.Forbidden), muc.DecideRegistration{JID: hag, Allow: true})
+	h.Refuses(muc.ErrNotFound, muc.DecideRegistration{JID: muc.MustParseJID("wiccarocks@shakespeare.lit"), Allow: true})
 
 	fx := h.DoAs(muc.MustParseJID("crone@shakespeare.lit/desktop"), muc.DecideRegistration{JID: hag, Allow: true})
 	changed, ok := slices.Collect(fx.Events())[0].Body.(*event.AffiliationChanged)
@@ -156,8 +141,7 @@ func TestDecideRegistration(t *testing.T) {
 		assert.Equal(t, "thirdwitch", nick)
 	}
 
-	_, err = h.Room.Do(h.Now, muc.DecideRegistration{JID: hag})
-	assert.ErrorIs(t, err, muc.ErrNotFound)
+	h.Refuses(muc.ErrNotFound, muc.DecideRegistration{JID: hag})
 }
 
 // One field cannot hold more than Limits.FieldBytes, however many values it has.
@@ -174,11 +158,9 @@ func TestRegistrationAnswersAreBounded(t *testing.T) {
 		lines += fmt.Sprintf("<value>line %d</value>", i)
 	}
 
-	fx := h.Handle(`<iq type='set' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
+	h.Handle(`<iq type='set' id='r' from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><query xmlns='jabber:iq:register'>` +
 		`<x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>thirdwitch</value></field>` +
 		`<field var='muc#register_faqentry'>` + lines + `</field></x></query></iq>`)
-
-	require.NotNil(t, fx.Refused)
-	assert.Equal(t, stanza.PolicyViolation, fx.Refused.Condition)
+	h.IsRefused(stanza.PolicyViolation)
 	assert.Empty(t, slices.Collect(h.RegistrationRequests()))
 }

@@ -182,7 +182,7 @@ func TestEffectsMayBeKept(t *testing.T) {
 	keep(h.Do(muc.Kick{Nick: "Witch 0"}))
 	keep(h.Handle(`<presence from='witch7@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Seven'/>`))
 	keep(h.Handle(`<presence from='witch8@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 8'><show>away</show></presence>`))
-	keep(h.Handle(`<presence type='unavailable' from='witch9@shakespeare.lit/x' to='coven@chat.shakespeare.lit/Witch 9'/>`))
+	keep(h.Client("witch9@shakespeare.lit/x").Leaves())
 	for i := range 12 {
 		h.Client(fmt.Sprintf("late%d@shakespeare.lit/x", i)).Joins(fmt.Sprintf("Late %d", i))
 	}
@@ -284,7 +284,7 @@ func TestLife(t *testing.T) {
 	assert.False(t, h.Idle())
 	h.Handle(configSubmit("c"))
 	assert.Equal(t, muc.Open, h.State())
-	h.Handle(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+	h.Client("crone@shakespeare.lit/desktop").Leaves()
 	assert.Equal(t, muc.Destroyed, h.State(), "it was temporary")
 	assert.True(t, h.Idle())
 	assert.Zero(t, h.Deadline())

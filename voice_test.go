@@ -1,7 +1,6 @@
 package muc_test
 
 import (
-	"slices"
 	"testing"
 	"time"
 
@@ -23,7 +22,7 @@ func TestBotGrantsVoice(t *testing.T) {
 	h.Do(muc.SetAffiliation{JID: bot, Affiliation: muc.Admin})
 	h.Do(muc.Join{JID: bot, Nick: "Bot"})
 	h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
-	h.Handle(`<presence type='unavailable' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit/firstwitch'/>`)
+	h.Client("crone@shakespeare.lit/desktop").Leaves()
 
 	fx := h.Handle(`<message from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit'><x xmlns='jabber:x:data' type='submit'>` +
 		`<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>` +
@@ -31,17 +30,13 @@ func TestBotGrantsVoice(t *testing.T) {
 
 	require.Nil(t, fx.Refused)
 	assert.Empty(t, fx.Outbound, "nothing is ever sent to a puppet")
-	require.Len(t, slices.Collect(fx.Events()), 1)
-	asked, ok := slices.Collect(fx.Events())[0].Body.(*event.VoiceRequested)
-	require.True(t, ok)
+	asked := only[*event.VoiceRequested](t, fx)
 	assert.Equal(t, "hag66@shakespeare.lit/pda", asked.JID.String())
 	assert.Equal(t, "thirdwitch", asked.Nick)
-	assert.False(t, slices.Collect(fx.Events())[0].Durable())
+	assert.Empty(t, fx.Durable)
 
-	fx = h.DoAs(bot, muc.SetRole{Nick: asked.Nick, Role: muc.Participant})
-
-	require.Len(t, sentTo(fx, "hag66@shakespeare.lit/pda"), 1)
-	assert.Contains(t, sentTo(fx, "hag66@shakespeare.lit/pda")[0], `<actor nick='Bot'/>`)
+	h.DoAs(bot, muc.SetRole{Nick: asked.Nick, Role: muc.Participant})
+	h.Client("hag66@shakespeare.lit/pda").ReceivesOnly(muctest.Presence("thirdwitch").Actor("Bot"))
 }
 
 // Who waits to ask for voice again is known to a room that was moved, also when the
@@ -57,7 +52,7 @@ func TestVoiceIntervalMoves(t *testing.T) {
 	h.Client(hag).Joins("thirdwitch")
 	h.Client(bard).Joins("Bard")
 	require.Nil(t, ask(h, hag).Refused)
-	h.Now = h.Now.Add(40 * time.Second)
+	h.Advance(40 * time.Second)
 	require.Nil(t, ask(h, bard).Refused)
 	h.Handle(configSubmit("c", "voice_request_min_interval", "10"))
 	twin := h.Twin()

@@ -46,9 +46,10 @@
 //	muctest.Private("psst")                              said to the client alone
 //	muctest.Subject("Feud")
 //	muctest.Presence("Romeo").As(muc.Owner, muc.Moderator).JID("romeo@example.org/pc")
-//	muctest.Unavailable("Romeo").Status(307).Reason("duel")
+//	muctest.Unavailable("Romeo").Status(307).Actor("Juliet").Reason("duel")
+//	muctest.Unavailable("Romeo").Status(303).Nick("Montague")
 //	muctest.Status(104)                                  a message or a presence with these codes
-//	muctest.Error("forbidden", "auth")
+//	muctest.Error("forbidden", "auth")                   and its text, if it matters: .Reason("…")
 //	muctest.Presence("Romeo").With("<show>away</show>")  anything else in it
 //	muctest.XML(`<iq type='result' id='1'/>`)            a stanza, written as in a script
 //

@@ -245,10 +245,23 @@ var checks = map[string]struct {
 			s.room.Do(muc.Kick{Nick: "Juliet", Reason: "duel"})
 			s.juliet.ReceivesOnly(muctest.Status(307, 110).Reason("duel"))
 			s.romeo.ReceivesOnly(muctest.Unavailable("Juliet").As(muc.AffiliationNone, muc.RoleNone).Status(307).Reason("duel"))
+			s.romeo.Joins("Montague")
+			s.romeo.Receives(muctest.Unavailable("Romeo").Status(303, 110).Nick("Montague"), muctest.Presence("Montague"))
+			s.tybalt.Joins("Tybalt")
+			s.room.DoAs(s.romeo.JID, muc.SetRole{Nick: "Tybalt", Role: muc.Visitor})
+			s.tybalt.Receives(muctest.Presence("Tybalt").Actor("Montague"))
 			s.room.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The cellar" }})
 			s.romeo.ReceivesOnly(muctest.Status(104))
 		}, map[string]func(s *scene){
-			"expected '333', got '307'":    func(s *scene) { s.room.Do(muc.Kick{Nick: "Juliet"}); s.romeo.Receives(muctest.Status(333)) },
+			"expected '333', got '307'": func(s *scene) { s.room.Do(muc.Kick{Nick: "Juliet"}); s.romeo.Receives(muctest.Status(333)) },
+			"attribute nick: expected 'M', got 'Montague'": func(s *scene) {
+				s.romeo.Joins("Montague")
+				s.juliet.Receives(muctest.Status(303).Nick("M"))
+			},
+			"element <actor nick='Romeo'/>: expected": func(s *scene) {
+				s.room.Do(muc.Kick{Nick: "Juliet"})
+				s.juliet.Receives(muctest.Status(307).Actor("Romeo"))
+			},
 			"element <status code='110'/>": func(s *scene) { s.room.Do(muc.Kick{Nick: "Juliet"}); s.romeo.Receives(muctest.Status(307, 110)) },
 			"nothing came":                 func(s *scene) { s.room.Do(muc.Kick{Nick: "Juliet"}); s.tybalt.Receives(muctest.Status(307)) },
 			"expected 'feud', got 'duel'": func(s *scene) {
@@ -262,9 +275,13 @@ var checks = map[string]struct {
 			s.juliet.Sends(`<iq type='set' id='1'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Romeo' role='none'/></query></iq>`)
 			s.juliet.ReceivesOnly(muctest.Error("forbidden", "auth").From(""))
 			s.tybalt.Joins("Romeo")
-			s.tybalt.ReceivesOnly(muctest.Error(stanza.Conflict, stanza.TypeCancel).From("Romeo"))
+			s.tybalt.ReceivesOnly(muctest.Error(stanza.Conflict, stanza.TypeCancel).From("Romeo").Reason("The nick is in use."))
 		}, map[string]func(s *scene){
 			"attribute type: expected 'auth', got 'cancel'": func(s *scene) { s.tybalt.Joins("Romeo"); s.tybalt.Receives(muctest.Error("conflict", "auth")) },
+			"expected 'no', got 'The nick is in use.'": func(s *scene) {
+				s.tybalt.Joins("Romeo")
+				s.tybalt.Receives(muctest.Error("conflict", "cancel").Reason("no"))
+			},
 			"element <gone": func(s *scene) { s.tybalt.Joins("Romeo"); s.tybalt.Receives(muctest.Error("gone", "cancel")) },
 			"attribute type: expected 'error', got 'groupchat'": func(s *scene) {
 				s.romeo.Says("one")

@@ -21,6 +21,8 @@ type Want struct {
 	err       error
 }
 
+const nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
+
 func want(name, typ string) Want {
 	w := Want{name: name, el: etree.NewElement(name)}
 	if typ != "" {
@@ -56,7 +58,7 @@ func Error(condition stanza.Condition, typ stanza.ErrorType) Want {
 	w := want("", "error")
 	e := w.el.CreateElement("error")
 	e.CreateAttr("type", string(typ))
-	e.CreateElement(string(condition)).CreateAttr("xmlns", "urn:ietf:params:xml:ns:xmpp-stanzas")
+	e.CreateElement(string(condition)).CreateAttr("xmlns", nsStanzas)
 	return w
 }
 
@@ -101,8 +103,29 @@ func (w Want) JID(full string) Want {
 	return w
 }
 
-// Reason expects the reason of a kick, a ban or another change.
+// Nick expects the nick that the occupant goes by from now on.
+func (w Want) Nick(nick string) Want {
+	w, item := w.item()
+	item.CreateAttr("nick", nick)
+	return w
+}
+
+// Actor expects a change to be shown as this occupant's deed.
+func (w Want) Actor(nick string) Want {
+	w, item := w.item()
+	item.CreateElement("actor").CreateAttr("nick", nick)
+	return w
+}
+
+// Reason expects the reason of a kick, a ban or another change, or the text of an error.
 func (w Want) Reason(text string) Want {
+	w = w.copy()
+	if e := w.el.SelectElement("error"); e != nil {
+		t := e.CreateElement("text")
+		t.CreateAttr("xmlns", nsStanzas)
+		t.SetText(text)
+		return w
+	}
 	w, item := w.item()
 	item.CreateElement("reason").SetText(text)
 	return w
