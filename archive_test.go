@@ -50,20 +50,13 @@ func TestArchiveAnswers(t *testing.T) {
 	data, err := json.Marshal(h.Events())
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &moved))
-	other, err := muc.Restore(h.Config, nil, moved)
-	require.NoError(t, err)
+	other := muctest.Restore(t, h.Config, nil, moved)
 	page, refused := ask.Archive.Page(h.Events())
 	require.Nil(t, refused)
-	now := h.Now
-	want, err := h.Room.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
-	require.NoError(t, err)
-	got, err := other.Do(now, muc.Answer{ID: ask.ID, Archive: &page})
-	require.NoError(t, err)
+	want, got := h.Do(muc.Answer{ID: ask.ID, Archive: &page}), other.Do(muc.Answer{ID: ask.ID, Archive: &page})
 	assert.Len(t, want.Outbound, 3)
-	assert.Equal(t, sentTo(want, "crone@shakespeare.lit/desktop"), sentTo(got, "crone@shakespeare.lit/desktop"))
-
-	_, err = h.Room.Do(h.Now, muc.Answer{ID: ask.ID, Archive: &page})
-	assert.ErrorIs(t, err, muc.ErrNotFound)
+	assert.Equal(t, describe(want), describe(got))
+	h.Refuses(muc.ErrNotFound, muc.Answer{ID: ask.ID, Archive: &page})
 }
 
 func messagesOf(log []event.Event) (list []event.Event) {

@@ -185,30 +185,29 @@ func TestCommandsAsSomebody(t *testing.T) {
 	h.RefusesAs(muc.MustParseJID("crone@shakespeare.lit/attic"), because(stanza.NotAcceptable), muc.SetSubject{})
 	h.RefusesAs(hecate, because(stanza.BadRequest), muc.Say{Body: "boo", Nick: "thirdwitch"}, nil)
 
-	fx := h.DoAs(bareCrone, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush"})
-	assert.Contains(t, sentTo(fx, wicca.String())[0], `<actor nick='firstwitch'/><reason>hush</reason>`)
+	second, third := h.Client(wicca.String()), h.Client(hecate.String())
+	h.DoAs(bareCrone, muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor, Reason: "hush"})
+	second.ReceivesOnly(muctest.Presence("thirdwitch").Actor("firstwitch").Reason("hush"))
 	h.RefusesAs(hecate, because(stanza.Forbidden), muc.Say{Body: "mute"})
 
-	fx = h.DoAs(wicca, muc.Say{Body: "By the pricking of my thumbs"})
-	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/secondwitch'`)
-	fx = h.DoAs(crone, muc.SetSubject{Subject: "Trouble"})
-	assert.Contains(t, sentTo(fx, hecate.String())[0], `from='coven@chat.shakespeare.lit/firstwitch'`)
+	h.DoAs(wicca, muc.Say{Body: "By the pricking of my thumbs"})
+	third.ReceivesOnly(muctest.Message("By the pricking of my thumbs").From("secondwitch"))
+	h.DoAs(crone, muc.SetSubject{Subject: "Trouble"})
+	third.ReceivesOnly(muctest.Subject("Trouble").From("firstwitch"))
 	_, nick := h.Subject()
 	assert.Equal(t, "firstwitch", nick)
 
-	fx = h.DoAs(bareCrone, muc.Destroy{Reason: "done"})
-	assert.Equal(t, bareCrone, slices.Collect(fx.Events())[len(slices.Collect(fx.Events()))-1].Body.(*event.RoomDestroyed).Actor.JID)
+	fx := h.DoAs(bareCrone, muc.Destroy{Reason: "done"})
+	assert.Equal(t, bareCrone, fx.Durable[len(fx.Durable)-1].Body.(*event.RoomDestroyed).Actor.JID)
 }
 
 // The host needs no privilege, and nobody is shown as the actor.
 func TestCommandsOfTheHost(t *testing.T) {
 	h := coven(t, muc.Config{})
 
-	fx := h.Do(muc.Kick{Nick: "firstwitch", Reason: "spam"})
-	got := sentTo(fx, wicca.String())
-	require.Len(t, got, 1)
-	assert.NotContains(t, got[0], "<actor")
-	assert.Contains(t, got[0], "<reason>spam</reason>")
+	h.Do(muc.Kick{Nick: "firstwitch", Reason: "spam"})
+	h.Client(wicca.String()).ReceivesOnly(muctest.Unavailable("firstwitch").Status(307).Reason("spam"))
+	h.Client(wicca.String()).SeesNothingOf("<actor")
 
 	h.Do(muc.SetAffiliation{JID: crone, Affiliation: muc.Owner})
 	h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Owner, Nick: "Bard"})
@@ -230,11 +229,10 @@ func TestSayAsTheRoom(t *testing.T) {
 
 	fx := h.Do(muc.Say{Message: parse(`<message id='b1' xml:lang='en' type='chat' to='x' from='y'><body>Backup tonight</body>` +
 		`<x xmlns='urn:example' a='&lt;'/><stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='forged'/></message>`)})
-	require.Len(t, slices.Collect(fx.Events()), 1)
-	said := slices.Collect(fx.Events())[0].Body.(*event.MessageArchived)
+	said := only[*event.MessageArchived](t, fx)
 	assert.Equal(t, `<body>Backup tonight</body><x xmlns='urn:example' a='&lt;'/>`, said.Payload)
 	assert.Equal(t, `<message to='hecate@shakespeare.lit/broom' from='coven@chat.shakespeare.lit' type='groupchat' id='b1' xml:lang='en'>`+said.Payload+
-		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, sentTo(fx, hecate.String())[0])
+		`<stanza-id xmlns='urn:xmpp:sid:0' by='coven@chat.shakespeare.lit' id='`+said.StanzaID+`'/></message>`, h.Client(hecate.String()).Received()[0])
 
 	h.Do(muc.Say{Message: parse(`<message><subject>Toil</subject><subject xml:lang='de'>Mühe</subject></message>`)})
 	subject, nick := h.Subject()
@@ -257,16 +255,16 @@ func TestVanished(t *testing.T) {
 
 	fx := h.Do(muc.Vanished{JID: muc.MustParseJID("nobody@shakespeare.lit")})
 	assert.Empty(t, slices.Collect(fx.Events()))
-	fx = h.Do(muc.Vanished{JID: hecate})
-	assert.Empty(t, sentTo(fx, hecate.String()))
-	assert.Empty(t, sentTo(fx, wicca.String()), "she is inside with another client")
-	fx = h.Do(muc.Vanished{JID: hecate.Bare()})
-	require.Len(t, sentTo(fx, wicca.String()), 1)
-	assert.Contains(t, sentTo(fx, wicca.String())[0], `<status code='333'/>`)
-	assert.NotContains(t, sentTo(fx, wicca.String())[0], `code='307'`)
+	second := h.Client(wicca.String())
+	h.Do(muc.Vanished{JID: hecate})
+	h.Client(hecate.String()).ReceivesNothing()
+	second.ReceivesNothing() // the person is inside with another client
+	h.Do(muc.Vanished{JID: hecate.Bare()})
+	second.ReceivesOnly(muctest.Unavailable("thirdwitch").Status(333))
+	second.SeesNothingOf(`code='307'`)
 
 	fx = h.Do(muc.Vanished{JID: muc.MustParseJID("scotland.lit")})
-	assert.Len(t, sentTo(fx, wicca.String()), 2)
+	assert.Len(t, second.Received(), 2)
 	for _, out := range fx.Outbound {
 		for _, to := range out.To() {
 			assert.Equal(t, "shakespeare.lit", to.Domain())

@@ -117,10 +117,10 @@ func TestHistoryCharacters(t *testing.T) {
 	h.Client("crone@shakespeare.lit/desktop").Says("Thrice the brinded cat hath mew’d.")
 	h.Client("crone@shakespeare.lit/desktop").Says("Thrice; and once the hedge-pig whin’d.")
 	past := func(maxchars int) []string {
-		fx := h.Handle(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
+		h.Handle(`<presence from='hag66@shakespeare.lit/pda' to='coven@chat.shakespeare.lit/thirdwitch'>` +
 			`<x xmlns='http://jabber.org/protocol/muc'><history maxchars='` + strconv.Itoa(maxchars) + `'/></x></presence>`)
 		var list []string
-		for _, s := range sentTo(fx, "hag66@shakespeare.lit/pda") {
+		for _, s := range h.Client("hag66@shakespeare.lit/pda").Received() {
 			if strings.Contains(s, "<delay ") {
 				list = append(list, s)
 			}
@@ -149,8 +149,7 @@ func TestHistoryIsBounded(t *testing.T) {
 			size = max(size, len(h.Snapshot(muc.Live)))
 		}
 		assert.Less(t, size, 6000)
-		fx := h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
-		got := sentTo(fx, "hag66@shakespeare.lit/pda")
+		got := h.Join("hag66@shakespeare.lit/pda", "thirdwitch").Received()
 		assert.Contains(t, got[len(got)-2], "line 199")
 		assert.Less(t, len(got), 20)
 	}
@@ -163,19 +162,14 @@ func TestHistoryOutlivesItsHost(t *testing.T) {
 	h := open(t, muc.Config{Instant: true, Defaults: muc.RoomConfig{Persistent: true}})
 	h.Client("crone@shakespeare.lit/desktop").Says("Thrice the brinded cat hath mew'd.")
 	h.Handle(`<message type='groupchat' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><subject>Fire burn</subject></message>`)
-	var durable []event.Event
-	for _, ev := range h.Events() {
-		if ev.Durable() {
-			durable = append(durable, ev)
-		}
-	}
-	before := sentTo(h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch"), "hag66@shakespeare.lit/pda")
+	durable := lasting(h.Events())
+	before := h.Join("hag66@shakespeare.lit/pda", "thirdwitch").Received()
 	for _, log := range []struct {
 		snapshot []byte
 		events   []event.Event
 	}{{h.Snapshot(muc.Durable), nil}, {nil, durable}} {
 		again := muctest.Restore(t, h.Config, log.snapshot, log.events)
-		after := sentTo(again.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch"), "hag66@shakespeare.lit/pda")
+		after := again.Join("hag66@shakespeare.lit/pda", "thirdwitch").Received()
 		assert.Equal(t, before[1:], after, "all but those who were inside")
 		assert.Contains(t, after[1], "mew'd")
 		assert.Contains(t, after[2], "<subject>Fire burn</subject>")

@@ -64,19 +64,6 @@ func xmlOf(out muc.Outbound) string {
 	return string(out.AppendXML(nil, out.To()[0], ""))
 }
 
-// sentTo is what one address gets of some effects, in order.
-func sentTo(fx muc.Effects, to string) []string {
-	var list []string
-	for _, out := range fx.Outbound {
-		for _, j := range out.To() {
-			if j.String() == to {
-				list = append(list, string(out.AppendXML(nil, j, "")))
-			}
-		}
-	}
-	return list
-}
-
 // describe is a step's outcome as text, byte for byte.
 func describe(fx muc.Effects) string {
 	var b strings.Builder

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -22,15 +23,15 @@ func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 		h.Do(muc.SetAffiliation{JID: wicca, Affiliation: muc.Member})
 		h.Client("wiccarocks@shakespeare.lit/laptop").Joins("secondwitch")
 		h.Do(muc.Vanished{JID: crone})
-		fx := h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member, Nick: "secondwitch"})
-		require.Len(t, sentTo(fx, wicca.String()), 1)
-		assert.Contains(t, sentTo(fx, wicca.String())[0], `<status code='307'/>`)
+		h.Do(muc.SetAffiliation{JID: bard, Affiliation: muc.Member, Nick: "secondwitch"})
+		h.Client(wicca.String()).ReceivesOnly(muctest.Status(307))
+		invited := h.Client(bard.Bare().String())
 		if persistent == "1" {
-			assert.Len(t, sentTo(fx, bard.Bare().String()), 1)
+			assert.Len(t, invited.Received(), 1)
 			continue
 		}
 		assert.Equal(t, muc.Destroyed, h.State())
-		assert.Empty(t, sentTo(fx, bard.Bare().String()))
+		invited.ReceivesNothing()
 	}
 }
 
@@ -46,7 +47,7 @@ func TestInvitationsGiveWay(t *testing.T) {
 		t.Helper()
 		fx := h.Handle(invites(who+"@shakespeare.lit/x", whom+"@globe.lit"))
 		require.Nil(t, fx.Refused, "%v", fx.Refused)
-		require.Len(t, sentTo(fx, whom+"@globe.lit"), 1)
+		require.Len(t, h.Client(whom+"@globe.lit").Received(), 1)
 		return slices.Collect(fx.Events())
 	}
 	gone := func(who, whom string, events []event.Event) {

@@ -43,8 +43,9 @@ func TestWordsForAllowPM(t *testing.T) {
 			h := open(t, muc.Config{Defaults: muc.RoomConfig{AllowPM: muc.PMModerators}})
 			require.Nil(t, h.Handle(configSubmit("pm", c.field, c.word)).Refused)
 			assert.Equal(t, c.want, h.RoomConfig().AllowPM)
-			form := sentTo(h.Handle(`<iq type='get' id='form' from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'>`+
-				`<query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`), "crone@shakespeare.lit/desktop")
+			crone := h.Client("crone@shakespeare.lit/desktop")
+			crone.Sends(`<iq type='get' id='form'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>`)
+			form := crone.Received()
 			require.Len(t, form, 1)
 			_, rest, found := strings.Cut(form[0], "var='"+field+"'")
 			require.True(t, found)

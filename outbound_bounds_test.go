@@ -141,19 +141,15 @@ func TestNothingLargeGoesOut(t *testing.T) {
 	h.Config.Limits = small
 	h.Config.Limits.PresenceBytes = 8000
 	h.Config.Info = []muc.InfoField{{Var: "x-large", Values: []string{large}}}
-	again, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
-	h.Room = again
+	h = muctest.Restore(t, h.Config, h.Snapshot(muc.Live), nil)
 
 	fx := h.Client("bard@shakespeare.lit/globe").Joins("bard")
 	require.Nil(t, fx.Refused)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)
-	told := sentTo(fx, bard.Bare().String()+"/globe")
+	told := h.Client("bard@shakespeare.lit/globe").Received()
 	require.NotEmpty(t, told)
 	assert.Contains(t, told[len(told)-1], "<subject>", "which ends the entry")
-	for _, text := range told {
-		assert.NotContains(t, text, "Hail!")
-	}
+	h.Client("bard@shakespeare.lit/globe").SeesNothingOf("Hail!")
 	for _, query := range []string{"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<query xmlns='http://jabber.org/protocol/muc#owner'/>"} {
 		answer := asked(t, h, "get", query)
 		assert.LessOrEqual(t, len(answer), small.OutboundBytes)
@@ -173,8 +169,7 @@ func TestNothingLargeGoesOut(t *testing.T) {
 	h.Config.Policy.Discover = func(policy.Discover) *muc.StanzaError {
 		return &muc.StanzaError{Condition: stanza.NotAllowed, Text: large}
 	}
-	h.Room, err = muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
+	h = muctest.Restore(t, h.Config, h.Snapshot(muc.Live), nil)
 	fx = h.Handle("<iq type='get' id='i' from='macbeth@shakespeare.lit/x' " + room + "'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	require.Len(t, fx.Outbound, 1)
 	assert.LessOrEqual(t, largest(fx), small.OutboundBytes)

@@ -94,9 +94,9 @@ func (s *stage) admin(typ, items string) muc.Effects {
 	return s.ask(typ, `<query xmlns='http://jabber.org/protocol/muc#admin'>`+items+`</query>`)
 }
 
-// gets reports whether somebody gets a stanza that holds a text.
-func gets(fx muc.Effects, who, text string) bool {
-	for _, stanza := range sentTo(fx, who) {
+// gets reports whether an act, the last one, brings somebody a stanza that holds a text.
+func (s *stage) gets(_ muc.Effects, who, text string) bool {
+	for _, stanza := range s.Client(who).Received() {
 		if strings.Contains(stanza, text) && !strings.Contains(stanza, `type='error'`) {
 			return true
 		}
@@ -117,28 +117,28 @@ var rolePrivileges = map[string]func(s *stage) bool{
 		}
 		return false
 	},
-	"Receive Messages": func(s *stage) bool { return gets(s.Client(s.target).Says("When?"), s.actor, "When?") },
+	"Receive Messages": func(s *stage) bool { return s.gets(s.Client(s.target).Says("When?"), s.actor, "When?") },
 	"Receive Occupant Presence": func(s *stage) bool {
-		return gets(s.Handle(fmt.Sprintf(anAway, s.target, "secondwitch")), s.actor, "away")
+		return s.gets(s.Handle(fmt.Sprintf(anAway, s.target, "secondwitch")), s.actor, "away")
 	},
 	"Broadcast Presence to All Occupants": func(s *stage) bool {
-		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), s.target, "away")
+		return s.gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), s.target, "away")
 	},
 	"Change Availability Status": func(s *stage) bool {
-		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), ownerJID+"/desktop", "away")
+		return s.gets(s.Handle(fmt.Sprintf(anAway, s.actor, "thirdwitch")), ownerJID+"/desktop", "away")
 	},
 	"Change Room Nickname": func(s *stage) bool {
-		return gets(s.Handle(fmt.Sprintf(anAway, s.actor, "hag")), ownerJID+"/desktop", "303")
+		return s.gets(s.Handle(fmt.Sprintf(anAway, s.actor, "hag")), ownerJID+"/desktop", "303")
 	},
 	"Send Private Messages": func(s *stage) bool {
-		return gets(s.Handle(`<message type='chat' from='`+s.actor+`' to='coven@chat.shakespeare.lit/secondwitch'><body>Psst</body></message>`), s.target, "Psst")
+		return s.gets(s.Handle(`<message type='chat' from='`+s.actor+`' to='coven@chat.shakespeare.lit/secondwitch'><body>Psst</body></message>`), s.target, "Psst")
 	},
 	"Invite Other Users": func(s *stage) bool {
-		return gets(s.Handle(`<message from='`+s.actor+`' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@globe.lit'/></x></message>`), "bard@globe.lit", "invite")
+		return s.gets(s.Handle(`<message from='`+s.actor+`' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='bard@globe.lit'/></x></message>`), "bard@globe.lit", "invite")
 	},
-	"Send Messages to All": func(s *stage) bool { return gets(s.Client(s.actor).Says("Now"), s.target, "Now") },
+	"Send Messages to All": func(s *stage) bool { return s.gets(s.Client(s.actor).Says("Now"), s.target, "Now") },
 	"Modify Subject": func(s *stage) bool {
-		return gets(s.Handle(`<message type='groupchat' from='`+s.actor+`' to='coven@chat.shakespeare.lit'><subject>Trouble</subject></message>`), s.target, "Trouble")
+		return s.gets(s.Handle(`<message type='groupchat' from='`+s.actor+`' to='coven@chat.shakespeare.lit'><subject>Trouble</subject></message>`), s.target, "Trouble")
 	},
 	"Kick Participants and Visitors": func(s *stage) bool {
 		first := s.admin("set", `<item nick='secondwitch' role='none'/>`).Refused == nil

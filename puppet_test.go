@@ -32,7 +32,7 @@ func TestPuppet(t *testing.T) {
 	hear := func(fx muc.Effects) string {
 		t.Helper()
 		nothingGoesTo(t, fx, bard.Bare())
-		got := sentTo(fx, wicca.String())
+		got := h.Client(wicca.String()).Received()
 		require.Len(t, got, 1)
 		return got[0]
 	}

@@ -67,9 +67,7 @@ func TestRelayAnswersOnce(t *testing.T) {
 	assert.Equal(t, 1, answers(t, h, laptop, "firstwitch", way), "who has only left may answer")
 
 	h.Config.RelayTimeout = time.Second
-	moved, err := muc.Restore(h.Config, h.Snapshot(muc.Live), nil)
-	require.NoError(t, err)
-	h.Room = moved
+	h.Move()
 	h.Client(laptop).Joins("secondwitch")
 	way = asksClient(t, h, desktop, "secondwitch", "v5")
 	h.Advance(time.Second + time.Millisecond)
@@ -251,8 +249,7 @@ func TestNoticesAreRationed(t *testing.T) {
 			require.NotNil(t, refused)
 			assert.Equal(t, stanza.PolicyViolation, refused.Condition)
 			assert.Equal(t, stanza.TypeWait, refused.Type)
-			_, err := h.Room.DoAs(h.Now, muc.MustParseJID(desktop), muc.Invite{To: muc.MustParseJID("last@strangers.lit")})
-			require.Error(t, err)
+			h.RefusesAs(muc.MustParseJID(desktop), because(stanza.PolicyViolation), muc.Invite{To: muc.MustParseJID("last@strangers.lit")})
 			h.Now = h.Now.Add(10 * time.Minute)
 			assert.Nil(t, h.Handle(invite).Refused)
 

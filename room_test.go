@@ -91,8 +91,7 @@ func TestHostsFaults(t *testing.T) {
 		assert.ErrorIs(t, err, c.want, c.name)
 		assert.Empty(t, fx.Outbound, c.name)
 	}
-	_, err := h.Room.Do(h.Now, muc.Answer{ID: "never asked"})
-	assert.ErrorIs(t, err, muc.ErrNotFound)
+	h.Refuses(muc.ErrNotFound, muc.Answer{ID: "never asked"})
 	assert.Equal(t, string(was), string(h.Snapshot(muc.Live)))
 }
 
@@ -273,8 +272,7 @@ func TestSameCallsSameBytes(t *testing.T) {
 func TestLife(t *testing.T) {
 	h := unborn(t, muc.Config{})
 	assert.Equal(t, muc.Unborn, h.State())
-	_, err := h.Room.Do(h.Now, muc.Kick{Nick: "nobody"})
-	assert.ErrorIs(t, err, muc.ErrNotOpen)
+	h.Refuses(muc.ErrNotOpen, muc.Kick{Nick: "nobody"})
 	assert.Zero(t, h.Deadline())
 
 	h.Handle(`<presence from='crone@shakespeare.lit/desktop' to='coven@chat.shakespeare.lit'><x xmlns='http://jabber.org/protocol/muc'/></presence>`)
@@ -288,9 +286,6 @@ func TestLife(t *testing.T) {
 	assert.Equal(t, muc.Destroyed, h.State(), "it was temporary")
 	assert.True(t, h.Idle())
 	assert.Zero(t, h.Deadline())
-	_, err = h.Room.Do(h.Now, muc.Say{Body: "anybody there?"})
-	assert.ErrorIs(t, err, muc.ErrNotOpen)
-	fx, err := h.Room.Tick(h.Now)
-	assert.NoError(t, err)
-	assert.Empty(t, slices.Collect(fx.Events()))
+	h.Refuses(muc.ErrNotOpen, muc.Say{Body: "anybody there?"})
+	assert.Empty(t, slices.Collect(h.Tick().Events()))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/muctest"
 )
 
 // What was said while everybody saw real JIDs shows no address to newcomers when the room
@@ -26,25 +27,23 @@ func TestHiddenAddressesAreHiddenLater(t *testing.T) {
 	conf.NoArchive = true
 	h.Do(muc.Reset{Config: conf})
 	h.Handle("<message type='groupchat' id='m2' from='" + hag + "' to='coven@chat.shakespeare.lit'><body>look</body>" + own + "</message>")
-	assert.Contains(t, strings.Join(sentTo(h.Client("first@shakespeare.lit/x").Joins("first"), "first@shakespeare.lit/x"), ""), "xmpp:hag66@", "all see it now")
+	assert.Contains(t, strings.Join(h.Join("first@shakespeare.lit/x", "first").Received(), ""), "xmpp:hag66@", "all see it now")
 
 	conf.NoArchive, conf.Whois = false, muc.WhoisModerators
 	h.Do(muc.Reset{Config: conf})
-	restored, err := muc.Restore(h.Config, nil, h.Events())
-	require.NoError(t, err)
-	for name, room := range map[string]*muc.Room{"the room": h.Room, "the same restored": restored} {
-		h.Room = room
-		got := strings.Join(sentTo(h.Client("crone@shakespeare.lit/late").Joins("firstwitch"), "crone@shakespeare.lit/late"), "")
+	for name, h := range map[string]*muctest.Room{"the room": h, "the same restored": muctest.Restore(t, h.Config, nil, h.Events())} {
+		got := strings.Join(h.Join("crone@shakespeare.lit/late", "firstwitch").Received(), "")
 		assert.Equal(t, 3, strings.Count(got, "xmpp:coven@chat.shakespeare.lit/thirdwitch"), name)
-		got = strings.Join(sentTo(h.Client("late@shakespeare.lit/x").Joins("late"), "late@shakespeare.lit/x"), "")
+		late := h.Join("late@shakespeare.lit/x", "late")
+		got = strings.Join(late.Received(), "")
 		assert.Equal(t, 3, strings.Count(got, "xmpp:coven@chat.shakespeare.lit/thirdwitch"), "%s: a presence and two messages: %s", name, got)
-		assert.NotContains(t, got, "hag66@", name)
+		late.SeesNothingOf("hag66@")
 		for reader, sees := range map[string]bool{"late@shakespeare.lit/x": false, "crone@shakespeare.lit/late": true} {
 			ask := h.Handle("<iq type='set' id='q1' from='" + reader + "' to='coven@chat.shakespeare.lit'><query xmlns='urn:xmpp:mam:2'/></iq>").Questions[0]
 			page, refused := ask.Archive.Page(h.Events())
 			require.Nil(t, refused)
-			fx := h.Do(muc.Answer{ID: ask.ID, Archive: &page})
-			assert.Equal(t, sees, strings.Contains(strings.Join(sentTo(fx, reader), ""), "hag66@"), "%s, %s", name, reader)
+			h.Do(muc.Answer{ID: ask.ID, Archive: &page})
+			assert.Equal(t, sees, strings.Contains(strings.Join(h.Client(reader).Received(), ""), "hag66@"), "%s, %s", name, reader)
 		}
 	}
 }

@@ -112,6 +112,15 @@ func (c *Client) inbox(sent []muc.Outbound) (list []mail) {
 	return list
 }
 
+// Received is what the client got with the last act as XML, checked already or not: for
+// what there is no check of.
+func (c *Client) Received() (list []string) {
+	for _, m := range c.inbox(c.room.last.Outbound) {
+		list = append(list, string(m.xml))
+	}
+	return list
+}
+
 // unseen is what came with the last act and was not checked yet.
 func (c *Client) unseen() []mail {
 	if c.act != c.room.acts {

@@ -38,6 +38,7 @@
 //	romeo.ReceivesOnly(a, b)                             these, in this order, and no more
 //	romeo.ReceivesNothing()                              nothing but what was checked already
 //	romeo.SeesNothingOf("tybalt@example.org")            in no byte of it
+//	romeo.Received()                                     all of it as XML, to look for yourself
 //	tybalt.IsRefused("forbidden")                        by an error, and nothing happened
 //	room.Refuses(muc.ErrNotFound, muc.Kick{Nick: "x"})   the host's command, likewise
 //	room.RefusesAs(tybalt.JID, err, muc.Destroy{})       somebody's
