@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
@@ -245,15 +244,25 @@ func (c Forget) do(t *step) error {
 	if t.endIfEmpty(going) {
 		return nil
 	}
+	set := t.newAdminSet(&theHost, event.Actor{})
 	if n := s.OwnerCount(); p.Affiliation() == Owner && n.Plus(bare, -1).LeavesNobody(n) {
 		if heir.IsZero() || heir == bare {
 			return refuse(stanza.Conflict, "10.4", "a room must have an owner: say who inherits it")
 		}
-		t.newAdminSet(&theHost, event.Actor{}).affiliate(heir, Owner, "")
+		set.affiliate(heir, Owner, "")
 	}
-	t.forgetWaiting(bare)
-	if p != nil {
-		t.forgetPerson(p)
+	if s.RequestOf(bare) != nil {
+		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
+	}
+	for _, b := range s.Sparse().Invites() {
+		if b.Invitee == bare || b.Inviter == bare {
+			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
+		}
+	}
+	set.reserve(bare, NickResult{})
+	set.storeVoice(bare, RoleNone)
+	if p.Affiliation() != AffiliationNone {
+		t.propose(&event.AffiliationChanged{JID: bare, Old: p.Affiliation(), New: AffiliationNone})
 	}
 	return nil
 }
@@ -272,31 +281,4 @@ func (c Forget) accounts(r *Room) (bare, heir JID, e *StanzaError) {
 		return bare, heir, refuse(stanza.JIDMalformed, "10.4", "only accounts are forgotten and inherit")
 	}
 	return bare, heir, nil
-}
-
-// forgetWaiting proposes the end of an account's open requests and invitations.
-func (t *step) forgetWaiting(bare JID) {
-	s := &t.r.st
-	if s.RequestOf(bare) != nil {
-		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
-	}
-	for _, b := range s.Sparse().Invites() {
-		if b.Invitee == bare || b.Inviter == bare {
-			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
-		}
-	}
-}
-
-// forgetPerson proposes that the room remembers nothing of a person.
-func (t *step) forgetPerson(p *state.Person) {
-	bare := p.JID()
-	if p.Nick() != "" {
-		t.propose(&event.Deregistered{JID: bare})
-	}
-	if p.Voice() != RoleNone {
-		t.propose(&event.VoiceStored{JID: bare})
-	}
-	if p.Affiliation() != AffiliationNone {
-		t.propose(&event.AffiliationChanged{JID: bare, Old: p.Affiliation(), New: AffiliationNone})
-	}
 }

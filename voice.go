@@ -71,7 +71,7 @@ func (t *step) requestVoice(ses *state.Session) *StanzaError {
 		return refuse(stanza.Forbidden, "7.13", "visitors do not ask for voice in this room")
 	case o.Role() != Visitor:
 		return refuse(stanza.UnexpectedRequest, "7.13", "you have voice already").WithType(stanza.TypeModify)
-	case !slices.ContainsFunc(s.Occupants(), func(o *state.Occupant) bool { return o.Role() == Moderator }):
+	case len(s.InRole(Moderator)) == 0:
 		return refuse(stanza.RecipientUnavailable, "8.6", "no moderator is in the room")
 	}
 	waiting := s.AwaitVoice(t.now)
@@ -111,10 +111,7 @@ func (t *step) judgeVoice(a *sender, sub *form.Submission) *StanzaError {
 	if err != nil {
 		return refuse(stanza.JIDMalformed, "8.6", "the address is malformed")
 	}
-	var o *state.Occupant
-	if n, e := t.r.judgeNick(nick.Values[0]); e == nil {
-		o = t.r.st.OccupantByNick(n.Nick, n.Key)
-	}
+	o := t.r.occupantNamed(nick.Values[0])
 	if o == nil || o.Person().JID() != j.Bare() {
 		return refuse(stanza.ItemNotFound, "8.6", "there is no such visitor any more")
 	}
