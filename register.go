@@ -36,12 +36,6 @@ const (
 	RegistrationNone
 )
 
-// application is a registration form that was filled in.
-type application struct {
-	nick    NickResult
-	answers []event.FieldValue
-}
-
 // registerGet answers a request for the registration form: with the asker's registration
 // or with the form (XEP-0045 §7.10).
 func (t *step) registerGet() *StanzaError {
@@ -103,7 +97,7 @@ func (t *step) registerSet() *StanzaError {
 	if sub.Cancelled {
 		return nil
 	}
-	app, refused := t.r.readApplication(sub)
+	b, refused := t.readRegistration(sub)
 	if refused != nil {
 		return refused
 	}
@@ -111,27 +105,27 @@ func (t *step) registerSet() *StanzaError {
 		return refused
 	}
 	if t.sender.aff == AffiliationNone && t.r.cfg.Registration == RegistrationApproved {
-		return t.requestRegistration(app)
+		return t.requestRegistration(b)
 	}
-	return t.register(&t.sender, app, event.Actor{})
+	return t.register(&t.sender, b, event.Actor{})
 }
 
 // admissible judges whether somebody may be registered with a nick now.
-func (t *step) admissible(a *sender, app *application) *StanzaError {
-	if _, refused := t.freeNick(a.bare, app.nick, false); refused != nil {
+func (t *step) admissible(a *sender, b *event.Registered) *StanzaError {
+	if _, refused := t.freeNick(a.bare, NickResult{Nick: b.Nick, Key: b.Key}, false); refused != nil {
 		return refuse(stanza.Conflict, "7.10", "the nick is taken")
 	}
-	return judge(t.r.cfg.Policy.Register, policy.Register{Room: t.r.jid, JID: a.bare, Affiliation: a.aff, Nick: app.nick.Nick, Answers: app.answers})
+	return judge(t.r.cfg.Policy.Register, policy.Register{Room: t.r.jid, JID: a.bare, Affiliation: a.aff, Nick: b.Nick, Answers: b.Answers})
 }
 
 // register proposes a registration, requested or approved: a person without affiliation
 // becomes a member. In a room that assigns reserved nicks, an occupant gets the nick at
 // once.
-func (t *step) register(a *sender, app *application, by event.Actor) *StanzaError {
-	if e := t.admissible(a, app); e != nil {
+func (t *step) register(a *sender, b *event.Registered, by event.Actor) *StanzaError {
+	if e := t.admissible(a, b); e != nil {
 		return e
 	}
-	renamed, refused := t.assignNick(a.person, app.nick)
+	renamed, refused := t.assignNick(a.person, NickResult{Nick: b.Nick, Key: b.Key})
 	if refused != nil {
 		return refused
 	}
@@ -139,11 +133,11 @@ func (t *step) register(a *sender, app *application, by event.Actor) *StanzaErro
 	if a.aff == AffiliationNone {
 		set.affiliate(a.bare, Member, "")
 	}
-	set.person(a.bare).nick, set.person(a.bare).key = app.nick.Nick, app.nick.Key
+	set.person(a.bare).nick, set.person(a.bare).key = b.Nick, b.Key
 	if e := set.judge(); e != nil {
 		return e
 	}
-	t.propose(&event.Registered{JID: a.bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers})
+	t.propose(b)
 	if renamed != nil {
 		t.propose(renamed)
 	}
@@ -289,18 +283,19 @@ func (r *Room) registrationForm() []form.Field {
 	return fields
 }
 
-// readApplication judges a registration form. Fields that the form does not have
+// readRegistration judges a registration form. Fields that the form does not have
 // are left alone.
-func (r *Room) readApplication(sub *form.Submission) (*application, *StanzaError) {
+func (t *step) readRegistration(sub *form.Submission) (*event.Registered, *StanzaError) {
+	r := t.r
 	nick := sub.Field(fieldRoomNick)
 	if nick == nil || len(nick.Values) != 1 {
 		return nil, refuse(stanza.BadRequest, "7.10", "a nick is missing")
 	}
-	var app application
-	var refused *StanzaError
-	if app.nick, refused = r.judgeNick(nick.Values[0]); refused != nil {
+	wanted, refused := r.judgeNick(nick.Values[0])
+	if refused != nil {
 		return nil, refused
 	}
+	b := &event.Registered{JID: t.sender.bare, Nick: wanted.Nick, Key: wanted.Key}
 	size := 0
 	for i := range r.cfg.RegistrationFields {
 		f := &r.cfg.RegistrationFields[i]
@@ -317,12 +312,12 @@ func (r *Room) readApplication(sub *form.Submission) (*application, *StanzaError
 		case size > r.cfg.Limits.PageBytes: // admins get them in one form
 			return nil, refuse(stanza.PolicyViolation, "14.6", "your answers are too long")
 		case len(values) > 0:
-			app.answers = append(app.answers, event.FieldValue{Var: f.Var, Values: values})
+			b.Answers = append(b.Answers, event.FieldValue{Var: f.Var, Values: values})
 		case f.Required:
 			return nil, refuseField(stanza.BadRequest, "7.10", f.title(), "is missing")
 		}
 	}
-	return &app, nil
+	return b, nil
 }
 
 // readAnswer checks and normalises the values of one field; none if it was left blank.
@@ -368,18 +363,18 @@ func (r *Room) readAnswer(f *RegistrationField, given []string) ([]string, *Stan
 // shown them too.
 
 // requestRegistration proposes that the sender waits for an admin's approval.
-func (t *step) requestRegistration(app *application) *StanzaError {
+func (t *step) requestRegistration(wanted *event.Registered) *StanzaError {
 	s, cfg, a := &t.r.st, t.r.cfg, &t.sender
 	if s.RequestOf(a.bare) != nil {
 		return refuse(stanza.UnexpectedRequest, "9.9", "your request waits for an admin")
 	}
-	if e := t.admissible(a, app); e != nil {
+	if e := t.admissible(a, wanted); e != nil {
 		return e
 	}
 	if len(s.Sparse().Requests()) >= cfg.Limits.Registrations {
 		return refuse(stanza.ResourceConstraint, "14.6", "too many requests wait for an admin")
 	}
-	b := &event.RegistrationRequested{JID: a.bare, Nick: app.nick.Nick, Key: app.nick.Key, Answers: app.answers}
+	b := &event.RegistrationRequested{JID: a.bare, Nick: wanted.Nick, Key: wanted.Key, Answers: wanted.Answers}
 	if cfg.RegistrationTimeout > 0 {
 		b.Deadline = event.Stamp{Time: t.now.Add(cfg.RegistrationTimeout)}
 	}
@@ -438,7 +433,7 @@ func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, 
 		return nil
 	}
 	a := t.r.senderOf(b.JID)
-	return t.register(&a, &application{nick: NickResult{Nick: b.Nick, Key: b.Key}, answers: b.Answers}, by)
+	return t.register(&a, &event.Registered{JID: b.JID, Nick: b.Nick, Key: b.Key, Answers: b.Answers}, by)
 }
 
 // DecideRegistration grants or refuses a request to register that waits for an
