@@ -14,7 +14,7 @@ import (
 // and some minutes, so it is played when it is asked for.
 func TestBehindServers(t *testing.T) {
 	if os.Getenv("MUC_SERVERS") == "" {
-		t.Skip("not behind real servers: run .ci/servers, or set MUC_SERVERS=1; either may install Prosody, ejabberd and slixmpp of Debian")
+		t.Skip("not behind real servers: run .ci/servers, or set MUC_SERVERS=1; either may install packages of Debian")
 	}
 	ctx, stop := context.WithTimeout(t.Context(), 9*time.Minute)
 	defer stop()
