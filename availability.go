@@ -14,7 +14,9 @@ import (
 func (t *step) available() *StanzaError {
 	in, ses := t.in, t.sender.session
 	if ses == nil {
-		t.renderLostTouch()
+		doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(in).Resource(),
+			item: item{reason: "You are not in the room."}})
+		t.toSender(doc, splice.None, &splice.Extra{Tail: statuses(statusSelf, statusKicked, statusError)})
 		return nil
 	}
 	nick, payload, refused := t.wanted()

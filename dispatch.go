@@ -66,8 +66,7 @@ func init() {
 		{kindIQ, "get", toRoom, ns.MAM, "query", (*step).archiveForm},
 		{kindIQ, "set", toRoom, ns.MAM, "query", (*step).archiveQuery},
 		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*step).archiveQuery},
-		{kindIQ, "get", toRoom, ns.Ping, "ping", (*step).pingRoom},
-		{kindIQ, "get", toOccupant, ns.Ping, "ping", (*step).pingOccupant},
+		{kindIQ, "get", toEither, ns.Ping, "ping", (*step).ping},
 		{kindIQ, "get", toOccupant, "", "*", (*step).relayIQ},
 		{kindIQ, "set", toOccupant, "", "*", (*step).relayIQ},
 		{kindIQ, "result", toOccupant, "", "*", (*step).relayAnswer},
@@ -100,17 +99,15 @@ func (row *route) fits(in *incoming) bool {
 
 // dispatch finds the handler of a stanza and lets it decide.
 func (t *step) dispatch() *StanzaError {
-	in := t.in
-	if in.kind == kindIQ {
-		if refused := t.checkIQ(); refused != nil {
-			return refused
-		}
+	in, s := t.in, &t.r.st
+	if e := in.checkIQ(); e != nil {
+		return e
 	}
-	if !t.r.st.Alive() {
+	if !s.Alive() {
 		return t.lifeless()
 	}
-	if t.unopened() {
-		return t.notOpen()
+	if e := closedTo(s, &t.sender); e != nil && t.sender.session == nil {
+		return t.notOpen(e)
 	}
 	for i := range routes {
 		if routes[i].fits(in) {
@@ -122,38 +119,24 @@ func (t *step) dispatch() *StanzaError {
 	return refuse(stanza.BadRequest, "RFC 6120 §8.3.3.1", "there is no such type of stanza")
 }
 
-// checkIQ holds an iq to RFC 6120 §8.2.3: an id, a known type, one child in a
-// request.
-func (t *step) checkIQ() *StanzaError {
-	in := t.in
-	switch in.typ {
-	case "get", "set":
-		if in.id == "" {
-			return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "the request has no id")
-		}
-		if len(in.Kids) != 1 {
-			return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
-		}
-	case "result", "error":
-	default:
+// checkIQ holds an iq to RFC 6120 §8.2.3.
+func (in *incoming) checkIQ() *StanzaError {
+	switch {
+	case in.kind != kindIQ, in.typ == "result", in.typ == "error":
+		return nil
+	case in.typ != "get" && in.typ != "set":
 		return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "there is no such type of iq")
+	case in.id == "":
+		return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "the request has no id")
+	case len(in.Kids) != 1:
+		return refuse(stanza.BadRequest, "RFC 6120 §8.2.3", "a request has exactly one child")
 	}
 	return nil
 }
 
-// unopened reports whether the room waits for its owner to configure it (XEP-0045
-// §10.1.1), and the sender is neither inside nor an owner: then it is not there.
-func (t *step) unopened() bool {
-	s := &t.r.st
-	if s.Life() != Locked {
-		return false
-	}
-	return t.sender.session == nil && closedTo(s, &t.sender) != nil
-}
-
-// notOpen answers for a room that is not open yet, whatever is asked of it, as it
-// answers who wants to enter.
-func (t *step) notOpen() *StanzaError {
+// notOpen answers for a room that waits for its owner to configure it (XEP-0045 §10.1.1),
+// whatever is asked of it, as it answers who wants to enter: it is not there.
+func (t *step) notOpen(closed *StanzaError) *StanzaError {
 	in := t.in
 	switch {
 	case in.isAnswer(), in.kind == kindPresence && in.typ != "":
@@ -163,7 +146,7 @@ func (t *step) notOpen() *StanzaError {
 	case in.kind == kindPresence:
 		return t.available()
 	}
-	return closedTo(&t.r.st, &t.sender)
+	return closed
 }
 
 // joins reports whether a stanza asks to enter.

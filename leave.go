@@ -84,18 +84,6 @@ func (t *step) bounced() *StanzaError {
 	return t.relayBounce(ses)
 }
 
-// renderDepartures tells who is gone: the one concerned first, then the others.
-func (t *step) renderDepartures(h *happened) {
-	for _, body := range h.gone {
-		switch b := body.(type) {
-		case *event.Left:
-			t.renderLeft(b, h)
-		case *event.Removed:
-			t.renderRemoved(b, h)
-		}
-	}
-}
-
 // tellGone tells the others of somebody who is gone. Those who see a hidden role no
 // more since this step must hear of it too.
 func (t *step) tellGone(role Role, doc *splice.Stanza, code int, h *happened) {

@@ -152,8 +152,7 @@ func (r *Room) writeMessage(w *xmlwire.Writer, typ string, m *event.Message) {
 	}
 }
 
-// messageToRoom decides on a message to the room that is not groupchat: an
-// invitation, a decline, a request for voice, or something a room has no use for.
+// messageToRoom refuses a message for which a room has no use.
 func (t *step) messageToRoom() *StanzaError {
 	return refuse(stanza.BadRequest, "7.4", "a room takes messages of type groupchat")
 }

@@ -123,9 +123,8 @@ func (l *roster) emptied() roster {
 
 // sessionsOf lists the addresses of one occupant's sessions.
 func (a *audience) sessionsOf(o *state.Occupant) []JID {
-	list := a.of(o)
-	from, to := list.span(o.Number())
-	return list.to[from:to:to]
+	_, own, _ := a.of(o).split(o.Number())
+	return own
 }
 
 // audience is the recipient lists as they are now.
@@ -137,23 +136,18 @@ func (r *Room) audience() *audience {
 // all is the whole list.
 func (l *roster) all() []JID { return l.to[:len(l.to):len(l.to)] }
 
-// span is the range of an occupant's sessions in the list; empty if there are none.
-func (l *roster) span(num uint32) (from, to int) {
-	from, _ = slices.BinarySearch(l.owner, num)
-	for to = from; to < len(l.owner) && l.owner[to] == num; {
+// split is what of the list stands before, belongs to and stands behind an occupant; all is
+// before one who is not in it. Nothing is copied.
+func (l *roster) split(num uint32) (before, own, behind []JID) {
+	from, inside := slices.BinarySearch(l.owner, num)
+	if !inside {
+		return l.all(), nil, nil
+	}
+	to := from
+	for to < len(l.owner) && l.owner[to] == num {
 		to++
 	}
-	return from, to
-}
-
-// around is the list without an occupant, as the parts before and after it: nothing is
-// copied.
-func (l *roster) around(num uint32) (before, behind []JID) {
-	from, to := l.span(num)
-	if from == to {
-		return l.all(), nil
-	}
-	return l.to[:from:from], l.to[to:len(l.to):len(l.to)]
+	return l.to[:from:from], l.to[from:to:to], l.to[to:len(l.to):len(l.to)]
 }
 
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
@@ -235,7 +229,7 @@ func (t *step) tellOthers(num uint32, doc *splice.Stanza, x *splice.Extra) {
 }
 
 func (t *step) tellAround(list *roster, reader Role, num uint32, doc *splice.Stanza, x *splice.Extra) {
-	before, behind := list.around(num)
+	before, _, behind := list.split(num)
 	t.send(before, doc, viewFor(&t.r.st, reader), x)
 	t.send(behind, doc, viewFor(&t.r.st, reader), x)
 }

@@ -259,26 +259,22 @@ func (a *sender) entryRole(conf *RoomConfig) Role {
 // resync decides on a join by a session that is inside already and seems to be out of sync:
 // it gets everything again, and the others only what is new about it (XEP-0045 §17.3),
 // which may be the nick (§7.6).
-func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payload string) *StanzaError {
+func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payload string) (e *StanzaError) {
 	if t.r.cfg.NickLockdown == LockdownAssign {
 		_ = t.lockdown(&nick)
 	}
 	switch {
 	case nick.Nick != ses.Occupant().Nick():
-		if e := t.rename(ses, nick, payload); e != nil {
-			return e
-		}
+		e = t.rename(ses, nick, payload)
 	case payload != ses.Payload() || t.in.lang != ses.Lang():
-		if e := t.update(ses, payload); e != nil {
-			return e
-		}
+		e = t.update(ses, payload)
 	default:
-		if e := t.spend(event.RatePresence); e != nil {
-			return e
-		}
+		e = t.spend(event.RatePresence)
 	}
-	t.oweEntry(x, t.r.st.Config(), nick.Changed, false)
-	return nil
+	if e == nil {
+		t.oweEntry(x, t.r.st.Config(), nick.Changed, false)
+	}
+	return e
 }
 
 // render sends to a session all that entering entitles it to, in the order
@@ -330,13 +326,8 @@ func (t *step) renderSubject(to []JID) {
 	}
 	if e.Cache().Doc == nil {
 		m := *e.Message()
-		m.Payload = subjectOnly(m.Payload)
+		m.Payload = xmlwire.Filtered(m.Payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 		e.Cache().Doc = r.renderMessage(&m)
 	}
 	t.send(to, e.Cache().Doc, splice.None, r.late(e))
-}
-
-// subjectOnly keeps the subject elements of a payload, in all languages.
-func subjectOnly(payload string) string {
-	return xmlwire.Filtered(payload, func(n *xmlwire.Node) bool { return n.NS == "" && n.Name == "subject" })
 }

@@ -32,20 +32,15 @@ type relayReply struct {
 	payload string
 }
 
-// pingRoom answers a ping of the room itself (XEP-0199).
-func (t *step) pingRoom() *StanzaError {
+// ping answers a ping of the room itself (XEP-0199) and a self-ping, by which a client learns
+// whether it is still inside (XEP-0410 §3.3); pings of other occupants are passed on like any
+// request.
+func (t *step) ping() *StanzaError {
+	if t.in.toNick && (t.sender.session == nil || t.r.addressee(t.in) != t.sender.occupant) {
+		return t.relayIQ()
+	}
 	t.answer(nil)
 	return nil
-}
-
-// pingOccupant answers a self-ping, by which a client learns whether it is still inside
-// (XEP-0410 §3.3); pings of other occupants are passed on like any request.
-func (t *step) pingOccupant() *StanzaError {
-	if ses := t.sender.session; ses != nil && t.r.addressee(t.in) == ses.Occupant() {
-		t.answer(nil)
-		return nil
-	}
-	return t.relayIQ()
 }
 
 // relayIQ passes a request on to the front session of the occupant; vCard and PubSub

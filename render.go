@@ -105,8 +105,13 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 // render tells what happened, in the order that XEP-0045 and the rows of the
 // conformance table ask for.
 func (t *step) render(h *happened) {
-	if len(h.gone) > 0 {
-		t.renderDepartures(h)
+	for _, body := range h.gone { // the one concerned first, then the others
+		switch b := body.(type) {
+		case *event.Left:
+			t.renderLeft(b, h)
+		case *event.Removed:
+			t.renderRemoved(b, h)
+		}
 	}
 	if h.joined != nil {
 		// The session itself gets an entryReply.

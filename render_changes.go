@@ -132,14 +132,6 @@ func (h *happened) roleBefore(o *state.Occupant) (role Role, told bool) {
 	return o.Role(), false
 }
 
-// renderLostTouch tells a session that believes to be inside that it is not
-// (XEP-0045 §7.2.18).
-func (t *step) renderLostTouch() {
-	doc := t.r.renderPresence(&presence{kind: "unavailable", nick: t.r.addressedAs(t.in).Resource(),
-		item: item{reason: "You are not in the room."}})
-	t.toSender(doc, splice.None, &splice.Extra{Tail: statuses(statusSelf, statusKicked, statusError)})
-}
-
 // onlyAbsent is what is left of the changes of affiliation when those are taken out of
 // which a presence tells. Of several that somebody gets in one step the last is told.
 func (h *happened) onlyAbsent(s *state.Room) []*event.AffiliationChanged {
