@@ -135,11 +135,11 @@ func (r *Room) normal(j JID) (JID, *StanzaError) {
 		if j.IsBare() || r.st.OccupantKnownAs(j) != nil {
 			return j, nil
 		}
-		if n, err := j.Resourced(); err == nil {
+		if n, err := j.Bare().WithResource(j.Resource()); err == nil {
 			return n, nil
 		}
 	}
-	n, err := j.NormalizedBy(r.cfg.NormalizeDomain)
+	n, err := jid.ParseBy(j.String(), r.cfg.NormalizeDomain)
 	if err != nil {
 		return n, refuse(stanza.JIDMalformed, "RFC 7622", "a command has a malformed address")
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -86,34 +85,37 @@ var plainInDomain = xmlwire.CharsOf("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 // ParseBy is [Parse] with another rule for domains.
 func ParseBy(s string, normalize func(string) (string, error)) (JID, error) {
-	rest, resource, hasResource := strings.Cut(s, "/")
-	local, domain, hasLocal := strings.Cut(rest, "@")
-	if !hasLocal {
-		local, domain = "", rest
-	}
-	if hasLocal && local == "" || hasResource && resource == "" {
+	local, domain, resource, ok := split(s)
+	if !ok {
 		return JID{}, malformed(fmt.Errorf("%w: empty part", ErrMalformed), s)
 	}
-	d, err := normalize(domain)
-	if err != nil {
-		return JID{}, malformed(err, s)
+	d, badDomain := normalize(domain)
+	if len(d) > MaxPartSize {
+		badDomain = errTooLong
 	}
-	l, err := normalizeLocal(local)
-	if err != nil {
+	l, badLocal := normalizeLocal(local)
+	r, badResource := normalizeResource(resource)
+	if err := cmp.Or(badDomain, badLocal, badResource); err != nil {
 		return JID{}, malformed(err, s)
-	}
-	r, err := normalizeResource(resource)
-	if err != nil {
-		return JID{}, malformed(err, s)
-	}
-	if len(d) > MaxPartSize || len(l) > MaxPartSize || len(r) > MaxPartSize {
-		return JID{}, malformed(fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize), s)
 	}
 	if l == local && d == domain && r == resource {
 		return makeJID(s, l, d, r), nil
 	}
 	return joinJID(l, d, r), nil
 }
+
+// split cuts a text into the parts of an address; ok is false if there is the sign of a part
+// and nothing where it should be.
+func split(s string) (local, domain, resource string, ok bool) {
+	bare, resource, hasResource := strings.Cut(s, "/")
+	local, domain, hasLocal := strings.Cut(bare, "@")
+	if !hasLocal {
+		local, domain = "", bare
+	}
+	return local, domain, resource, hasLocal == (local != "") && hasResource == (resource != "")
+}
+
+var errTooLong = fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
 
 // malformed is an error with the text that was to be read, or the beginning of it.
 func malformed(err error, s string) error {
@@ -122,12 +124,6 @@ func malformed(err error, s string) error {
 		return fmt.Errorf("%w: in %q…", err, s[:longest])
 	}
 	return fmt.Errorf("%w: in %q", err, s)
-}
-
-// NormalizedBy is an address brought to another rule for domains than the one that it
-// was parsed by.
-func (j JID) NormalizedBy(normalize func(string) (string, error)) (JID, error) {
-	return ParseBy(j.s, normalize)
 }
 
 // joinJID builds an address of parts that are already normal.
@@ -154,14 +150,11 @@ func makeJID(s, local, domain, resource string) JID {
 }
 
 func normalizeLocal(s string) (string, error) {
-	if plainInLocal.All(s) {
-		return s, nil
+	out, err := prepared(s, "localpart", plainInLocal, precis.UsernameCaseMapped)
+	if err == nil && strings.ContainsAny(out, notInLocal) {
+		err = fmt.Errorf("%w: bad localpart", ErrMalformed)
 	}
-	out, err := precis.UsernameCaseMapped.String(s)
-	if err != nil || out == "" || !utf8.ValidString(s) || strings.ContainsAny(out, notInLocal) {
-		return "", fmt.Errorf("%w: bad localpart", ErrMalformed)
-	}
-	return out, nil
+	return out, err
 }
 
 // plainInLocal are the characters that stand for themselves in a localpart.
@@ -170,12 +163,21 @@ var plainInLocal = xmlwire.CharsThat(func(c byte) bool {
 })
 
 func normalizeResource(s string) (string, error) {
-	if PlainText(s) {
-		return s, nil
+	return prepared(s, "resource", plainText, precis.OpaqueString)
+}
+
+// prepared is a part of an address by its PRECIS profile, which changes no plain text.
+func prepared(s, part string, plain *xmlwire.CharSet, profile *precis.Profile) (string, error) {
+	out := s
+	if !plain.All(s) {
+		var err error
+		out, err = profile.String(s) // which replaces what is no UTF-8
+		if err != nil || out == "" || !utf8.ValidString(s) {
+			return "", fmt.Errorf("%w: bad %s", ErrMalformed, part)
+		}
 	}
-	out, err := precis.OpaqueString.String(s) // which replaces what is no UTF-8
-	if err != nil || out == "" || !utf8.ValidString(s) {
-		return "", fmt.Errorf("%w: bad resource", ErrMalformed)
+	if len(out) > MaxPartSize {
+		return "", errTooLong
 	}
 	return out, nil
 }
@@ -208,36 +210,10 @@ func (j JID) Local() string { return j.s[:j.at] }
 
 // PlainLocal is the part before '@' as people read it: with the characters that
 // XEP-0106 escapes there.
-func (j JID) PlainLocal() string {
-	local := j.Local()
-	if !strings.Contains(local, `\`) {
-		return local
-	}
-	plain := make([]byte, 0, len(local))
-	for i := 0; i < len(local); i++ {
-		if c, ok := unescaped(local[i:]); ok {
-			plain = append(plain, c)
-			i += len(`\20`) - 1
-			continue
-		}
-		plain = append(plain, local[i])
-	}
-	return string(plain)
-}
+func (j JID) PlainLocal() string { return unescaper.Replace(j.Local()) }
 
-// unescaped is the character that an escape of XEP-0106 at the start of a text
-// stands for.
-func unescaped(s string) (byte, bool) {
-	if len(s) < len(`\20`) || s[0] != '\\' {
-		return 0, false
-	}
-	switch code := s[1:3]; code {
-	case "20", "22", "26", "27", "2f", "3a", "3c", "3e", "40", "5c":
-		n, err := strconv.ParseUint(code, 16, 8)
-		return byte(n), err == nil
-	}
-	return 0, false
-}
+var unescaper = strings.NewReplacer(`\20`, " ", `\22`, `"`, `\26`, "&", `\27`, "'", `\2f`, "/", `\3a`, ":",
+	`\3c`, "<", `\3e`, ">", `\40`, "@", `\5c`, `\`)
 
 // Domain is the part between '@' and '/'.
 func (j JID) Domain() string {
@@ -272,17 +248,11 @@ func (j JID) WithResource(resource string) (JID, error) {
 		return j.Bare(), nil
 	}
 	r, err := normalizeResource(resource)
-	if err == nil && len(r) > MaxPartSize {
-		err = fmt.Errorf("%w: a part is longer than %d bytes", ErrMalformed, MaxPartSize)
-	}
 	if err != nil || j.IsZero() {
 		return JID{}, malformed(cmp.Or(err, ErrMalformed), resource)
 	}
 	return j.WithNormalResource(r), nil
 }
-
-// Resourced is an address of which only the resource is normalised.
-func (j JID) Resourced() (JID, error) { return j.Bare().WithResource(j.Resource()) }
 
 // WithNormalResource is the occupant JID of a nick that is already normal.
 func (j JID) WithNormalResource(resource string) JID {
@@ -309,18 +279,9 @@ func Stored(s string) (JID, error) {
 	if s == "" {
 		return JID{}, nil
 	}
-	local, domain, resource := "", s, ""
-	slash := strings.IndexByte(s, '/')
-	if slash >= 0 {
-		domain, resource = s[:slash], s[slash+1:]
-	}
-	at := strings.IndexByte(domain, '@')
-	if at >= 0 {
-		local, domain = domain[:at], domain[at+1:]
-	}
+	local, domain, resource, ok := split(s)
 	switch {
-	case domain == "" || at == 0 || slash >= 0 && resource == "",
-		max(len(local), len(domain), len(resource)) > MaxPartSize, !xmlwire.ValidText(s),
+	case !ok, domain == "", max(len(local), len(domain), len(resource)) > MaxPartSize, !xmlwire.ValidText(s),
 		!plainInDomain.All(domain) && strings.ContainsFunc(domain, notInDomain), notInStoredLocal.In(local):
 		return JID{}, malformed(ErrMalformed, s)
 	}

@@ -1,6 +1,7 @@
 package stanza
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/gomuc/muc/internal/xmlwire"
@@ -47,29 +48,18 @@ const (
 	UnexpectedRequest     Condition = "unexpected-request"
 )
 
-// defaultTypes gives each condition the type that RFC 6120 §8.3.3 and the
-// tables of XEP-0045 give it.
-var defaultTypes = map[Condition]ErrorType{
-	BadRequest:            TypeModify,
-	Conflict:              TypeCancel,
-	FeatureNotImplemented: TypeCancel,
-	Forbidden:             TypeAuth,
-	Gone:                  TypeCancel,
-	ItemNotFound:          TypeCancel,
-	InternalServerError:   TypeCancel,
-	JIDMalformed:          TypeModify,
-	NotAcceptable:         TypeCancel,
-	NotAllowed:            TypeCancel,
-	NotAuthorized:         TypeAuth,
-	PolicyViolation:       TypeModify,
-	RecipientUnavailable:  TypeWait,
-	Redirect:              TypeModify,
-	RegistrationRequired:  TypeAuth,
-	RemoteServerTimeout:   TypeWait,
-	ResourceConstraint:    TypeWait,
-	ServiceUnavailable:    TypeCancel,
-	SubscriptionRequired:  TypeAuth,
-	UnexpectedRequest:     TypeWait,
+// Type is the error type that a condition has where nothing else is said (RFC 6120 §8.3.3 and
+// the tables of XEP-0045); cancel for one that they do not know.
+func (c Condition) Type() ErrorType {
+	switch c {
+	case Forbidden, NotAuthorized, RegistrationRequired, SubscriptionRequired:
+		return TypeAuth
+	case BadRequest, JIDMalformed, PolicyViolation, Redirect:
+		return TypeModify
+	case RecipientUnavailable, RemoteServerTimeout, ResourceConstraint, UnexpectedRequest:
+		return TypeWait
+	}
+	return TypeCancel
 }
 
 // Error is what is wrong with a stanza (RFC 6120 §8.3): a rule that its sender broke, or
@@ -121,19 +111,7 @@ func (e *Error) TypeOrDefault() ErrorType {
 	if e == nil {
 		return ""
 	}
-	if e.Type != "" {
-		return e.Type
-	}
-	return e.Condition.Type()
-}
-
-// Type is the error type that a condition has where nothing else is said; cancel for
-// one that RFC 6120 does not know.
-func (c Condition) Type() ErrorType {
-	if t, ok := defaultTypes[c]; ok {
-		return t
-	}
-	return TypeCancel
+	return cmp.Or(e.Type, e.Condition.Type())
 }
 
 // Settled is a copy that can be sent: hooks and hosts may have left out the type, or used

@@ -165,8 +165,9 @@ func element(start xml.StartElement, parentSpace string) *etree.Element {
 	}
 	foreign := 0
 	for _, a := range start.Attr {
+		_, declares := declaredPrefix(a.Name)
 		switch {
-		case a.Name.Space == "xmlns" || a.Name.Space == "" && a.Name.Local == "xmlns":
+		case declares:
 		case a.Name.Space == "":
 			el.Attr = append(el.Attr, etree.Attr{Key: a.Name.Local, Value: a.Value})
 		case a.Name.Space == xmlSpace || a.Name.Space == "xml":

@@ -39,20 +39,13 @@ func newTokens(r io.Reader, prefixes map[string]string) *tokens {
 // Token is the next token, its names with their namespaces.
 func (t *tokens) Token() (xml.Token, error) {
 	tok, err := t.dec.RawToken()
-	if err != nil {
-		var bad *xml.SyntaxError
-		if errors.As(err, &bad) {
-			err = syntax("%s", bad.Msg)
-		}
-		return nil, err
-	}
 	switch tok := tok.(type) {
 	case xml.StartElement:
 		return t.start(tok)
 	case xml.EndElement:
 		return t.end(tok)
 	}
-	return tok, nil
+	return tok, err
 }
 
 func (t *tokens) start(tag xml.StartElement) (xml.Token, error) {

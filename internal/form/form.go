@@ -42,19 +42,21 @@ func Write(w *xmlwire.Writer, kind, formType, title string, fields []Field) {
 
 // WriteInstructed writes a form with instructions.
 func WriteInstructed(w *xmlwire.Writer, kind, formType, title, instructions string, fields []Field) {
-	w.Start("x", ns.Data)
-	w.Attr("type", kind)
-	if title != "" {
-		w.Element("title", "", title)
-	}
-	if instructions != "" {
-		w.Element("instructions", "", instructions)
-	}
-	writeField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{formType}})
+	begin(w, kind, formType, title, instructions)
 	for i := range fields {
 		writeField(w, &fields[i])
 	}
 	w.End()
+}
+
+func begin(w *xmlwire.Writer, kind, formType, title, instructions string) {
+	w.Start("x", ns.Data)
+	w.Attr("type", kind)
+	w.ElementIf("title", title)
+	w.ElementIf("instructions", instructions)
+	if formType != "" {
+		writeField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{formType}})
+	}
 }
 
 // writeField writes one field.
@@ -102,14 +104,7 @@ type Table struct {
 
 // Write writes the table as a form.
 func (t *Table) Write(w *xmlwire.Writer) {
-	w.Start("x", ns.Data)
-	w.Attr("type", "result")
-	if t.Title != "" {
-		w.Element("title", "", t.Title)
-	}
-	if t.Type != "" {
-		writeField(w, &Field{Name: "FORM_TYPE", Type: "hidden", Values: []string{t.Type}})
-	}
+	begin(w, "result", t.Type, t.Title, "")
 	w.Start("reported", "")
 	for i := range t.Columns {
 		c := &t.Columns[i]
