@@ -256,8 +256,8 @@ func Example_bot() {
 		log.Fatal(err)
 	}
 	for ev := range fx.Events() {
-		said, ok := ev.Body.(*event.MessageArchived)
-		if !ok || !strings.Contains(said.Payload, "<body>!time</body>") {
+		said := ev.Said()
+		if said == nil || said.Body("") != "!time" {
 			continue
 		}
 		answer, err := room.Do(evening, muc.Say{Nick: "Clock", Body: said.Nick + ": it is " + ev.Time.Format(time.TimeOnly)})

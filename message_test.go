@@ -134,3 +134,19 @@ func TestPolicySpeak(t *testing.T) {
 	h.IsRefused(stanza.Forbidden)
 	assert.Empty(t, asked)
 }
+
+// Of a subject in several languages, discovery shows the one without a language, else the
+// first.
+func TestSubjectInDiscovery(t *testing.T) {
+	for subjects, want := range map[string]string{
+		"<subject xml:lang='it'>Faida</subject><subject>The\n  feud</subject>":            "The feud",
+		"<subject xml:lang='it'>Faida</subject><subject xml:lang='en'>The feud</subject>": "Faida",
+	} {
+		h := open(t, muc.Config{})
+		h.Do(muc.Say{Message: parse("<message xml:lang='en'>" + subjects + "</message>")})
+		reader := h.Client(crone.String())
+		reader.Sends(`<iq type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`)
+		reader.ReceivesOnly(muctest.XML(`<iq type='result' id='i'><query xmlns='http://jabber.org/protocol/disco#info'>` +
+			`<x xmlns='jabber:x:data'><field var='muc#roominfo_subject'><value>` + want + `</value></field></x></query></iq>`))
+	}
+}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
-	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // The subject (XEP-0045 §8.1, §7.2.15).
@@ -34,17 +33,5 @@ func plainSubject(s *state.Room) string {
 	if s.Subject() == nil {
 		return ""
 	}
-	text, found := "", false
-	for n := range xmlwire.Elements(s.Subject().Message().Payload) {
-		if n.NS != "" || n.Name != "subject" {
-			continue
-		}
-		if _, own := n.Attr("xml:lang"); !own || !found {
-			text, found = n.Text, true
-			if !own {
-				break
-			}
-		}
-	}
-	return strings.Join(strings.Fields(text), " ")
+	return strings.Join(strings.Fields(s.Subject().Message().Subject("")), " ")
 }

@@ -6,6 +6,7 @@ import (
 	"log"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
@@ -171,6 +172,64 @@ func ExampleConfig_question() {
 	// Output:
 	// romeo@example.org/pda < message
 	// romeo@example.org/pda < iq
+}
+
+// A bot that hears all rooms: a puppet, which reads events and answers with commands, from a
+// goroutine of its own, since the room waits while it is told.
+func ExampleConfig_events() {
+	ctx := context.Background()
+	answered := make(chan error, 2)
+	var rooms *service.Service
+	config := service.Config{
+		Domain: "chat.example",
+		Room:   muc.Config{Secret: secret, Instant: true},
+		Store:  new(service.Memory),
+		Deliver: func(_ context.Context, s service.Stanza) {
+			if body := s.Stanza().FindElement("body"); body != nil {
+				fmt.Println(s.Type(), body.Text())
+			}
+		},
+		Events: func(ctx context.Context, room muc.JID, events []event.Event) {
+			for _, ev := range events {
+				answer := muc.Say{Nick: "Friar", Body: "Wisely and slow."}
+				if private, ok := ev.Body.(*event.PrivateReceived); ok {
+					answer.To = private.Nick
+				} else if said := ev.Said(); said == nil || said.Body("en") != "!advice" {
+					continue
+				}
+				go func() {
+					_, err := rooms.Do(ctx, room, answer)
+					answered <- err
+				}()
+			}
+		},
+	}
+	rooms, err := service.New(ctx, config)
+	if err != nil {
+		log.Fatal(err)
+	}
+	romeo := muc.MustParseJID("romeo@example.org/pda")
+	if err := rooms.Handle(ctx, romeo, parse("<presence to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")); err != nil {
+		log.Fatal(err)
+	}
+	if _, err := rooms.Do(ctx, muc.MustParseJID("cellar@chat.example"), muc.Join{JID: muc.MustParseJID("friar@example.org"), Nick: "Friar"}); err != nil {
+		log.Fatal(err)
+	}
+	for _, stanza := range []string{
+		"<message type='groupchat' to='cellar@chat.example'><body>!advice</body></message>",
+		"<message type='chat' to='cellar@chat.example/Friar'><body>and for me?</body></message>",
+	} {
+		if err := rooms.Handle(ctx, romeo, parse(stanza)); err != nil {
+			log.Fatal(err)
+		}
+		if err := <-answered; err != nil {
+			log.Fatal(err)
+		}
+	}
+	// Output:
+	// groupchat !advice
+	// groupchat Wisely and slow.
+	// chat Wisely and slow.
 }
 
 // settle waits until a room has done what it was given.

@@ -12,19 +12,10 @@ import (
 func (w *world) checkHeard(s *step) {
 	said := map[[2]string]int{} // how many hear it
 	for ev := range s.fx.Events() {
-		var m *event.Message
-		switch b := ev.Body.(type) {
-		case *event.MessageArchived:
-			m = &b.Message
-		case *event.MessageRemembered:
-			m = &b.Message
-		case *event.MessagePassed:
-			m = &b.Message
-		case *event.SubjectChanged:
-			m = &b.Message
-		case *event.PrivateReceived:
+		if b, ok := ev.Body.(*event.PrivateReceived); ok {
 			w.checkPrivate(s, b)
 		}
+		m := ev.Said()
 		if m == nil {
 			continue
 		}
