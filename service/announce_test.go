@@ -56,7 +56,7 @@ func TestAnnounceCommand(t *testing.T) {
 		}
 		got := command(romeo, "node='"+announce+"'", "")
 		assert.Contains(t, got, `status="executing"`)
-		assert.Contains(t, got, `<field type="text-multi" var="announcement" label="Announcement"><required/></field>`)
+		assert.Contains(t, got, `<field var="announcement" type="text-multi" label="Announcement"><required/></field>`)
 		submit := "<x xmlns='jabber:x:data' type='submit'><field var='announcement'><value>We close</value><value>at ten.</value></field></x>"
 		got = command(romeo, "sessionid='s' node='"+announce+"'", submit)
 		assert.Contains(t, got, `sessionid="s" status="completed"`)

@@ -73,9 +73,10 @@ type Config struct {
 	// already. XEP-0045 wants not-allowed. Nil admits all. Who may create a room is for
 	// Room.Policy.Create to say, which is asked after it.
 	RoomName func(local string) *muc.StanzaError
-	// Admin tells who administers the service: who may speak to all rooms
-	// (XEP-0133 §4.23). Nil means nobody. Who shall own all rooms is for
-	// Room.IsOwner to say.
+	// Admin tells who administers the service, by ad-hoc commands (XEP-0050): who may list
+	// all rooms, hidden ones too, look into them, enter and destroy them, choose their owners,
+	// and speak to all of them (XEP-0133 §4.23). Nil means nobody. Who shall own all rooms is
+	// for Room.IsOwner to say.
 	Admin func(muc.JID) bool
 
 	// SearchRate is how often one person may search for rooms (XEP-0433), page by page. More
@@ -205,6 +206,9 @@ type Limits struct {
 	Searches, PersonSearches int
 	// Searchers is for how many people it is remembered how often they have searched: 50000.
 	Searchers int
+	// Commands is how many commands of administrators are carried out at the same time: 20.
+	// More is refused with resource-constraint.
+	Commands int
 	// Page is how many rooms one answer lists: 200, and PageBytes how many bytes their
 	// lines take: 64 KiB, or a quarter of Room.Limits.OutboundBytes if that is less.
 	// Longer lists come in pages (XEP-0059).
@@ -305,6 +309,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.Searches, 100},
 		{&l.PersonSearches, 10},
 		{&l.Searchers, 50000},
+		{&l.Commands, 20},
 		{&l.Page, 200},
 		{&l.PageBytes, 64 << 10},
 	} {

@@ -15,8 +15,12 @@ import (
 //
 // An error ends it: [ErrClosed], or that of the store or the context.
 func (s *Service) Rooms(ctx context.Context) iter.Seq2[Entry, error] {
+	return s.roomsAfter(ctx, muc.JID{})
+}
+
+// roomsAfter goes through those after an address.
+func (s *Service) roomsAfter(ctx context.Context, after muc.JID) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		var after muc.JID
 		for {
 			entries, err := s.page(ctx, after)
 			if err != nil {

@@ -106,10 +106,9 @@ func (s *Service) searchForm(in *incoming) *reply {
 		{Name: fieldKey, Type: "list-single", Label: "Sorted by", Values: []string{ns.SearchByUsers},
 			Options: []form.Option{{Value: ns.SearchByUsers, Label: "Number of people"}, {Value: ns.SearchByAddress, Label: "Address"}}},
 	}
-	if label := s.cfg.Room.Label; label != nil {
-		lang := in.el.SelectAttrValue("xml:lang", "")
+	if word := s.word(in); word != nil {
 		for i := range fields {
-			fields[i] = fields[i].Worded(func(field, text string) string { return label(lang, field, text) })
+			fields[i] = fields[i].Worded(word)
 		}
 	}
 	return in.resultOf(func(w *xmlwire.Writer) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -22,6 +23,8 @@ type Service struct {
 	template *muc.Template
 	dir      directory
 	searches searches
+	// commands are those of administrators that are being carried out.
+	commands atomic.Int32
 	// ctx ends with the service.
 	ctx  context.Context
 	stop context.CancelFunc
