@@ -187,15 +187,19 @@ func (c *Client) ReceivesNothing() {
 // client got, be it checked already or not.
 func (c *Client) SeesNothingOf(text string) {
 	c.room.t.Helper()
+	if text == "" {
+		c.room.t.Errorf("muctest: no text to look for")
+		return
+	}
 	for _, m := range c.inbox(c.room.last.Outbound) {
-		if text == "" || bytes.Contains(m.xml, []byte(text)) {
+		if bytes.Contains(m.xml, []byte(text)) {
 			c.room.t.Errorf("muctest: %s sees %q:%s", c.JID, text, xmlOf([]mail{m}))
 		}
 	}
 }
 
 // IsRefused checks that the last act was a stanza of the client's and was refused: see
-// [Room.IsRefused].
+// [Room.IsRefused]. The error counts as checked from then on.
 func (c *Client) IsRefused(condition stanza.Condition) {
 	c.room.t.Helper()
 	if c.room.sender != c.JID.String() {
@@ -220,7 +224,7 @@ func (w Want) find(r *Room, mails []mail) (first mail, err error) {
 	}
 	found := false
 	err = errors.New("nothing came")
-	for _, name := range []string{"presence", "message", "iq"} {
+	for _, name := range []string{"message", "presence", "iq"} {
 		same := slices.DeleteFunc(slices.Clone(mails), func(m mail) bool { return m.out.Name() != name })
 		m, missed := w.named(r, name, same)
 		switch {

@@ -1,7 +1,7 @@
 // Package muctest tests the rules of rooms in Go: a room, a clock, clients that join
-// and speak, and checks of what each of them receives. What is one stanza after another
-// is better written as a script, see package scansion; Go is for rules of the host's own,
-// loops, counts and tables.
+// and speak, and checks of what each of them receives. A conversation, one stanza after
+// the other, is better written as a script of package scansion; Go is for the host's own
+// rules, for loops, counts and tables.
 //
 //	func TestNoShouting(t *testing.T) {
 //		room := muctest.New(t, muc.Config{Instant: true, Policy: policy.Rules{Speak: noShouting}})
@@ -54,6 +54,7 @@
 //	muctest.Presence("Romeo").With("<show>away</show>")  anything else in it
 //	muctest.XML(`<iq type='result' id='1'/>`)            a stanza, written as in a script
 //
+//	muctest.Restore(t, cfg, nil, events)                 a room that was recorded
 //	room.Restart()                                       the host stopped: nobody is inside
 //	room.Move()                                          to another process: nobody notices
 //	room.Twin()                                          another one, to go its own way from here
@@ -67,5 +68,5 @@
 // there, other things may be. Wildcards such as {scansion:any} are those of scripts.
 //
 // A check that fails is an error of the test, which goes on; an act that cannot be
-// done, such as a command that is refused, ends it.
+// done, such as a command that is refused, ends it. A Room is for one goroutine.
 package muctest

@@ -143,7 +143,7 @@ var checks = map[string]struct {
 				s.juliet.Receives(muctest.Message("one"))
 				s.juliet.SeesNothingOf("Romeo")
 			},
-			`sees ""`: func(s *scene) { s.romeo.Says("one"); s.juliet.SeesNothingOf("") },
+			"no text to look for": func(s *scene) { s.romeo.Says("one"); s.juliet.SeesNothingOf("") },
 		},
 	},
 	"IsRefused": {
@@ -252,6 +252,12 @@ var checks = map[string]struct {
 			s.tybalt.Receives(muctest.Presence("Tybalt").Actor("Montague"))
 			s.room.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The cellar" }})
 			s.romeo.ReceivesOnly(muctest.Status(104))
+			s.room.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.MembersOnly = true }})
+			s.romeo.ReceivesOnly(muctest.Status(322), muctest.Status(104))
+			s.room.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.MembersOnly = false }})
+			s.tybalt.Joins("Tybalt")
+			s.room.Do(muc.Configure{Change: func(c *muc.RoomConfig) { c.MembersOnly = true }})
+			s.romeo.ReceivesOnly(muctest.Status(), muctest.Status())
 		}, map[string]func(s *scene){
 			"expected '333', got '307'": func(s *scene) { s.room.Do(muc.Kick{Nick: "Juliet"}); s.romeo.Receives(muctest.Status(333)) },
 			"attribute nick: expected 'M', got 'Montague'": func(s *scene) {
@@ -392,10 +398,11 @@ func TestRestartAndMove(t *testing.T) {
 // A twin goes its own way from where it was made.
 func TestTwin(t *testing.T) {
 	s := newScene(t)
+	s.romeo.Says("one more event")
 	twin := s.room.Twin()
 	twin.Do(muc.Kick{Nick: "Juliet"})
 	twin.Client(juliets).ReceivesOnly(muctest.Status(307))
-	s.juliet.Receives(muctest.Presence("Romeo"), muctest.Presence("Juliet").Status(110))
+	s.juliet.ReceivesOnly(muctest.Message("one more event"))
 	s.romeo.Says("still there?")
 	s.juliet.ReceivesOnly(muctest.Message("still there?"))
 	require.Len(t, s.juliet.Received(), 1)

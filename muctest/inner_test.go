@@ -3,6 +3,11 @@ package muctest
 import (
 	"errors"
 	"fmt"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -36,5 +41,25 @@ func TestRefusedButDone(t *testing.T) {
 	require.Len(t, n.failures, 2)
 	for _, f := range n.failures {
 		assert.Contains(t, f, "and yet something happened")
+	}
+}
+
+// To test with this package needs nothing that the library itself does not need.
+func TestImports(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			first, _, _ := strings.Cut(path, "/")
+			own := path == "github.com/gomuc/muc" || strings.HasPrefix(path, "github.com/gomuc/muc/")
+			assert.True(t, own || path == "github.com/beevik/etree" || !strings.Contains(first, "."), "%s imports %s", name, path)
+		}
 	}
 }
