@@ -144,15 +144,11 @@ func (r *Room) configForm(conf *RoomConfig) []form.Field {
 		}
 		fields = append(fields, field)
 	}
+	fields = append(fields, form.Heading("Who runs the room"))
 	for _, f := range rankFields {
-		if f.heading != "" {
-			fields = append(fields, form.Heading(f.heading))
+		if listed, shown := r.ranked(f.affiliation); shown {
+			fields = append(fields, form.Field{Name: f.name, Type: "jid-multi", Label: f.label, Values: listedJIDs(listed)})
 		}
-		listed := r.ranked(f.affiliation)
-		if r.tooMany(listed) {
-			continue
-		}
-		fields = append(fields, form.Field{Name: f.name, Type: "jid-multi", Label: f.label, Values: listedJIDs(listed)})
 	}
 	return fields
 }
@@ -304,34 +300,23 @@ func (t *step) configure(conf *RoomConfig, set *adminSet) *StanzaError {
 // off a list falls one step. A list that is too long is left out of the form, and then a
 // submission takes nobody off it.
 var rankFields = []struct {
-	heading, name, label string
-	affiliation          Affiliation
-	falls                Affiliation
+	name, label        string
+	affiliation, falls Affiliation
 }{
-	{"Who runs the room", "muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
-	{"", "muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
+	{"muc#roomconfig_roomadmins", "Admins of the room", Admin, Member},
+	{"muc#roomconfig_roomowners", "Owners of the room", Owner, Admin},
 }
 
-// ranked lists the people of an affiliation, sorted.
-func (r *Room) ranked(aff Affiliation) []JID {
-	var list []JID
+// ranked lists the people of an affiliation, sorted, and reports whether the form shows
+// them: not a long list, or one whose submission would be refused. Such a list is read and
+// changed by muc#admin.
+func (r *Room) ranked(aff Affiliation) (list []JID, shown bool) {
+	space := r.cfg.Limits.PageBytes / len(rankFields)
 	for _, p := range r.st.Lists().Having(aff) {
 		list = append(list, p.JID())
+		space -= len(p.UID()) + formValueMarkup
 	}
-	return list
-}
-
-// tooMany reports whether a list of people is left out of the form: a long one, or one
-// whose submission would be refused. Such a list is read and changed by muc#admin.
-func (r *Room) tooMany(list []JID) bool {
-	if len(list) > r.cfg.Limits.ItemsPerSet {
-		return true
-	}
-	most := r.cfg.Limits.PageBytes / len(rankFields)
-	for _, v := range listedJIDs(list) {
-		most -= len(v) + formValueMarkup
-	}
-	return most < 0
+	return list, len(list) <= r.cfg.Limits.ItemsPerSet && space >= 0
 }
 
 // formValueMarkup is the markup of a value in a form, in bytes.
@@ -355,25 +340,22 @@ func (x *adminSet) submitRanks(sub *form.Submission) *StanzaError {
 				gains = append(gains, adminItem{affiliation: f.affiliation, jid: j})
 			}
 		}
-		listed := x.t.r.ranked(f.affiliation)
-		if x.t.r.tooMany(listed) {
-			continue // the form did not show them: nobody can have meant to take them off
-		}
+		listed, shown := x.t.r.ranked(f.affiliation)
 		for _, j := range listed {
-			if !slices.Contains(wanted, j) {
+			// Who was not shown is not meant to be taken off.
+			if shown && !slices.Contains(wanted, j) {
 				losses = append(losses, adminItem{affiliation: f.falls, jid: j})
 			}
 		}
 	}
-	for _, list := range [...][]adminItem{gains, losses} {
-		for i := range list {
-			it := &list[i]
-			if it.affiliation == x.own(it.jid.Bare()) {
-				continue
-			}
-			if refused := x.changeAffiliation(it); refused != nil {
-				return refused
-			}
+	items := append(gains, losses...)
+	for i := range items {
+		it := &items[i]
+		if it.affiliation == x.own(it.jid) {
+			continue
+		}
+		if refused := x.changeAffiliation(it); refused != nil {
+			return refused
 		}
 	}
 	return nil
