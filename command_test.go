@@ -196,6 +196,9 @@ func TestCommandsAsSomebody(t *testing.T) {
 	third.ReceivesOnly(muctest.Subject("Trouble").From("firstwitch"))
 	_, nick := h.Subject()
 	assert.Equal(t, "firstwitch", nick)
+	h.Do(muc.Say{Message: parse(`<message><subject xml:lang='de'>Mühe</subject><subject>Trouble</subject></message>`)})
+	subject, _ := h.Subject()
+	assert.Equal(t, "Trouble", subject, "the one in the language of the message")
 
 	fx := h.DoAs(bareCrone, muc.Destroy{Reason: "done"})
 	assert.Equal(t, bareCrone, fx.Durable[len(fx.Durable)-1].Body.(*event.RoomDestroyed).Actor.JID)

@@ -3,6 +3,7 @@ package muc
 import (
 	"cmp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gomuc/muc/event"
@@ -115,7 +116,8 @@ func (t *step) roomInfo() (fields []form.Field) {
 	}
 	add(true, "muc#roominfo_description", "text-single", "Description", c.Description)
 	add(true, "muc#roominfo_occupants", "text-single", "Number of occupants", strconv.Itoa(len(r.st.Occupants())))
-	add(hears(&r.st, &t.sender), "muc#roominfo_subject", "text-single", "Subject", plainSubject(&r.st))
+	subject, _ := r.Subject()
+	add(hears(&r.st, &t.sender), "muc#roominfo_subject", "text-single", "Subject", strings.Join(strings.Fields(subject), " "))
 	add(true, "muc#roominfo_subjectmod", "boolean", "Participants may change the subject", form.Bool(c.OpenSubject))
 	add(c.Lang != "", "muc#roominfo_lang", "text-single", "Natural language", c.Lang)
 	add(true, "muc#maxhistoryfetch", "text-single", "Most messages shown to newcomers", strconv.Itoa(c.HistoryLength()))

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
-	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // What the host may read of a room.
@@ -69,21 +68,6 @@ func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 			}
 		}
 	}
-}
-
-// Subject is the room's subject and the nick of the person who set it, both empty if there
-// is none. Of a subject in several languages it is the first.
-func (r *Room) Subject() (subject, nick string) {
-	e := r.st.Subject()
-	if e == nil {
-		return "", ""
-	}
-	for n := range xmlwire.Elements(e.Message().Payload) {
-		if n.NS == "" && n.Name == "subject" {
-			return n.Text, e.Message().Nick
-		}
-	}
-	return "", e.Message().Nick
 }
 
 // Creator is the bare JID that created the room, or for which the host did; zero if the

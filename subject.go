@@ -1,11 +1,6 @@
 package muc
 
-import (
-	"strings"
-
-	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/internal/state"
-)
+import "github.com/gomuc/muc/event"
 
 // The subject (XEP-0045 §8.1, §7.2.15).
 
@@ -27,11 +22,13 @@ func (t *step) changeSubject(m event.Message) {
 	t.propose(&event.SubjectChanged{Message: m})
 }
 
-// plainSubject is the subject in one line, for disco: the one without a language of its
-// own, else the first.
-func plainSubject(s *state.Room) string {
-	if s.Subject() == nil {
-		return ""
+// Subject is the room's subject and the nick of the person who set it, both empty if there
+// is none. Of a subject in several languages it is the one without a language of its own,
+// else the first.
+func (r *Room) Subject() (subject, nick string) {
+	e := r.st.Subject()
+	if e == nil {
+		return "", ""
 	}
-	return strings.Join(strings.Fields(s.Subject().Message().Subject("")), " ")
+	return e.Message().Subject(""), e.Message().Nick
 }
