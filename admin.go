@@ -115,7 +115,7 @@ func (t *step) adminGet() *StanzaError {
 	if it := &items[0]; !several && !it.byRole && !part.Asked && mayList(&t.r.st, a, it) == nil {
 		cache = &t.r.st.Lists().Written[it.affiliation-Outcast]
 		if *cache != nil {
-			t.owe(listReply{*cache})
+			t.answerWritten(*cache)
 			return nil
 		}
 	}
@@ -152,7 +152,7 @@ func (t *step) adminGet() *StanzaError {
 		w.Attr("type", "result")
 		write(w)
 	})
-	t.owe(listReply{*cache})
+	t.answerWritten(*cache)
 	return nil
 }
 

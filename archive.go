@@ -238,7 +238,8 @@ func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePag
 			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
-	t.reply = &archiveReply{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
+	p := &archiveReply{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
+	t.owe(func() { p.render(t) })
 	return nil
 }
 

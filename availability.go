@@ -37,7 +37,7 @@ func (t *step) available() *StanzaError {
 // oweSelf owes the presence that the session asked for, which says whether its nick is
 // another one than it wanted.
 func (t *step) oweSelf(nickChanged bool) {
-	t.reply = &selfReply{splice.Extra{ID: t.in.id, Tail: statuses(statusSelf, statusIf(nickChanged, statusNickChanged))}}
+	t.own = &splice.Extra{ID: t.in.id, Tail: statuses(statusSelf, statusIf(nickChanged, statusNickChanged))}
 }
 
 // update proposes a session's new presence.

@@ -32,13 +32,6 @@ type Invitation struct {
 	Thread    string
 }
 
-// declineReply is a decline on its way to an inviter.
-type declineReply struct {
-	from   JID // the invitee as the inviter named it
-	to     []JID
-	reason string
-}
-
 // mediated decides on a message to the room with <x xmlns='…/muc#user'/>:
 // invitations, or a decline.
 func (t *step) mediated() *StanzaError {
@@ -266,7 +259,7 @@ func (t *step) sendInvite(a *sender, inv Invitation) {
 	if fits {
 		t.propose(&event.InviteSent{Invitee: inv.To, Inviter: a.jid, From: inv.From, Expires: event.Stamp{Time: t.now.Add(t.r.cfg.InviteTimeout)}})
 	}
-	t.owe(&inv)
+	t.owe(func() { t.renderInvite(&inv) })
 }
 
 // decline decides on a decline, which must be that of an open invitation. All inviters
@@ -293,13 +286,13 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	outside := 0
 	for _, b := range list {
 		t.propose(&event.InviteUsed{Invitee: b.Invitee, Inviter: b.Inviter, Declined: true})
-		d := &declineReply{declinerSeen(b), r.reach(b.Inviter.Bare()), reason}
-		if len(d.to) > 0 && d.to[0].IsBare() {
+		to := r.reach(b.Inviter.Bare())
+		if len(to) > 0 && to[0].IsBare() {
 			if outside++; t.noticesLeft(in.from) < outside {
 				continue
 			}
 		}
-		t.owe(d)
+		t.owe(func() { t.renderDecline(to, declinerSeen(b), reason) })
 	}
 	if t.notices(in.from, outside) == 0 && outside > 0 {
 		return tooManyNotices()
@@ -358,19 +351,19 @@ func (t *step) expireInvites() {
 	}
 }
 
-func (d *declineReply) render(t *step) {
-	t.aboutInvite(d.to, t.in.lang, func(w *xmlwire.Writer) {
+func (t *step) renderDecline(to []JID, from JID, reason string) {
+	t.aboutInvite(to, t.in.lang, func(w *xmlwire.Writer) {
 		w.Start("x", ns.User)
-		w.Start("decline", "", "from", d.from.String())
-		w.ElementIf("reason", d.reason)
+		w.Start("decline", "", "from", from.String())
+		w.ElementIf("reason", reason)
 		w.End()
 		w.End()
 	})
 }
 
-// render writes an invitation from scratch: of the inviter's own it holds the reason
+// renderInvite writes an invitation from scratch: of the inviter's own it holds the reason
 // and the continued chat only.
-func (inv *Invitation) render(t *step) {
+func (t *step) renderInvite(inv *Invitation) {
 	cfg := t.r.cfg
 	t.aboutInvite([]JID{inv.To}, inv.Lang, func(w *xmlwire.Writer) {
 		if cfg.InviteBody != nil {

@@ -190,24 +190,19 @@ func (t *step) whisper(from, to *state.Occupant) *StanzaError {
 	if ses := t.sender.session; ses != nil && ses.Occupant() == from {
 		t.propose(&event.PrivateSent{Session: ses.Number(), Occupant: to.Number(), ID: in.id})
 	}
-	t.owe(&privateReply{to: r.audience().sessionsOf(to), typ: typ, message: m})
+	t.owePrivate(r.audience().sessionsOf(to), typ, &m)
 	return nil
 }
 
-// privateReply is a message that goes to one occupant and is kept nowhere.
-type privateReply struct {
-	to      []JID
-	typ     string
-	message event.Message
-}
-
-// render writes a private message: marked as one by an empty <x/> (§7.5).
-func (p *privateReply) render(t *step) {
-	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+len(p.message.Payload))}
+// owePrivate owes a private message, which is kept nowhere: it is marked as one by an empty
+// <x/> (§7.5).
+func (t *step) owePrivate(to []JID, typ string, m *event.Message) {
+	w := xmlwire.Writer{Bytes: make([]byte, 0, messageMarkup+len(m.Payload))}
 	d := splice.Start(&w, "message")
-	t.r.writeMessage(&w, p.typ, &p.message)
+	t.r.writeMessage(&w, typ, m)
 	w.Empty("x", ns.User)
-	t.send(p.to, d.Done(&w), splice.None, nil)
+	d.Done(&w)
+	t.owe(func() { t.send(to, d, splice.None, nil) })
 }
 
 // relayBounce decides on an error that is no farewell: it is passed on only as
@@ -227,7 +222,7 @@ func (t *step) relayBounce(ses *state.Session) *StanzaError {
 			m, e := in.spokenBy(o), (*StanzaError)(nil)
 			if m.Payload, e = t.messagePayload(m.Nick, sender.Role()); e == nil {
 				t.propose((*event.PrivateBounced)(&p))
-				t.owe(&privateReply{to: []JID{to.Address()}, typ: in.typ, message: m})
+				t.owePrivate([]JID{to.Address()}, in.typ, &m)
 			}
 			return nil
 		}

@@ -236,21 +236,18 @@ func (t *step) tellAround(list *roster, reader Role, num uint32, doc *splice.Sta
 
 // tellSelf sends a presence to each session that it is about, which sees its
 // own JID in it. A session that enters in this step gets its own in its place
-// there (entryReply); one that asked for something else knows it by the id.
+// there (renderEntry); one that asked for something else knows it by the id.
 func (t *step) tellSelf(o *state.Occupant, doc *splice.Stanza, tail string) {
 	x := &splice.Extra{Tail: tail}
 	own := t.r.audience().sessionsOf(o)
 	for i := range own {
 		extra := x
-		switch reply := t.reply.(type) {
-		case *entryReply:
-			if own[i] == reply.session {
-				continue
-			}
-		case *selfReply:
-			if own[i] == t.in.from {
-				extra = &reply.extra
-			}
+		switch {
+		case t.own == nil, own[i] != t.in.from:
+		case own[i] == t.entering:
+			continue
+		default:
+			extra = t.own
 		}
 		t.send(own[i:i+1:i+1], doc, splice.Self, extra)
 	}

@@ -17,13 +17,6 @@ import (
 
 // Entering a room (XEP-0045 §7.2): its rules, in the order in which they are judged, and what a newcomer gets.
 
-// entryReply is what a join or a resync owes to the session that asked for it.
-type entryReply struct {
-	session JID
-	history historyRequest
-	own     splice.Extra // of the self-presence
-}
-
 // join decides on a presence with <x xmlns='…/muc'/>: entering the room
 // (XEP-0045 §7.2), asking for everything again (§17.3), or another nick (§7.6).
 func (t *step) join() *StanzaError {
@@ -106,12 +99,15 @@ func (t *step) arrival(a *sender, nick NickResult, at *state.Occupant, conf *Roo
 
 // oweEntry notes what the asker of a join or resync is owed.
 func (t *step) oweEntry(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bool) {
-	t.reply = &entryReply{session: t.in.from, history: parseHistoryRequest(x), own: splice.Extra{ID: t.in.id, Tail: statuses(
+	t.entering = t.in.from
+	t.own = &splice.Extra{ID: t.in.id, Tail: statuses(
 		statusIf(conf.Whois == WhoisAnyone, statusNonAnonymous),
 		statusSelf,
 		statusIf(keepsMessages(conf, t.r.cfg.Archive), statusLogged),
 		statusIf(birth, statusCreated),
-		statusIf(nickChanged, statusNickChanged))}}
+		statusIf(nickChanged, statusNickChanged))}
+	history := parseHistoryRequest(x)
+	t.owe(func() { t.renderEntry(history) })
 }
 
 // wanted is the nick that a presence addresses, and what it says.
@@ -277,15 +273,15 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 	return e
 }
 
-// render sends to a session all that entering entitles it to, in the order
+// renderEntry sends to a session all that entering entitles it to, in the order
 // of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
-func (j *entryReply) render(t *step) {
+func (t *step) renderEntry(history historyRequest) {
 	r, s := t.r, &t.r.st
-	ses := s.Session(j.session)
+	ses := s.Session(t.entering)
 	if ses == nil {
 		return
 	}
-	to := []JID{j.session}
+	to := []JID{t.entering}
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
 	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), len(s.Archived())+len(s.Unarchived()))+1)
 	for _, o := range s.Occupants() {
@@ -296,8 +292,8 @@ func (j *entryReply) render(t *step) {
 	if s.Config().ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
-	t.send(to, r.presenceBytes(own), splice.Self, &j.own)
-	t.renderHistory(to, j.history)
+	t.send(to, r.presenceBytes(own), splice.Self, t.own)
+	t.renderHistory(to, history)
 	t.renderSubject(to)
 	t.renderRequests(to, own)
 }

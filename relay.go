@@ -24,14 +24,6 @@ import (
 // maxWayBack is how much longer a passed-on id is than the asker's.
 const maxWayBack = 7 + 1 + 12 + 1 + 2*idBytes + 1 + 4 + 1 + jid.MaxPartSize
 
-// relayReply is a request or answer on its way to another occupant.
-type relayReply struct {
-	to      JID
-	id, typ string
-	from    JID // an occupant's address
-	payload string
-}
-
 // ping answers a ping of the room itself (XEP-0199) and a self-ping, by which a client learns
 // whether it is still inside (XEP-0410 §3.3); pings of other occupants are passed on like any
 // request.
@@ -76,22 +68,26 @@ func (t *step) relayIQ() *StanzaError {
 	case ns.VCard, ns.VCard4, ns.PubSub:
 		target = target.Bare()
 	}
-	x := &relayReply{to: target, id: t.wayBack(ses, way), typ: in.typ, from: r.at(ses.Occupant().Nick()),
-		payload: r.veil(in.Text, in.from, ses.Occupant().Nick(), to.Role())}
-	if t.relayTooLarge(x) {
+	nick := ses.Occupant().Nick()
+	if !t.passOn(target, t.wayBack(ses, way), in.typ, r.at(nick), r.veil(in.Text, in.from, nick, to.Role())) {
 		return refuse(stanza.PolicyViolation, "14.6", "This is too large to be passed on")
 	}
-	t.owe(x)
 	return nil
 }
 
-// relayTooLarge reports whether a request or answer is not to be passed on.
-func (t *step) relayTooLarge(x *relayReply) bool {
-	if len(x.payload)+xmlwire.Escaping*len(x.id)+2*splice.AddressBytes <= t.r.cfg.Limits.OutboundBytes {
+// passOn owes a request or answer to another occupant, if it is not too large.
+func (t *step) passOn(to JID, id, typ string, from JID, payload string) (fits bool) {
+	d := splice.Write("iq", 192+len(payload), func(w *xmlwire.Writer) {
+		address(w, "from", from)
+		w.Attr("id", id)
+		w.Attr("type", typ)
+		w.Raw(payload)
+	})
+	if len(t.fitting([]JID{to}, d, splice.None, nil)) == 0 {
 		return false
 	}
-	d := x.stanza(func(w *xmlwire.Writer) { w.Raw(x.payload) })
-	return len(t.fitting([]JID{x.to}, d, splice.None, nil)) == 0
+	t.owe(func() { t.send([]JID{to}, d, splice.None, nil) })
+	return true
 }
 
 // asksForPicture reports whether a request is for a vCard or picture, which clients send
@@ -143,27 +139,10 @@ func (t *step) relayAnswer() *StanzaError {
 		return nil
 	}
 	t.propose(&event.RelayAnswered{Session: x.Session, Way: x.Way})
-	t.owe(&relayReply{to: asker.Address(), id: id, typ: in.typ, from: r.at(nick),
-		payload: r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())})
-	return nil
-}
-
-// render passes it on.
-func (x *relayReply) render(t *step) {
-	payload := func(w *xmlwire.Writer) { w.Raw(x.payload) }
-	if t.relayTooLarge(x) { // an answer: who asked gets another one
+	payload := r.veil(r.sanitized(in), in.from, nick, asker.Occupant().Role())
+	if !t.passOn(asker.Address(), id, in.typ, r.at(nick), payload) { // who asked gets another answer
 		large := refuse(stanza.PolicyViolation, "14.6", "The answer is too large to be passed on")
-		x.typ = "error"
-		payload = func(w *xmlwire.Writer) { w.Raw(string(large.AppendXML(nil, ""))) }
+		t.passOn(asker.Address(), id, "error", r.at(nick), string(large.AppendXML(nil, "")))
 	}
-	t.send([]JID{x.to}, x.stanza(payload), splice.None, nil)
-}
-
-func (x *relayReply) stanza(payload func(w *xmlwire.Writer)) *splice.Stanza {
-	return splice.Write("iq", 192+len(x.payload), func(w *xmlwire.Writer) {
-		address(w, "from", x.from)
-		w.Attr("id", x.id)
-		w.Attr("type", x.typ)
-		payload(w)
-	})
+	return nil
 }

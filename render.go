@@ -114,7 +114,6 @@ func (t *step) render(h *happened) {
 		}
 	}
 	if h.joined != nil {
-		// The session itself gets an entryReply.
 		if o := t.r.st.OccupantByNumber(h.joined.Occupant); o != nil {
 			t.announce(o)
 		}
@@ -140,8 +139,8 @@ func (t *step) render(h *happened) {
 	if h.registration != nil {
 		t.renderRequest(h.registration)
 	}
-	if t.reply != nil {
-		t.reply.render(t)
+	for _, render := range t.owed {
+		render()
 	}
 	for _, b := range h.refused {
 		t.renderRefused(b)

@@ -25,24 +25,15 @@ func TestSortingTakesNoMemory(t *testing.T) {
 }
 
 // Several things that are owed keep their order.
-func TestRepliesKeepTheirOrder(t *testing.T) {
+func TestOwedKeepsItsOrder(t *testing.T) {
 	var done []string
-	note := func(name string) reply { return noted{name, &done} }
-	s := new(step)
+	s := &step{r: new(Room)}
 	for _, name := range []string{"invitation", "another", "result"} {
-		s.owe(note(name))
+		s.owe(func() { done = append(done, name) })
 	}
-	s.reply.render(s)
+	s.render(new(happened))
 	assert.Equal(t, []string{"invitation", "another", "result"}, done)
 }
-
-// noted is a reply that notes its name.
-type noted struct {
-	name string
-	done *[]string
-}
-
-func (n noted) render(*step) { *n.done = append(*n.done, n.name) }
 
 // Several events about an occupant make one change: with the role before the first of
 // them and the last reason that was given.

@@ -7,35 +7,9 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// reply is what a step owes to somebody beyond what its events tell: what was asked for,
-// or what the room passes on and does not remember.
-type reply interface {
-	render(t *step)
-}
-
-// replies are several, in their order.
-type replies []reply
-
-func (list replies) render(t *step) {
-	for _, x := range list {
-		x.render(t)
-	}
-}
-
-// owe adds a reply to those that are owed.
-func (t *step) owe(x reply) {
-	switch owed := t.reply.(type) {
-	case nil:
-		t.reply = x
-	case replies:
-		t.reply = append(owed, x)
-	default:
-		t.reply = replies{owed, x}
-	}
-}
-
-// resultReply writes the payload of an IQ result; nil for a result without one.
-type resultReply func(w *xmlwire.Writer)
+// owe notes what a step owes to somebody beyond what its events tell: what was asked for,
+// or what the room passes on and does not remember. It is rendered after the events.
+func (t *step) owe(render func()) { t.owed = append(t.owed, render) }
 
 // answerQuery owes a result with a <query/> in a namespace, of which a function writes the
 // attributes and the content.
@@ -47,13 +21,11 @@ func (t *step) answerQuery(space string, content func(w *xmlwire.Writer)) {
 	})
 }
 
-// answer owes the result of the IQ of this step.
-func (t *step) answer(payload func(w *xmlwire.Writer)) { t.owe(resultReply(payload)) }
+// answer owes the result of the IQ of this step, nil for one that holds nothing.
+func (t *step) answer(payload func(w *xmlwire.Writer)) { t.owe(func() { t.renderResult(payload) }) }
 
-func (payload resultReply) render(t *step) { t.renderResult(payload) }
-
-// renderResult answers the IQ of this step. A request gets an answer in any case: where
-// the right one is too large, that it is.
+// renderResult answers the IQ of this step. A request gets
+// an answer in any case: where the right one is too large, that it is.
 func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	w := xmlwire.Writer{Bytes: make([]byte, 0, 128)}
 	d := splice.Start(&w, "iq")
@@ -71,19 +43,11 @@ func (t *step) renderResult(payload func(w *xmlwire.Writer)) {
 	t.toSender(d, splice.None, nil)
 }
 
-// listReply is a list that is written already and lacks only the id of the request.
-type listReply struct{ written *splice.Stanza }
-
-func (x listReply) render(t *step) {
-	t.toSender(x.written, splice.None, &splice.Extra{ID: t.in.id}) // it is a page, which fits
+// answerWritten owes a result that is written already, a page which fits, and lacks only the
+// id of the request.
+func (t *step) answerWritten(d *splice.Stanza) {
+	t.owe(func() { t.toSender(d, splice.None, &splice.Extra{ID: t.in.id}) })
 }
-
-// selfReply is what the session that asks for a new presence of itself gets instead of
-// what its occupant's other sessions are told. It has its place among the presences of
-// the step: see tellSelf.
-type selfReply struct{ extra splice.Extra }
-
-func (*selfReply) render(*step) {}
 
 // tooLarge reports whether a stanza is too large for the sender of this step's stanza.
 func (t *step) tooLarge(d *splice.Stanza) bool {

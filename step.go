@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/splice"
 	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/internal/xmlwire"
 )
@@ -23,8 +24,14 @@ type step struct {
 	bodies []event.Body
 	// hostAgrees is set when the host has decided to admit the join of this step.
 	hostAgrees bool
-	// reply is what is owed beyond what the events tell; nil for nothing.
-	reply reply
+	// owed is rendered beside what the events tell: see owe.
+	owed []func()
+	// entering is the session that gets all that a newcomer does, its own presence in its
+	// place there. It is zero for none.
+	entering JID
+	// own is in the presence that the sender asked for of itself, instead of what the other
+	// sessions of the occupant are told.
+	own *splice.Extra
 	// ids counts the ids made in this step.
 	ids uint64
 	// resent are occupants whose presence is to be sent again, though it is the same.
