@@ -61,17 +61,32 @@ func (s *Service) command(in *incoming, _ *etree.Element) (*reply, *muc.StanzaEr
 	if e != nil {
 		return nil, e
 	}
-	if s.commands.Add(1) > int32(s.cfg.Limits.Commands) {
-		s.commands.Add(-1)
+	if e := s.postpone(); e != nil {
+		return nil, e
+	}
+	if !s.countCommand(1) {
+		s.answered()
 		return nil, full("Too many commands are being carried out.")
 	}
 	go func() {
-		defer s.commands.Add(-1)
+		defer s.answered()
+		defer s.countCommand(-1)
 		ctx, cancel := context.WithTimeout(s.ctx, commandTime)
 		defer cancel()
 		s.execute(ctx, in, query)
 	}()
 	return nil, nil
+}
+
+// countCommand counts a command more or less, if it is not too many.
+func (s *Service) countCommand(n int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.commands+n > s.cfg.Limits.Commands {
+		return false
+	}
+	s.commands += n
+	return true
 }
 
 // execute carries out a step of a command and answers it.

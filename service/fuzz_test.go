@@ -21,6 +21,8 @@ func FuzzHandle(f *testing.F) {
 		"<iq type='get' id='1' from='a@b/c' to='chat.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
 		"<iq type='get' id='1' from='a@b/c' to='chat.example'><query xmlns='http://jabber.org/protocol/disco#items'><set xmlns='http://jabber.org/protocol/rsm'><max>1</max><before/></set></query></iq>",
 		"<iq type='set' id='1' from='a@b/c' to='chat.example'><command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#announce'><x xmlns='jabber:x:data' type='submit'><field var='announcement'><value>x</value></field></x></command></iq>",
+		"<iq type='set' id='1' from='a@b/c' to='chat.example'><command xmlns='http://jabber.org/protocol/commands' node='show-room'><x xmlns='jabber:x:data' type='submit'><field var='room'><value>x</value></field></x></command></iq>",
+		"<iq type='get' id='1' from='a@b/c' to='chat.example'><search xmlns='urn:xmpp:channel-search:0:search'><x xmlns='jabber:x:data' type='submit'><field var='all'><value>1</value></field></x></search></iq>",
 		"<iq type='get' id='1' from='a@b/c' to='chat.example'><unique xmlns='http://jabber.org/protocol/muc#unique'/></iq>",
 		"<iq type='get' id='1' from='a@b/c' to='chat.example/x'><vCard xmlns='vcard-temp'/></iq>",
 		"<iq type='get' id='1' from='a@b/c' to='cellar@chat.example'><ping xmlns='urn:xmpp:ping'/></iq>",

@@ -110,9 +110,8 @@ func (s *Service) next(r *room, done []call) *room {
 		s.settle(r)
 	}
 	if len(s.ready) == 0 {
-		if s.workers--; s.workers == 0 && s.closing {
-			close(s.drained)
-		}
+		s.workers--
+		s.ends()
 		return nil
 	}
 	r = s.ready[0]

@@ -85,7 +85,11 @@ func (s *Service) search(in *incoming, _ *etree.Element) (*reply, *muc.StanzaErr
 	if e != nil {
 		return nil, e
 	}
+	if e := s.postpone(); e != nil {
+		return nil, e
+	}
 	if wait := s.searches.add(s, q); wait > 0 {
+		s.answered()
 		return in.searchLater(wait), nil
 	}
 	return nil, nil

@@ -97,19 +97,24 @@ func (x *searches) next() *search {
 // doSearches does what waits, as long as the service runs.
 func (s *Service) doSearches() {
 	for q := s.searches.next(); q != nil; q = s.searches.next() {
-		if s.ctx.Err() != nil {
-			continue
+		if s.ctx.Err() == nil {
+			s.doSearch(q)
 		}
-		var answer *reply
-		var e *muc.StanzaError
-		if err := guarded(func() error { answer, e = q.answer(s); return nil }); err != nil {
-			s.cfg.Log.Error("a hook of the host panicked", "from", q.in.from, "error", err)
-			e = broken()
-		}
-		if e != nil {
-			s.refuse(s.ctx, q.in, e)
-			continue
-		}
-		s.send(s.ctx, answer)
+		s.answered()
 	}
+}
+
+// doSearch does a search and answers it.
+func (s *Service) doSearch(q *search) {
+	var answer *reply
+	var e *muc.StanzaError
+	if err := guarded(func() error { answer, e = q.answer(s); return nil }); err != nil {
+		s.cfg.Log.Error("a hook of the host panicked", "from", q.in.from, "error", err)
+		e = broken()
+	}
+	if e != nil {
+		s.refuse(s.ctx, q.in, e)
+		return
+	}
+	s.send(s.ctx, answer)
 }

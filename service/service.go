@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
 )
 
 // ErrClosed: the service stops, or has stopped.
@@ -23,8 +23,6 @@ type Service struct {
 	template *muc.Template
 	dir      directory
 	searches searches
-	// commands are those of administrators that are being carried out.
-	commands atomic.Int32
 	// ctx ends with the service.
 	ctx  context.Context
 	stop context.CancelFunc
@@ -54,8 +52,10 @@ type Service struct {
 	memory   int               // what all rooms hold, in bytes
 	held     map[muc.JID]int   // of it, by who has created them
 	people   int               // occupants of all rooms
+	commands int               // of administrators that are being carried out
+	later    int               // requests to the domain that are answered later
 	closing  bool
-	drained  chan struct{} // closed when the last room has done its last work
+	drained  chan struct{} // closed when the last room has done its last work, and all is answered
 }
 
 // New starts a service over a store. It reads the list of rooms, and loads those that
@@ -144,9 +144,7 @@ func (s *Service) Shutdown(ctx context.Context, reason string) error {
 				return live.Do(now, muc.Shutdown{Reason: reason})
 			}})
 		}
-		if s.workers == 0 {
-			close(s.drained)
-		}
+		s.ends()
 	}
 	s.mu.Unlock()
 	defer s.stop()
@@ -156,4 +154,31 @@ func (s *Service) Shutdown(ctx context.Context, reason string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// ends closes drained when the service stops and nothing is left to do.
+func (s *Service) ends() {
+	if s.closing && s.workers == 0 && s.later == 0 {
+		close(s.drained)
+	}
+}
+
+// postpone takes in a request that is answered later, by answered: at the latest when the
+// service stops, which waits for it.
+func (s *Service) postpone() *muc.StanzaError {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return &muc.StanzaError{Condition: stanza.RecipientUnavailable, Text: "The service stops."}
+	}
+	s.later++
+	return nil
+}
+
+// answered tells that a request which was postponed has its answer.
+func (s *Service) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.later--
+	s.ends()
 }
