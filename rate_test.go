@@ -118,7 +118,7 @@ func TestRateIsChecked(t *testing.T) {
 	for _, bad := range []muc.Rates{
 		{Messages: muc.Rate{Burst: -1, Every: time.Second}},
 		{Presence: muc.Rate{Burst: 1, Every: -time.Second}},
-		{Presence: muc.Rate{Burst: 1 << 40, Every: time.Hour}},
+		{Presence: muc.Rate{Burst: 1 << 30, Every: time.Hour}},
 	} {
 		_, err := muc.New(muc.Config{Room: muc.MustParseJID("coven@chat.shakespeare.lit"),
 			Secret: []byte("a secret of sixteen bytes or more"), Rates: bad})
