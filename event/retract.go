@@ -45,13 +45,11 @@ func (b *MessageRetracted) Tombstone(of Message, at time.Time) Message {
 	return of
 }
 
-// Archived is the message that an event puts into the archive, or nil.
+// Archived is the message that an event puts into the archive, or nil: what is said and
+// durable.
 func (e Event) Archived() *Message {
-	switch b := e.Body.(type) {
-	case *MessageArchived:
-		return &b.Message
-	case *SubjectChanged:
-		return &b.Message
+	if e.Durable() {
+		return e.Said()
 	}
 	return nil
 }

@@ -88,11 +88,11 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	case *event.VoiceStored:
 		return s.applyVoice(b)
 	case *event.SubjectChanged:
-		s.subject = entryOf(ev, &b.Message)
+		s.subject = &Entry{ev: *ev}
 	case *event.MessageArchived:
-		s.archived.remember(*entryOf(ev, &b.Message), base)
+		s.archived.remember(ev, base)
 	case *event.MessageRemembered:
-		s.unarchived.remember(*entryOf(ev, &b.Message), base)
+		s.unarchived.remember(ev, base)
 	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
@@ -155,11 +155,6 @@ func remove[V any](list *[]V, is func(V) bool) error {
 // lastOf is a list without its first values, so that there are no more than so many.
 func lastOf[V any](list []V, most int) []V {
 	return slices.Delete(list, 0, max(0, len(list)-max(0, most)))
-}
-
-// entryOf makes the entry of an event's message.
-func entryOf(ev *event.Event, m *event.Message) *Entry {
-	return &Entry{seq: ev.Seq, sub: ev.Sub, at: ev.Time, msg: m}
 }
 
 // share returns a pointer to an equal configuration, the common one where possible.

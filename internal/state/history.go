@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -16,16 +17,16 @@ type history struct {
 }
 
 // remember appends a message and drops the oldest ones beyond the bounds.
-func (h *history) remember(e Entry, base *Base) {
-	h.entries = append(h.entries, e)
-	h.bytes += e.msg.Size()
+func (h *history) remember(ev *event.Event, base *Base) {
+	h.entries = append(h.entries, Entry{ev: *ev})
+	h.bytes += ev.Said().Size()
 	for len(h.entries) > max(base.History, 0) || h.bytes > max(base.HistoryBytes, 0) {
 		h.forget(0)
 	}
 }
 
 func (h *history) forget(i int) {
-	h.bytes -= h.entries[i].msg.Size()
+	h.bytes -= h.entries[i].Message().Size()
 	h.entries = slices.Delete(h.entries, i, i+1)
 }
 
@@ -33,7 +34,7 @@ func (h *history) forget(i int) {
 // several, or -1.
 func (h *history) meant(b *event.MessageRetracted) int {
 	for i := len(h.entries) - 1; i >= 0; i-- {
-		if b.Means(h.entries[i].msg) {
+		if b.Means(h.entries[i].Message()) {
 			return i
 		}
 	}
@@ -60,17 +61,15 @@ func (s *Room) Unarchived() []Entry { return s.unarchived.entries }
 // Retracted is the archived message that a retraction means, or nil.
 func (s *Room) Retracted(b *event.MessageRetracted) *event.Message {
 	if i := s.archived.meant(b); i >= 0 {
-		return s.archived.entries[i].msg
+		return s.archived.entries[i].Message()
 	}
 	return nil
 }
 
 // Entry is a message that newcomers are shown.
 type Entry struct {
-	seq, sub uint64
-	at       time.Time
-	msg      *event.Message
-	cache    messageCache
+	ev    event.Event
+	cache messageCache
 }
 
 // messageCache holds the bytes of a remembered message, shared with the Outbound that
@@ -81,15 +80,15 @@ type messageCache struct {
 }
 
 // At is when the message was said.
-func (e *Entry) At() time.Time { return e.at }
+func (e *Entry) At() time.Time { return e.ev.Time }
 
 // Message is what was said.
-func (e *Entry) Message() *event.Message { return e.msg }
+func (e *Entry) Message() *event.Message { return e.ev.Said() }
 
 // Cache is the cache of the message's bytes, for reading and writing.
 func (e *Entry) Cache() *messageCache { return &e.cache }
 
 // Before reports whether the entry was said before another one.
 func (e *Entry) Before(o *Entry) bool {
-	return e.seq < o.seq || e.seq == o.seq && e.sub < o.sub
+	return cmp.Or(cmp.Compare(e.ev.Seq, o.ev.Seq), cmp.Compare(e.ev.Sub, o.ev.Sub)) < 0
 }

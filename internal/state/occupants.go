@@ -81,12 +81,8 @@ func (o *Occupant) SessionCount() int {
 // HasJID reports whether an address is the occupant's: the person's bare JID or a
 // session's full JID.
 func (o *Occupant) HasJID(j jid.JID) bool {
-	for ses := range o.Sessions() {
-		if ses.real == j {
-			return true
-		}
-	}
-	return o.person.real == j
+	ses := o.person.Session(j)
+	return o.person.real == j || ses != nil && ses.occ == o
 }
 
 // PresenceBytes is the occupant's presence as it was last sent, nil if it has to be written

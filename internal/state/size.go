@@ -27,7 +27,7 @@ func (s *Room) Memory() int {
 		}
 	}
 	if e := s.subject; e != nil {
-		size += entrySize + 2*len(e.msg.Payload)
+		size += entrySize + 2*len(e.Message().Payload)
 	}
 	size += (len(s.archived.entries)+len(s.unarchived.entries))*entrySize + 2*(s.archived.bytes+s.unarchived.bytes)
 	if l := s.lists; l != nil {
@@ -46,7 +46,8 @@ func (s *Room) Memory() int {
 
 // size estimates the memory of the sparse part.
 func (m *Sparse) size() int {
-	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + len(m.privates) + m.spent.len())
+	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + len(m.privates) +
+		len(m.relays) + m.spent.len())
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)
 		for _, a := range b.Answers {
@@ -64,6 +65,9 @@ func (m *Sparse) size() int {
 	}
 	for _, p := range m.privates {
 		size += len(p.ID)
+	}
+	for _, x := range m.relays {
+		size += len(x.Way) + len(x.JID.String())
 	}
 	return size
 }

@@ -61,11 +61,6 @@ func (shot *Snapshot) addEvent(ev event.Event) {
 	shot.Events = append(shot.Events, snapshotEvent(stored))
 }
 
-// addMessage appends a message that newcomers are shown.
-func (shot *Snapshot) addMessage(e *Entry, body event.Body) {
-	shot.addEvent(event.Event{Seq: e.seq, Sub: e.sub, Time: e.at, Body: body})
-}
-
 // addDurable appends what durable events tell: people sorted by address, all else in the
 // order in which it came.
 func (shot *Snapshot) addDurable(s *Room) {
@@ -86,11 +81,10 @@ func (shot *Snapshot) addDurable(s *Room) {
 		shot.add(b)
 	}
 	if s.subject != nil {
-		shot.addMessage(s.subject, &event.SubjectChanged{Message: *s.subject.msg})
+		shot.addEvent(s.subject.ev)
 	}
-	for i := range s.archived.entries {
-		e := &s.archived.entries[i]
-		shot.addMessage(e, &event.MessageArchived{Message: *e.msg})
+	for _, e := range s.archived.entries {
+		shot.addEvent(e.ev)
 	}
 	if sparse.end != nil {
 		shot.add(sparse.end)
@@ -100,9 +94,8 @@ func (shot *Snapshot) addDurable(s *Room) {
 // addLive appends what volatile events tell.
 func (shot *Snapshot) addLive(s *Room) {
 	sparse := s.Sparse()
-	for i := range s.unarchived.entries {
-		e := &s.unarchived.entries[i]
-		shot.addMessage(e, &event.MessageRemembered{Message: *e.msg})
+	for _, e := range s.unarchived.entries {
+		shot.addEvent(e.ev)
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
