@@ -121,7 +121,7 @@ var kinds = []struct {
 	{2, (*world).flood},
 	{6, (*world).host},
 	{2, (*world).hostAnswer},
-	{2, (*world).puppet},
+	{3, (*world).puppet},
 	{3, (*world).tick},
 }
 
@@ -184,7 +184,7 @@ func (w *world) message() {
 }
 
 func (w *world) say() {
-	to := pick(w, "address", []string{"", "", "", "/" + w.nick()})
+	to := pick(w, "address", []string{"", "", "", "/" + w.nick(), "/" + esc(w.puppetNick())})
 	typ := pick(w, "type", []string{"groupchat", "groupchat", "groupchat", "groupchat", "groupchat", "groupchat", "chat", "normal"})
 	if to != "" {
 		typ = pick(w, "type", []string{"chat", "chat", "groupchat", "normal"})

@@ -1,6 +1,7 @@
 package proptest
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -89,9 +90,19 @@ func (w *world) as() muc.JID {
 
 // puppet is what the host does with occupants of its own.
 func (w *world) puppet() {
+	nick := w.puppetNick()
+	inside := slices.ContainsFunc(w.last.occupants, func(o muc.Occupant) bool { return len(o.Sessions) == 0 })
+	switch {
+	case !inside && w.oneIn(2, "enters"):
+		w.command(muc.Join{JID: muc.MustParseJID("bot@irc.example/x"), Nick: "Bot"})
+		return
+	case inside && w.oneIn(2, "said to it"):
+		w.stanza(fmt.Sprintf(`<message type='%s' id='%s' from='%s' to='%s/%s'>%s</message>`, pick(w, "type", []string{"chat", "", "headline"}), w.id(), w.someone(),
+			roomJID, esc(nick), pick(w, "payload", []string{"<body>for the host</body>", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"})))
+		return
+	}
 	el := etree.NewElement(pick(w, "kind", []string{"presence", "presence", "presence", "message", "x"}))
 	el.CreateElement(pick(w, "child", []string{"status", "body", "subject"})).SetText(pick(w, "text", texts))
-	nick := w.puppetNick()
 	w.command(pick(w, "puppet", []muc.Command{
 		muc.Join{JID: muc.MustParseJID(w.session()), Nick: w.oddName(), Presence: el}, muc.Join{JID: muc.MustParseJID(w.session()).Bare(), Nick: w.name()},
 		muc.Leave{Nick: nick, Presence: el}, muc.Rename{Nick: nick, To: w.oddName()}, muc.Say{Nick: nick, Body: "said by a puppet"}, muc.Say{Nick: nick, Message: el},
