@@ -236,8 +236,7 @@ func TestDefaultRoles(t *testing.T) {
 			s.enter(s.actor, "", affiliationNamed(t, column), muc.RoleNone)
 			fx := s.Client(s.actor).Joins("thirdwitch")
 			if cell == "N/A *" {
-				require.NotNil(t, fx.Refused)
-				assert.Equal(t, stanza.RegistrationRequired, fx.Refused.Condition)
+				s.IsRefused(stanza.RegistrationRequired)
 				continue
 			}
 			require.Nil(t, fx.Refused, "%s, %s", kind, column)
