@@ -389,8 +389,7 @@ func (x *adminSet) setRole(o *state.Occupant, role Role, reason string) {
 
 // rememberVoice proposes that somebody without affiliation comes back with the voice that
 // was granted in a moderated room (XEP-0045 §5.1). Visitors enter as such anyway, and no
-// moderator by role returns as one. Where the lists
-// are full, voice lasts for a visit.
+// moderator by role returns as one. Where the lists are full, voice lasts for a visit.
 func (x *adminSet) rememberVoice(bare JID, role Role) {
 	switch p := x.person(bare); {
 	case role == Visitor:

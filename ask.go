@@ -62,8 +62,7 @@ func (t *step) unknownIQ() *StanzaError {
 	return t.ask(nil)
 }
 
-// ask puts the request of this step to the host: as it is, or as a query of the
-// archive.
+// ask puts the request of this step to the host: as it is, or as a query of the archive.
 func (t *step) ask(archive *ArchiveQuery) *StanzaError {
 	r, in := t.r, t.in
 	own := 0

@@ -22,10 +22,9 @@ import (
 //   - talk: [Say], [SetSubject], [Invite];
 //   - what the room asked: [Answer], [DecideRegistration].
 //
-// The host stands above the privileges of people, but not above the room's
-// invariants: an owner stays, limits hold, nicks are nobody else's, outcasts stay
-// outside. The policies in [Config] do not judge what it does by itself, and nobody
-// is shown as the actor.
+// The host stands above the privileges of people, but not above the room's invariants: an
+// owner stays, limits hold, nicks are nobody else's, outcasts stay outside. The policies in
+// [Config] do not judge what it does by itself, and nobody is shown as the actor.
 //
 // [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
 // bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [Destroy], [Kick],
@@ -213,11 +212,10 @@ func (t *step) vanish(who JID) (going int) {
 	return going
 }
 
-// Forget removes a deleted account from the room: its affiliation, reserved nick and
-// voice, its request to register, the invitations to and from it, its sessions (as by
-// [Vanished]) and puppets in its name. Messages stay. A later account of the same address
-// has none of these, but the same occupant-id, which is made from the address (XEP-0421
-// §4.1).
+// Forget removes a deleted account from the room: its affiliation, reserved nick and voice,
+// its request to register, the invitations to and from it, its sessions (as by [Vanished])
+// and puppets in its name. Messages stay. A later account of the same address has none of
+// these, but the same occupant-id, which is made from the address (XEP-0421 §4.1).
 //
 // A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
 // account is the only one, the Heir becomes owner; without an heir the command is refused

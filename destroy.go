@@ -52,9 +52,8 @@ func (t *step) ends() bool {
 	return ends
 }
 
-// endIfEmpty proposes the end of a room that nobody is left in: a
-// temporary one (XEP-0045 §7.14), or one that its creator never configured
-// (§10.1.3). It reports whether it did.
+// endIfEmpty proposes the end of a room that nobody is left in: a temporary one (XEP-0045
+// §7.14), or one that its creator never configured (§10.1.3). It reports whether it did.
 func (t *step) endIfEmpty(going int) bool {
 	s := &t.r.st
 	ends := going > 0 && going == len(s.Occupants()) && (s.Life() == Locked || !s.Config().Persistent)
@@ -97,9 +96,8 @@ func (c Destroy) do(t *step) error {
 	return nil
 }
 
-// Shutdown puts everybody out because the service stops (XEP-0045 §11.2), and
-// refuses what waits for the host to answer it. The room itself stays as it is, even
-// if it is temporary.
+// Shutdown puts everybody out because the service stops (XEP-0045 §11.2), and refuses what
+// waits for the host to answer it. The room itself stays as it is, even if it is temporary.
 type Shutdown struct{ Reason string }
 
 func (c Shutdown) do(t *step) error {

@@ -40,11 +40,10 @@ const (
 // OpaqueString (RFC 7622 §3.4) that also has a comparison key by PRECIS Nickname
 // (RFC 8266), under which case, width and spacing make no difference.
 //
-// PRECIS refuses the invisible code points of many emoji. NormalizeNick leaves
-// out U+FE0F after a symbol and U+200D between symbols, so that 👩‍💻 becomes 👩💻, which the
-// occupant is told. Nicks that are empty, start or end with a
-// space, or hold control or bidirectional override characters or anything that is
-// blank to the eye are refused with not-acceptable.
+// PRECIS refuses the invisible code points of many emoji. NormalizeNick leaves out U+FE0F
+// after a symbol and U+200D between symbols, so that 👩‍💻 becomes 👩💻, which the occupant is
+// told. Nicks that are empty, start or end with a space, or hold control or bidirectional
+// override characters or anything that is blank to the eye are refused with not-acceptable.
 func NormalizeNick(wanted string) (NickResult, *StanzaError) {
 	nick, changed := withoutEmojiGlue(wanted)
 	res, e := StrictNick(nick)

@@ -17,9 +17,8 @@ import (
 // Creating a room (XEP-0045 §10.1) and configuring it (§10.2), with its lists of admins and
 // owners (§16.5.3).
 
-// Create brings an unborn room to life without anybody inside: a conflict where
-// there is or was one. A room that is not Persistent ends at the next Tick unless
-// somebody has joined.
+// Create brings an unborn room to life without anybody inside: a conflict where there is or
+// was one. A room that is not Persistent ends at the next Tick unless somebody has joined.
 type Create struct {
 	Owner  JID
 	Config RoomConfig

@@ -31,8 +31,7 @@ type Join struct {
 	// one gets the nick for a resource.
 	JID  JID
 	Nick string
-	// Presence is a <presence/> whose children the puppet's presence has; nil for
-	// none.
+	// Presence is a <presence/> whose children the puppet's presence has; nil for none.
 	Presence *etree.Element
 }
 

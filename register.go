@@ -197,9 +197,8 @@ func (t *step) deregister(q *xmlwire.Node) *StanzaError {
 	return nil
 }
 
-// RegistrationField is a field of the registration form, beside the nick
-// (XEP-0045 §7.10, §16.5.1). A Var that the registry does not know should start
-// with "x-" (XEP-0068 §3.3).
+// RegistrationField is a field of the registration form, beside the nick (XEP-0045 §7.10,
+// §16.5.1). A Var that the registry does not know should start with "x-" (XEP-0068 §3.3).
 type RegistrationField struct {
 	Var, Label string
 	Type       FieldType

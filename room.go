@@ -13,9 +13,8 @@ import (
 	"github.com/gomuc/muc/jid"
 )
 
-// Room is one chat room. It has one owner at a time: calls must not overlap, and
-// panic if it is seen that they do.
-// What it returned may be read by anybody, for ever.
+// Room is one chat room. It has one owner at a time: calls must not overlap, and panic if
+// it is seen that they do. What it returned may be read by anybody, for ever.
 type Room struct {
 	cfg *Config // shared with other rooms
 	jid JID
@@ -248,9 +247,8 @@ const (
 	Live
 )
 
-// Snapshot writes the room down for [Restore]: all of it, or what is durable.
-// Equal states give equal bytes. It holds the room's password, but not
-// Config.Secret.
+// Snapshot writes the room down for [Restore]: all of it, or what is durable. Equal states
+// give equal bytes. It holds the room's password, but not Config.Secret.
 func (r *Room) Snapshot(kind SnapshotKind) []byte {
 	return r.st.Snapshot(r.jid, r.keyPrint(), kind == Live)
 }

@@ -65,11 +65,10 @@ func (r *Room) due(at time.Time, timeout time.Duration, now time.Time) bool {
 	return !at.After(now) || timeout > 0 && at != never && now.Before(r.st.At().Time()) && at.After(now.Add(timeout))
 }
 
-// Tick does what is due: it opens a room whose creator has not configured it in
-// time with the default configuration (XEP-0045 §10.1.1), or ends it, if
-// Config.EndUnconfigured says so; it ends a deserted one, forgets invitations and
-// requests to register whose time is up, and refuses requests that the host has not
-// answered in time.
+// Tick does what is due: it opens a room whose creator has not configured it in time with
+// the default configuration (XEP-0045 §10.1.1), or ends it, if Config.EndUnconfigured says
+// so; it ends a deserted one, forgets invitations and requests to register whose time is
+// up, and refuses requests that the host has not answered in time.
 func (r *Room) Tick(now time.Time) (Effects, error) {
 	r.enter()
 	defer r.leave()
