@@ -36,12 +36,7 @@ type Invitation struct {
 // invitations, or a decline.
 func (t *step) mediated() *StanzaError {
 	x := xmlwire.ParseNode(t.in.XML(t.in.Find(ns.User, "x")))
-	var invites []*xmlwire.Node
-	for i := range x.Kids {
-		if k := &x.Kids[i]; k.NS == ns.User && k.Name == "invite" {
-			invites = append(invites, k)
-		}
-	}
+	invites := slices.DeleteFunc(slices.Clone(x.Kids), func(k xmlwire.Node) bool { return k.NS != ns.User || k.Name != "invite" })
 	decline := x.Child(ns.User, "decline")
 	switch {
 	case len(invites) > 0 && decline != nil:
@@ -55,14 +50,14 @@ func (t *step) mediated() *StanzaError {
 }
 
 // invite decides on the invitations of one message: all of them or none.
-func (t *step) invite(list []*xmlwire.Node) *StanzaError {
+func (t *step) invite(list []xmlwire.Node) *StanzaError {
 	a := &t.sender
 	if e := t.mayInvite(a); e != nil {
 		return e
 	}
 	set := t.newAdminSet(&theHost, a.event())
-	for _, n := range list {
-		inv, e := t.readInvite(n)
+	for i := range list {
+		inv, e := t.readInvite(&list[i])
 		if e == nil {
 			e = t.inviteOne(a, set, inv)
 		}
@@ -100,20 +95,28 @@ func (t *step) mayInvite(a *sender) *StanzaError {
 
 // readInvite reads an <invite/>: what it may hold, and nothing else.
 func (t *step) readInvite(n *xmlwire.Node) (Invitation, *StanzaError) {
-	inv := Invitation{Lang: t.in.lang}
-	to, given := n.Attr("to")
-	if !given {
-		return inv, refuse(stanza.BadRequest, "7.8.2", "the invitation does not say who is invited")
+	to, e := t.addressed(n, "invitee")
+	if e == nil && to.IsZero() {
+		e = refuse(stanza.BadRequest, "7.8.2", "the invitation does not say who is invited")
 	}
-	var err error
-	if inv.To, err = jid.ParseBy(to, t.r.cfg.NormalizeDomain); err != nil {
-		return inv, refuse(stanza.JIDMalformed, "7.8.2", "the invitee's address is malformed")
-	}
-	inv.Reason = n.ChildText(ns.User, "reason")
+	inv := Invitation{To: to, Reason: n.ChildText(ns.User, "reason"), Lang: t.in.lang}
 	if c := n.Child(ns.User, "continue"); c != nil {
 		inv.Continues, inv.Thread = true, c.AttrOr("thread", "")
 	}
-	return inv, nil
+	return inv, e
+}
+
+// addressed is whom an invitation or a decline is for, zero for nobody.
+func (t *step) addressed(n *xmlwire.Node, whose string) (JID, *StanzaError) {
+	to, given := n.Attr("to")
+	if !given {
+		return JID{}, nil
+	}
+	j, err := jid.ParseBy(to, t.r.cfg.NormalizeDomain)
+	if err != nil {
+		return JID{}, refuse(stanza.JIDMalformed, "7.8.2", "the "+whose+"'s address is malformed")
+	}
+	return j, nil
 }
 
 // inviteOne judges and proposes one invitation. To a members-only room it makes
@@ -270,12 +273,9 @@ func (t *step) decline(n *xmlwire.Node) *StanzaError {
 	if len(reason) > r.cfg.Limits.ReasonBytes {
 		return refuse(stanza.PolicyViolation, "14.6", "the reason is too long")
 	}
-	var to JID
-	if s, given := n.Attr("to"); given {
-		var err error
-		if to, err = jid.ParseBy(s, r.cfg.NormalizeDomain); err != nil {
-			return refuse(stanza.JIDMalformed, "7.8.2", "the inviter's address is malformed")
-		}
+	to, e := t.addressed(n, "inviter")
+	if e != nil {
+		return e
 	}
 	list := t.invitationsMeant(to)
 	if len(list) == 0 {

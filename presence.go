@@ -127,17 +127,14 @@ func (t *step) admission(conf *RoomConfig, x *xmlwire.Node, birth bool) *StanzaE
 	if e := t.admits(&t.sender, conf); e != nil {
 		return e
 	}
-	if conf.Password == "" || t.sender.aff >= Admin || birth {
-		return nil
-	}
 	given := x.ChildText(ns.MUC, "password")
-	if subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) != 1 {
-		if given == "" {
-			return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")
-		}
-		return refuse(stanza.NotAuthorized, "7.2.5", "the password is wrong")
+	switch {
+	case conf.Password == "", t.sender.aff >= Admin, birth, subtle.ConstantTimeCompare([]byte(given), []byte(conf.Password)) == 1:
+		return nil
+	case given == "":
+		return refuse(stanza.NotAuthorized, "7.2.5", "this room needs a password")
 	}
-	return nil
+	return refuse(stanza.NotAuthorized, "7.2.5", "the password is wrong")
 }
 
 // admits judges by their affiliation who may be inside, a puppet too.

@@ -60,9 +60,7 @@ func (t *step) begin(r *Room, now time.Time) *step {
 
 // propose adds one event to what is decided. The handler does not see it in the
 // state yet.
-func (t *step) propose(body event.Body) {
-	t.bodies = append(t.bodies, body)
-}
+func (t *step) propose(body event.Body) { t.bodies = append(t.bodies, body) }
 
 // commit applies what was decided, and renders it.
 func (t *step) commit() {

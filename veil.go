@@ -31,15 +31,11 @@ type veil struct {
 	tries int
 }
 
-// maxTries is more addresses beyond ASCII than a usual stanza has.
-const maxTries = 200
-
-// veilGrowth bounds how much longer a stanza may become: a nick can be longer than the
-// address that it replaces.
-const veilGrowth = 4096
-
-// maxEscaped is how many levels of escaping are looked into.
-const maxEscaped = 3
+const (
+	maxTries   = 200  // addresses beyond ASCII, more than a usual stanza has
+	veilGrowth = 4096 // bytes by which a stanza may become longer: a nick can be longer than the address
+	maxEscaped = 3    // levels of escaping that are looked into
+)
 
 // mayHold is false where a look at a payload tells that an address with this localpart,
 // or none, does not stand in it.

@@ -92,9 +92,7 @@ func markActor(w *xmlwire.Writer, d *splice.Stanza, by event.Actor) {
 }
 
 // realJID writes a real JID for readers who are known to see it.
-func realJID(w *xmlwire.Writer, j JID) {
-	w.Bytes = splice.AppendJID(w.Bytes, j)
-}
+func realJID(w *xmlwire.Writer, j JID) { w.Bytes = splice.AppendJID(w.Bytes, j) }
 
 // listedPerson writes a line of an affiliation list. People who may read the list may see
 // the JIDs in it (XEP-0045 §9.2, §9.5).
