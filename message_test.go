@@ -59,8 +59,8 @@ func TestWordsForAllowPM(t *testing.T) {
 	h.IsRefused(stanza.BadRequest)
 }
 
-// Of private messages the room remembers only that they were sent, and not for
-// long; no event tells what they said.
+// Of private messages between people the room remembers only that they were sent, and not
+// for long; no event tells what they said.
 //
 // rows: Q10, L12
 func TestPrivateMessagesAreForgotten(t *testing.T) {

@@ -296,7 +296,7 @@ type (
 	}
 )
 
-// Message is what somebody said to the room, or the room's subject. From is
+// Message is what somebody said to the room or to a puppet, or the room's subject. From is
 // the occupant JID of Nick, or the room itself when Nick is empty. Payload is
 // the child elements as canonical XML, without the ids that the room adds.
 type Message struct {
