@@ -95,14 +95,13 @@ func (in *incoming) cleared(c *xmlwire.Child) string {
 // address: either may be a real JID.
 func withoutDetector(canonical string) string {
 	n := xmlwire.ParseNode(canonical)
-	n.Attrs = n.Attrs.Without("by")
 	for i := range n.Kids {
 		if k := &n.Kids[i]; k.NS == ns.Stanzas && k.Name != "text" {
 			k.Text = ""
 		}
 	}
 	w := xmlwire.Writer{}
-	w.Node(&n)
+	w.Node(&n, "by")
 	return string(w.Bytes)
 }
 

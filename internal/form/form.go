@@ -25,7 +25,7 @@ type Option struct{ Value, Label string }
 
 // PlainOptions are options whose labels are their values.
 func PlainOptions(values []string) []Option {
-	options := make([]Option, 0, len(values))
+	var options []Option
 	for _, v := range values {
 		options = append(options, Option{v, v})
 	}
@@ -50,8 +50,7 @@ func WriteInstructed(w *xmlwire.Writer, kind, formType, title, instructions stri
 }
 
 func begin(w *xmlwire.Writer, kind, formType, title, instructions string) {
-	w.Start("x", ns.Data)
-	w.Attr("type", kind)
+	w.Start("x", ns.Data, "type", kind)
 	w.ElementIf("title", title)
 	w.ElementIf("instructions", instructions)
 	if formType != "" {
@@ -61,27 +60,19 @@ func begin(w *xmlwire.Writer, kind, formType, title, instructions string) {
 
 // writeField writes one field.
 func writeField(w *xmlwire.Writer, f *Field) {
-	w.Start("field", "")
-	w.AttrIf("var", f.Name)
-	w.AttrIf("type", f.Type)
-	w.AttrIf("label", f.Label)
+	w.Start("field", "", "var", f.Name, "type", f.Type, "label", f.Label)
 	if f.Hi > f.Lo {
-		w.Start("validate", ns.Validate)
-		w.Attr("datatype", "xs:integer")
-		w.Start("range", "")
-		w.Attr("min", strconv.Itoa(f.Lo))
-		w.Attr("max", strconv.Itoa(f.Hi))
-		w.End()
+		w.Start("validate", ns.Validate, "datatype", "xs:integer")
+		w.Empty("range", "", "min", strconv.Itoa(f.Lo), "max", strconv.Itoa(f.Hi))
 		w.End()
 	}
 	if f.Open {
-		w.Start("validate", ns.Validate)
-		w.Attr("datatype", "xs:string")
-		w.Element("open", "", "")
+		w.Start("validate", ns.Validate, "datatype", "xs:string")
+		w.Empty("open", "")
 		w.End()
 	}
 	if f.Required {
-		w.Element("required", "", "")
+		w.Empty("required", "")
 	}
 	for _, v := range f.Values {
 		w.Element("value", "", v)

@@ -99,19 +99,17 @@ func (p *Request) Cut(count int, find func(uid string) (at int, there bool)) (Pa
 // Within makes a page shorter until its items take at most so many bytes, but leaves
 // one. What is left out stands on the side that is asked for next.
 func (p *Request) Within(is Page, most int, size func(i int) int) Page {
-	if p.Backward() {
-		for i := is.To - 1; i >= is.From; i-- {
-			if most -= size(i); most < 0 && i < is.To-1 {
-				is.From = i + 1
-				break
-			}
+	for i := range is.To - is.From {
+		at := is.From + i
+		if p.Backward() {
+			at = is.To - 1 - i
 		}
-		return is
-	}
-	for i := is.From; i < is.To; i++ {
-		if most -= size(i); most < 0 && i > is.From {
-			is.To = i
-			break
+		switch most -= size(at); {
+		case most >= 0 || i == 0:
+		case p.Backward():
+			return Page{at + 1, is.To, is.Count}
+		default:
+			return Page{is.From, at, is.Count}
 		}
 	}
 	return is
@@ -143,18 +141,17 @@ type Set struct {
 
 // Write writes the <set/>.
 func (s Set) Write(w *xmlwire.Writer) {
+	index, count := "", ""
+	if s.Counted {
+		index, count = strconv.Itoa(s.Index), strconv.Itoa(s.Count)
+	}
 	w.Start("set", ns.RSM)
 	if s.First != "" {
-		w.Start("first", "")
-		if s.Counted {
-			w.Attr("index", strconv.Itoa(s.Index))
-		}
+		w.Start("first", "", "index", index)
 		w.Text(s.First)
 		w.End()
 		w.Element("last", "", s.Last)
 	}
-	if s.Counted {
-		w.Element("count", "", strconv.Itoa(s.Count))
-	}
+	w.ElementIf("count", count)
 	w.End()
 }

@@ -34,28 +34,16 @@ func (n *Node) AttrOr(name, otherwise string) string {
 // ever asked for, so they are searched instead of being parsed into a map.
 type attrs string
 
-// next removes and returns the first attribute, its value still escaped; ok is false at
-// the end.
-func (a *attrs) next() (name, escaped string, ok bool) {
-	if *a == "" {
-		return "", "", false
-	}
-	s := string(*a)
-	eq := strings.IndexByte(s, '=')
-	value := eq + len("='")
-	end := value + strings.IndexByte(s[value:], '\'')
-	*a = attrs(s[end+1:])
-	return s[1:eq], s[value:end], true
-}
-
 // All yields the attributes.
 func (a attrs) All() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
-		for {
-			name, escaped, ok := a.next()
-			if !ok || !yield(name, Unescape(escaped)) {
+		for rest := string(a); rest != ""; {
+			name, tail, _ := strings.Cut(rest[len(" "):], "='")
+			value, after, _ := strings.Cut(tail, "'")
+			if !yield(name, Unescape(value)) {
 				return
 			}
+			rest = after
 		}
 	}
 }
@@ -68,21 +56,6 @@ func (a attrs) Get(name string) (value string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-// Without is the attributes without one of them.
-func (a attrs) Without(name string) attrs {
-	before := a
-	for rest := a; ; {
-		key, _, more := rest.next()
-		if !more {
-			return a
-		}
-		if key == name {
-			return a[:len(a)-len(before)] + rest
-		}
-		before = rest
-	}
 }
 
 // Child is the first child of that name and namespace, or nil.
@@ -415,15 +388,15 @@ func Element(canonical string) *etree.Element {
 	return root
 }
 
-// Node writes a parsed element. Elements deeper than the writer's stack are left out; the
-// rooms' own stanzas are not that deep.
-func (w *Writer) Node(n *Node) {
+// Node writes a parsed element, without some of its attributes. Elements deeper than the
+// writer's stack are left out; the rooms' own stanzas are not that deep.
+func (w *Writer) Node(n *Node, without ...string) {
 	if w.depth == maxWriterDepth {
 		return
 	}
 	w.Start(n.Name, n.NS)
 	for name, value := range n.Attrs.All() {
-		if name != "xmlns" {
+		if name != "xmlns" && !slices.Contains(without, name) {
 			w.Attr(name, value)
 		}
 	}
