@@ -3,6 +3,7 @@ package event
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // names are the names of the values of a type, from the lowest value on: those that the
@@ -47,7 +48,8 @@ func (n *names[T]) parse(name string) (v T, known bool) {
 func (n *names[T]) unmarshal(text []byte, v *T) error {
 	found, known := n.parse(string(text))
 	if !known {
-		return fmt.Errorf("%w: no %T: %q", ErrCorrupt, *v, text)
+		kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", *v), "event."))
+		return fmt.Errorf("%w: unknown %s %q", ErrCorrupt, kind, text)
 	}
 	*v = found
 	return nil
