@@ -43,6 +43,15 @@ func (r *Room) Affiliations() iter.Seq2[JID, Affiliation] {
 	return people(r, (*state.Person).Affiliation)
 }
 
+// Affiliation is what stands on the room's lists of one person, in constant time: not what
+// the person's domain lends, nor what Config.IsOwner says.
+func (r *Room) Affiliation(who JID) Affiliation {
+	if p := r.st.Person(who.Bare()); p != nil {
+		return p.Affiliation()
+	}
+	return AffiliationNone
+}
+
 // Registrations yields the people with a reserved nick and that nick, by JID.
 func (r *Room) Registrations() iter.Seq2[JID, string] { return people(r, (*state.Person).Nick) }
 

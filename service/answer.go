@@ -32,12 +32,16 @@ var requests = map[string]struct {
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Search, ns.Commands}
+var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Search, ns.Commands, ns.RoomActivity}
 
-// answer answers what is addressed to the domain itself. Presence is none of its
-// business, and messages have nobody to read them.
+// answer answers what is addressed to the domain itself. Of presence only that is its business
+// by which people ask to be told of activity, and messages have nobody to read them.
 func (s *Service) answer(ctx context.Context, in *incoming) {
-	if in.isAnswer() || in.el.Tag == "presence" {
+	if in.el.Tag == "presence" || in.el.Tag == "message" && in.typ == "error" {
+		s.watchActivity(ctx, in)
+		return
+	}
+	if in.isAnswer() {
 		return
 	}
 	unknown := &muc.StanzaError{Condition: stanza.ServiceUnavailable, Section: "RFC 6120 §8.4"}
@@ -72,6 +76,8 @@ func (s *Service) offers(space string) bool {
 		return s.cfg.Software != nil
 	case ns.Commands:
 		return s.cfg.Admin != nil
+	case ns.RoomActivity:
+		return s.cfg.Activity != nil
 	}
 	return true
 }

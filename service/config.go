@@ -79,6 +79,12 @@ type Config struct {
 	// for Room.IsOwner to say.
 	Admin func(muc.JID) bool
 
+	// Activity tells who may be told that something was said in a room which they are not in
+	// (XEP-0437): those on the room's lists as member, admin or owner who ask the service for it.
+	// It is asked with a zero room when somebody asks, and of each room before somebody is told;
+	// a host that knows which rooms people care for, as from their bookmarks, says no to the
+	// others. It should say no to whom Room.Policy.Join refuses everywhere. Nil tells nobody.
+	Activity func(who, room muc.JID) bool
 	// SearchRate is how often one person may search for rooms (XEP-0433), page by page. More
 	// is refused with resource-constraint, which says when to try again. Zero means 60 at once
 	// and one a second; a zero Every alone bounds nothing.
@@ -206,6 +212,12 @@ type Limits struct {
 	Searches, PersonSearches int
 	// Searchers is for how many people it is remembered how often they have searched: 50000.
 	Searchers int
+	// Watchers is of how many people it is remembered that they want to be told of activity:
+	// 20000; those who have no client any more make place for others. PersonWatchers is how many
+	// clients of one person are told: 10. More is refused with resource-constraint. Watched is how
+	// many rooms it is remembered of one person to have been active, and of one client to have
+	// been told of: 1000, and of all together 500000. Beyond that nobody is told.
+	Watchers, PersonWatchers, Watched, AllWatched int
 	// Commands is how many commands of administrators are carried out at the same time: 20.
 	// More is refused with resource-constraint.
 	Commands int
@@ -309,6 +321,10 @@ func (l Limits) withDefaults() Limits {
 		{&l.Searches, 100},
 		{&l.PersonSearches, 10},
 		{&l.Searchers, 50000},
+		{&l.Watchers, 20000},
+		{&l.PersonWatchers, 10},
+		{&l.Watched, 1000},
+		{&l.AllWatched, 500000},
 		{&l.Commands, 20},
 		{&l.Page, 200},
 		{&l.PageBytes, 64 << 10},

@@ -40,6 +40,7 @@ func (s *Service) Offline(ctx context.Context, who muc.JID, presence *etree.Elem
 			full = goodbye(who, presence)
 		}
 	}
+	s.unwatchActivity(who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {

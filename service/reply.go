@@ -95,7 +95,11 @@ func (in *incoming) refusal(e *muc.StanzaError) *reply {
 	r := in.reply(in.el.Tag, "error")
 	if in.el.Tag == "presence" {
 		// As rooms do, without what it held: that may be a password.
-		child(r.el, ns.MUC, "x")
+		if childNamed(in.el, ns.RoomActivity, "rai") != nil {
+			child(r.el, ns.RoomActivity, "rai")
+		} else {
+			child(r.el, ns.MUC, "x")
+		}
 	}
 	r.el.AddChild(xmlwire.Element(string(e.AppendXML(nil, in.to.Bare().String()))))
 	return r

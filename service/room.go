@@ -28,6 +28,8 @@ type room struct {
 	creator  muc.JID // as whose
 	sessions int     // how often it stands in Service.sessions
 
+	// watched is up to whom it was looked who is to be told of activity.
+	watched uint64
 	// live is nil as long as nobody needs the room.
 	live *muc.Room
 	// stored is the Seq of the last event that is stored, tail the events that are stored

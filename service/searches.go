@@ -61,20 +61,30 @@ func (x *searches) spend(s *Service, who muc.JID, now time.Time) (wait time.Dura
 		}
 	}
 	full, known := x.spent[who]
-	switch {
-	case !known && len(x.spent) >= s.cfg.Limits.Searchers:
+	if !known && len(x.spent) >= s.cfg.Limits.Searchers {
 		return sweepAfter
-	case full.Before(now):
-		full = now
 	}
-	if wait = full.Add(rate.Every).Sub(now) - time.Duration(rate.Burst)*rate.Every; wait > 0 {
+	if full, wait = spend(rate, full, now); wait > 0 {
 		return wait
 	}
 	if x.spent == nil {
 		x.spent = map[muc.JID]time.Time{}
 	}
-	x.spent[who] = full.Add(rate.Every)
+	x.spent[who] = full
 	return 0
+}
+
+// spend uses up one time of a share that is full again at some time, and returns when it is
+// full after that; or how long it takes until there is one.
+func spend(rate muc.Rate, full, now time.Time) (then time.Time, wait time.Duration) {
+	if full.Before(now) {
+		full = now
+	}
+	then = full.Add(rate.Every)
+	if wait = then.Sub(now) - time.Duration(rate.Burst)*rate.Every; wait > 0 {
+		return full, wait
+	}
+	return then, 0
 }
 
 // next takes out the search that waits longest, if there is one.

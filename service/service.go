@@ -23,6 +23,7 @@ type Service struct {
 	template *muc.Template
 	dir      directory
 	searches searches
+	activity activity
 	// ctx ends with the service.
 	ctx  context.Context
 	stop context.CancelFunc

@@ -16,6 +16,7 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	s.unwatchActivity(who)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closing {
@@ -128,10 +129,9 @@ func (s *Service) gone(r *room, sessions ...muc.JID) {
 	}
 }
 
-// unwatch notes that nobody is in a room that crashed. Who was inside is said by the
-// room, as far as it still can.
-func (s *Service) unwatch(r *room, live *muc.Room) {
-	var inside []muc.JID
+// unwatch notes that nobody is in a room that crashed, and returns the sessions that were.
+// That is said by the room, as far as it still can.
+func (s *Service) unwatch(r *room, live *muc.Room) (inside []muc.JID) {
 	_ = guarded(func() error {
 		for o := range live.Occupants() {
 			inside = append(inside, o.Sessions...)
@@ -145,10 +145,14 @@ func (s *Service) unwatch(r *room, live *muc.Room) {
 	s.gone(r, inside...)
 	if r.sessions > 0 { // some wait to be let in, or left in the step that crashed
 		for jid, rooms := range s.sessions {
+			if rooms.of(r) > 0 {
+				inside = append(inside, jid)
+			}
 			for range rooms.of(r) {
 				s.gone(r, jid)
 			}
 		}
 	}
 	s.inhabit(r, 0)
+	return inside
 }

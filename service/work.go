@@ -77,6 +77,7 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	for i := range done {
 		s.deliver(r, &done[i])
 	}
+	s.noteActivity(r, done)
 	if b.Gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
 		r.live = nil
 	}
@@ -191,7 +192,7 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 		s.fail(&outcome{call: c}, err)
 	}
 	s.farewell(r, live, done, err)
-	s.unwatch(r, live)
+	s.outsideAgain(s.unwatch(r, live)...)
 }
 
 // fail answers a call of which nothing came.

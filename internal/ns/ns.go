@@ -59,6 +59,7 @@ const (
 	Search       = "urn:xmpp:channel-search:0:search"
 	SearchParams = "urn:xmpp:channel-search:0:search-params"
 	SearchError  = "urn:xmpp:channel-search:0:error"
+	RoomActivity = "urn:xmpp:rai:0"
 	Unique       = "http://jabber.org/protocol/muc#unique"
 	ServiceAdmin = "http://jabber.org/protocol/admin"
 	Announce     = "http://jabber.org/protocol/admin#announce"
