@@ -248,11 +248,8 @@ func (x *adminSet) givesUp(it *adminItem) bool {
 	if x.actor.host || it.affiliation != AffiliationNone || x.own(bare) != Member {
 		return false
 	}
-	if !it.jid.IsZero() {
-		return it.jid.Bare() == bare
-	}
-	o := x.t.r.occupantNamed(it.nick)
-	return it.hasNick && o != nil && o.Person().JID() == bare
+	target, refused := x.target(it)
+	return refused == nil && target == bare
 }
 
 // target is whose affiliation an item is about: the person or domain of its

@@ -105,9 +105,17 @@ type readQuery struct {
 }
 
 // judgeArchive reads and judges a canonical request, both when it comes and when it is
-// answered.
+// answered. The archive is read by those who could enter the room now (XEP-0313 §6.1.2),
+// and where that takes a password, who is inside or affiliated.
 func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError) {
-	if refused := r.mayReadArchive(a); refused != nil {
+	if refused := closedTo(&r.st, a); refused != nil {
+		return nil, refused
+	}
+	if !hears(&r.st, a) {
+		return nil, refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
+	}
+	reader := policy.ReadArchive{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff}
+	if refused := judge(r.cfg.Policy.ReadArchive, reader); refused != nil {
 		return nil, refused
 	}
 	n := xmlwire.ParseNode(request)
@@ -119,19 +127,6 @@ func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError
 		return nil, refuse(stanza.Forbidden, "XEP-0313 §4.1.1", "you do not see who is who here")
 	}
 	return q, nil
-}
-
-// mayReadArchive judges who reads the archive: who could enter the room now
-// (XEP-0313 §6.1.2), and where that takes a password, who is inside or affiliated.
-func (r *Room) mayReadArchive(a *sender) *StanzaError {
-	s := &r.st
-	if e := closedTo(s, a); e != nil {
-		return e
-	}
-	if !hears(s, a) {
-		return refuse(stanza.Forbidden, "XEP-0313 §6.1.2", "the archive of this room is not for you")
-	}
-	return judge(r.cfg.Policy.ReadArchive, policy.ReadArchive{Room: r.jid, JID: a.jid, Nick: a.nick, Role: a.role, Affiliation: a.aff})
 }
 
 // hears reports whether somebody is inside, or could enter now without a password.

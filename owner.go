@@ -48,7 +48,10 @@ func (c Create) do(t *step) error {
 func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 	b := &event.Created{Room: t.r.jid, Creator: creator, KeyPrint: t.r.keyPrint(), Config: conf}
 	if locked {
-		b.LockedUntil = event.Stamp{Time: t.lockEnd()}
+		b.LockedUntil.Time = never
+		if t.r.cfg.LockTimeout >= 0 {
+			b.LockedUntil.Time = t.now.Add(t.r.cfg.LockTimeout)
+		}
 	}
 	t.propose(b)
 	t.propose(&event.AffiliationChanged{JID: creator, New: Owner})
@@ -91,14 +94,6 @@ func (r *Room) birthConfig(x *xmlwire.Node) RoomConfig {
 		conf.Password = p.Text
 	}
 	return conf
-}
-
-// lockEnd is until when a room that is created now waits to be configured.
-func (t *step) lockEnd() time.Time {
-	if t.r.cfg.LockTimeout < 0 {
-		return never
-	}
-	return t.now.Add(t.r.cfg.LockTimeout)
 }
 
 // never stands for a lock without end in an event: a locked room has a time.
