@@ -272,6 +272,7 @@ func xmlOf(mails []mail) string {
 			fmt.Fprintf(&b, "\n    %s (%v)", m.xml, err)
 			continue
 		}
+		doc.WriteSettings.AttrSingleQuote = true
 		doc.Indent(2)
 		text, _ := doc.WriteToString()
 		b.WriteString("\n    " + strings.ReplaceAll(strings.TrimSpace(text), "\n", "\n    "))

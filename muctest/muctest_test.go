@@ -129,7 +129,7 @@ var checks = map[string]struct {
 			s.juliet.Receives(muctest.Message("one"))
 			s.juliet.ReceivesNothing()
 		}, map[string]func(s *scene){
-			"juliet@example.org/pad got what is not expected:\n    <message": func(s *scene) { s.romeo.Says("one"); s.juliet.ReceivesNothing() },
+			"juliet@example.org/pad got what is not expected:\n    <message to='juliet@example.org/pad'": func(s *scene) { s.romeo.Says("one"); s.juliet.ReceivesNothing() },
 		},
 	},
 	"SeesNothingOf": {
