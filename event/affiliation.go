@@ -18,7 +18,7 @@ const (
 	Owner           Affiliation = 3
 )
 
-var affiliationNames = names[Affiliation]{Outcast, []string{"outcast", "none", "member", "admin", "owner"}}
+var affiliationNames = names[Affiliation]{"affiliation", Outcast, []string{"outcast", "none", "member", "admin", "owner"}}
 
 // String is the affiliation's name in the protocol.
 func (a Affiliation) String() string { return affiliationNames.of(a) }
@@ -63,7 +63,7 @@ const (
 	Moderator
 )
 
-var roleNames = names[Role]{RoleNone, []string{"none", "visitor", "participant", "moderator"}}
+var roleNames = names[Role]{"role", RoleNone, []string{"none", "visitor", "participant", "moderator"}}
 
 // String is the role's name in the protocol.
 func (r Role) String() string { return roleNames.of(r) }
@@ -144,7 +144,7 @@ const (
 	Destroyed              // over; there only for its tombstone
 )
 
-var stateNames = names[State]{Unborn, []string{"unborn", "locked", "open", "destroyed"}}
+var stateNames = names[State]{"state", Unborn, []string{"unborn", "locked", "open", "destroyed"}}
 
 // String is the state's name in lower case.
 func (s State) String() string { return stateNames.of(s) }

@@ -3,12 +3,12 @@ package event
 import (
 	"fmt"
 	"slices"
-	"strings"
 )
 
 // names are the names of the values of a type, from the lowest value on: those that the
 // protocol has for them. They stand in JSON too, so that people can read it.
 type names[T ~int8 | ~uint8] struct {
+	what   string // a value of the type is called
 	lowest T
 	list   []string
 }
@@ -26,13 +26,13 @@ func (n *names[T]) of(v T) string {
 	if name, known := n.find(v); known {
 		return name
 	}
-	return fmt.Sprintf("%T(%d)", v, int(v))
+	return fmt.Sprintf("%s(%d)", n.what, int(v))
 }
 
 func (n *names[T]) marshal(v T) ([]byte, error) {
 	name, known := n.find(v)
 	if !known {
-		return nil, fmt.Errorf("%w: no %T: %d", ErrCorrupt, v, int(v))
+		return nil, fmt.Errorf("%w: no %s: %d", ErrCorrupt, n.what, int(v))
 	}
 	return []byte(name), nil
 }
@@ -48,8 +48,7 @@ func (n *names[T]) parse(name string) (v T, known bool) {
 func (n *names[T]) unmarshal(text []byte, v *T) error {
 	found, known := n.parse(string(text))
 	if !known {
-		kind := strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", *v), "event."))
-		return fmt.Errorf("%w: unknown %s %q", ErrCorrupt, kind, text)
+		return fmt.Errorf("%w: unknown %s %q", ErrCorrupt, n.what, text)
 	}
 	*v = found
 	return nil

@@ -97,7 +97,7 @@ const (
 	WhoisAnyone                  // non-anonymous
 )
 
-var whoisNames = names[Whois]{WhoisModerators, []string{"moderators", "anyone"}}
+var whoisNames = names[Whois]{"whois", WhoisModerators, []string{"moderators", "anyone"}}
 
 // String is the value's name in the form.
 func (w Whois) String() string { return whoisNames.of(w) }
@@ -120,7 +120,7 @@ const (
 	PMAffiliated // members, admins and owners
 )
 
-var pmNames = names[AllowPM]{PMAnyone, []string{"anyone", "participants", "moderators", "none", "affiliated"}}
+var pmNames = names[AllowPM]{"allowpm", PMAnyone, []string{"anyone", "participants", "moderators", "none", "affiliated"}}
 
 // String is the value's name in the form.
 func (a AllowPM) String() string { return pmNames.of(a) }

@@ -10,13 +10,15 @@ import (
 
 // change changes what the room knows of a bare JID or domain: it makes the record if there
 // is none, drops it if it is empty then, and keeps count.
-func (s *Room) change(bare jid.JID, change func(p *Person, n *notes)) error {
+func (s *Room) change(bare jid.JID, change func(p *Person, n *notes) error) error {
 	if bare.IsZero() || !bare.IsBare() {
 		return errors.New("of a JID that is not bare")
 	}
 	p := s.newPerson(bare)
 	was, n := *p, p.noted()
-	change(p, &n)
+	if err := change(p, &n); err != nil {
+		return err
+	}
 	if p.notes = nil; n != (notes{}) {
 		p.notes = &n
 	}
@@ -62,15 +64,16 @@ func (n notes) size() int {
 }
 
 func (s *Room) applyAffiliation(b *event.AffiliationChanged) error {
-	if s.Person(b.JID).Affiliation() != b.Old {
-		return errors.New("the affiliation was another")
-	}
 	s.dropRequest(b.JID)
-	if err := s.change(b.JID, func(p *Person, n *notes) {
+	if err := s.change(b.JID, func(p *Person, n *notes) error {
+		if p.aff != b.Old {
+			return errors.New("the affiliation was another")
+		}
 		p.aff = b.New
 		if n.reason = b.Reason; p.aff == event.AffiliationNone {
 			n.reason = ""
 		}
+		return nil
 	}); err != nil {
 		return err
 	}
@@ -96,7 +99,10 @@ func (s *Room) applyRegistered(b *event.Registered) error {
 	s.dropRequest(b.JID)
 	m, p := s.mutableSparse(), s.Person(b.JID)
 	m.reserved.drop(p.NickKey())
-	if err := s.change(b.JID, func(_ *Person, n *notes) { n.nick, n.key = b.Nick, b.Key }); err != nil {
+	if err := s.change(b.JID, func(_ *Person, n *notes) error {
+		n.nick, n.key = b.Nick, b.Key
+		return nil
+	}); err != nil {
 		return err
 	}
 	m.reserved.put(reservation{s.Person(b.JID)})
@@ -109,7 +115,10 @@ func (s *Room) applyDeregistered(b *event.Deregistered) error {
 		return errors.New("no such registration")
 	}
 	s.mutableSparse().reserved.drop(p.NickKey())
-	return s.change(b.JID, func(_ *Person, n *notes) { n.nick, n.key = "", "" })
+	return s.change(b.JID, func(_ *Person, n *notes) error {
+		n.nick, n.key = "", ""
+		return nil
+	})
 }
 
 func (s *Room) applyRegistrationRequested(b *event.RegistrationRequested) error {
@@ -129,7 +138,10 @@ func (s *Room) dropRequest(bare jid.JID) {
 }
 
 func (s *Room) applyVoice(b *event.VoiceStored) error {
-	return s.change(b.JID, func(p *Person, _ *notes) { p.voice = b.Role })
+	return s.change(b.JID, func(p *Person, _ *notes) error {
+		p.voice = b.Role
+		return nil
+	})
 }
 
 // newcomer is an occupant and its first session, or a puppet and what it has instead, in

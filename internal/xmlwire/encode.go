@@ -169,7 +169,7 @@ func (d *Encoder) checkRoot(root *etree.Element) error {
 // children writes the content of the stanza.
 func (d *Encoder) children(root *etree.Element) error {
 	d.stack = append(d.stack, frame{el: root, binds: len(d.binds)})
-	for len(d.stack) > 0 {
+	for len(d.stack) > 0 && len(d.b) <= d.lim.Bytes {
 		top := &d.stack[len(d.stack)-1]
 		if top.next >= len(top.el.Child) {
 			d.leave(top)
@@ -191,14 +191,7 @@ func (d *Encoder) children(root *etree.Element) error {
 				return err
 			}
 		}
-		if err := d.checkSize(); err != nil {
-			return err
-		}
 	}
-	return d.checkSize() // the end tags were not counted yet
-}
-
-func (d *Encoder) checkSize() error {
 	if len(d.b) > d.lim.Bytes {
 		return ErrTooLarge
 	}
