@@ -48,7 +48,9 @@ func (t *step) relayIQ() *StanzaError {
 		return refuse(stanza.NotAcceptable, "17.4", "you are not in the room")
 	case r.reserved(in, k):
 		return refuse(stanza.BadRequest, "17.4", "this request is one for the room")
-	case r.st.Config().NoQueries && !in.asksForPicture():
+	case in.keys() && !seesJIDs(&r.st, t.sender.role, t.sender.aff):
+		return refuse(stanza.NotAllowed, "17.4", "the keys of occupants would tell who they are")
+	case r.st.Config().NoQueries && !in.asksForPicture(ns.PictureNodes) && (hidesJIDs(&r.st) || !in.asksForPicture(ns.KeyNodes)):
 		return refuse(stanza.NotAllowed, "17.4", "occupants of this room do not query each other")
 	}
 	to := r.addressee(in)
@@ -91,18 +93,37 @@ func (t *step) passOn(to JID, id, typ string, from JID, payload string) (fits bo
 }
 
 // asksForPicture reports whether a request is for a vCard or picture, which clients send
-// to draw a list of occupants.
-func (in *incoming) asksForPicture() bool {
+// to draw a list of occupants, or for one of other PubSub nodes.
+func (in *incoming) asksForPicture(nodes []string) bool {
 	k := &in.Kids[0]
 	switch {
 	case in.typ != "get":
 		return false
 	case k.NS == ns.PubSub:
 		n := xmlwire.ParseNode(in.XML(k))
-		return len(n.Kids) == 1 && n.Kids[0].NS == ns.PubSub && n.Kids[0].Name == "items" &&
-			slices.Contains(ns.PictureNodes, n.Kids[0].AttrOr("node", ""))
+		return len(n.Kids) == 1 && n.Kids[0].NS == ns.PubSub && n.Kids[0].Name == "items" && isNode(n.Kids[0].AttrOr("node", ""), nodes)
 	}
 	return k.NS == ns.VCard || k.NS == ns.VCard4
+}
+
+// keys reports whether a request is about somebody's keys (XEP-0384), by which an occupant
+// whose real JID is hidden could be recognised.
+func (in *incoming) keys() bool {
+	k := &in.Kids[0]
+	if k.NS != ns.PubSub && k.NS != ns.DiscoItems && k.NS != ns.DiscoInfo {
+		return false
+	}
+	n := xmlwire.ParseNode(in.XML(k))
+	ofKeys := func(n xmlwire.Node) bool { return isNode(n.AttrOr("node", ""), ns.KeyNodes) }
+	return ofKeys(n) || slices.ContainsFunc(n.Kids, ofKeys)
+}
+
+// isNode reports whether a PubSub node is one of a list, in which one that ends in a colon
+// stands for all that begin so.
+func isNode(node string, list []string) bool {
+	return slices.ContainsFunc(list, func(known string) bool {
+		return node == known || strings.HasSuffix(known, ":") && strings.HasPrefix(node, known)
+	})
 }
 
 // wayBack is the id of a request that is passed on: the asker's session, the time, a

@@ -86,5 +86,10 @@ const (
 // somebody's card (XEP-0084, XEP-0292).
 var PictureNodes = []string{"urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"}
 
+// KeyNodes are the PubSub nodes where clients find somebody's devices and keys (XEP-0384,
+// in both versions that are in use). One that ends in a colon is followed by a number.
+var KeyNodes = []string{"urn:xmpp:omemo:2:devices", "urn:xmpp:omemo:2:bundles", "eu.siacs.conversations.axolotl.devicelist",
+	"eu.siacs.conversations.axolotl.bundles:"}
+
 // ActivityField is how many messages an hour are sent in a room (XEP-0502).
 const ActivityField = "{urn:xmpp:muc-activity}message-activity"
