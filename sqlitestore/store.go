@@ -125,7 +125,7 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 	for _, ev := range b.Events {
 		body, err := json.Marshal(ev)
 		if err != nil {
-			return err
+			return s.explain(err)
 		}
 		w.exec(s.stmts.addEvent, id, ev.Seq, string(body))
 	}
@@ -247,9 +247,6 @@ func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about)
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
-	}
-	if err == nil && e.Room.IsZero() {
-		err = errors.New("it is empty")
 	}
 	if err != nil {
 		return service.Entry{Err: s.explain(fmt.Errorf("%w: room %d with the address %q: %v", muc.ErrCorrupt, id, jid, err))}

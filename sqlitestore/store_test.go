@@ -61,6 +61,22 @@ func TestStoreDamaged(t *testing.T) {
 	}
 }
 
+// A line that cannot be read says which it is, and that it is damage.
+func TestDamagedLine(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Append(t.Context(), []service.Batch{b}))
+	_, err := s.writer.Exec(`UPDATE room SET jid = 'cellar@'`)
+	require.NoError(t, err)
+	list, err := s.List(t.Context(), muc.JID{}, 10)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	var failed *Error
+	require.ErrorAs(t, list[0].Err, &failed)
+	assert.ErrorIs(t, list[0].Err, muc.ErrCorrupt)
+	assert.ErrorContains(t, list[0].Err, `room 1 with the address "cellar@"`)
+}
+
 // loosen lets the columns of the list hold what a damaged file may hold.
 func loosen(t *testing.T, s *Store) {
 	t.Helper()
@@ -291,6 +307,9 @@ func TestUnreadableEvents(t *testing.T) {
 		_, err = s.Load(t.Context(), bad.Room)
 		var unknown *muc.UnknownEventError
 		assert.True(t, errors.Is(err, muc.ErrCorrupt) || errors.As(err, &unknown), "%s: %v", body, err)
+		var failed *Error
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, s.path, failed.Path)
 		saved, err := s.Load(t.Context(), good.Room)
 		require.NoError(t, err)
 		assert.Len(t, saved.Events, len(good.Events))
