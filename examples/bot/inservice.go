@@ -13,7 +13,7 @@ import (
 
 // InService is the bot in a room of a service: a server, or a component, has it beside its
 // rooms. Service.Events tells it what happens; it acts from a goroutine of its own, because
-// a room waits for whoever is told.
+// a room waits for those who are told.
 type InService struct {
 	rooms  *service.Service
 	bot    Bot // of its goroutine alone

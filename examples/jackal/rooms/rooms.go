@@ -119,7 +119,7 @@ func (c *Component) Stop(ctx context.Context) error {
 }
 
 // ProcessStanza takes a stanza that is addressed to the rooms. jackal has put the address of
-// the sender's stream into its from, for which it vouches.
+// the sender's stream into its from.
 func (c *Component) ProcessStanza(ctx context.Context, s stravaganza.Stanza) error {
 	from, err := muc.ParseJID(s.FromJID().String())
 	if err != nil {
@@ -152,6 +152,8 @@ func (c *Component) deliver(ctx context.Context, said service.Stanza) {
 	}
 }
 
+// The hooks never fail: with the error of one jackal would not go on with what it does.
+
 // onPresence tells the rooms of a session that logs out, in good order. Presence to rooms
 // does not come here, but to ProcessStanza; this is what the session sends to everybody,
 // and what a server passes on to whom it was sent directly (RFC 6121 §4.6.3).
@@ -163,10 +165,13 @@ func (c *Component) onPresence(x *hook.ExecutionContext) error {
 		return nil
 	}
 	who, err := muc.ParseJID(info.JID.String())
-	if err == nil && !who.IsBare() {
-		err = c.service.Offline(x.Context, who, fromJackal(presence))
+	if err != nil || who.IsBare() {
+		return nil // no room has let it in
 	}
-	return ignoreClosed(err)
+	if err := ignoreClosed(c.service.Offline(x.Context, who, fromJackal(presence))); err != nil {
+		c.cfg.Log.Warn("rooms do not learn that a session logs out", "session", who, "error", err)
+	}
+	return nil
 }
 
 // onTerminated tells the rooms of a session whose stream has ended. One that has logged
@@ -176,11 +181,9 @@ func (c *Component) onTerminated(x *hook.ExecutionContext) error {
 	if who == nil || !who.IsFullWithUser() {
 		return nil // it has never logged in
 	}
-	session, err := muc.ParseJID(who.String())
-	if err != nil {
-		return err
+	if session, err := muc.ParseJID(who.String()); err == nil { // others no room has let in
+		c.gone(session)
 	}
-	c.gone(session)
 	return nil
 }
 
@@ -192,7 +195,7 @@ func (c *Component) gone(session muc.JID) {
 }
 
 // onUserDeleted has all rooms forget a deleted account. That takes long, since all rooms
-// are asked, and whoever deletes the account does not wait for it.
+// are asked, and who deletes the account does not wait for it.
 func (c *Component) onUserDeleted(x *hook.ExecutionContext) error {
 	name := x.Info.(*hook.UserInfo).Username
 	c.beside.Go(func() {

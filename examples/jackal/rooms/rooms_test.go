@@ -270,6 +270,11 @@ func TestTerminated(t *testing.T) {
 	p := newPlayed(t, "")
 	p.opened()
 	p.runs(hook.C2SStreamTerminated, &hook.C2SStreamInfo{})
+	odd, err := jid.New("juliet", "example.org", "\u0000", true) // which no room lets in
+	require.NoError(t, err)
+	p.runs(hook.C2SStreamTerminated, &hook.C2SStreamInfo{JID: odd})
+	p.runs(hook.C2SStreamPresenceReceived, &hook.C2SStreamInfo{JID: odd,
+		Element: parseStanza(t, "<presence type='unavailable' from='juliet@example.org/b' to='juliet@example.org'/>")})
 	p.runs(hook.C2SStreamTerminated, &hook.C2SStreamInfo{JID: address(t, "example.org")})
 	p.runs(hook.C2SStreamTerminated, &hook.C2SStreamInfo{JID: address(t, "juliet@example.org")})
 	assert.Equal(t, []string{"Romeo", "Juliet's"}, p.inside())

@@ -54,7 +54,7 @@ func message(tb testing.TB, people int) muc.Outbound {
 	return fx.Outbound[len(fx.Outbound)-1]
 }
 
-// A copy that is sent is the room's bytes, without a tree; whoever looks into it sees what
+// A copy that is sent is the room's bytes, without a tree; who looks into it sees what
 // jackal would have read of them.
 func TestOutgoing(t *testing.T) {
 	said := &counted{Outbound: message(t, 1)}
