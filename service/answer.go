@@ -32,11 +32,15 @@ var requests = map[string]struct {
 }
 
 // features are what disco#info tells of the domain, as far as it offers them.
-var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Search, ns.Commands, ns.RoomActivity}
+var features = []string{ns.MUC, ns.StableID, ns.DiscoInfo, ns.DiscoItems, ns.RSM, ns.Unique, ns.Ping, ns.Version, ns.VCard, ns.Search, ns.Commands, ns.RoomActivity, ns.Caps, ns.Caps2}
 
 // answer answers what is addressed to the domain itself. Of presence only that is its business
-// by which people ask to be told of activity, and messages have nobody to read them.
+// by which people ask to be told of activity, and probes; messages have nobody to read them.
 func (s *Service) answer(ctx context.Context, in *incoming) {
+	if in.el.Tag == "presence" && in.typ == "probe" {
+		s.send(ctx, s.present(in))
+		return
+	}
 	if in.el.Tag == "presence" || in.el.Tag == "message" && in.typ == "error" {
 		s.watchActivity(ctx, in)
 		return
@@ -84,11 +88,23 @@ func (s *Service) offers(space string) bool {
 
 // info tells what the service is (XEP-0045 §6.2).
 func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaError) {
-	if node := query.SelectAttrValue("node", ""); node != "" {
+	node, about := query.SelectAttrValue("node", ""), s.about()
+	switch {
+	case node == "":
+	case capsOf(about).isNode(node):
+		about.CreateAttr("node", node)
+	default:
 		return s.commandInfo(in, node)
 	}
 	r := in.result()
-	answer := child(r.el, ns.DiscoInfo, "query")
+	r.el.AddChild(about)
+	return r, nil
+}
+
+// about is what disco#info tells of the service.
+func (s *Service) about() *etree.Element {
+	answer := etree.NewElement("query")
+	answer.CreateAttr("xmlns", ns.DiscoInfo)
 	identity := answer.CreateElement("identity")
 	identity.CreateAttr("category", "conference")
 	identity.CreateAttr("type", "text")
@@ -99,7 +115,7 @@ func (s *Service) info(in *incoming, query *etree.Element) (*reply, *muc.StanzaE
 		}
 	}
 	writeContacts(answer, s.cfg.Contacts)
-	return r, nil
+	return answer
 }
 
 func noNode() *muc.StanzaError {

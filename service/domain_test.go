@@ -42,7 +42,8 @@ func TestServiceInfo(t *testing.T) {
 		}
 		assert.Equal(t, []string{"http://jabber.org/protocol/muc", "http://jabber.org/protocol/muc#stable_id",
 			"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/rsm",
-			"http://jabber.org/protocol/muc#unique", "urn:xmpp:ping", "jabber:iq:version", "vcard-temp", "urn:xmpp:channel-search:0:search"}, features)
+			"http://jabber.org/protocol/muc#unique", "urn:xmpp:ping", "jabber:iq:version", "vcard-temp", "urn:xmpp:channel-search:0:search",
+			"http://jabber.org/protocol/caps", "urn:xmpp:caps"}, features)
 	})
 }
 

@@ -59,6 +59,9 @@ const (
 	Search       = "urn:xmpp:channel-search:0:search"
 	SearchParams = "urn:xmpp:channel-search:0:search-params"
 	SearchError  = "urn:xmpp:channel-search:0:error"
+	Caps         = "http://jabber.org/protocol/caps"
+	Caps2        = "urn:xmpp:caps"
+	Hashes       = "urn:xmpp:hashes:2"
 	RoomActivity = "urn:xmpp:rai:0"
 	Unique       = "http://jabber.org/protocol/muc#unique"
 	ServiceAdmin = "http://jabber.org/protocol/admin"
@@ -70,6 +73,9 @@ const (
 // NodeReservedNick is the disco node at which one asks for one's reserved nick
 // (XEP-0045 §7.12).
 const NodeReservedNick = "x-roomuser-item"
+
+// Software is the node of entity capabilities (XEP-0115): what a service is made with.
+const Software = "https://github.com/gomuc/muc"
 
 // NodeRequests is the ad-hoc command of a room for deciding who registers.
 const NodeRequests = "registration-requests"
