@@ -15,13 +15,13 @@ import (
 const atOnce = 500
 
 // archive writes into the archive what an event says was spoken (XEP-0313): in the
-// transaction that stores the event itself.
-func (w *writing) archive(s *statements, room int64, ev *event.Event) {
+// transaction that stores the event itself, of which body is the JSON.
+func (w *writing) archive(s *statements, room int64, ev *event.Event, body []byte) {
 	switch b := ev.Body.(type) {
 	case *event.MessageArchived:
-		w.keep(s, room, ev, &b.Message)
+		w.keep(s, room, ev, &b.Message, body)
 	case *event.SubjectChanged:
-		w.keep(s, room, ev, &b.Message)
+		w.keep(s, room, ev, &b.Message, body)
 	case *event.MessageRetracted:
 		w.retract(s, room, ev, b)
 	case *event.RoomDestroyed:
@@ -30,13 +30,8 @@ func (w *writing) archive(s *statements, room int64, ev *event.Event) {
 	}
 }
 
-func (w *writing) keep(s *statements, room int64, ev *event.Event, m *event.Message) {
+func (w *writing) keep(s *statements, room int64, ev *event.Event, m *event.Message, body []byte) {
 	if m.StanzaID == "" {
-		return
-	}
-	body, err := json.Marshal(ev)
-	if err != nil {
-		w.fail(err)
 		return
 	}
 	w.exec(s.addMessage, room, ev.Seq, m.StanzaID, ev.Time.UnixMilli(), m.Nick, m.JID.String(), m.JID.Bare().String(), string(body))

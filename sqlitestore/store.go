@@ -111,25 +111,33 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 	default:
 		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About))
 	}
+	for i := range b.Events {
+		s.appendEvent(&w, id, &b.Events[i], b.Snapshot == nil)
+	}
 	if s.options.Archive {
-		for i := range b.Events {
-			w.archive(&s.stmts, id, &b.Events[i])
-		}
 		w.trim(&s.stmts, id, s.options.RoomBytes)
 	}
 	if b.Snapshot != nil {
 		w.exec(s.stmts.dropEvents, id)
 		w.exec(s.stmts.putSnapshot, id, b.Seq(), string(b.Snapshot))
-		return s.explain(w.err)
-	}
-	for _, ev := range b.Events {
-		body, err := json.Marshal(ev)
-		if err != nil {
-			return s.explain(err)
-		}
-		w.exec(s.stmts.addEvent, id, ev.Seq, string(body))
 	}
 	return s.explain(w.err)
+}
+
+// appendEvent stores what an event says was spoken, and the event itself unless a snapshot
+// takes its place.
+func (s *Store) appendEvent(w *writing, room int64, ev *event.Event, itself bool) {
+	body, err := json.Marshal(ev)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	if s.options.Archive {
+		w.archive(&s.stmts, room, ev, body)
+	}
+	if itself {
+		w.exec(s.stmts.addEvent, room, ev.Seq, string(body))
+	}
 }
 
 // writing is statements in a transaction, up to the first that fails.
