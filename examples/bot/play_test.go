@@ -136,6 +136,13 @@ func TestScripts(t *testing.T) {
 	}
 }
 
+// text is all that was written so far.
+func (w *witness) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.(*strings.Builder).String()
+}
+
 // The room is there again after a restart, of what its host has stored, and so is the bot.
 func TestInRoomRestored(t *testing.T) {
 	now := time.Unix(2e9, 0)
@@ -164,11 +171,11 @@ func TestInRoomTick(t *testing.T) {
 	sent, err := h.Tick(time.Now())
 	require.NoError(t, err)
 	require.NoError(t, p.tell(sent, nil))
-	assert.NotContains(t, w.out.(*strings.Builder).String(), "has ended")
+	assert.NotContains(t, w.text(), "has ended")
 	sent, err = h.Tick(time.Now().Add(voteTime))
 	require.NoError(t, err)
 	require.NoError(t, p.tell(sent, nil))
-	assert.Contains(t, w.out.(*strings.Builder).String(), "Bot: The vote has ended. Shall we? 0 yes, 0 no.\n")
+	assert.Contains(t, w.text(), "Bot: The vote has ended. Shall we? 0 yes, 0 no.\n")
 }
 
 // What the bot may not do, such as putting an owner out, ends nothing.
@@ -211,7 +218,7 @@ func TestInServiceComesBack(t *testing.T) {
 	store.fails = true
 	require.ErrorContains(t, line(p, w, inside, "Romeo: does anybody hear me?"), "no space")
 	require.NoError(t, line(p, w, map[string]bool{}, "Romeo: !count"))
-	assert.Contains(t, w.out.(*strings.Builder).String(), "Romeo: !count\nBot: Shall we? 0 yes, 0 no.\n")
+	assert.Contains(t, w.text(), "Romeo: !count\nBot: Shall we? 0 yes, 0 no.\n")
 	require.NoError(t, p.close())
 }
 
@@ -224,10 +231,10 @@ func TestInServiceVoteEnds(t *testing.T) {
 		require.NoError(t, line(p, w, map[string]bool{}, "Romeo: !vote Shall we?"))
 		time.Sleep(voteTime - time.Millisecond)
 		synctest.Wait()
-		assert.NotContains(t, w.out.(*strings.Builder).String(), "has ended")
+		assert.NotContains(t, w.text(), "has ended")
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		assert.Contains(t, w.out.(*strings.Builder).String(), "Bot: The vote has ended. Shall we? 0 yes, 0 no.\n")
+		assert.Contains(t, w.text(), "Bot: The vote has ended. Shall we? 0 yes, 0 no.\n")
 		require.NoError(t, p.close())
 	})
 }
@@ -256,7 +263,7 @@ func TestInServiceIsBounded(t *testing.T) {
 	close(stuck)
 	require.NoError(t, s.settle())
 	require.NoError(t, p.close())
-	assert.Equal(t, mostLines, strings.Count(w.out.(*strings.Builder).String(), "Bot: "))
+	assert.Equal(t, mostLines, strings.Count(w.text(), "Bot: "))
 }
 
 // asked is the bot as a client, of which the stanzas are kept.
