@@ -83,6 +83,7 @@ const (
 	toKick
 	toGrantVoice
 	toRevokeVoice
+	toModerate
 
 	toEnter
 	toRegister
@@ -119,6 +120,7 @@ var privileges = [...]struct {
 	toKick:        {"Kick Participants and Visitors", Moderator, Outcast, "not of higher affiliation", nil},
 	toGrantVoice:  {"Grant Voice", Moderator, Outcast, "", nil},
 	toRevokeVoice: {"Revoke Voice", Moderator, Outcast, "never an admin's or owner's, nor that of an equal affiliation", nil},
+	toModerate:    {"Moderate Messages (XEP-0425)", Moderator, Outcast, "not those of the room itself", nil},
 
 	toEnter:            {"Enter Open Room", RoleNone, AffiliationNone, "", nil},
 	toRegister:         {"Register with Open Room", RoleNone, AffiliationNone, "as Config.Registration says", nil},

@@ -90,7 +90,7 @@ func (t *step) archiveQuery() *StanzaError {
 	if !t.r.archives() {
 		return t.unknownIQ()
 	}
-	q, refused := t.r.judgeArchive(&t.sender, t.in.Text)
+	q, refused := t.r.judgeArchive(&t.sender, t.query())
 	if refused != nil {
 		return refused
 	}
@@ -104,10 +104,10 @@ type readQuery struct {
 	flip bool
 }
 
-// judgeArchive reads and judges a canonical request, both when it comes and when it is
+// judgeArchive reads and judges a request, both when it comes and when it is
 // answered. The archive is read by those who could enter the room now (XEP-0313 §6.1.2),
 // and where that takes a password, who is inside or affiliated.
-func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError) {
+func (r *Room) judgeArchive(a *sender, n *xmlwire.Node) (*readQuery, *StanzaError) {
 	if refused := closedTo(&r.st, a); refused != nil {
 		return nil, refused
 	}
@@ -118,8 +118,7 @@ func (r *Room) judgeArchive(a *sender, request string) (*readQuery, *StanzaError
 	if refused := judge(r.cfg.Policy.ReadArchive, reader); refused != nil {
 		return nil, refused
 	}
-	n := xmlwire.ParseNode(request)
-	q, refused := r.readArchiveQuery(&n)
+	q, refused := r.readArchiveQuery(n)
 	if refused != nil {
 		return nil, refused
 	}
@@ -216,16 +215,30 @@ type archiveReply struct {
 
 // answerArchive checks the host's answer to a query, and judges the reader once more.
 func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePage) error {
+	n := xmlwire.ParseNode(request)
+	if n.NS != ns.MAM {
+		return t.answerModeration(b, &n, page)
+	}
 	a := t.r.senderOf(b.JID)
-	q, refused := t.r.judgeArchive(&a, request)
+	q, refused := t.r.judgeArchive(&a, &n)
 	if refused != nil {
 		refuseAnswer(b, refused)
 		return nil
 	}
+	if e := checkPage(page, max(q.Max, 2)); e != nil {
+		return e
+	}
+	p := &archiveReply{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
+	t.owe(func() { p.render(t) })
+	return nil
+}
+
+// checkPage checks what the host found.
+func checkPage(page *ArchivePage, most int) *StanzaError {
 	if page == nil {
 		return refuse(stanza.BadRequest, "XEP-0313 §4.2", "a query of the archive is answered by a page of it")
 	}
-	if len(page.Messages) > max(q.Max, 2) {
+	if len(page.Messages) > most {
 		return refuse(stanza.PolicyViolation, "XEP-0313 §4.3.1", "the page is too long")
 	}
 	for i := range page.Messages {
@@ -233,8 +246,6 @@ func (t *step) answerArchive(b *event.Answered, request string, page *ArchivePag
 			return refuse(stanza.BadRequest, "XEP-0313 §6.1.2", "an archive holds messages of the room with their ids")
 		}
 	}
-	p := &archiveReply{query: q, page: page, sees: seesJIDs(&t.r.st, a.role, a.aff)}
-	t.owe(func() { p.render(t) })
 	return nil
 }
 

@@ -34,8 +34,8 @@ type Question struct {
 	// Payload is the request's one child element, as canonical XML; of a join, all
 	// children of the presence, with the password that may be among them.
 	Payload string
-	// Archive is what is wanted of the archive (Config.Archive); nil for all other
-	// requests.
+	// Archive is what is wanted of the archive (Config.Archive): to be shown, or to be
+	// moderated. It is nil for all other requests.
 	Archive *ArchiveQuery
 }
 
@@ -45,7 +45,8 @@ type Answer struct {
 	ID string
 	// Payload is the child of the iq result; nil for an empty one. A join has none.
 	Payload *etree.Element
-	// Archive is the answer to a query of the archive, without which there is none.
+	// Archive is the answer to a query of the archive, without which there is none. One who
+	// moderates is not shown it.
 	Archive *ArchivePage
 	// Refuse refuses the request or the join instead.
 	Refuse *StanzaError

@@ -19,7 +19,7 @@ import (
 //   - the room: [Create], [Configure], [Reset], [Destroy], [Shutdown];
 //   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
-//   - talk: [Say], [SetSubject], [Invite];
+//   - talk: [Say], [SetSubject], [Moderate], [Invite];
 //   - what the room asked: [Answer], [DecideRegistration].
 //
 // The host stands above the privileges of people, but not above the room's invariants: an
@@ -28,7 +28,7 @@ import (
 //
 // [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
 // bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [Destroy], [Kick],
-// [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Invite] and
+// [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Moderate], [Invite] and
 // [DecideRegistration].
 //
 // A command without a field that it must have does nothing: a forgotten field neither
@@ -67,7 +67,7 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 	}
 	cmd = valueOf(cmd)
 	switch cmd.(type) {
-	case nil, Configure, Reset, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Invite, DecideRegistration:
+	case nil, Configure, Reset, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Moderate, Invite, DecideRegistration:
 		return r.carryOut(now, who, cmd)
 	}
 	return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)

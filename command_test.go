@@ -42,7 +42,7 @@ var (
 func TestCommandsNeedARoom(t *testing.T) {
 	h := unborn(t, muc.Config{})
 	all := []muc.Command{muc.Configure{}, muc.Reset{}, muc.RemoveAffiliation{}, muc.Destroy{}, muc.Shutdown{}, muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{},
-		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
+		muc.Vanished{JID: crone}, muc.Join{}, muc.Leave{}, muc.Say{}, muc.SetSubject{}, muc.Moderate{}, muc.Invite{}, muc.Answer{}, muc.Forget{}}
 	h.Refuses(muc.ErrNotOpen, all...)
 	h.Refuses(because(stanza.BadRequest), nil)
 	h.Refuses(because(stanza.JIDMalformed), muc.Create{})
@@ -62,7 +62,7 @@ func TestNilCommands(t *testing.T) {
 	h.Refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),
 		(*muc.Shutdown)(nil), (*muc.Kick)(nil), (*muc.SetRole)(nil), (*muc.SetAffiliation)(nil), (*muc.RemoveAffiliation)(nil),
 		(*muc.Vanished)(nil), (*muc.Forget)(nil), (*muc.Join)(nil), (*muc.Rename)(nil), (*muc.Leave)(nil), (*muc.Say)(nil),
-		(*muc.SetSubject)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
+		(*muc.SetSubject)(nil), (*muc.Moderate)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
 	h.RefusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.Forget)(nil), (*muc.Create)(nil))
 	h.RefusesAs(crone, muc.ErrHostOnly, &muc.Forget{}, &muc.Create{})
 	h.RefusesAs(crone, muc.ErrNotFound, &muc.Kick{Nick: "nobody"})
@@ -106,7 +106,7 @@ func TestNobodyCommandsNothing(t *testing.T) {
 
 	h.RefusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.RemoveAffiliation{JID: crone}, muc.Configure{}, muc.Reset{}, muc.Destroy{}, muc.Say{Body: "boo"},
-		muc.SetSubject{Subject: "boo"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
+		muc.SetSubject{Subject: "boo"}, muc.Moderate{ID: "x"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
 	h.RefusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
 		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
 	h.DoAs(crone, &muc.Kick{Nick: "thirdwitch"})

@@ -77,7 +77,8 @@ type Config struct {
 	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, with
 	// a [MessageRetracted.Tombstone] in place of what was taken back, and answers a
-	// [Question] with an Archive query from it (XEP-0313).
+	// [Question] with an Archive query from it (XEP-0313): for who wants to read, and when a
+	// moderator takes back what the room does not remember any more (XEP-0425).
 	Archive bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.

@@ -66,6 +66,8 @@ func init() {
 		{kindIQ, "get", toRoom, ns.MAM, "query", (*step).archiveForm},
 		{kindIQ, "set", toRoom, ns.MAM, "query", (*step).archiveQuery},
 		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*step).archiveQuery},
+		{kindIQ, "set", toRoom, ns.Moderate, "moderate", (*step).moderate},
+		{kindIQ, "set", toRoom, ns.Fasten, "apply-to", (*step).moderate},
 		{kindIQ, "get", toEither, ns.Ping, "ping", (*step).ping},
 		{kindIQ, "get", toOccupant, "", "*", (*step).relayIQ},
 		{kindIQ, "set", toOccupant, "", "*", (*step).relayIQ},

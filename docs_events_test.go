@@ -40,6 +40,9 @@ func comments() map[string]string {
 	for _, file := range []string{"event/bodies.go", "event/roomconfig.go", "internal/state/snapshot.go"} {
 		tree := must(parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments))
 		ast.Inspect(tree, func(n ast.Node) bool {
+			if alone, ok := n.(*ast.GenDecl); ok && !alone.Lparen.IsValid() && alone.Tok == token.TYPE {
+				alone.Specs[0].(*ast.TypeSpec).Doc = alone.Doc
+			}
 			spec, ok := n.(*ast.TypeSpec)
 			if !ok {
 				return true
@@ -165,7 +168,7 @@ func printParts() string {
 	var b strings.Builder
 	said := comments()
 	for _, t := range []reflect.Type{reflect.TypeFor[event.Actor](), reflect.TypeFor[event.ConfigChange](), reflect.TypeFor[event.FieldValue](),
-		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[RoomConfig]()} {
+		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[event.Moderation](), reflect.TypeFor[RoomConfig]()} {
 		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said))
 	}
 	return b.String()

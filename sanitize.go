@@ -20,6 +20,8 @@ func (r *Room) reserved(in *incoming, c *xmlwire.Child) bool {
 	switch c.NS {
 	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
 		return true
+	case ns.Retract, ns.OldRetract:
+		return c.Name == "retracted" // a tombstone
 	case ns.SID:
 		return c.Name == "stanza-id" && r.claimsTrust(in, in.childAttr(c, "by"))
 	case ns.Delay, ns.OldDelay:

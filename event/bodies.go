@@ -76,17 +76,19 @@ type (
 	// MessageArchived: somebody spoke to the room and the host should archive it
 	// (XEP-0313).
 	MessageArchived struct{ Message }
-	// MessageRetracted: the author of a message took it back, and the archive should
-	// not show it any more (XEP-0424). MessageRetracted.Means tells which one it is.
-	// StanzaID is the message's if the room remembers it, otherwise Named is what the
-	// author called it; the others are the retraction's.
+	// MessageRetracted: a message was taken back, and the archive should not show it any
+	// more: by its author (XEP-0424) or, if Moderated is there, by a moderator (XEP-0425).
+	// MessageRetracted.Means tells which one it is. StanzaID is the message's if the room
+	// knows it, otherwise Named is what the author called it. OccupantID, Nick and JID are
+	// the author's, ID is that of the message which says so.
 	MessageRetracted struct {
-		StanzaID   string  `json:"stanza_id"`
-		OccupantID string  `json:"occupant_id"`
-		Nick       string  `json:"nick"`
-		JID        jid.JID `json:"jid"`
-		ID         string  `json:"id"`
-		Named      string  `json:"named,omitempty"`
+		StanzaID   string      `json:"stanza_id"`
+		OccupantID string      `json:"occupant_id"`
+		Nick       string      `json:"nick"`
+		JID        jid.JID     `json:"jid"`
+		ID         string      `json:"id"`
+		Named      string      `json:"named,omitempty"`
+		Moderated  *Moderation `json:"moderated,omitempty"`
 	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {
@@ -278,7 +280,8 @@ type (
 		IQ       string       `json:"iq,omitempty"`
 		Deadline Stamp        `json:"deadline"`
 		Join     *WaitingJoin `json:"join,omitempty"`
-		// Archive is the query of the archive that was asked, canonical.
+		// Archive is the request, canonical, if it takes a query of the archive: for messages
+		// to be shown, or for one to be moderated.
 		Archive string `json:"archive,omitempty" holds:"xml"`
 	}
 	// Answered: a request was answered, or refused when Condition is not empty. Of a
@@ -308,6 +311,16 @@ type Message struct {
 	ID         string  `json:"id,omitempty"`
 	Lang       string  `json:"lang,omitempty"`
 	Payload    string  `json:"payload,omitempty" holds:"xml"`
+}
+
+// Moderation is who took back somebody else's message, and why. By is whom everybody is told
+// of: the moderator's occupant JID or, if the moderator is outside or the service itself, the
+// room. OccupantID is the moderator's, empty for the service.
+type Moderation struct {
+	By         jid.JID `json:"by"`
+	OccupantID string  `json:"occupant_id,omitempty"`
+	Reason     string  `json:"reason,omitempty"`
+	Actor      Actor   `json:"actor,omitzero"`
 }
 
 // WaitingJoin is a join that waits for the host's answer: the nick that was asked for,

@@ -73,6 +73,7 @@
 //	host: leave nick='Angelica' status='gone to bed'
 //	host: say body='Closing time'
 //	host: set-subject subject='Feud' as="${Romeo's full JID}"
+//	host: moderate id='${said}' reason='spam'
 //	host: vanished jid="${Romeo's full JID}"
 //	host: configure max_users='5'
 //	host: reset persistent='true' max_users='5'

@@ -55,6 +55,9 @@ var builtinCommands = map[string]Command{
 	"set-subject": build(func(a *arguments) muc.Command {
 		return muc.SetSubject{Subject: a.text("subject"), Nick: a.text("nick")}
 	}),
+	"moderate": build(func(a *arguments) muc.Command {
+		return muc.Moderate{ID: a.text("id"), Reason: a.text("reason")}
+	}),
 	"say": build(func(a *arguments) muc.Command {
 		return muc.Say{Body: a.text("body"), Nick: a.text("nick"), To: a.text("to")}
 	}),

@@ -38,7 +38,7 @@ func (w *writing) keep(s *statements, room int64, ev *event.Event, m *event.Mess
 	w.exec(s.weigh, weigh(body), room)
 }
 
-// retract puts a tombstone in the place of a message (XEP-0424 §4). A message that is
+// retract puts a tombstone in the place of a message (XEP-0424 §4, XEP-0425 §4). A message that is
 // not there any more needs none.
 func (w *writing) retract(s *statements, room int64, ev *event.Event, b *event.MessageRetracted) {
 	old, size := w.meant(s, room, ev.Seq, b)
@@ -70,8 +70,8 @@ func (w *writing) meant(s *statements, room int64, seq uint64, b *event.MessageR
 	if id == "" {
 		id = b.Named
 	}
-	if said, size = w.latest(b, s.findMessage, room, id); said != nil || w.err != nil || b.StanzaID != "" {
-		return said, size
+	if said, size = w.latest(b, s.findMessage, room, id); said != nil || w.err != nil || b.StanzaID != "" || b.Moderated != nil {
+		return said, size // moderators name what is archived by its stanza-id
 	}
 	return w.latest(b, s.findSaid, room, b.JID.Bare().String(), int64(seq)-retractEvents)
 }

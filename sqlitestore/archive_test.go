@@ -78,13 +78,32 @@ func (a *archived) sends(who, format string, args ...any) {
 	a.keep(a.room.Handle(a.now, doc.Root()))
 }
 
-// says sends messages of both, some of which are subjects, or take back what was said.
+// moderates takes back one of the messages, also of those that the room does not remember.
+func (a *archived) moderates(chance *rand.Rand) {
+	page, refused := muc.ArchiveQuery{Max: 1e6}.Page(a.log)
+	require.Nil(a.t, refused)
+	var said []*event.MessageArchived
+	for _, ev := range page.Messages {
+		if b, ok := ev.Body.(*event.MessageArchived); ok && !b.IsTombstone() {
+			said = append(said, b)
+		}
+	}
+	if len(said) > 0 {
+		b := said[chance.IntN(len(said))]
+		a.do(muc.Moderate{ID: b.StanzaID, Reason: "spam", Archived: b})
+	}
+}
+
+// says sends messages of both, some of which are subjects, or take back what was said, and
+// the host moderates.
 func (a *archived) says(chance *rand.Rand, n int) {
 	for i := range n {
 		who := []string{"Romeo", "Juliet"}[chance.IntN(2)]
-		switch chance.IntN(8) {
+		switch chance.IntN(9) {
 		case 0:
 			a.do(muc.SetSubject{Subject: fmt.Sprint("subject ", i)})
+		case 8:
+			a.moderates(chance)
 		case 1:
 			// By the id that the room gave, or by one of the author's, which may be in use twice.
 			id := fmt.Sprint("own", chance.IntN(i+1)%50)
@@ -155,13 +174,16 @@ func TestArchive(t *testing.T) {
 	a := newArchived(t)
 	chance := rand.New(rand.NewPCG(1, 2))
 	a.says(chance, 120)
-	types, named := map[string]int{}, 0
+	types, named, moderated := map[string]int{}, 0, 0
 	for _, ev := range a.log {
 		types[ev.Type()]++
 		if b, ok := ev.Body.(*event.MessageRetracted); ok && b.Named != "" {
 			named++
+		} else if ok && b.Moderated != nil {
+			moderated++
 		}
 	}
+	require.NotZero(t, moderated)
 	require.NotZero(t, named, "what the room does not remember")
 	for _, name := range []string{"message-archived", "subject-changed", "message-retracted"} {
 		require.NotZero(t, types[name], name)

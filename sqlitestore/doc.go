@@ -14,7 +14,7 @@
 // 1: SQLite has one writer at a time.
 //
 // Messages enter the archive in the transaction that stores the events they are part of; a
-// message that its author takes back (XEP-0424) leaves a tombstone, a destroyed room leaves
+// message that its author or a moderator takes back (XEP-0424, XEP-0425) leaves a tombstone, a destroyed room leaves
 // nothing. What a snapshot replaces stays in the archive.
 //
 // # The file

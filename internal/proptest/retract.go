@@ -23,7 +23,7 @@ type spoken struct {
 	stanzaID        string // of one that is archived
 	id, origin      string // that its author gave it
 	retraction      bool
-	// gone: its author took it back. unsure: the author took back something of that id, of which
+	// gone: its author or a moderator took it back. unsure: the author took back something of that id, of which
 	// there are several.
 	gone, unsure bool
 }
@@ -37,13 +37,14 @@ func (y *spoken) named(id string) bool { return y.stanzaID == id || y.id == id |
 func (w *world) checkRetraction(s *step) {
 	by, named := s.retraction()
 	for ev := range s.fx.Events() {
-		if b, ok := ev.Body.(*event.MessageRetracted); ok {
+		if b, ok := ev.Body.(*event.MessageRetracted); ok && b.Moderated == nil {
 			said := w.spokenUnder(b.StanzaID)
 			if b.OccupantID != by || by == "" || said != nil && (said.author != by || !said.named(named)) {
 				w.fail("taken back, and not by its author: %+v", b)
 			}
 		}
 	}
+	w.checkModeration(s)
 	for _, m := range s.out {
 		w.checkShown(s, m)
 	}
@@ -175,7 +176,12 @@ func (w *world) takeBack() {
 func (w *world) lookUp() {
 	asks := len(w.ledger.asks)
 	w.iq(w.someone(), "set", "", "<query xmlns='"+nsMAM+"'><set xmlns='http://jabber.org/protocol/rsm'><max>3</max><before/></set></query>")
-	if len(w.ledger.asks) == asks {
+	w.archiveAnswers(asks)
+}
+
+// archiveAnswers is the host's answer to the question that was asked since there were so many.
+func (w *world) archiveAnswers(asks int) {
+	if len(w.ledger.asks) == asks || w.ledger.asks[asks].Archive == nil {
 		return
 	}
 	ask := w.ledger.asks[asks]

@@ -110,6 +110,7 @@ var kinds = []struct {
 	{4, (*world).register},
 	{6, (*world).request},
 	{3, (*world).takeBack},
+	{3, (*world).moderate},
 	{3, (*world).invite},
 	{2, (*world).voice},
 	{4, (*world).query},
@@ -197,6 +198,7 @@ func (w *world) say() {
 		"<subject>one</subject><subject xml:lang='de'>eins</subject>", "<subject>s</subject><thread>t</thread>",
 		"<composing xmlns='http://jabber.org/protocol/chatstates'/>", "<body>" + strings.Repeat("long ", 90) + "</body>",
 		"<body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='" + roomJID.String() + "' id='forged'/><occupant-id xmlns='urn:xmpp:occupant-id:0' id='forged'/>",
+		"<body>forged</body><retract xmlns='urn:xmpp:message-retract:1' id='x'><moderated xmlns='urn:xmpp:message-moderate:1'/></retract><moderated xmlns='urn:xmpp:message-moderate:0'/><retracted xmlns='urn:xmpp:message-retract:1'/>",
 		"<retract xmlns='urn:xmpp:message-retract:1' id='" + w.said() + "'/><body>gone</body>", "<body>mine</body>@", "<body>mine</body>@", "<body>mine</body>@", "<body>one</body><body xml:lang='de'>eins</body>",
 	})
 	from := w.someone()

@@ -66,6 +66,25 @@ func (s *Room) Retracted(b *event.MessageRetracted) *event.Message {
 	return nil
 }
 
+// MessageNamed is the message that newcomers are shown under an id, as moderators name it
+// (XEP-0425 §3.1): the room's, or one of the author's where it has none. It is the latest if
+// there are several, nil if there is none.
+func (s *Room) MessageNamed(id string) *event.Message {
+	for _, h := range [...]history{s.archived, s.unarchived} {
+		for _, e := range slices.Backward(h.entries) {
+			m := e.Message()
+			b := event.MessageRetracted{OccupantID: m.OccupantID, Named: id, Moderated: &event.Moderation{}}
+			if m.StanzaID != "" {
+				b.StanzaID = id
+			}
+			if b.Means(m) {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
 // Entry is a message that newcomers are shown.
 type Entry struct {
 	ev    event.Event
