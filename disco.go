@@ -103,7 +103,7 @@ func feature(w *xmlwire.Writer, name string) { w.Empty("feature", "", "var", nam
 
 // ownInfo are the fields of muc#roominfo that the room fills in, and the host must not.
 var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
-	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod"}
+	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod", slowModeField}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
 func (t *step) roomInfo() (fields []form.Field) {
@@ -119,6 +119,7 @@ func (t *step) roomInfo() (fields []form.Field) {
 	subject, _ := r.Subject()
 	add(hears(&r.st, &t.sender), "muc#roominfo_subject", "text-single", "Subject", strings.Join(strings.Fields(subject), " "))
 	add(true, "muc#roominfo_subjectmod", "boolean", "Participants may change the subject", form.Bool(c.OpenSubject))
+	add(c.SlowWait() > 0, slowModeField, "text-single", "Slow mode: seconds between two messages of the same person", inSeconds(c.SlowWait()))
 	add(c.Lang != "", "muc#roominfo_lang", "text-single", "Natural language", c.Lang)
 	add(true, "muc#maxhistoryfetch", "text-single", "Most messages shown to newcomers", strconv.Itoa(c.HistoryLength()))
 	for _, name := range [...]string{"muc#roomconfig_roomname", "muc#roomconfig_changesubject", "muc#roomconfig_allowinvites",

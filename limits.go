@@ -51,7 +51,7 @@ type Limits struct {
 	VoiceRequests   int // requests for voice within the interval between two of one visitor: 100
 	Questions       int // questions to the host that are open at once: 100
 	PersonQuestions int // of these, requests of one person: 10
-	RateShares      int // shares of Rates, five for each person at most, that are remembered as used up: 50000
+	RateShares      int // shares of Rates and slow modes, six for each person at most, that are remembered as used up: 50000
 	Privates        int // private messages whose errors still find their way back: 200
 	Relays          int // requests to other occupants whose answers still find their way back: 1000
 	PersonRelays    int // of these, requests of one person: 100
@@ -211,6 +211,14 @@ func (r Rates) complete() (Rates, error) {
 	return r, nil
 }
 
+// rate is how fast somebody may send what is of a kind.
+func (r *Room) rate(kind event.RateKind) Rate {
+	if kind == event.RateSlowMode {
+		return Rate{1, r.st.Config().SlowWait()}
+	}
+	return r.cfg.Rates.of(kind)
+}
+
 func (r *Rates) of(kind event.RateKind) Rate {
 	switch kind {
 	case event.RateSignals:
@@ -237,7 +245,7 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 		return nil
 	}
 	key := state.RateKey{JID: t.sender.bare, Kind: kind}
-	n = min(n, t.r.cfg.Rates.of(kind).Burst)
+	n = min(n, t.r.rate(kind).Burst)
 	if _, left := t.bucket(key); left < n {
 		return refuse(stanza.PolicyViolation, "14.6", "you are sending too fast").WithType(stanza.TypeWait)
 	}
@@ -247,7 +255,7 @@ func (t *step) spendMany(kind event.RateKind, n int) *StanzaError {
 
 // take proposes that tokens are taken out of a bucket.
 func (t *step) take(key state.RateKey, n int) {
-	if every := t.r.cfg.Rates.of(key.Kind).Every; every > 0 {
+	if every := t.r.rate(key.Kind).Every; every > 0 {
 		full, _ := t.bucket(key)
 		t.propose(&event.RateSpent{JID: key.JID, Kind: key.Kind, Until: event.Stamp{Time: full.Add(time.Duration(n) * every)}, Now: t.behind()})
 	}
@@ -256,7 +264,7 @@ func (t *step) take(key state.RateKey, n int) {
 // bucket is when a bucket will be full again, not before now, and how many tokens are left.
 // A time further away than possible was set by a clock that was ahead, and is ignored.
 func (t *step) bucket(key state.RateKey) (full time.Time, left int) {
-	rate, rare := t.r.cfg.Rates.of(key.Kind), t.r.st.Sparse()
+	rate, rare := t.r.rate(key.Kind), t.r.st.Sparse()
 	if rate.Every == 0 {
 		return t.now, math.MaxInt
 	}

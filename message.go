@@ -39,6 +39,9 @@ func (t *step) talk(m event.Message, role Role) *StanzaError {
 	if e := t.say(&m, Participant); e != nil {
 		return e
 	}
+	if e := t.slow(); e != nil {
+		return e
+	}
 	if e := judge(r.cfg.Policy.Speak, policy.Speak{Room: r.jid, JID: in.from, Nick: m.Nick, Role: role, Payload: m.Payload}); e != nil {
 		return e
 	}

@@ -125,3 +125,60 @@ func TestRateIsChecked(t *testing.T) {
 		assert.ErrorIs(t, err, muc.ErrConfig, "%+v", bad)
 	}
 }
+
+// slowRoom is a room in slow mode with a participant, who has just spoken.
+func slowRoom(t *testing.T, cfg muc.Config) *muctest.Room {
+	h := open(t, cfg)
+	h.Client("wicca@shakespeare.lit/laptop").Joins("secondwitch")
+	require.Nil(t, speaks(h, "wicca@shakespeare.lit/laptop", 0))
+	return h
+}
+
+// In slow mode a person waits to the millisecond, in whole seconds, also after a move of the
+// room; a restart forgets it. Admins do not wait, nor does the room itself.
+func TestSlowMode(t *testing.T) {
+	h := slowRoom(t, muc.Config{Defaults: muc.RoomConfig{SlowMode: 19*time.Second + time.Nanosecond}})
+	const wicca = "wicca@shakespeare.lit/laptop"
+	h.Move()
+	refused := speaks(h, wicca, 20*time.Second-time.Millisecond)
+	require.NotNil(t, refused)
+	h.Client(wicca).ReceivesOnly(muctest.Error(stanza.PolicyViolation, stanza.TypeWait))
+	h.IsRefused(stanza.PolicyViolation)
+	assert.Equal(t, "XEP-0500 §6", refused.Section)
+	assert.Equal(t, "This room is in slow mode: wait 20 seconds between two messages, 1 second until your next one.", refused.Text)
+	assert.Nil(t, speaks(h, wicca, time.Millisecond))
+	h.Do(muc.Say{Body: "Peace!"})
+	h.Do(muc.Say{Body: "Peace, I say!"})
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("wicca@shakespeare.lit"), Affiliation: muc.Admin})
+	assert.Nil(t, speaks(h, wicca, 0))
+	assert.Nil(t, speaks(h, wicca, 0))
+}
+
+// A shorter wait lets go who waits for longer than it; a longer one holds from the next
+// message on. No wait is longer than a week.
+func TestSlowModeChanges(t *testing.T) {
+	h := slowRoom(t, muc.Config{Defaults: muc.RoomConfig{SlowMode: 1<<63 - 1}})
+	const wicca = "wicca@shakespeare.lit/laptop"
+	assert.NotNil(t, speaks(h, wicca, 7*24*time.Hour-time.Second))
+	assert.Nil(t, speaks(h, wicca, time.Second))
+	h.Handle(configSubmit("a", "muc#roomconfig_slow_mode_duration", "10"))
+	assert.Nil(t, speaks(h, wicca, 0))
+	h.Handle(configSubmit("b", "muc#roomconfig_slow_mode_duration", "60"))
+	assert.NotNil(t, speaks(h, wicca, 9*time.Second))
+	assert.Nil(t, speaks(h, wicca, time.Second))
+	assert.NotNil(t, speaks(h, wicca, 59*time.Second))
+	h.Handle(configSubmit("c", "muc#roomconfig_slow_mode_duration", "604801"))
+	h.IsRefused(stanza.BadRequest)
+}
+
+// Of more people than a room may remember, those are forgotten who wait the shortest.
+func TestSlowModeIsBounded(t *testing.T) {
+	h := slowRoom(t, muc.Config{Limits: muc.Limits{RateShares: 2}, Defaults: muc.RoomConfig{SlowMode: time.Minute}})
+	for _, nick := range []string{"hag", "crone2"} {
+		h.Join(nick+"@shakespeare.lit/pda", nick)
+		require.Nil(t, speaks(h, nick+"@shakespeare.lit/pda", time.Second))
+	}
+	assert.Equal(t, 2, strings.Count(string(h.Snapshot(muc.Live)), `"kind":"slow-mode"`))
+	assert.NotNil(t, speaks(h, "hag@shakespeare.lit/pda", 0))
+	assert.Nil(t, speaks(h, "wicca@shakespeare.lit/laptop", 0), "forgotten for the others")
+}

@@ -243,7 +243,7 @@ type (
 		Way     string `json:"way"`
 	}
 	// RateSpent: a person, or the room for all of them, used up a part of what
-	// Config.Rates allows. Until is when all of it will be there again. Now is what the
+	// Config.Rates or RoomConfig.SlowMode allows. Until is when all of it will be there again. Now is what the
 	// host's clock said, if it was behind the room's last event.
 	RateSpent struct {
 		JID   jid.JID  `json:"jid"`
@@ -427,7 +427,7 @@ func (m *Message) Size() int {
 	return len(m.Payload) + len(m.Nick) + len(m.ID) + len(m.StanzaID) + len(m.OccupantID) + len(m.Lang)
 }
 
-// RateKind names one of the rates of Config.Rates.
+// RateKind names one of the rates of Config.Rates, or that of the room's slow mode.
 type RateKind string
 
 // The kinds of rates.
@@ -438,4 +438,5 @@ const (
 	RatePresence    RateKind = "presence"
 	RateNotices     RateKind = "notices"
 	RateRoomNotices RateKind = "room-notices" // under the address of the room
+	RateSlowMode    RateKind = "slow-mode"    // what RoomConfig.SlowMode allows
 )

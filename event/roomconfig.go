@@ -56,6 +56,10 @@ type RoomConfig struct {
 	// VoiceInterval is how long a visitor has to wait before asking for voice again: 0
 	// means half an hour, negative not at all. The form has it in whole seconds, rounded up.
 	VoiceInterval time.Duration `json:"voice_interval,omitempty"`
+	// SlowMode is how long a person has to wait between two messages to everybody
+	// (XEP-0500): 0 or less not at all, at most a week. Admins and owners do not wait. It
+	// counts in whole seconds, rounded up.
+	SlowMode time.Duration `json:"slow_mode,omitempty"`
 	// NoVisitorStatus takes the status texts out of the presence of visitors.
 	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
 }
@@ -86,6 +90,16 @@ func (c *RoomConfig) VoiceWait() time.Duration {
 		return defaultVoiceInterval
 	}
 	return c.VoiceInterval
+}
+
+// maxSlowMode is the longest wait between two messages of one person.
+const maxSlowMode = 7 * 24 * time.Hour
+
+// SlowWait is how long a person waits between two messages: SlowMode in whole seconds, within
+// its bounds.
+func (c *RoomConfig) SlowWait() time.Duration {
+	wait := min(max(c.SlowMode, 0), maxSlowMode)
+	return (wait + time.Second - 1).Truncate(time.Second)
 }
 
 // Whois is who sees real JIDs (XEP-0045 §4.2).

@@ -114,6 +114,7 @@ func anyRoomConfig(t *rapid.T) muc.RoomConfig {
 	c.MaxUsers = rapid.SampledFrom([]int{0, 0, 0, 3}).Draw(t, "maxUsers")
 	c.History = rapid.SampledFrom([]int{0, 0, -1, 2}).Draw(t, "history")
 	c.VoiceInterval = rapid.SampledFrom([]time.Duration{0, -1, time.Minute}).Draw(t, "voiceInterval")
+	c.SlowMode = rapid.SampledFrom([]time.Duration{0, 0, -1, 1500 * time.Millisecond, time.Minute}).Draw(t, "slowMode")
 	c.HiddenRoles = rapid.SampledFrom([]muc.RoleSet{0, 0, 0, muc.Roles(muc.Visitor), muc.Roles(muc.Visitor, muc.Participant)}).Draw(t, "hiddenRoles")
 	return c
 }

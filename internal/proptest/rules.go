@@ -1,7 +1,9 @@
 package proptest
 
 import (
+	"bytes"
 	"strings"
+	"time"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -10,6 +12,9 @@ import (
 // checkRules holds what happened to the tables of XEP-0045 §5, written down a second
 // time: who enters, in what role, and who is heard.
 func (w *world) checkRules(s *step) {
+	if n := len(w.inputs); n > 1 && s.in.at.Before(w.inputs[n-2].at) {
+		w.slow = nil // what was set by a clock that was ahead does not count
+	}
 	for ev := range s.fx.Events() {
 		switch b := ev.Body.(type) {
 		case *event.Joined:
@@ -18,16 +23,44 @@ func (w *world) checkRules(s *step) {
 			}
 		case *event.MessageArchived:
 			w.checkVoice(s, &b.Message)
+			w.checkSlow(s, &b.Message)
 		case *event.MessageRemembered:
 			w.checkVoice(s, &b.Message)
+			w.checkSlow(s, &b.Message)
 		case *event.SubjectChanged:
 			w.checkVoice(s, &b.Message)
+		case *event.MessagePassed:
+			w.checkSlow(s, &b.Message)
 		case *event.VoiceStored:
 			w.voices[b.JID] = b.Role
 		case *event.AffiliationChanged:
 			delete(w.voices, b.JID) // the new affiliation decides now
 		}
 	}
+	// A room may forget who has to wait when it remembers as many as it may, and lets go
+	// those whose wait is another one now.
+	full := bytes.Count(s.after.live, []byte(`"type":"rate-spent"`)) >= w.cfg.Limits.RateShares
+	if full || s.before.conf.SlowMode != s.after.conf.SlowMode {
+		w.slow = nil
+	}
+}
+
+// checkSlow: in slow mode nobody but admins and owners is heard twice within the wait
+// (XEP-0500 §6).
+func (w *world) checkSlow(s *step, m *event.Message) {
+	who, wait := m.JID.Bare(), s.before.conf.SlowMode
+	if m.Nick == "" || wait <= 0 || s.before.affiliation(who) >= muc.Admin || !strings.Contains(m.Payload, "<body") {
+		return
+	}
+	last, spoke := w.slow[who]
+	if gone := s.in.at.Sub(last); spoke && gone >= 0 && gone < wait {
+		w.fail("%s is heard %v after the last message", who, gone)
+	}
+	if w.slow == nil {
+		w.slow = map[muc.JID]time.Time{}
+	}
+	w.slow[who] = s.in.at
+	w.tally.slowed++
 }
 
 // checkAdmission: who enters may, with the password, where there is one, and in the

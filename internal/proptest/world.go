@@ -46,6 +46,8 @@ type world struct {
 	occupantIDs map[string]string
 	// voices are those that the room has stored for people without affiliation.
 	voices map[muc.JID]muc.Role
+	// slow is when those who must wait in slow mode spoke last.
+	slow   map[muc.JID]time.Time
 	ids    int
 	ledger ledger
 	// spoken are the messages to all that were kept, in their order.
@@ -119,7 +121,7 @@ func (w *world) restart() {
 func (w *world) live() {
 	w.kept = replicas{follower: w.fresh(), restart: w.fresh(), moved: w.fresh()}
 	w.kept.durable = w.kept.restart.Snapshot(muc.Durable)
-	w.last = truthOf(w.room, w.cfg.IsOwner)
+	w.last, w.slow = truthOf(w.room, w.cfg.IsOwner), nil
 	w.log, w.inputs, w.outputs, w.privates, w.forms = nil, nil, nil, nil, nil
 	w.clients, w.ledger = map[string]*client{}, ledger{open: map[string]*event.Asked{}, relayed: w.ledger.relayed}
 }

@@ -21,7 +21,7 @@ const (
 	maxHistory = 1000
 	maxUsers   = 1000000
 
-	maxVoiceInterval = 7 * 24 * 3600
+	maxInterval = 7 * 24 * 3600 // in seconds
 )
 
 // Field is a row of the table: one field of the form that owners fill in (XEP-0045
@@ -72,6 +72,9 @@ var Fields = []*Field{
 		func(c *event.RoomConfig) *bool { return &c.Moderated }).under("Who says what to whom"),
 	boolean("muc#roomconfig_changesubject", "Participants may change the subject", false,
 		func(c *event.RoomConfig) *bool { return &c.OpenSubject }),
+	number("muc#roomconfig_slow_mode_duration", "Slow mode: seconds between two messages of the same person, 0 for none", 0, maxInterval,
+		func(c *event.RoomConfig) int { return int(c.SlowWait() / time.Second) },
+		func(c *event.RoomConfig, n int) { c.SlowMode = time.Duration(n) * time.Second }),
 	allowPM,
 	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
 		func(c *event.RoomConfig) *bool { return &c.ModeratorPM }),
@@ -83,7 +86,7 @@ var Fields = []*Field{
 		func(c *event.RoomConfig) *bool { return &c.NoVisitorStatus }).also("allow_visitor_status"),
 	boolean("allow_voice_requests", "Visitors may ask for voice", true,
 		func(c *event.RoomConfig) *bool { return &c.NoVoiceRequests }).also("muc#roomconfig_allowvoicerequests"),
-	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxVoiceInterval,
+	number("voice_request_min_interval", "Seconds that a visitor has to wait before asking for voice again", 0, maxInterval,
 		func(c *event.RoomConfig) int { return int(math.Ceil(c.VoiceWait().Seconds())) },
 		func(c *event.RoomConfig, n int) { c.VoiceInterval = cmp.Or(time.Duration(n)*time.Second, -1) }).
 		also("muc#roomconfig_voicerequestmininterval"),
