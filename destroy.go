@@ -98,15 +98,22 @@ func (c Destroy) do(t *step) error {
 
 // Shutdown puts everybody out because the service stops (XEP-0045 §11.2), and refuses what
 // waits for the host to answer it. The room itself stays as it is, even if it is temporary.
-type Shutdown struct{ Reason string }
+type Shutdown struct {
+	Reason string
+	// Stay leaves everybody inside: for a room that goes on elsewhere, or later, from its
+	// live snapshot, where nobody can answer what this host was asked.
+	Stay bool
+}
 
 func (c Shutdown) do(t *step) error {
 	s := &t.r.st
 	if e := checkText(c.Reason, t.r.cfg.Limits.ReasonBytes); e != nil {
 		return e
 	}
-	for _, o := range s.Occupants() {
-		t.remove(o, event.CauseShutdown, s.OccupantAffiliation(o), c.Reason, event.Actor{})
+	if !c.Stay {
+		for _, o := range s.Occupants() {
+			t.remove(o, event.CauseShutdown, s.OccupantAffiliation(o), c.Reason, event.Actor{})
+		}
 	}
 	t.answerAsks(refuse(stanza.RecipientUnavailable, "11.2", "the service stops"), func(event.Asked) bool { return true })
 	return nil

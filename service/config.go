@@ -95,6 +95,9 @@ type Config struct {
 	// IdleAfter is how long a room in which nobody is stays in memory: 0 means five
 	// minutes.
 	IdleAfter time.Duration
+	// SuspendedFor is how long after [Service.Suspend] rooms go on with everybody inside: 0
+	// means ten minutes. After that it was a restart, and everybody is told to be out (332).
+	SuspendedFor time.Duration
 	// CompactAfter is how many events of a room are stored, at the least, before they are
 	// replaced by a snapshot: 0 means 500. They must also weigh as much as the snapshot
 	// before, beyond 16 KiB: so what is written of a large room is at most twice what became
@@ -245,6 +248,7 @@ type Observer struct {
 const (
 	defaultName         = "Chat rooms"
 	defaultIdleAfter    = 5 * time.Minute
+	defaultSuspendedFor = 10 * time.Minute
 	defaultCompactAfter = 500
 )
 
@@ -281,6 +285,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.IdleAfter <= 0 {
 		c.IdleAfter = defaultIdleAfter
+	}
+	if c.SuspendedFor <= 0 {
+		c.SuspendedFor = defaultSuspendedFor
 	}
 	if c.CompactAfter <= 0 {
 		c.CompactAfter = defaultCompactAfter

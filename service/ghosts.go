@@ -32,23 +32,32 @@ func (s *Service) askIfThere(ctx context.Context, in *incoming, room muc.JID) {
 	if in.el.Tag != "message" || in.typ != "error" || stanzaerror.ReachOf(in.condition()) != stanzaerror.Doubtful {
 		return
 	}
+	s.pingSession(ctx, membership{in.from, room})
+}
+
+// membership is a session in a room.
+type membership struct{ who, room muc.JID }
+
+// pingSession asks a session whether it is still there, if it is still inside and has not been
+// asked just now.
+func (s *Service) pingSession(ctx context.Context, m membership) {
 	now, id := time.Now(), rand.Text()
 	s.mu.Lock()
-	d, doubted := s.doubts[in.from]
-	asks := s.sessions[in.from].of(s.rooms[room]) > 0 && !(doubted && now.Sub(d.since) < doubtTime)
+	d, doubted := s.doubts[m.who]
+	asks := s.sessions[m.who].of(s.rooms[m.room]) > 0 && !(doubted && now.Sub(d.since) < doubtTime)
 	if asks {
-		s.doubts[in.from] = doubt{id, now}
+		s.doubts[m.who] = doubt{id, now}
 	}
 	s.mu.Unlock()
 	if !asks {
 		return
 	}
 	ping := etree.NewElement("iq")
-	ping.CreateAttr("from", room.String())
+	ping.CreateAttr("from", m.room.String())
 	ping.CreateAttr("id", id)
 	ping.CreateAttr("type", "get")
 	child(ping, ns.Ping, "ping")
-	s.send(ctx, &reply{[]muc.JID{in.from}, ping})
+	s.send(ctx, &reply{[]muc.JID{m.who}, ping})
 }
 
 // isPong reports whether a stanza is the answer to a ping of the service. It is one

@@ -47,7 +47,7 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 			if !e.Creator.IsZero() {
 				s.created[e.Creator]++
 			}
-			if !e.Lasting || !e.Due.IsZero() {
+			if !e.Lasting || !e.Due.IsZero() || !e.Suspended.IsZero() {
 				restless = append(restless, e)
 			}
 		}

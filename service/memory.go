@@ -53,9 +53,9 @@ func (m *Memory) Append(ctx context.Context, batches []Batch) error {
 			k = new(kept)
 			m.rooms[b.Room] = k
 		}
-		k.seq, k.entry = b.Seq(), b.Entry
+		k.seq, k.entry, k.saved.Live = b.Seq(), b.Entry, slices.Clone(b.Live)
 		if b.Snapshot != nil {
-			k.saved = Saved{Snapshot: slices.Clone(b.Snapshot)}
+			k.saved.Snapshot, k.saved.Events = slices.Clone(b.Snapshot), nil
 		} else {
 			k.saved.Events = append(k.saved.Events, b.Events...)
 		}
@@ -74,7 +74,7 @@ func (m *Memory) Load(ctx context.Context, room muc.JID) (Saved, error) {
 	if k == nil {
 		return Saved{}, nil
 	}
-	return Saved{Snapshot: slices.Clone(k.saved.Snapshot), Events: slices.Clone(k.saved.Events)}, nil
+	return Saved{Snapshot: slices.Clone(k.saved.Snapshot), Events: slices.Clone(k.saved.Events), Live: slices.Clone(k.saved.Live)}, nil
 }
 
 // List reads entries in order of address.

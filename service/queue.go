@@ -20,6 +20,8 @@ type call struct {
 	aside bool
 	// last: the service stops. Rooms that are not in memory need not be loaded.
 	last bool
+	// suspend: it is stored with everybody inside.
+	suspend bool
 }
 
 func tick(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Tick(now) }

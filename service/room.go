@@ -38,6 +38,8 @@ type room struct {
 	tail   weight
 	shot   int
 	coming weight // of the batch that is being stored
+	// resumed says that what is stored of those inside is still there.
+	resumed bool
 	// grown is what has come in since size was asked for.
 	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.
@@ -72,6 +74,9 @@ func (s *Service) load(r *room) error {
 		return err
 	}
 	r.retry, r.stored, r.tail, r.shot = time.Time{}, r.live.Seq(), weigh(saved.Events), len(saved.Snapshot)
+	if saved.Live != nil {
+		s.comeBack(r, saved.Live)
+	}
 	s.dir.set(r.entry(), 0) // the list may be from a version that knew less of rooms
 	return nil
 }

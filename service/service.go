@@ -50,6 +50,7 @@ type Service struct {
 	created  map[muc.JID]int   // how many rooms there are that somebody has created
 	asks     tallies           // by person: requests that wait for the host
 	doubts   map[muc.JID]doubt // who of them may be gone
+	returned []membership      // who came back with rooms, and is to be asked
 	memory   int               // what all rooms hold, in bytes
 	held     map[muc.JID]int   // of it, by who has created them
 	people   int               // occupants of all rooms
@@ -62,7 +63,8 @@ type Service struct {
 // New starts a service over a store. It reads the list of rooms, and loads those that
 // want something now: temporary rooms, which end, and those whose time has come.
 // The context bounds the start only. The error wraps [ErrConfig] or
-// [muc.ErrConfig], or is the store's.
+// [muc.ErrConfig], or is the store's. Rooms that were suspended are there with everybody
+// inside when it returns.
 func New(ctx context.Context, cfg Config) (*Service, error) {
 	cfg, err := cfg.complete()
 	if err != nil {
@@ -87,20 +89,28 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.wakeAll(restless)
+	go s.askReturned()
 	go s.keepTime()
 	return s, nil
 }
 
 // wakeAll has rooms that do not last end, and sets the time for the others.
 func (s *Service) wakeAll(entries []Entry) {
+	s.loadSuspended(entries)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {
-		r := newRoom(e.Room)
-		s.rooms[e.Room] = r
-		if !e.Lasting {
+		r := s.rooms[e.Room]
+		if r == nil {
+			r = newRoom(e.Room)
+			s.rooms[e.Room] = r
+		}
+		switch {
+		case !e.Suspended.IsZero():
+			s.add(r, s.resume(e.Suspended))
+		case !e.Lasting:
 			s.add(r, call{run: tick})
-		} else {
+		default:
 			s.setDue(r, e.Due)
 		}
 	}
@@ -137,13 +147,18 @@ func (s *Service) Stats() Stats {
 // has them again. When the context ends before that, the rest is given up, its error
 // is returned, and nothing is lost of what was stored.
 func (s *Service) Shutdown(ctx context.Context, reason string) error {
+	return s.end(ctx, call{last: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
+		return live.Do(now, muc.Shutdown{Reason: reason})
+	}})
+}
+
+// end stops the service after a last call of each room.
+func (s *Service) end(ctx context.Context, last call) error {
 	s.mu.Lock()
 	if !s.closing {
 		s.closing = true
 		for _, r := range s.rooms {
-			s.add(r, call{last: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
-				return live.Do(now, muc.Shutdown{Reason: reason})
-			}})
+			s.add(r, last)
 		}
 		s.ends()
 	}

@@ -53,6 +53,9 @@ type Batch struct {
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.
 	Snapshot []byte
+	// Live, unless nil, is the room after Events with everybody inside. Any later batch of
+	// the room takes it away, if it does not bring another one.
+	Live []byte
 	// Entry describes the room after Events, in place of the entry before it.
 	Entry Entry
 	// Gone says that the room has ended and leaves nothing: events, snapshot and entry
@@ -75,6 +78,8 @@ type Saved struct {
 	Snapshot []byte
 	// Events are those after the snapshot, in order.
 	Events []event.Event
+	// Live is the Live of the last batch; nil if that had none.
+	Live []byte
 }
 
 // Entry is what the service has to know of a room without loading it.
@@ -95,6 +100,9 @@ type Entry struct {
 	Creator muc.JID
 	// Due is when the room wants to be woken, zero for never; to the millisecond.
 	Due time.Time
+	// Suspended is when the room was put aside with people inside (see [Batch].Live), zero if
+	// it was not; to the millisecond.
+	Suspended time.Time
 	// Err, unless nil, is why the store cannot read this line of its list; the other
 	// fields mean nothing then. It should say which line it is. The service logs it and
 	// passes the line over: all other rooms live.

@@ -84,18 +84,18 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	return rest
 }
 
-// keep stores what became of a room. A snapshot alone can wait: without it nothing is
-// lost.
+// keep stores what became of a room. A durable snapshot alone can wait: without it nothing
+// is lost.
 func (s *Service) keep(r *room, b Batch) error {
 	err := s.save(b)
 	switch {
-	case err != nil && len(b.Events) > 0:
+	case err != nil && (len(b.Events) > 0 || b.Live != nil):
 		return err
 	case err != nil:
 		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
 		return nil
 	}
-	r.stored, r.tail = b.Seq(), r.tail.and(r.coming)
+	r.stored, r.tail, r.resumed = b.Seq(), r.tail.and(r.coming), false
 	if b.Snapshot != nil {
 		r.tail, r.shot = weight{}, len(b.Snapshot)
 	}
@@ -122,15 +122,17 @@ func (s *Service) step(r *room, o *outcome) {
 // batch is what has to be stored of what a room did, if anything.
 func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b = Batch{Room: r.jid, After: r.stored}
-	compact := false
+	compact, suspend := false, false
 	for i := range done {
+		suspend = suspend || done[i].suspend
 		b.Events = append(b.Events, done[i].fx.Durable...)
 		compact = compact || done[i].aside || done[i].last
 	}
 	r.coming = weigh(b.Events)
 	tail := r.tail.and(r.coming)
 	compact = compact && tail.worth(r.shot)
-	if tail.events == 0 || len(b.Events) == 0 && !compact {
+	suspend = suspend && !r.live.Idle()
+	if (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
 		return b, false
 	}
 	if n := len(b.Events); n > 0 {
@@ -142,6 +144,9 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		b.Entry = Entry{Room: r.jid}
 	} else if compact || tail.events >= s.cfg.CompactAfter && tail.bytes >= r.shot-smallShot {
 		b.Snapshot = r.live.Snapshot(muc.Durable)
+	}
+	if suspend {
+		b.Live, b.Entry.Suspended = r.live.Snapshot(muc.Live), time.Now()
 	}
 	return b, true
 }

@@ -16,7 +16,7 @@ import (
 const (
 	// applicationID stands in the head of the file: "muc1".
 	applicationID = 0x6d756331
-	schemaVersion = 3
+	schemaVersion = 4
 	secretBytes   = 32
 	// readers are the connections that load rooms, searchers those that look into the
 	// archive: these take long, and loading must not wait for them.

@@ -71,8 +71,17 @@ const aboutRooms = `
 ALTER TABLE room ADD COLUMN about TEXT NOT NULL DEFAULT ''; -- JSON
 `
 
+// liveRooms brings version 3 to version 4: a room may be there with everybody inside.
+const liveRooms = `
+ALTER TABLE room ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0; -- when, in ms since 1970; 0: it is not
+CREATE TABLE live (
+	room INTEGER PRIMARY KEY REFERENCES room (id),
+	body TEXT    NOT NULL -- JSON
+) STRICT;
+`
+
 // versions are what makes each version of the one before, from version 2 on.
-var versions = [...]string{changes, aboutRooms}
+var versions = [...]string{changes, aboutRooms, liveRooms}
 
 // weight is what a message in the archive costs: itself, and about that much for its
 // columns and indexes.

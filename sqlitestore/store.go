@@ -18,6 +18,7 @@ type statements struct {
 	find, add, change, forget *sql.Stmt
 	addEvent, dropEvents      *sql.Stmt
 	putSnapshot, dropSnapshot *sql.Stmt
+	putLive, dropLive         *sql.Stmt
 	addMessage, findMessage   *sql.Stmt
 	changeMessage             *sql.Stmt
 	findSaid, dropMessages    *sql.Stmt
@@ -28,14 +29,16 @@ type statements struct {
 // queries are what they do.
 func (s *statements) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&s.find:         `SELECT id, seq FROM room WHERE jid = ?`,
-		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator, about) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ?, about = ? WHERE id = ?`,
+		&s.find:         `SELECT id, seq, suspended FROM room WHERE jid = ?`,
+		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator, about, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ?, about = ?, suspended = ? WHERE id = ?`,
 		&s.forget:       `DELETE FROM room WHERE id = ?`,
 		&s.addEvent:     `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropEvents:   `DELETE FROM event WHERE room = ?`,
 		&s.putSnapshot:  `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropSnapshot: `DELETE FROM snapshot WHERE room = ?`,
+		&s.putLive:      `INSERT OR REPLACE INTO live (room, body) VALUES (?, ?)`,
+		&s.dropLive:     `DELETE FROM live WHERE room = ?`,
 		&s.addMessage: `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?1, ?2, ?3,
 			max(?4, coalesce((SELECT at FROM archive WHERE room = ?1 ORDER BY seq DESC LIMIT 1), 0)), ?5, ?6, ?7, ?8)`,
 		&s.findMessage:   `SELECT body FROM archive WHERE room = ? AND stanza_id = ?`,
@@ -87,9 +90,9 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 }
 
 func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) error {
-	var id int64
+	var id, suspended int64
 	var seq uint64
-	err := tx.StmtContext(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq)
+	err := tx.StmtContext(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq, &suspended)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return s.explain(err)
 	}
@@ -102,14 +105,20 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 	case b.Gone && !known:
 		return nil
 	case b.Gone:
-		for _, drop := range []*sql.Stmt{s.stmts.dropEvents, s.stmts.dropSnapshot, s.stmts.dropMessages, s.stmts.forget} {
+		for _, drop := range []*sql.Stmt{s.stmts.dropEvents, s.stmts.dropSnapshot, s.stmts.dropLive, s.stmts.dropMessages, s.stmts.forget} {
 			w.exec(drop, id)
 		}
 		return s.explain(w.err)
 	case known:
-		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), id)
+		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), id)
 	default:
-		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About))
+		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended))
+	}
+	switch {
+	case b.Live != nil:
+		w.exec(s.stmts.putLive, id, string(b.Live))
+	case suspended != 0:
+		w.exec(s.stmts.dropLive, id)
 	}
 	for i := range b.Events {
 		s.appendEvent(&w, id, &b.Events[i], b.Snapshot == nil)
@@ -180,6 +189,13 @@ func milliseconds(t time.Time) int64 {
 	return t.UnixMilli()
 }
 
+func fromMilliseconds(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(n).UTC()
+}
+
 // Load reads a room, as it is at one moment. An event that cannot be read is an [*Error] that
 // matches [muc.ErrCorrupt] or a [*muc.UnknownEventError].
 func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
@@ -190,16 +206,21 @@ func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	defer tx.Rollback() //nolint:errcheck // it has written nothing
 	var saved service.Saved
 	var id int64
-	var shot sql.NullString
+	var shot, live sql.NullString
 	err = tx.QueryRowContext(ctx,
-		`SELECT id, body FROM room LEFT JOIN snapshot ON room = id WHERE jid = ?`, room.String()).Scan(&id, &shot)
+		`SELECT id, snapshot.body, live.body FROM room LEFT JOIN snapshot ON snapshot.room = id LEFT JOIN live ON live.room = id WHERE jid = ?`,
+		room.String()).Scan(&id, &shot, &live)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return saved, nil
 	case err != nil:
 		return saved, s.explain(err)
-	case shot.Valid:
+	}
+	if shot.Valid {
 		saved.Snapshot = []byte(shot.String)
+	}
+	if live.Valid {
+		saved.Live = []byte(live.String)
 	}
 	saved.Events, err = s.loadEvents(ctx, tx, id)
 	return saved, err
@@ -232,7 +253,7 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]event.E
 // [muc.ErrCorrupt].
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := s.reader.QueryContext(ctx,
-		`SELECT id, jid, name, public, lasting, due, creator, about FROM room WHERE jid > ? ORDER BY jid`, after.String())
+		`SELECT id, jid, name, public, lasting, due, creator, about, suspended FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -250,9 +271,9 @@ func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.E
 
 // entry reads one line of the list. What is wrong with it is in the entry.
 func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
-	var id, due int64
+	var id, due, suspended int64
 	var jid, creator, about string
-	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about)
+	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about, &suspended)
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
 	}
@@ -265,9 +286,7 @@ func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	if about != "" && json.Unmarshal([]byte(about), &e.About) != nil {
 		e.About = service.About{} // nor is what a search finds it by
 	}
-	if due != 0 {
-		e.Due = time.UnixMilli(due).UTC()
-	}
+	e.Due, e.Suspended = fromMilliseconds(due), fromMilliseconds(suspended)
 	return e
 }
 

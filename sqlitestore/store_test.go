@@ -176,7 +176,7 @@ func TestOpenRefuses(t *testing.T) {
 
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	_, err = s.writer.Exec(`PRAGMA user_version=4`)
+	_, err = s.writer.Exec(`PRAGMA user_version=5`)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
@@ -205,7 +205,7 @@ func TestOpenRefuses(t *testing.T) {
 		write("text.db", strings.Repeat("cat\n", 999)): {"it is no SQLite database: name another file, or bring back a copy", muc.ErrCorrupt, true},
 		damaged: {"the file is damaged: bring back a copy", muc.ErrCorrupt, true},
 		other:   {"it is a database of another program: name another file", ErrForeign, false},
-		newer:   {"it is of version 4, and this program knows version 3: take the program that wrote it", ErrNewer, false},
+		newer:   {"it is of version 5, and this program knows version 4: take the program that wrote it", ErrNewer, false},
 		busy:    {"another process works on it: stop that one, or name another file", ErrLocked, false},
 		hard:    {"the file has several names (hard links)", ErrNames, false},
 		dir:     {"is a directory", syscall.EISDIR, false},

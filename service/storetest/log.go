@@ -69,7 +69,7 @@ func (l *log) store(events []event.Event) service.Batch {
 	b := service.Batch{Room: l.room, After: l.after, Events: events, Entry: service.Entry{
 		Room: l.room, Name: l.live.RoomConfig().Name, Public: true, Lasting: true,
 		Due: evening.Add(time.Duration(l.live.Seq()) * time.Hour)}}
-	l.after, l.entry = b.Seq(), b.Entry
+	l.after, l.entry, l.stored.Live = b.Seq(), b.Entry, nil
 	l.stored.Events = append(l.stored.Events[:len(l.stored.Events):len(l.stored.Events)], events...)
 	return b
 }
@@ -89,8 +89,17 @@ func (l *log) take(b service.Batch, stored bool) {
 
 // snapshot is a batch that brings a snapshot alone.
 func (l *log) snapshot() service.Batch {
+	l.entry.Suspended = time.Time{}
 	b := service.Batch{Room: l.room, After: l.after, Snapshot: l.live.Snapshot(muc.Durable), Entry: l.entry}
 	l.stored = service.Saved{Snapshot: slices.Clone(b.Snapshot)}
+	return b
+}
+
+// suspend is a batch that brings the room with everybody inside.
+func (l *log) suspend() service.Batch {
+	b := service.Batch{Room: l.room, After: l.after, Live: l.live.Snapshot(muc.Live), Entry: l.entry}
+	b.Entry.Suspended = evening.Add(time.Duration(l.live.Seq()) * time.Minute)
+	l.stored.Live, l.entry = slices.Clone(b.Live), b.Entry
 	return b
 }
 
@@ -101,6 +110,9 @@ func (l *log) check(t *testing.T, s service.Store) {
 	must(t, err)
 	if !bytes.Equal(got.Snapshot, l.stored.Snapshot) {
 		t.Fatalf("%s: the snapshot is %s\nwant %s", l.room, got.Snapshot, l.stored.Snapshot)
+	}
+	if !bytes.Equal(got.Live, l.stored.Live) || got.Live != nil && len(got.Live) == 0 {
+		t.Fatalf("%s: those inside are %q\nwant %q", l.room, got.Live, l.stored.Live)
 	}
 	if got.Snapshot != nil && len(got.Snapshot) == 0 {
 		t.Errorf("%s: an empty snapshot, where nil stands for none", l.room)
@@ -146,7 +158,10 @@ func checkEntry(t *testing.T, got, want service.Entry) {
 	if !got.Due.Equal(want.Due) || got.Due.IsZero() != want.Due.IsZero() {
 		t.Errorf("%s is due %s, want %s", got.Room, got.Due, want.Due)
 	}
-	got.Due = want.Due
+	if !got.Suspended.Equal(want.Suspended) || got.Suspended.IsZero() != want.Suspended.IsZero() {
+		t.Errorf("%s is suspended %s, want %s", got.Room, got.Suspended, want.Suspended)
+	}
+	got.Due, got.Suspended = want.Due, want.Suspended
 	if got != want {
 		t.Errorf("the entry is %+v, want %+v", got, want)
 	}
@@ -156,7 +171,7 @@ func checkNothing(t *testing.T, s service.Store, room muc.JID) {
 	t.Helper()
 	got, err := s.Load(t.Context(), room)
 	must(t, err)
-	if got.Snapshot != nil || len(got.Events) > 0 {
+	if got.Snapshot != nil || len(got.Events) > 0 || got.Live != nil {
 		t.Errorf("%s: something is stored: %d bytes of snapshot, %d events", room, len(got.Snapshot), len(got.Events))
 	}
 	list, err := s.List(t.Context(), muc.JID{}, 1000)

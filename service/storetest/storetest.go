@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) service.Store) {
 		{"a snapshot takes the place of what was before it", testSnapshot},
 		{"a snapshot and events in one batch", testSnapshotWithEvents},
 		{"an old snapshot changes nothing", testOldSnapshot},
+		{"a room with everybody inside, until the next batch", testSuspended},
 		{"a room that is gone leaves nothing", testGone},
 		{"a room that was never stored may be gone", testGoneUnseen},
 		{"entries are those of the last batch", testEntry},

@@ -103,6 +103,20 @@ var faults = map[string]fault{
 		}
 		return nil
 	}},
+	"those inside stay for ever": {load: func(f *faulty, room muc.JID, saved service.Saved) service.Saved {
+		if f.inside == nil {
+			f.inside = map[muc.JID][]byte{}
+		}
+		if saved.Live != nil {
+			f.inside[room] = saved.Live
+		}
+		saved.Live = f.inside[room]
+		return saved
+	}},
+	"nobody stays inside": {load: func(_ *faulty, _ muc.JID, saved service.Saved) service.Saved {
+		saved.Live = nil
+		return saved
+	}},
 	"a conflict is another error": {append: func(f *faulty, batches []service.Batch) error {
 		if f.Memory.Append(context.Background(), batches) != nil {
 			return errors.New("something is wrong")
@@ -195,6 +209,7 @@ type faulty struct {
 	fault  fault
 	first  map[muc.JID]service.Entry
 	shots  map[muc.JID][]byte
+	inside map[muc.JID][]byte
 	events []event.Event
 }
 

@@ -96,6 +96,38 @@ func testOldSnapshot(t *testing.T, s service.Store) {
 	l.check(t, s)
 }
 
+func testSuspended(t *testing.T, s service.Store) {
+	l, other := newLog(t, "cellar"), newLog(t, "balcony")
+	for _, next := range []func() service.Batch{
+		func() service.Batch { return l.batch(2) },
+		l.snapshot,
+		func() service.Batch { // nothing but that it goes on
+			l.stored.Live, l.entry.Suspended = nil, time.Time{}
+			return service.Batch{Room: l.room, After: l.after, Entry: l.entry}
+		},
+	} {
+		must(t, s.Append(t.Context(), []service.Batch{l.batch(2), other.batch(1)}))
+		must(t, s.Append(t.Context(), []service.Batch{l.suspend(), other.suspend()}))
+		l.check(t, s)
+		must(t, s.Append(t.Context(), []service.Batch{l.suspend()}))
+		l.check(t, s)
+		must(t, s.Append(t.Context(), []service.Batch{next()}))
+		l.check(t, s)
+		other.check(t, s)
+	}
+	both := l.batch(1)
+	with := l.suspend()
+	both.Live, both.Entry = with.Live, with.Entry
+	must(t, s.Append(t.Context(), []service.Batch{both}))
+	l.check(t, s)
+	end := service.Batch{Room: l.room, After: l.after, Gone: true}
+	must(t, s.Append(t.Context(), []service.Batch{end}))
+	checkNothing(t, s, l.room)
+	again := newLog(t, "cellar")
+	must(t, s.Append(t.Context(), []service.Batch{again.batch(2)}))
+	again.check(t, s)
+}
+
 func testGone(t *testing.T, s service.Store) {
 	l, other := newLog(t, "cellar"), newLog(t, "cellar2")
 	must(t, s.Append(t.Context(), []service.Batch{l.batch(3), other.batch(1)}))

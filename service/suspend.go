@@ -1,0 +1,98 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Suspend stops the service as [Service.Shutdown] does, but nobody is put out or told: rooms
+// are stored with everybody inside, and [New] over the same store, within
+// Config.SuspendedFor, goes on with them. So an upgrade is a pause. What comes meanwhile is the
+// host's to keep or to refuse, and so is telling the new service who left in the meantime,
+// as far as the host knows ([Service.Vanished]). Everybody else is asked by a ping, fifty a
+// second; who is not there any more is put out.
+//
+// A room whose store fails puts everybody out (332), as it always does. What
+// [Config.Question] was given and nobody has answered is refused.
+func (s *Service) Suspend(ctx context.Context) error {
+	return s.end(ctx, call{last: true, suspend: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
+		return live.Do(now, muc.Shutdown{Stay: true})
+	}})
+}
+
+// loadSuspended loads the rooms that were suspended, so that it is known who is where before
+// anything else happens.
+func (s *Service) loadSuspended(entries []Entry) {
+	for _, e := range entries {
+		if e.Suspended.IsZero() {
+			continue
+		}
+		r := newRoom(e.Room)
+		if s.load(r) == nil { // if not, it is tried again by the first call
+			s.rooms[e.Room] = r
+		}
+	}
+}
+
+// comeBack puts those into a room who were inside when it was suspended.
+func (s *Service) comeBack(r *room, snapshot []byte) {
+	r.resumed = true // the next batch takes away what is stored of them
+	var live *muc.Room
+	err := guarded(func() (err error) {
+		live, err = s.template.Restore(r.jid, snapshot, nil)
+		return err
+	})
+	if err != nil || live.Seq() != r.live.Seq() {
+		s.cfg.Log.Error("nobody is inside a room that was suspended", "room", r.jid, "error", err)
+		return
+	}
+	r.live = live
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for o := range live.Occupants() {
+		for _, session := range o.Sessions {
+			if s.came(r, session); s.sessions[session].all() == 1 {
+				s.returned = append(s.returned, membership{session, r.jid})
+			}
+		}
+	}
+	s.inhabit(r, live.Summary().Occupants)
+}
+
+// resume is the first call of a room that was suspended. Before anything of it goes out, what
+// was stored of those inside is taken away: it is no longer true.
+func (s *Service) resume(since time.Time) call {
+	return call{run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
+		if age := now.Sub(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
+			return live.Do(now, muc.Shutdown{Reason: startsAgain})
+		}
+		return live.Tick(now)
+	}}
+}
+
+// returnPings is how many of those who came back are asked in a second whether they are
+// there.
+const returnPings = 50
+
+// askReturned asks those who came back with rooms, one after the other.
+func (s *Service) askReturned() {
+	s.mu.Lock()
+	returned := s.returned
+	s.returned = nil
+	s.mu.Unlock()
+	if len(returned) == 0 {
+		return
+	}
+	pace := time.NewTicker(time.Second / returnPings)
+	defer pace.Stop()
+	for _, m := range returned {
+		select {
+		case <-pace.C:
+			s.pingSession(s.ctx, m)
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
