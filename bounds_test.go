@@ -178,6 +178,8 @@ func bounds() map[string]bound {
 		"PersonQuestions": {cfg: patient, within: asks("hecate@shakespeare.lit/broom"), over: asks("hecate@shakespeare.lit/cave"), want: stanza.ResourceConstraint},
 		"Invites": {cfg: with(muc.Limits{Invites: 1}), before: joined("hecate@shakespeare.lit/broom", "thirdwitch"),
 			within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"), over: invites("hecate@shakespeare.lit/broom", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
+		"VCardBytes": {cfg: with(muc.Limits{VCardBytes: 60}), within: says("iq", "type='set'", "<vCard xmlns='vcard-temp'>"+times("FN", 17)+"</vCard>"),
+			over: says("iq", "type='set'", "<vCard xmlns='vcard-temp'>"+times("FN", 18)+"</vCard>"), want: stanza.PolicyViolation},
 		"PersonInvites": {cfg: with(muc.Limits{PersonInvites: 1}), within: invites("crone@shakespeare.lit/desktop", "bard@shakespeare.lit"),
 			over: invites("crone@shakespeare.lit/desktop", "will@shakespeare.lit"), want: stanza.ResourceConstraint},
 	}

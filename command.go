@@ -16,7 +16,7 @@ import (
 
 // Command is something that the host itself wants done. The set is sealed:
 //
-//   - the room: [Create], [Configure], [Reset], [Destroy], [Shutdown];
+//   - the room: [Create], [Configure], [Reset], [SetVCard], [Destroy], [Shutdown];
 //   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
 //   - talk: [Say], [SetSubject], [Moderate], [Invite];
@@ -27,9 +27,9 @@ import (
 // [Config] do not judge what it does by itself, and nobody is shown as the actor.
 //
 // [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
-// bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [Destroy], [Kick],
-// [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Moderate], [Invite] and
-// [DecideRegistration].
+// bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [SetVCard], [Destroy],
+// [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Moderate],
+// [Invite] and [DecideRegistration].
 //
 // A command without a field that it must have does nothing: a forgotten field neither
 // kicks nor demotes anybody.
@@ -67,7 +67,7 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 	}
 	cmd = valueOf(cmd)
 	switch cmd.(type) {
-	case nil, Configure, Reset, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Moderate, Invite, DecideRegistration:
+	case nil, Configure, Reset, SetVCard, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Moderate, Invite, DecideRegistration:
 		return r.carryOut(now, who, cmd)
 	}
 	return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)

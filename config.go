@@ -73,6 +73,10 @@ type Config struct {
 	Label func(lang, field, label string) string
 	// Info are further fields of the room's disco#info (§6.4).
 	Info []InfoField
+	// AvatarPresence tells the hash of the room's avatar also by a presence of the room
+	// itself (XEP-0486 §5.2): for clients that do not find it in disco#info. Some others
+	// take that presence for an occupant without a nick.
+	AvatarPresence bool
 	// ShowActivity publishes the activity of persistent public rooms (XEP-0502).
 	ShowActivity bool
 	// Archive says that the host keeps an archive of what events say was spoken, with

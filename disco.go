@@ -61,7 +61,7 @@ var featurePairs = []struct {
 
 // features are what rooms can do; offers says which of them this one does.
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract, ns.Moderate, ns.OldModerate,
-	ns.Ping, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands}
+	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands}
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
@@ -103,7 +103,7 @@ func feature(w *xmlwire.Writer, name string) { w.Empty("feature", "", "var", nam
 
 // ownInfo are the fields of muc#roominfo that the room fills in, and the host must not.
 var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
-	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod", slowModeField}
+	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod", avatarField, slowModeField}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
 func (t *step) roomInfo() (fields []form.Field) {
@@ -129,6 +129,9 @@ func (t *step) roomInfo() (fields []form.Field) {
 	}
 	if r.cfg.ShowActivity && c.Persistent && !c.Hidden {
 		add(true, ns.ActivityField, "text-single", "Messages per hour", r.activity(t.now))
+	}
+	if hashes := r.avatarHashes(); len(hashes) > 0 {
+		fields = append(fields, form.Field{Name: avatarField, Type: string(TextMulti), Label: "Avatar hash", Values: hashes})
 	}
 	for _, f := range r.cfg.Info {
 		fields = append(fields, form.Field{Name: f.Var, Type: string(f.kind()), Label: f.Label, Values: f.Values})

@@ -63,6 +63,8 @@ func init() {
 		{kindIQ, "get", toRoom, ns.DiscoInfo, "query", (*step).discoInfo},
 		{kindIQ, "get", toRoom, ns.DiscoItems, "query", (*step).discoItems},
 		{kindIQ, "set", toRoom, ns.Commands, "command", (*step).executeCommand},
+		{kindIQ, "get", toRoom, ns.VCard, "vCard", (*step).vCardGet},
+		{kindIQ, "set", toRoom, ns.VCard, "vCard", (*step).vCardSet},
 		{kindIQ, "get", toRoom, ns.MAM, "query", (*step).archiveForm},
 		{kindIQ, "set", toRoom, ns.MAM, "query", (*step).archiveQuery},
 		{kindIQ, "get", toRoom, ns.MAM, "metadata", (*step).archiveQuery},

@@ -115,6 +115,9 @@ func (in *insiders) look(to muc.JID, xml string) {
 		}
 	case typ == "error":
 		assert.NotEmpty(in.t, nick, "only errors of occupants, passed on, do not say who detected them: %s", xml)
+	case el.Tag == "presence" && nick == "" && typ == "":
+		x := el.ChildElements()
+		assert.True(in.t, len(x) == 1 && x[0].NamespaceURI() == "vcard-temp:x:update", "the room itself tells its avatar, and nothing else: %s", xml)
 	case el.Tag == "presence":
 		in.presence(to, el, nick, codes, xml)
 	}

@@ -119,6 +119,8 @@ func (l *life) birth() {
 		</x></query>`)
 	l.do(Reset{Config: RoomConfig{Name: "The Cellar", Persistent: true, Moderated: true,
 		MemberList: Roles(Participant, Moderator), AllowPM: PMAnyone, History: 50}})
+	l.send(lifeRomeo, lifeRoom, "iq", "type='set' id='avatar'", `<vCard xmlns='vcard-temp'>`+
+		`<PHOTO><TYPE>image/png</TYPE><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>`)
 	l.join(lifeJuliet, "Juliet")
 	l.join("juliet@capulet.example/chamber", "Juliet")
 	l.join(lifeNurse, "Nurse")

@@ -58,6 +58,7 @@ type Limits struct {
 	Invites         int // invitations that are open at once: 1000
 	PersonInvites   int // of these, by one person: 50
 	ArchivePage     int // messages in one answer from the archive: 100
+	VCardBytes      int // of the room's vCard, with its avatar: 131072
 }
 
 // withDefaults fills in the limits that are zero.
@@ -98,6 +99,7 @@ func (l Limits) withDefaults() Limits {
 	l.Invites = cmp.Or(l.Invites, 1000)
 	l.PersonInvites = cmp.Or(l.PersonInvites, 50)
 	l.ArchivePage = cmp.Or(l.ArchivePage, 100)
+	l.VCardBytes = cmp.Or(l.VCardBytes, min(131072, l.OutboundBytes/2))
 	return l
 }
 
@@ -118,6 +120,7 @@ func (l Limits) complete() (Limits, error) {
 		bytes int
 	}{
 		{"StanzaBytes", l.StanzaBytes},
+		{"VCardBytes", l.VCardBytes},
 		{"PresenceBytes and ReasonBytes", l.PresenceBytes + xmlwire.Escaping*l.ReasonBytes},
 		{"PageBytes", l.PageBytes + envelopeBytes},
 		{"NickBytes and ReasonBytes", xmlwire.Escaping * (l.NickBytes + l.ReasonBytes)},

@@ -290,6 +290,9 @@ func (t *step) renderEntry(history historyRequest) {
 		t.renderAbsentMembers(to)
 	}
 	t.send(to, r.presenceBytes(own), splice.Self, t.own)
+	if r.cfg.AvatarPresence && len(r.avatarHashes()) > 0 {
+		t.send(to, r.avatarPresence(), splice.None, nil)
+	}
 	t.renderHistory(to, history)
 	t.renderSubject(to)
 	t.renderRequests(to, own)

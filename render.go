@@ -34,6 +34,8 @@ type happened struct {
 	// refused are requests that waited for the host and are refused now.
 	refused    []*event.Answered
 	configured *event.Configured
+	// avatar says that the vCard, in which the avatar is, is another.
+	avatar bool
 	// unlocked says that the configuration is the first, destroyed how the room ended.
 	unlocked  bool
 	destroyed *event.RoomDestroyed
@@ -91,6 +93,8 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 			}
 		case *event.Configured:
 			h.configured = b
+		case *event.VCardChanged:
+			h.avatar = true
 		case *event.Unlocked:
 			h.unlocked = true
 		case *event.RoomDestroyed:
@@ -147,5 +151,8 @@ func (t *step) render(h *happened) {
 	}
 	if h.configured != nil && !h.unlocked && t.r.st.Alive() { // the first one is no change
 		t.renderConfigured(h)
+	}
+	if h.avatar {
+		t.renderAvatar()
 	}
 }

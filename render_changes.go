@@ -202,14 +202,19 @@ func (t *step) renderConfigured(h *happened) {
 		codes = append(codes, t.changeCodes(c.Var, h.configBefore)...)
 	}
 	slices.Sort(codes)
+	t.tellStatuses(slices.Compact(codes)...)
+	t.renderNewSights(h)
+}
+
+// tellStatuses tells everybody inside of a change of the room by status codes.
+func (t *step) tellStatuses(codes ...int) {
 	t.broadcast(splice.Write("message", 192, func(w *xmlwire.Writer) {
 		address(w, "from", t.r.jid)
 		w.Attr("type", "groupchat")
 		w.Start("x", ns.User)
-		w.Raw(statuses(slices.Compact(codes)...))
+		w.Raw(statuses(codes...))
 		w.End()
 	}))
-	t.renderNewSights(h)
 }
 
 // changeCodes are the statuses that tell everybody that a field has changed (§10.2.1).

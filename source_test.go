@@ -46,7 +46,7 @@ var corePackages = []struct {
 // pureImports are what the core may use of Go and of others: nothing that reads a clock
 // or a die, waits, or reaches out of the process.
 var pureImports = []string{
-	"bytes", "cmp", "container/heap", "crypto/hmac", "crypto/sha256", "crypto/subtle", "encoding/base32", "encoding/base64", "encoding/binary",
+	"bytes", "cmp", "container/heap", "crypto/hmac", "crypto/sha1", "crypto/sha256", "crypto/subtle", "encoding/base32", "encoding/base64", "encoding/binary",
 	"encoding/hex", "encoding/json", "encoding/xml", "errors", "fmt", "hash", "io", "iter", "log/slog", "maps", "math", "net/url", "reflect",
 	"slices", "strconv", "strings", "time", "unicode", "unicode/utf8",
 	"github.com/beevik/etree", "golang.org/x/text/secure/precis", "golang.org/x/text/unicode/norm",

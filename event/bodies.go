@@ -90,6 +90,14 @@ type (
 		Named      string      `json:"named,omitempty"`
 		Moderated  *Moderation `json:"moderated,omitempty"`
 	}
+	// VCardChanged: the room has another vCard, its Payload, or, if that is empty, none
+	// (XEP-0486 §3.2). Photos are the SHA-1 hashes of the images in it, in hexadecimal
+	// (XEP-0153 §3.1).
+	VCardChanged struct {
+		Payload string   `json:"payload,omitempty" holds:"xml"`
+		Photos  []string `json:"photos,omitempty"`
+		Actor   Actor    `json:"actor,omitzero"`
+	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {
 		Reason    string  `json:"reason,omitempty"`
@@ -400,6 +408,7 @@ func (*VoiceStored) eventType() eventType        { return eventType{"voice-store
 func (*SubjectChanged) eventType() eventType     { return eventType{"subject-changed", 1, true} }
 func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
 func (*MessageRetracted) eventType() eventType   { return eventType{"message-retracted", 1, true} }
+func (*VCardChanged) eventType() eventType       { return eventType{"vcard-changed", 1, true} }
 func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
 func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
 func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }

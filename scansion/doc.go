@@ -77,6 +77,7 @@
 //	host: vanished jid="${Romeo's full JID}"
 //	host: configure max_users='5'
 //	host: reset persistent='true' max_users='5'
+//	host: set-vcard photo='iVBORw0KGgo='
 //	host: destroy reason='plague' alternate='mantua@chat.example.org' tombstone='true'
 //	host: shutdown reason='maintenance'
 //	host at cellar@chat.example.org: create owner="${Romeo's JID}" persistent='true'

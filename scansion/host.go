@@ -77,8 +77,9 @@ var builtinCommands = map[string]Command{
 	"decide-registration": build(func(a *arguments) muc.Command {
 		return muc.DecideRegistration{JID: a.jid("jid"), Allow: a.text("allow") == "true"}
 	}),
-	"forget":   build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
-	"shutdown": build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
+	"forget":    build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
+	"set-vcard": build(func(a *arguments) muc.Command { return muc.SetVCard{VCard: a.vCard()} }),
+	"shutdown":  build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
 }
 
 func commands(o Options) map[string]Command {
@@ -195,6 +196,16 @@ func (a *arguments) presence() *etree.Element {
 			}
 			el.CreateElement(name).SetText(value)
 		}
+	}
+	return el
+}
+
+// vCard takes an image in base64, none for a vCard without one.
+func (a *arguments) vCard() *etree.Element {
+	el := etree.NewElement("vCard")
+	el.CreateAttr("xmlns", "vcard-temp")
+	if image := a.text("photo"); image != "" {
+		el.CreateElement("PHOTO").CreateElement("BINVAL").SetText(image)
 	}
 	return el
 }

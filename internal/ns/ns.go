@@ -48,6 +48,7 @@ const (
 	XHTML       = "http://jabber.org/protocol/xhtml-im"
 	EME         = "urn:xmpp:eme:0"
 	VCard       = "vcard-temp"
+	VCardUpdate = "vcard-temp:x:update"
 	VCard4      = "urn:ietf:params:xml:ns:vcard-4.0"
 	PubSub      = "http://jabber.org/protocol/pubsub"
 	MAM         = "urn:xmpp:mam:2"

@@ -45,6 +45,7 @@ func crammed(t *rapid.T, cfg muc.Config) *muc.Room {
 	handle(owner.String(), "presence", to+"/Ann'", "<x xmlns='http://jabber.org/protocol/muc'/>")
 	handle(owner.String(), "presence", to+"/Ann'", "<status>"+strings.NewReplacer("&", "&amp;", "<", "&lt;").Replace(status)+"</status>")
 	body := "<x xmlns='urn:x'>" + strings.Repeat("x", rapid.SampledFrom([]int{10, 9000, 60000, 250000}).Draw(t, "payload")) + "</x>"
+	handle(owner.String(), "iq", "type='set' id='v' "+to+"'", "<vCard xmlns='vcard-temp'>"+body+"</vCard>")
 	handle(owner.String(), "message", "type='groupchat' "+to+"'", "<body>b</body>"+body)
 	handle(owner.String(), "message", "type='groupchat' "+to+"'", "<subject>s</subject>"+body)
 	return room
@@ -91,7 +92,7 @@ func TestOutboundIsBounded(t *testing.T) {
 		to := "to='" + roomJID.String()
 		for _, query := range []string{
 			"get'><query xmlns='http://jabber.org/protocol/disco#info'/>", "get'><query xmlns='http://jabber.org/protocol/disco#items'/>",
-			"get'><query xmlns='http://jabber.org/protocol/muc#owner'/>", "get'><query xmlns='jabber:iq:register'/>",
+			"get'><query xmlns='http://jabber.org/protocol/muc#owner'/>", "get'><query xmlns='jabber:iq:register'/>", "get'><vCard xmlns='vcard-temp'/>",
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='outcast'/></query>",
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>",
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/><set xmlns='http://jabber.org/protocol/rsm'><before/></set></query>",

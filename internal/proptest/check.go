@@ -40,6 +40,7 @@ func (w *world) check(s *step, out []byte) {
 	w.checkAnswers(s)
 	w.checkRetraction(s)
 	w.checkHeard(s)
+	w.checkAvatar(s)
 	w.checkBounds(s.out)
 	for _, m := range s.out {
 		w.tally.stanzas++

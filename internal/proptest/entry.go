@@ -11,14 +11,15 @@ import (
 const (
 	others = iota
 	self
+	avatar // of the room
 	past
 	subject
 )
 
 const nsDelay = "urn:xmpp:delay"
 
-// checkEntry: a session that enters is told of the others, of itself, of the past and of
-// the subject, in this order, and of no more of the past than the room shows.
+// checkEntry: a session that enters is told of the others, of itself, of the room's avatar, of
+// the past and of the subject, in this order, and of no more of the past than the room shows.
 func (w *world) checkEntry(s *step) {
 	for ev := range s.fx.Events() {
 		b, ok := ev.Body.(*event.Joined)
@@ -34,7 +35,7 @@ func (w *world) checkEntry(s *step) {
 			if stage == subject && m.el.child(nsDelay, "delay") == nil {
 				continue // what comes after the subject is live
 			}
-			if now < stage || now == self && stage == self || stage == subject {
+			if now < stage || now == stage && (now == self || now == avatar) || stage == subject {
 				w.fail("%s got\n%s\nafter\n%s", m.to, m.text, last)
 			}
 			if now == past {
@@ -63,6 +64,9 @@ func mostHistory(c *muc.RoomConfig) int {
 
 func stageOf(el *element) int {
 	if el.name == "presence" {
+		if el.child(nsUpdate, "x") != nil && el.attr("from") == roomJID.String() {
+			return avatar
+		}
 		if x := el.child(nsUser, "x"); x != nil && slices.Contains(codesOf(x), "110") {
 			return self
 		}

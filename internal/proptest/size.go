@@ -123,5 +123,7 @@ func (w *world) counted(live []byte) []counted {
 		{"nicks of one person", most("nick"), lim.NicksPerPerson},
 		{"sessions under one nick", most("session"), lim.SessionsPerNick},
 		{"bytes of presence", presence, lim.PresenceBytes},
+		{"vCards", events["vcard-changed"], 1},
+		{"bytes of the vCard", bytes["vcard-changed"], lim.VCardBytes},
 	}
 }

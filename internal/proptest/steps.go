@@ -111,6 +111,7 @@ var kinds = []struct {
 	{6, (*world).request},
 	{3, (*world).takeBack},
 	{3, (*world).moderate},
+	{3, (*world).avatar},
 	{3, (*world).invite},
 	{2, (*world).voice},
 	{4, (*world).query},

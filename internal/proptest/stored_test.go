@@ -95,7 +95,7 @@ func FuzzRestore(f *testing.F) {
 		}
 	}
 	for _, name := range []string{"live", "durable", "ended"} {
-		data, err := os.ReadFile("../../testdata/golden/v3/" + name + ".json")
+		data, err := os.ReadFile("../../testdata/golden/v4/" + name + ".json")
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func FuzzRestore(f *testing.F) {
 // FuzzEventJSON: an event that was tampered with is refused when it is read or
 // applied, or leaves a room that stands.
 func FuzzEventJSON(f *testing.F) {
-	log, err := os.ReadFile("../../testdata/golden/v3/events.jsonl")
+	log, err := os.ReadFile("../../testdata/golden/v4/events.jsonl")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -234,6 +234,8 @@ var everything = []input{
 	{text: `<iq type='get' from='eve@two.example/a' id='6'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`},
 	{text: `<iq type='get' from='alice@one.example/a' id='7'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`},
 	{text: `<iq type='get' from='bob@one.example/a' to='/Ann' id='8'><vCard xmlns='vcard-temp'/></iq>`},
+	{text: `<iq type='get' from='bob@one.example/a' id='8v'><vCard xmlns='vcard-temp'/></iq>`},
+	{text: `<iq type='set' from='alice@one.example/a' id='8w'><vCard xmlns='vcard-temp'><PHOTO><BINVAL>R0lGODlh</BINVAL></PHOTO></vCard></iq>`},
 	{text: `<iq type='get' from='bob@one.example/a' id='9'><q xmlns='urn:example:asked'/></iq>`},
 	{text: `<iq type='set' from='dave@two.example/a' id='10'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='muc#register_roomnick'><value>Dan</value></field></x></query></iq>`},
 	{text: `<iq type='set' from='alice@one.example/a' id='11'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner' jid='dave@two.example'/><item affiliation='none' jid='bob@one.example'/></query></iq>`},

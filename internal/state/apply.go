@@ -68,6 +68,13 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 	if s.life == event.Destroyed {
 		return errors.New("after the end of the room")
 	}
+	if ev.Durable() {
+		return s.applyDurable(ev, base)
+	}
+	return s.applyVolatile(ev, base)
+}
+
+func (s *Room) applyDurable(ev *event.Event, base *Base) error {
 	switch b := ev.Body.(type) {
 	case *event.Created:
 		return s.applyCreated(b, base)
@@ -91,16 +98,23 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 		s.subject = &Entry{ev: *ev}
 	case *event.MessageArchived:
 		s.archived.remember(ev, base)
-	case *event.MessageRemembered:
-		s.unarchived.remember(ev, base)
 	case *event.MessageRetracted:
 		// Replayed under other limits, it may be forgotten already.
 		if !s.archived.retract(b) {
 			s.unarchived.retract(b)
 		}
-	case *event.MessagePassed, *event.PrivateReceived: // for the host, and nothing of them is kept
+	case *event.VCardChanged:
+		return s.applyVCard(b)
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
+	default:
+		return errors.New("unknown body")
+	}
+	return nil
+}
+
+func (s *Room) applyVolatile(ev *event.Event, base *Base) error {
+	switch b := ev.Body.(type) {
 	case *event.Joined:
 		return s.applyJoined(b)
 	case *event.PresenceChanged:
@@ -113,6 +127,9 @@ func (s *Room) applyBody(ev *event.Event, base *Base) error {
 		return s.applyLeft(b)
 	case *event.Removed:
 		return s.applyRemoved(b)
+	case *event.MessageRemembered:
+		s.unarchived.remember(ev, base)
+	case *event.MessagePassed, *event.PrivateReceived: // for the host, and nothing of them is kept
 	case *event.VoiceRequested:
 		return s.applyVoiceRequested(b, HostTime(ev.Time, b.Now))
 	case *event.PrivateSent:
@@ -198,6 +215,18 @@ func (s *Room) applyConfigured(b *event.Configured, base *Base) error {
 		}
 	}
 	s.conf = base.share(conf)
+	return nil
+}
+
+func (s *Room) applyVCard(b *event.VCardChanged) error {
+	switch {
+	case b.Payload != "":
+		s.mutableSparse().vCard = b
+	case len(b.Photos) > 0:
+		return errors.New("photos without a vCard")
+	case s.sparse != nil:
+		s.sparse.vCard = nil
+	}
 	return nil
 }
 

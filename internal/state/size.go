@@ -48,6 +48,9 @@ func (s *Room) Memory() int {
 func (m *Sparse) size() int {
 	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + len(m.privates) +
 		len(m.relays) + m.spent.len())
+	if b := m.vCard; b != nil {
+		size += len(b.Payload) + len(b.Photos)*(16+len("da39a3ee5e6b4b0d3255bfef95601890afd80709"))
+	}
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)
 		for _, a := range b.Answers {

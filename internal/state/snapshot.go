@@ -80,6 +80,9 @@ func (shot *Snapshot) addDurable(s *Room) {
 	for _, b := range sparse.requests { // after the events that would end them
 		shot.add(b)
 	}
+	if sparse.vCard != nil {
+		shot.add(sparse.vCard)
+	}
 	if s.subject != nil {
 		shot.addEvent(s.subject.ev)
 	}

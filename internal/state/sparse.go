@@ -13,6 +13,8 @@ import (
 type Sparse struct {
 	end *event.RoomDestroyed
 
+	vCard *event.VCardChanged
+
 	reserved index[string, reservation]     // by comparison key of the nick
 	requests []*event.RegistrationRequested // to register, in the order of asking
 
@@ -53,6 +55,9 @@ func (s *Room) mutableSparse() *Sparse {
 
 // End is how a destroyed room ended, nil for any other room.
 func (m *Sparse) End() *event.RoomDestroyed { return m.end }
+
+// VCard is the room's vCard and who set it, nil for none.
+func (m *Sparse) VCard() *event.VCardChanged { return m.vCard }
 
 // Reserved is the number of reserved nicks.
 func (m *Sparse) Reserved() int { return m.reserved.len() }
