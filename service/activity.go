@@ -199,6 +199,7 @@ func (s *Service) noteActivity(r *room, done []outcome) {
 		return
 	}
 	active := false
+	var said []*event.Message
 	var late []muc.JID // have left, after what was said
 	for i := range done {
 		for ev := range done[i].fx.Events() {
@@ -215,16 +216,15 @@ func (s *Service) noteActivity(r *room, done []outcome) {
 				s.activity.destroyed(r.jid)
 				return
 			case *event.MessageArchived:
-				if isActivity(&b.Message) {
-					s.outsideAgain(late...)
-					active, late = true, nil
-				}
+				said = append(said, &b.Message)
 			case *event.MessageRemembered:
-				if isActivity(&b.Message) {
-					s.outsideAgain(late...)
-					active, late = true, nil
-				}
+				said = append(said, &b.Message)
 			}
+			if slices.ContainsFunc(said, isActivity) {
+				s.outsideAgain(late...)
+				active, late = true, nil
+			}
+			said = said[:0]
 		}
 	}
 	if active {

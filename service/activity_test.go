@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -82,7 +83,8 @@ func TestActivity(t *testing.T) {
 		assert.Equal(t, "cellar |", h.told(juliet))
 		h.say(tybalt, "cellar", "two")
 		h.send(`<message type='groupchat' from='%s' to='garden@chat.example'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`, tybalt)
-		h.send(`<message type='groupchat' from='%s' to='garden@chat.example'><subject>roses</subject></message>`, tybalt)
+		_, err := h.do("garden", muc.SetSubject{Subject: "roses"})
+		require.NoError(t, err)
 		h.send(`<message type='groupchat' from='%s' to='garden@chat.example'><body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='1'/></message>`, tybalt)
 		assert.Empty(t, h.told(juliet))
 		h.say(tybalt, "garden", "one")
@@ -225,25 +227,43 @@ func TestActivityEnds(t *testing.T) {
 	})
 }
 
-// What is done at once is told in its order: who leaves after something was said has seen it.
+// What is done at once is told in its order: who leaves after something was said has seen it,
+// and who leaves before has not.
 func TestActivityInABatch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		h := newHost(t, withActivity)
+		h := newHost(t, func(h *host) {
+			withActivity(h)
+			h.config.Room.Archive = true
+			h.config.Question = func(context.Context, muc.JID, muc.Question) {}
+		})
 		h.speaking("cellar")
-		h.join(juliet, "cellar", "Juliet")
-		h.watch(juliet)
-		hold := make(chan struct{})
-		h.store.failAppends(func([]service.Batch) error { <-hold; return nil })
-		h.send(`<message type='groupchat' from='%s' to='cellar@chat.example'><body>one</body></message>`, tybalt)
-		h.send(`<message type='groupchat' from='%s' to='cellar@chat.example'><body>two</body></message>`, tybalt)
-		h.send(`<presence type='unavailable' from='%s' to='cellar@chat.example/Juliet'/>`, juliet)
-		h.store.failAppends(nil)
-		close(hold)
-		sleep(0)
+		say := `<message type='groupchat' from='%s' to='cellar@chat.example'><body>words</body></message>`
+		leave := `<presence type='unavailable' from='%s' to='cellar@chat.example/Juliet'/>`
+		// What all of this does is stored at once.
+		batch := func(stanzas ...string) {
+			t.Helper()
+			h.join(juliet, "cellar", "Juliet")
+			hold := make(chan struct{})
+			h.store.failAppends(func([]service.Batch) error { <-hold; return nil })
+			h.send(`<message type='groupchat' from='%s' to='cellar@chat.example'><body>x</body><replace xmlns='urn:xmpp:message-correct:0' id='1'/></message>`, tybalt)
+			assert.Empty(t, h.watch(juliet))
+			for i := 0; i < len(stanzas); i += 2 {
+				h.send(stanzas[i], stanzas[i+1])
+			}
+			h.store.failAppends(nil)
+			close(hold)
+			sleep(0)
+			h.got(tybalt)
+		}
+		batch(say, tybalt, leave, juliet)
 		assert.Empty(t, h.told(juliet))
 		assert.Empty(t, h.watch(juliet))
-		h.say(tybalt, "cellar", "three")
+		h.say(tybalt, "cellar", "more")
 		assert.Equal(t, "cellar |", h.told(juliet))
+
+		batch(say, tybalt, leave, juliet, say, tybalt)
+		assert.Equal(t, "cellar |", h.told(juliet))
+		assert.Equal(t, "cellar |", h.watch(juliet))
 	})
 }
 
@@ -334,5 +354,20 @@ func TestActivityIsBounded(t *testing.T) {
 			h.watch(who)
 			h.send(`<presence type='unavailable' from='%s' to='chat.example'/>`, who)
 		}
+	})
+}
+
+// rows: U1
+func TestActivityOfOnePersonIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) { withActivity(h); h.config.Limits.Watched = 3 })
+		rooms := []string{"a", "b", "c", "d", "e"}
+		h.speaking(rooms...)
+		h.watch(juliet)
+		for _, room := range rooms {
+			h.say(tybalt, room, "words")
+		}
+		assert.Equal(t, "a |b |c |", h.told(juliet))
+		assert.Equal(t, "a b c |", h.watch(juliet))
 	})
 }

@@ -31,6 +31,8 @@ func FuzzHandle(f *testing.F) {
 		"<iq type='result' id='1' from='a@b/c' to='@chat.example'/>",
 		"<presence from='a@b/c' to='cellar@chat.example/A'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
 		"<message from='a@b/c' to='chat.example' type='error'/>",
+		"<presence from='a@b/c' to='chat.example'><rai xmlns='urn:xmpp:rai:0'/></presence>",
+		"<presence from='a@b/c' to='chat.example' type='probe'/>",
 	} {
 		f.Add(stanza)
 	}
@@ -46,8 +48,8 @@ func FuzzHandle(f *testing.F) {
 		answers := 0
 		s, err := service.New(t.Context(), service.Config{Domain: "chat.example", Store: new(service.Memory),
 			Room:  muc.Config{Secret: secret, CreateByForm: true},
-			Admin: func(muc.JID) bool { return true },
-			Log:   slog.New(slog.DiscardHandler),
+			Admin: func(muc.JID) bool { return true }, Activity: func(muc.JID, muc.JID) bool { return true },
+			Log: slog.New(slog.DiscardHandler),
 			Deliver: func(_ context.Context, s service.Stanza) {
 				mu.Lock()
 				defer mu.Unlock()
