@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/beevik/etree"
 
@@ -18,7 +22,9 @@ import (
 
 // component is a service of rooms between a store and a server.
 type component struct {
-	settings settings
+	settings settings // those of the start
+	now      atomic.Pointer[settings]
+	level    *slog.LevelVar
 	log      *slog.Logger
 	metrics  *metrics
 	service  *service.Service
@@ -30,8 +36,12 @@ type component struct {
 
 // serve runs the component until ctx ends, or until it cannot go on. It takes what
 // it needs in an order in which nothing is half done when something is missing.
-func serve(ctx context.Context, s settings, log *slog.Logger) error {
-	c := &component{settings: s, log: log, metrics: newMetrics()}
+func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logger) error {
+	c := &component{settings: s, level: level, log: log, metrics: newMetrics()}
+	c.now.Store(&s)
+	hangups := make(chan os.Signal, 1) // so that a SIGHUP before all is there ends nothing
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	stopMetrics, err := c.metrics.serve(s.metrics, log)
 	if err != nil {
 		return err
@@ -44,7 +54,7 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return err
 	}
 	c.archive = sqlitestore.NewAnswers(store, log)
-	c.throttle = newThrottle(s.traffic)
+	c.throttle = newThrottle()
 	c.link = xmppcomp.NewLink(c.linkConfig())
 	if c.service, err = service.New(ctx, c.config(store)); err != nil {
 		if ctx.Err() != nil {
@@ -53,14 +63,14 @@ func serve(ctx context.Context, s settings, log *slog.Logger) error {
 		return errors.Join(err, store.Close())
 	}
 	c.metrics.observe(c.service, c.link)
-	err = c.work(ctx)
+	err = c.work(ctx, hangups)
 	return errors.Join(err, store.Close())
 }
 
 // linkConfig is the configuration of the link.
 func (c *component) linkConfig() xmppcomp.Config {
 	s := &c.settings
-	rooms := s.roomLimits()
+	rooms := s.roomConfig().Limits
 	return xmppcomp.Config{
 		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: c.log,
 		Handle: c.handle, Unreadable: c.unreadable, Connected: c.metrics.connection, Sent: c.metrics.written,
@@ -75,39 +85,40 @@ func (c *component) linkConfig() xmppcomp.Config {
 	}
 }
 
-// roomLimits are of muc.Limits what the reader keeps as well: what no room would take is
-// not even kept until its end. A room takes of a stanza what it can pass on in one that the
-// server takes.
-func (s *settings) roomLimits() muc.Limits {
-	return muc.Limits{OutboundBytes: s.maxStanza, StanzaDepth: 32, StanzaElements: 1000, StanzaAttrs: 32}
+// roomConfig is what the settings say of all rooms. The limits are also those of the reader:
+// what no room would take is not even kept until its end. A room takes of a stanza what it can
+// pass on in one that the server takes.
+func (s *settings) roomConfig() muc.Config {
+	c := s.rooms
+	c.Archive = s.archive > 0
+	c.Limits.OutboundBytes, c.Limits.StanzaDepth, c.Limits.StanzaElements, c.Limits.StanzaAttrs = s.maxStanza, 32, 1000, 32
+	return c
 }
 
 // config is the service's configuration.
 func (c *component) config(store *sqlitestore.Store) service.Config {
 	s := &c.settings
+	rooms := s.roomConfig()
+	rooms.Secret = store.Secret()
+	rooms.IsOwner = c.isAdmin
+	rooms.ManyNicks = func(who muc.JID) bool { return c.now.Load().bridges[who.Bare()] }
+	rooms.Policy = policy.Rules{Create: c.mayCreate}
+	rooms.TellAbsent, rooms.ShowActivity = true, true
+	// Not all clients know a mediated invitation when they see one.
+	rooms.InviteBody, rooms.LegacyInvites = c.inviteBody, true
 	return service.Config{
-		Domain:   s.domain,
-		Name:     s.name,
-		Contacts: s.contacts,
-		Software: &service.Software{Name: "muc", Version: version()},
-		Room: muc.Config{
-			Secret:       store.Secret(),
-			Archive:      s.archive > 0,
-			Registration: s.registration,
-			IsOwner:      s.isAdmin,
-			Policy:       policy.Rules{Create: s.mayCreate},
-			TellAbsent:   true,
-			ShowActivity: true,
-			// Not all clients know a mediated invitation when they see one.
-			InviteBody:    inviteText,
-			LegacyInvites: true,
-			Limits:        s.roomLimits(),
-			Rates:         s.rates,
-		},
+		Domain:       s.domain,
+		Name:         s.name,
+		Contacts:     s.contacts,
+		Software:     &service.Software{Name: "muc", Version: version()},
+		Room:         rooms,
 		Store:        store,
 		Deliver:      c.deliver,
 		Question:     c.archive.Question,
-		Admin:        s.isAdmin,
+		Admin:        c.isAdmin,
+		Activity:     func(who, _ muc.JID) bool { now := c.now.Load(); return now.activity && !now.blocks(who) },
+		SearchRate:   s.searches,
+		Limits:       s.limits,
 		IdleAfter:    s.idle,
 		CompactAfter: s.compact,
 		Log:          c.log,
@@ -115,38 +126,44 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 	}
 }
 
-func (s *settings) isAdmin(who muc.JID) bool { return s.admins[who.Bare()] }
+func (c *component) isAdmin(who muc.JID) bool { return c.now.Load().admins[who.Bare()] }
 
 // mayCreate judges who may create rooms (XEP-0045 §10.1.1).
-func (s *settings) mayCreate(q policy.Create) *muc.StanzaError {
-	if s.create.anyone || s.isAdmin(q.Creator) || s.create.domains[q.Creator.Domain()] {
+func (c *component) mayCreate(q policy.Create) *muc.StanzaError {
+	s := c.now.Load()
+	if s.create.anyone || s.admins[q.Creator.Bare()] || s.create.domains[q.Creator.Domain()] {
 		return nil
 	}
 	return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "You may not create rooms here.", Section: "XEP-0045 §10.1.1"}
 }
 
 // work connects and stays so until ctx ends; then everybody is told.
-func (c *component) work(ctx context.Context) error {
+func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
 	c.archive.Start(c.service)
-	var failed error
-	select {
-	case <-ctx.Done():
-		c.log.Info("stopping", "within", c.settings.drain)
-	case failed = <-ended:
-		ended <- nil
+	for {
+		select {
+		case <-hangups:
+			c.reload(ctx)
+			continue
+		case <-ctx.Done():
+			c.log.Info("stopping", "within", c.now.Load().drain)
+			return c.stop(unlink, ended, true)
+		case failed := <-ended:
+			ended <- nil
+			return errors.Join(failed, c.stop(unlink, ended, false))
+		}
 	}
-	return errors.Join(failed, c.stop(unlink, ended, failed == nil))
 }
 
 // stop tells everybody inside that the service goes down (XEP-0045 §11.2), sends
 // what waits, and closes the stream. Nobody can be told when the server is not
 // there.
 func (c *component) stop(unlink func(), ended <-chan error, reachable bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.settings.drain)
+	ctx, cancel := context.WithTimeout(context.Background(), c.now.Load().drain)
 	defer cancel()
 	c.archive.Stop()
 	if !reachable {
@@ -174,7 +191,11 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 		return
 	}
 	from, err := muc.ParseJID(el.SelectAttrValue("from", ""))
-	if err == nil {
+	switch {
+	case err == nil && c.now.Load().blocks(from) && !settles(el):
+		c.refuse(el, stanza.TypeAuth, stanza.Forbidden, "You may not use the rooms here.")
+		return
+	case err == nil:
 		err = c.service.Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), from, el)
 	}
 	switch {
@@ -190,13 +211,18 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 // mayPass refuses the stanza of a person who has sent too much.
 func (c *component) mayPass(el *etree.Element, bytes int) bool {
 	person, _, _ := strings.Cut(el.SelectAttrValue("from", ""), "/")
-	kind := el.SelectAttrValue("type", "")
-	owed := kind == "error" || kind == "result" || el.Tag == "presence" && kind == "unavailable"
-	if c.throttle.spend(person, max(bytes, c.throttle.asks(el)), owed) {
+	rate := c.now.Load().traffic
+	if c.throttle.spend(rate, person, max(bytes, min(asks(el), rate.Burst)), settles(el)) {
 		return true
 	}
-	c.refuse(el, stanza.TypeWait, "You are sending too much.")
+	c.refuse(el, stanza.TypeWait, stanza.PolicyViolation, "You are sending too much.")
 	return false
+}
+
+// settles reports whether a stanza only ends something: others would miss it.
+func settles(el *etree.Element) bool {
+	kind := el.SelectAttrValue("type", "")
+	return kind == "error" || kind == "result" || el.Tag == "presence" && kind == "unavailable"
 }
 
 // unreadable refuses a stanza that is too large or no XML. It reaches no room.
@@ -206,16 +232,16 @@ func (c *component) unreadable(_ context.Context, bad *xmppcomp.StanzaError, byt
 		return
 	}
 	if errors.Is(bad, stanza.ErrTooLarge) {
-		c.refuse(bad.Head, stanza.TypeModify, "The stanza is too large.")
+		c.refuse(bad.Head, stanza.TypeModify, stanza.PolicyViolation, "The stanza is too large.")
 	} else {
-		c.refuse(bad.Head, stanza.TypeModify, "The stanza is not well-formed XML.")
+		c.refuse(bad.Head, stanza.TypeModify, stanza.PolicyViolation, "The stanza is not well-formed XML.")
 	}
 }
 
 // refuse answers a stanza that does not reach the service, if it is one to be answered.
-func (c *component) refuse(head *etree.Element, kind stanza.ErrorType, text string) {
-	c.metrics.refused(&muc.StanzaError{Condition: stanza.PolicyViolation})
-	answer := xmppcomp.Refusal(head, string(kind), string(stanza.PolicyViolation), text)
+func (c *component) refuse(head *etree.Element, kind stanza.ErrorType, condition stanza.Condition, text string) {
+	c.metrics.refused(&muc.StanzaError{Condition: condition})
+	answer := xmppcomp.Refusal(head, string(kind), string(condition), text)
 	if answer == nil {
 		return
 	}

@@ -1,11 +1,9 @@
 package main
 
 import (
+	"encoding"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,25 +20,35 @@ type settings struct {
 	name     string
 	metrics  string
 	admins   map[muc.JID]bool
+	bridges  map[muc.JID]bool
+	blocked  map[string]muc.JID // people and domains, by address
 	contacts []service.Contact
 	create   creators
-	// registration is who may register with a room (XEP-0045 §7.10).
-	registration muc.Registration
-	level        slog.Level
-	json         bool
-	drain        time.Duration
-	idle         time.Duration
-	archive      time.Duration // 0 keeps nothing
-	archiveSize  int           // bytes of a room
-	compact      int
-	// rates bound what one person sends to one room, traffic what one person sends to
-	// all of them, in bytes.
-	rates     muc.Rates
-	traffic   muc.Rate
-	sendQueue int // bytes
-	maxStanza int // bytes
+	activity bool
+	// rooms is what all rooms have in common, as far as it is a setting: defaults, limits,
+	// rates. limits are those of the service, searches its rate.
+	rooms      muc.Config
+	limits     service.Limits
+	searches   muc.Rate
+	inviteBody bool
+	level      slog.Level
+	json       bool
+	drain      time.Duration
+	idle       time.Duration
+	archive    time.Duration // 0 keeps nothing
+	// archiveSize is in bytes, of a room; traffic bounds what one person sends to all rooms,
+	// in bytes.
+	archiveSize int
+	compact     int
+	traffic     muc.Rate
+	sendQueue   int // bytes
+	maxStanza   int // bytes
 	// backoff and held are the link's own if they are 0. No option sets them.
 	backoff, held time.Duration
+
+	texts map[string]given // what each option was set by
+	// again reads all settings again, as they were read at the start.
+	again func() (settings, error)
 }
 
 // creators is who may create rooms: anyone, or those of some domains; the
@@ -55,210 +63,201 @@ type option struct {
 	name     string
 	value    string // what stands for the value in the help
 	standard string
+	when     change
 	help     string
 	set      func(*settings, string) error
 }
+
+// change is when a setting can change: fixed ones need a restart, live ones SIGHUP.
+type change bool
+
+const (
+	fixed change = false
+	live  change = true
+)
 
 // variable is the environment variable of the option.
 func (o *option) variable() string {
 	return "MUC_" + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
 }
 
-// options are all settings. A value that is not given is the standard one.
-var options = []option{
-	{"domain", "DOMAIN", "", "the domain of the rooms, as the server knows the component (required)",
+// group is options about one thing.
+type group struct {
+	title   string
+	options []option
+}
+
+// groups are all settings. A value that is not given is the standard one.
+var groups = []group{
+	{"The server and the service", serviceOptions},
+	{"Who may what", peopleOptions},
+	{"New rooms, until their owners configure them otherwise", defaultOptions},
+	{"What is stored", storeOptions},
+	{"Rates", rateOptions},
+	{"Limits", limitOptions},
+	{"Running it", runOptions},
+}
+
+// options are the settings of all groups.
+var options = func() (all []option) {
+	for _, g := range groups {
+		all = append(all, g.options...)
+	}
+	return all
+}()
+
+var serviceOptions = []option{
+	{"domain", "DOMAIN", "", fixed, "the domain of the rooms, as the server knows the component (required)",
 		func(s *settings, v string) (err error) { s.domain, err = domain(v); return err }},
-	{"secret", "TEXT", "", "the secret that the server expects of the component (required); others on this machine can see a flag, so better say it by variable or file",
+	{"secret", "TEXT", "", fixed, "the secret that the server expects of the component (required); others on this machine can see a flag, so better say it by variable or file",
 		func(s *settings, v string) error { s.secret = v; return required(v) }},
-	{"connect", "HOST:PORT", "127.0.0.1:5347", "where the server listens for components",
+	{"connect", "HOST:PORT", "127.0.0.1:5347", fixed, "where the server listens for components",
 		func(s *settings, v string) error { s.connect = v; return address(v) }},
-	{"store", "FILE", "rooms.db", "the SQLite file that keeps the rooms; it is made if it is not there",
-		func(s *settings, v string) error { s.store = v; return required(v) }},
-	{"name", "TEXT", "Chat rooms", "what clients call the service",
+	{"name", "TEXT", "Chat rooms", fixed, "what clients call the service",
 		func(s *settings, v string) error { s.name = v; return required(v) }},
-	{"admins", "JID,JID", "", "who administers the service: they own every room, and may create rooms and speak to all of them",
-		func(s *settings, v string) (err error) { s.admins, err = people(v); return err }},
-	{"contacts", "KIND=URI,KIND=URI", "", "whom people can write to about the service (XEP-0157), as abuse=mailto:abuse@example.org; kinds are abuse, admin, feedback, sales, security, status and support",
+	{"contacts", "KIND=URI,KIND=URI", "", fixed, "whom people can write to about the service (XEP-0157), as abuse=mailto:abuse@example.org; kinds are abuse, admin, feedback, sales, security, status and support",
 		func(s *settings, v string) (err error) { s.contacts, err = contacts(v); return err }},
-	{"create", "WHO", "anyone", "who may create rooms: anyone, admins, or domains such as example.org,example.net",
+	{"max-stanza", "BYTES", "262144", fixed, "how large a stanza the server takes, in either direction: a larger one is not sent, because the server would end the stream",
+		bytesOption(1<<16, func(s *settings) *int { return &s.maxStanza })},
+	{"send-queue", "BYTES", "4194304", fixed, "how many bytes may wait to be sent before rooms wait",
+		bytesOption(1<<16, func(s *settings) *int { return &s.sendQueue })},
+}
+
+var peopleOptions = []option{
+	{"admins", "JID,JID", "", live, "who administers the service: they own every room, and may create rooms and speak to all of them",
+		func(s *settings, v string) (err error) { s.admins, err = people(v); return err }},
+	{"create", "WHO", "anyone", live, "who may create rooms: anyone, admins, or domains such as example.org,example.net",
 		func(s *settings, v string) (err error) { s.create, err = whoCreates(v); return err }},
-	{"registration", "WHO", "members", "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
-		func(s *settings, v string) (err error) { s.registration, err = whoRegisters(v); return err }},
-	{"archive", "TIME", "720h", "how long messages are kept for clients that ask for them (XEP-0313); 0 keeps none",
-		func(s *settings, v string) (err error) {
-			if v != "0" {
-				s.archive, err = duration(v)
+	{"block", "JID,DOMAIN", "", live, "who may use no room at all: people, as tybalt@example.org, or whole domains, as spam.example; who is inside is put out",
+		func(s *settings, v string) (err error) { s.blocked, err = peopleOrDomains(v); return err }},
+	{"bridges", "JID,JID", "", live, "whom limit-nicks does not bound: bridges that bring in many people under one address",
+		func(s *settings, v string) (err error) { s.bridges, err = people(v); return err }},
+	{"registration", "WHO", "members", fixed, "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
+		choiceOption(func(s *settings) *muc.Registration { return &s.rooms.Registration }, map[string]muc.Registration{
+			"members": muc.RegistrationMembers, "approved": muc.RegistrationApproved, "open": muc.RegistrationOpen, "none": muc.RegistrationNone},
+			"must be members, approved, open or none")},
+	{"nick-lockdown", "HOW", "off", fixed, "what becomes of people with a reserved nick who come with another one: off (they have it), refuse, or assign (they get their own)",
+		choiceOption(func(s *settings) *muc.Lockdown { return &s.rooms.NickLockdown }, map[string]muc.Lockdown{
+			"off": muc.LockdownOff, "refuse": muc.LockdownRefuse, "assign": muc.LockdownAssign}, "must be off, refuse or assign")},
+	{"visitors-invite", "BOOL", "false", fixed, "whether visitors, who have no voice, may invite others",
+		boolOption(func(s *settings) *bool { return &s.rooms.VisitorsInvite }, true)},
+	{"invite-body", "BOOL", "true", live, "whether an invitation is also put into words, for clients that show nothing else of it",
+		boolOption(func(s *settings) *bool { return &s.inviteBody }, true)},
+	{"activity", "BOOL", "true", live, "whether members, admins and owners who ask for it are told that something was said in a room that they are not in (XEP-0437)",
+		boolOption(func(s *settings) *bool { return &s.activity }, true)},
+}
+
+var defaultOptions = []option{
+	{"default-public", "BOOL", "true", fixed, "whether it is in the list of rooms",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.Hidden }, false)},
+	{"default-persistent", "BOOL", "false", fixed, "whether it stays when nobody is inside",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.Persistent }, true)},
+	{"default-members-only", "BOOL", "false", fixed, "whether only members may enter",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.MembersOnly }, true)},
+	{"default-members-invite", "BOOL", "false", fixed, "whether members of such a room may invite others",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.AllowInvites }, true)},
+	{"default-moderated", "BOOL", "false", fixed, "whether only people with voice may speak",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.Moderated }, true)},
+	{"default-open-subject", "BOOL", "false", fixed, "whether participants may change the subject",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.OpenSubject }, true)},
+	{"default-archive", "BOOL", "true", fixed, "whether messages go to the archive",
+		boolOption(func(s *settings) *bool { return &s.rooms.Defaults.NoArchive }, false)},
+	{"default-whois", "WHO", "moderators", fixed, "who sees real addresses: moderators or anyone",
+		textOption(func(s *settings) encoding.TextUnmarshaler { return &s.rooms.Defaults.Whois }, "must be moderators or anyone")},
+	{"default-private-messages", "WHO", "anyone", fixed, "who may send private messages: anyone, participants, moderators, affiliated (members, admins and owners) or none",
+		textOption(func(s *settings) encoding.TextUnmarshaler { return &s.rooms.Defaults.AllowPM }, "must be anyone, participants, moderators, affiliated or none")},
+	{"default-history", "NUMBER", "20", fixed, "how many of the last messages people see who enter; 0 shows none",
+		func(s *settings, v string) error {
+			err := numberOption(0, 1000, func(s *settings) *int { return &s.rooms.Defaults.History })(s, v)
+			if s.rooms.Defaults.History == 0 {
+				s.rooms.Defaults.History = -1
 			}
 			return err
 		}},
-	{"archive-size", "BYTES", "67108864", "how much of that is kept of one room; the oldest messages go first",
-		func(s *settings, v string) (err error) { s.archiveSize, err = size(v, 1<<16); return err }},
-	{"metrics", "HOST:PORT", "", "where to serve Prometheus metrics, at /metrics; nowhere if empty",
+	{"default-language", "TAG", "", fixed, "the language that is spoken in it, as en",
+		func(s *settings, v string) error { s.rooms.Defaults.Lang = v; return nil }},
+	{"instant", "BOOL", "false", fixed, "whether it is open to others at once, and not only when its owner has configured it",
+		boolOption(func(s *settings) *bool { return &s.rooms.Instant }, true)},
+	{"lock-time", "TIME", "1h", fixed, "how long it waits for that, before it opens as it is",
+		durationOption(func(s *settings) *time.Duration { return &s.rooms.LockTimeout })},
+}
+
+var storeOptions = []option{
+	{"store", "FILE", "rooms.db", fixed, "the SQLite file that keeps the rooms; it is made if it is not there",
+		func(s *settings, v string) error { s.store = v; return required(v) }},
+	{"archive", "TIME", "720h", fixed, "how long messages are kept for clients that ask for them (XEP-0313); 0 keeps none",
+		func(s *settings, v string) (err error) { s.archive, err = durationOrNone(v); return err }},
+	{"archive-size", "BYTES", "67108864", fixed, "how much of that is kept of one room; the oldest messages go first",
+		bytesOption(1<<16, func(s *settings) *int { return &s.archiveSize })},
+	{"idle", "TIME", "5m", fixed, "how long an empty room stays in memory",
+		durationOption(func(s *settings) *time.Duration { return &s.idle })},
+	{"compact", "EVENTS", "500", fixed, "how many stored events of a room are replaced by a snapshot",
+		numberOption(1, 1<<30, func(s *settings) *int { return &s.compact })},
+}
+
+var rateOptions = []option{
+	{"rate-messages", "N/TIME", "30/15s", fixed, "how many messages one person may send to a room in a time, at once or spread over it; 0 bounds nothing. Admins and owners of the room are exempt",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.Messages })},
+	{"rate-signals", "N/TIME", "", fixed, "the same of messages without words, as chat states and reactions; without a value five times as many as messages",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.Signals })},
+	{"rate-queries", "N/TIME", "", fixed, "the same of requests to the clients of others, likewise",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.Queries })},
+	{"rate-presence", "N/TIME", "30/30s", fixed, "how often in a time one person may join a room, or change nick or availability there, in the same way",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.Presence })},
+	{"rate-notices", "N/TIME", "30/30m", fixed, "how many invitations and other stanzas to people outside of a room one person may cause; nobody is exempt",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.Notices })},
+	{"rate-room-notices", "N/TIME", "100/2000s", fixed, "the same of all people in one room together",
+		rateOption(func(s *settings) *muc.Rate { return &s.rooms.Rates.RoomNotices })},
+	{"rate-searches", "N/TIME", "60/60s", fixed, "how often one person may search for rooms, page by page",
+		rateOption(func(s *settings) *muc.Rate { return &s.searches })},
+	{"rate-bytes", "N/TIME", "1048576/32s", live, "how many bytes one person may send to all rooms together in a time; 0 bounds nothing. Nobody is exempt",
+		func(s *settings, v string) (err error) { s.traffic, err = rate(v, time.Nanosecond); return err }},
+}
+
+var limitOptions = []option{
+	{"limit-rooms", "NUMBER", "200000", fixed, "rooms in memory",
+		limitOption(func(s *settings) *int { return &s.limits.Rooms })},
+	{"limit-memory", "BYTES", "1073741824", fixed, "bytes that all rooms in memory hold together",
+		limitOption(func(s *settings) *int { return &s.limits.Memory })},
+	{"limit-person-memory", "BYTES", "134217728", fixed, "of these, bytes of the rooms that one person has created",
+		limitOption(func(s *settings) *int { return &s.limits.PersonMemory })},
+	{"limit-created", "NUMBER", "100", fixed, "rooms that one person has created",
+		limitOption(func(s *settings) *int { return &s.limits.PersonCreated })},
+	{"limit-joined", "NUMBER", "1000", fixed, "rooms that one person is in at once",
+		limitOption(func(s *settings) *int { return &s.limits.PersonRooms })},
+	{"limit-occupants", "NUMBER", "20000", fixed, "people in a room; its owner can only lower it",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.Occupants })},
+	{"limit-nicks", "NUMBER", "10", fixed, "nicks that one person has in a room at once",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.NicksPerPerson })},
+	{"limit-sessions", "NUMBER", "20", fixed, "clients that share a nick",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.SessionsPerNick })},
+	{"limit-body", "BYTES", "16384", fixed, "bytes of what is said in a message",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.BodyBytes })},
+	{"limit-history", "NUMBER", "100", fixed, "messages that a room remembers for newcomers, whatever its owner chooses",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.History })},
+	{"limit-affiliations", "NUMBER", "50000", fixed, "people and domains on the lists of a room",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.Affiliations })},
+	{"limit-invites", "NUMBER", "1000", fixed, "invitations to a room that are open at once",
+		limitOption(func(s *settings) *int { return &s.rooms.Limits.Invites })},
+}
+
+var runOptions = []option{
+	{"drain", "TIME", "10s", live, "how long a stop may take until all have been told",
+		durationOption(func(s *settings) *time.Duration { return &s.drain })},
+	{"metrics", "HOST:PORT", "", fixed, "where to serve Prometheus metrics, at /metrics; nowhere if empty",
 		func(s *settings, v string) error {
 			if s.metrics = v; v == "" {
 				return nil
 			}
 			return address(v)
 		}},
-	{"log-level", "LEVEL", "info", "how much to log: debug, info, warn or error",
+	{"log-level", "LEVEL", "info", live, "how much to log: debug, info, warn or error",
 		func(s *settings, v string) error {
 			if s.level.UnmarshalText([]byte(v)) != nil {
 				return errors.New("must be debug, info, warn or error")
 			}
 			return nil
 		}},
-	{"log-format", "FORMAT", "text", "how to log, to standard error: text or json",
-		func(s *settings, v string) error {
-			if s.json = v == "json"; !s.json && v != "text" {
-				return errors.New("must be text or json")
-			}
-			return nil
-		}},
-	{"rate-messages", "N/TIME", "30/15s", "how many messages one person may send to a room in a time, at once or spread over it; 0 bounds nothing. Admins and owners of the room are exempt",
-		func(s *settings, v string) (err error) { s.rates.Messages, err = rate(v, time.Millisecond); return err }},
-	{"rate-presence", "N/TIME", "30/30s", "how often in a time one person may join a room, or change nick or availability there, in the same way",
-		func(s *settings, v string) (err error) { s.rates.Presence, err = rate(v, time.Millisecond); return err }},
-	{"rate-bytes", "N/TIME", "1048576/32s", "how many bytes one person may send to all rooms together in a time; 0 bounds nothing. Nobody is exempt",
-		func(s *settings, v string) (err error) { s.traffic, err = rate(v, time.Nanosecond); return err }},
-	{"send-queue", "BYTES", "4194304", "how many bytes may wait to be sent before rooms wait",
-		func(s *settings, v string) (err error) { s.sendQueue, err = size(v, 1<<16); return err }},
-	{"max-stanza", "BYTES", "262144", "how large a stanza the server takes, in either direction: a larger one is not sent, because the server would end the stream",
-		func(s *settings, v string) (err error) { s.maxStanza, err = size(v, 1<<16); return err }},
-	{"drain", "TIME", "10s", "how long a stop may take until all have been told",
-		func(s *settings, v string) (err error) { s.drain, err = duration(v); return err }},
-	{"idle", "TIME", "5m", "how long an empty room stays in memory",
-		func(s *settings, v string) (err error) { s.idle, err = duration(v); return err }},
-	{"compact", "EVENTS", "500", "how many stored events of a room are replaced by a snapshot",
-		func(s *settings, v string) (err error) {
-			if s.compact, err = strconv.Atoi(v); err != nil || s.compact < 1 {
-				return errors.New("must be a whole number from 1")
-			}
-			return nil
-		}},
-}
-
-func required(v string) error {
-	if v == "" {
-		return errors.New("must not be empty")
-	}
-	return nil
-}
-
-func domain(v string) (string, error) {
-	if v == "" {
-		return "", errors.New("must not be empty: name the domain of the rooms, as conference.example.org")
-	}
-	jid, err := muc.ParseJID(v)
-	if err != nil || jid.Local() != "" || !jid.IsBare() {
-		return "", fmt.Errorf("%q is no domain: it should look like conference.example.org", v)
-	}
-	return jid.String(), nil
-}
-
-func address(v string) error {
-	_, port, err := net.SplitHostPort(v)
-	if err != nil {
-		return fmt.Errorf("%q is no address: it should look like 127.0.0.1:5347", v)
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("%q has no port from 1 to 65535", v)
-	}
-	return nil
-}
-
-func duration(v string) (time.Duration, error) {
-	d, err := time.ParseDuration(v)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is no time: it should look like 30s or 5m", v)
-	}
-	return d, nil
-}
-
-// rate reads "30/15s": 30 at once, and each further one after a part of the time, which
-// must not be shorter than the least.
-func rate(v string, least time.Duration) (muc.Rate, error) {
-	if v == "0" {
-		return muc.Rate{}, nil
-	}
-	number, text, _ := strings.Cut(v, "/")
-	n, err := strconv.Atoi(number)
-	within, err2 := time.ParseDuration(text)
-	switch {
-	case err != nil || err2 != nil || n < 1 || within <= 0 || within > 24*time.Hour:
-		return muc.Rate{}, fmt.Errorf("%q is no rate: it should look like 30/15s, in a day at the most, or be 0", v)
-	case within/time.Duration(n) < least:
-		return muc.Rate{}, fmt.Errorf("%q is more than one in %v", v, least)
-	}
-	return muc.Rate{Burst: n, Every: within / time.Duration(n)}, nil
-}
-
-func size(v string, least int) (int, error) {
-	n, err := strconv.Atoi(v)
-	if err != nil || n < least || n > 1<<30 {
-		return 0, fmt.Errorf("must be a number of bytes from %d to %d", least, 1<<30)
-	}
-	return n, nil
-}
-
-// list is what stands between commas.
-func list(v string) []string {
-	return strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
-func people(v string) (map[muc.JID]bool, error) {
-	all := map[muc.JID]bool{}
-	for _, text := range list(v) {
-		jid, err := muc.ParseJID(text)
-		if err != nil || jid.Local() == "" || !jid.IsBare() {
-			return nil, fmt.Errorf("%q is no address of a person: it should look like romeo@example.org", text)
-		}
-		all[jid] = true
-	}
-	return all, nil
-}
-
-func contacts(v string) ([]service.Contact, error) {
-	var all []service.Contact
-	for _, text := range list(v) {
-		kind, uri, ok := strings.Cut(text, "=")
-		if !ok || uri == "" {
-			return nil, fmt.Errorf("%q is no contact: it should look like abuse=mailto:abuse@example.org", text)
-		}
-		all = append(all, service.Contact{For: service.ContactKind(kind), URI: uri})
-	}
-	return all, nil
-}
-
-func whoCreates(v string) (creators, error) {
-	switch v {
-	case "anyone":
-		return creators{anyone: true}, nil
-	case "admins":
-		return creators{}, nil
-	case "":
-		return creators{}, errors.New("must be anyone, admins or domains")
-	}
-	c := creators{domains: map[string]bool{}}
-	for _, text := range list(v) {
-		d, err := domain(text)
-		if err != nil {
-			return c, err
-		}
-		c.domains[d] = true
-	}
-	return c, nil
-}
-
-func whoRegisters(v string) (muc.Registration, error) {
-	switch v {
-	case "members":
-		return muc.RegistrationMembers, nil
-	case "approved":
-		return muc.RegistrationApproved, nil
-	case "open":
-		return muc.RegistrationOpen, nil
-	case "none":
-		return muc.RegistrationNone, nil
-	}
-	return 0, errors.New("must be members, approved, open or none")
+	{"log-format", "FORMAT", "text", fixed, "how to log, to standard error: text or json",
+		choiceOption(func(s *settings) *bool { return &s.json }, map[string]bool{"text": false, "json": true}, "must be text or json")},
 }

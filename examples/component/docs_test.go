@@ -46,11 +46,12 @@ func TestReadmeListsMetrics(t *testing.T) {
 
 // The configuration file and the command of the README are ones.
 func TestReadmeSettings(t *testing.T) {
-	_, file, ok := strings.Cut(readme(t), "```ini\n")
+	_, file, ok := strings.Cut(readme(t), "```toml\n")
 	require.True(t, ok)
 	file, _, _ = strings.Cut(file, "```")
 	s := parseOK(t, environment("MUC_CONFIG", configFile(t, file)))
 	assert.Equal(t, "127.0.0.1:9347", s.metrics)
+	assert.Contains(t, s.blocked, "spam.example")
 	_, command, ok := strings.Cut(readme(t), "    go run ./examples/component ")
 	require.True(t, ok)
 	command, _, _ = strings.Cut(command, "\n")

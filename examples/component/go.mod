@@ -3,6 +3,7 @@ module github.com/gomuc/muc/examples/component
 go 1.26.0
 
 require (
+	github.com/BurntSushi/toml v1.6.0
 	github.com/beevik/etree v1.8.1
 	github.com/gomuc/muc v0.1.0
 	github.com/gomuc/muc/sqlitestore v0.1.0

@@ -19,6 +19,14 @@ func inviteText(i muc.Invitation) string {
 	return text
 }
 
+// inviteBody is inviteText, as long as the operator wants it.
+func (c *component) inviteBody(i muc.Invitation) string {
+	if !c.now.Load().inviteBody {
+		return ""
+	}
+	return inviteText(i)
+}
+
 // inviter is how the invitee may know who invites, "" for nobody in particular.
 func inviter(i muc.Invitation) string {
 	switch {

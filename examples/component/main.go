@@ -41,15 +41,17 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		fmt.Fprintln(stderr, "component:", err)
 		return statusWrong
 	}
-	if err := serve(ctx, s, logger(s, stderr)); err != nil {
+	level := new(slog.LevelVar)
+	if err := serve(ctx, s, level, logger(s, level, stderr)); err != nil {
 		fmt.Fprintln(stderr, "component:", err)
 		return statusFailed
 	}
 	return statusStopped
 }
 
-func logger(s settings, w io.Writer) *slog.Logger {
-	o := &slog.HandlerOptions{Level: s.level}
+func logger(s settings, level *slog.LevelVar, w io.Writer) *slog.Logger {
+	level.Set(s.level)
+	o := &slog.HandlerOptions{Level: level}
 	if s.json {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

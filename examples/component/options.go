@@ -5,8 +5,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+
+	"github.com/BurntSushi/toml"
 )
 
 // errHelp: somebody asked for help, and has it.
@@ -18,7 +22,21 @@ type given struct{ text, source string }
 // parse reads the settings: flags go before the environment, the environment
 // before the file. Errors name what to change.
 func parse(args []string, getenv func(string) string, help io.Writer) (settings, error) {
-	texts := map[string]given{}
+	texts, rest, err := gather(args, getenv, help)
+	if err == nil && len(rest) > 0 {
+		err = fmt.Errorf("%q is no flag: see -h", rest[0])
+	}
+	if err != nil {
+		return settings{}, err
+	}
+	s, err := settle(texts)
+	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
+	return s, err
+}
+
+// gather finds the text of each option that is given, and what follows the flags.
+func gather(args []string, getenv func(string) string, help io.Writer) (texts map[string]given, rest []string, err error) {
+	texts = map[string]given{}
 	flags := flag.NewFlagSet("component", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	for i := range options {
@@ -32,11 +50,9 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(help)
-		return settings{}, errHelp
+		return nil, nil, errHelp
 	case err != nil:
-		return settings{}, fmt.Errorf("%w: see -h", err)
-	case flags.NArg() > 0:
-		return settings{}, fmt.Errorf("%q is no flag: see -h", flags.Arg(0))
+		return nil, nil, fmt.Errorf("%w: see -h", err)
 	}
 	for i := range options {
 		o := &options[i]
@@ -48,58 +64,67 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 		}
 	}
 	if *file != "" {
-		content, err := os.ReadFile(*file)
-		if err != nil {
-			return settings{}, fmt.Errorf("-config: %w", err)
-		}
-		if err := parseFile(*file, string(content), texts); err != nil {
-			return settings{}, err
+		if err := readFile(*file, texts); err != nil {
+			return nil, nil, err
 		}
 	}
-	return settle(texts)
+	return texts, flags.Args(), nil
 }
 
-// parseFile reads lines of `name = value`. What is in texts already goes before.
-func parseFile(name, content string, texts map[string]given) error {
-	here := map[string]bool{}
-	number := 0
-	for line := range strings.Lines(content) {
-		number++
-		at := fmt.Sprintf("%s:%d", name, number)
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
+// readFile reads a configuration file, which is TOML. What is in texts already goes before.
+func readFile(name string, texts map[string]given) error {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("-config: %w", err)
+	}
+	var values map[string]any
+	if err := toml.Unmarshal(content, &values); err != nil {
+		var bad toml.ParseError
+		if errors.As(err, &bad) {
+			return fmt.Errorf("%s:%d: %s: a line is as in name = \"value\"", name, bad.Position.Line, bad.Message)
 		}
-		key, value, ok := strings.Cut(line, "=")
-		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
-		switch {
-		case !ok:
-			return fmt.Errorf("%s: a line is `name = value`", at)
-		case !known(key):
-			return fmt.Errorf("%s: there is no setting %q: see -h", at, key)
-		case here[key]:
-			return fmt.Errorf("%s: %s stands twice in this file", at, key)
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		at := name + ": " + key
+		if !slices.ContainsFunc(options, func(o option) bool { return o.name == key }) {
+			return fmt.Errorf("%s: there is no such setting: see -h", at)
 		}
-		here[key] = true
+		text, err := textOf(values[key])
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
 		if _, ok := texts[key]; !ok {
-			texts[key] = given{value, at + ": " + key}
+			texts[key] = given{text, at}
 		}
 	}
 	return nil
 }
 
-func known(name string) bool {
-	for i := range options {
-		if options[i].name == name {
-			return true
+// textOf is a value of the file as a flag would give it.
+func textOf(value any) (string, error) {
+	switch v := value.(type) {
+	case string:
+		return v, nil
+	case int64, bool:
+		return fmt.Sprint(v), nil
+	case []any:
+		texts := make([]string, len(v))
+		for i := range v {
+			text, ok := v[i].(string)
+			if !ok || strings.ContainsAny(text, ", ") {
+				return "", errors.New(`a list is as in ["one", "two"], without spaces and commas in the texts`)
+			}
+			texts[i] = text
 		}
+		return strings.Join(texts, ","), nil
 	}
-	return false
+	return "", errors.New("must be a text, a whole number, true, false, or a list of texts")
 }
 
 // settle makes settings of texts.
 func settle(texts map[string]given) (settings, error) {
-	var s settings
+	s := settings{texts: map[string]given{}}
 	for i := range options {
 		o := &options[i]
 		g, ok := texts[o.name]
@@ -109,8 +134,29 @@ func settle(texts map[string]given) (settings, error) {
 		if err := o.set(&s, g.text); err != nil {
 			return s, fmt.Errorf("%s: %w", g.source, err)
 		}
+		s.texts[o.name] = g
 	}
 	return s, nil
+}
+
+// takeOver is the settings with those of others that can change while the component runs.
+// It names what changed, and what would have to, but needs a restart.
+func (s *settings) takeOver(others settings) (next settings, changed, fixed []string, err error) {
+	texts := maps.Clone(s.texts)
+	for i := range options {
+		o := &options[i]
+		switch {
+		case s.texts[o.name].text == others.texts[o.name].text:
+		case o.when == live:
+			texts[o.name] = others.texts[o.name]
+			changed = append(changed, o.name)
+		default:
+			fixed = append(fixed, o.name)
+		}
+	}
+	next, err = settle(texts)
+	next.again = s.again
+	return next, changed, fixed, err
 }
 
 const helpHead = `component gives an XMPP server chat rooms (XEP-0045): a service of many rooms
@@ -119,8 +165,9 @@ on a domain of its own, connected to the server as an external component
 
 usage: component -domain DOMAIN -secret TEXT [flags]
 
-Each setting is a flag, an environment variable or a line "name = value" of the
-configuration file; the first of these that is given counts.
+Each setting is a flag, an environment variable or a line of the configuration
+file, which is TOML; the first of these that is given counts. Those with a star
+are read again when the process gets SIGHUP.
 
 `
 
@@ -134,13 +181,19 @@ if anything else fails; one line says what.
 func printHelp(w io.Writer) {
 	fmt.Fprint(w, helpHead)
 	fmt.Fprintf(w, "  -config FILE, MUC_CONFIG\n\ta configuration file\n")
-	for i := range options {
-		o := &options[i]
-		fmt.Fprintf(w, "  -%s %s, %s\n\t%s", o.name, o.value, o.variable(), o.help)
-		if o.standard != "" {
-			fmt.Fprintf(w, " (%s)", o.standard)
+	for _, g := range groups {
+		fmt.Fprintf(w, "\n%s:\n\n", g.title)
+		for _, o := range g.options {
+			star := ""
+			if o.when == live {
+				star = " *"
+			}
+			fmt.Fprintf(w, "  -%s %s, %s%s\n\t%s", o.name, o.value, o.variable(), star, o.help)
+			if o.standard != "" {
+				fmt.Fprintf(w, " (%s)", o.standard)
+			}
+			fmt.Fprintln(w)
 		}
-		fmt.Fprintln(w)
 	}
 	fmt.Fprint(w, helpFoot)
 }

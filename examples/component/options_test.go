@@ -51,10 +51,11 @@ func TestStandards(t *testing.T) {
 	assert.Equal(t, 10*time.Second, s.drain)
 	assert.Equal(t, 500, s.compact)
 	assert.Equal(t, 30*24*time.Hour, s.archive)
-	assert.Equal(t, muc.Rates{Messages: muc.Rate{Burst: 30, Every: 500 * time.Millisecond}, Presence: muc.Rate{Burst: 30, Every: time.Second}}, s.rates)
+	assert.Equal(t, muc.Rates{Messages: muc.Rate{Burst: 30, Every: 500 * time.Millisecond}, Presence: muc.Rate{Burst: 30, Every: time.Second},
+		Notices: muc.Rate{Burst: 30, Every: time.Minute}, RoomNotices: muc.Rate{Burst: 100, Every: 20 * time.Second}}, s.rooms.Rates)
 	assert.Equal(t, muc.Rate{Burst: 1 << 20, Every: 30517}, s.traffic, "32 KiB in a second")
 	assert.Equal(t, []int{4 << 20, 256 << 10}, []int{s.sendQueue, s.maxStanza})
-	assert.Zero(t, parseOK(t, environment(), "-domain", "a", "-secret", "b", "-rate-messages", "0").rates.Messages)
+	assert.Zero(t, parseOK(t, environment(), "-domain", "a", "-secret", "b", "-rate-messages", "0").rooms.Rates.Messages.Every)
 	assert.EqualValues(t, 64<<20, s.archiveSize)
 	assert.EqualValues(t, 1000000, parseOK(t, environment("MUC_ARCHIVE_SIZE", "1000000"), "-domain", "a", "-secret", "b").archiveSize)
 	assert.Zero(t, parseOK(t, environment("MUC_ARCHIVE", "0"), "-domain", "a", "-secret", "b").archive)
@@ -63,7 +64,7 @@ func TestStandards(t *testing.T) {
 // Each setting can be given in three places, of which the flag counts most and the
 // file least.
 func TestPrecedence(t *testing.T) {
-	file := configFile(t, "# rooms\n\ndomain = file.example\nsecret=a = b # c\nname =  The rooms \nstore = file.db\n")
+	file := configFile(t, "# rooms\n\ndomain = 'file.example'\nsecret='a = b # c'\nname =  \"The rooms\" # said\nstore = 'file.db'\n")
 	env := environment("MUC_CONFIG", file, "MUC_NAME", "of the environment", "MUC_STORE", "env.db", "MUC_LOG_LEVEL", "debug")
 	s := parseOK(t, env, "-store", "flag.db")
 	assert.Equal(t, "file.example", s.domain)
@@ -71,7 +72,7 @@ func TestPrecedence(t *testing.T) {
 	assert.Equal(t, "of the environment", s.name)
 	assert.Equal(t, "flag.db", s.store)
 	assert.EqualValues(t, -4, s.level)
-	other := configFile(t, "domain = other.example\nsecret = x\n")
+	other := configFile(t, "domain = 'other.example'\nsecret = 'x'\n")
 	assert.Equal(t, "other.example", parseOK(t, env, "-config", other).domain)
 }
 
@@ -105,7 +106,13 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-send-queue", "1"), "-send-queue: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-max-stanza", "65535"), "-max-stanza: must be a number of bytes from 65536 to 1073741824"},
 		{append(good, "-archive-size", "64MB"), "-archive-size: must be a number of bytes from 65536 to 1073741824"},
-		{append(good, "-compact", "0"), "-compact: must be a whole number from 1"},
+		{append(good, "-compact", "0"), "-compact: must be a whole number from 1 to 1073741824"},
+		{append(good, "-block", "a@b/c"), `-block: "a@b/c" is no address: it should look like tybalt@example.org, or example.org for a whole domain`},
+		{append(good, "-default-public", "yes"), "-default-public: must be true or false"},
+		{append(good, "-default-whois", "me"), "-default-whois: must be moderators or anyone"},
+		{append(good, "-default-history", "-1"), "-default-history: must be a whole number from 0 to 1000"},
+		{append(good, "-nick-lockdown", "on"), "-nick-lockdown: must be off, refuse or assign"},
+		{append(good, "-limit-occupants", "0"), "-limit-occupants: must be a whole number from 1 to 1099511627776"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
 	} {
 		_, err := parse(c.args, environment(), nil)
@@ -114,10 +121,13 @@ func TestSettingsRefused(t *testing.T) {
 	_, err := parse(good, environment("MUC_DRAIN", "-1s"), nil)
 	assert.EqualError(t, err, `MUC_DRAIN: "-1s" is no time: it should look like 30s or 5m`)
 	for content, want := range map[string]string{
-		"domain rooms.example": ":1: a line is `name = value`",
-		"\ncat = 1":            `:2: there is no setting "cat": see -h`,
-		"name = a\nname = b":   ":2: name stands twice in this file",
-		"\n\nidle = long":      `:3: idle: "long" is no time: it should look like 30s or 5m`,
+		"domain rooms.example":   `:1: expected '.' or '=', but got 'r' instead: a line is as in name = "value"`,
+		"\ncat = 1":              `: cat: there is no such setting: see -h`,
+		"[rooms]\nname = 'a'":    `: rooms: there is no such setting: see -h`,
+		"name = 'a'\nname = 'b'": `:2: Key 'name' has already been defined.: a line is as in name = "value"`,
+		"\n\nidle = 'long'":      `: idle: "long" is no time: it should look like 30s or 5m`,
+		"compact = 1.5":          ": compact: must be a text, a whole number, true, false, or a list of texts",
+		"admins = ['a@b, c@d']":  `: admins: a list is as in ["one", "two"], without spaces and commas in the texts`,
 	} {
 		file := configFile(t, content)
 		_, err := parse(append(good, "-config", file), environment(), nil)
@@ -131,7 +141,8 @@ func TestHelp(t *testing.T) {
 	_, err := parse([]string{"-h"}, environment(), &help)
 	assert.ErrorIs(t, err, errHelp)
 	for _, o := range options {
-		assert.Contains(t, help.String(), "-"+o.name+" "+o.value+", "+o.variable()+"\n\t"+o.help)
+		assert.Contains(t, help.String(), "-"+o.name+" "+o.value+", "+o.variable())
+		assert.Contains(t, help.String(), "\n\t"+o.help)
 	}
 	for _, text := range []string{"usage: component -domain DOMAIN -secret TEXT", "MUC_LOG_LEVEL", "(127.0.0.1:5347)", "SIGTERM"} {
 		assert.Contains(t, help.String(), text)

@@ -54,7 +54,7 @@ func serveHere(t testing.TB, server *fakeserver.Server, adapt func(*settings), a
 	c.stop = cancel
 	go func() {
 		defer close(c.ended)
-		if err := serve(ctx, s, slog.New(slog.NewTextHandler(&c.stderr, nil))); err != nil {
+		if err := serve(ctx, s, new(slog.LevelVar), slog.New(slog.NewTextHandler(&c.stderr, nil))); err != nil {
 			fmt.Fprintln(&c.stderr, err)
 			c.status = statusFailed
 		}

@@ -17,7 +17,6 @@ import (
 // Its memory is constant: a person is a place in a table, by a keyed hash. Two people
 // share one now and then.
 type throttle struct {
-	rate muc.Rate // of bytes; a zero Every bounds nothing
 	seed maphash.Seed
 	now  func() time.Time
 
@@ -26,8 +25,8 @@ type throttle struct {
 	zero time.Time
 }
 
-func newThrottle(rate muc.Rate) *throttle {
-	return &throttle{rate: rate, seed: maphash.MakeSeed(), now: time.Now, zero: time.Now()}
+func newThrottle() *throttle {
+	return &throttle{seed: maphash.MakeSeed(), now: time.Now, zero: time.Now()}
 }
 
 // leastBytes is what the smallest stanza counts: some of what it costs does not depend
@@ -40,7 +39,7 @@ const askBytes = 4096
 
 // asks is what a stanza counts beside its own bytes: some are answered by a thousand
 // times as many.
-func (t *throttle) asks(el *etree.Element) int {
+func asks(el *etree.Element) int {
 	for _, c := range el.ChildElements() {
 		much := false
 		switch c.SelectAttrValue("xmlns", "") {
@@ -50,27 +49,27 @@ func (t *throttle) asks(el *etree.Element) int {
 			much = el.Tag == "iq"
 		}
 		if much {
-			return min(askBytes, t.rate.Burst)
+			return askBytes
 		}
 	}
 	return 0
 }
 
 // spend takes the bytes of a stanza out of the bucket of a person, or reports that it
-// holds not so many. What must not be answered may be owed, as much as the bucket holds:
+// holds not so many: its rate is in bytes, and a zero Every bounds nothing. What must not be answered may be owed, as much as the bucket holds:
 // an answer that is lost, or somebody who has left, is missed by others.
-func (t *throttle) spend(person string, bytes int, owed bool) bool {
-	if t.rate.Every == 0 {
+func (t *throttle) spend(rate muc.Rate, person string, bytes int, owed bool) bool {
+	if rate.Every == 0 {
 		return true
 	}
 	i := maphash.String(t.seed, person) % uint64(len(t.full))
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	now, holds := int64(t.now().Sub(t.zero)), int64(t.rate.Burst)*int64(t.rate.Every)
+	now, holds := int64(t.now().Sub(t.zero)), int64(rate.Burst)*int64(rate.Every)
 	if owed {
 		holds *= 2
 	}
-	full := max(t.full[i], now) + int64(max(bytes, leastBytes))*int64(t.rate.Every)
+	full := max(t.full[i], now) + int64(max(bytes, leastBytes))*int64(rate.Every)
 	if full-now > holds {
 		return false
 	}
