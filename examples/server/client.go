@@ -47,6 +47,13 @@ func (c *client) serve() {
 		c.traffic = rate.NewLimiter(rate.Limit(c.server.bounds.traffic), burst*c.server.bounds.traffic)
 		err = c.read()
 	}
+	if failed := c.out.failed(); failed != nil {
+		err = failed // for that reason nothing could be read any more
+	}
+	if err == errSlow {
+		c.server.metrics.slow.Inc()
+	}
+	c.server.log.Debug("a connection ends", "jid", c.jid, "reason", err)
 	c.server.leave(c, errors.Is(err, errClosed))
 	var said streamError
 	switch {
@@ -58,7 +65,6 @@ func (c *client) serve() {
 		c.out.finish()
 		c.wire.abort() // there is nobody to read more
 	}
-	c.server.log.Debug("a connection ended", "jid", c.jid, "error", err)
 	c.out.wait()
 	c.wire.linger()
 }

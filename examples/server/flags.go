@@ -62,8 +62,12 @@ func parse(args []string, help io.Writer) (settings, error) {
 	if err := f.Parse(args); err != nil {
 		return s, err
 	}
-	s.rooms = cmp.Or(s.rooms, "conference."+s.domain)
+	var bad, badRooms error
+	s.domain, bad = muc.NormalizeDomain(s.domain)
+	s.rooms, badRooms = muc.NormalizeDomain(cmp.Or(s.rooms, "conference."+s.domain))
 	switch {
+	case bad != nil || badRooms != nil || s.domain == s.rooms:
+		return s, errors.New("-domain and -rooms are two domains")
 	case f.NArg() > 0:
 		return s, fmt.Errorf("%q is no flag: see -h", f.Arg(0))
 	case min(s.bounds.connections, s.bounds.strangers, s.bounds.sessions, s.bounds.unsent, s.bounds.traffic) <= 0:

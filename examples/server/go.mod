@@ -5,11 +5,12 @@ go 1.26.0
 require (
 	github.com/beevik/etree v1.8.1
 	github.com/coder/websocket v1.8.15
-	github.com/gomuc/muc v0.0.0
+	github.com/gomuc/muc v0.1.0
 	github.com/gomuc/muc/sqlitestore v0.0.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	github.com/xdg-go/scram v1.4.0
+	golang.org/x/net v0.62.0
 	golang.org/x/time v0.16.0
 )
 

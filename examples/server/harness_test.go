@@ -83,7 +83,8 @@ type peer struct {
 	ws   *websocket.Conn // nil with TCP
 	came chan *etree.Element
 	jid  string
-	end  error // why nothing comes any more, once came is closed
+	lang string // of streams that are opened
+	end  error  // why nothing comes any more, once came is closed
 }
 
 // dial connects over TCP and opens a stream.
@@ -130,7 +131,7 @@ func (p *peer) open() {
 		require.Equal(p.t, "open", p.read().Tag)
 		return
 	}
-	p.send("<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='%s'>", nsStream)
+	p.send("<?xml version='1.0'?><stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='%s' xml:lang='%s'>", nsStream, p.lang)
 	p.dec = xml.NewDecoder(p.conn)
 	for {
 		tok, err := p.dec.Token()

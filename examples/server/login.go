@@ -69,13 +69,13 @@ func (c *client) login() error {
 
 // open answers a new stream with what may be done on it.
 func (c *client) open() error {
-	head, err := c.wire.opened()
+	domain, err := c.wire.opened()
 	if err != nil {
 		c.out.text(c.wire.opening(" from='" + c.server.domain + "' id='" + rand.Text() + "' version='1.0'"))
 		return err
 	}
 	c.out.text(c.wire.opening(" from='" + c.server.domain + "' id='" + rand.Text() + "' version='1.0' xml:lang='en'"))
-	if to, err := muc.NormalizeDomain(head.to); err != nil || to != c.server.domain {
+	if to, err := muc.NormalizeDomain(domain); err != nil || to != c.server.domain {
 		return streamError("host-unknown")
 	}
 	c.out.text("<stream:features xmlns:stream='" + nsStream + "'>" + c.features() + "</stream:features>")

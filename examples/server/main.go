@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"
@@ -112,11 +114,16 @@ func (s *server) open(ctx context.Context, set *settings, l *listeners) error {
 			return err
 		}
 	}
-	secret := s.tls
-	if loopback(set.http) {
-		secret = nil
+	return errors.Join(l.serve(&set.http, "-http", web, s.httpTLS(set.http), set.bounds.connections), l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil, operators))
+}
+
+// httpTLS is for the address of the pages: what stays on this machine, or comes through a proxy
+// on it, is not encrypted.
+func (s *server) httpTLS(address string) *tls.Config {
+	if loopback(address) {
+		return nil
 	}
-	return errors.Join(l.serve(&set.http, "-http", web, secret), l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil))
+	return s.tls
 }
 
 // listeners are what a server listens on.
@@ -142,8 +149,11 @@ func (l *listeners) run(serve func() error) {
 	}()
 }
 
+// operators are how many connections there may be for metrics.
+const operators = 20
+
 // serve serves HTTP at an address; without one it does nothing.
-func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config) error {
+func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, connections int) error {
 	if *address == "" {
 		return nil
 	}
@@ -151,6 +161,7 @@ func (l *listeners) serve(address *string, flag string, h http.Handler, secret *
 	if err != nil {
 		return err
 	}
+	listener = netutil.LimitListener(listener, connections)
 	if secret != nil {
 		listener = tls.NewListener(listener, secret)
 	}

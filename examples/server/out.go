@@ -70,6 +70,13 @@ func (o *outbox) finish(words ...string) {
 	o.last = true
 }
 
+// failed is why nothing is written any more, nil if it is.
+func (o *outbox) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
 // wait returns when nothing waits any more.
 func (o *outbox) wait() {
 	o.mu.Lock()

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"io"
-	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/beevik/etree"
@@ -79,6 +78,8 @@ func TestPeople(t *testing.T) {
 	write(romeo, "chat", "nobody@localhost", "nobody")
 	romeo.getsTag("message", "type", "error", "id", "nobody")
 
+	juliet.send("<presence xmlns='jabber:client' id='long'><status>%s</status></presence>", strings.Repeat("x", presenceBytes))
+	require.NotNil(t, juliet.getsTag("presence", "type", "error", "id", "long").FindElement("error/policy-violation"))
 	juliet.send("<presence xmlns='jabber:client'><priority>-1</priority></presence>")
 	romeo.gets("another presence", func(el *etree.Element) bool { return el.SelectElement("priority") != nil })
 	write(romeo, "chat", "juliet@localhost", "not wanted")
@@ -145,12 +146,22 @@ func TestAcknowledgements(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	r := start(t)
 	r.guest(t).enters(lobby, "Guest")
-	answer, err := http.Get(r.metrics)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	said, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
+	_, said, _ := get(t, r.metrics)
 	for _, line := range []string{"xmpp_sessions 1", "xmpp_connections 1", "muc_occupants 1", "xmpp_stanzas_received_total 1"} {
-		require.Contains(t, string(said), "\n"+line+"\n")
+		require.Contains(t, said, "\n"+line+"\n")
+	}
+}
+
+// A stream has a language, which goes with its stanzas, but nothing that is none.
+func TestLanguage(t *testing.T) {
+	r := start(t)
+	for tag, want := range map[string]string{"de": "de", strings.Repeat("x", 36): ""} {
+		p := r.dial(t)
+		p.read()
+		require.Equal(t, "success", p.auth("ANONYMOUS", "").Tag)
+		p.lang = tag
+		p.bind("")
+		p.send("<message to='%s'><body>hi</body></message>", p.jid)
+		require.Equal(t, want, p.hears("hi").SelectAttrValue("xml:lang", ""))
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"strconv"
 
@@ -21,7 +20,7 @@ func (c *client) route(el *etree.Element) error {
 	case address == "", err == nil && to == c.account:
 		return c.own(el)
 	case err == nil && to.Domain() == c.server.roomsDomain:
-		return c.server.rooms.Handle(c.server.ctx, c.jid, el)
+		return unlessStopping(c.server.rooms.Handle(c.server.ctx, c.jid, el))
 	case err != nil:
 		c.refuse(el, malformedTo)
 	case to.Domain() != c.server.domain:
@@ -107,22 +106,36 @@ func (c *client) subscribe(el *etree.Element, to muc.JID, kind string) {
 	c.out.text(text(answer))
 }
 
+// presenceBytes bounds a presence, which is kept as long as it holds.
+const presenceBytes = 8 << 10
+
 // presence tells contacts that a client is there, or is not any more (RFC 6121 §4).
 func (c *client) presence(el *etree.Element) error {
 	switch el.SelectAttrValue("type", "") {
 	case "":
+		shown := text(el)
+		if len(shown) > presenceBytes {
+			c.refuse(el, tooLarge)
+			return nil
+		}
 		priority := 0
 		if p := childOf(el, nsClient, "priority"); p != nil {
 			priority, _ = strconv.Atoi(p.Text())
 		}
-		c.server.show(c, text(el), priority)
+		c.server.show(c, shown, priority)
 	case "unavailable":
 		c.server.hide(c, text(el))
-		if err := c.server.rooms.Offline(context.WithoutCancel(c.server.ctx), c.jid, el); err != nil && !errors.Is(err, service.ErrClosed) {
-			return err
-		}
+		return unlessStopping(c.server.rooms.Offline(c.server.ctx, c.jid, el))
 	}
 	return nil
+}
+
+// unlessStopping is an error of rooms, which while they stop have told everybody already.
+func unlessStopping(err error) error {
+	if errors.Is(err, service.ErrClosed) {
+		return nil
+	}
+	return err
 }
 
 // show tells contacts of a presence, and a client that has just come of theirs.

@@ -17,7 +17,7 @@ import (
 
 // server is an XMPP server of one domain, whose rooms are at another.
 type server struct {
-	ctx                 context.Context // that of what clients send to rooms
+	ctx                 context.Context // of what clients send to rooms; it does not end
 	log                 *slog.Logger
 	domain, roomsDomain string
 	accounts            *accounts
@@ -167,14 +167,13 @@ func (s *server) leave(c *client, politely bool) {
 	}
 	c.over = true
 	s.hide(c, "<presence xmlns='"+nsClient+"' type='unavailable' from='"+escaped(c.jid)+"'/>")
-	ctx := context.WithoutCancel(s.ctx)
 	err := error(nil)
 	if politely {
-		err = s.rooms.Offline(ctx, c.jid, nil)
+		err = s.rooms.Offline(s.ctx, c.jid, nil)
 	} else {
-		err = s.rooms.Vanished(ctx, c.jid)
+		err = s.rooms.Vanished(s.ctx, c.jid)
 	}
-	if err != nil && !errors.Is(err, service.ErrClosed) {
+	if unlessStopping(err) != nil {
 		s.log.Error("rooms do not know that somebody is gone", "jid", c.jid, "error", err)
 	}
 	s.metrics.sessions.Dec()

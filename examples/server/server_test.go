@@ -77,6 +77,8 @@ func TestSlowReader(t *testing.T) {
 		romeo.says(lobby, body)
 		listens.hears(body)
 		if romeoSees(romeo, "Deaf") {
+			_, metrics, _ := get(t, r.metrics)
+			require.Contains(t, metrics, "\nxmpp_slow_clients_total 1\n")
 			return
 		}
 	}

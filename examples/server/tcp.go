@@ -57,44 +57,44 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *tcpWire) opened() (header, error) {
+func (w *tcpWire) opened() (to string, err error) {
 	w.in.left, w.dec = w.in.most, xml.NewDecoder(w.in)
 	for first := true; ; first = false {
 		tok, err := w.dec.Token()
 		if err != nil {
-			return header{}, syntaxError(err)
+			return "", syntaxError(err)
 		}
 		switch t := tok.(type) {
 		case xml.StartElement:
 			if t.Name.Local != "stream" || t.Name.Space != nsStream {
-				return header{}, streamError("invalid-namespace")
+				return "", streamError("invalid-namespace")
 			}
 			return w.head(t)
 		case xml.CharData:
 		case xml.ProcInst:
 			if !first || t.Target != "xml" {
-				return header{}, streamError("restricted-xml")
+				return "", streamError("restricted-xml")
 			}
 		default:
-			return header{}, streamError("restricted-xml")
+			return "", streamError("restricted-xml")
 		}
 	}
 }
 
-func (w *tcpWire) head(start xml.StartElement) (h header, err error) {
+// head reads the start tag of a stream.
+func (w *tcpWire) head(start xml.StartElement) (to string, err error) {
 	err = streamError("invalid-namespace")
 	for _, a := range start.Attr {
 		switch {
 		case a.Name.Space == "" && a.Name.Local == "to":
-			h.to = a.Value
+			to = a.Value
 		case a.Name.Local == "lang":
-			h.lang = a.Value
+			w.lang = language(a.Value)
 		case a.Name.Space == "" && a.Name.Local == "xmlns" && a.Value == nsClient:
 			err = nil
 		}
 	}
-	w.lang = h.lang
-	return h, err
+	return to, err
 }
 
 func (w *tcpWire) next() (*etree.Element, int, error) {

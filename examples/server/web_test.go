@@ -12,19 +12,36 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 )
 
 // fakeNPM stands for npm: it puts a file of this content where the package should be.
-func fakeNPM(t *testing.T, content string) {
+func fakeNPM(t *testing.T, content []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	version, _, err := locked()
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "content"), []byte(content), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "content"), content, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "npm"),
 		[]byte("#!/bin/sh\n/bin/cat "+filepath.Join(dir, "content")+" > converse.js-"+version+".tgz\n"), 0o700))
 	t.Setenv("PATH", dir)
+}
+
+// packed is a package with files of these names.
+func packed(t *testing.T, names ...string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	zipped := gzip.NewWriter(&b)
+	files := tar.NewWriter(zipped)
+	for _, name := range names {
+		require.NoError(t, files.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o777, Size: int64(len(name))}))
+		_, err := io.WriteString(files, name)
+		require.NoError(t, err)
+	}
+	require.NoError(t, files.Close())
+	require.NoError(t, zipped.Close())
+	return b.Bytes()
 }
 
 func get(t *testing.T, url string) (status int, body string, head http.Header) {
@@ -42,9 +59,9 @@ func get(t *testing.T, url string) (status int, body string, head http.Header) {
 func TestOwnPage(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for name, prepare := range map[string]func(){
-		"no npm":            func() { t.Setenv("PATH", t.TempDir()) },
-		"something else":    func() { fakeNPM(t, "nonsense") },
-		"what is kept, too": func() { fakeNPM(t, "nonsense") },
+		"no npm":         func() { t.Setenv("PATH", t.TempDir()) },
+		"no package":     func() { fakeNPM(t, []byte("nonsense")) },
+		"something else": func() { fakeNPM(t, packed(t, "package/dist/converse.min.js")) },
 	} {
 		prepare()
 		r := start(t, "-web")
@@ -77,29 +94,11 @@ func TestPageOfRealServer(t *testing.T) {
 
 // Of a package the files of dist are taken, and nothing outside of the directory is written.
 func TestUnpack(t *testing.T) {
-	var packed bytes.Buffer
-	zipped := gzip.NewWriter(&packed)
-	files := tar.NewWriter(zipped)
-	add := func(name string) {
-		require.NoError(t, files.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o777, Size: int64(len(name))}))
-		_, err := io.WriteString(files, name)
-		require.NoError(t, err)
-	}
-	for _, name := range []string{"package/dist/a.js", "package/dist/b/c.css", "package/dist/a.js.map", "package/src/d.js"} {
-		add(name)
-	}
-	require.NoError(t, files.Flush())
-	require.NoError(t, zipped.Flush())
-	whole := packed.Len()
-	add("package/dist/../../../e.js")
-	require.NoError(t, files.Close())
-	require.NoError(t, zipped.Close())
-
 	dir := filepath.Join(t.TempDir(), "x", "y")
-	_, err := unpack(packed.Bytes(), dir)
+	_, err := unpack(packed(t, "package/dist/../../../e.js"), dir)
 	require.Error(t, err, "a name that leads out of the directory")
-	_, err = unpack(packed.Bytes()[:whole], dir)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	_, err = unpack(packed(t, "package/dist/a.js", "package/dist/b/c.css", "package/dist/a.js.map", "package/src/d.js"), dir)
+	require.NoError(t, err)
 	var found []string
 	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Dir(filepath.Dir(dir))), ".", func(path string, d fs.DirEntry, err error) error {
 		if !d.IsDir() {
@@ -108,4 +107,27 @@ func TestUnpack(t *testing.T) {
 		return err
 	}))
 	require.Equal(t, []string{"x/y/a.js", "x/y/b/c.css"}, found)
+}
+
+// Pages of others may not connect in the name of who looks at them, unless they may.
+func TestOrigins(t *testing.T) {
+	r := start(t, "-origins", "chat.example,*.trusted.example")
+	for origin, want := range map[string]bool{
+		"": true, "http://127.0.0.1": false, "https://evil.example": false, "https://chat.example": true, "https://a.trusted.example": true,
+		strings.TrimSuffix(strings.Replace(r.websocket, "ws", "http", 1), "/xmpp-websocket"): true,
+	} {
+		head := http.Header{}
+		if origin != "" {
+			head.Set("Origin", origin)
+		}
+		ws, _, err := websocket.Dial(t.Context(), r.websocket, &websocket.DialOptions{Subprotocols: []string{"xmpp"}, HTTPHeader: head})
+		require.Equal(t, want, err == nil, origin)
+		if err == nil {
+			require.NoError(t, ws.CloseNow())
+		}
+	}
+	ws, _, err := websocket.Dial(t.Context(), r.websocket, nil)
+	require.NoError(t, err)
+	_, _, err = ws.Read(t.Context())
+	require.Error(t, err, "the subprotocol is missing")
 }

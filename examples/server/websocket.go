@@ -87,16 +87,16 @@ func (c *corked) uncork() error {
 	return err
 }
 
-func (w *wsWire) opened() (header, error) {
+func (w *wsWire) opened() (to string, err error) {
 	el, _, err := w.read()
 	switch {
 	case err != nil:
-		return header{}, err
+		return "", err
 	case !is(el, nsFraming, "open"):
-		return header{}, streamError("invalid-namespace")
+		return "", streamError("invalid-namespace")
 	}
-	w.lang = el.SelectAttrValue("xml:lang", "")
-	return header{el.SelectAttrValue("to", ""), w.lang}, nil
+	w.lang = language(el.SelectAttrValue("xml:lang", ""))
+	return el.SelectAttrValue("to", ""), nil
 }
 
 func (w *wsWire) next() (*etree.Element, int, error) {

@@ -12,8 +12,8 @@ import (
 // reads, one at a time writes.
 type wire interface {
 	// opened reads the element by which the client opens a stream, for the first time or
-	// again.
-	opened() (header, error)
+	// again, and returns the domain that it is for.
+	opened() (to string, err error)
 	// next reads the next element and says how many bytes it had. After a
 	// [stanza.TooLargeError] the stream goes on.
 	next() (*etree.Element, int, error)
@@ -39,8 +39,14 @@ type wire interface {
 	abort()
 }
 
-// header is what a client says of its stream.
-type header struct{ to, lang string }
+// language is a language that a stream says its stanzas are in, which goes with each of them:
+// none if it is longer than any is (RFC 5646 §4.4.1).
+func language(tag string) string {
+	if len(tag) > 35 {
+		return ""
+	}
+	return tag
+}
 
 const (
 	nsClient  = "jabber:client"

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// writePair writes a certificate and its key, and returns the certificate.
+func writePair(t *testing.T, certFile, keyFile string) []byte {
+	t.Helper()
+	cert, err := selfSigned("localhost")
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.PrivateKey)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(certFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Certificate[0]}), 0o600))
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	return cert.Certificate[0]
+}
+
+// The operator's certificate is served, also when it is renewed; a broken one changes nothing.
+func TestCertificate(t *testing.T) {
+	dir := t.TempDir()
+	certFile, keyFile := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	_, err := tlsConfig(certFile, keyFile, "localhost", slog.Default())
+	require.ErrorIs(t, err, os.ErrNotExist)
+	first := writePair(t, certFile, keyFile)
+
+	p := start(t, "-cert", certFile, "-key", keyFile).dial(t)
+	p.read()
+	p.startTLS()
+	p.read()
+	require.Equal(t, first, p.conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
+
+	files := &certFiles{cert: certFile, key: keyFile, log: slog.New(slog.DiscardHandler)}
+	require.NoError(t, files.load())
+	serves := func(want []byte) {
+		t.Helper()
+		pair, err := files.get(nil)
+		require.NoError(t, err)
+		require.Equal(t, want, pair.Certificate[0])
+	}
+	second := writePair(t, certFile, keyFile)
+	serves(first)
+	files.loaded = time.Now().Add(-2 * reloadEvery)
+	serves(second)
+	require.NoError(t, os.WriteFile(keyFile, nil, 0o600))
+	files.loaded = time.Now().Add(-2 * reloadEvery)
+	serves(second)
+}
+
+// What leaves the machine is encrypted.
+func TestPagesAreEncrypted(t *testing.T) {
+	s := &server{tls: &tls.Config{}}
+	for address, want := range map[string]bool{"127.0.0.1:80": false, "[::1]:80": false, "localhost:80": false, ":80": true, "0.0.0.0:80": true, "192.0.2.1:80": true} {
+		require.Equal(t, want, s.httpTLS(address) != nil, address)
+	}
+}
