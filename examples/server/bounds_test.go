@@ -5,11 +5,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 )
 
@@ -69,8 +72,10 @@ func TestCrowd(t *testing.T) {
 		conn, err := net.Dial("tcp", r.tcp)
 		require.NoError(t, err)
 		defer conn.Close()
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience/2))) // before the server gives up waiting
 		_, err = conn.Read(make([]byte, 1))
 		require.Error(t, err)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 	}
 	bind := func(resource string) *peer {
 		p := r.dial(t)
@@ -96,12 +101,33 @@ func TestCrowd(t *testing.T) {
 
 // Who does not log in is not waited for.
 func TestLoginTakesTooLong(t *testing.T) {
-	r := start(t, "-login", "50ms")
+	r := start(t, "-login", "3s")
+	quick := r.guest(t)
 	conn, err := net.Dial("tcp", r.tcp)
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.ReadAll(conn) // until the server closes it
 	require.NoError(t, err)
+	quick.online() // whose time would have been over before
+}
+
+// Who sends much is read no faster than so many bytes a second.
+func TestTraffic(t *testing.T) {
+	r := start(t, "-traffic", "4000")
+	guest := r.guest(t)
+	began := time.Now()
+	for range 10 { // 40000 bytes, of which 32000 at once
+		guest.send("<message to='nobody@localhost' type='headline'><body>%s</body></message>", strings.Repeat("x", 4000))
+	}
+	guest.online()
+	require.GreaterOrEqual(t, time.Since(began), time.Second)
+}
+
+// Nothing is done in the name of a session that is over.
+func TestOver(t *testing.T) {
+	el := etree.NewElement("message")
+	el.CreateAttr("xmlns", nsClient)
+	require.NoError(t, (&client{over: true}).pass(el, false))
 }
 
 // fakeWire counts writes, which wait until they may go on.
@@ -176,10 +202,10 @@ func TestTotalIsBounded(t *testing.T) {
 	w, o, total := newFakeOutbox(1 << 20)
 	o.text("a")
 	<-w.entered
-	o.text(strings.Repeat("x", 2*smallShare))
-	require.False(t, w.aborted.Load())
 	total.Add(totalMost)
-	o.text("x")
+	o.text(strings.Repeat("x", smallShare/2))
+	require.False(t, w.aborted.Load())
+	o.text(strings.Repeat("x", smallShare))
 	require.True(t, w.aborted.Load())
 	w.goOn <- nil
 	o.wait()

@@ -17,12 +17,13 @@ var errSlow = errors.New("the client reads too slowly")
 // waits: so neither it nor a buffer is kept for those to whom nobody speaks.
 type outbox struct {
 	wire  wire
+	space string        // of the wire
 	most  int           // bytes that may wait
 	total *atomic.Int64 // bytes of the buffers of all clients
 
 	mu      sync.Mutex
 	pending []byte // nil when nothing waits
-	ends    []int  // of the stanzas in it
+	ends    []int  // of the stanzas in it, where the wire must know
 	writing int    // bytes that are being written
 	running bool   // the goroutine is there
 	last    bool   // nothing more is taken, and the stream is at its end after it
@@ -31,7 +32,7 @@ type outbox struct {
 }
 
 func (o *outbox) init(w wire, most int, total *atomic.Int64) {
-	o.wire, o.most, o.total, o.idle.L = w, most, total, &o.mu
+	o.wire, o.space, o.most, o.total, o.idle.L = w, w.space(), most, total, &o.mu
 }
 
 // totalMost is how much all clients may have waiting; beyond it each has only a small share.
@@ -45,7 +46,7 @@ func (o *outbox) stanza(s service.Stanza, to muc.JID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.begin() {
-		o.end(s.AppendXML(o.pending, to, o.wire.space()))
+		o.end(s.AppendXML(o.pending, to, o.space))
 	}
 }
 
@@ -98,15 +99,14 @@ func (o *outbox) begin() bool {
 }
 
 func (o *outbox) end(pending []byte) {
-	o.total.Add(int64(cap(pending) - cap(o.pending)))
-	o.pending, o.ends = pending, append(o.ends, len(pending))
-	most := o.most
-	if o.total.Load() > totalMost {
-		most = min(most, smallShare)
-	}
-	if len(pending)+o.writing > most {
+	if more := cap(pending) - cap(o.pending); more > 0 && o.total.Add(int64(more)) > totalMost && len(pending) > smallShare ||
+		len(pending)+o.writing > o.most {
+		o.pending = pending
 		o.fail(errSlow)
 		return
+	}
+	if o.pending = pending; o.space != "" {
+		o.ends = append(o.ends, len(pending))
 	}
 	if !o.running {
 		o.running = true

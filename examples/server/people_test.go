@@ -68,7 +68,8 @@ func TestPeople(t *testing.T) {
 	juliet.send("<presence xmlns='jabber:client'><show>away</show></presence>")
 	require.Equal(t, "away", romeo.getsTag("presence", "from", juliet.jid).SelectElement("show").Text())
 	juliet.getsTag("presence", "from", romeo.jid)
-	guest.online()
+	guest.send("<presence xmlns='jabber:client'/>")
+	guest.seesNobody()
 	write(romeo, "chat", "juliet@localhost", "hello")
 	juliet.hears("hello")
 	write(guest, "", "juliet@localhost", "from a guest")
@@ -92,10 +93,30 @@ func TestPeople(t *testing.T) {
 
 	juliet.ws.CloseNow()
 	romeo.getsTag("presence", "from", juliet.jid, "type", "unavailable")
-	guest.send("<iq xmlns='jabber:client' type='get' id='end'><ping xmlns='urn:xmpp:ping'/></iq>")
-	guest.gets("the answer, and no presence of others", func(el *etree.Element) bool {
-		require.NotEqual(t, "presence", el.Tag, text(el))
+	guest.seesNobody()
+	guest.send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+	require.Nil(t, guest.getsTag("iq", "id", "roster").FindElement("query/item"))
+}
+
+// seesNobody checks that of what has come no presence is of anybody else.
+func (p *peer) seesNobody() {
+	p.t.Helper()
+	p.send("<iq xmlns='jabber:client' type='get' id='end'><ping xmlns='urn:xmpp:ping'/></iq>")
+	p.gets("the answer", func(el *etree.Element) bool {
+		require.True(p.t, el.Tag != "presence" || el.SelectAttrValue("from", "") == p.jid, text(el))
 		return el.SelectAttrValue("id", "") == "end"
+	})
+}
+
+// Who is not in a room is invited to it at the account.
+func TestInvitation(t *testing.T) {
+	r := start(t)
+	romeo, juliet := r.login(t, "tcp", "romeo"), r.login(t, "ws", "juliet")
+	romeo.enters(lobby, "Romeo")
+	juliet.online()
+	romeo.send("<message to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='juliet@localhost'/></x></message>", lobby)
+	juliet.gets("an invitation", func(el *etree.Element) bool {
+		return el.FindElement("x/invite") != nil && el.SelectAttrValue("from", "") == lobby
 	})
 }
 

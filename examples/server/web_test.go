@@ -57,12 +57,12 @@ func get(t *testing.T, url string) (status int, body string, head http.Header) {
 // Where npm is not there, or brings something else than what the lock names, there is a page of
 // our own.
 func TestOwnPage(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for name, prepare := range map[string]func(){
 		"no npm":         func() { t.Setenv("PATH", t.TempDir()) },
 		"no package":     func() { fakeNPM(t, []byte("nonsense")) },
 		"something else": func() { fakeNPM(t, packed(t, "package/dist/converse.min.js")) },
 	} {
+		t.Setenv("XDG_CACHE_HOME", t.TempDir())
 		prepare()
 		r := start(t, "-web")
 		url := "http" + strings.TrimSuffix(strings.TrimPrefix(r.websocket, "ws"), "xmpp-websocket")
@@ -128,6 +128,7 @@ func TestOrigins(t *testing.T) {
 	}
 	ws, _, err := websocket.Dial(t.Context(), r.websocket, nil)
 	require.NoError(t, err)
+	_ = ws.Write(t.Context(), websocket.MessageText, []byte("<open xmlns='"+nsFraming+"' to='localhost' version='1.0'/>"))
 	_, _, err = ws.Read(t.Context())
 	require.Error(t, err, "the subprotocol is missing")
 }

@@ -17,7 +17,8 @@ type wire interface {
 	// next reads the next element and says how many bytes it had. After a
 	// [stanza.TooLargeError] the stream goes on.
 	next() (*etree.Element, int, error)
-	// write writes stanzas that stand one after the other and end at ends.
+	// write writes stanzas that stand one after the other; if space is not empty, they end at
+	// ends.
 	write(batch []byte, ends []int) error
 
 	// opening and closing are what opens and closes the server's stream.
