@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -140,9 +141,9 @@ type fakeWire struct {
 	aborted atomic.Bool
 }
 
-func (w *fakeWire) write(batch []byte, _ []int) error {
+func (w *fakeWire) write(batch [][]byte, _ []int) error {
 	w.mu.Lock()
-	w.writes = append(w.writes, string(batch))
+	w.writes = append(w.writes, string(bytes.Join(batch, nil)))
 	w.mu.Unlock()
 	w.entered <- true
 	return <-w.goOn
@@ -176,7 +177,8 @@ func TestOneWrite(t *testing.T) {
 	o.wait()
 	require.Equal(t, []string{"a", "bcd", "ef"}, w.writes)
 	require.Zero(t, total.Load())
-	require.Nil(t, o.pending)
+	require.Empty(t, o.pending)
+	require.Zero(t, o.waiting)
 	require.False(t, w.aborted.Load())
 }
 

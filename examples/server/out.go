@@ -22,12 +22,12 @@ type outbox struct {
 	total *atomic.Int64 // bytes of the buffers of all clients
 
 	mu      sync.Mutex
-	pending []byte // nil when nothing waits
-	ends    []int  // of the stanzas in it, where the wire must know
-	writing int    // bytes that are being written
-	running bool   // the goroutine is there
-	last    bool   // nothing more is taken, and the stream is at its end after it
-	err     error  // why nothing is written any more
+	pending [][]byte // buffers one after the other; with a space, it is one
+	ends    []int    // of the elements in that one
+	waiting int      // bytes in all, and those that are being written
+	running bool     // the goroutine is there
+	last    bool     // nothing more is taken, and the stream is at its end after it
+	err     error    // why nothing is written any more
 	idle    sync.Cond
 }
 
@@ -45,8 +45,8 @@ const (
 func (o *outbox) stanza(s service.Stanza, to muc.JID) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.begin() {
-		o.end(s.AppendXML(o.pending, to, o.space))
+	if b := o.begin(); b != nil {
+		o.end(s.AppendXML(*b, to, o.space))
 	}
 }
 
@@ -54,8 +54,8 @@ func (o *outbox) stanza(s service.Stanza, to muc.JID) {
 func (o *outbox) text(xml string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.begin() {
-		o.end(append(o.pending, xml...))
+	if b := o.begin(); b != nil {
+		o.end(append(*b, xml...))
 	}
 }
 
@@ -64,8 +64,8 @@ func (o *outbox) finish(words ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range words {
-		if o.begin() {
-			o.end(append(o.pending, w...))
+		if b := o.begin(); b != nil {
+			o.end(append(*b, w...))
 		}
 	}
 	o.last = true
@@ -87,28 +87,33 @@ func (o *outbox) wait() {
 	}
 }
 
-func (o *outbox) begin() bool {
+// begin is the buffer for one more element, nil if nothing is taken any more.
+func (o *outbox) begin() *[]byte {
 	if o.err != nil || o.last {
-		return false
+		return nil
 	}
-	if o.pending == nil {
-		o.pending = takeBuffer()
-		o.total.Add(int64(cap(o.pending)))
+	switch n := len(o.pending); {
+	case n == 0:
+		o.pending = append(o.pending, o.take(&small))
+	case o.space == "" && cap(o.pending[n-1])-len(o.pending[n-1]) < usualElement:
+		o.pending = append(o.pending, o.take(&large))
 	}
-	return true
+	return &o.pending[len(o.pending)-1]
 }
 
-func (o *outbox) end(pending []byte) {
-	if more := cap(pending) - cap(o.pending); more > 0 && o.total.Add(int64(more)) > totalMost && len(pending) > smallShare ||
-		len(pending)+o.writing > o.most {
-		o.pending = pending
+// end takes the buffer back, with the element in it.
+func (o *outbox) end(b []byte) {
+	at := &o.pending[len(o.pending)-1]
+	o.waiting += len(b) - len(*at)
+	o.total.Add(int64(cap(b) - cap(*at)))
+	*at = b
+	if o.space != "" {
+		o.ends = append(o.ends, len(b))
+	}
+	switch {
+	case o.waiting > o.most, o.waiting > smallShare && o.total.Load() > totalMost:
 		o.fail(errSlow)
-		return
-	}
-	if o.pending = pending; o.space != "" {
-		o.ends = append(o.ends, len(pending))
-	}
-	if !o.running {
+	case !o.running:
 		o.running = true
 		go o.run()
 	}
@@ -124,24 +129,17 @@ func (o *outbox) fail(err error) {
 	}
 }
 
-func (o *outbox) drop(buffer []byte) {
-	o.total.Add(-int64(cap(buffer)))
-	giveBuffer(buffer)
-}
-
 // run writes what waits until nothing does.
 func (o *outbox) run() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.pending != nil {
+	for len(o.pending) > 0 {
 		batch, ends := o.pending, o.ends
-		o.pending, o.ends, o.writing = nil, nil, len(batch)
+		o.pending, o.ends = nil, nil
 		o.mu.Unlock()
 		err := o.wire.write(batch, ends)
 		o.mu.Lock()
-		o.writing = 0
-		o.drop(batch)
-		if err != nil {
+		if o.drop(batch); err != nil {
 			o.fail(err)
 		}
 	}
@@ -154,22 +152,48 @@ func (o *outbox) run() {
 	o.idle.Broadcast()
 }
 
-// buffers are those that nobody uses at the moment.
-var buffers = sync.Pool{New: func() any { return new([]byte) }}
-
-// keptBuffer is how large a buffer may be that is used again.
-const keptBuffer = 1 << 20
-
-func takeBuffer() []byte {
-	b := *buffers.Get().(*[]byte)
-	if cap(b) == 0 {
-		b = make([]byte, 0, 2048)
-	}
-	return b[:0]
+// take is an empty buffer, and drop gives back full ones.
+func (o *outbox) take(p *pool) []byte {
+	b := p.take()
+	o.total.Add(int64(cap(b)))
+	return b
 }
 
-func giveBuffer(b []byte) {
-	if cap(b) > 0 && cap(b) <= keptBuffer {
-		buffers.Put(&b)
+func (o *outbox) drop(full [][]byte) {
+	for i, b := range full {
+		o.waiting -= len(b)
+		o.total.Add(-int64(cap(b)))
+		full[i] = nil
+		small.give(b)
+		large.give(b)
+	}
+}
+
+// pool are buffers of one size that nobody uses at the moment.
+type pool struct {
+	size int
+	sync.Pool
+}
+
+// The sizes are for one message to somebody to whom little is said, and for a crowd. A buffer
+// without space for an element of the usual size is not filled further.
+var (
+	small = pool{size: 2 << 10}
+	large = pool{size: 32 << 10}
+)
+
+const usualElement = 512
+
+func (p *pool) take() []byte {
+	if b, ok := p.Get().(*[]byte); ok {
+		return (*b)[:0]
+	}
+	return make([]byte, 0, p.size)
+}
+
+// give takes a buffer back if it has the size.
+func (p *pool) give(b []byte) {
+	if cap(b) == p.size {
+		p.Put(&b)
 	}
 }

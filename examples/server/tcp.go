@@ -129,11 +129,16 @@ func syntaxError(err error) error {
 	return err
 }
 
-func (w *tcpWire) write(batch []byte, _ []int) error {
+func (w *tcpWire) write(batch [][]byte, _ []int) error {
 	if err := w.raw.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
-	_, err := w.conn.Write(batch)
+	if len(batch) == 1 {
+		_, err := w.conn.Write(batch[0])
+		return err
+	}
+	all := append(net.Buffers(nil), batch...) // which WriteTo changes
+	_, err := all.WriteTo(w.conn)
 	return err
 }
 

@@ -75,14 +75,14 @@ func (c *corked) Write(p []byte) (int, error) {
 func (c *corked) cork() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.held = takeBuffer()
+	c.held = large.take()
 }
 
 func (c *corked) uncork() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_, err := c.Conn.Write(c.held)
-	giveBuffer(c.held)
+	large.give(c.held)
 	c.held = nil
 	return err
 }
@@ -121,14 +121,14 @@ func (w *wsWire) read() (*etree.Element, int, error) {
 	return el, len(text), syntaxError(err)
 }
 
-func (w *wsWire) write(batch []byte, ends []int) error {
+func (w *wsWire) write(batch [][]byte, ends []int) error {
 	if err := w.raw.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	w.raw.cork()
 	from := 0
 	for _, end := range ends {
-		if err := w.conn.Write(context.Background(), websocket.MessageText, batch[from:end]); err != nil {
+		if err := w.conn.Write(context.Background(), websocket.MessageText, batch[0][from:end]); err != nil {
 			return errors.Join(err, w.raw.uncork())
 		}
 		from = end

@@ -17,9 +17,9 @@ type wire interface {
 	// next reads the next element and says how many bytes it had. After a
 	// [stanza.TooLargeError] the stream goes on.
 	next() (*etree.Element, int, error)
-	// write writes stanzas that stand one after the other; if space is not empty, they end at
-	// ends.
-	write(batch []byte, ends []int) error
+	// write writes elements that stand one after the other in buffers; if space is not empty,
+	// in one, where they end at ends.
+	write(batch [][]byte, ends []int) error
 
 	// opening and closing are what opens and closes the server's stream.
 	opening(attrs string) string
