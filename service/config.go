@@ -51,6 +51,12 @@ type Config struct {
 	// [Service.Vanished]. It must not call the service for the same room and wait for
 	// it. The context of what rooms say ends when [Service.Shutdown] is over.
 	Deliver func(ctx context.Context, s Stanza)
+	// DeliverBatch, unless nil, is called in the place of Deliver for what a room says: in one
+	// call all that came of the stanzas which it had waiting, in order. It is for a host that
+	// puts together what goes to one connection, and writes it at once. It must not keep the
+	// slice. Events is told of all these stanzas before it, and Question after it. What the
+	// domain itself answers still comes to Deliver.
+	DeliverBatch func(ctx context.Context, batch []Stanza)
 	// Question is given what rooms ask of the host, and is called like Deliver. The answer
 	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine.
 	// Required if Room.Archive, Room.AsksJoin or Room.AnswersIQ is set.

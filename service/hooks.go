@@ -40,10 +40,16 @@ func caught(log *slog.Logger, hook string) {
 // of Handle end no process when they panic. Deliver loses the stanza then, Events
 // what it was told, and what Question was given is refused when its time is up.
 func (c *Config) guardHooks() {
-	log, deliver, ask, events := c.Log, c.Deliver, c.Question, c.Events
+	log, deliver, batches, ask, events := c.Log, c.Deliver, c.DeliverBatch, c.Question, c.Events
 	c.Deliver = func(ctx context.Context, out Stanza) {
 		defer caught(log, "Deliver")
 		deliver(ctx, out)
+	}
+	if batches != nil {
+		c.DeliverBatch = func(ctx context.Context, batch []Stanza) {
+			defer caught(log, "DeliverBatch")
+			batches(ctx, batch)
+		}
 	}
 	if ask != nil {
 		c.Question = func(ctx context.Context, room muc.JID, a muc.Question) {

@@ -74,9 +74,7 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 		return nil
 	}
 	s.settleQuota(r, &b)
-	for i := range done {
-		s.deliver(r, &done[i])
-	}
+	s.publish(r, done)
 	s.noteActivity(r, done)
 	if b.Gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
 		r.live = nil
@@ -151,16 +149,48 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	return b, true
 }
 
-// deliver lets out what a call brought, now that it is stored.
-func (s *Service) deliver(r *room, o *outcome) {
-	if s.cfg.Events != nil {
-		if events := slices.Collect(o.fx.Events()); len(events) > 0 {
-			s.cfg.Events(s.ctx, r.jid, events)
+// publish lets out what calls brought, now that it is stored.
+func (s *Service) publish(r *room, done []outcome) {
+	if s.cfg.DeliverBatch == nil {
+		for i := range done {
+			s.report(r, &done[i])
+			for _, out := range done[i].fx.Outbound {
+				s.send(s.ctx, out)
+			}
+			s.conclude(r, &done[i])
+		}
+		return
+	}
+	var batch []Stanza
+	for i := range done {
+		s.report(r, &done[i])
+		for _, out := range done[i].fx.Outbound {
+			batch = append(batch, out)
 		}
 	}
-	for _, out := range o.fx.Outbound {
-		s.send(s.ctx, out)
+	if len(batch) > 0 {
+		s.cfg.DeliverBatch(s.ctx, batch)
 	}
+	for _, out := range batch {
+		s.cfg.Observer.Delivered(len(out.To()))
+	}
+	for i := range done {
+		s.conclude(r, &done[i])
+	}
+}
+
+// report tells the host what happened in a call.
+func (s *Service) report(r *room, o *outcome) {
+	if s.cfg.Events == nil {
+		return
+	}
+	if events := slices.Collect(o.fx.Events()); len(events) > 0 {
+		s.cfg.Events(s.ctx, r.jid, events)
+	}
+}
+
+// conclude does what is left of a call when others have been told.
+func (s *Service) conclude(r *room, o *outcome) {
 	if o.fx.Refused != nil {
 		s.cfg.Observer.Refused(o.fx.Refused)
 	}
