@@ -41,13 +41,28 @@ const (
 	smallShare = 64 << 10
 )
 
-// stanza appends a stanza for one of its addresses.
-func (o *outbox) stanza(s service.Stanza, to muc.JID) {
+// hold appends a stanza for one of its addresses, which is not written before release, unless
+// much waits already. It reports whether release has to be called: for the first of many.
+func (o *outbox) hold(s service.Stanza, to muc.JID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	first := o.waiting == 0
 	if b := o.begin(); b != nil {
-		o.end(s.AppendXML(*b, to, o.space))
+		if o.end(s.AppendXML(*b, to, o.space)); o.waiting > heldMost {
+			o.start()
+		}
 	}
+	return first
+}
+
+// heldMost is how much waits, at the most, for more that is to be written with it.
+const heldMost = 64 << 10
+
+// release has what was held written.
+func (o *outbox) release() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.start()
 }
 
 // text appends one element that is complete.
@@ -56,6 +71,7 @@ func (o *outbox) text(xml string) {
 	defer o.mu.Unlock()
 	if b := o.begin(); b != nil {
 		o.end(append(*b, xml...))
+		o.start()
 	}
 }
 
@@ -69,6 +85,7 @@ func (o *outbox) finish(words ...string) {
 		}
 	}
 	o.last = true
+	o.start()
 }
 
 // failed is why nothing is written any more, nil if it is.
@@ -110,10 +127,14 @@ func (o *outbox) end(b []byte) {
 	if o.space != "" {
 		o.ends = append(o.ends, len(b))
 	}
-	switch {
-	case o.waiting > o.most, o.waiting > smallShare && o.total.Load() > totalMost:
+	if o.waiting > o.most || o.waiting > smallShare && o.total.Load() > totalMost {
 		o.fail(errSlow)
-	case !o.running:
+	}
+}
+
+// start begins to write, if there is something.
+func (o *outbox) start() {
+	if !o.running && len(o.pending) > 0 {
 		o.running = true
 		go o.run()
 	}

@@ -31,12 +31,13 @@ func (s *server) roomsConfig(store *sqlitestore.Store, answers *sqlitestore.Answ
 				Presence: muc.Rate{Burst: 30, Every: time.Second},
 			},
 		},
-		Store:    store,
-		Question: answers.Question,
-		Deliver:  s.deliver,
-		Admin:    admin,
-		Log:      s.log,
-		Observer: s.metrics.observer(),
+		Store:        store,
+		Question:     answers.Question,
+		Deliver:      s.deliver,
+		DeliverBatch: s.deliverBatch,
+		Admin:        admin,
+		Log:          s.log,
+		Observer:     s.metrics.observer(),
 	}
 }
 
@@ -48,22 +49,31 @@ func mayConfigure(q policy.Configure) *muc.StanzaError {
 	return nil
 }
 
-// deliver sends what rooms say. It never blocks: who does not read loses the connection.
-func (s *server) deliver(_ context.Context, out service.Stanza) {
+// deliver sends what the domain of the rooms answers.
+func (s *server) deliver(ctx context.Context, out service.Stanza) {
+	s.deliverBatch(ctx, []service.Stanza{out})
+}
+
+// deliverBatch sends what a room says. It never blocks: who does not read loses the connection.
+// Nothing is written until all of it is in the buffers, so that each connection gets it in one
+// write.
+func (s *server) deliverBatch(_ context.Context, batch []service.Stanza) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, to := range out.To() {
-		if c := s.sessions[to]; c != nil {
-			c.out.stanza(out, to)
-			continue
-		}
-		if to.IsBare() && out.Name() == "message" { // such as an invitation
-			for _, c := range s.people[to] {
-				if c.wantsMessages() {
-					c.out.stanza(out, to)
+	var held []*outbox
+	for _, out := range batch {
+		for _, to := range out.To() {
+			if c := s.sessions[to]; c != nil {
+				if c.out.hold(out, to) {
+					held = append(held, &c.out)
 				}
+			} else if to.IsBare() && out.Name() == "message" { // such as an invitation
+				s.toAccount(to, func(c *client) { c.out.text(string(out.AppendXML(nil, to, nsClient))) })
 			}
 		}
+	}
+	for _, o := range held {
+		o.release()
 	}
 }
 

@@ -58,27 +58,27 @@ func (c *client) person(el *etree.Element, to muc.JID) {
 	case el.Tag == "iq", kind == "groupchat":
 		c.refuse(el, unavailable)
 	case kind == "error":
-	case !c.server.toAccount(to.Bare(), text(el)) && kind != "headline":
-		c.refuse(el, unavailable)
+	default:
+		message := text(el)
+		c.server.mu.RLock()
+		defer c.server.mu.RUnlock()
+		if !c.server.toAccount(to.Bare(), func(c *client) { c.out.text(message) }) && kind != "headline" {
+			c.refuse(el, unavailable)
+		}
 	}
 }
 
-// toAccount sends a message to all sessions of an account that want some, and reports
-// whether there are any.
-func (s *server) toAccount(who muc.JID, message string) (any bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+// toAccount sends something to all sessions of an account that take messages for it (RFC 6121
+// §8.5.2), and reports whether there are any. The caller holds server.mu.
+func (s *server) toAccount(who muc.JID, send func(*client)) (any bool) {
 	for _, c := range s.people[who] {
-		if c.wantsMessages() {
-			c.out.text(message)
+		if c.present != "" && c.priority >= 0 {
+			send(c)
 			any = true
 		}
 	}
 	return any
 }
-
-// wantsMessages reports whether a client takes messages for its account (RFC 6121 §8.5.2).
-func (c *client) wantsMessages() bool { return c.present != "" && c.priority >= 0 }
 
 // contacts are who is on the roster of an account: all others. Guests know nobody.
 func (s *server) contacts(of muc.JID) (list []muc.JID) {
