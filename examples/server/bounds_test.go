@@ -186,7 +186,9 @@ func TestOneWrite(t *testing.T) {
 }
 
 // words are a stanza to anybody.
-type words struct{ service.Stanza }
+type words struct{ stanzaOfRoom }
+
+type stanzaOfRoom = service.Stanza
 
 func (words) AppendXML(dst []byte, _ muc.JID, _ string) []byte { return append(dst, "words"...) }
 
