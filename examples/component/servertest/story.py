@@ -21,6 +21,7 @@ async def story(world):
     people = (juliet, romeo, tybalt)
     await creation(juliet)
     await discovery(romeo)
+    await search(romeo)
     await chat(juliet, romeo)
     await history(tybalt)
     await privacy(juliet, romeo, tybalt)
@@ -59,6 +60,18 @@ async def discovery(romeo):
     assert found[room("cellar")] == "The wine cellar", found
     await refused(romeo.asks("get", room("nowhere"), "<query xmlns='http://jabber.org/protocol/disco#info'/>"),
                   "item-not-found")
+
+
+async def search(romeo):
+    """Public rooms are found by what they are called (XEP-0433)."""
+    ns, form = "urn:xmpp:channel-search:0:search", "<x xmlns='jabber:x:data' type='submit'>{}</x>"
+    field = "<field var='{}'><value>{}</value></field>".format
+    found = lambda r: {i.get("address"): i.findtext(f"{{{ns}}}nusers") for i in r.iter(f"{{{ns}}}item")}
+    asks = lambda *fields: romeo.asks("get", ROOMS, f"<search xmlns='{ns}'>" + form.format("".join(fields)) + "</search>")
+    assert found(await asks(field("q", "WINE"))) == {room("cellar"): "1"}
+    assert found(await asks(field("q", "wine"), field("sinname", "false"))) == {}
+    assert room("cellar") in found(await asks(field("all", "true"), field("key", "{urn:xmpp:channel-search:0:order}address")))
+    await refused(asks(field("q", "...")), "bad-request")
 
 
 async def chat(juliet, romeo):
