@@ -264,18 +264,23 @@ func mayList(s *state.Room, a *sender, it *adminItem) *StanzaError {
 	if it.byRole {
 		return mayListRole(a, it.role)
 	}
-	aff, c := it.affiliation, s.Config()
-	list, anyone := lists[aff-Outcast], c.Whois == WhoisAnyone
 	switch {
-	case aff == AffiliationNone:
+	case it.affiliation == AffiliationNone:
 		return refuse(stanza.BadRequest, "9", "there is no list of people without affiliation")
-	case affiliationMay(a.aff, list.edit),
-		aff >= Member && anyone && c.MembersOnly && affiliationMay(a.aff, toReadMembers),
-		aff >= Admin && anyone && affiliationMay(a.aff, toEditMembers),
-		aff == Member && a.role != RoleNone && c.MemberList.Has(a.role) && seesJIDs(s, a.role, AffiliationNone):
-		return nil
+	case !mayRead(s, a, it.affiliation):
+		return refuse(stanza.Forbidden, lists[it.affiliation-Outcast].read, "this list is not for you")
 	}
-	return refuse(stanza.Forbidden, list.read, "this list is not for you")
+	return nil
+}
+
+// mayRead is the same for a list of which people there are.
+func mayRead(s *state.Room, a *sender, aff Affiliation) bool {
+	c := s.Config()
+	anyone := c.Whois == WhoisAnyone
+	return affiliationMay(a.aff, lists[aff-Outcast].edit) ||
+		aff >= Member && anyone && c.MembersOnly && affiliationMay(a.aff, toReadMembers) ||
+		aff >= Admin && anyone && affiliationMay(a.aff, toEditMembers) ||
+		aff == Member && a.role != RoleNone && c.MemberList.Has(a.role) && seesJIDs(s, a.role, AffiliationNone)
 }
 
 // mayListRole judges who reads which list of occupants. Those of roles are for

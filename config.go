@@ -210,7 +210,7 @@ func (c Config) complete() (Config, error) {
 		return c, err
 	}
 	c.base = &state.Base{Defaults: c.Defaults, History: c.Limits.History, HistoryBytes: c.Limits.HistoryBytes, Privates: c.Limits.Privates,
-		RateShares: c.Limits.RateShares, Relays: c.Limits.Relays, PersonRelays: c.Limits.PersonRelays, RelayTimeout: c.RelayTimeout}
+		RateShares: c.Limits.RateShares, Relays: c.Limits.Relays, PersonRelays: c.Limits.PersonRelays, ListChanges: c.Limits.ListChanges, RelayTimeout: c.RelayTimeout}
 	c.Rates, err = c.Rates.complete()
 	return c, err
 }

@@ -60,7 +60,7 @@ var featurePairs = []struct {
 }
 
 // features are what rooms can do; offers says which of them this one does.
-var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract, ns.Moderate, ns.OldModerate,
+var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.MAV, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract, ns.Moderate, ns.OldModerate,
 	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands}
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {

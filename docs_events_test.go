@@ -64,7 +64,7 @@ func comments() map[string]string {
 
 // storedAs names the types of values as they stand in JSON.
 var storedAs = map[string]string{"JID": "address", "Stamp": "time", "uint32": "number", "uint64": "number", "int": "number",
-	"string": "text", "bool": "true or false", "RoleSet": "roles", "RegistrationRequested": "`registration-requested`",
+	"string": "text", "bool": "true or false", "RoleSet": "roles", "AffiliationSet": "affiliations", "RegistrationRequested": "`registration-requested`",
 	"InviteSent": "`invite-sent`", "Asked": "`asked`", "RoomDestroyed": "`destroyed`"}
 
 func storedType(t reflect.Type) string {
@@ -168,7 +168,7 @@ func printParts() string {
 	var b strings.Builder
 	said := comments()
 	for _, t := range []reflect.Type{reflect.TypeFor[event.Actor](), reflect.TypeFor[event.ConfigChange](), reflect.TypeFor[event.FieldValue](),
-		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[event.Moderation](), reflect.TypeFor[RoomConfig]()} {
+		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[event.Moderation](), reflect.TypeFor[event.PastAffiliation](), reflect.TypeFor[RoomConfig]()} {
 		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said))
 	}
 	return b.String()

@@ -106,6 +106,7 @@ func (l *life) live() {
 	l.people()
 	l.waiting()
 	l.unkept()
+	l.followed()
 }
 
 func (l *life) birth() {
@@ -217,6 +218,13 @@ func (l *life) waiting() {
 func (l *life) unkept() {
 	l.send(lifeNurse, lifeRoom, "message", "type='groupchat' id='c1'", `<composing xmlns='http://jabber.org/protocol/chatstates'/>`)
 	l.send(lifeNurse, lifeRoom+"/Chorus", "message", "type='chat' xml:lang='en' id='p3'", `<body>how does it end?</body>`)
+}
+
+// followed is that a client keeps a copy of the lists of affiliations.
+func (l *life) followed() {
+	l.send(lifeRomeo, lifeRoom+"/Romeo", "presence", "", `<x xmlns='http://jabber.org/protocol/muc'><mav xmlns='urn:xmpp:muc:affiliations:1'/></x><show>chat</show>`)
+	l.do(SetAffiliation{JID: MustParseJID("peter@verona.example"), Affiliation: Member})
+	l.do(RemoveAffiliation{JID: MustParseJID("mercutio@verona.example")})
 }
 
 // die ends the room.

@@ -44,6 +44,7 @@ type Limits struct {
 	History         int // messages remembered for newcomers: 100
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
+	ListChanges     int // changes of affiliations remembered for clients that were away (XEP-0463), who get whole lists beyond that: 1000
 	ItemsPerSet     int // in one admin request: 100
 	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 10000
 	Absent          int // reserved nicks; where there are more, newcomers are told of nobody absent: 500
@@ -85,6 +86,7 @@ func (l Limits) withDefaults() Limits {
 	l.History = cmp.Or(l.History, 100)
 	l.HistoryBytes = cmp.Or(l.HistoryBytes, 262144)
 	l.Affiliations = cmp.Or(l.Affiliations, 50000)
+	l.ListChanges = cmp.Or(l.ListChanges, 1000)
 	l.ItemsPerSet = cmp.Or(l.ItemsPerSet, 100)
 	l.ListItems = cmp.Or(l.ListItems, 10000)
 	l.Absent = cmp.Or(l.Absent, 500)

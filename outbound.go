@@ -153,6 +153,9 @@ func (l *roster) split(num uint32) (before, own, behind []JID) {
 // send adds a stanza for one or more addresses; for none it does nothing. Whom it would
 // be too large for does not get it.
 func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra) {
+	if t.change != nil {
+		to = t.sendToFollowers(to, doc, v, x)
+	}
 	if doc.MaxLen(x) > t.r.cfg.Limits.OutboundBytes {
 		to = t.fitting(to, doc, v, x)
 	}

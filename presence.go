@@ -106,6 +106,7 @@ func (t *step) oweEntry(x *xmlwire.Node, conf *RoomConfig, nickChanged, birth bo
 		statusIf(keepsMessages(conf, t.r.cfg.Archive), statusLogged),
 		statusIf(birth, statusCreated),
 		statusIf(nickChanged, statusNickChanged))}
+	t.asksLists = x.Child(ns.MAV, "mav")
 	history := parseHistoryRequest(x)
 	t.owe(func() { t.renderEntry(history) })
 }
@@ -271,7 +272,7 @@ func (t *step) resync(ses *state.Session, nick NickResult, x *xmlwire.Node, payl
 }
 
 // renderEntry sends to a session all that entering entitles it to, in the order
-// of XEP-0045 §7.1: the others, the absent, itself, the past, the subject.
+// of XEP-0045 §7.1: the lists of affiliations, the others, the absent, itself, the past, the subject.
 func (t *step) renderEntry(history historyRequest) {
 	r, s := t.r, &t.r.st
 	ses := s.Session(t.entering)
@@ -281,6 +282,7 @@ func (t *step) renderEntry(history historyRequest) {
 	to := []JID{t.entering}
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
 	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), len(s.Archived())+len(s.Unarchived()))+1)
+	t.renderLists()
 	for _, o := range s.Occupants() {
 		if o != own && shows(s, o.Role(), own) {
 			t.send(to, r.presenceBytes(o), v, nil)

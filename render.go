@@ -26,6 +26,8 @@ type happened struct {
 	// and notices is to how many of them the room writes.
 	absent  []*event.AffiliationChanged
 	notices int
+	// lists is what those who follow the lists of affiliations are told, nil for nothing.
+	lists *listChanges
 	// said is a message that is remembered, passed one that is not, or sets the subject.
 	said, passed *event.Message
 	// voice and registration are requests for others to decide on.
@@ -114,12 +116,12 @@ func (t *step) render(h *happened) {
 		case *event.Left:
 			t.renderLeft(b, h)
 		case *event.Removed:
-			t.renderRemoved(b, h)
+			t.tellList(h, b.JID.Bare(), b.Affiliation, func() { t.renderRemoved(b, h) })
 		}
 	}
 	if h.joined != nil {
 		if o := t.r.st.OccupantByNumber(h.joined.Occupant); o != nil {
-			t.announce(o)
+			t.tellList(h, o.Person().JID(), t.r.st.OccupantAffiliation(o), func() { t.announce(o) })
 		}
 	}
 	if h.renamed != nil {
@@ -131,6 +133,7 @@ func (t *step) render(h *happened) {
 	if len(h.absent) > 0 {
 		t.renderAbsent(h)
 	}
+	t.tellListRest(h.lists)
 	if h.said != nil {
 		t.broadcast(t.r.docOf(h.said))
 	}

@@ -35,7 +35,8 @@ func (t *step) resend(bare JID, reason string, by event.Actor) {
 func (t *step) renderChanges(h *happened) {
 	for i := range h.changed {
 		if !h.announced(h.changed[i].occ) {
-			t.renderChanged(&h.changed[i], h)
+			o := h.changed[i].occ
+			t.tellList(h, o.Person().JID(), t.r.st.OccupantAffiliation(o), func() { t.renderChanged(&h.changed[i], h) })
 		}
 	}
 	for i := range h.changed {
@@ -182,11 +183,13 @@ func (t *step) rationAbsent(h *happened) {
 // the host wants it.
 func (t *step) renderAbsent(h *happened) {
 	for _, b := range h.absent {
-		d, a := t.renderAffiliation(b, ""), t.r.audience()
-		t.send(a.moderators.all(), d, splice.None, nil)
-		if viewFor(&t.r.st, Participant) == splice.All {
-			t.send(a.others.all(), d, splice.None, nil)
-		}
+		t.tellList(h, b.JID, b.New, func() {
+			d, a := t.renderAffiliation(b, ""), t.r.audience()
+			t.send(a.moderators.all(), d, splice.None, nil)
+			if viewFor(&t.r.st, Participant) == splice.All {
+				t.send(a.others.all(), d, splice.None, nil)
+			}
+		})
 		if b.JID.Local() != "" && h.notices > 0 {
 			h.notices--
 			t.send([]JID{b.JID}, t.renderAffiliation(b, statuses(statusAbsent)), splice.None, nil)

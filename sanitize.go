@@ -11,14 +11,14 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// What clients may not claim (XEP-0045 §17.3, XEP-0359 §6, XEP-0421 §5): elements that only
+// What clients may not claim (XEP-0045 §17.3, XEP-0359 §6, XEP-0421 §5, XEP-0463 §5.1): elements that only
 // the room may write are removed from everything that it passes on, every occurrence of
 // them. Unknown elements stay.
 
 // reserved reports whether only the room may write a child element.
 func (r *Room) reserved(in *incoming, c *xmlwire.Child) bool {
 	switch c.NS {
-	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick:
+	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick, ns.MAV:
 		return true
 	case ns.Retract, ns.OldRetract:
 		return c.Name == "retracted" // a tombstone

@@ -32,6 +32,10 @@ type step struct {
 	// own is in the presence that the sender asked for of itself, instead of what the other
 	// sessions of the occupant are told.
 	own *splice.Extra
+	// asksLists is what the newcomer asks of the lists of affiliations, nil for nothing.
+	asksLists *xmlwire.Node
+	// change is the change of affiliation that is being told, nil at all other times.
+	change *listChange
 	// ids counts the ids made in this step.
 	ids uint64
 	// resent are occupants whose presence is to be sent again, though it is the same.
@@ -67,8 +71,15 @@ func (t *step) commit() {
 	s := &t.r.st
 	// A configuration is never written to, but replaced.
 	h := happened{configBefore: s.Config(), locked: s.Life() == Locked}
+	version := s.Sparse().Versions().Number()
 	t.apply(t.bodies)
+	if !t.entering.IsZero() {
+		decided := len(t.bodies)
+		t.followLists()
+		t.apply(t.bodies[decided:])
+	}
 	h.sort(s, t.bodies)
+	h.lists = t.listChanges(version)
 	for _, c := range t.resent {
 		if s.OccupantByNumber(c.occ.Number()) != nil { // still inside
 			h.change(c)

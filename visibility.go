@@ -128,15 +128,32 @@ func listedOccupant(w *xmlwire.Writer, s *state.Room, o *state.Occupant, reader 
 // renderAffiliation writes a message about a person's affiliation, for readers who see the
 // JID.
 func (t *step) renderAffiliation(b *event.AffiliationChanged, tail string) *splice.Stanza {
-	return splice.Write("message", 256+len(b.Reason)+len(tail), func(w *xmlwire.Writer) {
-		address(w, "from", t.r.jid)
-		w.Start("x", ns.User)
-		w.Start("item", "", "affiliation", b.New.String(), "jid", b.JID.String())
-		w.ElementIf("reason", b.Reason)
-		w.End()
-		w.Raw(tail)
-		w.End()
-	})
+	w := xmlwire.Writer{Bytes: make([]byte, 0, 256+len(b.Reason)+len(tail))}
+	d := splice.Start(&w, "message")
+	address(&w, "from", t.r.jid)
+	w.Start("x", ns.User)
+	w.Start("item", "", "affiliation", b.New.String(), "jid", b.JID.String())
+	w.ElementIf("reason", b.Reason)
+	w.End()
+	w.Raw(tail)
+	d.Tail = w.Pos()
+	w.End()
+	return d.Done(&w)
+}
+
+// listItem is a line of the lists of affiliations as one reader may read them.
+type listItem struct {
+	jid         JID
+	affiliation Affiliation
+}
+
+// listItemSize bounds the bytes of a line.
+func listItemSize(it listItem) int { return itemMarkup + len(it.jid.String()) }
+
+// followedPerson writes a line for somebody who may read the list that it is of (XEP-0463
+// §5.2.3): the JIDs in it may be seen.
+func followedPerson(w *xmlwire.Writer, it listItem) {
+	w.Empty("item", "", "affiliation", it.affiliation.String(), "jid", it.jid.String())
 }
 
 // author writes the real JID of a message's author (XEP-0313 §6.1.2), for readers who see

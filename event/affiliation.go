@@ -1,10 +1,5 @@
 package event
 
-import (
-	"fmt"
-	"strings"
-)
-
 // Affiliation is a person's long-lived standing with a room (XEP-0045 §5.2).
 // Affiliations are ordered by rank: Outcast < None < Member < Admin < Owner.
 type Affiliation int8
@@ -51,6 +46,36 @@ func EffectiveAffiliation(own, domain Affiliation) Affiliation {
 	return domain.Inherited()
 }
 
+// AffiliationSet is a set of affiliations. The zero value is empty.
+type AffiliationSet uint8
+
+// Affiliations makes a set of affiliations.
+func Affiliations(affiliations ...Affiliation) AffiliationSet {
+	var s AffiliationSet
+	for _, a := range affiliations {
+		s |= 1 << (a - Outcast)
+	}
+	return s
+}
+
+// Has reports whether an affiliation is in the set.
+func (s AffiliationSet) Has(a Affiliation) bool { return s&(1<<(a-Outcast)) != 0 }
+
+// String is the names of the affiliations, by rank, with blanks between them.
+func (s AffiliationSet) String() string { return affiliationNames.ofSet(uint8(s)) }
+
+// MarshalText writes the names of the affiliations.
+func (s AffiliationSet) MarshalText() ([]byte, error) { return affiliationNames.marshalSet(uint8(s)) }
+
+// UnmarshalText reads the names of affiliations.
+func (s *AffiliationSet) UnmarshalText(text []byte) error {
+	set, err := affiliationNames.unmarshalSet(text)
+	if err == nil {
+		*s = AffiliationSet(set)
+	}
+	return err
+}
+
 // Role is an occupant's standing during one visit (XEP-0045 §5.1), ordered by
 // privilege: RoleNone < Visitor < Participant < Moderator.
 type Role uint8
@@ -93,44 +118,24 @@ func Roles(roles ...Role) RoleSet {
 func (s RoleSet) Has(r Role) bool { return s&(1<<r) != 0 }
 
 // String is the names of the roles, by rank, with blanks between them.
-func (s RoleSet) String() string {
-	var names []string
-	for r, name := range roleNames.list {
-		if s.Has(Role(r)) {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, " ")
-}
+func (s RoleSet) String() string { return roleNames.ofSet(uint8(s)) }
 
 // MarshalText writes the names of the roles.
-func (s RoleSet) MarshalText() ([]byte, error) {
-	if s >= 1<<len(roleNames.list) {
-		return nil, fmt.Errorf("%w: roles %b", ErrCorrupt, s)
-	}
-	return []byte(s.String()), nil
-}
+func (s RoleSet) MarshalText() ([]byte, error) { return roleNames.marshalSet(uint8(s)) }
 
 // UnmarshalText reads the names of roles.
 func (s *RoleSet) UnmarshalText(text []byte) error {
-	set, ok := ParseRoles(strings.Fields(string(text)))
-	if !ok {
-		return fmt.Errorf("%w: roles %q", ErrCorrupt, text)
+	set, err := roleNames.unmarshalSet(text)
+	if err == nil {
+		*s = RoleSet(set)
 	}
-	*s = set
-	return nil
+	return err
 }
 
 // ParseRoles makes a set of the names of roles; ok is false if one is unknown.
 func ParseRoles(names []string) (set RoleSet, ok bool) {
-	for _, name := range names {
-		r, ok := ParseRole(name)
-		if !ok {
-			return 0, false
-		}
-		set |= Roles(r)
-	}
-	return set, true
+	some, ok := roleNames.parseSet(names)
+	return RoleSet(some), ok
 }
 
 // State is where a room is in its life.

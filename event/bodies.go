@@ -36,6 +36,16 @@ type (
 		Reason string      `json:"reason,omitempty"`
 		Actor  Actor       `json:"actor,omitzero"`
 	}
+	// AffiliationsVersioned: from here on the room remembers how its lists of affiliations
+	// change, for clients that were away (XEP-0463). A version of the lists is known by the
+	// number of the event that made it: this one, and each change of an affiliation from then
+	// on. Name tells the versions of this room from those of an earlier one of the same
+	// address. Changes are in snapshots alone, where the number of this event is that of the
+	// last version: what has changed up to it and is remembered, the oldest first.
+	AffiliationsVersioned struct {
+		Name    string            `json:"name"`
+		Changes []PastAffiliation `json:"changes,omitempty"`
+	}
 	// Registered: a nick is reserved for a person (XEP-0045 §7.10). Key is the
 	// form of the nick that conflicts are decided on, Answers what the person filled
 	// in beside it (Config.RegistrationFields).
@@ -127,6 +137,12 @@ type (
 		OwnerByHost bool   `json:"vouched,omitempty"`
 		Lang        string `json:"lang,omitempty"`
 		Payload     string `json:"payload,omitempty" holds:"xml"`
+	}
+	// AffiliationsFollowed: a session keeps a copy of these lists of affiliations from here on,
+	// and is told in which version each change results (XEP-0463); none ends that.
+	AffiliationsFollowed struct {
+		JID   jid.JID        `json:"jid"`
+		Lists AffiliationSet `json:"lists,omitempty"`
 	}
 	// PresenceChanged: a session said something new about its availability, or the
 	// host for the puppet that Occupant names.
@@ -307,6 +323,14 @@ type (
 	}
 )
 
+// PastAffiliation is an affiliation that a person or domain had in version Since of the
+// lists, and not in the next.
+type PastAffiliation struct {
+	Since       uint64      `json:"since"`
+	JID         jid.JID     `json:"jid"`
+	Affiliation Affiliation `json:"affiliation"`
+}
+
 // Message is what somebody said to the room or to a puppet, or the room's subject. From is
 // the occupant JID of Nick, or the room itself when Nick is empty. Payload is
 // the child elements as canonical XML, without the ids that the room adds.
@@ -398,8 +422,14 @@ func (*Created) eventType() eventType            { return eventType{"created", 1
 func (*Unlocked) eventType() eventType           { return eventType{"unlocked", 1, true} }
 func (*Configured) eventType() eventType         { return eventType{"configured", 1, true} }
 func (*AffiliationChanged) eventType() eventType { return eventType{"affiliation-changed", 1, true} }
-func (*Registered) eventType() eventType         { return eventType{"registered", 1, true} }
-func (*Deregistered) eventType() eventType       { return eventType{"deregistered", 1, true} }
+func (*AffiliationsVersioned) eventType() eventType {
+	return eventType{"affiliations-versioned", 1, true}
+}
+func (*AffiliationsFollowed) eventType() eventType {
+	return eventType{"affiliations-followed", 1, false}
+}
+func (*Registered) eventType() eventType   { return eventType{"registered", 1, true} }
+func (*Deregistered) eventType() eventType { return eventType{"deregistered", 1, true} }
 func (*RegistrationRequested) eventType() eventType {
 	return eventType{"registration-requested", 1, true}
 }

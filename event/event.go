@@ -21,10 +21,10 @@ import (
 // the Seq of the last durable event and is numbered 1, 2, 3… by Sub after it.
 //
 // The bodies are, durable: [*Created], [*Unlocked], [*Configured],
-// [*AffiliationChanged], [*Registered], [*Deregistered],
+// [*AffiliationChanged], [*AffiliationsVersioned], [*Registered], [*Deregistered],
 // [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
 // [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*VCardChanged], [*RoomDestroyed];
-// volatile: [*Joined], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
+// volatile: [*Joined], [*AffiliationsFollowed], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageRemembered], [*MessagePassed], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
 // [*PrivateReceived], [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
@@ -94,7 +94,7 @@ var bodies = []Body{
 	new(MessageRetracted), new(VCardChanged), new(RoomDestroyed),
 	new(Joined), new(PresenceChanged), new(Renamed), new(RoleChanged), new(Left), new(Removed), new(MessageRemembered),
 	new(MessagePassed), new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(PrivateReceived), new(RateSpent), new(InviteSent), new(InviteUsed),
-	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered),
+	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered), new(AffiliationsVersioned), new(AffiliationsFollowed),
 }
 
 // Bodies returns an empty body of each type, for code that enumerates the types.

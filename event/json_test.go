@@ -41,6 +41,9 @@ func fill(t *testing.T, v reflect.Value, n *int) {
 	case *AllowPM:
 		*x = PMAffiliated
 		return
+	case *AffiliationSet:
+		*x = Affiliations(Outcast, Admin)
+		return
 	case *RoleSet:
 		*x = Roles(Visitor, Moderator)
 		return

@@ -51,6 +51,7 @@ const (
 	VCardUpdate = "vcard-temp:x:update"
 	VCard4      = "urn:ietf:params:xml:ns:vcard-4.0"
 	PubSub      = "http://jabber.org/protocol/pubsub"
+	MAV         = "urn:xmpp:muc:affiliations:1"
 	MAM         = "urn:xmpp:mam:2"
 	MAMExtended = "urn:xmpp:mam:2#extended"
 	Tombstone   = "urn:xmpp:message-retract:1#tombstone"

@@ -16,7 +16,7 @@ type Base struct {
 	// Defaults is a configuration that all states with equal values share in memory.
 	Defaults event.RoomConfig
 	// The limits of what is remembered, as in muc.Limits.
-	History, HistoryBytes, Privates, RateShares, Relays, PersonRelays int
+	History, HistoryBytes, Privates, RateShares, Relays, PersonRelays, ListChanges int
 	// RelayTimeout is how long a relayed request may be answered.
 	RelayTimeout time.Duration
 }
@@ -83,7 +83,10 @@ func (s *Room) applyDurable(ev *event.Event, base *Base) error {
 	case *event.Configured:
 		return s.applyConfigured(b, base)
 	case *event.AffiliationChanged:
+		s.newVersion(b, ev.Seq, base)
 		return s.applyAffiliation(b)
+	case *event.AffiliationsVersioned:
+		return s.applyVersioned(b, ev.Seq, base)
 	case *event.Registered:
 		return s.applyRegistered(b)
 	case *event.Deregistered:
@@ -117,6 +120,8 @@ func (s *Room) applyVolatile(ev *event.Event, base *Base) error {
 	switch b := ev.Body.(type) {
 	case *event.Joined:
 		return s.applyJoined(b)
+	case *event.AffiliationsFollowed:
+		return s.applyFollowed(b)
 	case *event.PresenceChanged:
 		return s.applyPresence(b)
 	case *event.Renamed:

@@ -346,6 +346,7 @@ func (s *Room) applyLeft(b *event.Left) error {
 	if ses == nil {
 		return errors.New("no such session")
 	}
+	s.unfollow(ses)
 	s.dropSession(ses)
 	return nil
 }
@@ -354,6 +355,9 @@ func (s *Room) applyRemoved(b *event.Removed) error {
 	o := s.OccupantByNumber(b.Occupant)
 	if o == nil {
 		return errors.New("no such occupant")
+	}
+	for ses := range o.Sessions() {
+		s.unfollow(ses)
 	}
 	s.dropOccupant(o)
 	return nil

@@ -10,6 +10,8 @@ const (
 	sessionSize  = 90
 	entrySize    = 480
 	sparseSize   = 220
+	changeSize   = 40
+	followerSize = 16
 )
 
 // Memory estimates how much memory the state holds, in bytes.
@@ -50,6 +52,12 @@ func (m *Sparse) size() int {
 		len(m.relays) + m.spent.len())
 	if b := m.vCard; b != nil {
 		size += len(b.Payload) + len(b.Photos)*(16+len("da39a3ee5e6b4b0d3255bfef95601890afd80709"))
+	}
+	if v := m.versions; v != nil {
+		size += sparseSize + followerSize*cap(v.followers) + changeSize*cap(v.changes)
+		for i := range v.changes {
+			size += len(v.changes[i].JID.String())
+		}
 	}
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)

@@ -77,6 +77,9 @@ func (shot *Snapshot) addDurable(s *Room) {
 			shot.add(&event.Registered{JID: p.real, Nick: n.nick, Key: n.key})
 		}
 	}
+	if v := sparse.versions; v != nil { // after the affiliations, which it holds as they are
+		shot.addEvent(event.Event{Seq: v.number, Body: &event.AffiliationsVersioned{Name: v.name, Changes: v.changes}})
+	}
 	for _, b := range sparse.requests { // after the events that would end them
 		shot.add(b)
 	}
@@ -102,6 +105,9 @@ func (shot *Snapshot) addLive(s *Room) {
 	}
 	for _, o := range s.occupants {
 		shot.addOccupant(o)
+	}
+	for _, f := range sparse.versions.Followers() {
+		shot.add(&event.AffiliationsFollowed{JID: f.Session.real, Lists: f.Lists})
 	}
 	for _, v := range sparse.voiceAsked {
 		shot.addEvent(event.Event{Time: v.at, Body: &event.VoiceRequested{JID: v.bare}})
@@ -149,7 +155,8 @@ func (shot *Snapshot) addOccupant(o *Occupant) {
 	}
 }
 
-// snapshotEvent is an event in a snapshot. Only messages have numbers there, and only they
+// snapshotEvent is an event in a snapshot. Only messages and the versions of
+// the lists of affiliations have numbers there, and only messages
 // and requests (for voice, to occupants) a time.
 type snapshotEvent struct {
 	Seq     uint64          `json:"seq,omitempty"`

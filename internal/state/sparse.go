@@ -21,6 +21,8 @@ type Sparse struct {
 	voiceAsked []voiceAsked        // in the order of asking
 	invites    []*event.InviteSent // open invitations, the one that expires first in front
 
+	versions *Versions // of the lists of affiliations; nil as long as nobody asked for them
+
 	asks []*event.Asked // open questions to the host, in the order of asking
 
 	privates []event.PrivateSent // the last private messages, bounded by Config.Limits
