@@ -221,7 +221,7 @@ func TestListVersionsAreNotGuessed(t *testing.T) {
 // The room remembers so many changes, and who was away for longer gets all.
 func TestListChangesAreForgotten(t *testing.T) {
 	for _, limit := range []int{3, -1} {
-		l := newListTest(t, muc.Limits{AffiliationChanges: limit}, 2)
+		l := newListTest(t, muc.Limits{ListChanges: limit}, 2)
 		var versions []string
 		x := l.join(member, "")
 		l.leave(member)
