@@ -122,8 +122,21 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		IdleAfter:    s.idle,
 		CompactAfter: s.compact,
 		Log:          c.log,
-		Observer:     c.metrics.observer(),
+		Events:       c.story,
+		Observer:     c.observer(),
 	}
+}
+
+// observer counts what the service does, and has the log tell of refusals.
+func (c *component) observer() service.Observer {
+	o := c.metrics.observer()
+	o.Refused = c.refused
+	return o
+}
+
+func (c *component) refused(e *muc.StanzaError) {
+	c.metrics.refused(e)
+	c.log.Debug("a stanza was refused", "condition", e.Condition, "section", e.Section)
 }
 
 func (c *component) isAdmin(who muc.JID) bool { return c.now.Load().admins[who.Bare()] }
@@ -187,6 +200,9 @@ type fromReader struct{}
 
 // handle takes a stanza from the server.
 func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		c.log.Debug("in", "name", el.Tag, "type", el.SelectAttrValue("type", ""), "from", el.SelectAttrValue("from", ""), "to", el.SelectAttrValue("to", ""))
+	}
 	if !c.mayPass(el, bytes) {
 		return
 	}
@@ -240,7 +256,7 @@ func (c *component) unreadable(_ context.Context, bad *xmppcomp.StanzaError, byt
 
 // refuse answers a stanza that does not reach the service, if it is one to be answered.
 func (c *component) refuse(head *etree.Element, kind stanza.ErrorType, condition stanza.Condition, text string) {
-	c.metrics.refused(&muc.StanzaError{Condition: condition})
+	c.refused(&muc.StanzaError{Condition: condition})
 	answer := xmppcomp.Refusal(head, string(kind), string(condition), text)
 	if answer == nil {
 		return
@@ -259,6 +275,9 @@ func bytesOf(stanza []byte) func(dst []byte) []byte {
 // for which everybody waits, does not.
 func (c *component) deliver(ctx context.Context, s service.Stanza) {
 	to := s.To()
+	if c.log.Enabled(ctx, slog.LevelDebug) {
+		c.log.Debug("out", "name", s.Name(), "type", s.Type(), "to", to)
+	}
 	for i, jid := range to {
 		err := c.queue(ctx, jid, func(dst []byte) []byte { return s.AppendXML(dst, jid, "") })
 		if errors.Is(err, xmppcomp.ErrTooLarge) {

@@ -33,9 +33,11 @@ type settings struct {
 	inviteBody bool
 	level      slog.Level
 	json       bool
-	drain      time.Duration
-	idle       time.Duration
-	archive    time.Duration // 0 keeps nothing
+	// logAddresses lets the log name people above debug.
+	logAddresses bool
+	drain        time.Duration
+	idle         time.Duration
+	archive      time.Duration // 0 keeps nothing
 	// archiveSize is in bytes, of a room; traffic bounds what one person sends to all rooms,
 	// in bytes.
 	archiveSize int
@@ -260,4 +262,6 @@ var runOptions = []option{
 		}},
 	{"log-format", "FORMAT", "text", fixed, "how to log, to standard error: text or json",
 		choiceOption(func(s *settings) *bool { return &s.json }, map[string]bool{"text": false, "json": true}, "must be text or json")},
+	{"log-addresses", "BOOL", "false", fixed, "whether the log names people by their address; if not, it has that of their server, but at level debug",
+		boolOption(func(s *settings) *bool { return &s.logAddresses }, true)},
 }

@@ -48,12 +48,3 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	}
 	return statusStopped
 }
-
-func logger(s settings, level *slog.LevelVar, w io.Writer) *slog.Logger {
-	level.Set(s.level)
-	o := &slog.HandlerOptions{Level: level}
-	if s.json {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}

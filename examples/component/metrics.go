@@ -65,7 +65,6 @@ func newMetrics() *metrics {
 func (m *metrics) observer() service.Observer {
 	return service.Observer{
 		Received: m.received.Inc,
-		Refused:  m.refused,
 		Stored: func(_, events int, took time.Duration, err error) {
 			m.call("append", took, err)
 			if err == nil {

@@ -36,7 +36,7 @@ func TestDamagedList(t *testing.T) {
 	require.NoError(t, err)
 
 	second := newServer(t, "<handshake/>")
-	r = start(t, "-domain", "rooms.example", "-connect", second.listener.Addr().String(), "-store", store)
+	r = start(t, "-domain", "rooms.example", "-connect", second.listener.Addr().String(), "-store", store, "-log-addresses", "true")
 	second.gets("</handshake>")
 	second.sends("<presence from='romeo@example.org/o' to='c@rooms.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
 	second.gets("from='c@rooms.example/Romeo'")
