@@ -17,6 +17,7 @@ from slixmpp.xmlstream.matcher import MatchXPath
 
 from servers import DOMAIN, ROOMS
 
+MUC, DATA = "http://jabber.org/protocol/muc", "{jabber:x:data}"
 USER = "{http://jabber.org/protocol/muc#user}"
 PLUGINS = ("xep_0004", "xep_0030", "xep_0045", "xep_0199")
 PATIENCE = 20
@@ -149,3 +150,13 @@ def condition(xml):
     """The name of the error that a stanza is, or None."""
     error = xml.find("{jabber:client}error")
     return None if error is None else error[0].tag.split("}")[1]
+
+
+async def refused(call, want):
+    """The call is refused with that condition."""
+    try:
+        await call
+    except (IqError, PresenceError) as e:
+        assert e.condition == want, f"refused with {e.condition}, not {want}"
+        return
+    raise AssertionError(f"not refused with {want}")

@@ -1,8 +1,7 @@
 """Forms as clients read, fill in and send them, and what a configuration tells."""
 
-from client import JID, Client, IqError, PresenceError, codes, room
+from client import DATA, JID, Client, IqError, PresenceError, codes, room
 
-DATA = "{jabber:x:data}"
 OWNER = "<query xmlns='http://jabber.org/protocol/muc#owner'>{}</query>"
 NAME = "cauldron"
 

@@ -13,6 +13,7 @@ import time
 
 import faults
 from component import Component
+from extensions import extensions
 from forms import forms
 from people import people
 from servers import KINDS
@@ -33,6 +34,7 @@ def tests(kind, kills):
     yield "story", story
     yield "people", people
     yield "forms", forms
+    yield "extensions", extensions
     yield "refusals", faults.refusals
     yield "stop", faults.stop
     yield "crashes", lambda world: faults.crashes(world, kills)

@@ -1,19 +1,7 @@
 """An evening of three users, through all that a room has for them."""
 
-from client import JID, USER, IqError, PresenceError, Client, body, codes, condition, room
+from client import JID, MUC, USER, Client, body, codes, condition, refused, room
 from servers import ROOMS
-
-MUC = "http://jabber.org/protocol/muc"
-
-
-async def refused(call, want):
-    """The call is refused with that condition."""
-    try:
-        await call
-    except (IqError, PresenceError) as e:
-        assert e.condition == want, f"refused with {e.condition}, not {want}"
-        return
-    raise AssertionError(f"not refused with {want}")
 
 
 async def story(world):
