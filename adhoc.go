@@ -18,6 +18,7 @@ func init() {
 	roomCommands = adhoc.Set[*step]{
 		{Node: ns.NodeRequests, Name: "Requests to register", May: (*step).mayDecideRequests, Form: (*step).requestsForm, Do: (*step).decideRequest},
 	}
+	roomCommands = append(roomCommands, hatCommands...)
 }
 
 // executeCommand carries out a step of a command: of the room's, or of the host's, if it

@@ -113,6 +113,16 @@ func registers(who, nick string) string {
 		"<field var='muc#register_roomnick'><value>%s</value></field></x></query></iq>", who, room, nick)
 }
 
+// hat is an ad-hoc command for hats, by the owner: the fields of its form and their values in
+// turn.
+func hat(command string, fields ...string) string {
+	form := "<x xmlns='jabber:x:data' type='submit'>"
+	for i := 0; i < len(fields); i += 2 {
+		form += "<field var='hats#" + fields[i] + "'><value>" + fields[i+1] + "</value></field>"
+	}
+	return says("iq", "type='set'", "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:"+command+"'>"+form+"</x></command>")
+}
+
 func wantsVoice(who string) string {
 	return fmt.Sprintf("<message from='%s' %s'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#request</value></field>"+
 		"<field var='muc#role'><value>participant</value></field></x></message>", who, room)
@@ -138,7 +148,20 @@ func bounds() map[string]bound {
 	silent := with(muc.Limits{VoiceRequests: 1})
 	silent.Defaults.Moderated = true
 
+	hats := func(h *muctest.Room) {
+		h.Do(muc.CreateHat{URI: "urn:bard", Title: "Bard"})
+		h.Do(muc.CreateHat{URI: "urn:hag", Title: "Hag"})
+	}
+
 	return map[string]bound{
+		"Hats": {cfg: with(muc.Limits{Hats: 3}), before: hats, within: hat("create", "uri", "urn:c", "title", "C"), over: hat("create", "uri", "urn:d", "title", "D"),
+			want: stanza.ResourceConstraint},
+		"HatBytes": {cfg: with(muc.Limits{HatBytes: 40}), within: hat("create", "uri", "urn:c", "title", "&amp; 3456789"), over: hat("create", "uri", "urn:c", "title", "&amp; 34567890"),
+			want: stanza.PolicyViolation},
+		"PersonHats": {cfg: with(muc.Limits{PersonHats: 1}), before: hats, within: hat("assign", "jid", "hecate@shakespeare.lit", "uri", "urn:hag"),
+			over: hat("assign", "jid", "hecate@shakespeare.lit", "uri", "urn:bard"), want: stanza.ResourceConstraint},
+		"HatWearers": {cfg: with(muc.Limits{HatWearers: 1}), before: hats, within: hat("assign", "jid", "hecate@shakespeare.lit", "uri", "urn:hag"),
+			over: hat("assign", "jid", "bard@shakespeare.lit", "uri", "urn:hag"), want: stanza.ResourceConstraint},
 		"StanzaBytes":    {cfg: with(muc.Limits{StanzaBytes: 200}), within: message(times("body", 187)), over: message(times("body", 188)), want: stanza.PolicyViolation},
 		"StanzaDepth":    {cfg: with(muc.Limits{StanzaDepth: 3}), within: message("<a><b><c/></b></a>"), over: message("<a><b><c><d/></c></b></a>"), want: stanza.PolicyViolation},
 		"StanzaElements": {cfg: with(muc.Limits{StanzaElements: 3}), within: message("<a/><b/><c/>"), over: message("<a/><b/><c/><d/>"), want: stanza.PolicyViolation},

@@ -20,7 +20,8 @@ import (
 //   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
 //   - talk: [Say], [SetSubject], [Moderate], [Invite];
-//   - what the room asked: [Answer], [DecideRegistration].
+//   - what the room asked: [Answer], [DecideRegistration];
+//   - hats: [CreateHat], [DestroyHat], [AssignHat], [UnassignHat].
 //
 // The host stands above the privileges of people, but not above the room's invariants: an
 // owner stays, limits hold, nicks are nobody else's, outcasts stay outside. The policies in
@@ -29,7 +30,7 @@ import (
 // [Room.Do] is the host itself. What the host does for somebody, as an admin tool or a
 // bot does, it does by [Room.DoAs]: that can be [Configure], [Reset], [SetVCard], [Destroy],
 // [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Say], [SetSubject], [Moderate],
-// [Invite] and [DecideRegistration].
+// [Invite], [DecideRegistration] and those for hats.
 //
 // A command without a field that it must have does nothing: a forgotten field neither
 // kicks nor demotes anybody.
@@ -67,7 +68,8 @@ func (r *Room) DoAs(now time.Time, who JID, cmd Command) (Effects, error) {
 	}
 	cmd = valueOf(cmd)
 	switch cmd.(type) {
-	case nil, Configure, Reset, SetVCard, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Moderate, Invite, DecideRegistration:
+	case nil, Configure, Reset, SetVCard, Destroy, Kick, SetRole, SetAffiliation, RemoveAffiliation, Say, SetSubject, Moderate, Invite, DecideRegistration,
+		CreateHat, DestroyHat, AssignHat, UnassignHat:
 		return r.carryOut(now, who, cmd)
 	}
 	return Effects{}, fmt.Errorf("%w: %T", ErrHostOnly, cmd)
@@ -212,7 +214,7 @@ func (t *step) vanish(who JID) (going int) {
 	return going
 }
 
-// Forget removes a deleted account from the room: its affiliation, reserved nick and voice,
+// Forget removes a deleted account from the room: its affiliation, reserved nick, voice and hats,
 // its request to register, the invitations to and from it, its sessions (as by [Vanished])
 // and puppets in its name. Messages stay. A later account of the same address has none of
 // these, but the same occupant-id, which is made from the address (XEP-0421 §4.1).
@@ -256,6 +258,9 @@ func (c Forget) do(t *step) error {
 		if b.Invitee == bare || b.Inviter == bare {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
+	}
+	for _, h := range s.Sparse().HatsOf(bare) {
+		t.propose(&event.HatUnassigned{JID: bare, URI: h.URI})
 	}
 	set.reserve(bare, NickResult{})
 	set.storeVoice(bare, RoleNone)

@@ -106,7 +106,8 @@ func TestNobodyCommandsNothing(t *testing.T) {
 
 	h.RefusesAs(asked, muc.ErrNobody, muc.Kick{Nick: "firstwitch"}, muc.SetRole{Nick: "firstwitch", Role: muc.Visitor},
 		muc.SetAffiliation{JID: bard, Affiliation: muc.Owner}, muc.RemoveAffiliation{JID: crone}, muc.Configure{}, muc.Reset{}, muc.Destroy{}, muc.Say{Body: "boo"},
-		muc.SetSubject{Subject: "boo"}, muc.Moderate{ID: "x"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.Shutdown{}, nil)
+		muc.SetSubject{Subject: "boo"}, muc.Moderate{ID: "x"}, muc.Invite{To: bard}, muc.DecideRegistration{JID: bard, Allow: true}, muc.CreateHat{URI: "urn:x:y", Title: "X"},
+		muc.DestroyHat{URI: "urn:x:y"}, muc.AssignHat{JID: bard, URI: "urn:x:y"}, muc.UnassignHat{JID: bard, URI: "urn:x:y"}, muc.Shutdown{}, nil)
 	h.RefusesAs(crone, muc.ErrHostOnly, muc.Create{Owner: crone}, muc.Shutdown{}, &muc.Shutdown{}, muc.Vanished{JID: hecate},
 		muc.Forget{JID: hecate}, muc.Join{JID: bard, Nick: "Bard"}, muc.Rename{Nick: "Bard", To: "bard"}, muc.Leave{Nick: "Bard"}, muc.Answer{})
 	h.DoAs(crone, &muc.Kick{Nick: "thirdwitch"})

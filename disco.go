@@ -61,7 +61,7 @@ var featurePairs = []struct {
 
 // features are what rooms can do; offers says which of them this one does.
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.MAV, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract, ns.Moderate, ns.OldModerate,
-	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands}
+	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands, ns.Hats}
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
@@ -91,8 +91,6 @@ func (r *Room) offers(feature string) bool {
 		return !r.st.Config().NoVoiceRequests
 	case ns.Register:
 		return r.cfg.Registration != RegistrationNone
-	case ns.Commands:
-		return r.cfg.Registration == RegistrationApproved
 	case ns.MAM, ns.MAMExtended, ns.Tombstone:
 		return r.archives()
 	}
@@ -102,7 +100,7 @@ func (r *Room) offers(feature string) bool {
 func feature(w *xmlwire.Writer, name string) { w.Empty("feature", "", "var", name) }
 
 // ownInfo are the fields of muc#roominfo that the room fills in, and the host must not.
-var ownInfo = []string{"FORM_TYPE", "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
+var ownInfo = []string{"FORM_TYPE", fieldHatHash, "muc#maxhistoryfetch", "muc#roominfo_description", "muc#roominfo_lang",
 	"muc#roominfo_occupants", "muc#roominfo_subject", "muc#roominfo_subjectmod", avatarField, slowModeField}
 
 // roomInfo is the extended information about a room (XEP-0045 §6.4, §16.5.4).
@@ -132,6 +130,9 @@ func (t *step) roomInfo() (fields []form.Field) {
 	}
 	if hashes := r.avatarHashes(); len(hashes) > 0 {
 		fields = append(fields, form.Field{Name: avatarField, Type: string(TextMulti), Label: "Avatar hash", Values: hashes})
+	}
+	if hats := r.st.Sparse().Hats(); len(hats) > 0 {
+		add(true, fieldHatHash, "text-single", "Hats hash", hatHash(hats))
 	}
 	for _, f := range r.cfg.Info {
 		fields = append(fields, form.Field{Name: f.Var, Type: string(f.kind()), Label: f.Label, Values: f.Values})

@@ -168,7 +168,7 @@ func printParts() string {
 	var b strings.Builder
 	said := comments()
 	for _, t := range []reflect.Type{reflect.TypeFor[event.Actor](), reflect.TypeFor[event.ConfigChange](), reflect.TypeFor[event.FieldValue](),
-		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[event.Moderation](), reflect.TypeFor[event.PastAffiliation](), reflect.TypeFor[RoomConfig]()} {
+		reflect.TypeFor[event.WaitingJoin](), reflect.TypeFor[event.Moderation](), reflect.TypeFor[event.PastAffiliation](), reflect.TypeFor[event.Hat](), reflect.TypeFor[RoomConfig]()} {
 		fmt.Fprintf(&b, "### %s\n\n%s\n\n%s\n", t.Name(), said[t.Name()], printFields(t, said))
 	}
 	return b.String()

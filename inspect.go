@@ -79,6 +79,29 @@ func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {
 	}
 }
 
+// Hats yields the hats that the room has (XEP-0317), in the order of their creation.
+func (r *Room) Hats() iter.Seq[event.Hat] {
+	return func(yield func(event.Hat) bool) {
+		for _, h := range r.st.Sparse().Hats() {
+			if !yield(h) {
+				return
+			}
+		}
+	}
+}
+
+// AssignedHats yields the people who have hats, inside or not, by JID, and their hats in the
+// order in which presences show them.
+func (r *Room) AssignedHats() iter.Seq2[JID, []event.Hat] {
+	return func(yield func(JID, []event.Hat) bool) {
+		for _, who := range r.st.Sparse().Wearers("") {
+			if !yield(who, r.st.Sparse().HatsOf(who)) {
+				return
+			}
+		}
+	}
+}
+
 // Creator is the bare JID that created the room, or for which the host did; zero if the
 // room is unborn.
 func (r *Room) Creator() JID { return r.st.Creator() }

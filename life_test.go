@@ -107,6 +107,7 @@ func (l *life) live() {
 	l.waiting()
 	l.unkept()
 	l.followed()
+	l.hats()
 }
 
 func (l *life) birth() {
@@ -225,6 +226,18 @@ func (l *life) followed() {
 	l.send(lifeRomeo, lifeRoom+"/Romeo", "presence", "", `<x xmlns='http://jabber.org/protocol/muc'><mav xmlns='urn:xmpp:muc:affiliations:1'/></x><show>chat</show>`)
 	l.do(SetAffiliation{JID: MustParseJID("peter@verona.example"), Affiliation: Member})
 	l.do(RemoveAffiliation{JID: MustParseJID("mercutio@verona.example")})
+}
+
+func (l *life) hats() {
+	const prince, friar = "urn:example:hats#prince", "http://verona.example/hats#friar"
+	l.doAs(lifeRomeo, CreateHat{URI: prince, Title: "Prince", Hue: "40.5", Lang: "en"})
+	l.do(CreateHat{URI: friar, Title: "Friar & Apothecary"})
+	l.doAs(lifeRomeo, AssignHat{JID: MustParseJID("escalus@far.example"), URI: prince})
+	l.do(AssignHat{JID: MustParseJID(lifeNurse), URI: friar})
+	l.do(AssignHat{JID: MustParseJID(lifeNurse), URI: prince})
+	l.doAs(lifeRomeo, UnassignHat{JID: MustParseJID(lifeNurse), URI: prince})
+	l.do(CreateHat{URI: "urn:example:hats#page", Title: "Page"})
+	l.doAs(lifeRomeo, DestroyHat{URI: "urn:example:hats#page"})
 }
 
 // die ends the room.

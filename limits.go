@@ -60,6 +60,10 @@ type Limits struct {
 	PersonInvites   int // of these, by one person: 50
 	ArchivePage     int // messages in one answer from the archive: 100
 	VCardBytes      int // of the room's vCard, with its avatar: 131072
+	Hats            int // that the room has (XEP-0317): 50
+	HatBytes        int // of one, as it stands in a presence: 512
+	PersonHats      int // of one person: 10
+	HatWearers      int // people who have hats: 1000
 }
 
 // withDefaults fills in the limits that are zero.
@@ -102,6 +106,10 @@ func (l Limits) withDefaults() Limits {
 	l.PersonInvites = cmp.Or(l.PersonInvites, 50)
 	l.ArchivePage = cmp.Or(l.ArchivePage, 100)
 	l.VCardBytes = cmp.Or(l.VCardBytes, min(131072, l.OutboundBytes/2))
+	l.Hats = cmp.Or(l.Hats, min(50, l.OutboundBytes/1024))
+	l.HatBytes = cmp.Or(l.HatBytes, min(512, l.OutboundBytes/128))
+	l.PersonHats = cmp.Or(l.PersonHats, 10)
+	l.HatWearers = cmp.Or(l.HatWearers, 1000)
 	return l
 }
 
@@ -123,7 +131,8 @@ func (l Limits) complete() (Limits, error) {
 	}{
 		{"StanzaBytes", l.StanzaBytes},
 		{"VCardBytes", l.VCardBytes},
-		{"PresenceBytes and ReasonBytes", l.PresenceBytes + xmlwire.Escaping*l.ReasonBytes},
+		{"PresenceBytes, ReasonBytes, PersonHats and HatBytes", l.PresenceBytes + xmlwire.Escaping*l.ReasonBytes + l.PersonHats*l.HatBytes},
+		{"Hats and HatBytes", l.Hats * (l.HatBytes + hatMarkup)},
 		{"PageBytes", l.PageBytes + envelopeBytes},
 		{"NickBytes and ReasonBytes", xmlwire.Escaping * (l.NickBytes + l.ReasonBytes)},
 		// The reason of an invitation and its thread stand in it three times, for older

@@ -35,7 +35,7 @@ func (c *crowd) step(random *rand.Rand) {
 	who, nick := random.IntN(14), random.IntN(14)
 	device := random.IntN(3)
 	conf := c.room.RoomConfig()
-	switch random.IntN(9) {
+	switch random.IntN(12) {
 	case 0, 1:
 		c.handle(`<presence from='u%d@d%d.example/%d' to='r@muc.example/n%d'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, who, who%3, device, nick)
 	case 2, 3:
@@ -51,6 +51,15 @@ func (c *crowd) step(random *rand.Rand) {
 	case 8:
 		conf.NoVisitorStatus, conf.Whois = random.IntN(2) == 0, Whois(random.IntN(2))
 		c.do(Reset{Config: conf})
+	case 9:
+		c.do(AssignHat{JID: MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), URI: fmt.Sprintf("urn:hat:%d", nick%4)})
+	case 10:
+		c.do(UnassignHat{JID: MustParseJID(fmt.Sprintf("u%d@d%d.example", who, who%3)), URI: fmt.Sprintf("urn:hat:%d", nick%4)})
+	case 11:
+		c.do(CreateHat{URI: fmt.Sprintf("urn:hat:%d", nick%4), Title: fmt.Sprintf("Hat %d", device)})
+		if device == 0 {
+			c.do(DestroyHat{URI: fmt.Sprintf("urn:hat:%d", nick%4)})
+		}
 	}
 }
 

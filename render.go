@@ -38,6 +38,8 @@ type happened struct {
 	configured *event.Configured
 	// avatar says that the vCard, in which the avatar is, is another.
 	avatar bool
+	// hats says that the room has other hats than before.
+	hats bool
 	// unlocked says that the configuration is the first, destroyed how the room ended.
 	unlocked  bool
 	destroyed *event.RoomDestroyed
@@ -97,6 +99,8 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 			h.configured = b
 		case *event.VCardChanged:
 			h.avatar = true
+		case *event.HatCreated, *event.HatDestroyed:
+			h.hats = true
 		case *event.Unlocked:
 			h.unlocked = true
 		case *event.RoomDestroyed:
@@ -157,5 +161,8 @@ func (t *step) render(h *happened) {
 	}
 	if h.avatar {
 		t.renderAvatar()
+	}
+	if h.hats {
+		t.tellStatuses(statusConfigured)
 	}
 }

@@ -96,7 +96,7 @@ func (t *step) renderChanged(c *changedPresence, h *happened) {
 // somebody without going anywhere.
 func (r *Room) absence(o *state.Occupant) *splice.Stanza {
 	p := r.presenceOf(o)
-	p.kind, p.lang, p.payload, p.item.role = "unavailable", "", "", RoleNone
+	p.kind, p.lang, p.payload, p.item.role, p.hats = "unavailable", "", "", RoleNone, nil
 	return r.renderPresence(&p)
 }
 

@@ -30,6 +30,7 @@ type presence struct {
 	lang    string // of the payload
 	payload string
 	item    item
+	hats    []event.Hat
 	destroy *event.RoomDestroyed
 }
 
@@ -49,7 +50,7 @@ func (r *Room) presenceBytes(o *state.Occupant) *splice.Stanza {
 }
 
 func (r *Room) presenceOf(o *state.Occupant) presence {
-	p := presence{nick: o.Nick(), id: o.ID(), item: item{
+	p := presence{nick: o.Nick(), id: o.ID(), hats: r.st.Sparse().HatsOf(o.Person().JID()), item: item{
 		affiliation: r.st.OccupantAffiliation(o), role: o.Role(), real: o.FrontJID()}}
 	if o.Front() != nil {
 		p.lang, p.payload = o.Front().Lang(), r.saidNow(o)
@@ -78,6 +79,7 @@ func (r *Room) renderPresence(p *presence) *splice.Stanza {
 	w.AttrIf("xml:lang", p.lang)
 	w.Raw(p.payload)
 	occupantID(&w, p.id)
+	r.cfg.Limits.writeHats(&w, p.hats)
 	w.Start("x", ns.User)
 	w.Start("item", "", "affiliation", p.item.affiliation.String(), "role", p.item.role.String(), "nick", p.item.nick)
 	markJID(&w, d, p.item.real)

@@ -48,6 +48,14 @@ func TestSize(t *testing.T) {
 			do(t, r, muc.Create{Owner: muc.MustParseJID("p0@shakespeare.lit")})
 			each(3000, func(i int) { do(t, r, muc.SetAffiliation{JID: muc.MustParseJID(own(i)), Affiliation: muc.Member}) })
 		}},
+		"hats": {2, func(r *muc.Room, _ muc.JID) {
+			do(t, r, muc.Create{Owner: muc.MustParseJID("p0@shakespeare.lit")})
+			each(10, func(i int) {
+				do(t, r, muc.CreateHat{URI: fmt.Sprintf("urn:hat:%d", i), Title: strings.Repeat("Hat ", 100)})
+			})
+			each(1000, func(i int) { do(t, r, muc.AssignHat{JID: muc.MustParseJID(own(i)), URI: "urn:hat:1"}) })
+			each(1000, func(i int) { do(t, r, muc.AssignHat{JID: muc.MustParseJID(own(i)), URI: "urn:hat:2"}) })
+		}},
 		"bans with reasons": {2, func(r *muc.Room, _ muc.JID) {
 			do(t, r, muc.Create{Owner: muc.MustParseJID("p0@shakespeare.lit")})
 			each(1000, func(i int) {

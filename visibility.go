@@ -54,6 +54,10 @@ func requestOption(b *event.RegistrationRequested) form.Option {
 	return form.Option{Value: b.JID.String(), Label: b.Nick + " (" + b.JID.String() + ")"}
 }
 
+// listedHat is a line of the list of who has which hats (XEP-0317 §3.7), which admins and
+// owners read.
+func listedHat(who JID, h *event.Hat) []string { return []string{who.String(), h.URI, h.Title, h.Hue} }
+
 // asMostSee is the view in which a presence is written: that of most readers, but All if
 // the item has an actor.
 func asMostSee(s *state.Room, it *item) splice.View {

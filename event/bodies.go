@@ -108,6 +108,28 @@ type (
 		Photos  []string `json:"photos,omitempty"`
 		Actor   Actor    `json:"actor,omitzero"`
 	}
+	// HatCreated: the room has this hat, or one of its URI has changed (XEP-0317 §3.2).
+	HatCreated struct {
+		Hat
+		Actor Actor `json:"actor,omitzero"`
+	}
+	// HatDestroyed: the room has a hat no more, nor does anybody who had it (XEP-0317 §3.3).
+	HatDestroyed struct {
+		URI   string `json:"uri"`
+		Actor Actor  `json:"actor,omitzero"`
+	}
+	// HatAssigned: a person, who may be outside, has a hat of the room (XEP-0317 §3.5).
+	HatAssigned struct {
+		JID   jid.JID `json:"jid"`
+		URI   string  `json:"uri"`
+		Actor Actor   `json:"actor,omitzero"`
+	}
+	// HatUnassigned: a person has a hat no more (XEP-0317 §3.6).
+	HatUnassigned struct {
+		JID   jid.JID `json:"jid"`
+		URI   string  `json:"uri"`
+		Actor Actor   `json:"actor,omitzero"`
+	}
 	// RoomDestroyed: the room is no more (XEP-0045 §10.9).
 	RoomDestroyed struct {
 		Reason    string  `json:"reason,omitempty"`
@@ -355,6 +377,16 @@ type Moderation struct {
 	Actor      Actor   `json:"actor,omitzero"`
 }
 
+// Hat is a role that means something to people, such as "Teacher", and nothing to the room
+// (XEP-0317). The URI tells it from others. Hue is the angle of its colour (XEP-0392), 0 to
+// 360, empty for none; Lang is the language of the title.
+type Hat struct {
+	URI   string `json:"uri"`
+	Title string `json:"title"`
+	Hue   string `json:"hue,omitempty"`
+	Lang  string `json:"lang,omitempty"`
+}
+
 // WaitingJoin is a join that waits for the host's answer: the nick that was asked for,
 // and all children of the presence as canonical XML, also those that are not shown to
 // others, such as a password.
@@ -439,6 +471,10 @@ func (*SubjectChanged) eventType() eventType     { return eventType{"subject-cha
 func (*MessageArchived) eventType() eventType    { return eventType{"message-archived", 1, true} }
 func (*MessageRetracted) eventType() eventType   { return eventType{"message-retracted", 1, true} }
 func (*VCardChanged) eventType() eventType       { return eventType{"vcard-changed", 1, true} }
+func (*HatCreated) eventType() eventType         { return eventType{"hat-created", 1, true} }
+func (*HatDestroyed) eventType() eventType       { return eventType{"hat-destroyed", 1, true} }
+func (*HatAssigned) eventType() eventType        { return eventType{"hat-assigned", 1, true} }
+func (*HatUnassigned) eventType() eventType      { return eventType{"hat-unassigned", 1, true} }
 func (*RoomDestroyed) eventType() eventType      { return eventType{"destroyed", 1, true} }
 func (*Joined) eventType() eventType             { return eventType{"joined", 1, false} }
 func (*PresenceChanged) eventType() eventType    { return eventType{"presence-changed", 1, false} }

@@ -23,7 +23,8 @@ import (
 // The bodies are, durable: [*Created], [*Unlocked], [*Configured],
 // [*AffiliationChanged], [*AffiliationsVersioned], [*Registered], [*Deregistered],
 // [*RegistrationRequested], [*RegistrationClosed], [*VoiceStored],
-// [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*VCardChanged], [*RoomDestroyed];
+// [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*VCardChanged], [*HatCreated],
+// [*HatDestroyed], [*HatAssigned], [*HatUnassigned], [*RoomDestroyed];
 // volatile: [*Joined], [*AffiliationsFollowed], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
 // [*MessageRemembered], [*MessagePassed], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
 // [*PrivateReceived], [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
@@ -91,7 +92,7 @@ func (e Event) Type() string {
 var bodies = []Body{
 	new(Created), new(Unlocked), new(Configured), new(AffiliationChanged), new(Registered), new(Deregistered),
 	new(RegistrationRequested), new(RegistrationClosed), new(VoiceStored), new(SubjectChanged), new(MessageArchived),
-	new(MessageRetracted), new(VCardChanged), new(RoomDestroyed),
+	new(MessageRetracted), new(VCardChanged), new(HatCreated), new(HatDestroyed), new(HatAssigned), new(HatUnassigned), new(RoomDestroyed),
 	new(Joined), new(PresenceChanged), new(Renamed), new(RoleChanged), new(Left), new(Removed), new(MessageRemembered),
 	new(MessagePassed), new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(PrivateReceived), new(RateSpent), new(InviteSent), new(InviteUsed),
 	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered), new(AffiliationsVersioned), new(AffiliationsFollowed),

@@ -74,6 +74,8 @@
 //	host: say body='Closing time'
 //	host: set-subject subject='Feud' as="${Romeo's full JID}"
 //	host: moderate id='${said}' reason='spam'
+//	host: create-hat uri='urn:example:prince' title='Prince' hue='40'
+//	host: assign-hat jid="${Romeo's JID}" uri='urn:example:prince'
 //	host: vanished jid="${Romeo's full JID}"
 //	host: configure max_users='5'
 //	host: reset persistent='true' max_users='5'

@@ -77,9 +77,15 @@ var builtinCommands = map[string]Command{
 	"decide-registration": build(func(a *arguments) muc.Command {
 		return muc.DecideRegistration{JID: a.jid("jid"), Allow: a.text("allow") == "true"}
 	}),
-	"forget":    build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
-	"set-vcard": build(func(a *arguments) muc.Command { return muc.SetVCard{VCard: a.vCard()} }),
-	"shutdown":  build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
+	"create-hat": build(func(a *arguments) muc.Command {
+		return muc.CreateHat{URI: a.text("uri"), Title: a.text("title"), Hue: a.text("hue"), Lang: a.text("lang")}
+	}),
+	"destroy-hat":  build(func(a *arguments) muc.Command { return muc.DestroyHat{URI: a.text("uri")} }),
+	"assign-hat":   build(func(a *arguments) muc.Command { return muc.AssignHat{JID: a.jid("jid"), URI: a.text("uri")} }),
+	"unassign-hat": build(func(a *arguments) muc.Command { return muc.UnassignHat{JID: a.jid("jid"), URI: a.text("uri")} }),
+	"forget":       build(func(a *arguments) muc.Command { return muc.Forget{JID: a.jid("jid"), Heir: a.jid("heir")} }),
+	"set-vcard":    build(func(a *arguments) muc.Command { return muc.SetVCard{VCard: a.vCard()} }),
+	"shutdown":     build(func(a *arguments) muc.Command { return muc.Shutdown{Reason: a.text("reason")} }),
 }
 
 func commands(o Options) map[string]Command {

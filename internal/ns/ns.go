@@ -57,6 +57,7 @@ const (
 	Tombstone   = "urn:xmpp:message-retract:1#tombstone"
 	Forward     = "urn:xmpp:forward:0"
 	Commands    = "http://jabber.org/protocol/commands"
+	HatCommands = "urn:xmpp:hats:commands"
 
 	Search       = "urn:xmpp:channel-search:0:search"
 	SearchParams = "urn:xmpp:channel-search:0:search-params"

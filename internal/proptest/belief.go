@@ -73,6 +73,9 @@ func (w *world) checkSeen(full string, own, o *muc.Occupant, after *truth, says 
 	if s.jid == "" && own.Role == muc.Moderator {
 		w.fail("%s is a moderator and was not told who %s is", full, o.Nick)
 	}
+	if hats := after.hats[o.JID.Bare().String()]; s.hats != hats {
+		w.fail("%s believes that %s wears %s, who wears %s", full, o.Nick, s.hats, hats)
+	}
 	if others, told := says[o.Nick]; told && others != s.says {
 		w.fail("%s hears %q of %s, others %q", full, s.says, o.Nick, others)
 	}

@@ -36,10 +36,17 @@ func crammed(t *rapid.T, cfg muc.Config) *muc.Room {
 	}
 	to := "to='" + roomJID.String()
 	reason, status := long("reason", 9000), long("status", 4000)
+	hats := rapid.IntRange(0, 50).Draw(t, "hats")
+	for i := range hats {
+		do(muc.CreateHat{URI: fmt.Sprintf("urn:hat:%d", i), Title: "h" + long("title", 480)})
+	}
 	for i := range rapid.IntRange(0, 120).Draw(t, "people") {
 		who := muc.MustParseJID(fmt.Sprintf("%s%d@two.example", strings.Repeat("y", rapid.SampledFrom([]int{1, 900}).Draw(t, "address")), i))
 		aff := rapid.SampledFrom([]muc.Affiliation{muc.Outcast, muc.Member, muc.Admin, muc.Owner}).Draw(t, "affiliation")
 		do(muc.SetAffiliation{JID: who, Affiliation: aff, Nick: fmt.Sprintf("nick%d%s", i, long("nick", 200)), Reason: reason})
+		for k := range min(hats, 10) {
+			do(muc.AssignHat{JID: who, URI: fmt.Sprintf("urn:hat:%d", (i+k)%hats)})
+		}
 		do(muc.Join{JID: who, Nick: fmt.Sprintf("guest%d%s", i, long("guest", 200))})
 	}
 	handle(owner.String(), "presence", to+"/Ann'", "<x xmlns='http://jabber.org/protocol/muc'/>")
@@ -97,6 +104,9 @@ func TestOutboundIsBounded(t *testing.T) {
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query>",
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/><set xmlns='http://jabber.org/protocol/rsm'><before/></set></query>",
 			"get'><query xmlns='http://jabber.org/protocol/muc#admin'><item role='participant'/></query>",
+			"set'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:list'/>",
+			"set'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:list-assigned'/>",
+			"set'><command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:assign'/>",
 			"set'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='owner'/><x xmlns='urn:x'>" + strings.Repeat("x", 39000) + "</x></query>",
 		} {
 			for _, id := range []string{"i", strings.Repeat("&apos;", 1000)} {

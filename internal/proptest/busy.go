@@ -36,6 +36,8 @@ func playBusy(t *rapid.T) *world {
 	w.do(muc.SetAffiliation{JID: muc.MustParseJID(users[1]), Affiliation: muc.Member, Nick: "Ben"})
 	w.do(muc.SetAffiliation{JID: muc.MustParseJID(users[2]), Affiliation: muc.Admin})
 	w.do(muc.SetVCard{VCard: parse("<vCard xmlns='vcard-temp'><PHOTO><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>")})
+	w.do(muc.CreateHat{URI: hatURIs[0], Title: "Hat"})
+	w.do(muc.AssignHat{JID: muc.MustParseJID(users[1]), URI: hatURIs[0]})
 	for _, who := range []string{users[0] + "/a Ann", users[1] + "/a Ben", users[1] + "/b Ben", users[3] + "/a Dan"} {
 		full, nick, _ := strings.Cut(who, " ")
 		w.say1(fmt.Sprintf(`<presence from='%s' to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'><password>%s</password></x><status>here</status></presence>`,

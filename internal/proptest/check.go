@@ -39,6 +39,7 @@ func (w *world) check(s *step, out []byte) {
 	w.checkRules(s)
 	w.checkAnswers(s)
 	w.checkRetraction(s)
+	w.checkHats(s)
 	w.checkHeard(s)
 	w.checkAvatar(s)
 	w.checkBounds(s.out)

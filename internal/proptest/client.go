@@ -24,6 +24,8 @@ type seen struct {
 	jid               string
 	// says is what the occupant says of its availability.
 	says string
+	// hats are what the room says of it (XEP-0317).
+	hats string
 }
 
 const (
@@ -73,7 +75,7 @@ func (c *client) foldPresence(el *element) {
 	switch el.attr("type") {
 	case "":
 		c.roster[nick] = seen{role: item.attr("role"), affiliation: item.attr("affiliation"), jid: item.attr("jid"),
-			id: occupantID(el), says: saying(el)}
+			id: occupantID(el), says: saying(el), hats: hatsIn(el)}
 		if self {
 			if !c.inside {
 				c.visit++
@@ -112,7 +114,7 @@ func occupantID(el *element) string {
 func saying(el *element) string {
 	var b strings.Builder
 	for _, k := range el.kids {
-		if k.ns != nsUser && k.ns != nsOccupantID {
+		if k.ns != nsUser && k.ns != nsOccupantID && k.ns != nsHats {
 			b.WriteString(k.name + " " + k.ns + " " + k.text + ";")
 		}
 	}

@@ -104,6 +104,9 @@ var wild = []string{
 	`<forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'><body>x</body></message></forwarded>`,
 	`<!-- c --><?pi x?><status xml:lang='de'><![CDATA[<a&b>]]></status>`, `<x a='1' a='2' b:c='3' xmlns:b='urn:b'/>`,
 	`<xml:a xmlns:p='urn:p' xmlns:q='urn:p' p:x='1' q:x='2'/>`, `<x xmlns=''><y xmlns='urn:y'><z xmlns=''/></y></x>`,
+	`<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:list-assigned'/>`,
+	`<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:create'><x xmlns='jabber:x:data' type='submit'>` +
+		`<field var='hats#uri'><value>urn:x:y</value></field><field var='hats#title'><value>X</value></field></x></command>`,
 	`<query xmlns='http://jabber.org/protocol/muc#owner'/>`, `<query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='@'/></query>`,
 	`<query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Ben' role='king'/><item affiliation='king' jid='@'/></query>`,
 	`<query xmlns='http://jabber.org/protocol/disco#info' node='x-roomuser-item'/>`, `<ping xmlns='urn:xmpp:ping'/>`, `<vCard xmlns='vcard-temp'/>`,

@@ -77,6 +77,8 @@ func (w *world) counted(live []byte) []counted {
 		switch ev.Type {
 		case "affiliation-changed", "voice-stored", "registered":
 			count("person", d.JID)
+		case "hat-assigned":
+			count("wearer", d.JID)
 		case "joined":
 			if _, known := nicks[d.Occupant]; !known {
 				nicks[d.Occupant] = d.JID.Bare()
@@ -105,6 +107,9 @@ func (w *world) counted(live []byte) []counted {
 	}
 	return []counted{
 		{"persons", len(own["person"]), lim.Affiliations},
+		{"hats", events["hat-created"], lim.Hats},
+		{"people with hats", len(own["wearer"]), lim.HatWearers},
+		{"hats of one person", most("wearer"), lim.PersonHats},
 		{"requests to register", events["registration-requested"], lim.Registrations},
 		{"requests for voice", events["voice-requested"], lim.VoiceRequests},
 		{"shares of rates", events["rate-spent"], lim.RateShares},

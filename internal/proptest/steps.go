@@ -113,6 +113,7 @@ var kinds = []struct {
 	{3, (*world).moderate},
 	{3, (*world).avatar},
 	{3, (*world).invite},
+	{5, (*world).hats},
 	{2, (*world).voice},
 	{4, (*world).query},
 	{3, (*world).relayedAnswer},

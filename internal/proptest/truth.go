@@ -16,6 +16,7 @@ type truth struct {
 	sessions           []string
 	affs               map[string]muc.Affiliation
 	subject, subjectBy string
+	hats               map[string]string // by bare JID
 	live               []byte
 	// isOwner is the host's word on who owns the room without being on its lists.
 	isOwner func(muc.JID) bool
@@ -23,7 +24,7 @@ type truth struct {
 
 func truthOf(room *muc.Room, isOwner func(muc.JID) bool) *truth {
 	t := &truth{state: room.State(), conf: room.RoomConfig(), inside: map[string]*muc.Occupant{},
-		affs: map[string]muc.Affiliation{}, live: room.Snapshot(muc.Live), isOwner: isOwner}
+		affs: map[string]muc.Affiliation{}, hats: hatsOf(room), live: room.Snapshot(muc.Live), isOwner: isOwner}
 	for o := range room.Occupants() {
 		t.occupants = append(t.occupants, o)
 	}

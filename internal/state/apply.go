@@ -108,6 +108,14 @@ func (s *Room) applyDurable(ev *event.Event, base *Base) error {
 		}
 	case *event.VCardChanged:
 		return s.applyVCard(b)
+	case *event.HatCreated:
+		return s.applyHatCreated(b)
+	case *event.HatDestroyed:
+		return s.applyHatDestroyed(b)
+	case *event.HatAssigned:
+		return s.applyHatAssigned(b)
+	case *event.HatUnassigned:
+		return s.applyHatUnassigned(b)
 	case *event.RoomDestroyed:
 		s.applyDestroyed(b)
 	default:

@@ -126,8 +126,10 @@ func (s *Room) Person(bare jid.JID) *Person { return s.persons.get(bare.String()
 // People lists all whom the room remembers or who are inside, by JID.
 func (s *Room) People() []*Person { return s.persons.sorted((*Person).compare) }
 
-// Knows reports whether there is a person or a request to register of this address.
-func (s *Room) Knows(bare jid.JID) bool { return s.Person(bare) != nil || s.RequestOf(bare) != nil }
+// Knows reports whether there is a person, a request to register or a hat of this address.
+func (s *Room) Knows(bare jid.JID) bool {
+	return s.Person(bare) != nil || s.RequestOf(bare) != nil || len(s.Sparse().HatsOf(bare)) > 0
+}
 
 // ReservedBy finds the person who has reserved a nick, by its comparison key, or nil.
 func (s *Room) ReservedBy(key string) *Person {

@@ -49,7 +49,7 @@ func (s *Room) Memory() int {
 // size estimates the memory of the sparse part.
 func (m *Sparse) size() int {
 	size := sparseSize * (1 + m.reserved.len() + len(m.requests) + len(m.voiceAsked) + len(m.invites) + len(m.asks) + len(m.privates) +
-		len(m.relays) + m.spent.len())
+		len(m.relays) + m.spent.len() + m.wearers.len() + len(m.hats))
 	if b := m.vCard; b != nil {
 		size += len(b.Payload) + len(b.Photos)*(16+len("da39a3ee5e6b4b0d3255bfef95601890afd80709"))
 	}
@@ -58,6 +58,12 @@ func (m *Sparse) size() int {
 		for i := range v.changes {
 			size += len(v.changes[i].JID.String())
 		}
+	}
+	for _, h := range m.hats {
+		size += len(h.URI) + len(h.Title) + len(h.Hue) + len(h.Lang)
+	}
+	for _, who := range m.Wearers("") {
+		size += len(who.String())
 	}
 	for _, b := range m.requests {
 		size += len(b.Nick) + len(b.Key)

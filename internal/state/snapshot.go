@@ -86,6 +86,14 @@ func (shot *Snapshot) addDurable(s *Room) {
 	if sparse.vCard != nil {
 		shot.add(sparse.vCard)
 	}
+	for _, h := range sparse.hats {
+		shot.add(&event.HatCreated{Hat: h})
+	}
+	for _, bare := range sparse.Wearers("") {
+		for _, h := range sparse.HatsOf(bare) {
+			shot.add(&event.HatAssigned{JID: bare, URI: h.URI})
+		}
+	}
 	if s.subject != nil {
 		shot.addEvent(s.subject.ev)
 	}

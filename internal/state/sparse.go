@@ -21,7 +21,9 @@ type Sparse struct {
 	voiceAsked []voiceAsked        // in the order of asking
 	invites    []*event.InviteSent // open invitations, the one that expires first in front
 
-	versions *Versions // of the lists of affiliations; nil as long as nobody asked for them
+	versions *Versions              // of the lists of affiliations; nil as long as nobody asked for them
+	hats     []event.Hat            // in the order of their creation
+	wearers  index[string, *wearer] // who has hats, by bare JID
 
 	asks []*event.Asked // open questions to the host, in the order of asking
 
