@@ -73,16 +73,6 @@ func (req *Request) word(field, text string) string {
 	return req.Word(field, text)
 }
 
-// Any reports whether somebody may carry out a command at all.
-func (s Set[T]) Any(t T) bool {
-	for i := range s {
-		if s[i].admits(t) {
-			return true
-		}
-	}
-	return false
-}
-
 // WriteItems writes the list of the commands that somebody may carry out (XEP-0050 §2.2):
 // the answer to disco#items for the node of all commands.
 func (s Set[T]) WriteItems(w *xmlwire.Writer, t T, address string, word func(field, text string) string) {
