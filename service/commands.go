@@ -26,12 +26,12 @@ import (
 type admin struct {
 	s   *Service
 	ctx context.Context
-	in  *incoming
-	is  bool // an administrator
+	who muc.JID // zero for the host itself
+	is  bool    // an administrator
 }
 
 func (s *Service) admin(ctx context.Context, in *incoming) *admin {
-	return &admin{s, ctx, in, s.cfg.Admin != nil && s.cfg.Admin(in.from)}
+	return &admin{s, ctx, in.from, s.cfg.Admin != nil && s.cfg.Admin(in.from)}
 }
 
 func (a *admin) may() bool { return a.is }
@@ -45,6 +45,7 @@ func init() {
 		{Node: "list-rooms", Name: "All rooms", May: (*admin).may, Form: (*admin).listForm, Do: (*admin).list},
 		{Node: "show-room", Name: "What a room is", May: (*admin).may, Form: (*admin).showForm, Do: (*admin).show},
 		{Node: "enter-room", Name: "Be invited to a room", May: (*admin).may, Form: (*admin).enterForm, Do: (*admin).enter},
+		{Node: "create-room", Name: "Make a room", May: (*admin).may, Form: (*admin).createForm, Do: (*admin).create},
 		{Node: "change-owner", Name: "Another owner for a room", May: (*admin).may, Form: (*admin).ownerForm, Do: (*admin).changeOwner},
 		{Node: "destroy-room", Name: "Destroy a room", May: (*admin).may, Form: (*admin).destroyForm, Do: (*admin).destroy},
 		{Node: ns.Announce, Name: "Announcement to all rooms", May: (*admin).may, Form: (*admin).announceForm, Do: (*admin).announce},
@@ -157,6 +158,9 @@ const (
 	fieldAlternate = "alternate"
 	fieldSure      = "sure"
 	fieldAnnounce  = "announcement"
+	fieldName      = "name"
+	fieldPublic    = "public"
+	fieldMembers   = "membersonly"
 )
 
 // value is the one value of a field, empty for none.
@@ -377,7 +381,10 @@ func (a *admin) enter(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
 	if e != nil {
 		return nil, e
 	}
-	me := a.in.from.Bare()
+	me := a.who.Bare()
+	if me.IsZero() {
+		return nil, adhoc.Refuse("There is nobody to be invited.")
+	}
 	for _, o := range asOptions {
 		if o.option.Value != value(sub, fieldAs) || o.aff == muc.AffiliationNone {
 			continue
@@ -391,6 +398,53 @@ func (a *admin) enter(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
 	}
 	a.log("an administrator enters a room", room, "as", value(sub, fieldAs))
 	return &adhoc.Result{Note: "The room has invited you."}, nil
+}
+
+// Making a room.
+
+func (a *admin) createForm() (*adhoc.Form, *muc.StanzaError) {
+	standard := a.s.cfg.Room.Defaults
+	return adminForm("Make a room", "It stays when nobody is inside. For the rest it is as new rooms are; its owner can change that.", roomField(),
+		form.Field{Name: fieldOwner, Type: "jid-single", Label: "Who owns it", Required: true},
+		form.Field{Name: fieldName, Type: "text-single", Label: "Name", Values: []string{standard.Name}},
+		form.Field{Name: fieldPublic, Type: "boolean", Label: "Public", Values: []string{form.Bool(!standard.Hidden)}},
+		form.Field{Name: fieldMembers, Type: "boolean", Label: "Members only", Values: []string{form.Bool(standard.MembersOnly)}}), nil
+}
+
+func (a *admin) create(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
+	room, e := a.room(sub)
+	if e != nil {
+		return nil, e
+	}
+	owner, e := personIn(sub)
+	if e != nil {
+		return nil, e
+	}
+	config := a.s.cfg.Room.Defaults
+	config.Persistent = true
+	if sub.Field(fieldName) != nil {
+		config.Name = value(sub, fieldName)
+	}
+	if public, ok := form.ParseBool(value(sub, fieldPublic)); ok {
+		config.Hidden = !public
+	}
+	if members, ok := form.ParseBool(value(sub, fieldMembers)); ok {
+		config.MembersOnly = members
+	}
+	if e := a.do(room, muc.Create{Owner: owner, Config: config}); e != nil {
+		return nil, e
+	}
+	a.log("an administrator has made a room", room, "owner", owner)
+	return &adhoc.Result{Note: "The room is made: " + room.String()}, nil
+}
+
+// personIn is the person whom a form names as owner.
+func personIn(sub *form.Submission) (muc.JID, *muc.StanzaError) {
+	owner, err := muc.ParseJID(value(sub, fieldOwner))
+	if err != nil || owner.Local() == "" {
+		return owner, adhoc.Refuse("That is no address of a person.")
+	}
+	return owner.Bare(), nil
 }
 
 // Choosing the owner of a room.
@@ -414,13 +468,12 @@ func (a *admin) changeOwner(sub *form.Submission) (*adhoc.Result, *muc.StanzaErr
 	if e != nil {
 		return nil, e
 	}
-	owner, err := muc.ParseJID(value(sub, fieldOwner))
-	if err != nil || owner.Local() == "" {
-		return nil, adhoc.Refuse("That is no address of a person.")
+	owner, e := personIn(sub)
+	if e != nil {
+		return nil, e
 	}
-	owner = owner.Bare()
 	var former []muc.JID
-	err = a.s.Read(a.ctx, room, func(live *muc.Room) {
+	err := a.s.Read(a.ctx, room, func(live *muc.Room) {
 		for who, aff := range live.Affiliations() {
 			if aff == muc.Owner && who != owner {
 				former = append(former, who)
@@ -499,5 +552,9 @@ func (a *admin) announce(sub *form.Submission) (*adhoc.Result, *muc.StanzaError)
 
 // log tells an operator what an administrator has done to a room.
 func (a *admin) log(what string, room muc.JID, more ...any) {
-	a.s.cfg.Log.Info(what, slices.Concat([]any{"room", room, "admin", a.in.from.Bare()}, more)...)
+	var who any = "the host"
+	if !a.who.IsZero() {
+		who = a.who.Bare()
+	}
+	a.s.cfg.Log.Info(what, slices.Concat([]any{"room", room, "admin", who}, more)...)
 }

@@ -63,6 +63,11 @@ func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logg
 		return errors.Join(err, store.Close())
 	}
 	c.metrics.observe(c.service, c.link)
+	stopAdmin, err := c.listenAdmin(s.adminSocket)
+	if err != nil {
+		return errors.Join(err, c.service.Shutdown(ctx, ""), store.Close())
+	}
+	defer stopAdmin()
 	err = c.work(ctx, hangups)
 	return errors.Join(err, store.Close())
 }

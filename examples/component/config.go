@@ -35,6 +35,7 @@ type settings struct {
 	json       bool
 	// logAddresses lets the log name people above debug.
 	logAddresses bool
+	adminSocket  string
 	drain        time.Duration
 	idle         time.Duration
 	archive      time.Duration // 0 keeps nothing
@@ -48,6 +49,7 @@ type settings struct {
 	// backoff and held are the link's own if they are 0. No option sets them.
 	backoff, held time.Duration
 
+	check bool             // do nothing but check the store
 	texts map[string]given // what each option was set by
 	// again reads all settings again, as they were read at the start.
 	again func() (settings, error)
@@ -253,6 +255,8 @@ var runOptions = []option{
 			}
 			return address(v)
 		}},
+	{"admin-socket", "FILE", "", fixed, "the socket at which it takes commands of this machine, as list and show; the store's name with .sock if empty, or none",
+		func(s *settings, v string) error { s.adminSocket = v; return nil }},
 	{"log-level", "LEVEL", "info", live, "how much to log: debug, info, warn or error",
 		func(s *settings, v string) error {
 			if s.level.UnmarshalText([]byte(v)) != nil {

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 )
 
@@ -31,20 +32,28 @@ const (
 	statusWrong   = 2
 )
 
-// run is the command: it works until ctx ends.
+// run is the command: a component that works until ctx ends, an order to one, or a look at its
+// store.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		return ends(administer(args, getenv, stdout), statusFailed, stderr)
+	}
 	s, err := parse(args, getenv, stdout)
-	switch {
-	case errors.Is(err, errHelp):
-		return statusStopped
-	case err != nil:
-		fmt.Fprintln(stderr, "component:", err)
-		return statusWrong
+	if err != nil {
+		return ends(err, statusWrong, stderr)
+	}
+	if s.check {
+		return ends(check(ctx, s, stdout), statusFailed, stderr)
 	}
 	level := new(slog.LevelVar)
-	if err := serve(ctx, s, level, logger(s, level, stderr)); err != nil {
-		fmt.Fprintln(stderr, "component:", err)
-		return statusFailed
+	return ends(serve(ctx, s, level, logger(s, level, stderr)), statusFailed, stderr)
+}
+
+// ends is the exit status. What failed is said in a line.
+func ends(err error, status int, stderr io.Writer) int {
+	if err == nil || errors.Is(err, errHelp) {
+		return statusStopped
 	}
-	return statusStopped
+	fmt.Fprintln(stderr, "component:", err)
+	return status
 }

@@ -19,6 +19,9 @@ var errHelp = errors.New("help was asked for")
 // given is the text of an option, and where it stands.
 type given struct{ text, source string }
 
+// toCheck is no setting, but that a store is to be checked.
+const toCheck = "check"
+
 // parse reads the settings: flags go before the environment, the environment
 // before the file. Errors name what to change.
 func parse(args []string, getenv func(string) string, help io.Writer) (settings, error) {
@@ -29,7 +32,12 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	if err != nil {
 		return settings{}, err
 	}
+	_, checks := texts[toCheck]
+	if _, ok := texts["secret"]; checks && !ok {
+		texts["secret"] = given{"none", "-check"} // nobody is asked for it
+	}
 	s, err := settle(texts)
+	s.check = checks
 	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
 	return s, err
 }
@@ -47,6 +55,10 @@ func gather(args []string, getenv func(string) string, help io.Writer) (texts ma
 		})
 	}
 	file := flags.String("config", getenv("MUC_CONFIG"), "")
+	flags.BoolFunc("check", "", func(string) error {
+		texts[toCheck] = given{"true", "-check"}
+		return nil
+	})
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(help)
@@ -136,6 +148,7 @@ func settle(texts map[string]given) (settings, error) {
 		}
 		s.texts[o.name] = g
 	}
+	s.adminSocket = socketOf(s.texts)
 	return s, nil
 }
 
@@ -164,6 +177,11 @@ on a domain of its own, connected to the server as an external component
 (XEP-0114). The rooms are kept in one SQLite file.
 
 usage: component -domain DOMAIN -secret TEXT [flags]
+       component -check -domain DOMAIN [-store FILE]
+       component COMMAND [-config FILE] [arguments]
+
+With -check it reads the store, while no component works on it, and says what is
+wrong in it.
 
 Each setting is a flag, an environment variable or a line of the configuration
 file, which is TOML; the first of these that is given counts. Those with a star
@@ -180,7 +198,11 @@ if anything else fails; one line says what.
 // printHelp explains the command.
 func printHelp(w io.Writer) {
 	fmt.Fprint(w, helpHead)
-	fmt.Fprintf(w, "  -config FILE, MUC_CONFIG\n\ta configuration file\n")
+	fmt.Fprintf(w, "Commands, for a component that runs with this -config or -store:\n\n")
+	for _, c := range subcommands {
+		fmt.Fprintf(w, "  %s %s\n\t%s\n", c.name, c.usage, c.help)
+	}
+	fmt.Fprintf(w, "\nSettings:\n\n  -config FILE, MUC_CONFIG\n\ta configuration file\n")
 	for _, g := range groups {
 		fmt.Fprintf(w, "\n%s:\n\n", g.title)
 		for _, o := range g.options {

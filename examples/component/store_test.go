@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/examples/component/internal/fakeserver"
 )
 
 // Damaged lines in the list of rooms, of which one cannot be read and one is of
@@ -47,4 +49,46 @@ func TestDamagedList(t *testing.T) {
 	assert.Equal(t, statusStopped, status)
 	assert.Contains(t, r.stderr.String(), "a@/rooms.example")
 	assert.Contains(t, r.stderr.String(), "b@soms.example")
+}
+
+// -check says what is wrong in a store, and makes none.
+func TestCheck(t *testing.T) {
+	store := filepath.Join(t.TempDir(), "rooms.db")
+	out, status := ordered(t, "-check", "-domain", testDomain, "-store", store)
+	assert.Equal(t, statusFailed, status)
+	assert.Contains(t, out, "no such file")
+	assert.NoFileExists(t, store)
+
+	server := fakeserver.New(t, testDomain, testSecret)
+	c := serveAlone(t, server, "-store", store, "-default-persistent", "true", "-limit-body", "100")
+	link := server.Next()
+	for _, room := range []string{"a", "b", "c"} {
+		c.joined(link, room, 2)
+	}
+	out, status = ordered(t, "-check", "-domain", testDomain, "-store", store)
+	assert.Equal(t, statusFailed, status)
+	assert.Contains(t, out, "another process works on it")
+	c.end()
+	out, status = ordered(t, "-check", "-domain", testDomain, "-store", store)
+	assert.Equal(t, "rooms that are in order: 3\n", out)
+	assert.Zero(t, status)
+
+	db, err := sql.Open("sqlite", store)
+	require.NoError(t, err)
+	defer db.Close()
+	for _, damage := range []string{
+		`UPDATE snapshot SET body = 'cats' WHERE room = (SELECT id FROM room WHERE jid = 'a@rooms.example')`,
+		`DELETE FROM event WHERE room = (SELECT id FROM room WHERE jid = 'a@rooms.example')`,
+		`UPDATE room SET name = 'other' WHERE jid = 'b@rooms.example'`,
+		`INSERT INTO event VALUES (4711, 1, '{}')`,
+	} {
+		_, err = db.Exec(damage)
+		require.NoError(t, err)
+	}
+	out, status = ordered(t, "-check", "-domain", testDomain, "-store", store)
+	assert.Equal(t, statusFailed, status)
+	for _, line := range []string{"a@rooms.example: ", "b@rooms.example: service: the list of rooms describes it otherwise than it is",
+		"a line of event belongs to no room", "rooms that are in order: 1", "so much is wrong in it: 3"} {
+		assert.Contains(t, out, line)
+	}
 }

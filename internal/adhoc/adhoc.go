@@ -87,6 +87,30 @@ func (s Set[T]) Execute(t T, req Request) (answer func(w *xmlwire.Writer), refus
 	return func(w *xmlwire.Writer) { is.write(w, c.Node, &req) }, nil
 }
 
+// Run carries out a command at once, with its form filled in. Where it has a form, fields that
+// the form does not have are refused.
+func (s Set[T]) Run(t T, node string, sub *form.Submission) (*Result, *stanza.Error) {
+	c := s.named(node)
+	if c == nil {
+		return nil, stanza.NewError(stanza.ItemNotFound, section, "there is no such command")
+	}
+	if c.Form != nil {
+		ask, refused := c.Form(t)
+		if refused != nil {
+			return nil, refused
+		}
+		for _, got := range sub.Fields {
+			if !slices.ContainsFunc(ask.Fields, func(f form.Field) bool { return f.Name == got.Name }) {
+				return nil, Refuse("there is no field “" + got.Name + "”")
+			}
+		}
+		if refused := ask.judge(sub); refused != nil {
+			return nil, refused
+		}
+	}
+	return c.Do(t, sub)
+}
+
 // outcome is what a step of a command came to.
 type outcome struct {
 	status string

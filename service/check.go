@@ -1,0 +1,83 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gomuc/muc"
+)
+
+// Check reads all rooms of a store and tells what is wrong with them: a line of the list that
+// makes no sense (the room is zero then), a room that cannot be loaded, and one that the list
+// describes otherwise than it is. It starts no service and changes nothing. Of the
+// configuration it needs Domain, Store and Room, which must be those of the service: Room.Secret
+// is checked too. It returns how many rooms there are that are in order.
+//
+// An error is that of the configuration, of the context, or of a list that cannot be read.
+func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error)) (good int, err error) {
+	cfg.Deliver = func(context.Context, Stanza) {}
+	cfg.Question = func(context.Context, muc.JID, muc.Question) {}
+	if cfg, err = cfg.complete(); err != nil {
+		return 0, err
+	}
+	template, err := muc.NewTemplate(cfg.Room)
+	if err != nil {
+		return 0, err
+	}
+	s := &Service{cfg: cfg, template: template}
+	for after := (muc.JID{}); ; {
+		entries, err := s.page(ctx, after)
+		if err != nil {
+			return good, fmt.Errorf("service: list of rooms: %w", err)
+		}
+		lines, odd := s.sift(entries, after)
+		for _, err := range odd {
+			wrong(muc.JID{}, err)
+		}
+		if len(lines) == 0 {
+			return good, nil
+		}
+		after = lines[len(lines)-1].Room
+		for _, e := range lines {
+			if e.Room.Domain() != cfg.Domain {
+				continue
+			}
+			switch err := s.checkRoom(ctx, e); {
+			case ctx.Err() != nil:
+				return good, ctx.Err()
+			case err != nil:
+				wrong(e.Room, err)
+			default:
+				good++
+			}
+		}
+	}
+}
+
+// checkRoom tells what is wrong with a room.
+func (s *Service) checkRoom(ctx context.Context, e Entry) error {
+	return guarded(func() error {
+		saved, err := s.cfg.Store.Load(ctx, e.Room)
+		if err != nil {
+			return err
+		}
+		r := newRoom(e.Room)
+		if r.live, err = s.template.Restore(e.Room, saved.Snapshot, saved.Events); err != nil {
+			return err
+		}
+		if saved.Live != nil {
+			if _, err := s.template.Restore(e.Room, saved.Live, nil); err != nil {
+				return fmt.Errorf("who was inside: %w", err)
+			}
+		}
+		is := r.entry()
+		switch {
+		case r.live.State() == muc.Unborn:
+			return fmt.Errorf("%w: it is in the list, but nothing is stored of it", muc.ErrCorrupt)
+		case e.Name != is.Name || e.Public != is.Public || e.Lasting != is.Lasting || !e.Creator.IsZero() && e.Creator != is.Creator:
+			return errors.New("service: the list of rooms describes it otherwise than it is; it is put right when the room is used")
+		}
+		return nil
+	})
+}
