@@ -16,6 +16,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/service/storetest"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -78,32 +79,13 @@ func (a *archived) sends(who, format string, args ...any) {
 	a.keep(a.room.Handle(a.now, doc.Root()))
 }
 
-// moderates takes back one of the messages, also of those that the room does not remember.
-func (a *archived) moderates(chance *rand.Rand) {
-	page, refused := muc.ArchiveQuery{Max: 1e6}.Page(a.log)
-	require.Nil(a.t, refused)
-	var said []*event.MessageArchived
-	for _, ev := range page.Messages {
-		if b, ok := ev.Body.(*event.MessageArchived); ok && !b.IsTombstone() {
-			said = append(said, b)
-		}
-	}
-	if len(said) > 0 {
-		b := said[chance.IntN(len(said))]
-		a.do(muc.Moderate{ID: b.StanzaID, Reason: "spam", Archived: b})
-	}
-}
-
-// says sends messages of both, some of which are subjects, or take back what was said, and
-// the host moderates.
+// says sends messages of both, some of which are subjects, or take back what was said.
 func (a *archived) says(chance *rand.Rand, n int) {
 	for i := range n {
 		who := []string{"Romeo", "Juliet"}[chance.IntN(2)]
-		switch chance.IntN(9) {
+		switch chance.IntN(8) {
 		case 0:
 			a.do(muc.SetSubject{Subject: fmt.Sprint("subject ", i)})
-		case 8:
-			a.moderates(chance)
 		case 1:
 			// By the id that the room gave, or by one of the author's, which may be in use twice.
 			id := fmt.Sprint("own", chance.IntN(i+1)%50)
@@ -136,89 +118,14 @@ func (a *archived) ids() []string {
 	return ids
 }
 
-// anyQuery is one of which the ids are, mostly, there.
-func anyQuery(chance *rand.Rand, ids []string) muc.ArchiveQuery {
-	id := func() string {
-		if chance.IntN(4) > 0 {
-			return ""
-		}
-		if chance.IntN(10) == 0 {
-			return ids[0]
-		}
-		return ids[1+chance.IntN(len(ids)-1)]
-	}
-	moment := func() (at time.Time) {
-		if chance.IntN(4) > 0 {
-			return at
-		}
-		return time.Unix(2e9, 0).Add(time.Duration(chance.IntN(60000)) * time.Millisecond).Add(time.Duration(chance.IntN(3)) * 300 * time.Microsecond)
-	}
-	q := muc.ArchiveQuery{Max: chance.IntN(12), AfterID: id(), BeforeID: id(), Start: moment(), End: moment(),
-		Nick: []string{"", "", "Romeo"}[chance.IntN(3)], Metadata: chance.IntN(20) == 0}
-	if chance.IntN(2) == 0 {
-		q.After = id()
-	} else {
-		q.Backward, q.Before = true, id()
-	}
-	if chance.IntN(5) == 0 {
-		q.IDs = []string{ids[1+chance.IntN(len(ids)-1)], ids[1+chance.IntN(len(ids)-1)]}
-	}
-	if text := []string{"", "", "juliet@example.org", "romeo@example.org/o", "romeo@example.org/x"}[chance.IntN(5)]; text != "" {
-		q.JID = muc.MustParseJID(text)
-	}
-	return q
-}
-
 // The archive answers as the library's own does.
 func TestArchive(t *testing.T) {
-	a := newArchived(t)
-	chance := rand.New(rand.NewPCG(1, 2))
-	a.says(chance, 120)
-	types, named, moderated := map[string]int{}, 0, 0
-	for _, ev := range a.log {
-		types[ev.Type()]++
-		if b, ok := ev.Body.(*event.MessageRetracted); ok && b.Named != "" {
-			named++
-		} else if ok && b.Moderated != nil {
-			moderated++
-		}
-	}
-	require.NotZero(t, moderated)
-	require.NotZero(t, named, "what the room does not remember")
-	for _, name := range []string{"message-archived", "subject-changed", "message-retracted"} {
-		require.NotZero(t, types[name], name)
-	}
-	answered, tombstones := 0, 0
-	all, err := a.store.Archive(t.Context(), a.jid, muc.ArchiveQuery{Max: 1000})
-	require.NoError(t, err)
-	for _, ev := range all.Messages {
-		if b, ok := ev.Body.(*event.MessageArchived); ok && strings.HasPrefix(b.Payload, "<retracted ") {
-			tombstones++
-		}
-	}
-	require.Greater(t, tombstones, types["message-retracted"]-named, "the archive finds them")
-	ids := a.ids()
-	for range 500 {
-		q := anyQuery(chance, ids)
-		want, refused := q.Page(a.log)
-		got, err := a.store.Archive(t.Context(), a.jid, q)
-		if refused != nil {
-			if q.Max == 0 && (q.After != "" || q.Before != "") {
-				continue // where a page begins is no matter when there is none
-			}
-			require.ErrorIs(t, err, refused, "%+v", q)
-			continue
-		}
-		require.NoError(t, err, "%+v", q)
-		answered += len(got.Messages)
-		require.Equal(t, want.Messages, got.Messages, "%+v", q)
-		if q.Max > 0 {
-			require.Equal(t, want.Complete, got.Complete, "%+v", q)
-		} else if !q.Metadata {
-			require.Equal(t, want.Count, got.Count, "%+v", q)
-		}
-	}
-	assert.Greater(t, answered, 300, "the queries find something")
+	storetest.RunArchive(t, func(t *testing.T) storetest.Archive {
+		s, err := Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), Options{Archive: true})
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	})
 }
 
 // What is old is forgotten; a room that is destroyed leaves no messages.

@@ -4,6 +4,8 @@
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) service.Store { return mystore.New(t.TempDir()) })
 //	}
+//
+// One that answers queries of the archive is tested by [RunArchive] too.
 package storetest
 
 import (

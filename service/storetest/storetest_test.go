@@ -31,7 +31,10 @@ func TestOneStore(t *testing.T) {
 	})
 }
 
-func TestFaultsAreFound(t *testing.T) {
+func TestFaultsAreFound(t *testing.T) { areFound(t, "TestOneStore", faults) }
+
+// areFound runs a test on each of the faults, in a process of its own.
+func areFound[F any](t *testing.T, test string, faults map[string]F) {
 	if os.Getenv(faultVar) != "" {
 		return
 	}
@@ -40,12 +43,12 @@ func TestFaultsAreFound(t *testing.T) {
 	for name := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestOneStore$")
+			cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+test+"$")
 			cmd.Env = append(os.Environ(), faultVar+"="+name)
 			out, err := cmd.CombinedOutput()
 			var failed *exec.ExitError
 			require.ErrorAs(t, err, &failed, "nobody noticed:\n%s", out)
-			assert.Contains(t, string(out), "--- FAIL: TestOneStore")
+			assert.Contains(t, string(out), "--- FAIL: "+test)
 		})
 	}
 }

@@ -17,8 +17,10 @@ import (
 // testKinds has a room do all that leaves durable events.
 func testKinds(t *testing.T, s service.Store) {
 	l := newLog(t, "cellar")
-	must(t, s.Append(t.Context(), []service.Batch{l.batch(2)}))
+	must(t, s.Append(t.Context(), []service.Batch{l.batch(3)}))
+	first := l.stored.Events[len(l.stored.Events)-1].Archived()
 	for _, cmd := range []muc.Command{
+		muc.Moderate{ID: first.StanzaID, Reason: "spam"},
 		muc.Reset{Config: muc.RoomConfig{Name: "Room of cellar", Persistent: true, Moderated: true, Password: "mellon"}},
 		muc.SetAffiliation{JID: muc.MustParseJID("juliet@example.org"), Affiliation: muc.Member, Nick: "Juliet", Reason: "balcony"},
 		muc.SetAffiliation{JID: muc.MustParseJID("evil.example"), Affiliation: muc.Outcast},
