@@ -54,6 +54,7 @@ func TestModerateCommand(t *testing.T) {
 	h.Refuses(muc.ErrMissing, muc.Moderate{}, muc.Moderate{Reason: "spam"}, muc.Moderate{Archived: old})
 	h.Refuses(muc.ErrNotFound, muc.Moderate{ID: "nothing"}, muc.Moderate{ID: old.StanzaID}, muc.Moderate{ID: "nothing", Archived: old}, muc.Moderate{ID: last.ID})
 	h.Refuses(because(stanza.PolicyViolation), muc.Moderate{ID: last.StanzaID, Reason: "\x01"}, muc.Moderate{ID: last.StanzaID, Reason: strings.Repeat("x", 1025)})
+	assert.ErrorIs(t, h.Handle(moderate(crone.String(), strings.Repeat("x", 1024))).Refused, because(stanza.BadRequest))
 	h.RefusesAs(wicca, because(stanza.Forbidden), muc.Moderate{ID: last.StanzaID}, muc.Moderate{ID: old.StanzaID, Archived: old})
 
 	fx := h.DoAs(crone, muc.Moderate{ID: old.StanzaID, Reason: "noise", Archived: old})
