@@ -352,10 +352,54 @@ func TestListVersionsEndWithTheRight(t *testing.T) {
 	assert.Zero(t, l.read(l.affiliate("paris@capulet.example", muc.Member), member).bytes)
 	assert.Len(t, l.read(l.affiliate("montague.example", muc.Member), "m1@capulet.example/hall").until, 1)
 	assert.True(t, l.join("stranger@montague.example/street", "").whole, "a member by the domain")
+	l.do(muc.Kick{Nick: "m1-capulet.example-hall"})
+	assert.Zero(t, l.read(l.affiliate("benvolio@montague.example", muc.Member), "m1@capulet.example/hall").bytes)
 	l.do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Whois, c.MembersOnly = muc.WhoisModerators, false }})
 	x = l.join("nobody@example.org/street", "")
 	assert.True(t, x.refused)
 	assert.Empty(t, x.until)
+}
+
+// Who creates the room gets the list that this makes, once.
+func TestListOfWhoCreatesTheRoom(t *testing.T) {
+	room, err := muc.New(muc.Config{Room: muc.MustParseJID(listRoom), Secret: []byte("a secret of sixteen bytes or more"), Instant: true})
+	require.NoError(t, err)
+	l := &listTest{t: t, room: room}
+	x := l.join(member, "")
+	assert.True(t, x.whole)
+	assert.Equal(t, []string{"m0@capulet.example owner"}, x.items)
+	assert.Len(t, x.until, 2)
+}
+
+// An admin whom the host has made a participant sees no JIDs in presences of a semi-anonymous
+// room, and gets what the lists say in messages.
+func TestListChangesOfWhoSeesNoJIDs(t *testing.T) {
+	l := newListTest(t, muc.Limits{}, 2)
+	l.affiliate("m0@capulet.example", muc.Admin)
+	l.do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Whois, c.MembersOnly = muc.WhoisModerators, false }})
+	v := l.join(member, "").last()
+	l.do(muc.SetRole{Nick: "m0-capulet.example-balcony", Role: muc.Participant})
+	l.join("tybalt@capulet.example/hall", "")
+	x := l.read(l.affiliate("tybalt@capulet.example", muc.Member), member)
+	assert.Equal(t, []string{"tybalt@capulet.example member"}, x.items)
+	assert.Equal(t, []string{v}, x.since)
+}
+
+// A room that is restored under a lower limit remembers less.
+func TestListChangesUnderALowerLimit(t *testing.T) {
+	l := newListTest(t, muc.Limits{}, 2)
+	v := l.join(member, "").last()
+	l.leave(member)
+	for i := range 3 {
+		l.affiliate(fmt.Sprintf("n%d@capulet.example", i), muc.Member)
+	}
+	for limit, whole := range map[int]bool{3: false, 2: true} {
+		l.cfg.Limits.ListChanges = limit
+		room, err := muc.Restore(l.cfg, l.room.Snapshot(muc.Durable), nil)
+		require.NoError(t, err)
+		again := &listTest{t: t, room: room}
+		assert.Equal(t, whole, again.join(member, v).whole, limit)
+	}
 }
 
 // Another nick leaves the session with its lists.

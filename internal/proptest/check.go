@@ -50,6 +50,7 @@ func (w *world) check(s *step, out []byte) {
 		}
 		w.remember(m)
 	}
+	w.checkLists(s)
 	w.forgetVanished(s)
 	w.checkBelief(s.after)
 	w.checkSize(s)

@@ -65,13 +65,13 @@ func anyConfig(t *rapid.T) muc.Config {
 // simple lists of small ones.
 const crowded = 16
 
-var smallLimits = muc.Limits{History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
+var smallLimits = muc.Limits{ListChanges: 4, History: 5, HistoryBytes: 1500, SessionsPerNick: 3, NicksPerPerson: 4, Occupants: 8, AdminReserve: 1,
 	Affiliations: 12, Questions: 3, PersonQuestions: 2, Privates: 4, Relays: 4, PersonRelays: 2, RateShares: 6, Invites: 5, PersonInvites: 2, Registrations: 2, VoiceRequests: 2,
 	StanzaBytes: 3000, PresenceBytes: 300, StatusBytes: 150, SubjectBytes: 200, BodyBytes: 600, ReasonBytes: 100,
 	FieldBytes: 200, NameBytes: 40, ItemsPerSet: 4, ListItems: 5, ArchivePage: 3, VCardBytes: 600, Hats: 3, HatBytes: 90, PersonHats: 2, HatWearers: 3}
 
 // roomyLimits are met by floods alone.
-var roomyLimits = muc.Limits{History: 50, HistoryBytes: 20_000, SessionsPerNick: 10, NicksPerPerson: 10, Occupants: 40, AdminReserve: 4,
+var roomyLimits = muc.Limits{ListChanges: 40, History: 50, HistoryBytes: 20_000, SessionsPerNick: 10, NicksPerPerson: 10, Occupants: 40, AdminReserve: 4,
 	Affiliations: 100, Questions: 30, PersonQuestions: 20, Privates: 50, Relays: 30, PersonRelays: 20, RateShares: 50, Invites: 50, PersonInvites: 20,
 	Registrations: 20, VoiceRequests: 20, StanzaBytes: 10_000, PresenceBytes: 2000, StatusBytes: 1000, SubjectBytes: 2000, BodyBytes: 6000,
 	ReasonBytes: 1000, FieldBytes: 500, NameBytes: 100, ItemsPerSet: 20, ListItems: 30, ArchivePage: 10, VCardBytes: 2000, Hats: 4, HatBytes: 300, PersonHats: 3, HatWearers: 40}

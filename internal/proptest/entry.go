@@ -9,7 +9,8 @@ import (
 
 // The stages of an entry (XEP-0045 §7.1).
 const (
-	others = iota
+	lists = iota // of affiliations, or that they are not for the newcomer
+	others
 	self
 	avatar // of the room
 	past
@@ -18,7 +19,7 @@ const (
 
 const nsDelay = "urn:xmpp:delay"
 
-// checkEntry: a session that enters is told of the others, of itself, of the room's avatar, of
+// checkEntry: a session that enters is told of the lists, of the others, of itself, of the room's avatar, of
 // the past and of the subject, in this order, and of no more of the past than the room shows.
 func (w *world) checkEntry(s *step) {
 	for ev := range s.fx.Events() {
@@ -26,7 +27,7 @@ func (w *world) checkEntry(s *step) {
 		if !ok || b.Session == 0 {
 			continue
 		}
-		stage, last, messages := others, "", 0
+		stage, last, messages := lists, "", 0
 		for _, m := range s.out {
 			if m.to != b.JID {
 				continue
@@ -71,6 +72,9 @@ func stageOf(el *element) int {
 			return self
 		}
 		return others
+	}
+	if x := el.child(nsUser, "x"); el.attr("type") == "error" || x != nil && x.child(nsMAV, "mav") != nil {
+		return lists
 	}
 	if el.child("", "subject") != nil && el.child("", "body") == nil {
 		return subject

@@ -156,8 +156,10 @@ func (w *world) join() {
 	case w.oneIn(8, "guessed"):
 		inner += "<password>wrong</password>"
 	}
+	from := w.session()
+	inner += w.asksLists(from)
 	w.stanza(fmt.Sprintf(`<presence id='%s' from='%s' to='%s/%s'>%s<x xmlns='http://jabber.org/protocol/muc'>%s</x></presence>`,
-		w.id(), w.session(), roomJID, w.nick(), w.saying(), inner))
+		w.id(), from, roomJID, w.nick(), w.saying(), inner))
 }
 
 // saying is what somebody says in a presence.

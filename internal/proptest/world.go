@@ -42,6 +42,7 @@ type world struct {
 	base []byte
 
 	clients map[string]*client
+	copies  map[string]*copied
 	// occupantIDs are those that people ever had, the same in each life of a room.
 	occupantIDs map[string]string
 	// voices are those that the room has stored for people without affiliation.
@@ -88,7 +89,7 @@ type sent struct {
 }
 
 func newWorld(t *rapid.T, cfg muc.Config, n *tally) *world {
-	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, tally: n, runs: 20}
+	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, copies: map[string]*copied{}, tally: n, runs: 20}
 	w.begin()
 	return w
 }
