@@ -33,6 +33,8 @@ var measures = []measure{
 	{"signal1000", "a chat state in a room of 1,000", 300, func() func(int) { return messages(1000, signal(), false) }},
 	{"join100", "somebody enters a room of 100 and leaves", 100, joins},
 	{"admin", "an affiliation is set in a room of 10,000 members", 200, items},
+	{"lists10", "who has the lists of 10 members comes back", 100, func() func(int) { return returns(10) }},
+	{"lists10000", "who has the lists of 10,000 members comes back", 100, func() func(int) { return returns(10000) }},
 	{"event", "an event is read from JSON and applied", 1000, events},
 	{"snapshot", "a snapshot of 10,000 members is written", 1, snapshots},
 	{"restore", "a room is restored from it", 1, restores},

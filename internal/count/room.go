@@ -92,16 +92,39 @@ func joins() func(int) {
 	}
 }
 
-func withMembers() *muc.Room {
+// returns is that somebody leaves and enters, who keeps the lists of affiliations and has
+// missed one change (XEP-0463).
+func returns(members int) func(int) {
+	r := withMembers(members)
+	must(r.Do(now, muc.Configure{Change: func(c *muc.RoomConfig) { c.Persistent = true }}))
+	var since string
+	enter := func() *etree.Element {
+		return element(`<presence from='u0@users.example/r' to='room@muc.example/u0'><x xmlns='http://jabber.org/protocol/muc'>`+
+			`<mav xmlns='urn:xmpp:muc:affiliations:1' since='%s'/></x></presence>`, since)
+	}
+	for _, o := range handle(r, enter()).Outbound {
+		if mav := o.Stanza().FindElement("x/mav"); mav != nil {
+			since = mav.SelectAttrValue("until", "")
+		}
+	}
+	must(r.Do(now, muc.SetAffiliation{JID: muc.MustParseJID("new@users.example"), Affiliation: muc.Member}))
+	in, out := enter(), element(`<presence from='u0@users.example/r' to='room@muc.example/u0' type='unavailable'/>`)
+	return func(int) {
+		handle(r, out)
+		handle(r, in)
+	}
+}
+
+func withMembers(n int) *muc.Room {
 	r := roomOf(1)
-	for i := range 10000 {
+	for i := range n {
 		must(r.Do(now, muc.SetAffiliation{JID: muc.MustParseJID(fmt.Sprintf("a%d@users.example", i)), Affiliation: muc.Member}))
 	}
 	return r
 }
 
 func items() func(int) {
-	r := withMembers()
+	r := withMembers(10000)
 	var sets []*etree.Element
 	for _, affiliation := range []string{"admin", "member"} {
 		sets = append(sets, element(`<iq from='u0@users.example/r' to='room@muc.example' type='set' id='s'>`+
@@ -137,11 +160,11 @@ func read(stored []byte) (ev event.Event) {
 }
 
 func snapshots() func(int) {
-	r := withMembers()
+	r := withMembers(10000)
 	return func(int) { r.Snapshot(muc.Durable) }
 }
 
 func restores() func(int) {
-	b := withMembers().Snapshot(muc.Durable)
+	b := withMembers(10000).Snapshot(muc.Durable)
 	return func(int) { must(muc.Restore(config(), b, nil)) }
 }
