@@ -111,3 +111,23 @@ func TestMemoryOfAPersonsRooms(t *testing.T) {
 		assert.True(t, entered(h.got(tybalt)))
 	})
 }
+
+// An avatar is in what the rooms of the service hold, from when it is set until it is removed.
+//
+// rows: V7
+func TestMemoryOfAvatars(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		set := func(photo string) int {
+			h.send(`<iq type='set' id='v1' from='%s' to='cellar@chat.example'><vCard xmlns='vcard-temp'>%s</vCard></iq>`, romeo, photo)
+			require.NoError(t, h.fill("cellar", 0))
+			return h.service.Stats().Memory
+		}
+		before := set("")
+		with := set("<PHOTO><BINVAL>" + strings.Repeat("AAAA", 25000) + "</BINVAL></PHOTO>")
+		assert.Greater(t, with, before+100_000)
+		assert.Less(t, with, before+120_000)
+		assert.Less(t, set(""), before+2000)
+	})
+}
