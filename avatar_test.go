@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/muctest"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/stanza"
@@ -133,6 +134,16 @@ func TestVCardHidesItsOwner(t *testing.T) {
 	hecate.SeesNothingOf("crone@shakespeare.lit")
 	crone.Sends(getCard)
 	crone.Receives(muctest.XML("<iq type='result'><vCard xmlns='vcard-temp'><JABBERID>crone@shakespeare.lit</JABBERID></vCard></iq>"))
+}
+
+// A log that tells hashes of no vCard is no log.
+func TestAvatarWithoutVCard(t *testing.T) {
+	h := coven(t, muc.Config{})
+	h.Do(muc.SetVCard{VCard: parse(cardOf)})
+	log := lasting(h.Events())
+	log[len(log)-1].Body = &event.VCardChanged{Photos: []string{hashOf}}
+	_, err := muc.Restore(h.Config, nil, log)
+	assert.ErrorIs(t, err, muc.ErrCorrupt)
 }
 
 // The field with the hashes is the room's own.

@@ -1,11 +1,12 @@
-"""What clients offer where a room says it can: avatars, moderation, slow mode, and the search for
-rooms; by slixmpp's plugins where it has them."""
+"""What clients offer where a room says it can: avatars, hats, moderation, slow mode, and the search
+for rooms; by slixmpp's plugins where it has them."""
 
 import base64
 import hashlib
+import xml.etree.ElementTree as ET
 
 from client import DATA, JID, MUC, PLUGINS, Client, body, codes, condition, refused, room
-from servers import ROOMS
+from servers import DOMAIN, ROOMS
 
 NAME = "gallery"
 INFO = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
@@ -15,17 +16,19 @@ OLD_MODERATE = "{urn:xmpp:message-moderate:0}"
 RETRACT = "{urn:xmpp:message-retract:1}"
 RESULT = "{urn:xmpp:mam:2}result"
 SID = "{urn:xmpp:sid:0}stanza-id"
+HATS = "{urn:xmpp:hats:0}"
 SEARCH = "urn:xmpp:channel-search:0:search"
 PNG = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
 async def extensions(world):
-    plugins = (*PLUGINS, "xep_0054", "xep_0425")
+    plugins = (*PLUGINS, "xep_0050", "xep_0054", "xep_0425")
     juliet, romeo, tybalt = [await Client(n, world.server.clients, plugins).online() for n in ("juliet", "romeo", "tybalt")]
     await juliet.enters(NAME)
     await configures(juliet, ("muc#roomconfig_roomname", "A gallery of moons"), ("muc#roomconfig_persistentroom", 1))
     await romeo.enters(NAME)
     await avatar(juliet, romeo, tybalt)
+    await hats(juliet, romeo, tybalt)
     await moderation(juliet, romeo)
     await slow_mode(juliet, romeo)
     await search(juliet, tybalt)
@@ -67,6 +70,42 @@ async def avatar(juliet, romeo, tybalt):
     assert await told(tybalt, "muc#roominfo_avatarhash") == []
     card = await tybalt.asks("get", room(NAME), "<vCard xmlns='vcard-temp'/>")
     assert len(card.find(VCARD + "vCard")) == 0, "a card that was removed"
+
+
+async def hats(juliet, romeo, tybalt):
+    """The owner makes a hat and puts it on somebody, by commands; all see it, until it is no more (XEP-0317)."""
+    uri = "urn:example:hats#poet"
+
+    async def command(client, name, **fields):
+        form = client["xep_0004"].make_form(ftype="submit")
+        for name_of, value in {"FORM_TYPE": "urn:xmpp:hats:commands", **fields}.items():
+            form.add_field(var=name_of if name_of == "FORM_TYPE" else "hats#" + name_of, value=value)
+        return await client["xep_0050"].send_command(room(NAME), "urn:xmpp:hats:commands:" + name, payload=form)
+
+    def wears(nick, *titles):
+        return lambda x: x.get("from") == room(NAME) + "/" + nick and [h.get("title") for h in x.iter(HATS + "hat")] == list(titles)
+
+    offered = await juliet["xep_0050"].get_commands(room(NAME))
+    nodes = [i[1] for i in offered["disco_items"]["items"]]
+    assert "urn:xmpp:hats:commands:create" in nodes, nodes
+    await refused(command(romeo, "create", title="Poet", uri=uri), "forbidden")
+    await command(juliet, "create", title="Poet", uri=uri)
+    seen, own = len(juliet.got), len(romeo.got)
+    await command(juliet, "assign", jid="romeo@" + DOMAIN, uri=uri)
+    await juliet.gets("Romeo's hat", wears("Romeo", "Poet"), seen)
+    await romeo.gets("his own hat", wears("Romeo", "Poet"), own)
+    since = len(tybalt.got)
+    await tybalt.enters(NAME)
+    await tybalt.gets("Romeo's hat", wears("Romeo", "Poet"), since)
+    tybalt.make_presence(pto=room(NAME) + "/Tybalt", ptype="unavailable").send()
+    seen = len(juliet.got)
+    p = romeo.make_presence(pto=room(NAME) + "/Romeo", pshow="away")
+    ET.SubElement(ET.SubElement(p.xml, HATS + "hats"), HATS + "hat", uri="urn:example:hats#prince", title="Prince")
+    p.send()
+    await juliet.gets("the hat that he has, and no other", wears("Romeo", "Poet"), seen)
+    seen = len(juliet.got)
+    await command(juliet, "destroy", uri=uri)
+    await juliet.gets("Romeo without a hat", wears("Romeo"), seen)
 
 
 async def moderation(juliet, romeo):
