@@ -103,6 +103,7 @@ func (c *client) pass(el *etree.Element, large bool) error {
 	case el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq":
 		return streamError("unsupported-stanza-type")
 	}
+	el.CreateAttr("from", c.jid.String()) // whoever the client says that it is from
 	c.handled++
 	c.server.metrics.received.Inc()
 	if large {
@@ -130,13 +131,10 @@ func (c *client) acknowledge(el *etree.Element) error {
 	return nil
 }
 
-// refuse answers a stanza with an error, unless it is one that must not be answered
-// (RFC 6120 §8.3.1).
+// refuse answers a stanza with an error, unless it is one that must not be answered.
 func (c *client) refuse(el *etree.Element, e *stanza.Error) {
-	kind := el.SelectAttrValue("type", "")
-	if kind == "error" || el.Tag == "iq" && kind == "result" {
-		return
+	if answer := e.Reply(el); answer != nil {
+		answer.CreateAttr("xmlns", nsClient)
+		c.out.text(text(answer))
 	}
-	to, _ := muc.ParseJID(el.SelectAttrValue("to", ""))
-	c.out.text(errorReply(el, to, e))
 }

@@ -266,11 +266,11 @@ func (c *client) bind() error {
 			wish = rand.Text()[:12]
 		}
 		if c.jid, err = c.account.WithResource(wish); err != nil {
-			c.out.text(errorReply(el, c.account, badRequest))
+			c.refuse(el, badRequest)
 			continue
 		}
 		if !c.server.enter(c) {
-			c.out.text(errorReply(el, c.account, tooMany))
+			c.refuse(el, tooMany)
 			continue
 		}
 		bound := etree.NewElement("bind")

@@ -10,10 +10,8 @@ import (
 	"github.com/gomuc/muc/service"
 )
 
-// route passes a stanza on to whom it is for. Whoever the client says it is from, it is
-// from the session that is logged in.
+// route passes a stanza on to whom it is for.
 func (c *client) route(el *etree.Element) error {
-	el.CreateAttr("from", c.jid.String())
 	address := el.SelectAttrValue("to", "")
 	to, err := muc.ParseJID(address)
 	switch {

@@ -61,20 +61,6 @@ func result(to *etree.Element, from muc.JID, payload *etree.Element) string {
 	return text(el)
 }
 
-// errorReply is the answer to a stanza that is refused.
-func errorReply(to *etree.Element, from muc.JID, e *stanza.Error) string {
-	el := reply(to, from, "error")
-	said := el.CreateElement("error")
-	said.CreateAttr("type", string(e.TypeOrDefault()))
-	said.CreateElement(string(e.Condition)).CreateAttr("xmlns", nsStanzas)
-	if e.Text != "" {
-		words := said.CreateElement("text")
-		words.CreateAttr("xmlns", nsStanzas)
-		words.SetText(e.Text)
-	}
-	return text(el)
-}
-
 // What is refused.
 var (
 	badRequest  = &stanza.Error{Condition: stanza.BadRequest}
