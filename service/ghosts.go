@@ -60,6 +60,59 @@ func (s *Service) pingSession(ctx context.Context, m membership) {
 	s.send(ctx, &reply{[]muc.JID{m.who}, ping})
 }
 
+// AskAll has all who are inside asked whether they are still there, each client once, fifty in
+// a second; who is not is put out of all rooms, as by [Service.Vanished]. It is for a host that
+// was cut off from clients, as a component is while the server in front of it is down, and does
+// not know who left meanwhile. It returns at once; while an earlier call is still at it, it
+// begins anew. A client that was asked in the last minute is not asked again.
+func (s *Service) AskAll() {
+	s.mu.Lock()
+	s.toAsk = nil
+	for who, rooms := range s.sessions {
+		for r := range rooms.rooms() {
+			s.toAsk = append(s.toAsk, membership{who, r.jid})
+			break
+		}
+	}
+	s.mu.Unlock()
+	s.askThem()
+}
+
+// asksPerSecond is how many clients are asked in a second.
+const asksPerSecond = 50
+
+// askThem asks those who are to be asked.
+func (s *Service) askThem() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asking || len(s.toAsk) == 0 {
+		return
+	}
+	s.asking = true
+	go func() {
+		pace := time.NewTicker(time.Second / asksPerSecond)
+		defer pace.Stop()
+		for m, more := s.nextToAsk(); more; m, more = s.nextToAsk() {
+			select {
+			case <-pace.C:
+				s.pingSession(s.ctx, m)
+			case <-s.ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// nextToAsk is the next who is to be asked.
+func (s *Service) nextToAsk() (next membership, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asking = len(s.toAsk) > 0; s.asking {
+		next, s.toAsk = s.toAsk[0], s.toAsk[1:]
+	}
+	return next, s.asking
+}
+
 // isPong reports whether a stanza is the answer to a ping of the service. It is one
 // only once.
 func (s *Service) isPong(in *incoming) bool {

@@ -126,3 +126,57 @@ func TestGhostsAreAskedOnce(t *testing.T) {
 		h.only(juliet) // it came anew
 	})
 }
+
+// All who are inside are asked, each once and a few at a time, and those who are gone are put
+// out of all rooms. Somebody who comes back in the meantime gets the nick that the ghost has.
+func TestAskAll(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		const back = "juliet@example.org/later"
+		for _, room := range []string{"cellar", "garden"} {
+			h.join(romeo, room, "Romeo")
+			h.join(juliet, room, "Juliet")
+		}
+		for i := range 98 {
+			h.join(fmt.Sprintf("person%d@example.org/o", i), "hall", fmt.Sprint("P", i))
+		}
+		h.join(back, "cellar", "Juliet")
+		h.forget()
+		h.service.AskAll()
+		h.service.AskAll() // begins anew
+		asked := func() (n int) {
+			for _, came := range h.inbox {
+				for _, el := range came {
+					if isPing(el) {
+						n++
+					}
+				}
+			}
+			return n
+		}
+		sleep(time.Second)
+		assert.Equal(t, 50, asked())
+		sleep(time.Minute)
+		assert.Equal(t, 101, asked(), "and nobody twice")
+		ping, here := h.only(juliet), h.only(back)
+		h.forget()
+		h.send("<iq type='result' id='%s' from='%s' to='%s'/>", here.SelectAttrValue("id", ""), back, here.SelectAttrValue("from", ""))
+		h.send("<iq type='error' id='%s' from='%s' to='%s'>%s</iq>", ping.SelectAttrValue("id", ""), juliet, ping.SelectAttrValue("from", ""), failure("service-unavailable"))
+		gone := h.got(romeo)
+		require.NotEmpty(t, gone)
+		assert.Equal(t, "garden@chat.example/Juliet", gone[len(gone)-1].SelectAttrValue("from", ""))
+		for _, el := range gone {
+			if el.SelectAttrValue("from", "") == "cellar@chat.example/Juliet" {
+				assert.Empty(t, el.SelectAttrValue("type", ""), "the nick is still somebody's: "+text(el))
+			}
+		}
+		assert.Equal(t, 102-1, h.service.Stats().Occupants)
+
+		sleep(time.Minute)
+		h.service.AskAll()
+		sleep(time.Minute)
+		assert.Equal(t, 100, asked(), "after a minute all are asked again")
+		h.service.AskAll()
+		require.NoError(t, h.service.Shutdown(t.Context(), "")) // which ends it
+	})
+}

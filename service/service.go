@@ -50,12 +50,13 @@ type Service struct {
 	created  map[muc.JID]int   // how many rooms there are that somebody has created
 	asks     tallies           // by person: requests that wait for the host
 	doubts   map[muc.JID]doubt // who of them may be gone
-	returned []membership      // who came back with rooms, and is to be asked
-	memory   int               // what all rooms hold, in bytes
-	held     map[muc.JID]int   // of it, by who has created them
-	people   int               // occupants of all rooms
-	commands int               // of administrators that are being carried out
-	later    int               // requests to the domain that are answered later
+	toAsk    []membership      // who is to be asked if they are still there, one after the other
+	asking   bool
+	memory   int             // what all rooms hold, in bytes
+	held     map[muc.JID]int // of it, by who has created them
+	people   int             // occupants of all rooms
+	commands int             // of administrators that are being carried out
+	later    int             // requests to the domain that are answered later
 	closing  bool
 	drained  chan struct{} // closed when the last room has done its last work, and all is answered
 }
@@ -89,7 +90,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.wakeAll(restless)
-	go s.askReturned()
+	s.askThem()
 	go s.keepTime()
 	return s, nil
 }

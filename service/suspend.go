@@ -54,7 +54,7 @@ func (s *Service) comeBack(r *room, snapshot []byte) {
 	for o := range live.Occupants() {
 		for _, session := range o.Sessions {
 			if s.came(r, session); s.sessions[session].all() == 1 {
-				s.returned = append(s.returned, membership{session, r.jid})
+				s.toAsk = append(s.toAsk, membership{session, r.jid})
 			}
 		}
 	}
@@ -70,29 +70,4 @@ func (s *Service) resume(since time.Time) call {
 		}
 		return live.Tick(now)
 	}}
-}
-
-// returnPings is how many of those who came back are asked in a second whether they are
-// there.
-const returnPings = 50
-
-// askReturned asks those who came back with rooms, one after the other.
-func (s *Service) askReturned() {
-	s.mu.Lock()
-	returned := s.returned
-	s.returned = nil
-	s.mu.Unlock()
-	if len(returned) == 0 {
-		return
-	}
-	pace := time.NewTicker(time.Second / returnPings)
-	defer pace.Stop()
-	for _, m := range returned {
-		select {
-		case <-pace.C:
-			s.pingSession(s.ctx, m)
-		case <-s.ctx.Done():
-			return
-		}
-	}
 }

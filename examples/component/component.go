@@ -32,6 +32,7 @@ type component struct {
 	archive  *sqlitestore.Answers
 	throttle *throttle
 	drops    dropLog
+	before   atomic.Bool // it was connected before
 }
 
 // serve runs the component until ctx ends, or until it cannot go on. It takes what
@@ -78,7 +79,7 @@ func (c *component) linkConfig() xmppcomp.Config {
 	rooms := s.roomConfig().Limits
 	return xmppcomp.Config{
 		Addr: s.connect, Domain: s.domain, Secret: s.secret, Log: c.log,
-		Handle: c.handle, Unreadable: c.unreadable, Connected: c.metrics.connection, Sent: c.metrics.written,
+		Handle: c.handle, Unreadable: c.unreadable, Connected: c.connected, Sent: c.metrics.written,
 		Dropped: c.dropped,
 		Queue:   xmppcomp.Bounds{Bytes: s.sendQueue, Stanza: s.maxStanza},
 		Limits: xmppcomp.Limits{
@@ -125,6 +126,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 		SearchRate:   s.searches,
 		Limits:       s.limits,
 		IdleAfter:    s.idle,
+		SuspendedFor: s.suspended,
 		CompactAfter: s.compact,
 		Log:          c.log,
 		Events:       c.story,
@@ -155,13 +157,14 @@ func (c *component) mayCreate(q policy.Create) *muc.StanzaError {
 	return &muc.StanzaError{Condition: stanza.NotAllowed, Text: "You may not create rooms here.", Section: "XEP-0045 §10.1.1"}
 }
 
-// work connects and stays so until ctx ends; then everybody is told.
+// work connects and stays so until ctx ends.
 func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
 	c.archive.Start(c.service)
+	c.putOut(ctx, c.settings.blocked) // who was inside when it was suspended
 	for {
 		select {
 		case <-hangups:
@@ -177,17 +180,23 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	}
 }
 
-// stop tells everybody inside that the service goes down (XEP-0045 §11.2), sends
-// what waits, and closes the stream. Nobody can be told when the server is not
-// there.
+// stop stores who is inside for the next start, or tells everybody that the service goes
+// down (XEP-0045 §11.2), sends what waits, and closes the stream. Nobody can be told when the
+// server is not there.
 func (c *component) stop(unlink func(), ended <-chan error, reachable bool) error {
-	ctx, cancel := context.WithTimeout(context.Background(), c.now.Load().drain)
+	now := c.now.Load()
+	ctx, cancel := context.WithTimeout(context.Background(), now.drain)
 	defer cancel()
 	c.archive.Stop()
 	if !reachable {
 		c.link.Queue().Close()
 	}
-	err := c.service.Shutdown(ctx, "the service goes down")
+	var err error
+	if now.farewell {
+		err = c.service.Shutdown(ctx, "the service goes down")
+	} else {
+		err = c.service.Suspend(ctx)
+	}
 	if reachable {
 		if unsent := c.link.Drain(ctx); unsent != nil {
 			c.log.Warn("not everybody was told", "error", unsent)
@@ -197,6 +206,15 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 	<-ended
 	c.log.Info("stopped")
 	return err
+}
+
+// connected notes that the server is there, or is not. Who left while it was not there could
+// not tell, so all are asked then.
+func (c *component) connected(up bool) {
+	c.metrics.connection(up)
+	if up && c.before.Swap(true) {
+		c.service.AskAll()
+	}
 }
 
 // fromReader marks the context of what comes from the reader of the stream, which must
@@ -221,6 +239,8 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 	}
 	switch {
 	case err == nil:
+	case errors.Is(err, service.ErrClosed) && !settles(el): // or nobody would know that it is lost
+		c.refuse(el, stanza.TypeWait, stanza.RecipientUnavailable, "The service starts again.")
 	case errors.Is(err, muc.ErrNotForRoom):
 		c.log.Warn("a stanza for another domain: the server's configuration is at odds with -domain",
 			"to", el.SelectAttrValue("to", ""))

@@ -38,6 +38,8 @@ type settings struct {
 	adminSocket  string
 	drain        time.Duration
 	idle         time.Duration
+	farewell     bool // a stop puts everybody out
+	suspended    time.Duration
 	archive      time.Duration // 0 keeps nothing
 	// archiveSize is in bytes, of a room; traffic bounds what one person sends to all rooms,
 	// in bytes.
@@ -246,7 +248,11 @@ var limitOptions = []option{
 }
 
 var runOptions = []option{
-	{"drain", "TIME", "10s", live, "how long a stop may take until all have been told",
+	{"stop", "HOW", "suspend", live, "what becomes of those inside when it stops: suspend (nobody is told, and the next start goes on with them), or farewell (they are put out, with status 332)",
+		choiceOption(func(s *settings) *bool { return &s.farewell }, map[string]bool{"suspend": false, "farewell": true}, "must be suspend or farewell")},
+	{"suspended", "TIME", "10m", fixed, "how long after the stop the next start goes on with them; later they are put out",
+		durationOption(func(s *settings) *time.Duration { return &s.suspended })},
+	{"drain", "TIME", "10s", live, "how long a stop may take until all is stored and sent",
 		durationOption(func(s *settings) *time.Duration { return &s.drain })},
 	{"metrics", "HOST:PORT", "", fixed, "where to serve Prometheus metrics, at /metrics; nowhere if empty",
 		func(s *settings, v string) error {

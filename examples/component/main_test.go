@@ -146,7 +146,7 @@ func TestRun(t *testing.T) {
 	s := newServer(t, "<handshake/>")
 	metrics := freeAddress(t)
 	r := start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(),
-		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-metrics", metrics, "-admins", "admin@example.org")
+		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-metrics", metrics, "-admins", "admin@example.org", "-stop", "farewell")
 	s.gets("</handshake>")
 	s.sends("<iq type='get' id='d1' from='romeo@example.org/o' to='rooms.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	s.gets(`name="Chat rooms"`)

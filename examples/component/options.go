@@ -190,9 +190,9 @@ are read again when the process gets SIGHUP.
 `
 
 const helpFoot = `
-SIGTERM or an interrupt tells everybody inside that the service goes down, sends
-what waits, and ends with status 0. The status is 2 if a setting is wrong, and 1
-if anything else fails; one line says what.
+SIGTERM or an interrupt stores who is inside for the next start, or tells them that
+the service goes down (-stop), sends what waits, and ends with status 0. The status
+is 2 if a setting is wrong, and 1 if anything else fails; one line says what.
 `
 
 // printHelp explains the command.

@@ -45,7 +45,9 @@ async def refusals(world):
 
 
 async def stop(world):
-    """SIGTERM tells everybody and ends with status 0; what was stored is there again."""
+    """SIGTERM tells everybody, if it is to, and ends with status 0; what was stored is there again."""
+    await world.component.stop()
+    await world.component.start("-stop", "farewell")
     juliet, romeo = [await Client(n, world.server.clients).online() for n in ("juliet", "romeo")]
     await found(juliet, "balcony")
     await romeo.enters("balcony")
