@@ -23,7 +23,7 @@ import (
 //	live.json      its live snapshot before the end
 //	ended.json     its snapshot after the end
 
-const goldenNow = "testdata/golden/v6"
+const goldenNow = "testdata/golden/v7"
 
 // writeGolden writes the corpus of this version, which is there already unless the
 // form of events has a new number.

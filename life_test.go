@@ -139,6 +139,8 @@ func (l *life) talk() {
 	m := said[len(said)-1].Body.(*event.MessageArchived)
 	l.send(lifeJuliet, lifeRoom, "message", "type='groupchat' id='m3'", `<retract xmlns='urn:xmpp:message-retract:1' id='%s'/>
 		<body>took it back</body>`, m.StanzaID)
+	said = l.say(lifeJuliet, "m5", "Buy my potions!")
+	l.doAs(lifeRomeo, Moderate{ID: said[len(said)-1].Body.(*event.MessageArchived).StanzaID, Reason: "potions are not sold here"})
 	l.send(lifeRomeo, lifeRoom, "message", "type='groupchat' id='s1'", `<subject>Wherefore?</subject><subject xml:lang='it'>Perch&#233;?</subject>`)
 	conf := l.room.RoomConfig()
 	conf.NoArchive = true
