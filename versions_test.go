@@ -155,7 +155,10 @@ func TestListVersionsSurviveRestarts(t *testing.T) {
 	l.affiliate("m1@capulet.example", muc.AffiliationNone)
 	l.affiliate("m2@capulet.example", muc.Admin)
 	want := []string{"tybalt@capulet.example member", "m1@capulet.example none", "m2@capulet.example admin"}
+	l.do(muc.Configure{Change: func(c *muc.RoomConfig) { c.Name = "The Cellar" }}) // durable, and no version
 	snapshot := l.room.Snapshot(muc.Durable)
+	last := ""
+	defer func() { assert.Equal(t, last, l.join(member, "").last(), "in the room that goes on") }()
 	for name, restore := range map[string]func() (*muc.Room, error){
 		"log":      func() (*muc.Room, error) { return muc.Restore(l.cfg, nil, l.log) },
 		"snapshot": func() (*muc.Room, error) { return muc.Restore(l.cfg, snapshot, nil) },
@@ -169,6 +172,7 @@ func TestListVersionsSurviveRestarts(t *testing.T) {
 			assert.Equal(t, want, x.items)
 			assert.Equal(t, first.last(), x.since[0])
 			assert.Equal(t, x.until[0], x.until[1], "in the own presence")
+			last = x.last()
 			again.leave(member)
 			assert.Empty(t, again.join(member, x.last()).items)
 			assert.Equal(t, string(snapshot), string(room.Snapshot(muc.Durable)))

@@ -55,12 +55,11 @@ func (v *Versions) Follows(ses *Session) event.AffiliationSet {
 	return 0
 }
 
-// Since are the changes after a version, the oldest first; known is false if that is none
-// of the room's, or the room does not remember it any more. They are valid until the next
-// event.
+// Since are the changes after an earlier version than the last, the oldest first; known is
+// false if the room does not remember it any more. They are valid until the next event.
 func (v *Versions) Since(number uint64) (changes []event.PastAffiliation, known bool) {
 	i, known := slices.BinarySearchFunc(v.changes, number, func(c event.PastAffiliation, n uint64) int { return cmp.Compare(c.Since, n) })
-	return v.changes[i:], known || number == v.number
+	return v.changes[i:], known
 }
 
 func (v *Versions) place(ses *Session) (int, bool) {
