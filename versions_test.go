@@ -195,7 +195,9 @@ func TestListVersionsOfAnEarlierRoom(t *testing.T) {
 	doc := etree.NewDocument()
 	require.NoError(t, doc.ReadFromString("<presence from='"+member+"' to='"+listRoom+"/m'><x xmlns='http://jabber.org/protocol/muc'><mav xmlns='"+mavNS+"' since='"+first.last()+"'/></x></presence>"))
 	fx := second.take(room.Handle(time.Unix(2e9, 0), doc.Root()))
-	assert.True(t, second.read(fx, member).whole)
+	x := second.read(fx, member)
+	assert.True(t, x.whole)
+	assert.Len(t, x.items, 3)
 }
 
 // Nobody makes a version up, and one of other lists is none.
