@@ -2,6 +2,7 @@ package muc_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -147,6 +148,35 @@ func ExampleConfigure() {
 	// muc#roomconfig_roomname [] -> [The wine cellar]
 	// muc#roomconfig_membersonly [0] -> [1]
 	// Juliet is put out: members-only
+}
+
+// A host gives a room a picture; owners do the same from their clients. Those who may
+// discover the room find its hash in disco#info, and read the vCard.
+func ExampleSetVCard() {
+	room := roomWith("Romeo", "Juliet")
+	image := []byte("\x89PNG\r\n\x1a\n") // and more, in a real one
+
+	vCard := etree.NewElement("vCard")
+	vCard.CreateAttr("xmlns", "vcard-temp")
+	photo := vCard.CreateElement("PHOTO")
+	photo.CreateElement("TYPE").SetText("image/png")
+	photo.CreateElement("BINVAL").SetText(base64.StdEncoding.EncodeToString(image))
+	fx, err := room.Do(evening, muc.SetVCard{VCard: vCard})
+	if err != nil {
+		log.Fatal(err)
+	}
+	for ev := range fx.Events() {
+		if b, ok := ev.Body.(*event.VCardChanged); ok {
+			fmt.Println("the avatar is", b.Photos[0])
+		}
+	}
+	for to, xml := range fx.Deliveries("") {
+		fmt.Println(to.Local(), "is told:", bytes.Contains(xml, []byte("<status code='104'/>")))
+	}
+	// Output:
+	// the avatar is 4caece539b039b16e16206ea2478f8c5ffb2ca05
+	// romeo is told: true
+	// juliet is told: true
 }
 
 // A room is rebuilt from its durable events alone: nobody is inside, all that
