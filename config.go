@@ -84,6 +84,9 @@ type Config struct {
 	// [Question] with an Archive query from it (XEP-0313): for who wants to read, and when a
 	// moderator takes back what the room does not remember any more (XEP-0425).
 	Archive bool
+	// ForwardMentions lets owners have the room forward messages to people who are mentioned in
+	// them and not inside (RoomConfig.ForwardMentions, XEP-0452).
+	ForwardMentions bool
 	// InviteTimeout is how long an invitation through the room may be declined: 0
 	// means one day.
 	InviteTimeout time.Duration

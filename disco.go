@@ -61,7 +61,7 @@ var featurePairs = []struct {
 
 // features are what rooms can do; offers says which of them this one does.
 var features = []string{ns.DiscoInfo, ns.DiscoItems, ns.MUC, ns.StableID, ns.SelfPing, ns.MAV, ns.Request, ns.Register, ns.OccupantID, ns.SID, ns.Retract, ns.Moderate, ns.OldModerate,
-	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Commands, ns.Hats}
+	ns.Ping, ns.VCard, ns.RSM, ns.MAM, ns.MAMExtended, ns.Tombstone, ns.Mentions, ns.Commands, ns.Hats}
 
 func (t *step) writeRoomInfo(w *xmlwire.Writer) {
 	r := t.r
@@ -91,6 +91,8 @@ func (r *Room) offers(feature string) bool {
 		return !r.st.Config().NoVoiceRequests
 	case ns.Register:
 		return r.cfg.Registration != RegistrationNone
+	case ns.Mentions:
+		return r.forwardsMentions()
 	case ns.MAM, ns.MAMExtended, ns.Tombstone:
 		return r.archives()
 	}

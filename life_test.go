@@ -40,6 +40,7 @@ func newLife(t testing.TB) *life {
 		Registration:       RegistrationApproved,
 		RegistrationFields: []RegistrationField{{Var: "x-house", Type: ListSingle, Options: []string{"Montague", "Capulet"}}},
 		InviteTimeout:      time.Hour,
+		ForwardMentions:    true,
 		Rates:              Rates{Messages: Rate{Burst: 20, Every: time.Minute}},
 		AnswersIQ:          func(space, _ string) bool { return space == "urn:example:weather" },
 		AsksJoin:           func(q policy.Join) bool { return q.JID.Domain() == "far.example" },
@@ -221,6 +222,9 @@ func (l *life) waiting() {
 func (l *life) unkept() {
 	l.send(lifeNurse, lifeRoom, "message", "type='groupchat' id='c1'", `<composing xmlns='http://jabber.org/protocol/chatstates'/>`)
 	l.send(lifeNurse, lifeRoom+"/Chorus", "message", "type='chat' xml:lang='en' id='p3'", `<body>how does it end?</body>`)
+	l.do(Configure{Change: func(c *RoomConfig) { c.ForwardMentions = true }})
+	l.send(lifeNurse, lifeRoom, "message", "type='groupchat' id='m7'", `<body>Holy Friar!</body>
+		<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:cellar@chat.example/laurence'/>`)
 }
 
 // followed is that a client keeps a copy of the lists of affiliations.

@@ -91,7 +91,9 @@ func (t *step) speak(m event.Message, in *incoming) {
 		t.propose(&event.MessageRemembered{Message: m})
 	default:
 		t.propose(&event.MessagePassed{Message: m})
+		return
 	}
+	t.mention(&m)
 }
 
 // archivable reports whether a message that is worth it may be archived.

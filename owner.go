@@ -128,6 +128,9 @@ func (t *step) answerForm(conf *RoomConfig) *StanzaError {
 func (r *Room) configForm(conf *RoomConfig) []form.Field {
 	fields := make([]form.Field, 0, len(roomconfig.Fields)+len(rankFields))
 	for _, f := range roomconfig.Fields {
+		if !r.offersField(f) {
+			continue
+		}
 		if f.Heading != "" {
 			fields = append(fields, form.Heading(f.Heading))
 		}
@@ -145,6 +148,11 @@ func (r *Room) configForm(conf *RoomConfig) []form.Field {
 		}
 	}
 	return fields
+}
+
+// offersField reports whether the host lets owners decide on a field.
+func (r *Room) offersField(f *roomconfig.Field) bool {
+	return f != roomconfig.ForwardMentions || r.cfg.ForwardMentions
 }
 
 // localize translates the labels of a form into the asker's language, by Config.Label.
@@ -209,7 +217,7 @@ func (r *Room) configured(old RoomConfig, sub *form.Submission) (RoomConfig, *St
 	for i := range sub.Fields {
 		got := &sub.Fields[i]
 		f := roomconfig.Named(got.Name)
-		if f == nil {
+		if f == nil || !r.offersField(f) {
 			continue
 		}
 		if len(got.Values) > 1 && f.Type != "list-multi" {

@@ -30,6 +30,8 @@ type happened struct {
 	lists *listChanges
 	// said is a message that is remembered, passed one that is not, or sets the subject.
 	said, passed *event.Message
+	// mentioned are those outside to whom said is forwarded.
+	mentioned *event.Mentioned
 	// voice and registration are requests for others to decide on.
 	voice        *event.VoiceRequested
 	registration *event.RegistrationRequested
@@ -87,6 +89,8 @@ func (h *happened) sort(s *state.Room, bodies []event.Body) {
 			h.passed = &b.Message
 		case *event.MessagePassed:
 			h.passed = &b.Message
+		case *event.Mentioned:
+			h.mentioned = b
 		case *event.VoiceRequested:
 			h.voice = b
 		case *event.RegistrationRequested:
@@ -140,6 +144,9 @@ func (t *step) render(h *happened) {
 	t.tellListRest(h.lists)
 	if h.said != nil {
 		t.broadcast(t.r.docOf(h.said))
+	}
+	if h.mentioned != nil {
+		t.renderMentioned(h)
 	}
 	if h.passed != nil {
 		t.broadcast(t.r.renderMessage(h.passed))

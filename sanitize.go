@@ -18,7 +18,7 @@ import (
 // reserved reports whether only the room may write a child element.
 func (r *Room) reserved(in *incoming, c *xmlwire.Child) bool {
 	switch c.NS {
-	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick, ns.MAV:
+	case ns.MUC, ns.User, ns.Admin, ns.Owner, ns.OccupantID, ns.Hats, ns.OldHats, ns.Moderate, ns.OldModerate, ns.Nick, ns.MAV, ns.Mentions:
 		return true
 	case ns.Retract, ns.OldRetract:
 		return c.Name == "retracted" // a tombstone

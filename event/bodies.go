@@ -240,6 +240,15 @@ type (
 	// a chat state, a marker, a message that asks not to be stored. The room keeps nothing
 	// of it.
 	MessagePassed struct{ Message }
+	// Mentioned: JIDs, who are not inside, were mentioned in the message of the event before,
+	// and the room forwards it to them (XEP-0452). Nick, ID and StanzaID are the message's.
+	// The room keeps nothing of it.
+	Mentioned struct {
+		JIDs     []jid.JID `json:"jids"`
+		Nick     string    `json:"nick,omitempty"`
+		ID       string    `json:"id"`
+		StanzaID string    `json:"stanza_id,omitempty"`
+	}
 	// PrivateReceived: a private message reached a puppet, To, whose number is Occupant
 	// (XEP-0045 §7.5): it is for the host to read. Type is chat, headline, or empty for a
 	// normal one. The room keeps nothing of it.
@@ -490,6 +499,7 @@ func (*PrivateSent) eventType() eventType        { return eventType{"private-sen
 func (*PrivateBounced) eventType() eventType     { return eventType{"private-bounced", 1, false} }
 func (*RateSpent) eventType() eventType          { return eventType{"rate-spent", 1, false} }
 func (*InviteSent) eventType() eventType         { return eventType{"invite-sent", 1, false} }
+func (*Mentioned) eventType() eventType          { return eventType{"mentioned", 1, false} }
 func (*InviteUsed) eventType() eventType         { return eventType{"invite-used", 1, false} }
 func (*InviteExpired) eventType() eventType      { return eventType{"invite-expired", 1, false} }
 func (*Asked) eventType() eventType              { return eventType{"asked", 1, false} }

@@ -26,7 +26,7 @@ import (
 // [*SubjectChanged], [*MessageArchived], [*MessageRetracted], [*VCardChanged], [*HatCreated],
 // [*HatDestroyed], [*HatAssigned], [*HatUnassigned], [*RoomDestroyed];
 // volatile: [*Joined], [*AffiliationsFollowed], [*PresenceChanged], [*Renamed], [*RoleChanged], [*Left], [*Removed],
-// [*MessageRemembered], [*MessagePassed], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
+// [*MessageRemembered], [*MessagePassed], [*Mentioned], [*VoiceRequested], [*PrivateSent], [*PrivateBounced],
 // [*PrivateReceived], [*RateSpent], [*RelaySent], [*RelayAnswered], [*InviteSent], [*InviteUsed], [*InviteExpired], [*Asked],
 // [*Answered].
 //
@@ -94,7 +94,7 @@ var bodies = []Body{
 	new(RegistrationRequested), new(RegistrationClosed), new(VoiceStored), new(SubjectChanged), new(MessageArchived),
 	new(MessageRetracted), new(VCardChanged), new(HatCreated), new(HatDestroyed), new(HatAssigned), new(HatUnassigned), new(RoomDestroyed),
 	new(Joined), new(PresenceChanged), new(Renamed), new(RoleChanged), new(Left), new(Removed), new(MessageRemembered),
-	new(MessagePassed), new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(PrivateReceived), new(RateSpent), new(InviteSent), new(InviteUsed),
+	new(MessagePassed), new(Mentioned), new(VoiceRequested), new(PrivateSent), new(PrivateBounced), new(PrivateReceived), new(RateSpent), new(InviteSent), new(InviteUsed),
 	new(InviteExpired), new(Asked), new(Answered), new(RelaySent), new(RelayAnswered), new(AffiliationsVersioned), new(AffiliationsFollowed),
 }
 

@@ -60,6 +60,10 @@ type RoomConfig struct {
 	// (XEP-0500): 0 or less not at all, at most a week. Admins and owners do not wait. It
 	// counts in whole seconds, rounded up.
 	SlowMode time.Duration `json:"slow_mode,omitempty"`
+	// ForwardMentions forwards messages to people who are mentioned in them, have an
+	// affiliation and a reserved nick, and are not inside (XEP-0452). It means something only
+	// where the host lets rooms do so.
+	ForwardMentions bool `json:"forward_mentions,omitempty"`
 	// NoVisitorStatus takes the status texts out of the presence of visitors.
 	NoVisitorStatus bool `json:"no_visitor_status,omitempty"`
 }

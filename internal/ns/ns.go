@@ -56,6 +56,8 @@ const (
 	MAMExtended = "urn:xmpp:mam:2#extended"
 	Tombstone   = "urn:xmpp:message-retract:1#tombstone"
 	Forward     = "urn:xmpp:forward:0"
+	Mentions    = "urn:xmpp:mmn:0"
+	Reference   = "urn:xmpp:reference:0"
 	Commands    = "http://jabber.org/protocol/commands"
 	HatCommands = "urn:xmpp:hats:commands"
 

@@ -40,6 +40,7 @@ func (w *world) check(s *step, out []byte) {
 	w.checkAnswers(s)
 	w.checkRetraction(s)
 	w.checkHats(s)
+	w.checkMentions(s)
 	w.checkHeard(s)
 	w.checkAvatar(s)
 	w.checkBounds(s.out)
@@ -117,6 +118,10 @@ func (w *world) checkRecipients(s *step) {
 			concerned[b.JID] = true
 		case *event.RegistrationClosed:
 			concerned[b.JID] = true
+		case *event.Mentioned:
+			for _, j := range b.JIDs {
+				concerned[j] = true
+			}
 		}
 	}
 	texts, presences := map[string]bool{}, map[[3]string]bool{}

@@ -31,6 +31,7 @@ func anyConfig(t *rapid.T) muc.Config {
 	cfg.SelfKick, cfg.TellAbsent, cfg.LegacyInvites = yes("selfKick"), yes("tellAbsent"), yes("legacyInvites")
 	cfg.EndUnconfigured, cfg.CreateByForm, cfg.Tombstones = yes("endUnconfigured"), yes("createByForm"), yes("tombstones")
 	cfg.VisitorsInvite, cfg.SpeakFromOutside = yes("visitorsInvite"), yes("speakFromOutside")
+	cfg.ForwardMentions = yes("forwardMentions")
 	cfg.Archive, cfg.ShowActivity, cfg.AvatarPresence = yes("archive"), yes("showActivity"), yes("avatarPresence")
 	cfg.Defaults = anyRoomConfig(t)
 	if yes("asksJoin") {
@@ -114,6 +115,7 @@ func anyRoomConfig(t *rapid.T) muc.RoomConfig {
 	c.MaxUsers = rapid.SampledFrom([]int{0, 0, 0, 3}).Draw(t, "maxUsers")
 	c.History = rapid.SampledFrom([]int{0, 0, -1, 2}).Draw(t, "history")
 	c.VoiceInterval = rapid.SampledFrom([]time.Duration{0, -1, time.Minute}).Draw(t, "voiceInterval")
+	c.ForwardMentions = rapid.Bool().Draw(t, "forwardMentions")
 	c.SlowMode = rapid.SampledFrom([]time.Duration{0, 0, -1, 1500 * time.Millisecond, time.Minute}).Draw(t, "slowMode")
 	c.HiddenRoles = rapid.SampledFrom([]muc.RoleSet{0, 0, 0, muc.Roles(muc.Visitor), muc.Roles(muc.Visitor, muc.Participant)}).Draw(t, "hiddenRoles")
 	return c

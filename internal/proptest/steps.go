@@ -112,6 +112,7 @@ var kinds = []struct {
 	{3, (*world).takeBack},
 	{3, (*world).moderate},
 	{3, (*world).avatar},
+	{3, (*world).mention},
 	{3, (*world).invite},
 	{5, (*world).hats},
 	{2, (*world).voice},

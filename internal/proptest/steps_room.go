@@ -18,7 +18,7 @@ var settings = []string{
 	"roomadmins:" + users[1], "roomowners:" + users[0], "roomowners:", "allowinvites:1", "allowvisitorstatus:0", "allowvisitorstatus:1",
 	"allowvisitornickchange:0", "allowvoicerequests:0", "getmemberlist:participant", "publicroom:0", "roomname:A room", "roomdesc:d", "lang:de",
 	"passwordprotectedroom:0", "whois:king", "presencebroadcast:", "roomowners:@", "roomname:a &lt;b&gt; &amp; &apos;c&apos;", "nosuch:1",
-	"slow_mode_duration:0", "slow_mode_duration:20", "slow_mode_duration:-1", "allow_query_users:0", "public_list:1", "allow_voice_requests:0",
+	"forwardmentions:1", "forwardmentions:0", "slow_mode_duration:0", "slow_mode_duration:20", "slow_mode_duration:-1", "allow_query_users:0", "public_list:1", "allow_voice_requests:0",
 }
 
 const nsOwner = "http://jabber.org/protocol/muc#owner"

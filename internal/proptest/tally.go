@@ -24,6 +24,7 @@ type tally struct {
 	slowed              int // messages in slow mode
 	avatars, cards      int // set, and read
 	listed              int // stanzas to those who follow lists
+	mentioned           int // people who were not inside
 	events              map[string]int
 }
 
@@ -48,6 +49,6 @@ func (n *tally) String() string {
 		types = append(types, fmt.Sprintf("%s %d", typ, n.events[typ]))
 		events += n.events[typ]
 	}
-	return fmt.Sprintf("%d histories, %d rooms, %d operations, of which %d were refused; %d events, %d stanzas read, %d operations repeated, %d cuts, %d messages taken back, %d by moderators, %d shown from the archive, %d in private to puppets, %d in slow mode, %d avatars set and %d read, %d with versions of lists\nevents: %s",
-		n.histories, n.lives, n.operations, n.refused, events, n.stanzas, n.replayed, n.cuts, n.takenBack, n.moderated, n.lookedUp, n.toPuppets, n.slowed, n.avatars, n.cards, n.listed, strings.Join(types, ", "))
+	return fmt.Sprintf("%d histories, %d rooms, %d operations, of which %d were refused; %d events, %d stanzas read, %d operations repeated, %d cuts, %d messages taken back, %d by moderators, %d shown from the archive, %d in private to puppets, %d in slow mode, %d avatars set and %d read, %d with versions of lists, %d people mentioned outside\nevents: %s",
+		n.histories, n.lives, n.operations, n.refused, events, n.stanzas, n.replayed, n.cuts, n.takenBack, n.moderated, n.lookedUp, n.toPuppets, n.slowed, n.avatars, n.cards, n.listed, n.mentioned, strings.Join(types, ", "))
 }

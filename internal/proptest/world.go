@@ -47,6 +47,8 @@ type world struct {
 	occupantIDs map[string]string
 	// voices are those that the room has stored for people without affiliation.
 	voices map[muc.JID]muc.Role
+	// reserved are the nicks that people have reserved.
+	reserved map[muc.JID]string
 	// slow is when those who must wait in slow mode spoke last.
 	slow   map[muc.JID]time.Time
 	ids    int
@@ -96,7 +98,7 @@ func newWorld(t *rapid.T, cfg muc.Config, n *tally) *world {
 
 // begin brings a room to life.
 func (w *world) begin() {
-	w.base, w.past, w.spoken, w.voices = nil, nil, nil, map[muc.JID]muc.Role{}
+	w.base, w.past, w.spoken, w.voices, w.reserved = nil, nil, nil, map[muc.JID]muc.Role{}, map[muc.JID]string{}
 	w.room = w.fresh()
 	w.steps = append(w.steps, "— a room")
 	w.live()

@@ -30,6 +30,11 @@ var Password = &Field{
 	},
 }
 
+// ForwardMentions is a field that is in the form only where the host lets rooms forward
+// mentions.
+var ForwardMentions = boolean("muc#roomconfig_forwardmentions", "Forward messages to people who are mentioned in them, have reserved a nick and are not inside", false,
+	func(c *event.RoomConfig) *bool { return &c.ForwardMentions })
+
 // maxUsersField takes any number and offers the usual ones.
 var maxUsersField = &Field{
 	Name: "muc#roomconfig_maxusers", Type: "list-single", Label: "How many may be inside at once", Open: true,

@@ -75,6 +75,7 @@ var Fields = []*Field{
 	number("muc#roomconfig_slow_mode_duration", "Slow mode: seconds between two messages of the same person, 0 for none", 0, maxInterval,
 		func(c *event.RoomConfig) int { return int(c.SlowWait() / time.Second) },
 		func(c *event.RoomConfig, n int) { c.SlowMode = time.Duration(n) * time.Second }),
+	ForwardMentions,
 	allowPM,
 	boolean("{xmpp:prosody.im}muc#allow_modpm", "Private messages to moderators are always allowed", false,
 		func(c *event.RoomConfig) *bool { return &c.ModeratorPM }),

@@ -142,7 +142,7 @@ func (s *Room) applyVolatile(ev *event.Event, base *Base) error {
 		return s.applyRemoved(b)
 	case *event.MessageRemembered:
 		s.unarchived.remember(ev, base)
-	case *event.MessagePassed, *event.PrivateReceived: // for the host, and nothing of them is kept
+	case *event.MessagePassed, *event.Mentioned, *event.PrivateReceived: // for the host, and nothing of them is kept
 	case *event.VoiceRequested:
 		return s.applyVoiceRequested(b, HostTime(ev.Time, b.Now))
 	case *event.PrivateSent:
