@@ -17,7 +17,7 @@ import (
 // Command is something that the host itself wants done. The set is sealed:
 //
 //   - the room: [Create], [Configure], [Reset], [SetVCard], [Destroy], [Shutdown];
-//   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [Vanished], [Forget];
+//   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [KickBlocked], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
 //   - talk: [Say], [SetSubject], [Moderate], [Invite];
 //   - what the room asked: [Answer], [DecideRegistration];

@@ -122,6 +122,11 @@ type Config struct {
 	// says, and in requests from outside; nobody in the room can change that. It holds in
 	// all rooms and is asked often, so it is not told which room asks. Nil means nobody.
 	IsOwner func(JID) bool
+	// IsBlocked tells whom the host keeps out of its rooms, as by a list that others keep of
+	// those who send spam. Who is blocked and has no affiliation counts as banned, and creates no
+	// room; an affiliation goes before it. Of who is inside nothing changes before [KickBlocked].
+	// Like IsOwner it is not told which room asks. Nil means nobody.
+	IsBlocked func(JID) bool
 	// ManyNicks tells whom Limits.NicksPerPerson does not bound: those whom the host
 	// trusts, such as a bridge that brings in many people under one account. Like
 	// IsOwner it is not told which room asks. Nil means nobody.

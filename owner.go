@@ -61,7 +61,7 @@ func (t *step) proposeBirth(creator JID, conf RoomConfig, locked bool) {
 // (XEP-0045 §10.1.3): asking for the form makes nothing, submitting it does.
 func (t *step) createByForm() *StanzaError {
 	r, in := t.r, t.in
-	if e := judge(r.cfg.Policy.Create, policy.Create{Room: r.jid, Creator: in.from}); e != nil {
+	if e := t.mayCreate(); e != nil {
 		return e
 	}
 	if in.typ == "get" {
@@ -84,6 +84,14 @@ func (t *step) createByForm() *StanzaError {
 	}
 	t.proposeBirth(t.sender.bare, conf, false)
 	return nil
+}
+
+// mayCreate judges who brings the room to life.
+func (t *step) mayCreate() *StanzaError {
+	if t.sender.blocked {
+		return banned(&t.r.st, &t.sender, "10.1")
+	}
+	return judge(t.r.cfg.Policy.Create, policy.Create{Room: t.r.jid, Creator: t.in.from})
 }
 
 // birthConfig is the configuration of a new room: the host's defaults, and the password

@@ -46,7 +46,7 @@ func (t *step) enter(nick NickResult, x *xmlwire.Node, payload string) *StanzaEr
 	birth := s.Life() == Unborn
 	conf := s.Config()
 	if birth {
-		if e := judge(r.cfg.Policy.Create, policy.Create{Room: r.jid, Creator: in.from}); e != nil {
+		if e := t.mayCreate(); e != nil {
 			return e
 		}
 		c := r.birthConfig(x)
@@ -150,8 +150,11 @@ func (t *step) admits(a *sender, conf *RoomConfig) *StanzaError {
 }
 
 // banned refuses somebody who is, or whose domain is, with the reason that was given
-// for it.
+// for it, or whom the host has blocked.
 func banned(s *state.Room, a *sender, section string) *StanzaError {
+	if a.blocked {
+		return refuse(stanza.Forbidden, section, "you may not use the rooms here")
+	}
 	p := a.person
 	if p == nil || p.Affiliation() != Outcast {
 		p = s.Person(a.bare.DomainJID())

@@ -128,9 +128,10 @@ type sender struct {
 	role Role
 	// aff is the affiliation that counts: the room's, or what the host says. owner says
 	// that the host does.
-	aff   Affiliation
-	owner bool
-	host  bool // no rule of privilege binds it
+	aff     Affiliation
+	owner   bool
+	blocked bool // by the host, and an outcast for that
+	host    bool // no rule of privilege binds it
 }
 
 // senderOf looks somebody up.
@@ -145,6 +146,9 @@ func (r *Room) senderOf(j JID) sender {
 		a.aff = Owner
 	} else {
 		a.aff = r.st.AffiliationCounting(a.bare, a.person)
+	}
+	if !a.person.Inside() && r.isBlocked(a.bare, a.aff) {
+		a.aff, a.blocked = Outcast, true
 	}
 	if a.aff >= Admin {
 		a.role = Moderator

@@ -63,6 +63,7 @@
 // by the names of their types and fields:
 //
 //	host: kick nick='Tybalt' reason='duel'
+//	host: kick-blocked reason='spam'
 //	host: set-role nick='Tybalt' role='visitor' as="${Romeo's JID}"
 //	host: set-affiliation jid="${Juliet's JID}" affiliation='member' nick='Juliet'
 //	host: invite to="${Juliet's JID}" reason='feast' as="${Romeo's full JID}"
@@ -215,6 +216,7 @@
 //	nick-lockdown=…              off, refuse or assign
 //	may-create=JID               the only one who may
 //	is-owner=JID                 who owns all rooms without being on their lists
+//	is-blocked=JID               whom the host keeps out: a person or a domain
 //	asks-join=true               who joins waits for the host's answer
 //	answers-iq=NAMESPACE         of requests that the host can answer
 //	registration=…               members, open, approved or none

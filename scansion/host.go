@@ -24,6 +24,7 @@ var builtinCommands = map[string]Command{
 	"kick": build(func(a *arguments) muc.Command {
 		return muc.Kick{Nick: a.text("nick"), Reason: a.text("reason")}
 	}),
+	"kick-blocked": build(func(a *arguments) muc.Command { return muc.KickBlocked{Reason: a.text("reason")} }),
 	"set-role": build(func(a *arguments) muc.Command {
 		c := muc.SetRole{Nick: a.text("nick"), Reason: a.text("reason")}
 		a.note(c.Role.UnmarshalText([]byte(a.text("role"))))

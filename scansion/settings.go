@@ -100,6 +100,12 @@ var builtinSettings = map[string]Setting{
 		cfg.IsOwner = func(j muc.JID) bool { return j == owner }
 		return err
 	},
+	"is-blocked": func(cfg *muc.Config, value string) error {
+		blocked, err := muc.ParseJID(value)
+		before := cfg.IsBlocked
+		cfg.IsBlocked = func(j muc.JID) bool { return j.Within(blocked) || before != nil && before(j) }
+		return err
+	},
 	"asks-join": func(cfg *muc.Config, value string) error {
 		waits, err := strconv.ParseBool(value)
 		cfg.AsksJoin = func(policy.Join) bool { return waits }

@@ -1,8 +1,10 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -92,5 +94,37 @@ func TestAnnounceDiscovery(t *testing.T) {
 		h.start()
 		assert.NotContains(t, text(h.ask(romeo, "chat.example", info)), "commands")
 		refused(t, h.ask(romeo, "chat.example", list), "item-not-found", "cancel")
+	})
+}
+
+// All rooms in which somebody is put out whom the host has blocked since.
+//
+// rows: U9
+func TestKickBlocked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var blocked atomic.Bool
+		h := newHost(t, func(h *host) {
+			h.config.Room.IsBlocked = func(who muc.JID) bool { return blocked.Load() && who == muc.MustParseJID(tybalt).Bare() }
+		})
+		h.lasting("empty")
+		h.join(juliet, "cellar", "Juliet")
+		h.join(tybalt, "cellar", "Tybalt")
+		h.join(juliet, "garden", "Juliet")
+		h.join(tybalt, "garden", "Tybalt")
+		blocked.Store(true)
+		h.forget()
+		n, err := h.service.KickBlocked(t.Context(), "spam")
+		require.NoError(t, err)
+		assert.Equal(t, 2, n)
+		synctest.Wait()
+		assert.Empty(t, h.service.Where(muc.MustParseJID(tybalt)))
+		assert.Len(t, h.service.Where(muc.MustParseJID(juliet)), 2)
+		h.stop()
+		_, err = h.service.KickBlocked(t.Context(), "spam")
+		require.ErrorIs(t, err, service.ErrClosed)
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err = h.service.KickBlocked(ended, "spam")
+		require.ErrorIs(t, err, context.Canceled)
 	})
 }

@@ -40,6 +40,9 @@ func anyConfig(t *rapid.T) muc.Config {
 	if yes("isOwner") {
 		cfg.IsOwner = func(j muc.JID) bool { return j.Bare().String() == users[3] }
 	}
+	if yes("isBlocked") {
+		cfg.IsBlocked = func(j muc.JID) bool { return j.Bare().String() == users[2] || j.Domain() == crowd[1:] }
+	}
 	if yes("rates") {
 		cfg.Rates.Messages = muc.Rate{Burst: 2, Every: 20 * time.Second}
 		cfg.Rates.Presence = muc.Rate{Burst: 3, Every: 10 * time.Second}

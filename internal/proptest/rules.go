@@ -66,10 +66,13 @@ func (w *world) checkSlow(s *step, m *event.Message) {
 // checkAdmission: who enters may, with the password, where there is one, and in the
 // role of their affiliation.
 func (w *world) checkAdmission(s *step, b *event.Joined) {
+	aff, conf := s.before.affiliation(b.JID.Bare()), &s.before.conf
+	if w.blocks(s.before, b.JID.Bare()) && !s.before.isInside(b.JID.Bare()) {
+		w.fail("%s enters, being blocked", b.JID)
+	}
 	if s.before.state == muc.Unborn {
 		return // it is theirs: they created it
 	}
-	aff, conf := s.before.affiliation(b.JID.Bare()), &s.before.conf
 	if aff == muc.Outcast || conf.MembersOnly && aff < muc.Member {
 		w.fail("%s enters, being %s", b.JID, aff)
 	}
@@ -102,6 +105,28 @@ func (w *world) checkAdmission(s *step, b *event.Joined) {
 	}
 	if b.Role != role {
 		w.fail("%s, who is %s, enters as %s", b.JID, aff, b.Role)
+	}
+}
+
+// blocks reports whether the host keeps somebody out, who has no affiliation.
+func (w *world) blocks(t *truth, bare muc.JID) bool {
+	return w.cfg.IsBlocked != nil && w.cfg.IsBlocked(bare) && t.affiliation(bare) == muc.AffiliationNone
+}
+
+// checkBlocked: when the host has put out those whom it blocks, none of them is inside.
+func (w *world) checkBlocked(s *step) {
+	if _, put := s.in.cmd.(muc.KickBlocked); !put || s.err != nil {
+		return
+	}
+	for i := range s.after.occupants {
+		if o := &s.after.occupants[i]; w.blocks(s.after, o.JID.Bare()) {
+			w.fail("%s is inside, being blocked", o.JID)
+		}
+	}
+	for ev := range s.fx.Events() {
+		if b, ok := ev.Body.(*event.Removed); ok && !w.blocks(s.before, b.JID.Bare()) {
+			w.fail("%s is put out, and not blocked", b.JID)
+		}
 	}
 }
 

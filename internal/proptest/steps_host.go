@@ -24,7 +24,9 @@ func (w *world) tick() {
 func (w *world) host() {
 	who := muc.MustParseJID(w.someone())
 	text := pick(w, "text", append([]string{"\x01", "\xff"}, texts...))
-	switch rapid.IntRange(0, 18).Draw(w.t, "command") {
+	switch rapid.IntRange(0, 19).Draw(w.t, "command") {
+	case 19:
+		w.command(muc.KickBlocked{Reason: text})
 	case 0, 1:
 		w.command(muc.Vanished{JID: who})
 	case 2:
