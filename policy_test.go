@@ -86,7 +86,7 @@ func TestPolicies(t *testing.T) {
 
 // roomless are the functions of a Config that are not told which room calls them: what
 // they say is the same in all rooms.
-var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ", "IsOwner", "ManyNicks"}
+var roomless = []string{"NewID", "NormalizeDomain", "Nick", "Label", "AnswersIQ", "IsOwner", "ManyNicks", "IsBlocked"}
 
 // Whatever else the host decides, it is told which room asks: many rooms share a
 // template.
