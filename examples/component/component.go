@@ -33,12 +33,14 @@ type component struct {
 	throttle *throttle
 	drops    dropLog
 	before   atomic.Bool // it was connected before
+	lists    []*blockList
+	listed   chan struct{} // somebody came on a list
 }
 
 // serve runs the component until ctx ends, or until it cannot go on. It takes what
 // it needs in an order in which nothing is half done when something is missing.
 func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logger) error {
-	c := &component{settings: s, level: level, log: log, metrics: newMetrics()}
+	c := &component{settings: s, level: level, log: log, metrics: newMetrics(), listed: make(chan struct{}, 1)}
 	c.now.Store(&s)
 	hangups := make(chan os.Signal, 1) // so that a SIGHUP before all is there ends nothing
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -56,6 +58,7 @@ func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logg
 	}
 	c.archive = sqlitestore.NewAnswers(store, log)
 	c.throttle = newThrottle()
+	c.followLists()
 	c.link = xmppcomp.NewLink(c.linkConfig())
 	if c.service, err = service.New(ctx, c.config(store)); err != nil {
 		if ctx.Err() != nil {
@@ -106,7 +109,7 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 	s := &c.settings
 	rooms := s.roomConfig()
 	rooms.Secret = store.Secret()
-	rooms.IsOwner = c.isAdmin
+	rooms.IsOwner, rooms.IsBlocked = c.isAdmin, c.isListed
 	rooms.ManyNicks = func(who muc.JID) bool { return c.now.Load().bridges[who.Bare()] }
 	rooms.Policy = policy.Rules{Create: c.mayCreate}
 	rooms.TellAbsent, rooms.ShowActivity = true, true
@@ -170,6 +173,9 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 		case <-hangups:
 			c.reload(ctx)
 			continue
+		case <-c.listed:
+			c.kickListed(ctx)
+			continue
 		case <-ctx.Done():
 			c.log.Info("stopping", "within", c.now.Load().drain)
 			return c.stop(unlink, ended, true)
@@ -212,6 +218,9 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 // not tell, so all are asked then.
 func (c *component) connected(up bool) {
 	c.metrics.connection(up)
+	for _, l := range c.lists {
+		l.connected(up)
+	}
 	if up && c.before.Swap(true) {
 		c.service.AskAll()
 	}
@@ -226,7 +235,7 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 	if c.log.Enabled(ctx, slog.LevelDebug) {
 		c.log.Debug("in", "name", el.Tag, "type", el.SelectAttrValue("type", ""), "from", el.SelectAttrValue("from", ""), "to", el.SelectAttrValue("to", ""))
 	}
-	if !c.mayPass(el, bytes) {
+	if c.ofList(el) || !c.mayPass(el, bytes) {
 		return
 	}
 	from, err := muc.ParseJID(el.SelectAttrValue("from", ""))

@@ -21,6 +21,7 @@ type settings struct {
 	metrics  string
 	admins   map[muc.JID]bool
 	bridges  map[muc.JID]bool
+	rtbl     []blockNode
 	blocked  map[string]muc.JID // people and domains, by address
 	contacts []service.Contact
 	create   creators
@@ -136,6 +137,8 @@ var peopleOptions = []option{
 		func(s *settings, v string) (err error) { s.create, err = whoCreates(v); return err }},
 	{"block", "JID,DOMAIN", "", live, "who may use no room at all: people, as tybalt@example.org, or whole domains, as spam.example; who is inside is put out",
 		func(s *settings, v string) (err error) { s.blocked, err = peopleOrDomains(v); return err }},
+	{"rtbl", "SERVICE/NODE,SERVICE/NODE", "", fixed, "block lists that are followed in real time, as rtbl.example.org/muc_bans_sha256: PubSub nodes with the SHA-256 hashes of people and domains as the ids of items; who is on one and has no affiliation in a room is kept out of it, and put out",
+		func(s *settings, v string) (err error) { s.rtbl, err = blockNodes(v); return err }},
 	{"bridges", "JID,JID", "", live, "whom limit-nicks does not bound: bridges that bring in many people under one address",
 		func(s *settings, v string) (err error) { s.bridges, err = people(v); return err }},
 	{"registration", "WHO", "members", fixed, "who may register with a room: members, approved (an admin of the room decides), open (anyone, who then is a member) or none",
@@ -149,6 +152,8 @@ var peopleOptions = []option{
 		boolOption(func(s *settings) *bool { return &s.rooms.VisitorsInvite }, true)},
 	{"invite-body", "BOOL", "true", live, "whether an invitation is also put into words, for clients that show nothing else of it",
 		boolOption(func(s *settings) *bool { return &s.inviteBody }, true)},
+	{"mentions", "BOOL", "false", fixed, "whether owners may have a room forward messages to people who are mentioned in them, have reserved a nick there and are not inside (XEP-0452)",
+		boolOption(func(s *settings) *bool { return &s.rooms.ForwardMentions }, true)},
 	{"activity", "BOOL", "true", live, "whether members, admins and owners who ask for it are told that something was said in a room that they are not in (XEP-0437)",
 		boolOption(func(s *settings) *bool { return &s.activity }, true)},
 }

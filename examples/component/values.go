@@ -52,6 +52,17 @@ func duration(v string) (time.Duration, error) {
 	return d, nil
 }
 
+func blockNodes(v string) (all []blockNode, err error) {
+	for _, text := range list(v) {
+		n, err := readBlockNode(text)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
 func durationOrNone(v string) (time.Duration, error) {
 	if v == "0" {
 		return 0, nil
