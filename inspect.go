@@ -2,6 +2,7 @@ package muc
 
 import (
 	"iter"
+	"time"
 
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/state"
@@ -105,6 +106,15 @@ func (r *Room) AssignedHats() iter.Seq2[JID, []event.Hat] {
 // Creator is the bare JID that created the room, or for which the host did; zero if the
 // room is unborn.
 func (r *Room) Creator() JID { return r.st.Creator() }
+
+// DestroyedAt is when the room was destroyed; the zero time if it was not. It is for a host that
+// keeps tombstones (Config.Tombstones) for a time only.
+func (r *Room) DestroyedAt() time.Time {
+	if r.st.Life() != Destroyed {
+		return time.Time{}
+	}
+	return r.st.At().Time()
+}
 
 // RoomConfig is the room's configuration.
 func (r *Room) RoomConfig() RoomConfig { return *r.st.Config() }

@@ -71,7 +71,7 @@ func (s *Service) checkRoom(ctx context.Context, e Entry) error {
 				return fmt.Errorf("who was inside: %w", err)
 			}
 		}
-		is := r.entry()
+		is := s.entry(r)
 		switch {
 		case r.live.State() == muc.Unborn:
 			return fmt.Errorf("%w: it is in the list, but nothing is stored of it", muc.ErrCorrupt)

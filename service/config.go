@@ -101,6 +101,10 @@ type Config struct {
 	// IdleAfter is how long a room in which nobody is stays in memory: 0 means five
 	// minutes.
 	IdleAfter time.Duration
+	// TombstoneTime is how long the address of a destroyed room answers "gone", if it does at all
+	// (Room.Tombstones): after that a new room can be made there. 0 means for ever. A tombstone
+	// that was stored while it was 0 goes when somebody asks for the room after that time.
+	TombstoneTime time.Duration
 	// SuspendedFor is how long after [Service.Suspend] rooms go on with everybody inside: 0
 	// means ten minutes. After that it was a restart, and everybody is told to be out (332).
 	SuspendedFor time.Duration

@@ -77,7 +77,7 @@ func (s *Service) load(r *room) error {
 	if saved.Live != nil {
 		s.comeBack(r, saved.Live)
 	}
-	s.dir.set(r.entry(), 0) // the list may be from a version that knew less of rooms
+	s.dir.set(s.entry(r), 0) // the list may be from a version that knew less of rooms
 	return nil
 }
 
@@ -88,10 +88,18 @@ func isDamage(err error) bool {
 		errors.Is(err, errPanic) || errors.As(err, &unknown)
 }
 
+// dueOf is when a room wants to be woken; a tombstone when its time is up.
+func (s *Service) dueOf(live *muc.Room) time.Time {
+	if ended := live.DestroyedAt(); !ended.IsZero() && s.cfg.TombstoneTime > 0 {
+		return ended.Add(s.cfg.TombstoneTime)
+	}
+	return live.DeadlineAt(time.Now())
+}
+
 // entry describes a room for the store and for the list of rooms.
-func (r *room) entry() Entry {
+func (s *Service) entry(r *room) Entry {
 	c, state := r.live.RoomConfig(), r.live.State()
-	e := Entry{Room: r.jid, Name: c.Name, Public: !c.Hidden && state == muc.Open, Due: r.live.DeadlineAt(time.Now()), Creator: r.live.Creator(),
+	e := Entry{Room: r.jid, Name: c.Name, Public: !c.Hidden && state == muc.Open, Due: s.dueOf(r.live), Creator: r.live.Creator(),
 		Lasting: state == muc.Destroyed || state == muc.Open && c.Persistent}
 	if e.Public {
 		e.About = About{Description: shortened(c.Description, descriptionBytes), Lang: c.Lang, MembersOnly: c.MembersOnly,
@@ -140,7 +148,7 @@ func (s *Service) settle(r *room) {
 	case live.State() == muc.Unborn:
 		s.forget(r)
 	default:
-		s.setDue(r, live.DeadlineAt(time.Now()))
+		s.setDue(r, s.dueOf(live))
 		if live.Idle() && r.due.IsZero() {
 			r.since = time.Now()
 			r.idle = s.idle.PushBack(r)

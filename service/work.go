@@ -87,7 +87,7 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 func (s *Service) keep(r *room, b Batch) error {
 	err := s.save(b)
 	switch {
-	case err != nil && (len(b.Events) > 0 || b.Live != nil):
+	case err != nil && (len(b.Events) > 0 || b.Live != nil || b.Gone):
 		return err
 	case err != nil:
 		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
@@ -130,14 +130,14 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	tail := r.tail.and(r.coming)
 	compact = compact && tail.worth(r.shot)
 	suspend = suspend && !r.live.Idle()
-	if (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
+	if b.Gone = s.isOver(r.live); !b.Gone && (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
 		return b, false
 	}
 	if n := len(b.Events); n > 0 {
 		end, ended := b.Events[n-1].Body.(*event.RoomDestroyed)
 		b.Gone = ended && !end.Tombstone
 	}
-	b.Entry = r.entry()
+	b.Entry = s.entry(r)
 	if b.Gone {
 		b.Entry = Entry{Room: r.jid}
 	} else if compact || tail.events >= s.cfg.CompactAfter && tail.bytes >= r.shot-smallShot {
@@ -147,6 +147,11 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		b.Live, b.Entry.Suspended = r.live.Snapshot(muc.Live), time.Now()
 	}
 	return b, true
+}
+
+// isOver reports whether the time of a tombstone is up.
+func (s *Service) isOver(live *muc.Room) bool {
+	return live.State() == muc.Destroyed && s.cfg.TombstoneTime > 0 && !s.dueOf(live).After(time.Now())
 }
 
 // publish lets out what calls brought, now that it is stored.

@@ -27,7 +27,7 @@ func ordered(t *testing.T, args ...string) (out string, status int) {
 func TestAdministration(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
 	store := filepath.Join(t.TempDir(), "rooms.db")
-	c := serveAlone(t, server, "-store", store, "-default-public", "false")
+	c := serveAlone(t, server, "-store", store, "-default-public", "false", "-tombstones", "0")
 	link := server.Next()
 	c.joined(link, "cellar", 2)
 	ok := func(name string, args ...string) string {

@@ -99,7 +99,7 @@ func (c *component) linkConfig() xmppcomp.Config {
 // pass on in one that the server takes.
 func (s *settings) roomConfig() muc.Config {
 	c := s.rooms
-	c.Archive = s.archive > 0
+	c.Archive, c.Tombstones = s.archive > 0, s.tombstones > 0
 	c.Limits.OutboundBytes, c.Limits.StanzaDepth, c.Limits.StanzaElements, c.Limits.StanzaAttrs = s.maxStanza, 32, 1000, 32
 	return c
 }
@@ -116,24 +116,25 @@ func (c *component) config(store *sqlitestore.Store) service.Config {
 	// Not all clients know a mediated invitation when they see one.
 	rooms.InviteBody, rooms.LegacyInvites = c.inviteBody, true
 	return service.Config{
-		Domain:       s.domain,
-		Name:         s.name,
-		Contacts:     s.contacts,
-		Software:     &service.Software{Name: "muc", Version: version()},
-		Room:         rooms,
-		Store:        store,
-		Deliver:      c.deliver,
-		Question:     c.archive.Question,
-		Admin:        c.isAdmin,
-		Activity:     func(who, _ muc.JID) bool { now := c.now.Load(); return now.activity && !now.blocks(who) },
-		SearchRate:   s.searches,
-		Limits:       s.limits,
-		IdleAfter:    s.idle,
-		SuspendedFor: s.suspended,
-		CompactAfter: s.compact,
-		Log:          c.log,
-		Events:       c.story,
-		Observer:     c.observer(),
+		Domain:        s.domain,
+		Name:          s.name,
+		Contacts:      s.contacts,
+		Software:      &service.Software{Name: "muc", Version: version()},
+		Room:          rooms,
+		Store:         store,
+		Deliver:       c.deliver,
+		Question:      c.archive.Question,
+		Admin:         c.isAdmin,
+		Activity:      func(who, _ muc.JID) bool { now := c.now.Load(); return now.activity && !now.blocks(who) },
+		SearchRate:    s.searches,
+		Limits:        s.limits,
+		IdleAfter:     s.idle,
+		SuspendedFor:  s.suspended,
+		TombstoneTime: s.tombstones,
+		CompactAfter:  s.compact,
+		Log:           c.log,
+		Events:        c.story,
+		Observer:      c.observer(),
 	}
 }
 

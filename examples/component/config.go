@@ -39,7 +39,8 @@ type settings struct {
 	adminSocket  string
 	drain        time.Duration
 	idle         time.Duration
-	farewell     bool // a stop puts everybody out
+	farewell     bool          // a stop puts everybody out
+	tombstones   time.Duration // 0 keeps none
 	suspended    time.Duration
 	archive      time.Duration // 0 keeps nothing
 	// archiveSize is in bytes, of a room; traffic bounds what one person sends to all rooms,
@@ -200,6 +201,8 @@ var storeOptions = []option{
 		func(s *settings, v string) (err error) { s.archive, err = durationOrNone(v); return err }},
 	{"archive-size", "BYTES", "67108864", fixed, "how much of that is kept of one room; the oldest messages go first",
 		bytesOption(1<<16, func(s *settings) *int { return &s.archiveSize })},
+	{"tombstones", "TIME", "720h", fixed, "how long the address of a room that was destroyed answers “gone”, and where to go instead, before a new room can be made there; 0 frees it at once",
+		func(s *settings, v string) (err error) { s.tombstones, err = durationOrNone(v); return err }},
 	{"idle", "TIME", "5m", fixed, "how long an empty room stays in memory",
 		durationOption(func(s *settings) *time.Duration { return &s.idle })},
 	{"compact", "EVENTS", "500", fixed, "how many stored events of a room are replaced by a snapshot",

@@ -85,4 +85,9 @@ func TestRoomSettings(t *testing.T) {
 	link.Expect("id='m0'", "<policy-violation")
 	link.Send(fmt.Sprintf("<message from='%s' to='cellar@%s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='juliet@example.org'/></x></message>", person(0), testDomain))
 	assert.NotContains(t, link.Expect("to='juliet@example.org'", "<invite "), "<body")
+	link.Send(fmt.Sprintf("<iq type='set' id='end' from='%s' to='cellar@%s'><query xmlns='http://jabber.org/protocol/muc#owner'>"+
+		"<destroy jid='attic@%s'/></query></iq>", person(0), testDomain, testDomain))
+	link.Expect("id='end'", "type='result'")
+	enter("cellar")
+	link.Expect("to='"+person(0)+"'", "<gone", "attic@"+testDomain)
 }

@@ -1,0 +1,76 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// A tombstone answers "gone" as long as the host wants, also over a restart, and leaves
+// nothing: the address and its creator's share are free again.
+func TestTombstoneTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Room.Tombstones, h.config.TombstoneTime = true, 24*time.Hour
+			h.config.Limits.PersonCreated = 1
+		})
+		enter := func() (said string) {
+			h.send(`<presence from='%s' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, romeo)
+			for _, el := range h.got(romeo) {
+				said += text(el)
+			}
+			return said
+		}
+		destroy := func() {
+			h.lasting("cellar")
+			_, err := h.do("cellar", muc.Destroy{Tombstone: true})
+			require.NoError(t, err)
+		}
+		entries := func() (n int) {
+			for _, err := range h.service.Rooms(t.Context()) {
+				require.NoError(t, err)
+				n++
+			}
+			return n
+		}
+		destroy()
+		assert.Contains(t, enter(), "<gone")
+		sleep(23 * time.Hour)
+		assert.Contains(t, enter(), "<gone")
+		assert.Equal(t, 1, entries())
+		sleep(61 * time.Minute)
+		assert.Zero(t, entries(), "it goes by itself")
+		assert.Contains(t, enter(), "code=\"201\"", "and the creator may make another room")
+		_, err := h.do("cellar", muc.Destroy{})
+		require.NoError(t, err)
+
+		destroy()
+		require.NoError(t, h.service.Shutdown(t.Context(), ""))
+		sleep(23 * time.Hour)
+		h.start()
+		assert.Contains(t, enter(), "<gone")
+		require.NoError(t, h.service.Shutdown(t.Context(), ""))
+		h.start()
+		sleep(2 * time.Hour)
+		assert.Zero(t, entries())
+		assert.Equal(t, service.Stats{}, h.counts())
+
+		h.config.TombstoneTime = 0
+		require.NoError(t, h.service.Shutdown(t.Context(), ""))
+		h.start()
+		destroy()
+		sleep(1000 * time.Hour)
+		assert.Contains(t, enter(), "<gone", "for ever")
+		require.NoError(t, h.service.Shutdown(t.Context(), ""))
+		h.config.TombstoneTime = time.Hour
+		h.start()
+		assert.Contains(t, enter(), "<gone")
+		sleep(0)
+		assert.Zero(t, entries(), "it was asked for")
+	})
+}
