@@ -38,6 +38,9 @@ type room struct {
 	tail   weight
 	shot   int
 	coming weight // of the batch that is being stored
+	// suspended is when it was suspended, until it goes on with those who were inside; zero if
+	// it was not, or has gone on.
+	suspended time.Time
 	// resumed says that what is stored of those inside is still there.
 	resumed bool
 	// grown is what has come in since size was asked for.
@@ -74,7 +77,8 @@ func (s *Service) load(r *room) error {
 		return err
 	}
 	r.retry, r.stored, r.tail, r.shot = time.Time{}, r.live.Seq(), weigh(saved.Events), len(saved.Snapshot)
-	if saved.Live != nil {
+	r.resumed = saved.Live != nil // the next batch takes away what is stored of them
+	if r.resumed && !r.suspended.IsZero() {
 		s.comeBack(r, saved.Live)
 	}
 	s.dir.set(s.entry(r), 0) // the list may be from a version that knew less of rooms

@@ -90,7 +90,6 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	s.wakeAll(restless)
-	s.askThem()
 	go s.keepTime()
 	return s, nil
 }
@@ -104,12 +103,11 @@ func (s *Service) wakeAll(entries []Entry) {
 		r := s.rooms[e.Room]
 		if r == nil {
 			r = newRoom(e.Room)
+			r.suspended = e.Suspended
 			s.rooms[e.Room] = r
 		}
 		switch {
-		case !e.Suspended.IsZero():
-			s.add(r, s.resume(e.Suspended))
-		case !e.Lasting:
+		case !e.Lasting, !e.Suspended.IsZero():
 			s.add(r, call{run: tick})
 		default:
 			s.setDue(r, e.Due)

@@ -30,15 +30,17 @@ func (s *Service) loadSuspended(entries []Entry) {
 			continue
 		}
 		r := newRoom(e.Room)
+		r.suspended = e.Suspended
 		if s.load(r) == nil { // if not, it is tried again by the first call
 			s.rooms[e.Room] = r
 		}
 	}
 }
 
-// comeBack puts those into a room who were inside when it was suspended.
+// comeBack puts those into a room who were inside when it was suspended. That is done once:
+// afterwards the service has told everybody what became of them, even if the store could not
+// take away what it has of them.
 func (s *Service) comeBack(r *room, snapshot []byte) {
-	r.resumed = true // the next batch takes away what is stored of them
 	var live *muc.Room
 	err := guarded(func() (err error) {
 		live, err = s.template.Restore(r.jid, snapshot, nil)
@@ -61,13 +63,21 @@ func (s *Service) comeBack(r *room, snapshot []byte) {
 	s.inhabit(r, live.Summary().Occupants)
 }
 
-// resume is the first call of a room that was suspended. Before anything of it goes out, what
-// was stored of those inside is taken away: it is no longer true.
-func (s *Service) resume(since time.Time) call {
-	return call{run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
+// resume puts the first call of a room that was suspended before others, whenever it could be
+// loaded. Before anything of it goes out, what was stored of those inside is taken away: it is
+// no longer true.
+func (s *Service) resume(r *room, calls []call) []call {
+	since := r.suspended
+	if since.IsZero() {
+		return calls
+	}
+	r.suspended = time.Time{}
+	first := call{run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
 		if age := now.Sub(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
 			return live.Do(now, muc.Shutdown{Reason: startsAgain})
 		}
+		s.askThem()
 		return live.Tick(now)
 	}}
+	return append([]call{first}, calls...)
 }

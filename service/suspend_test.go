@@ -149,6 +149,71 @@ func TestSuspendedOnce(t *testing.T) {
 	})
 }
 
+// Who was put out does not come back by what is still stored because it could not be taken
+// away.
+func TestSuspendedOnceThoughStoreFails(t *testing.T) {
+	bubbles(t, "a crash", func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		h.suspend()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.start()
+		assert.Equal(t, 1, h.service.Stats().Occupants)
+		h.say(romeo, "cellar", "But soft!")
+		assert.Equal(t, "110 332", statuses(last(h.got(romeo))))
+		h.store.failAppends(nil)
+		h.join(juliet, "cellar", "Juliet")
+		assert.Equal(t, 1, h.service.Stats().Occupants)
+		assert.Empty(t, h.got(romeo))
+	})
+	bubbles(t, "put aside", func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		h.suspend()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.start()
+		h.send("<presence type='unavailable' from='%s' to='cellar@chat.example/Romeo'/>", romeo)
+		sleep(24 * time.Hour)
+		require.Zero(t, h.service.Stats().Rooms)
+		h.store.failAppends(nil)
+		h.forget()
+		h.join(juliet, "cellar", "Juliet")
+		assert.Equal(t, 1, h.service.Stats().Occupants)
+		assert.Empty(t, h.got(romeo))
+	})
+}
+
+// A room that cannot be loaded at first goes on with everybody inside when it can, if that is
+// not too late.
+func TestSuspendedLoadedLater(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails  time.Duration
+		inside int
+	}{"soon": {5 * time.Minute, 1}, "too late": {15 * time.Minute, 0}} {
+		bubbles(t, name, func(t *testing.T) {
+			h := newHost(t, nil)
+			h.lasting("cellar")
+			h.join(romeo, "cellar", "Romeo")
+			h.suspend()
+			h.store.failLoads(func(muc.JID) error { return errDisk })
+			h.start()
+			sleep(c.fails)
+			assert.Zero(t, h.service.Stats().Occupants)
+			require.Empty(t, h.got(romeo))
+			h.store.failLoads(nil)
+			sleep(2 * time.Minute)
+			assert.Equal(t, c.inside, h.service.Stats().Occupants)
+			if told := h.only(romeo); c.inside > 0 {
+				assert.True(t, isPing(told))
+			} else {
+				assert.Equal(t, "110 332", statuses(told))
+			}
+		})
+	}
+}
+
 // A room that cannot be stored puts everybody out, as always.
 func TestSuspendFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -47,6 +47,7 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 			return nil
 		}
 	}
+	calls = s.resume(r, calls)
 	var done []outcome
 	for i, c := range calls {
 		o := outcome{call: c}
