@@ -56,11 +56,18 @@ func init() {
 const commandTime = time.Minute
 
 // command carries out a step of a command. It is answered later, because a room may have
-// to be loaded.
+// to be loaded. Who is no administrator is refused at once, and takes no place of theirs.
 func (s *Service) command(in *incoming, _ *etree.Element) (*reply, *muc.StanzaError) {
 	query, e := in.query()
 	if e != nil {
 		return nil, e
+	}
+	if a := s.admin(s.ctx, in); !a.is {
+		write, e := commands.Execute(a, s.commandRequest(in, query))
+		if e != nil {
+			return nil, e
+		}
+		return in.resultOf(write), nil
 	}
 	if e := s.postpone(); e != nil {
 		return nil, e
@@ -96,7 +103,7 @@ func (s *Service) execute(ctx context.Context, in *incoming, query *xmlwire.Node
 	var e *muc.StanzaError
 	err := guarded(func() error {
 		var write func(w *xmlwire.Writer)
-		write, e = commands.Execute(s.admin(ctx, in), adhoc.Request{Command: query, Session: rand.Text(), Longest: commandBytes, Word: s.word(in)})
+		write, e = commands.Execute(s.admin(ctx, in), s.commandRequest(in, query))
 		if e == nil {
 			answer = in.resultOf(write)
 		}
@@ -111,6 +118,10 @@ func (s *Service) execute(ctx context.Context, in *incoming, query *xmlwire.Node
 		return
 	}
 	s.send(s.ctx, answer)
+}
+
+func (s *Service) commandRequest(in *incoming, query *xmlwire.Node) adhoc.Request {
+	return adhoc.Request{Command: query, Session: rand.Text(), Longest: commandBytes, Word: s.word(in)}
 }
 
 // commandBytes is how long one value in the form of a command may be.

@@ -253,6 +253,7 @@ func TestCommandsAreBounded(t *testing.T) {
 			assert.Empty(t, h.got(romeo))
 		}
 		refused(t, h.command(romeo, "show-room", ""), "resource-constraint", "wait")
+		refused(t, h.command(tybalt, "show-room", ""), "forbidden", "cancel")
 		h.ask(romeo, "chat.example", "<ping xmlns='urn:xmpp:ping'/>")
 		close(goOn)
 		sleep(0)
