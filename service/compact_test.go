@@ -1,6 +1,8 @@
 package service_test
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,8 +20,8 @@ func bytesOf(calls [][]service.Batch) (events, snapshots, tail int) {
 	for _, batches := range calls {
 		for _, b := range batches {
 			for _, ev := range b.Events {
-				bytes, _ := ev.MarshalJSON()
-				events, tail = events+len(bytes), tail+1
+				text, _ := ev.MarshalJSON()
+				events, tail = events+len(text), tail+1
 			}
 			if b.Snapshot != nil {
 				snapshots, tail = snapshots+len(b.Snapshot), 0
@@ -61,13 +63,33 @@ func TestSnapshotsWeighNoMoreThanEvents(t *testing.T) {
 				}
 				tail := 0
 				for _, ev := range saved.Events {
-					bytes, _ := ev.MarshalJSON()
-					tail += len(bytes)
+					text, _ := ev.MarshalJSON()
+					tail += len(text)
 				}
 				assert.LessOrEqual(t, tail, max(len(saved.Snapshot), after*200), "what is read beside it")
 			})
 		})
 	}
+}
+
+// Few events that are large make a snapshot, too: an owner who sets one picture after the other
+// does not fill the store.
+func TestFewLargeEventsAreCompacted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		for i := range 200 {
+			image := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(i)}, 90000))
+			_, err := h.do("cellar", muc.SetVCard{VCard: parse("<vCard xmlns='vcard-temp'><PHOTO><BINVAL>" + image + "</BINVAL></PHOTO></vCard>")})
+			require.NoError(t, err)
+			saved, err := h.store.Store.Load(t.Context(), at("cellar"))
+			require.NoError(t, err)
+			events, _, _ := bytesOf([][]service.Batch{{{Events: saved.Events}}})
+			require.LessOrEqual(t, events, 5<<20)
+		}
+		_, snapshots, _ := bytesOf(h.store.written())
+		assert.Less(t, snapshots, 200*120000/10, "not at each of them")
+	})
 }
 
 // A large room of which little became is put aside, and stopped, without being written

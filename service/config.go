@@ -111,7 +111,8 @@ type Config struct {
 	// CompactAfter is how many events of a room are stored, at the least, before they are
 	// replaced by a snapshot: 0 means 500. They must also weigh as much as the snapshot
 	// before, beyond 16 KiB: so what is written of a large room is at most twice what became
-	// of it, and loading it reads at most twice as much.
+	// of it, and loading it reads at most twice as much. 4 MiB more than that snapshot are
+	// replaced, however few events they are.
 	CompactAfter int
 
 	// Log is told what an operator should know; nil means slog.Default().

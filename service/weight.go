@@ -23,6 +23,15 @@ func weigh(events []event.Event) weight {
 // smallShot is how many bytes of a snapshot are no matter, once every CompactAfter events.
 const smallShot = 16 << 10
 
+// largeTail is how many bytes of events, beyond those of the snapshot before them, make another
+// one, however few they are.
+const largeTail = 4 << 20
+
+// long reports whether events after a snapshot are to be replaced by another one.
+func (w weight) long(shot, compactAfter int) bool {
+	return w.events >= compactAfter && w.bytes >= shot-smallShot || w.bytes >= shot+largeTail
+}
+
 // worth reports whether events after a snapshot are worth another one when a room is put
 // aside: whether reading them takes much of the time that reading the room takes.
 func (w weight) worth(shot int) bool { return w.bytes >= shot/4 }

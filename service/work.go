@@ -141,7 +141,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b.Entry = s.entry(r)
 	if b.Gone {
 		b.Entry = Entry{Room: r.jid}
-	} else if compact || tail.events >= s.cfg.CompactAfter && tail.bytes >= r.shot-smallShot {
+	} else if compact || tail.long(r.shot, s.cfg.CompactAfter) {
 		b.Snapshot = r.live.Snapshot(muc.Durable)
 	}
 	if suspend {
