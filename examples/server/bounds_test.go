@@ -115,6 +115,26 @@ func TestLoginTakesTooLong(t *testing.T) {
 	quick.online() // whose time would have been over before
 }
 
+// Who asks for a page and does not send all of the request, or does not read the answer, keeps
+// no connection; a WebSocket that came by a request is another matter.
+func TestRequestsTakeNotForEver(t *testing.T) {
+	r := start(t, "-request", "2s")
+	socket := r.dialWebSocket(t)
+	address := strings.TrimSuffix(strings.TrimPrefix(r.websocket, "ws://"), "/xmpp-websocket")
+	for _, said := range []string{"GET /", "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"} {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, said)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience/2)))
+		_, err = io.ReadAll(conn) // until the server closes it
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, said)
+	}
+	socket.read()
+	require.Equal(t, "success", socket.scram("SCRAM-SHA-1", "juliet", "juliet", "").Tag)
+}
+
 // Who sends much is read no faster than so many bytes a second.
 func TestTraffic(t *testing.T) {
 	r := start(t, "-traffic", "4000")

@@ -56,6 +56,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	f.IntVar(&s.bounds.unsent, "unsent", s.bounds.unsent, "how many `bytes` may wait for a client that reads slowly, before it is disconnected")
 	f.IntVar(&s.bounds.traffic, "traffic", s.bounds.traffic, "how many `bytes` a second are read from one client, for long; eight times as many at once")
 	f.DurationVar(&s.bounds.login, "login", s.bounds.login, "how long a client may take to log in")
+	f.DurationVar(&s.bounds.request, "request", s.bounds.request, "how long a request by HTTP may take, and its answer")
 	f.BoolVar(&s.web, "web", false, "serve a page to chat on")
 	f.StringVar(&s.newAccount, "new-account", "", "print a line for -accounts for this `name`, with the password from the standard input, and end")
 	f.TextVar(&s.level, "log", slog.LevelInfo, "the least `level` of what is logged: debug, info, warn or error")

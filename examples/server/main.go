@@ -114,7 +114,8 @@ func (s *server) open(ctx context.Context, set *settings, l *listeners) error {
 			return err
 		}
 	}
-	return errors.Join(l.serve(&set.http, "-http", web, s.httpTLS(set.http), set.bounds.connections), l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil, operators))
+	return errors.Join(l.serve(&set.http, "-http", web, s.httpTLS(set.http), set.bounds),
+		l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil, bounds{connections: operators, request: set.bounds.request}))
 }
 
 // httpTLS is for the address of the pages: what stays on this machine, or comes through a proxy
@@ -153,7 +154,7 @@ func (l *listeners) run(serve func() error) {
 const operators = 20
 
 // serve serves HTTP at an address; without one it does nothing.
-func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, connections int) error {
+func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, b bounds) error {
 	if *address == "" {
 		return nil
 	}
@@ -161,11 +162,12 @@ func (l *listeners) serve(address *string, flag string, h http.Handler, secret *
 	if err != nil {
 		return err
 	}
-	listener = netutil.LimitListener(listener, connections)
+	listener = netutil.LimitListener(listener, b.connections)
 	if secret != nil {
 		listener = tls.NewListener(listener, secret)
 	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+		ReadTimeout: b.request, WriteTimeout: b.request}
 	l.run(func() error { return server.Serve(listener) })
 	return nil
 }

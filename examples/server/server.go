@@ -47,10 +47,11 @@ type bounds struct {
 	unsent      int           // bytes that wait to be sent to one client
 	traffic     int           // bytes a second that are read from one client
 	login       time.Duration // from the connection to a bound resource
+	request     time.Duration // for a request by HTTP, and for its answer
 }
 
 var defaultBounds = bounds{connections: 10000, strangers: 500, sessions: 20, unsent: 4 << 20, traffic: 64 << 10,
-	login: 30 * time.Second}
+	login: 30 * time.Second, request: time.Minute}
 
 // listen serves clients over TCP until the listener is closed.
 func (s *server) listen(l net.Listener) error {
