@@ -216,6 +216,7 @@ func TestRegisteredFieldsOfTheHost(t *testing.T) {
 		{RegistrationFields: []muc.RegistrationField{{Var: "muc#register_email", Type: muc.JIDSingle}}},
 		{Info: []muc.InfoField{{Var: "muc#roominfo_logs", Values: []string{"one", "two"}}}},
 		{Info: []muc.InfoField{{Var: "muc#roominfo_subject", Values: []string{"one"}}}},
+		{Info: []muc.InfoField{{Var: "hats#hash", Values: []string{"one"}}}},
 	} {
 		cfg.Room, cfg.Secret = muc.MustParseJID("coven@chat.shakespeare.lit"), secret
 		_, err := muc.New(cfg)

@@ -104,12 +104,43 @@ func TestHatsOfSeveralNicks(t *testing.T) {
 	owner.ReceivesOnly(muctest.XML("<message type='groupchat'><x xmlns='http://jabber.org/protocol/muc#user'><status code='104'/></x></message>"))
 }
 
-// Nobody but moderators is shown a hidden occupant by a hat.
+// Nobody but moderators is shown a hidden occupant by a hat, nor a hat of one who disappears.
+//
+// rows: R1
 func TestHatsOfHiddenPeople(t *testing.T) {
-	h := withHats(t, muc.Config{Defaults: muc.RoomConfig{HiddenRoles: muc.Roles(muc.Participant)}})
-	h.Client("wiccarocks@shakespeare.lit/laptop").Received()
+	h := withHats(t, muc.Config{Defaults: muc.RoomConfig{HiddenRoles: muc.Roles(muc.Visitor)}})
+	member := h.Client("wiccarocks@shakespeare.lit/laptop")
+	member.Received()
+	h.Do(muc.SetRole{Nick: "thirdwitch", Role: muc.Visitor})
+	member.SeesNothingOf("<hats")
+	member.ReceivesOnly(muctest.Unavailable("thirdwitch").As(muc.AffiliationNone, muc.RoleNone))
 	h.Do(muc.AssignHat{JID: hecate, URI: poet.URI})
-	h.Client("wiccarocks@shakespeare.lit/laptop").ReceivesNothing()
+	member.ReceivesNothing()
+	h.Client("crone@shakespeare.lit/desktop").Receives(muctest.Presence("thirdwitch"))
+}
+
+// Hats are found under an address that newer tables would change, also by those who copy it
+// out of the list.
+func TestHatsOfOldAddresses(t *testing.T) {
+	h := withHats(t, muc.Config{})
+	h.Do(muc.AssignHat{JID: muc.MustParseJID("old@shakespeare.lit"), URI: hag.URI})
+	h.Do(muc.AssignHat{JID: muc.MustParseJID("old@shakespeare.lit"), URI: poet.URI})
+	log := h.Events()
+	for i, ev := range log {
+		line, err := ev.MarshalJSON()
+		require.NoError(t, err)
+		require.NoError(t, log[i].UnmarshalJSON([]byte(strings.ReplaceAll(string(line), `"old@`, "\"Old\u0130@"))))
+	}
+	h = muctest.Restore(t, h.Config, nil, log)
+	var old muc.JID
+	for who := range h.AssignedHats() {
+		if who.Local() == "Old\u0130" {
+			old = who
+		}
+	}
+	only[*event.HatUnassigned](t, h.Do(muc.UnassignHat{JID: old, URI: hag.URI}))
+	require.Nil(t, h.Handle(hat("unassign", "jid", "Old\u0130@shakespeare.lit", "uri", poet.URI)).Refused)
+	assert.Len(t, maps.Collect(h.AssignedHats()), 2)
 }
 
 // The list of who has which hats ends where an answer would be too large, and says so.
@@ -128,6 +159,11 @@ func TestListOfAssignedHatsIsBounded(t *testing.T) {
 	assert.Equal(t, 7, rows, got)
 	assert.Less(t, len(got), 2000+1000)
 	assert.Contains(t, got, fmt.Sprintf("not listed here: %d</note>", 23-rows))
+	cfg := h.Config
+	cfg.Limits.PageBytes = 1
+	one := muctest.Restore(t, cfg, h.Snapshot(muc.Live), nil)
+	fx := one.Handle(says("iq", "type='set'", "<command xmlns='http://jabber.org/protocol/commands' node='urn:xmpp:hats:commands:list-assigned'/>"))
+	assert.Equal(t, 1, strings.Count(xmlOf(fx.Outbound[0]), "<item>"))
 }
 
 // What was stored under higher limits is not shown under lower ones, and can be destroyed.
@@ -146,6 +182,11 @@ func TestHatsUnderLowerLimits(t *testing.T) {
 	newcomer := low.Join("moth@shakespeare.lit/x", "moth")
 	newcomer.Receives(muctest.Presence("thirdwitch").With("<hats xmlns='urn:xmpp:hats:0'><hat uri='urn:example:hag' title='Hag' hue='120' xml:lang='en'/></hats>"))
 	newcomer.SeesNothingOf("urn:long")
+	newcomer.SeesNothingOf(poet.URI)
+	cfg.Limits = muc.Limits{HatBytes: 100}
+	newcomer = muctest.Restore(t, cfg, h.Snapshot(muc.Live), nil).Join("moth@shakespeare.lit/x", "moth")
+	newcomer.SeesNothingOf("urn:long")
+	assert.Contains(t, strings.Join(newcomer.Received(), ""), poet.URI)
 	low.Do(muc.DestroyHat{URI: long.URI})
 	low.Refuses(because(stanza.ResourceConstraint), muc.CreateHat{URI: "urn:x:y", Title: "X"}, muc.AssignHat{JID: wicca, URI: hag.URI})
 }

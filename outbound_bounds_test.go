@@ -197,7 +197,7 @@ func TestLimitsFitEachOther(t *testing.T) {
 		assert.NoError(t, make(l), "%+v", l)
 	}
 	for _, l := range []muc.Limits{{OutboundBytes: 65536, StanzaBytes: 65536}, {OutboundBytes: 1000}, {PageBytes: 262144}, {ReasonBytes: 20000},
-		{FieldBytes: 65536}, {NameBytes: 40000}, {VCardBytes: 262144}, {OutboundBytes: 65536, StanzaBytes: 16384, PresenceBytes: 65536}} {
+		{FieldBytes: 65536}, {NameBytes: 40000}, {VCardBytes: 262144}, {PersonHats: 500}, {Hats: 500}, {HatBytes: 30000}, {OutboundBytes: 65536, StanzaBytes: 16384, PresenceBytes: 65536}} {
 		err := make(l)
 		assert.True(t, errors.Is(err, muc.ErrConfig), "%+v: %v", l, err)
 	}
