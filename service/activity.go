@@ -46,7 +46,8 @@ type watcher struct {
 	gone    *list.Element       // nil while there is a client
 	unread  roomSet             // rooms in which something was said since the person was there
 	clients map[muc.JID]roomSet // and of which rooms they were told
-	full    time.Time           // when the share of the rate is full again
+	// full and fullTold are when the shares of the rates are full again.
+	full, fullTold time.Time
 }
 
 type roomSet map[muc.JID]bool
@@ -54,6 +55,10 @@ type roomSet map[muc.JID]bool
 // watchRate bounds how often one person is sent all active rooms: a client may ask for it again
 // at any time.
 var watchRate = muc.Rate{Burst: 20, Every: 5 * time.Second}
+
+// toldRate bounds how often one person is told of a room without asking: everybody can make
+// somebody a member of ever new rooms.
+var toldRate = muc.Rate{Burst: 300, Every: 5 * time.Second}
 
 // watchActivity takes in who wants to be told, and who does not any more (§3.1, §3.2).
 func (s *Service) watchActivity(ctx context.Context, in *incoming) {
@@ -319,6 +324,7 @@ func (a *activity) since(r *room) (members []muc.JID) {
 }
 
 // told notes that a room is active for a person, and returns the clients that are to be told.
+// A person who was told too often is told when a client asks again.
 func (s *Service) told(r *room, who muc.JID, late []muc.JID) (clients []muc.JID) {
 	a, l := &s.activity, &s.cfg.Limits
 	a.mu.Lock()
@@ -335,14 +341,18 @@ func (s *Service) told(r *room, who muc.JID, late []muc.JID) (clients []muc.JID)
 		a.rooms++
 		return true
 	}
+	full, wait := spend(toldRate, w.fullTold, time.Now())
 	s.mu.Lock()
 	inside := s.persons[who].of(r) > 0 || slices.ContainsFunc(late, func(jid muc.JID) bool { return jid.Bare() == who })
 	for client, told := range w.clients {
-		if s.sessions[client].of(r) == 0 && !slices.Contains(late, client) && note(told) {
+		if wait == 0 && s.sessions[client].of(r) == 0 && !slices.Contains(late, client) && note(told) {
 			clients = append(clients, client)
 		}
 	}
 	s.mu.Unlock()
+	if len(clients) > 0 {
+		w.fullTold = full
+	}
 	if !inside {
 		note(w.unread)
 	}

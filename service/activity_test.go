@@ -371,3 +371,31 @@ func TestActivityOfOnePersonIsBounded(t *testing.T) {
 		assert.Equal(t, "a b c |", h.watch(juliet))
 	})
 }
+
+// Who makes somebody a member of one room after the other, and destroys them, has that person
+// told no more than so often. What was not told is, when the person asks.
+//
+// rows: U1
+func TestActivityIsNotAWayToFloodPeople(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, withActivity)
+		h.speaking("cellar")
+		require.Empty(t, h.watch(juliet))
+		told := 0
+		for range 1000 {
+			h.speaking("trap")
+			h.say(tybalt, "trap", "look here")
+			told += strings.Count(h.told(juliet), "|")
+			_, err := h.do("trap", muc.Destroy{})
+			require.NoError(t, err)
+		}
+		assert.Equal(t, 300, told)
+		h.say(tybalt, "cellar", "and now?")
+		assert.Empty(t, h.told(juliet))
+		assert.Equal(t, "cellar |", h.watch(juliet))
+		sleep(5 * time.Second)
+		h.speaking("garden")
+		h.say(tybalt, "garden", "quiet again")
+		assert.Equal(t, "garden |", h.told(juliet))
+	})
+}

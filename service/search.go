@@ -184,7 +184,9 @@ func (q *search) readWords(sub *form.Submission, all bool) *muc.StanzaError {
 	if given {
 		text = strings.Join(f.Values, " ")
 	}
-	q.words = wordsOf(text)
+	if len(text) <= wordsBytes { // longer ones are not worth a look
+		q.words = wordsOf(text)
+	}
 	switch {
 	case all && text != "":
 		return badSearch(stanza.TypeModify, "conflicting-fields", "All rooms are asked for, and also what to search for.")
@@ -192,11 +194,11 @@ func (q *search) readWords(sub *form.Submission, all bool) *muc.StanzaError {
 		return nil
 	case !given:
 		return badSearch(stanza.TypeCancel, "no-search-conditions", "There is nothing to search for.")
-	case len(q.words) == 0:
-		return badSearch(stanza.TypeModify, "invalid-search-terms", "A search term must have a letter or a digit.")
 	case len(text) > wordsBytes || len(q.words) > mostWords:
 		return badSearch(stanza.TypeModify, "invalid-search-terms", "There are at most "+strconv.Itoa(mostWords)+" search terms, of "+
 			strconv.Itoa(wordsBytes)+" bytes together.")
+	case len(q.words) == 0:
+		return badSearch(stanza.TypeModify, "invalid-search-terms", "A search term must have a letter or a digit.")
 	case !q.inName && !q.inDescription && !q.inAddress:
 		return badSearch(stanza.TypeModify, "conflicting-fields", "There is something to search for, and nothing to search in.")
 	}

@@ -224,6 +224,17 @@ func (s forgetful) List(ctx context.Context, after muc.JID, limit int) ([]servic
 	return list, err
 }
 
+// A text that is too long is refused before it is looked at, which could take long.
+//
+// rows: W5
+func TestLongTextIsNotRead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		el := h.ask(juliet, "chat.example", searchFor("", "q", strings.Repeat(".", 257)))
+		assert.Contains(t, text(el), "There are at most 10 search terms, of 256 bytes together.")
+	})
+}
+
 // rows: W5
 func TestSearchRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
