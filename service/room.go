@@ -81,7 +81,7 @@ func (s *Service) load(r *room) error {
 	if r.resumed && !r.suspended.IsZero() {
 		s.comeBack(r, saved.Live)
 	}
-	s.dir.set(s.entry(r), 0) // the list may be from a version that knew less of rooms
+	s.dir.set(s.entry(r), r.people) // the list may be from a version that knew less of rooms
 	return nil
 }
 

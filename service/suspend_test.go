@@ -102,12 +102,17 @@ func TestSuspendedTooLong(t *testing.T) {
 
 // shift moves the times at which rooms were suspended.
 func (s *faultyStore) shift(t *testing.T, by time.Duration) {
+	s.rewrite(t, func(e *service.Entry) { e.Suspended = e.Suspended.Add(by) })
+}
+
+// rewrite changes what the list says of rooms that were suspended.
+func (s *faultyStore) rewrite(t *testing.T, change func(e *service.Entry)) {
 	entries, err := s.List(t.Context(), muc.JID{}, 100)
 	require.NoError(t, err)
 	for _, e := range entries {
 		saved, err := s.Load(t.Context(), e.Room)
 		require.NoError(t, err)
-		e.Suspended = e.Suspended.Add(by)
+		change(&e)
 		require.NoError(t, s.Append(t.Context(), []service.Batch{{Room: e.Room, After: seqOf(t, e.Room, saved), Live: saved.Live, Entry: e}}))
 	}
 }
@@ -212,6 +217,22 @@ func TestSuspendedLoadedLater(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The list of rooms tells how many people came back, also if it was written by a version that
+// knew less of rooms.
+func TestSuspendedAreCounted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.lasting("cellar")
+		h.join(romeo, "cellar", "Romeo")
+		_, err := h.do("cellar", muc.Configure{Change: func(c *muc.RoomConfig) { c.Description = "wine" }})
+		require.NoError(t, err)
+		h.suspend()
+		h.store.rewrite(t, func(e *service.Entry) { e.About = service.About{} })
+		h.start()
+		assert.Contains(t, text(h.ask(juliet, "chat.example", searchFor("", "q", "wine"))), "<nusers>1</nusers>")
+	})
 }
 
 // A room that cannot be stored puts everybody out, as always.
