@@ -89,6 +89,9 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("service: list of rooms: %w", err)
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
+	if err := s.loadSuspended(ctx, restless); err != nil {
+		return nil, err
+	}
 	s.wakeAll(restless)
 	go s.keepTime()
 	return s, nil
@@ -96,7 +99,6 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 
 // wakeAll has rooms that do not last end, and sets the time for the others.
 func (s *Service) wakeAll(entries []Entry) {
-	s.loadSuspended(entries)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {

@@ -23,10 +23,11 @@ func (s *Service) Suspend(ctx context.Context) error {
 }
 
 // loadSuspended loads the rooms that were suspended, so that it is known who is where before
-// anything else happens.
-func (s *Service) loadSuspended(entries []Entry) {
+// anything else happens. When the context ends, so does the service, which has done nothing yet.
+func (s *Service) loadSuspended(ctx context.Context, entries []Entry) error {
+	lives := context.AfterFunc(ctx, s.stop)
 	for _, e := range entries {
-		if e.Suspended.IsZero() {
+		if e.Suspended.IsZero() || ctx.Err() != nil {
 			continue
 		}
 		r := newRoom(e.Room)
@@ -35,6 +36,10 @@ func (s *Service) loadSuspended(entries []Entry) {
 			s.rooms[e.Room] = r
 		}
 	}
+	if !lives() {
+		return ctx.Err()
+	}
+	return nil
 }
 
 // comeBack puts those into a room who were inside when it was suspended. That is done once:

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -217,6 +218,34 @@ func TestSuspendedLoadedLater(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A start that is given up while rooms are loaded ends, and the next one has them all.
+func TestStartGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		for _, room := range []string{"cellar", "garden", "plot"} {
+			h.lasting(room)
+			h.join(romeo, room, "Romeo")
+		}
+		h.suspend()
+		for _, during := range []int{1, 2, 3} {
+			ctx, giveUp := context.WithCancel(t.Context())
+			loads := 0
+			h.store.failLoads(func(muc.JID) error {
+				if loads++; loads == during {
+					giveUp()
+				}
+				return nil
+			})
+			_, err := service.New(ctx, h.config)
+			require.ErrorIs(t, err, context.Canceled)
+			assert.Equal(t, during, loads)
+		}
+		h.store.failLoads(nil)
+		h.start()
+		assert.Equal(t, 3, h.service.Stats().Occupants)
+	})
 }
 
 // The list of rooms tells how many people came back, also if it was written by a version that
