@@ -14,7 +14,7 @@ func (w *world) mention() {
 		w.command(muc.Configure{Change: func(c *muc.RoomConfig) { c.ForwardMentions = true }})
 		w.command(muc.SetAffiliation{JID: who, Affiliation: muc.Member, Nick: w.name()})
 	}
-	refs := ""
+	refs, sender := "", w.someone()
 	for range pick(w, "mentions", []int{1, 2, 5}) {
 		uri := roomJID.String() + "/" + w.nick()
 		if len(w.reserved) > 0 && w.oneIn(2, "reserved") {
@@ -22,10 +22,22 @@ func (w *world) mention() {
 		}
 		if w.last.conf.Whois == muc.WhoisAnyone && w.oneIn(2, "real") { // elsewhere it would give somebody away
 			uri = pick(w, "mentioned", users)
+			if !strings.HasPrefix(sender, uri+"/") {
+				w.named[uri] = true
+			}
 		}
 		refs += "<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:" + uri + "'/>"
 	}
-	w.stanza(fmt.Sprintf(`<message type='groupchat' id='%s' from='%s' to='%s'><body>you</body>%s</message>`, w.id(), w.someone(), roomJID, refs))
+	w.stanza(fmt.Sprintf(`<message type='groupchat' id='%s' from='%s' to='%s'><body>you</body>%s</message>`, w.id(), sender, roomJID, refs))
+}
+
+// withoutMentions leaves out of a text the addresses by which people mentioned somebody else
+// while the room showed them: what people write is their own, and history keeps it.
+func (w *world) withoutMentions(text string) string {
+	for u := range w.named {
+		text = strings.ReplaceAll(text, "uri='xmpp:"+u+"'", "")
+	}
+	return text
 }
 
 // reservedNicks are those that people have, by address.

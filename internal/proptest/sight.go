@@ -13,6 +13,7 @@ import (
 // be it in a stanza or in an error. What somebody has just said is no news to them.
 func (w *world) checkSecrets(s *step) {
 	for _, m := range s.out {
+		m.text = w.withoutMentions(m.text)
 		w.checkSpellings(s, m)
 		said := ""
 		if m.to.String() == s.sender || s.in.wild {

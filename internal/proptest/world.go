@@ -49,6 +49,8 @@ type world struct {
 	voices map[muc.JID]muc.Role
 	// reserved are the nicks that people have reserved.
 	reserved map[muc.JID]string
+	// named are the addresses by which somebody else mentioned people.
+	named map[string]bool
 	// slow is when those who must wait in slow mode spoke last.
 	slow   map[muc.JID]time.Time
 	ids    int
@@ -91,7 +93,7 @@ type sent struct {
 }
 
 func newWorld(t *rapid.T, cfg muc.Config, n *tally) *world {
-	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, copies: map[string]*copied{}, tally: n, runs: 20}
+	w := &world{t: t, cfg: cfg, now: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC), occupantIDs: map[string]string{}, named: map[string]bool{}, copies: map[string]*copied{}, tally: n, runs: 20}
 	w.begin()
 	return w
 }
