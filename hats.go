@@ -56,7 +56,8 @@ func (t *step) mayListHats() bool { return t.sender.session != nil || t.sender.a
 // CreateHat gives the room a hat (XEP-0317 §3.2), or changes what people see of the one of
 // that URI. Hue is the angle of its colour (XEP-0392), a number from 0 to 360, or empty; Lang
 // is the language of the title, or empty. It is refused with resource-constraint if there are
-// [Limits].Hats already.
+// [Limits].Hats already, or if more than [Limits].ItemsPerSet occupants wear the one that would
+// change.
 type CreateHat struct{ URI, Title, Hue, Lang string }
 
 func (c CreateHat) do(t *step) error {
@@ -67,7 +68,8 @@ func (c CreateHat) do(t *step) error {
 }
 
 // DestroyHat takes a hat from the room and from everybody who has it (XEP-0317 §3.3). If there
-// is none of that URI it is [ErrNotFound].
+// is none of that URI it is [ErrNotFound]; if more than [Limits].ItemsPerSet occupants wear it,
+// it is refused with resource-constraint.
 type DestroyHat struct{ URI string }
 
 func (c DestroyHat) do(t *step) error {
@@ -140,8 +142,7 @@ func (t *step) createHat(h event.Hat) *StanzaError {
 		return refuse(stanza.ResourceConstraint, "14.6", "the room has as many hats as it may have")
 	}
 	t.propose(&event.HatCreated{Hat: h, Actor: t.sender.event()})
-	t.showHats(rare.Wearers(h.URI)...)
-	return nil
+	return t.showHatOfAll(h.URI)
 }
 
 func isURI(s string) bool {
@@ -164,8 +165,7 @@ func (t *step) destroyHat(uri string) *StanzaError {
 		return noSuchHat()
 	}
 	t.propose(&event.HatDestroyed{URI: uri, Actor: t.sender.event()})
-	t.showHats(rare.Wearers(uri)...)
-	return nil
+	return t.showHatOfAll(uri)
 }
 
 // assignHat proposes that a person has a hat; nothing if it is so.
@@ -208,6 +208,16 @@ func (t *step) unassignHat(who JID, uri string) *StanzaError {
 
 func hasHat(hats []event.Hat, uri string) bool {
 	return slices.ContainsFunc(hats, func(h event.Hat) bool { return h.URI == uri })
+}
+
+// showHatOfAll has the presences of all who wear a hat sent again, to all, unless they are too
+// many for one request.
+func (t *step) showHatOfAll(uri string) *StanzaError {
+	t.showHats(t.r.st.Sparse().Wearers(uri)...)
+	if len(t.resent) > t.r.cfg.Limits.ItemsPerSet {
+		return refuse(stanza.ResourceConstraint, "14.6", "too many people inside wear this hat: have some of them lose it first")
+	}
+	return nil
 }
 
 // showHats has the presences of those who are inside sent again.

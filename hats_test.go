@@ -166,6 +166,25 @@ func TestListOfAssignedHatsIsBounded(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(xmlOf(fx.Outbound[0]), "<item>"))
 }
 
+// A hat that too many occupants wear neither changes nor ends: each of them would have to be
+// told of to all. That they lose it one by one, or leave, is not bounded.
+func TestHatsOfMany(t *testing.T) {
+	h := withHats(t, muc.Config{Limits: muc.Limits{ItemsPerSet: 3}})
+	h.Do(muc.CreateHat{URI: "urn:x:y", Title: "X"})
+	for i := range 4 {
+		who := fmt.Sprintf("moth%d@shakespeare.lit", i)
+		h.Join(who+"/x", fmt.Sprint("moth", i))
+		h.Do(muc.AssignHat{JID: muc.MustParseJID(who), URI: "urn:x:y"})
+	}
+	many, end := muc.CreateHat{URI: "urn:x:y", Title: "Y"}, muc.DestroyHat{URI: "urn:x:y"}
+	h.Refuses(because(stanza.ResourceConstraint), many, end)
+	h.Do(muc.CreateHat{URI: "urn:x:y", Title: "X"}) // as it is
+	h.Client("moth3@shakespeare.lit/x").Leaves()
+	h.Do(many)
+	h.Client("moth0@shakespeare.lit/x").Receives(muctest.Presence("moth1").With("<hats xmlns='urn:xmpp:hats:0'><hat uri='urn:x:y' title='Y'/></hats>"))
+	h.Do(end)
+}
+
 // What was stored under higher limits is not shown under lower ones, and can be destroyed.
 //
 // rows: R5

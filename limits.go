@@ -45,7 +45,7 @@ type Limits struct {
 	HistoryBytes    int // of all of them: 262144
 	Affiliations    int // people and domains remembered: 50000
 	ListChanges     int // changes of affiliations remembered for clients that were away (XEP-0463), who get whole lists beyond that: 1000
-	ItemsPerSet     int // in one admin request: 100
+	ItemsPerSet     int // in one admin request, and occupants whose hat can be changed or destroyed at once: 100
 	ListItems       int // in one answer; longer lists come in pages (XEP-0059): 10000
 	Absent          int // reserved nicks; where there are more, newcomers are told of nobody absent: 500
 	Registrations   int // requests to register that wait for an admin: 100
