@@ -69,6 +69,7 @@ func TestCommand(t *testing.T) {
 			{stanza.ItemNotFound, "show-room", []string{"room", "nowhere"}},
 			{stanza.BadRequest, "show-room", nil},
 			{stanza.BadRequest, "show-room", []string{"room", "attic", "rooom", "x"}},
+			{stanza.BadRequest, "change-owner", []string{"room", "attic", "owner", "romeo@example.org", "former", "kings"}},
 			{stanza.BadRequest, "enter-room", []string{"room", "attic"}},
 			{stanza.BadRequest, "destroy-room", []string{"room", "attic"}},
 			{stanza.PolicyViolation, "show-room", []string{"room", "\x00"}},

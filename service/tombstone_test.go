@@ -74,3 +74,29 @@ func TestTombstoneTime(t *testing.T) {
 		assert.Zero(t, entries(), "it was asked for")
 	})
 }
+
+// A tombstone that the store does not let go stays, and counts, until it does.
+func TestTombstoneThatStays(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Room.Tombstones, h.config.TombstoneTime = true, time.Hour
+			h.config.Limits.PersonCreated = 1
+		})
+		enter := func(room string) (said string) {
+			h.send(`<presence from='%s' to='%s@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, romeo, room)
+			for _, el := range h.got(romeo) {
+				said += text(el)
+			}
+			return said
+		}
+		h.lasting("cellar")
+		_, err := h.do("cellar", muc.Destroy{Tombstone: true})
+		require.NoError(t, err)
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		sleep(2 * time.Hour)
+		assert.Contains(t, enter("garden"), "too many rooms that you have created")
+		h.store.failAppends(nil)
+		sleep(time.Hour)
+		assert.Contains(t, enter("cellar"), `code="201"`)
+	})
+}

@@ -44,11 +44,12 @@ func TestReload(t *testing.T) {
 	c.stderr.gets(t, "changed=\"[block drain]\"")
 	link.Send(fmt.Sprintf("<presence from='%s' to='cellar@%s/n1'><x xmlns='http://jabber.org/protocol/muc'/></presence>", person(1), testDomain))
 	link.Expect("to='"+person(1)+"'", "<status code='110'/>")
-	again("drain = '11s'\nrate-bytes = '600/1h'\n")
-	c.stderr.gets(t, "changed=[rate-bytes]")
+	again("drain = '11s'\nrate-bytes = '600/1h'\nlog-level = 'debug'\n")
+	c.stderr.gets(t, "changed=\"[rate-bytes log-level]\"")
 	link.Send(ping("first", person(5)), ping("fast", person(5)))
 	link.Expect("id='first'", "type='result'")
 	link.Expect("id='fast'", "You are sending too much.")
+	c.stderr.gets(t, "level=DEBUG")
 	assert.Equal(t, statusStopped, c.end(), c.stderr.String())
 }
 

@@ -2,15 +2,20 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"regexp"
 	"testing"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/sqlitestore"
 )
 
 // pinged waits for the ping of somebody and answers it: nobody is there, or somebody is.
@@ -115,4 +120,26 @@ func TestGhostsOfTheServer(t *testing.T) {
 	assert.False(t, gone, "the nick is still somebody's")
 	_, heard := link.Wait(0, "who is there?", "to='"+person(1)+"'")
 	assert.False(t, heard, "the ghost is gone")
+}
+
+// What comes while the component stops is refused, so that its sender knows; who leaves is not
+// answered.
+func TestStopping(t *testing.T) {
+	s := parseOK(t, environment(), "-domain", testDomain, "-secret", testSecret)
+	c := &component{settings: s, log: slog.New(slog.DiscardHandler), metrics: newMetrics(), throttle: newThrottle()}
+	c.now.Store(&s)
+	c.link = xmppcomp.NewLink(c.linkConfig())
+	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{})
+	require.NoError(t, err)
+	defer store.Close()
+	c.service, err = service.New(t.Context(), c.config(store))
+	require.NoError(t, err)
+	require.NoError(t, c.service.Suspend(t.Context()))
+	for i, stanza := range []string{said(0, "cellar", "lost?"), "<presence type='unavailable' from='a@b/c' to='cellar@" + testDomain + "/n'/>"} {
+		doc := etree.NewDocument()
+		require.NoError(t, doc.ReadFromString(stanza))
+		c.handle(t.Context(), doc.Root(), len(stanza))
+		_, waiting := c.link.Queue().Len()
+		assert.Equal(t, 1, waiting, i)
+	}
 }
