@@ -167,6 +167,22 @@ func (t *step) send(to []JID, doc *splice.Stanza, v splice.View, x *splice.Extra
 	}
 }
 
+// showOthers sends a newcomer the presences of the other occupants. It is send for each of
+// them, but in a large room there are many.
+func (t *step) showOthers(to []JID, v splice.View, own *state.Occupant) {
+	s, limit, same := &t.r.st, t.r.cfg.Limits.OutboundBytes, t.readers(to, v)
+	for _, o := range s.Occupants() {
+		if o == own || !shows(s, o.Role(), own) {
+			continue
+		}
+		if doc := t.r.presenceBytes(o); doc.MaxLen(nil) <= limit {
+			t.fx.Outbound = append(t.fx.Outbound, Outbound{doc, nil, same})
+		} else {
+			t.send(to, doc, v, nil)
+		}
+	}
+}
+
 // readers are those of the last stanza, if they are the same, or new ones.
 func (t *step) readers(to []JID, v splice.View) *readers {
 	n := len(t.fx.Outbound)

@@ -286,11 +286,7 @@ func (t *step) renderEntry(history historyRequest) {
 	own, v := ses.Occupant(), viewFor(s, ses.Occupant().Role())
 	t.fx.Outbound = slices.Grow(t.fx.Outbound, len(s.Occupants())+min(s.Config().HistoryLength(), len(s.Archived())+len(s.Unarchived()))+1)
 	t.renderLists()
-	for _, o := range s.Occupants() {
-		if o != own && shows(s, o.Role(), own) {
-			t.send(to, r.presenceBytes(o), v, nil)
-		}
-	}
+	t.showOthers(to, v, own)
 	if s.Config().ShowAbsent {
 		t.renderAbsentMembers(to)
 	}
