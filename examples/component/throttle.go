@@ -2,6 +2,7 @@ package main
 
 import (
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ func newThrottle() *throttle {
 const leastBytes = 512
 
 // askBytes is what a stanza counts that is answered by much more than it is: who enters
-// is sent the past and everybody who is inside, who asks for an archive or a list a page.
+// is sent the past and everybody who is inside, who asks for an archive or a list a page, or a
+// picture.
 const askBytes = 4096
 
 // asks is what a stanza counts beside its own bytes: some are answered by a thousand
@@ -45,8 +47,11 @@ func asks(el *etree.Element) int {
 		switch c.SelectAttrValue("xmlns", "") {
 		case "http://jabber.org/protocol/muc":
 			much = el.Tag == "presence"
-		case "urn:xmpp:mam:2", "http://jabber.org/protocol/muc#admin", "http://jabber.org/protocol/disco#items":
+		case "urn:xmpp:mam:2", "http://jabber.org/protocol/muc#admin", "http://jabber.org/protocol/disco#items",
+			"http://jabber.org/protocol/commands", "urn:xmpp:channel-search:0:search":
 			much = el.Tag == "iq"
+		case "vcard-temp": // a room's picture; that of an occupant is the occupant's to send
+			much = el.Tag == "iq" && !strings.Contains(el.SelectAttrValue("to", ""), "/")
 		}
 		if much {
 			return askBytes

@@ -4,7 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 )
@@ -28,4 +30,25 @@ func TestThrottle(t *testing.T) {
 	assert.False(t, th.spend(rate, "romeo@example.org", 2001, false), "no more is saved than the bucket holds")
 	assert.True(t, th.spend(rate, "romeo@example.org", 2000, false))
 	assert.True(t, newThrottle().spend(muc.Rate{}, "romeo@example.org", 1<<30, false))
+}
+
+// What is answered by much more than it is counts more than its bytes.
+func TestWhatAsksForMuch(t *testing.T) {
+	for text, much := range map[string]bool{
+		`<presence to='cellar@chat/R'><x xmlns='http://jabber.org/protocol/muc'/></presence>`:         true,
+		`<iq type='set' to='cellar@chat'><query xmlns='urn:xmpp:mam:2'/></iq>`:                        true,
+		`<iq type='get' to='cellar@chat'><query xmlns='http://jabber.org/protocol/muc#admin'/></iq>`:  true,
+		`<iq type='get' to='chat'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>`:       true,
+		`<iq type='get' to='chat'><search xmlns='urn:xmpp:channel-search:0:search'/></iq>`:            true,
+		`<iq type='set' to='cellar@chat'><command xmlns='http://jabber.org/protocol/commands'/></iq>`: true,
+		`<iq type='get' to='cellar@chat'><vCard xmlns='vcard-temp'/></iq>`:                            true,
+		`<iq type='get' to='cellar@chat/R'><vCard xmlns='vcard-temp'/></iq>`:                          false, // the occupant's client sends it
+		`<iq type='get' to='cellar@chat'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`: false,
+		`<message type='groupchat' to='cellar@chat'><body>x</body></message>`:                         false,
+		`<message to='cellar@chat'><query xmlns='urn:xmpp:mam:2'/></message>`:                         false,
+	} {
+		doc := etree.NewDocument()
+		require.NoError(t, doc.ReadFromString(text))
+		assert.Equal(t, much, asks(doc.Root()) == askBytes, text)
+	}
 }

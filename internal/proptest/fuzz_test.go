@@ -62,7 +62,7 @@ func FuzzStanza(f *testing.F) {
 		`<iq xmlns='jabber:server' from='alice@one.example/a' to='ROOM@Rooms.example.' type='get' id='1'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>`,
 		`<iq from='bob@one.example/a' to='room@rooms.example' type='get'><ping xmlns='urn:xmpp:ping'/></iq>`,
 		`<message e='' d='' p:from='b' to='room@rooms.example'><body></body><no-store xmlns='urn:xmpp:hints'/></message>`, // a prefix makes another attribute
-		`<iq from='alice@one.examPlea' to='room@rooms.example'><body/></iq>`, // somebody whose address begins as another one
+		`<iq from='alice@one.examPlea' to='room@rooms.example'><body/></iq>`,                                              // somebody whose address begins as another one
 		strings.Repeat("<a>", 40) + strings.Repeat("</a>", 40),
 	} {
 		f.Add(s)
