@@ -6,7 +6,7 @@ require (
 	github.com/beevik/etree v1.8.1
 	github.com/coder/websocket v1.8.15
 	github.com/gomuc/muc v0.1.0
-	github.com/gomuc/muc/sqlitestore v0.0.0
+	github.com/gomuc/muc/sqlitestore v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
 	github.com/xdg-go/scram v1.4.0
@@ -35,9 +35,4 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 	modernc.org/sqlite v1.62.0 // indirect
-)
-
-replace (
-	github.com/gomuc/muc => ../..
-	github.com/gomuc/muc/sqlitestore => ../../sqlitestore
 )
