@@ -26,7 +26,7 @@ type transport interface {
 type server struct {
 	rooms    *service.Service
 	mu       sync.Mutex
-	accounts map[muc.JID]map[muc.JID]*session // by bare JID, then by full JID
+	sessions map[muc.JID]*session // by full JID
 }
 
 type session struct {
@@ -35,25 +35,30 @@ type session struct {
 }
 
 // serve serves a client from its login to its end. Who it is, and its language, are what
-// the login found out: the rooms believe it, and the stanzas do not repeat it.
+// the login found out: the rooms believe it, and the stanzas do not repeat it. A server looks
+// at `to` first: what is not for the rooms' domain is for somebody else.
 func (s *server) serve(ctx context.Context, who muc.JID, lang string, conn transport) error {
 	c := &session{conn, make(chan []byte, 1000)}
 	s.mu.Lock()
-	if s.accounts[who.Bare()] == nil {
-		s.accounts[who.Bare()] = map[muc.JID]*session{}
-	}
-	s.accounts[who.Bare()][who] = c
+	s.sessions[who] = c
 	s.mu.Unlock()
 	go func() { // it alone waits for the client
 		for frame := range c.wait {
 			_ = c.Write(frame) // if that fails, so does Read
 		}
 	}()
-	err := s.read(ctx, who, lang, c)
-	s.mu.Lock()
-	if delete(s.accounts[who.Bare()], who); len(s.accounts[who.Bare()]) == 0 {
-		delete(s.accounts, who.Bare())
+	frame, err := c.Read()
+	for ; err == nil; frame, err = c.Read() {
+		el, bad := stanza.Parse(frame, stanza.Stream{Lang: lang})
+		if err = bad; err == nil {
+			err = s.rooms.Handle(ctx, who, el)
+		}
+		if err != nil {
+			break // the stream cannot go on
+		}
 	}
+	s.mu.Lock()
+	delete(s.sessions, who)
 	close(c.wait)
 	s.mu.Unlock()
 	if errors.Is(err, io.EOF) {
@@ -62,46 +67,34 @@ func (s *server) serve(ctx context.Context, who muc.JID, lang string, conn trans
 	return errors.Join(err, s.rooms.Vanished(ctx, who)) // it is put out of all rooms: status 333
 }
 
-// read gives the rooms what a client says. A server looks at `to` first: what is not for the
-// rooms' domain is for somebody else.
-func (s *server) read(ctx context.Context, who muc.JID, lang string, c *session) error {
-	for {
-		frame, err := c.Read()
-		if err != nil {
-			return err
-		}
-		el, err := stanza.Parse(frame, stanza.Stream{Lang: lang})
-		if err != nil {
-			return err // the stream cannot go on
-		}
-		if err := s.rooms.Handle(ctx, who, el); err != nil {
-			return err
+// of are the sessions that a stanza is for: one, or all of an account, as for an invitation.
+func (s *server) of(to muc.JID) (all []*session) {
+	if c := s.sessions[to]; c != nil {
+		return append(all, c)
+	}
+	for who, c := range s.sessions {
+		if who.Bare() == to {
+			all = append(all, c)
 		}
 	}
+	return all
 }
 
 // deliver is the service's Deliver. If it waited, so would the room.
 func (s *server) deliver(ctx context.Context, st service.Stanza) {
 	for _, to := range st.To() {
 		s.mu.Lock()
-		var sent int
-		for full, c := range s.accounts[to.Bare()] {
-			if full == to || to.IsBare() { // an invitation is for all sessions of an account
-				sent++
-				select {
-				case c.wait <- st.AppendXML(nil, to, "jabber:client"):
-				default:
-					_ = c.Close() // and Read ends
-				}
+		clients := s.of(to)
+		for _, c := range clients {
+			select {
+			case c.wait <- st.AppendXML(nil, to, "jabber:client"):
+			default:
+				_ = c.Close() // and Read ends
 			}
 		}
 		s.mu.Unlock()
-		if sent == 0 && !to.IsBare() { // gone: the room has to know, and so has who asked something
-			el := st.Stanza()
-			el.CreateAttr("to", to.String())
-			if back := (&stanza.Error{Condition: stanza.RecipientUnavailable}).Reply(el); back != nil {
-				_ = s.rooms.Handle(ctx, to, back)
-			}
+		if len(clients) == 0 {
+			_ = s.rooms.Undelivered(ctx, st, to)
 		}
 	}
 }
@@ -109,7 +102,7 @@ func (s *server) deliver(ctx context.Context, st service.Stanza) {
 // A whole host: a server that has clients, whatever carries their stanzas, gives them rooms.
 func Example_server() {
 	ctx := context.Background()
-	h := &server{accounts: map[muc.JID]map[muc.JID]*session{}}
+	h := &server{sessions: map[muc.JID]*session{}}
 	var err error
 	h.rooms, err = service.New(ctx, service.Config{
 		Domain:  "chat.example",

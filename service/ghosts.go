@@ -140,3 +140,24 @@ func (in *incoming) condition() stanza.Condition {
 	}
 	return ""
 }
+
+// Undelivered tells a room that one of its stanzas could not be delivered, because the
+// session that it is for is not there: it is put out of the room, and who sent it a request
+// is answered, as servers do (RFC 6121 §8.5.3.2). Errors, results and goodbyes are dropped,
+// and what is for a bare JID is the host's to keep. It may be called from within
+// Config.Deliver. Errors are those of [Service.Handle].
+func (s *Service) Undelivered(ctx context.Context, st Stanza, to muc.JID) error {
+	if to.IsBare() {
+		return nil
+	}
+	el := st.Stanza()
+	el.CreateAttr("to", to.String())
+	back := (&stanza.Error{Condition: stanza.RecipientUnavailable}).Reply(el)
+	if back == nil {
+		return nil
+	}
+	if err := s.Handle(ctx, to, back); err != nil || st.Name() != "iq" {
+		return err
+	}
+	return s.Vanished(ctx, to) // which the answer to a request does not say
+}

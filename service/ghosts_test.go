@@ -180,3 +180,48 @@ func TestAskAll(t *testing.T) {
 		require.NoError(t, h.service.Shutdown(t.Context(), "")) // which ends it
 	})
 }
+
+// What could not be delivered puts the session out that is not there, and answers who
+// waits for it.
+func TestUndelivered(t *testing.T) {
+	for name, say := range map[string]func(h *host){
+		"a message": func(h *host) { h.say(romeo, "cellar", "But soft!") },
+		"a presence": func(h *host) {
+			h.send("<presence from='%s' to='cellar@chat.example/Romeo'><show>away</show></presence>", romeo)
+		},
+		"a request": func(h *host) {
+			h.send("<iq type='get' id='v' from='%s' to='cellar@chat.example/Juliet'><query xmlns='jabber:iq:version'/></iq>", romeo)
+		},
+	} {
+		bubbles(t, name, func(t *testing.T) {
+			h := newHost(t, nil)
+			h.join(romeo, "cellar", "Romeo")
+			h.join(juliet, "cellar", "Juliet")
+			h.forget()
+			h.before = func(s service.Stanza) {
+				for _, to := range s.To() {
+					if to.String() == juliet {
+						assert.NoError(t, h.service.Undelivered(t.Context(), s, to))
+					}
+				}
+			}
+			say(h)
+			assert.Equal(t, 1, h.service.Stats().Occupants)
+			got := h.got(romeo)
+			require.Len(t, got, 2)
+			if name == "a request" {
+				refused(t, got[0], "recipient-unavailable", "wait")
+			}
+			assert.Equal(t, "unavailable", got[1].SelectAttrValue("type", ""))
+		})
+	}
+	bubbles(t, "to an account", func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.before = func(s service.Stanza) {
+			assert.NoError(t, h.service.Undelivered(t.Context(), s, s.To()[0].Bare()))
+		}
+		h.say(romeo, "cellar", "But soft!")
+		assert.Equal(t, 1, h.service.Stats().Occupants)
+	})
+}
