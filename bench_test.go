@@ -237,12 +237,14 @@ func (x *bench) members(n int) {
 // The change is timed, the restoring is not.
 func BenchmarkW5List(b *testing.B) {
 	const n = 10000
+	cfg := benchConfig(0)
+	cfg.Limits.OutboundBytes, cfg.Limits.PageBytes = 4<<20, 2<<20 // the whole list at once, as the peers send it
 	get := element(`<iq from='u0@users.bench/r' to='room0@muc.bench' type='get' id='g'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query></iq>`)
 	before := map[string]func(x *bench, i int, snapshot []byte){
 		"first": func(x *bench, _ int, snapshot []byte) {
 			x.b.StopTimer()
 			var err error
-			if x.room, err = muc.Restore(benchConfig(0), snapshot, nil); err != nil {
+			if x.room, err = muc.Restore(cfg, snapshot, nil); err != nil {
 				x.b.Fatal(err)
 			}
 			x.b.StartTimer()
@@ -258,7 +260,7 @@ func BenchmarkW5List(b *testing.B) {
 	for _, mode := range []string{"first", "changed", "unchanged"} {
 		b.Run(mode, func(b *testing.B) {
 			forms(b, func(b *testing.B, write bool) {
-				x := newBench(b, 1, benchConfig(0))
+				x := newBench(b, 1, cfg)
 				x.members(n)
 				snapshot := x.room.Snapshot(muc.Live)
 				x.begin(true)
