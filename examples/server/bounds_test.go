@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,10 +15,12 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/sqlitestore"
 )
 
 // What is no XMPP ends the stream, and says why.
@@ -268,3 +271,15 @@ func TestTotalIsBounded(t *testing.T) {
 }
 
 func (w *fakeWire) startTLS(*tls.Config) error { return nil }
+
+// All who are connected may enter one room at once, as after a restart: none is refused for
+// want of place in its queue.
+func TestAllMayEnterAtOnce(t *testing.T) {
+	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{})
+	require.NoError(t, err)
+	defer store.Close()
+	for connections, place := range map[int]int{20: 1000, 7000: 7000} {
+		s := &server{metrics: newMetrics(), bounds: bounds{connections: connections}}
+		assert.Equal(t, place, s.roomsConfig(store, sqlitestore.NewAnswers(store, nil), nil).Limits.RoomQueue)
+	}
+}

@@ -31,6 +31,8 @@ func (s *server) roomsConfig(store *sqlitestore.Store, answers *sqlitestore.Answ
 				Presence: muc.Rate{Burst: 30, Every: time.Second},
 			},
 		},
+		// All who are connected may want to enter one room at once, as after a restart.
+		Limits:       service.Limits{RoomQueue: max(1000, s.bounds.connections)},
 		Store:        store,
 		Question:     answers.Question,
 		Deliver:      s.deliver,
