@@ -280,7 +280,7 @@ func (x *adminSet) mayAffiliate(target JID, old, new Affiliation) *StanzaError {
 	if refused := x.actor.mayAffiliate(old, new); refused != nil {
 		return refused
 	}
-	// The lists may say as well what the service vouches for, and stop saying it.
+	// The lists may say as well what the host says of an owner (Config.IsOwner), and stop saying it.
 	if (new == Outcast || new == AffiliationNone && old < Member) && x.ownsByHost(target) {
 		return refuse(stanza.NotAllowed, "9.1", "the service has made that person an owner")
 	}

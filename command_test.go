@@ -56,7 +56,7 @@ func TestCommandsNeedARoom(t *testing.T) {
 	h.Refuses(because(stanza.Conflict), muc.Create{Owner: crone})
 }
 
-// A nil pointer is no command, of whatever type and whoever gives it.
+// A nil pointer is no command, of any type, by the host or in somebody's name.
 func TestNilCommands(t *testing.T) {
 	h := coven(t, muc.Config{})
 	h.Refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),

@@ -36,7 +36,7 @@ func idOf(h *muctest.Room, nick string) string {
 	return ""
 }
 
-// What everybody hears and nobody keeps is one volatile event, whoever says it; it leaves
+// What everybody hears and nobody keeps is one volatile event, of people, puppets and the room; it leaves
 // nothing in the room, and newcomers are not shown it.
 func TestMessagePassed(t *testing.T) {
 	const composing = `<composing xmlns='http://jabber.org/protocol/chatstates'/>`

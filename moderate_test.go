@@ -122,7 +122,7 @@ func TestModerationHasARate(t *testing.T) {
 	assert.Nil(t, h.Handle(moderate(crone.String(), ids[3])).Refused)
 }
 
-// A moderator's retraction means one message, whoever said it: under the room's id, or by
+// A moderator's retraction means one message, of any author: under the room's id, or by
 // one of its author's where it has none.
 func TestModerationMeans(t *testing.T) {
 	by := &event.Moderation{By: muc.MustParseJID("coven@chat.shakespeare.lit/firstwitch")}

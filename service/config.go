@@ -62,7 +62,7 @@ type Config struct {
 	// Required if Room.Archive, Room.AsksJoin or Room.AnswersIQ is set.
 	Question func(ctx context.Context, room muc.JID, ask muc.Question)
 	// Events is told what happened in a room, durable and volatile events in order, one call
-	// for each step in which something did: for bots, bridges and whoever counts. By then
+	// for each step in which something did: for bots, bridges and metrics. By then
 	// the durable ones are stored, and nobody has been told yet; what could not be stored
 	// never happened. Nil hears nothing.
 	//

@@ -151,7 +151,7 @@ func TestEventsBlock(t *testing.T) {
 	})
 }
 
-// Whatever a command names that is not there is one error, whoever gives it.
+// Whatever a command names that is not there is one error, by Do and by DoAs.
 func TestDoNotFound(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		h := newHost(t, nil)

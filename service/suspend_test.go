@@ -155,16 +155,24 @@ func TestSuspendedOnce(t *testing.T) {
 	})
 }
 
+// resumedOverBadDisk is a service that goes on with Romeo inside, over a store that takes
+// nothing any more: so what is stored of those inside stays there.
+func resumedOverBadDisk(t *testing.T) *host {
+	t.Helper()
+	h := newHost(t, nil)
+	h.lasting("cellar")
+	h.join(romeo, "cellar", "Romeo")
+	h.suspend()
+	h.store.failAppends(func([]service.Batch) error { return errDisk })
+	h.start()
+	return h
+}
+
 // Who was put out does not come back by what is still stored because it could not be taken
 // away.
 func TestSuspendedOnceThoughStoreFails(t *testing.T) {
 	bubbles(t, "a crash", func(t *testing.T) {
-		h := newHost(t, nil)
-		h.lasting("cellar")
-		h.join(romeo, "cellar", "Romeo")
-		h.suspend()
-		h.store.failAppends(func([]service.Batch) error { return errDisk })
-		h.start()
+		h := resumedOverBadDisk(t)
 		assert.Equal(t, 1, h.service.Stats().Occupants)
 		h.say(romeo, "cellar", "But soft!")
 		assert.Equal(t, "110 332", statuses(last(h.got(romeo))))
@@ -174,12 +182,7 @@ func TestSuspendedOnceThoughStoreFails(t *testing.T) {
 		assert.Empty(t, h.got(romeo))
 	})
 	bubbles(t, "put aside", func(t *testing.T) {
-		h := newHost(t, nil)
-		h.lasting("cellar")
-		h.join(romeo, "cellar", "Romeo")
-		h.suspend()
-		h.store.failAppends(func([]service.Batch) error { return errDisk })
-		h.start()
+		h := resumedOverBadDisk(t)
 		h.send("<presence type='unavailable' from='%s' to='cellar@chat.example/Romeo'/>", romeo)
 		sleep(24 * time.Hour)
 		require.Zero(t, h.service.Stats().Rooms)

@@ -131,7 +131,7 @@ func ended(err error) error {
 }
 
 // check refuses what [xml.Decoder] lets pass although it is not well-formed by Namespaces in
-// XML. Whoever writes such an element to somebody else would end the stream of that one.
+// XML. A server that passes such an element on would end the stream of the one who gets it.
 func check(start xml.StartElement) error {
 	if !mayStand(start.Name) || start.Name.Space == xmlSpace {
 		return syntax("a name that is none, or is reserved")

@@ -103,7 +103,7 @@ func (c *client) pass(el *etree.Element, large bool) error {
 	case el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq":
 		return streamError("unsupported-stanza-type")
 	}
-	el.CreateAttr("from", c.jid.String()) // whoever the client says that it is from
+	el.CreateAttr("from", c.jid.String()) // whatever the client wrote there
 	c.handled++
 	c.server.metrics.received.Inc()
 	if large {

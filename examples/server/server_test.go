@@ -41,7 +41,7 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// Whoever a client says that a stanza is from: it is from the client.
+// A stanza is from the client that sent it, whatever stands in it as from.
 func TestFromIsNeverBelieved(t *testing.T) {
 	r := start(t)
 	romeo, juliet := r.login(t, "tcp", "romeo"), r.login(t, "ws", "juliet")

@@ -81,7 +81,7 @@ func (h *host) receive(from, text string) error {
 		return err
 	}
 	h.out.sends(from, stanza)
-	stanza.CreateAttr("from", from) // a server vouches for who it is
+	stanza.CreateAttr("from", from) // a server knows whose session it is
 	fx, err := h.room.Handle(h.now, stanza)
 	if err != nil {
 		return err // the host's own fault: the room has not changed

@@ -10,7 +10,6 @@ const (
 	nsStream    = "http://etherx.jabber.org/streams"
 	nsComponent = "jabber:component:accept"
 	nsErrors    = "urn:ietf:params:xml:ns:xmpp-streams"
-	nsStanzas   = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	nsXML       = "http://www.w3.org/XML/1998/namespace"
 )
 

@@ -1,6 +1,10 @@
 package xmppcomp
 
-import "github.com/beevik/etree"
+import (
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc/stanza"
+)
 
 // Refusal answers a stanza, of which the head is enough, with an error (RFC 6120
 // §8.3). It is nil for a stanza that must not be answered, or that says not who
@@ -32,7 +36,6 @@ func stanzaError(tag, from, to, id, errorType, condition, text string) []byte {
 	if id != "" {
 		answer += " id='" + escape(id) + "'"
 	}
-	answer += "><error type='" + errorType + "'><" + condition + " xmlns='" + nsStanzas + "'/>" +
-		"<text xmlns='" + nsStanzas + "'>" + escape(text) + "</text></error></" + tag + ">"
-	return []byte(answer)
+	e := stanza.Error{Type: stanza.ErrorType(errorType), Condition: stanza.Condition(condition), Text: text}
+	return append(e.AppendXML([]byte(answer+">"), ""), "</"+tag+">"...)
 }
