@@ -166,3 +166,21 @@ func TestSpeakingAllocatesTheSame(t *testing.T) {
 	}
 	assert.InDelta(t, measure(3), measure(300), 1)
 }
+
+// An account answers for its sessions, also while the room waits to be configured and the
+// account is no owner of it any more.
+// rows: E56
+func TestAnswerIntoLockedRoom(t *testing.T) {
+	h := unborn(t, muc.Config{})
+	crone := h.Client("crone@shakespeare.lit/desktop")
+	crone.Joins("firstwitch")
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("hag@shakespeare.lit"), Affiliation: muc.Owner})
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("crone@shakespeare.lit"), Affiliation: muc.Member})
+	require.Equal(t, muc.Locked, h.State())
+	nick := h.Config.Room.String() + "/firstwitch"
+	asked := crone.Sends(`<iq type='get' id='v' to='` + nick + `'><vCard xmlns='vcard-temp'/></iq>`)
+	require.Len(t, asked.Outbound, 1)
+	account := h.Client("crone@shakespeare.lit")
+	account.Sends(`<iq type='result' id='` + asked.Outbound[0].ID() + `' to='` + nick + `'><vCard xmlns='vcard-temp'/></iq>`)
+	crone.Receives(muctest.XML(`<iq type='result' id='v' from='` + nick + `'/>`))
+}

@@ -110,7 +110,7 @@ func (t *step) dispatch() *StanzaError {
 	if !s.Alive() {
 		return t.lifeless()
 	}
-	if e := closedTo(s, &t.sender); e != nil && t.sender.session == nil {
+	if e := closedTo(s, &t.sender); e != nil && t.sender.session == nil && !in.isAnswer() {
 		return t.notOpen(e)
 	}
 	for i := range routes {
@@ -143,7 +143,7 @@ func (in *incoming) checkIQ() *StanzaError {
 func (t *step) notOpen(closed *StanzaError) *StanzaError {
 	in := t.in
 	switch {
-	case in.isAnswer(), in.kind == kindPresence && in.typ != "":
+	case in.kind == kindPresence && in.typ != "":
 		return nil
 	case in.joins():
 		return t.join()
