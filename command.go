@@ -216,7 +216,8 @@ func (t *step) vanish(who JID) (going int) {
 
 // Forget removes a deleted account from the room: its affiliation, reserved nick, voice and hats,
 // its request to register, the invitations to and from it, its sessions (as by [Vanished])
-// and puppets in its name. Messages stay. A later account of the same address has none of
+// and puppets in its name. Messages stay, and so does, until Limits.ListChanges others have
+// changed, that it was taken off the lists, if somebody follows them (XEP-0463). A later account of the same address has none of
 // these, but the same occupant-id, which is made from the address (XEP-0421 §4.1).
 //
 // A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
@@ -261,6 +262,9 @@ func (c Forget) do(t *step) error {
 	}
 	for _, h := range s.Sparse().HatsOf(bare) {
 		t.propose(&event.HatUnassigned{JID: bare, URI: h.URI})
+	}
+	if b := s.Sparse().VCard(); b != nil && b.Actor.JID.Bare() == bare {
+		t.propose(&event.VCardChanged{Payload: b.Payload, Photos: b.Photos}) // by nobody
 	}
 	set.reserve(bare, NickResult{})
 	set.storeVoice(bare, RoleNone)

@@ -44,6 +44,8 @@ func TestForgetAll(t *testing.T) {
 	h.Client("hag66@shakespeare.lit/pda").Joins("thirdwitch")
 	h.Do(muc.SetRole{Nick: "thirdwitch", Role: muc.Participant})
 	h.Do(muc.Invite{To: hag})
+	h.Do(muc.SetAffiliation{JID: hag, Affiliation: muc.Owner})
+	h.DoAs(hag, muc.SetVCard{VCard: parse(cardOf)})
 	require.Nil(t, h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
 
 	h.Do(muc.Forget{JID: hag})
