@@ -19,7 +19,7 @@ import (
 //   - the room: [Create], [Configure], [Reset], [SetVCard], [Destroy], [Shutdown];
 //   - people: [Kick], [SetRole], [SetAffiliation], [RemoveAffiliation], [KickBlocked], [Vanished], [Forget];
 //   - puppets, occupants of the host: [Join], [Rename], [Leave];
-//   - talk: [Say], [SetSubject], [Moderate], [Invite];
+//   - talk: [Say], [SetSubject], [Moderate], [Invite], [ImportMessage];
 //   - what the room asked: [Answer], [DecideRegistration];
 //   - hats: [CreateHat], [DestroyHat], [AssignHat], [UnassignHat].
 //

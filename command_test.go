@@ -62,7 +62,7 @@ func TestNilCommands(t *testing.T) {
 	h.Refuses(because(stanza.BadRequest), nil, (*muc.Create)(nil), (*muc.Configure)(nil), (*muc.Reset)(nil), (*muc.Destroy)(nil),
 		(*muc.Shutdown)(nil), (*muc.Kick)(nil), (*muc.SetRole)(nil), (*muc.SetAffiliation)(nil), (*muc.RemoveAffiliation)(nil),
 		(*muc.Vanished)(nil), (*muc.Forget)(nil), (*muc.Join)(nil), (*muc.Rename)(nil), (*muc.Leave)(nil), (*muc.Say)(nil),
-		(*muc.SetSubject)(nil), (*muc.SetVCard)(nil), (*muc.Moderate)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
+		(*muc.SetSubject)(nil), (*muc.ImportMessage)(nil), (*muc.SetVCard)(nil), (*muc.Moderate)(nil), (*muc.Invite)(nil), (*muc.Answer)(nil), (*muc.DecideRegistration)(nil))
 	h.RefusesAs(crone, because(stanza.BadRequest), nil, (*muc.Kick)(nil), (*muc.Reset)(nil), (*muc.Say)(nil), (*muc.Forget)(nil), (*muc.Create)(nil))
 	h.RefusesAs(crone, muc.ErrHostOnly, &muc.Forget{}, &muc.Create{})
 	h.RefusesAs(crone, muc.ErrNotFound, &muc.Kick{Nick: "nobody"})

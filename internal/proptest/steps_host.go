@@ -68,10 +68,20 @@ func (w *world) host() {
 		}
 	case 17:
 		w.command(pick(w, "talk", []muc.Command{muc.Say{Body: "announcement"}, muc.SetSubject{Subject: "order"}, muc.SetSubject{},
-			muc.Say{Body: text}, muc.SetSubject{Subject: text}}))
+			muc.Say{Body: text}, muc.SetSubject{Subject: text}, w.imported(who, text)}))
 	case 18:
 		w.commandAs(who, pick(w, "talk", []muc.Command{muc.Say{Body: text}, muc.Say{Body: text, To: w.name()}, muc.SetSubject{Subject: text}, muc.Leave{Nick: w.oddName()}}))
 	}
+}
+
+// imported is something that somebody said in the room elsewhere.
+func (w *world) imported(who muc.JID, text string) muc.Command {
+	c := muc.ImportMessage{Nick: w.oddName(), Message: etree.NewElement("message"), StanzaID: pick(w, "stanza-id", []string{"", "old-1", w.id()})}
+	if w.oneIn(2, "known") {
+		c.JID = who
+	}
+	c.Message.CreateElement(pick(w, "child", []string{"body", "body", "subject", "status"})).SetText(text)
+	return c
 }
 
 // affiliated is mostly the command for that affiliation, also for none.
