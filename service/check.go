@@ -16,16 +16,10 @@ import (
 //
 // An error is that of the configuration, of the context, or of a list that cannot be read.
 func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error)) (good int, err error) {
-	cfg.Deliver = func(context.Context, Stanza) {}
-	cfg.Question = func(context.Context, muc.JID, muc.Question) {}
-	if cfg, err = cfg.complete(); err != nil {
-		return 0, err
-	}
-	template, err := muc.NewTemplate(cfg.Room)
+	s, err := unserved(cfg)
 	if err != nil {
 		return 0, err
 	}
-	s := &Service{cfg: cfg, template: template}
 	for after := (muc.JID{}); ; {
 		entries, err := s.page(ctx, after)
 		if err != nil {
@@ -40,7 +34,7 @@ func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error))
 		}
 		after = lines[len(lines)-1].Room
 		for _, e := range lines {
-			if e.Room.Domain() != cfg.Domain {
+			if e.Room.Domain() != s.cfg.Domain {
 				continue
 			}
 			switch err := s.checkRoom(ctx, e); {

@@ -94,14 +94,19 @@ func (s *Service) keep(r *room, b Batch) error {
 		s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
 		return nil
 	}
-	r.stored, r.tail, r.resumed = b.Seq(), r.tail.and(r.coming), false
-	if b.Snapshot != nil {
-		r.tail, r.shot = weight{}, len(b.Snapshot)
-	}
+	r.noteStored(b)
 	if len(b.Events) > 0 {
 		s.dir.set(b.Entry, r.people)
 	}
 	return nil
+}
+
+// noteStored notes that a batch is stored.
+func (r *room) noteStored(b Batch) {
+	r.stored, r.tail, r.resumed = b.Seq(), r.tail.and(r.coming), false
+	if b.Snapshot != nil {
+		r.tail, r.shot = weight{}, len(b.Snapshot)
+	}
 }
 
 // needsRoom reports whether a call is a reason to load a room.
