@@ -77,15 +77,22 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 		return s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	for i := range batches {
-		if err := s.appendBatch(ctx, tx, &batches[i]); err != nil {
-			return err
-		}
+	if err := s.appendAll(ctx, tx, batches); err != nil {
+		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return s.explain(err)
 	}
 	s.log.shorten(ctx, s.writer)
+	return nil
+}
+
+func (s *Store) appendAll(ctx context.Context, tx *sql.Tx, batches []service.Batch) error {
+	for i := range batches {
+		if err := s.appendBatch(ctx, tx, &batches[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -204,7 +211,11 @@ func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 		return service.Saved{}, s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has written nothing
-	var saved service.Saved
+	return s.load(ctx, tx, room)
+}
+
+// load reads a room in a transaction.
+func (s *Store) load(ctx context.Context, tx *sql.Tx, room muc.JID) (saved service.Saved, err error) {
 	var id int64
 	var shot, live sql.NullString
 	err = tx.QueryRowContext(ctx,
@@ -252,7 +263,16 @@ func (s *Store) loadEvents(ctx context.Context, tx *sql.Tx, id int64) ([]event.E
 // normalised again. A line that cannot be read is an entry whose Err matches
 // [muc.ErrCorrupt].
 func (s *Store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
-	rows, err := s.reader.QueryContext(ctx,
+	return s.list(ctx, s.reader, after, limit)
+}
+
+// querier is a database, or a transaction in one.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+func (s *Store) list(ctx context.Context, in querier, after muc.JID, limit int) ([]service.Entry, error) {
+	rows, err := in.QueryContext(ctx,
 		`SELECT id, jid, name, public, lasting, due, creator, about, suspended FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
