@@ -346,7 +346,7 @@ func testContext(t *testing.T, c Cluster) {
 	}
 }
 
-// shardMates are rooms of one shard.
+// shardMates are rooms of one shard, sorted.
 func shardMates(n int) (rooms []muc.JID) {
 	shard := cluster.ShardOf(roomNamed("mate"))
 	for i := 0; len(rooms) < n; i++ {
@@ -354,6 +354,7 @@ func shardMates(n int) (rooms []muc.JID) {
 			rooms = append(rooms, room)
 		}
 	}
+	slices.SortFunc(rooms, func(a, b muc.JID) int { return strings.Compare(a.String(), b.String()) })
 	return rooms
 }
 
