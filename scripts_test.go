@@ -28,6 +28,26 @@ func TestScriptHeaders(t *testing.T) {
 	}
 }
 
+// TestScriptAsks holds the scripts of testdata to saying what they ask of a service, with
+// sections that are there.
+func TestScriptAsks(t *testing.T) {
+	src, err := os.ReadFile("testdata/sections.tsv")
+	require.NoError(t, err)
+	sections := map[string]bool{}
+	for line := range strings.Lines(string(src)) {
+		if fields := strings.Split(line, "\t"); !strings.HasPrefix(line, "#") && assert.Len(t, fields, 3, "%s", line) {
+			sections[fields[0]+" "+fields[1]] = true
+		}
+	}
+	for _, script := range ownScripts(t) {
+		marks := script.Marks()
+		assert.NotEmpty(t, script.Asks, "%s: needs a header line `# asks: …`", script.Name)
+		for _, m := range marks {
+			assert.True(t, m.Level == scansion.Choice || sections[m.Document+" "+m.Section], "%s: asks for %s, which is not in sections.tsv", script.Name, m)
+		}
+	}
+}
+
 // TestForeignScripts plays the scripts of others, in the directory that
 // MUC_SCRIPTS names; what they do not mention may happen too.
 func TestForeignScripts(t *testing.T) {

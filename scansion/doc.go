@@ -206,6 +206,7 @@
 //	# include: FILE              what stands in FILE, see above
 //	# config: name=value         a setting of the rooms, as often as needed
 //	# title: …                   what the script shows
+//	# asks: …                    what it asks of a service, see below
 //
 // Each field of muc.Config that is a truth value or a duration is a setting, by its
 // name in lower case: instant=true, lock-timeout=5m. So is each limit, as in
@@ -229,4 +230,20 @@
 //
 // Without a title it is the first line, if that is a comment. Other header
 // lines are for those who read scripts with [Script.Header].
+//
+// # Marks
+//
+// What a script asks of a service stands in header lines, the main thing first: a sentence of
+// a specification with its section and how strongly it asks, or, for those who are not
+// bound by it, what the library has chosen where the specification leaves the choice:
+//
+//	# asks: MUST §7.2.2 "MUST include a status code of 110"
+//	# asks: SHOULD XEP-0424 §5 "SHOULD prevent further distribution"
+//	# asks: choice: nicks that differ in their spelling alone are the same
+//	# asks: choice XEP-0425: the host moderates
+//
+// Sections without a document are those of XEP-0045. A sentence that says without any of the
+// words MUST, SHOULD and MAY how the protocol goes counts as a MUST. The same line as a comment
+// above an action says what that action asks, or, above one that is not `receives`,
+// it and all that is received because of it.
 package scansion

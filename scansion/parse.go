@@ -143,8 +143,15 @@ func (p *parser) headers() error {
 				return err
 			}
 			continue
-		case p.above != nil && (h.Name == "match" || h.Name == "config"):
+		case p.above != nil && (h.Name == "match" || h.Name == "config" || h.Name == "asks"):
 			return p.fail(h.Line, "a header line %s belongs in the script that includes this file", h.Name)
+		case h.Name == "asks":
+			mark, err := parseAsks(h.Value)
+			if err != nil {
+				return p.fail(h.Line, "%v", err)
+			}
+			s.Asks = append(s.Asks, mark)
+			continue
 		case h.Name != "match":
 			continue
 		}
@@ -296,6 +303,9 @@ func (p *parser) actions() error {
 				above = append(above, text)
 				continue
 			}
+			if err := p.noAsks(above, "before an include"); err != nil {
+				return err
+			}
 			first := len(p.script.actions)
 			if err := p.include(p.at, strings.TrimSpace(m[2])); err != nil {
 				return err
@@ -314,10 +324,13 @@ func (p *parser) actions() error {
 		if err := p.action(&a); err != nil {
 			return err
 		}
+		if err := p.asks(&a); err != nil {
+			return err
+		}
 		p.script.actions = append(p.script.actions, a)
 		above = nil
 	}
-	return nil
+	return p.noAsks(above, "at the end of a file")
 }
 
 // block takes the indented lines that follow and removes the indentation of

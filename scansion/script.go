@@ -22,6 +22,9 @@ type Script struct {
 	Title string
 	// Headers are the header lines in the order of the file.
 	Headers []Header
+	// Asks are the header lines `asks`: what the script asks of a service, the main
+	// thing first.
+	Asks []Mark
 	// Clients are those of the [Client] blocks, in the order of the file; those of the
 	// files that it includes come first.
 	Clients []Client
@@ -112,7 +115,9 @@ type action struct {
 	text string
 	// comment is what stands above it.
 	comment []string
-	verb    verb
+	// asks are the marks above it, see [Mark].
+	asks []Mark
+	verb verb
 	// client is an index into Script.Clients.
 	client int
 	// send is what is sent or answered; its attributes and texts may hold
