@@ -9,9 +9,12 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/examples/server/c2s"
 )
 
 // settings are what an operator decides.
@@ -28,14 +31,15 @@ type settings struct {
 	web           bool
 	newAccount    string
 	level         slog.Level
-	bounds        bounds
+	bounds        c2s.Bounds
+	request       time.Duration // for a request by HTTP, and for its answer
 }
 
 // errHelp: somebody asked for help, and has it.
 var errHelp = flag.ErrHelp
 
 func parse(args []string, help io.Writer) (settings, error) {
-	s := settings{bounds: defaultBounds}
+	s := settings{bounds: c2s.Bounds{}.WithDefaults()}
 	f := flag.NewFlagSet("server", flag.ContinueOnError)
 	f.SetOutput(help)
 	f.StringVar(&s.domain, "domain", "localhost", "the `domain` of the accounts")
@@ -50,13 +54,13 @@ func parse(args []string, help io.Writer) (settings, error) {
 	f.StringVar(&s.store, "store", "rooms.db", "the SQLite `file` of the rooms")
 	f.StringVar(&s.metrics, "metrics", "", "an `address` for Prometheus metrics and profiles")
 	f.StringVar(&s.origins, "origins", "", "`hosts`, with commas, whose pages may connect, besides the server's own")
-	f.IntVar(&s.bounds.connections, "connections", s.bounds.connections, "how many `connections` there may be at once")
-	f.IntVar(&s.bounds.strangers, "strangers", s.bounds.strangers, "how many of the `connections` may be not logged in")
-	f.IntVar(&s.bounds.sessions, "sessions", s.bounds.sessions, "how many `clients` of one account may be connected")
-	f.IntVar(&s.bounds.unsent, "unsent", s.bounds.unsent, "how many `bytes` may wait for a client that reads slowly, before it is disconnected")
-	f.IntVar(&s.bounds.traffic, "traffic", s.bounds.traffic, "how many `bytes` a second are read from one client, for long; eight times as many at once")
-	f.DurationVar(&s.bounds.login, "login", s.bounds.login, "how long a client may take to log in")
-	f.DurationVar(&s.bounds.request, "request", s.bounds.request, "how long a request by HTTP may take, and its answer")
+	f.IntVar(&s.bounds.Connections, "connections", s.bounds.Connections, "how many `connections` there may be at once")
+	f.IntVar(&s.bounds.Strangers, "strangers", s.bounds.Strangers, "how many of the `connections` may be not logged in")
+	f.IntVar(&s.bounds.Sessions, "sessions", s.bounds.Sessions, "how many `clients` of one account may be connected")
+	f.IntVar(&s.bounds.Unsent, "unsent", s.bounds.Unsent, "how many `bytes` may wait for a client that reads slowly, before it is disconnected")
+	f.IntVar(&s.bounds.Traffic, "traffic", s.bounds.Traffic, "how many `bytes` a second are read from one client, for long; eight times as many at once")
+	f.DurationVar(&s.bounds.Login, "login", s.bounds.Login, "how long a client may take to log in")
+	f.DurationVar(&s.request, "request", time.Minute, "how long a request by HTTP may take, and its answer")
 	f.BoolVar(&s.web, "web", false, "serve a page to chat on")
 	f.StringVar(&s.newAccount, "new-account", "", "print a line for -accounts for this `name`, with the password from the standard input, and end")
 	f.TextVar(&s.level, "log", slog.LevelInfo, "the least `level` of what is logged: debug, info, warn or error")
@@ -71,7 +75,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 		return s, errors.New("-domain and -rooms are two domains")
 	case f.NArg() > 0:
 		return s, fmt.Errorf("%q is no flag: see -h", f.Arg(0))
-	case min(s.bounds.connections, s.bounds.strangers, s.bounds.sessions, s.bounds.unsent, s.bounds.traffic) <= 0:
+	case min(s.bounds.Connections, s.bounds.Strangers, s.bounds.Sessions, s.bounds.Unsent, s.bounds.Traffic) <= 0:
 		return s, errors.New("bounds are more than 0")
 	case (s.cert == "") != (s.key == ""):
 		return s, errors.New("-cert and -key go together")
@@ -96,26 +100,25 @@ func loopback(address string) bool {
 var demoPeople = []string{"romeo", "juliet"}
 
 // people are those who may log in, and who of them owns all rooms.
-func (s *settings) people() (a *accounts, admins map[muc.JID]bool, err error) {
+func (s *settings) people() (a *c2s.Accounts, admins map[muc.JID]bool, err error) {
 	names := s.admins
+	a = c2s.NewAccounts(s.domain)
 	if s.demo() {
-		a, names = newAccounts(s.domain), cmp.Or(names, demoPeople[0])
+		names = cmp.Or(names, demoPeople[0])
 		for _, name := range demoPeople {
-			keys, err := newAccount(name)
-			if err != nil {
-				return nil, nil, err
-			}
-			if err := a.add(name, keys); err != nil {
+			if err := a.Add(name, name); err != nil {
 				return nil, nil, err
 			}
 		}
-	} else if a, err = readAccounts(s.domain, s.accounts); err != nil {
+	} else if file, err := os.Open(s.accounts); err != nil {
 		return nil, nil, err
+	} else if err := errors.Join(a.Read(file), file.Close()); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", s.accounts, err)
 	}
 	admins = map[muc.JID]bool{}
 	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' }) {
-		who, err := a.address(strings.TrimSpace(name))
-		if err != nil || !a.has(who) {
+		who, err := a.JID(strings.TrimSpace(name))
+		if err != nil || !a.Has(who) {
 			return nil, nil, fmt.Errorf("-admins: %q has no account", name)
 		}
 		admins[who] = true
@@ -130,13 +133,9 @@ func printAccount(name string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil && !errors.Is(err, io.EOF) || password == "" {
 		return errors.New("give the password as a line of the standard input")
 	}
-	keys, err := newAccount(password)
-	if err == nil {
-		err = newAccounts("localhost").add(name, keys)
-	}
-	if err != nil {
+	a := c2s.NewAccounts("localhost")
+	if err := a.Add(name, password); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, accountLine(name, keys))
-	return err
+	return a.Write(stdout)
 }

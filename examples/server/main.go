@@ -24,7 +24,7 @@ import (
 
 	"golang.org/x/net/netutil"
 
-	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/examples/server/c2s"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"
 )
@@ -66,21 +66,24 @@ func serve(ctx context.Context, set settings, store *sqlitestore.Store, log *slo
 	if err != nil {
 		return err
 	}
-	s := &server{ctx: context.WithoutCancel(ctx), log: log, domain: set.domain, roomsDomain: set.rooms, accounts: people,
-		guests: set.guests || set.demo(), metrics: newMetrics(), bounds: set.bounds,
-		clients: map[*client]bool{}, sessions: map[muc.JID]*client{}, people: map[muc.JID][]*client{}}
-	if s.tls, err = tlsConfig(set.cert, set.key, set.domain, log); err != nil {
+	secret, err := c2s.TLSConfig(set.cert, set.key, set.domain, log)
+	if err != nil {
 		return err
 	}
+	services := map[string]c2s.Service{}
+	clients := c2s.New(c2s.Config{Domain: set.domain, Accounts: people, Guests: set.guests || set.demo(), TLS: secret,
+		Bounds: set.bounds, Log: log}, services)
 	answers := sqlitestore.NewAnswers(store, log)
-	if s.rooms, err = service.New(ctx, s.roomsConfig(store, answers, admins)); err != nil {
+	m := newMetrics()
+	rooms, err := service.New(ctx, roomsConfig(&set, store, answers, admins, clients, m, log))
+	if err != nil {
 		return err
 	}
-	answers.Start(s.rooms)
-	s.metrics.observe(s)
+	answers.Start(rooms)
+	services[set.rooms] = rooms
+	m.observe(clients, rooms)
 	var l listeners
-	err = s.open(ctx, &set, &l)
-	if err == nil {
+	if err = l.open(ctx, &set, clients, rooms, m, secret, log); err == nil {
 		fmt.Fprint(stdout, set.explain())
 		select {
 		case <-ctx.Done():
@@ -91,14 +94,20 @@ func serve(ctx context.Context, set settings, store *sqlitestore.Store, log *slo
 	answers.Stop()
 	end, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
-	return errors.Join(err, s.stop(end))
+	return errors.Join(err, rooms.Shutdown(end, "The server goes down."), clients.Stop(end))
+}
+
+// listeners are what a server listens on.
+type listeners struct {
+	all    []io.Closer
+	failed chan error // why one of them cannot go on
 }
 
 // open begins to listen, and fills in at which ports.
-func (s *server) open(ctx context.Context, set *settings, l *listeners) error {
+func (l *listeners) open(ctx context.Context, set *settings, clients *c2s.Server, rooms *service.Service, m *metrics, secret *tls.Config, log *slog.Logger) error {
 	l.failed = make(chan error, 3)
 	if set.demo() {
-		if err := s.lobby(ctx, muc.MustParseJID(demoPeople[0]+"@"+s.domain)); err != nil {
+		if err := lobby(ctx, rooms, set); err != nil {
 			return err
 		}
 	}
@@ -106,31 +115,25 @@ func (s *server) open(ctx context.Context, set *settings, l *listeners) error {
 	if err != nil {
 		return err
 	}
-	l.run(func() error { return s.listen(tcp) })
+	l.run(func() error { return clients.Serve(tcp) })
 	web := http.NewServeMux()
-	web.Handle("GET /xmpp-websocket", s.websocket(strings.FieldsFunc(set.origins, func(r rune) bool { return r == ',' })))
+	web.Handle("GET /xmpp-websocket", clients.WebSocket(strings.FieldsFunc(set.origins, func(r rune) bool { return r == ',' })))
 	if set.web {
-		if err := s.page(ctx, set, web); err != nil {
+		if err := page(ctx, set, web, log); err != nil {
 			return err
 		}
 	}
-	return errors.Join(l.serve(&set.http, "-http", web, s.httpTLS(set.http), set.bounds),
-		l.serve(&set.metrics, "-metrics", s.metrics.handler(), nil, bounds{connections: operators, request: set.bounds.request}))
+	return errors.Join(l.serve(&set.http, "-http", web, httpTLS(set.http, secret), set.bounds.Connections, set.request),
+		l.serve(&set.metrics, "-metrics", m.handler(), nil, operators, set.request))
 }
 
 // httpTLS is for the address of the pages: what stays on this machine, or comes through a proxy
 // on it, is not encrypted.
-func (s *server) httpTLS(address string) *tls.Config {
+func httpTLS(address string, secret *tls.Config) *tls.Config {
 	if loopback(address) {
 		return nil
 	}
-	return s.tls
-}
-
-// listeners are what a server listens on.
-type listeners struct {
-	open   []io.Closer
-	failed chan error // why one of them cannot go on
+	return secret
 }
 
 func (l *listeners) listen(address *string, flag string) (net.Listener, error) {
@@ -138,7 +141,7 @@ func (l *listeners) listen(address *string, flag string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: name another address, or stop what uses it", flag, err)
 	}
-	l.open, *address = append(l.open, listener), listener.Addr().String()
+	l.all, *address = append(l.all, listener), listener.Addr().String()
 	return listener, nil
 }
 
@@ -154,7 +157,7 @@ func (l *listeners) run(serve func() error) {
 const operators = 20
 
 // serve serves HTTP at an address; without one it does nothing.
-func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, b bounds) error {
+func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, most int, request time.Duration) error {
 	if *address == "" {
 		return nil
 	}
@@ -162,18 +165,18 @@ func (l *listeners) serve(address *string, flag string, h http.Handler, secret *
 	if err != nil {
 		return err
 	}
-	listener = netutil.LimitListener(listener, b.connections)
+	listener = netutil.LimitListener(listener, most)
 	if secret != nil {
 		listener = tls.NewListener(listener, secret)
 	}
 	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ReadTimeout: b.request, WriteTimeout: b.request}
+		ReadTimeout: request, WriteTimeout: request}
 	l.run(func() error { return server.Serve(listener) })
 	return nil
 }
 
 func (l *listeners) close() {
-	for _, o := range l.open {
+	for _, o := range l.all {
 		_ = o.Close()
 	}
 }

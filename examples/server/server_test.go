@@ -1,13 +1,21 @@
 package main
 
 import (
-	"fmt"
+	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/examples/server/c2s"
+	"github.com/gomuc/muc/examples/server/c2stest"
+	"github.com/gomuc/muc/sqlitestore"
 )
 
 // Two people meet in a room, talk, one puts the other out, who comes back and hears what was
@@ -17,130 +25,27 @@ func TestStory(t *testing.T) {
 		t.Run(over[0]+"-"+over[1], func(t *testing.T) {
 			r := start(t)
 			romeo, juliet := r.login(t, over[0], "romeo"), r.login(t, over[1], "juliet")
-			require.Equal(t, "romeo@localhost/test", romeo.jid)
-			romeo.enters(lobby, "Romeo")
-			require.Empty(t, juliet.enters(lobby, "Juliet"))
-			juliet.says(lobby, "Wherefore art thou?")
-			romeo.hears("Wherefore art thou?")
-			romeo.says(lobby, "I &lt;3 thee &amp; only thee")
-			juliet.hears("I <3 thee & only thee")
+			require.Equal(t, "romeo@localhost/test", romeo.JID)
+			romeo.Enters(theLobby, "Romeo")
+			require.Empty(t, juliet.Enters(theLobby, "Juliet"))
+			juliet.Says(theLobby, "Wherefore art thou?")
+			romeo.Hears("Wherefore art thou?")
+			romeo.Says(theLobby, "I &lt;3 thee &amp; only thee")
+			juliet.Hears("I <3 thee & only thee")
 
-			romeo.send("<iq xmlns='jabber:client' type='set' id='kick' to='%s'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Juliet' role='none'/></query></iq>", lobby)
-			romeo.getsTag("iq", "id", "kick", "type", "result")
-			out := juliet.getsTag("presence", "type", "unavailable")
-			require.True(t, statusCode(out, "307"), text(out))
-			require.Equal(t, []string{"Wherefore art thou?", "I <3 thee & only thee"}, juliet.enters(lobby, "Juliet"))
+			romeo.Send("<iq xmlns='jabber:client' type='set' id='kick' to='%s'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Juliet' role='none'/></query></iq>", theLobby)
+			romeo.GetsTag("iq", "id", "kick", "type", "result")
+			out := juliet.GetsTag("presence", "type", "unavailable")
+			require.True(t, c2stest.StatusCode(out, "307"), c2stest.Text(out))
+			require.Equal(t, []string{"Wherefore art thou?", "I <3 thee & only thee"}, juliet.Enters(theLobby, "Juliet"))
 
-			juliet.send("<iq xmlns='jabber:client' type='set' id='mam' to='%s'><query xmlns='urn:xmpp:mam:2'/></iq>", lobby)
-			juliet.gets("what was said first", func(el *etree.Element) bool {
+			juliet.Send("<iq xmlns='jabber:client' type='set' id='mam' to='%s'><query xmlns='urn:xmpp:mam:2'/></iq>", theLobby)
+			juliet.Gets("what was said first", func(el *etree.Element) bool {
 				body := el.FindElement("result/forwarded/message/body")
 				return body != nil && body.Text() == "Wherefore art thou?"
 			})
-			juliet.getsTag("iq", "id", "mam", "type", "result")
+			juliet.GetsTag("iq", "id", "mam", "type", "result")
 		})
-	}
-}
-
-// A stanza is from the client that sent it, whatever stands in it as from.
-func TestFromIsNeverBelieved(t *testing.T) {
-	r := start(t)
-	romeo, juliet := r.login(t, "tcp", "romeo"), r.login(t, "ws", "juliet")
-	romeo.enters(lobby, "Romeo")
-	juliet.enters(lobby, "Juliet")
-	romeo.online()
-	juliet.send("<message xmlns='jabber:client' from='romeo@localhost/test' type='chat' to='romeo@localhost'><body>to one</body></message>")
-	require.Equal(t, juliet.jid, romeo.hears("to one").SelectAttrValue("from", ""))
-	juliet.send("<message xmlns='jabber:client' from='romeo@localhost/test' type='groupchat' to='%s'><body>to all</body></message>", lobby)
-	require.Equal(t, lobby+"/Juliet", romeo.hears("to all").SelectAttrValue("from", ""))
-	juliet.send("<iq xmlns='jabber:client' from='romeo@localhost/test' type='set' id='k' to='%s'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Romeo' role='none'/></query></iq>", lobby)
-	juliet.getsTag("iq", "id", "k", "type", "error")
-}
-
-// Who does not read loses the connection, and slows nobody.
-func TestSlowReader(t *testing.T) {
-	r := start(t, "-unsent", "300000", "-traffic", "100000000")
-	romeo := r.login(t, "tcp", "romeo") // who owns the room, and may say as much as he likes
-	romeo.enters(lobby, "Romeo")
-	deaf := r.dial(t)
-	require.NoError(t, deaf.conn.(*net.TCPConn).SetReadBuffer(4096))
-	deaf.read()
-	require.Equal(t, "success", deaf.auth("ANONYMOUS", "").Tag)
-	deaf.open()
-	deaf.read()
-	deaf.send("<iq type='set' id='b'><bind xmlns='%s'/></iq>", nsBind)
-	deaf.send("<presence to='%s/Deaf'><x xmlns='http://jabber.org/protocol/muc'/></presence>", lobby)
-	listens := r.guest(t)
-	listens.enters(lobby, "Listener")
-	long := strings.Repeat("x", 15000)
-	for i := range 3000 { // more than a socket and the server hold
-		body := fmt.Sprint(i, long)
-		romeo.says(lobby, body)
-		listens.hears(body)
-		if romeoSees(romeo, "Deaf") {
-			_, metrics, _ := get(t, r.metrics)
-			require.Contains(t, metrics, "\nxmpp_slow_clients_total 1\n")
-			return
-		}
-	}
-	require.FailNow(t, "who does not read is still there")
-}
-
-// romeoSees looks, without waiting, whether somebody was put out as lost.
-func romeoSees(p *peer, nick string) bool {
-	for {
-		select {
-		case el := <-p.came:
-			if el.Tag == "presence" && el.SelectAttrValue("from", "") == lobby+"/"+nick && statusCode(el, "333") {
-				return true
-			}
-		default:
-			return false
-		}
-	}
-}
-
-// Who comes back under the same address takes the place of the old connection, which has left
-// the room.
-func TestReconnect(t *testing.T) {
-	r := start(t)
-	romeo, juliet := r.login(t, "tcp", "romeo"), r.login(t, "ws", "juliet")
-	romeo.enters(lobby, "Romeo")
-	juliet.enters(lobby, "Juliet")
-	again := r.login(t, "tcp", "juliet")
-	require.Equal(t, juliet.jid, again.jid)
-	require.Equal(t, "conflict", juliet.ended())
-	left := romeo.getsTag("presence", "type", "unavailable", "from", lobby+"/Juliet")
-	require.True(t, statusCode(left, "333"), text(left))
-	again.enters(lobby, "Juliet")
-	romeo.says(lobby, "welcome back")
-	again.hears("welcome back")
-}
-
-// Rooms see how a session ends: in good order, or not.
-func TestGoodbye(t *testing.T) {
-	for _, over := range []string{"tcp", "ws"} {
-		r := start(t)
-		romeo := r.login(t, "tcp", "romeo")
-		romeo.enters(lobby, "Romeo")
-		for _, lost := range []bool{true, false} {
-			juliet := r.login(t, over, "juliet")
-			juliet.enters(lobby, "Juliet")
-			switch {
-			case lost && juliet.ws != nil:
-				juliet.ws.CloseNow()
-			case lost:
-				juliet.conn.Close()
-			case juliet.ws != nil:
-				juliet.send("<close xmlns='%s'/>", nsFraming)
-			default:
-				juliet.send("</stream:stream>")
-			}
-			left := romeo.getsTag("presence", "type", "unavailable", "from", lobby+"/Juliet")
-			require.Equal(t, lost, statusCode(left, "333"), "%s: %s", over, text(left))
-			if !lost {
-				require.Empty(t, juliet.ended())
-			}
-		}
 	}
 }
 
@@ -148,13 +53,68 @@ func TestGoodbye(t *testing.T) {
 func TestStop(t *testing.T) {
 	r := start(t)
 	romeo, juliet := r.login(t, "tcp", "romeo"), r.login(t, "ws", "juliet")
-	for _, p := range []*peer{romeo, juliet} {
-		p.enters(lobby, "N-"+p.jid)
+	for _, p := range []*c2stest.Peer{romeo, juliet} {
+		p.Enters(theLobby, "N-"+p.JID)
 	}
 	require.NoError(t, r.stop())
-	for _, p := range []*peer{romeo, juliet} {
-		out := p.getsTag("presence", "type", "unavailable", "from", lobby+"/N-"+p.jid)
-		require.True(t, statusCode(out, "332"), text(out))
-		require.Equal(t, "system-shutdown", p.ended())
+	for _, p := range []*c2stest.Peer{romeo, juliet} {
+		out := p.GetsTag("presence", "type", "unavailable", "from", theLobby+"/N-"+p.JID)
+		require.True(t, c2stest.StatusCode(out, "332"), c2stest.Text(out))
+		require.Equal(t, "system-shutdown", p.Ended())
+	}
+}
+
+// Guests make rooms, but none that stay.
+func TestGuestsMakeNothingLasting(t *testing.T) {
+	r := start(t)
+	guest := r.dial(t).Guest()
+	guest.Enters("party@conference.localhost", "Guest")
+	configure := func(field string) string {
+		guest.Send("<iq type='set' id='cfg' to='party@conference.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'>"+
+			"<field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>", field)
+		return guest.GetsTag("iq", "id", "cfg").SelectAttrValue("type", "")
+	}
+	require.Equal(t, "error", configure("<field var='muc#roomconfig_persistentroom'><value>1</value></field>"))
+	require.Equal(t, "result", configure(""))
+}
+
+func TestMetrics(t *testing.T) {
+	r := start(t)
+	r.dial(t).Guest().Enters(theLobby, "Guest")
+	_, said, _ := get(t, r.metrics)
+	for _, line := range []string{"xmpp_sessions 1", "xmpp_connections 1", "muc_occupants 1", "xmpp_stanzas_received_total 1"} {
+		require.Contains(t, said, "\n"+line+"\n")
+	}
+}
+
+// Who asks for a page and does not send all of the request, or does not read the answer, keeps
+// no connection; a WebSocket that came by a request is another matter.
+func TestRequestsTakeNotForEver(t *testing.T) {
+	r := start(t, "-request", "2s")
+	socket := r.dialWebSocket(t)
+	address := strings.TrimSuffix(strings.TrimPrefix(r.websocket, "ws://"), "/xmpp-websocket")
+	for _, said := range []string{"GET /", "GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n"} {
+		conn, err := net.Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, said)
+		require.NoError(t, err)
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience/2)))
+		_, err = io.ReadAll(conn) // until the server closes it
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded, said)
+	}
+	socket.Read()
+	require.Equal(t, "success", socket.Scram("SCRAM-SHA-1", "juliet", "juliet", "").Tag)
+}
+
+// All who are connected may enter one room at once, as after a restart: none is refused for
+// want of place in its queue.
+func TestAllMayEnterAtOnce(t *testing.T) {
+	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{})
+	require.NoError(t, err)
+	defer store.Close()
+	for connections, place := range map[int]int{20: 1000, 7000: 7000} {
+		set := settings{rooms: "conference.localhost", bounds: c2s.Bounds{Connections: connections}}
+		assert.Equal(t, place, roomsConfig(&set, store, sqlitestore.NewAnswers(store, nil), nil, nil, newMetrics(), nil).Limits.RoomQueue)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -39,16 +40,16 @@ type pageConfig struct {
 }
 
 // page serves a page to chat on: Converse.js, or if that cannot be had a small one of our own.
-func (s *server) page(ctx context.Context, set *settings, mux *http.ServeMux) error {
+func page(ctx context.Context, set *settings, mux *http.ServeMux, log *slog.Logger) error {
 	name := "converse"
-	dist, err := converse(ctx, func(version string) { s.log.Info("fetching Converse.js by npm", "version", version) })
+	dist, err := converse(ctx, func(version string) { log.Info("fetching Converse.js by npm", "version", version) })
 	if err != nil {
-		s.log.Warn("a small page instead of Converse.js", "error", err)
+		log.Warn("a small page instead of Converse.js", "error", err)
 		name = "plain"
 	} else {
 		mux.Handle("GET /converse/", headers(http.StripPrefix("/converse/", http.FileServerFS(dist))))
 	}
-	config := pageConfig{Domain: s.domain, Room: "lobby@" + s.roomsDomain, People: []string{}}
+	config := pageConfig{Domain: set.domain, Room: "lobby@" + set.rooms, People: []string{}}
 	if set.demo() {
 		config.People = demoPeople
 	}

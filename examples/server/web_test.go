@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 )
 
@@ -107,28 +106,4 @@ func TestUnpack(t *testing.T) {
 		return err
 	}))
 	require.Equal(t, []string{"x/y/a.js", "x/y/b/c.css"}, found)
-}
-
-// Pages of others may not connect in the name of who looks at them, unless they may.
-func TestOrigins(t *testing.T) {
-	r := start(t, "-origins", "chat.example,*.trusted.example")
-	for origin, want := range map[string]bool{
-		"": true, "http://127.0.0.1": false, "https://evil.example": false, "https://chat.example": true, "https://a.trusted.example": true,
-		strings.TrimSuffix(strings.Replace(r.websocket, "ws", "http", 1), "/xmpp-websocket"): true,
-	} {
-		head := http.Header{}
-		if origin != "" {
-			head.Set("Origin", origin)
-		}
-		ws, _, err := websocket.Dial(t.Context(), r.websocket, &websocket.DialOptions{Subprotocols: []string{"xmpp"}, HTTPHeader: head})
-		require.Equal(t, want, err == nil, origin)
-		if err == nil {
-			require.NoError(t, ws.CloseNow())
-		}
-	}
-	ws, _, err := websocket.Dial(t.Context(), r.websocket, nil)
-	require.NoError(t, err)
-	_ = ws.Write(t.Context(), websocket.MessageText, []byte("<open xmlns='"+nsFraming+"' to='localhost' version='1.0'/>"))
-	_, _, err = ws.Read(t.Context())
-	require.Error(t, err, "the subprotocol is missing")
 }

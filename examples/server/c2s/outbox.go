@@ -1,7 +1,8 @@
-package main
+package c2s
 
 import (
 	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 
@@ -16,47 +17,49 @@ var errSlow = errors.New("the client reads too slowly")
 // goes on. A goroutine writes all that waits at once, and is there only while something
 // waits: so neither it nor a buffer is kept for those to whom nobody speaks.
 type outbox struct {
-	wire  wire
-	space string        // of the wire
-	most  int           // bytes that may wait
-	total *atomic.Int64 // bytes of the buffers of all clients
+	stream stream
+	most   int           // bytes that may wait
+	total  *atomic.Int64 // bytes of the buffers of all clients
 
 	mu      sync.Mutex
-	pending [][]byte // buffers one after the other; with a space, it is one
-	ends    []int    // of the elements in that one
-	waiting int      // bytes in all, and those that are being written
-	running bool     // the goroutine is there
-	last    bool     // nothing more is taken, and the stream is at its end after it
-	err     error    // why nothing is written any more
+	pending net.Buffers
+	waiting int   // bytes in all, and those that are being written
+	running bool  // the goroutine is there
+	last    bool  // nothing more is taken, and the stream is at its end after it
+	err     error // why nothing is written any more
 	idle    sync.Cond
 }
 
-func (o *outbox) init(w wire, most int, total *atomic.Int64) {
-	o.wire, o.space, o.most, o.total, o.idle.L = w, w.space(), most, total, &o.mu
+func newOutbox(st stream, most int, total *atomic.Int64) *outbox {
+	o := &outbox{stream: st, most: most, total: total}
+	o.idle.L = &o.mu
+	return o
 }
 
-// totalMost is how much all clients may have waiting; beyond it each has only a small share.
 const (
-	totalMost  = 512 << 20
+	totalMost  = 512 << 20 // all clients may have waiting; beyond it each has only a small share
 	smallShare = 64 << 10
+	heldMost   = 64 << 10 // waits for more that is to be written with it
 )
 
 // hold appends a stanza for one of its addresses, which is not written before release, unless
 // much waits already. It reports whether release has to be called: for the first of many.
 func (o *outbox) hold(s service.Stanza, to muc.JID) bool {
+	space := ""
+	if o.stream.framed() {
+		space = nsClient
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first := o.waiting == 0
 	if b := o.begin(); b != nil {
-		if o.end(s.AppendXML(*b, to, o.space)); o.waiting > heldMost {
-			o.start()
-		}
+		o.end(s.AppendXML(b, to, space))
+	}
+	if o.waiting > heldMost {
+		o.start()
 	}
 	return first
 }
-
-// heldMost is how much waits, at the most, for more that is to be written with it.
-const heldMost = 64 << 10
 
 // release has what was held written.
 func (o *outbox) release() {
@@ -69,10 +72,8 @@ func (o *outbox) release() {
 func (o *outbox) text(xml string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if b := o.begin(); b != nil {
-		o.end(append(*b, xml...))
-		o.start()
-	}
+	o.append(xml)
+	o.start()
 }
 
 // finish appends the last words, and ends the connection when they are written.
@@ -80,9 +81,7 @@ func (o *outbox) finish(words ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range words {
-		if b := o.begin(); b != nil {
-			o.end(append(*b, w...))
-		}
+		o.append(w)
 	}
 	o.last = true
 	o.start()
@@ -104,29 +103,35 @@ func (o *outbox) wait() {
 	}
 }
 
+func (o *outbox) append(xml string) {
+	if b := o.begin(); b != nil {
+		o.end(append(b, xml...))
+	}
+}
+
 // begin is the buffer for one more element, nil if nothing is taken any more.
-func (o *outbox) begin() *[]byte {
-	if o.err != nil || o.last {
+func (o *outbox) begin() []byte {
+	n := len(o.pending)
+	switch {
+	case o.err != nil || o.last:
 		return nil
-	}
-	switch n := len(o.pending); {
 	case n == 0:
-		o.pending = append(o.pending, o.take(&small))
-	case o.space == "" && cap(o.pending[n-1])-len(o.pending[n-1]) < usualElement:
-		o.pending = append(o.pending, o.take(&large))
+		o.pending = append(o.pending, small.take(o.total))
+	case cap(o.pending[n-1])-len(o.pending[n-1]) < usualElement:
+		o.pending = append(o.pending, large.take(o.total))
 	}
-	return &o.pending[len(o.pending)-1]
+	return o.pending[len(o.pending)-1]
 }
 
 // end takes the buffer back, with the element in it.
 func (o *outbox) end(b []byte) {
 	at := &o.pending[len(o.pending)-1]
+	if o.stream.framed() {
+		b = frame(b, len(*at))
+	}
 	o.waiting += len(b) - len(*at)
 	o.total.Add(int64(cap(b) - cap(*at)))
 	*at = b
-	if o.space != "" {
-		o.ends = append(o.ends, len(b))
-	}
 	if o.waiting > o.most || o.waiting > smallShare && o.total.Load() > totalMost {
 		o.fail(errSlow)
 	}
@@ -145,8 +150,8 @@ func (o *outbox) fail(err error) {
 	if o.err == nil {
 		o.err = err
 		o.drop(o.pending)
-		o.pending, o.ends = nil, nil
-		o.wire.abort()
+		o.pending = nil
+		o.stream.abort()
 	}
 }
 
@@ -155,10 +160,10 @@ func (o *outbox) run() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.pending) > 0 {
-		batch, ends := o.pending, o.ends
-		o.pending, o.ends = nil, nil
+		batch := o.pending
+		o.pending = nil
 		o.mu.Unlock()
-		err := o.wire.write(batch, ends)
+		err := o.stream.write(batch)
 		o.mu.Lock()
 		if o.drop(batch); err != nil {
 			o.fail(err)
@@ -166,25 +171,18 @@ func (o *outbox) run() {
 	}
 	if o.last && o.err == nil {
 		o.mu.Unlock()
-		o.wire.finish()
+		o.stream.finish()
 		o.mu.Lock()
 	}
 	o.running = false
 	o.idle.Broadcast()
 }
 
-// take is an empty buffer, and drop gives back full ones.
-func (o *outbox) take(p *pool) []byte {
-	b := p.take()
-	o.total.Add(int64(cap(b)))
-	return b
-}
-
-func (o *outbox) drop(full [][]byte) {
-	for i, b := range full {
+// drop gives back full buffers.
+func (o *outbox) drop(full net.Buffers) {
+	for _, b := range full {
 		o.waiting -= len(b)
 		o.total.Add(-int64(cap(b)))
-		full[i] = nil
 		small.give(b)
 		large.give(b)
 	}
@@ -205,7 +203,8 @@ var (
 
 const usualElement = 512
 
-func (p *pool) take() []byte {
+func (p *pool) take(total *atomic.Int64) []byte {
+	total.Add(int64(p.size))
 	if b, ok := p.Get().(*[]byte); ok {
 		return (*b)[:0]
 	}

@@ -1,4 +1,4 @@
-package main
+package c2s
 
 import (
 	"crypto/ecdsa"
@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// tlsConfig serves the certificate of a pair of files, or one that the server makes and signs
+// TLSConfig serves the certificate of a pair of files, or one that the server makes and signs
 // itself.
-func tlsConfig(certFile, keyFile, domain string, log *slog.Logger) (*tls.Config, error) {
+func TLSConfig(certFile, keyFile, domain string, log *slog.Logger) (*tls.Config, error) {
 	if certFile == "" {
 		cert, err := selfSigned(domain)
 		return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, err

@@ -1,9 +1,9 @@
-package main
+package c2s
 
 import (
 	"context"
 	"errors"
-	"strconv"
+	"fmt"
 	"sync"
 
 	"github.com/beevik/etree"
@@ -15,25 +15,18 @@ import (
 
 // client is one connection, and the session that it has when it is logged in.
 type client struct {
-	server  *server
-	wire    wire
-	out     outbox
+	session
+	server  *Server
+	stream  stream
+	out     *outbox
 	local   bool    // it comes from this machine
 	account muc.JID // who has logged in, a bare JID
-	jid     muc.JID // the session
-
-	traffic *rate.Limiter // of bytes that are read
-	counts  bool          // stanzas are counted (XEP-0198)
-	handled uint32        // so many were
+	handled uint32  // stanzas, since they are counted (XEP-0198)
 
 	// passing is held while a stanza is handled, so that nothing is done in the name of a
 	// session that is over.
 	passing sync.Mutex
 	over    bool
-
-	// Of these server.mu is the guard.
-	present  string // the presence that others see, "" for none
-	priority int
 }
 
 // burst is how many seconds' traffic a client may send at once.
@@ -41,38 +34,40 @@ const burst = 8
 
 // serve serves a client from its first byte to its last.
 func (c *client) serve() {
-	defer c.wire.abort()
-	err := c.server.waiting(c.login)
+	s := c.server
+	defer c.stream.abort()
+	err := c.login()
 	if err == nil {
-		c.traffic = rate.NewLimiter(rate.Limit(c.server.bounds.traffic), burst*c.server.bounds.traffic)
 		err = c.read()
 	}
 	if failed := c.out.failed(); failed != nil {
 		err = failed // for that reason nothing could be read any more
 	}
 	if err == errSlow {
-		c.server.metrics.slow.Inc()
+		s.slow.Add(1)
 	}
-	c.server.log.Debug("a connection ends", "jid", c.jid, "reason", err)
-	c.server.leave(c, errors.Is(err, errClosed))
+	s.Log.Debug("a connection ends", "jid", c.JID, "reason", err)
+	s.leave(c, errors.Is(err, errClosed))
 	var said streamError
 	switch {
 	case errors.As(err, &said):
-		c.out.finish(said.xml(), c.wire.closing())
+		c.out.finish(said.xml(), c.stream.closing())
 	case errors.Is(err, errClosed):
-		c.out.finish(c.wire.closing())
+		c.out.finish(c.stream.closing())
 	default:
 		c.out.finish()
-		c.wire.abort() // there is nobody to read more
+		c.stream.abort() // there is nobody to read more
 	}
 	c.out.wait()
-	c.wire.linger()
+	c.stream.linger()
 }
 
 // read handles what a client sends, until its stream ends.
 func (c *client) read() error {
+	most := c.server.Bounds.Traffic
+	traffic := rate.NewLimiter(rate.Limit(most), burst*most)
 	for {
-		el, size, err := c.wire.next()
+		el, size, err := c.stream.next()
 		var large *stanza.TooLargeError
 		switch {
 		case errors.As(err, &large) && large.Head != nil:
@@ -80,7 +75,7 @@ func (c *client) read() error {
 		case err != nil:
 			return err
 		}
-		if err := c.traffic.WaitN(context.Background(), min(size, c.traffic.Burst())); err != nil {
+		if err := traffic.WaitN(context.Background(), min(size, traffic.Burst())); err != nil {
 			return err
 		}
 		if err := c.pass(el, large != nil); err != nil {
@@ -97,15 +92,16 @@ func (c *client) pass(el *etree.Element, large bool) error {
 	case c.over:
 		return nil
 	case space == nsAcks:
-		return c.acknowledge(el)
+		c.acknowledge(el.Tag)
+		return nil
 	case space != nsClient:
 		return streamError("invalid-namespace")
 	case el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq":
 		return streamError("unsupported-stanza-type")
 	}
-	el.CreateAttr("from", c.jid.String()) // whatever the client wrote there
+	el.CreateAttr("from", c.JID.String()) // whatever the client wrote there
 	c.handled++
-	c.server.metrics.received.Inc()
+	c.server.received.Add(1)
 	if large {
 		c.refuse(el, tooLarge)
 		return nil
@@ -113,22 +109,21 @@ func (c *client) pass(el *etree.Element, large bool) error {
 	return c.route(el)
 }
 
-const nsAcks = "urn:xmpp:sm:3"
-
 // acknowledge counts stanzas for a client that wants to know what has arrived (XEP-0198).
 // A session is not kept for a client that loses its connection.
-func (c *client) acknowledge(el *etree.Element) error {
-	switch el.Tag {
+func (c *client) acknowledge(tag string) {
+	switch tag {
 	case "enable":
-		c.counts, c.handled = true, 0
+		c.handled = 0
 		c.out.text("<enabled xmlns='" + nsAcks + "'/>")
 	case "r":
-		c.out.text("<a xmlns='" + nsAcks + "' h='" + strconv.FormatUint(uint64(c.handled), 10) + "'/>")
+		c.out.text(fmt.Sprintf("<a xmlns='%s' h='%d'/>", nsAcks, c.handled))
 	case "a":
+	case "resume":
+		c.out.text("<failed xmlns='" + nsAcks + "'><item-not-found xmlns='" + nsStanzas + "'/></failed>")
 	default:
 		c.out.text("<failed xmlns='" + nsAcks + "'><unexpected-request xmlns='" + nsStanzas + "'/></failed>")
 	}
-	return nil
 }
 
 // refuse answers a stanza with an error, unless it is one that must not be answered.

@@ -1,0 +1,196 @@
+package c2s
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/coder/websocket"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/examples/server/c2stest"
+)
+
+// What is no XMPP ends the stream, and says why.
+func TestStreamErrors(t *testing.T) {
+	r := start(t, Config{})
+	for text, want := range map[string]string{
+		"<message":                         "not-well-formed", // the connection ends in the middle
+		"<message></iq>":                   "not-well-formed",
+		"<message a='1' a='2'/>":           "not-well-formed",
+		"<message><!-- x --></message>":    "not-well-formed",
+		"<!DOCTYPE x>":                     "restricted-xml",
+		"<?pi?>":                           "restricted-xml",
+		"<!-- x -->":                       "restricted-xml",
+		"<message xmlns='jabber:server'/>": "invalid-namespace",
+		"<hello/>":                         "unsupported-stanza-type",
+		"<message><body>" + strings.Repeat("x", 300<<10): "policy-violation",
+	} {
+		p := r.guest(t)
+		if p.Send("%s", text); text == "<message" {
+			require.NoError(t, p.Conn.(*net.TCPConn).CloseWrite())
+		}
+		require.Equal(t, want, p.Ended(), text[:min(len(text), 100)])
+	}
+	for text, want := range map[string]string{
+		"<message></iq>":                                      "not-well-formed",
+		"<message xmlns='jabber:client'/><iq/>":               "not-well-formed",
+		"<message/>":                                          "invalid-namespace",
+		"<hello xmlns='jabber:client'/>":                      "unsupported-stanza-type",
+		"<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>": "invalid-namespace",
+		"<message xmlns='jabber:client'><body>" + strings.Repeat("x", 300<<10): "",
+	} {
+		p := r.login(t, "ws", "juliet")
+		_ = p.TrySend(text) // the server may close the connection in the middle of it
+		require.Equal(t, want, p.Ended(), text[:min(len(text), 100)])
+	}
+}
+
+// A stanza that is too large in another way than by its bytes is refused, and the stream goes
+// on.
+func TestTooLargeStanza(t *testing.T) {
+	r := start(t, Config{})
+	for _, over := range []string{"tcp", "ws"} {
+		p := r.login(t, over, "juliet")
+		p.Send("<iq xmlns='jabber:client' type='get' id='big' to='%s'><q xmlns='x'>%s</q></iq>", lobby, strings.Repeat("<x/>", 2000))
+		e := p.GetsTag("iq", "type", "error", "id", "big", "from", lobby)
+		require.NotNil(t, e.FindElement("error/policy-violation"), c2stest.Text(e))
+		p.Send("<iq xmlns='jabber:client' type='get' id='ping'><ping xmlns='urn:xmpp:ping'/></iq>")
+		p.GetsTag("iq", "type", "result", "id", "ping")
+	}
+}
+
+// So many connections there may be, so many of them not logged in, and so many of one account.
+func TestCrowd(t *testing.T) {
+	r := start(t, Config{Bounds: Bounds{Strangers: 2, Sessions: 2}})
+	refused := func() {
+		conn, err := net.Dial("tcp", r.tcp)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience/2))) // before the server gives up waiting
+		_, err = conn.Read(make([]byte, 1))
+		require.Error(t, err)
+		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	}
+	bind := func(resource string) *c2stest.Peer {
+		p := r.dial(t)
+		p.Read()
+		require.Equal(t, "success", p.Scram("SCRAM-SHA-1", "juliet", "juliet", "").Tag)
+		p.Open()
+		p.Read()
+		p.Send("<iq type='set' id='bind'><bind xmlns='%s'><resource>%s</resource></bind></iq>", nsBind, resource)
+		return p
+	}
+	for _, resource := range []string{"one", "two", "two"} { // the third takes the place of the second
+		require.Equal(t, "result", bind(resource).Read().SelectAttrValue("type", ""))
+	}
+	require.NotNil(t, bind("three").Read().FindElement("error/resource-constraint"))
+	require.NotNil(t, r.dial(t).Read().SelectElement("mechanisms"))
+	refused() // would be the third that is not logged in
+
+	r = start(t, Config{Bounds: Bounds{Connections: 2}})
+	r.guest(t)
+	r.guest(t)
+	refused()
+}
+
+// Who does not log in is not waited for.
+func TestLoginTakesTooLong(t *testing.T) {
+	r := start(t, Config{Bounds: Bounds{Login: 3 * time.Second}})
+	quick := r.guest(t)
+	conn, err := net.Dial("tcp", r.tcp)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = io.ReadAll(conn) // until the server closes it
+	require.NoError(t, err)
+	quick.Online() // whose time would have been over before
+}
+
+// Who sends much is read no faster than so many bytes a second.
+func TestTraffic(t *testing.T) {
+	r := start(t, Config{Bounds: Bounds{Traffic: 4000}})
+	guest := r.guest(t)
+	began := time.Now()
+	for range 10 { // 40000 bytes, of which 32000 at once
+		guest.Send("<message to='nobody@localhost' type='headline'><body>%s</body></message>", strings.Repeat("x", 4000))
+	}
+	guest.Online()
+	require.GreaterOrEqual(t, time.Since(began), time.Second)
+}
+
+// Nothing is done in the name of a session that is over.
+func TestOver(t *testing.T) {
+	el := etree.NewElement("message")
+	el.CreateAttr("xmlns", nsClient)
+	require.NoError(t, (&client{over: true}).pass(el, false))
+}
+
+// Who does not read loses the connection, and slows nobody.
+func TestSlowReader(t *testing.T) {
+	r := start(t, Config{Bounds: Bounds{Unsent: 300000, Traffic: 100000000}})
+	romeo := r.login(t, "tcp", "romeo") // who owns the room, and may say as much as he likes
+	romeo.Enters(lobby, "Romeo")
+	deaf := r.dial(t)
+	require.NoError(t, deaf.Conn.(*net.TCPConn).SetReadBuffer(4096))
+	deaf.Read()
+	require.Equal(t, "success", deaf.Auth("ANONYMOUS", "").Tag)
+	deaf.Open()
+	deaf.Read()
+	deaf.Send("<iq type='set' id='b'><bind xmlns='%s'/></iq>", nsBind)
+	deaf.Send("<presence to='%s/Deaf'><x xmlns='http://jabber.org/protocol/muc'/></presence>", lobby)
+	listens := r.guest(t)
+	listens.Enters(lobby, "Listener")
+	long := strings.Repeat("x", 15000)
+	for i := range 3000 { // more than a socket and the server hold
+		body := fmt.Sprint(i, long)
+		romeo.Says(lobby, body)
+		listens.Hears(body)
+		if romeoSees(romeo, "Deaf") {
+			require.Equal(t, int64(1), r.server.Stats().Slow)
+			return
+		}
+	}
+	require.FailNow(t, "who does not read is still there")
+}
+
+// romeoSees looks, without waiting, whether somebody was put out as lost.
+func romeoSees(p *c2stest.Peer, nick string) bool {
+	for {
+		switch el := p.Came(); {
+		case el == nil:
+			return false
+		case el.Tag == "presence" && el.SelectAttrValue("from", "") == lobby+"/"+nick && c2stest.StatusCode(el, "333"):
+			return true
+		}
+	}
+}
+
+// Pages of others may not connect in the name of who looks at them, unless they may.
+func TestOrigins(t *testing.T) {
+	r := start(t, Config{}, "chat.example", "*.trusted.example")
+	for origin, want := range map[string]bool{
+		"": true, "http://127.0.0.1": false, "https://evil.example": false, "https://chat.example": true, "https://a.trusted.example": true,
+		strings.TrimSuffix(strings.Replace(r.websocket, "ws", "http", 1), "/xmpp-websocket"): true,
+	} {
+		head := http.Header{}
+		if origin != "" {
+			head.Set("Origin", origin)
+		}
+		ws, _, err := websocket.Dial(t.Context(), r.websocket, &websocket.DialOptions{Subprotocols: []string{"xmpp"}, HTTPHeader: head})
+		require.Equal(t, want, err == nil, origin)
+		if err == nil {
+			require.NoError(t, ws.CloseNow())
+		}
+	}
+	ws, _, err := websocket.Dial(t.Context(), r.websocket, nil)
+	require.NoError(t, err)
+	_ = ws.Write(t.Context(), websocket.MessageText, []byte("<open xmlns='"+nsFraming+"' to='localhost' version='1.0'/>"))
+	_, _, err = ws.Read(t.Context())
+	require.Error(t, err, "the subprotocol is missing")
+}

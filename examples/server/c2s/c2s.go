@@ -1,0 +1,214 @@
+// Package c2s serves the clients of an XMPP server: TCP with STARTTLS (RFC 6120) and WebSocket
+// (RFC 7395), SASL, resource binding, and what accounts of one domain want of each other:
+// messages, presence, a roster (RFC 6121). It knows nothing of rooms: these are a [Service] at a
+// domain of their own. Where several nodes serve a domain together, each has clients of its own,
+// and [Nodes] carries what is for those of the others.
+package c2s
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// Config is what a [Server] is made of.
+type Config struct {
+	Domain   string // normalised
+	Accounts *Accounts
+	Guests   bool        // people may log in without an account
+	TLS      *tls.Config // needs a certificate
+	Bounds   Bounds
+	Nodes    Nodes // nil for a server that is alone
+	Log      *slog.Logger
+}
+
+// Bounds are those of what people can make a server hold. A zero field is the default.
+type Bounds struct {
+	Connections int           // at once: 10000
+	Strangers   int           // of them not logged in: 500
+	Sessions    int           // of one account: 20
+	Unsent      int           // bytes that wait to be sent to one client: 4 MiB
+	Traffic     int           // bytes a second that are read from one client: 64 KiB; 8 times as many at once
+	Login       time.Duration // from the connection to a bound resource: 30 s
+}
+
+// WithDefaults fills in what is zero.
+func (b Bounds) WithDefaults() Bounds {
+	return Bounds{cmp.Or(b.Connections, 10000), cmp.Or(b.Strangers, 500), cmp.Or(b.Sessions, 20),
+		cmp.Or(b.Unsent, 4<<20), cmp.Or(b.Traffic, 64<<10), cmp.Or(b.Login, 30*time.Second)}
+}
+
+// Service serves another domain for the same clients: a *service.Service is one. An error of its
+// methods ends the stream of the client, but for [service.ErrClosed].
+type Service interface {
+	// Handle takes a stanza that is addressed to the domain.
+	Handle(ctx context.Context, from muc.JID, stanza *etree.Element) error
+	// Offline says that a session ends in good order, with its last presence or nil; Vanished,
+	// that it is lost. Until they have returned nobody else gets the address.
+	Offline(ctx context.Context, session muc.JID, presence *etree.Element) error
+	Vanished(ctx context.Context, session muc.JID) error
+}
+
+// Server serves the clients of one domain. Its methods may be called at any time.
+type Server struct {
+	Config
+	services map[string]Service // by domain
+
+	strangers                atomic.Int64 // connections that are not logged in
+	unsent                   atomic.Int64 // bytes of the buffers of all clients
+	received, failures, slow atomic.Int64 // see Stats
+	ending                   sync.WaitGroup
+
+	mu       sync.RWMutex // guards what follows, and of a session its presence
+	stopping bool
+	clients  map[*client]bool       // all connections
+	sessions map[muc.JID]*session   // by full JID, also those at other nodes
+	people   map[muc.JID][]*session // the same by account
+}
+
+// New makes a server, which serves nobody yet. The services are by domain; they may be filled
+// in until then.
+func New(cfg Config, services map[string]Service) *Server {
+	cfg.Bounds = cfg.Bounds.WithDefaults()
+	return &Server{Config: cfg, services: services, clients: map[*client]bool{},
+		sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
+}
+
+// Stats are figures of a server at one moment.
+type Stats struct {
+	Connections, Sessions int // Sessions are those of this node
+	Unsent                int // bytes of the buffers of what waits to be sent
+	// What was counted since the start: stanzas of clients, logins that failed, and
+	// connections that ended because too much waited.
+	Received, Failures, Slow int64
+}
+
+// Stats looks.
+func (s *Server) Stats() Stats {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	st := Stats{Connections: len(s.clients), Unsent: int(s.unsent.Load()), Received: s.received.Load(),
+		Failures: s.failures.Load(), Slow: s.slow.Load()}
+	for _, of := range s.sessions {
+		if of.client != nil {
+			st.Sessions++
+		}
+	}
+	return st
+}
+
+// Serve serves clients over TCP until the listener is closed.
+func (s *Server) Serve(l net.Listener) error {
+	for {
+		conn, err := l.Accept()
+		var passing interface{ Temporary() bool }
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case errors.As(err, &passing) && passing.Temporary(): // such as too many open files
+			time.Sleep(50 * time.Millisecond)
+		case err != nil:
+			return err
+		default:
+			go s.serve(newTCP(conn), conn.RemoteAddr())
+		}
+	}
+}
+
+// WebSocket serves clients over WebSocket. Pages of other origins than the server's own may
+// connect if a pattern says so.
+func (s *Server) WebSocket(origins []string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
+		w, err := acceptWebSocket(rw, r, origins)
+		if err != nil {
+			s.Log.Debug("no WebSocket", "from", r.RemoteAddr, "error", err)
+			return
+		}
+		go s.serve(w, w.RemoteAddr()) // what the request needed is not needed any more
+	}
+}
+
+// serve serves a client from its first byte to its last, unless there are too many.
+func (s *Server) serve(st stream, from net.Addr) {
+	c := &client{server: s, stream: st, out: newOutbox(st, s.Bounds.Unsent, &s.unsent)}
+	c.session.client = c
+	if tcp, ok := from.(*net.TCPAddr); ok {
+		c.local = tcp.IP.IsLoopback()
+	}
+	s.mu.Lock()
+	full := s.stopping || len(s.clients) >= s.Bounds.Connections
+	if !full {
+		s.clients[c] = true
+		s.ending.Add(1)
+	}
+	s.mu.Unlock()
+	if full {
+		s.Log.Warn("a connection too many", "from", from)
+		st.abort()
+		return
+	}
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.clients, c)
+		s.ending.Done()
+	}()
+	c.serve()
+}
+
+// Stop ends all streams, and waits until they have ended. What services have to say to all
+// they have said before.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mu.Lock()
+	s.stopping = true
+	for c := range s.clients {
+		c.out.finish(streamError("system-shutdown").xml(), c.stream.closing())
+	}
+	s.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { s.ending.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Deliver sends what a service says: it is for DeliverBatch of a service.Config. It never blocks:
+// who does not read loses the connection. Nothing is written until all of it is in the buffers,
+// so that each connection gets it in one write.
+func (s *Server) Deliver(_ context.Context, batch []service.Stanza) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var held []*outbox
+	for _, out := range batch {
+		for _, to := range out.To() {
+			switch of := s.sessions[to]; {
+			case of != nil && of.client != nil:
+				if of.client.out.hold(out, to) {
+					held = append(held, of.client.out)
+				}
+			case of != nil:
+				s.Nodes.Send(of.node, to, out.AppendXML(nil, to, nsClient))
+			case to.IsBare() && out.Name() == "message": // such as an invitation
+				s.toAccount(to, string(out.AppendXML(nil, to, nsClient)))
+			}
+		}
+	}
+	for _, o := range held {
+		o.release()
+	}
+}
