@@ -16,6 +16,18 @@ import (
 //
 // An error is that of the configuration, of the context, or of a list that cannot be read.
 func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error)) (good int, err error) {
+	return check(ctx, cfg, func(Entry) bool { return true }, wrong)
+}
+
+// CheckSuspended is Check of those rooms alone that were put aside with people inside
+// ([Service.Suspend]): whether [New] can go on with them. So a host finds that out while the one
+// before it is still there to go on.
+func CheckSuspended(ctx context.Context, cfg Config, wrong func(room muc.JID, err error)) (good int, err error) {
+	return check(ctx, cfg, func(e Entry) bool { return !e.Suspended.IsZero() }, wrong)
+}
+
+// check is Check of some rooms.
+func check(ctx context.Context, cfg Config, which func(Entry) bool, wrong func(room muc.JID, err error)) (good int, err error) {
 	s, err := unserved(cfg)
 	if err != nil {
 		return 0, err
@@ -34,7 +46,7 @@ func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error))
 		}
 		after = lines[len(lines)-1].Room
 		for _, e := range lines {
-			if e.Room.Domain() != s.cfg.Domain {
+			if e.Room.Domain() != s.cfg.Domain || !which(e) {
 				continue
 			}
 			switch err := s.checkRoom(ctx, e); {
@@ -61,8 +73,12 @@ func (s *Service) checkRoom(ctx context.Context, e Entry) error {
 			return err
 		}
 		if saved.Live != nil {
-			if _, err := s.template.Restore(e.Room, saved.Live, nil); err != nil {
+			live, err := s.template.Restore(e.Room, saved.Live, nil)
+			if err != nil {
 				return fmt.Errorf("who was inside: %w", err)
+			}
+			if live.Seq() != r.live.Seq() {
+				return fmt.Errorf("%w: who was inside was stored at event %d, and the room at %d", muc.ErrCorrupt, live.Seq(), r.live.Seq())
 			}
 		}
 		is := s.entry(r)

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -64,11 +65,28 @@ func TestCheck(t *testing.T) {
 		const crypt = "crypt@chat.example"
 		assert.ErrorIs(t, wrong(odd{load: func(service.Saved) service.Saved { return service.Saved{Snapshot: []byte("cats")} }}, crypt), muc.ErrCorrupt)
 		assert.ErrorContains(t, wrong(odd{load: func(s service.Saved) service.Saved { s.Live = []byte("cats"); return s }}, crypt), "who was inside")
+		assert.ErrorContains(t, wrong(odd{load: func(s service.Saved) service.Saved {
+			s.Live = regexp.MustCompile(`"seq":\d+`).ReplaceAll(s.Live, []byte(`"seq":1`))
+			return s
+		}}, crypt),
+			"who was inside was stored at event")
 		assert.ErrorContains(t, wrong(odd{load: func(service.Saved) service.Saved { return service.Saved{} }}, crypt), "nothing is stored")
 		assert.ErrorContains(t, wrong(odd{entries: func(l []service.Entry) []service.Entry { l[0].Name = "other"; return l }}, "balcony@chat.example"), "describes it otherwise")
 		assert.ErrorIs(t, wrong(odd{entries: func(l []service.Entry) []service.Entry {
 			return append(l, service.Entry{Err: muc.ErrCorrupt})
 		}}, ""), muc.ErrCorrupt)
+
+		// Of the rooms with people inside alone.
+		config := service.Config{Domain: h.config.Domain, Store: store, Room: h.config.Room}
+		good, err := service.CheckSuspended(context.Background(), config, func(room muc.JID, err error) { t.Error(room, err) })
+		require.NoError(t, err)
+		assert.Equal(t, 4, good)
+		config.Store = odd{Store: store, load: func(s service.Saved) service.Saved { s.Live = []byte("cats"); return s }}
+		var bad []string
+		good, err = service.CheckSuspended(context.Background(), config, func(room muc.JID, _ error) { bad = append(bad, room.String()) })
+		require.NoError(t, err)
+		assert.Equal(t, 3, good)
+		assert.Equal(t, []string{crypt}, bad)
 
 		good, found = check(func(c *service.Config) { c.Room.Secret = []byte("quite another secret") })
 		assert.Zero(t, good)
@@ -76,7 +94,7 @@ func TestCheck(t *testing.T) {
 		_, found = check(func(c *service.Config) { c.Domain = "other.example" })
 		assert.ErrorContains(t, found[""], "which is not a room of other.example")
 
-		_, err := service.Check(context.Background(), service.Config{}, nil)
+		_, err = service.Check(context.Background(), service.Config{}, nil)
 		assert.ErrorIs(t, err, service.ErrConfig)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()

@@ -71,6 +71,8 @@ type Answers struct {
 	waiting []question
 	rooms   map[muc.JID]share // of which something waits or is at work
 	pages   int               // at work
+	// refusing are the refusals that are not told yet.
+	refusing int
 }
 
 // question is what a room asks, without what it needs no more.
@@ -140,6 +142,14 @@ func (a *Answers) Stop() {
 	a.working.Wait()
 }
 
+// Idle reports whether no question waits or is being answered. When a service is given nothing
+// more to do, that is so after a while, and then [service.Service.Suspend] refuses none.
+func (a *Answers) Idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.rooms) == 0 && a.refusing == 0
+}
+
 // Question takes what a room asks: it is [service.Config.Question]. It does not wait; the
 // answer is given later, from another goroutine. Questions about other things than the
 // archive it leaves alone.
@@ -156,6 +166,7 @@ func (a *Answers) Question(_ context.Context, room muc.JID, ask muc.Question) {
 	case len(a.waiting) >= questionsAtOnce || of.questions >= questionsOfRoom:
 		select {
 		case a.refusals <- q:
+			a.refusing++
 		default:
 		}
 	default:
@@ -253,6 +264,9 @@ func (a *Answers) refuse() {
 		case q := <-a.refusals:
 			a.tell(q.room, muc.Answer{ID: q.id, Refuse: &muc.StanzaError{Type: stanza.TypeWait,
 				Condition: stanza.ResourceConstraint, Text: "Too many questions to the archive are waiting.", Section: "14.6"}})
+			a.mu.Lock()
+			a.refusing--
+			a.mu.Unlock()
 		}
 	}
 }

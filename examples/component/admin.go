@@ -43,23 +43,27 @@ const (
 const noSocket = "none"
 
 // listenAdmin takes orders at a socket until it is stopped.
-func (c *component) listenAdmin(path string) (stop func(), err error) {
+func (c *component) listenAdmin(path string) (stop func() error, err error) {
 	if path == noSocket {
-		return func() {}, nil
+		return func() error { return nil }, nil
 	}
 	listener, err := listenPrivately(path)
 	if err != nil {
 		return nil, fmt.Errorf("-admin-socket: %w: name another place, or %s", err, noSocket)
 	}
-	server := &http.Server{Handler: http.HandlerFunc(c.takeOrder), ReadTimeout: 10 * time.Second, WriteTimeout: orderTime + 10*time.Second}
+	orders := http.NewServeMux()
+	orders.HandleFunc("/", c.takeOrder)
+	orders.HandleFunc("POST /hand-over", c.takeSuccessor)
+	server := &http.Server{Handler: orders, ReadTimeout: 10 * time.Second, WriteTimeout: orderTime + 10*time.Second}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			c.log.Error("no administration by the socket any more", "error", err)
 		}
 	}()
-	return func() {
+	return func() error {
 		_ = server.Close()
 		_ = os.Remove(path)
+		return nil
 	}, nil
 }
 
@@ -97,8 +101,10 @@ func (c *component) takeOrder(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), orderTime)
 	defer cancel()
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, orderBytes)).Decode(&o)
-	if err == nil {
-		done.CommandResult, err = c.service.Command(ctx, o.Command, o.Fields)
+	if rooms := c.service(); err == nil && rooms == nil {
+		err = service.ErrClosed // it has only begun
+	} else if err == nil {
+		done.CommandResult, err = rooms.Command(ctx, o.Command, o.Fields)
 	}
 	if err != nil {
 		done.Error = err.Error()

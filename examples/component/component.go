@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -27,53 +28,103 @@ type component struct {
 	level    *slog.LevelVar
 	log      *slog.Logger
 	metrics  *metrics
-	service  *service.Service
+	rooms    atomic.Pointer[service.Service]
 	link     *xmppcomp.Link
 	archive  *sqlitestore.Answers
+	ends     []func() error // give back what begin took
 	throttle *throttle
 	drops    dropLog
 	before   atomic.Bool // it was connected before
 	lists    []*blockList
 	listed   chan struct{} // somebody came on a list
+	// successors are processes that want to take over.
+	successors chan *partner
 }
 
-// serve runs the component until ctx ends, or until it cannot go on. It takes what
-// it needs in an order in which nothing is half done when something is missing.
+// service are the rooms, nil before they are there.
+func (c *component) service() *service.Service { return c.rooms.Load() }
+
+// serve runs the component until ctx ends, or until it cannot go on.
 func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logger) error {
-	c := &component{settings: s, level: level, log: log, metrics: newMetrics(), listed: make(chan struct{}, 1)}
+	c := &component{settings: s, level: level, log: log, metrics: newMetrics(), throttle: newThrottle(),
+		listed: make(chan struct{}, 1), successors: make(chan *partner, 1)}
 	c.now.Store(&s)
 	hangups := make(chan os.Signal, 1) // so that a SIGHUP before all is there ends nothing
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	stopMetrics, err := c.metrics.serve(s.metrics, log)
+	c.followLists()
+	c.link = xmppcomp.NewLink(c.linkConfig())
+	c.metrics.observe(c)
+	from, err := c.predecessor(ctx)
+	if err == nil {
+		err = c.begin(ctx, from)
+	}
+	if from != nil {
+		if err != nil {
+			_ = from.say(word{Error: err.Error()})
+		}
+		from.conn.Close()
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // it was told to stop before it had begun
+		}
+		return err
+	}
+	err = c.work(ctx, hangups)
+	return errors.Join(err, c.giveBack())
+}
+
+// begin takes what the component needs, in an order in which nothing is half done when
+// something is missing; from another process, once that has left.
+func (c *component) begin(ctx context.Context, from *partner) (err error) {
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, c.giveBack())
+		}
+	}()
+	s := &c.settings
+	stopMetrics, err := c.metrics.serve(s.metrics, c.log)
 	if err != nil {
 		return err
 	}
-	defer stopMetrics()
+	c.ends = append(c.ends, stopMetrics)
 	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{
 		Archive: s.archive > 0, Keep: max(s.archive, 1), // with 0 what was kept before goes too
 		RoomBytes: int64(s.archiveSize)})
 	if err != nil {
 		return err
 	}
-	c.archive = sqlitestore.NewAnswers(store, log)
-	c.throttle = newThrottle()
-	c.followLists()
-	c.link = xmppcomp.NewLink(c.linkConfig())
-	if c.service, err = service.New(ctx, c.config(store)); err != nil {
-		if ctx.Err() != nil {
-			err = nil // it was told to stop before it had begun
-		}
-		return errors.Join(err, store.Close())
-	}
-	c.metrics.observe(c.service, c.link)
+	c.ends = append(c.ends, store.Close)
 	stopAdmin, err := c.listenAdmin(s.adminSocket)
 	if err != nil {
-		return errors.Join(err, c.service.Shutdown(ctx, ""), store.Close())
+		return err
 	}
-	defer stopAdmin()
-	err = c.work(ctx, hangups)
-	return errors.Join(err, store.Close())
+	c.ends = append(c.ends, stopAdmin)
+	c.archive = sqlitestore.NewAnswers(store, c.log)
+	config := c.config(store)
+	if from != nil {
+		if err := from.settle(ctx, config); err != nil {
+			return err
+		}
+	}
+	rooms, err := service.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	c.rooms.Store(rooms)
+	c.archive.Start(rooms)
+	return nil
+}
+
+// giveBack gives back what begin took.
+func (c *component) giveBack() error {
+	var errs []error
+	for _, end := range slices.Backward(c.ends) {
+		errs = append(errs, end())
+	}
+	c.ends = nil
+	return errors.Join(errs...)
 }
 
 // linkConfig is the configuration of the link.
@@ -167,7 +218,6 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
-	c.archive.Start(c.service)
 	c.putOut(ctx, c.settings.blocked) // who was inside when it was suspended
 	for {
 		select {
@@ -177,6 +227,12 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 		case <-c.listed:
 			c.kickListed(ctx)
 			continue
+		case to := <-c.successors:
+			left, err := c.handOver(ctx, to)
+			if left || err != nil {
+				unlink()
+				return errors.Join(err, <-ended)
+			}
 		case <-ctx.Done():
 			c.log.Info("stopping", "within", c.now.Load().drain)
 			return c.stop(unlink, ended, true)
@@ -200,9 +256,9 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 	}
 	var err error
 	if now.farewell {
-		err = c.service.Shutdown(ctx, "the service goes down")
+		err = c.service().Shutdown(ctx, "the service goes down")
 	} else {
-		err = c.service.Suspend(ctx)
+		err = c.service().Suspend(ctx)
 	}
 	if reachable {
 		if unsent := c.link.Drain(ctx); unsent != nil {
@@ -223,7 +279,7 @@ func (c *component) connected(up bool) {
 		l.connected(up)
 	}
 	if up && c.before.Swap(true) {
-		c.service.AskAll()
+		c.service().AskAll()
 	}
 }
 
@@ -245,7 +301,7 @@ func (c *component) handle(ctx context.Context, el *etree.Element, bytes int) {
 		c.refuse(el, stanza.TypeAuth, stanza.Forbidden, "You may not use the rooms here.")
 		return
 	case err == nil:
-		err = c.service.Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), from, el)
+		err = c.service().Handle(context.WithValue(context.WithoutCancel(ctx), fromReader{}, true), from, el)
 	}
 	switch {
 	case err == nil:

@@ -28,7 +28,7 @@ func TestReadmeListsMetrics(t *testing.T) {
 		listed = append(listed, m[1])
 	}
 	m := newMetrics()
-	m.observe(nil, nil)
+	m.observe(new(component))
 	m.refused(&muc.StanzaError{Condition: stanza.Forbidden})
 	m.call("append", 0, muc.ErrCorrupt)
 	m.dropped.WithLabelValues(dropFull)

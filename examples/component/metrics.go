@@ -14,7 +14,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
 	"github.com/gomuc/muc/service"
 )
 
@@ -97,17 +96,23 @@ func (m *metrics) connection(up bool) {
 }
 
 // observe adds what is looked up when somebody asks for it.
-func (m *metrics) observe(s *service.Service, l *xmppcomp.Link) {
+func (m *metrics) observe(c *component) {
+	stats := func() (now service.Stats) {
+		if s := c.service(); s != nil {
+			now = s.Stats()
+		}
+		return now
+	}
 	for _, g := range []struct {
 		name, help string
 		value      func() int
 	}{
-		{"muc_rooms", "Rooms in memory.", func() int { return s.Stats().Rooms }},
-		{"muc_rooms_listed", "Public rooms, in memory or not.", func() int { return s.Stats().Listed }},
-		{"muc_occupants", "Occupants of all rooms.", func() int { return s.Stats().Occupants }},
-		{"muc_sessions", "Clients inside, of which an occupant may have several.", func() int { return s.Stats().Sessions }},
-		{"muc_stanzas_waiting", "Stanzas that wait for their room.", func() int { return s.Stats().Queued }},
-		{"muc_send_queue_bytes", "Bytes that wait to be sent.", func() int { n, _ := l.Queue().Len(); return n }},
+		{"muc_rooms", "Rooms in memory.", func() int { return stats().Rooms }},
+		{"muc_rooms_listed", "Public rooms, in memory or not.", func() int { return stats().Listed }},
+		{"muc_occupants", "Occupants of all rooms.", func() int { return stats().Occupants }},
+		{"muc_sessions", "Clients inside, of which an occupant may have several.", func() int { return stats().Sessions }},
+		{"muc_stanzas_waiting", "Stanzas that wait for their room.", func() int { return stats().Queued }},
+		{"muc_send_queue_bytes", "Bytes that wait to be sent.", func() int { n, _ := c.link.Queue().Len(); return n }},
 	} {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help},
 			func() float64 { return float64(g.value()) }))
@@ -115,9 +120,9 @@ func (m *metrics) observe(s *service.Service, l *xmppcomp.Link) {
 }
 
 // serve answers at an address until it is stopped; without one it does nothing.
-func (m *metrics) serve(address string, log *slog.Logger) (stop func(), err error) {
+func (m *metrics) serve(address string, log *slog.Logger) (stop func() error, err error) {
 	if address == "" {
-		return func() {}, nil
+		return func() error { return nil }, nil
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -132,9 +137,12 @@ func (m *metrics) serve(address string, log *slog.Logger) (stop func(), err erro
 		}
 	}()
 	log.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
-	return func() {
+	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
-		_ = server.Shutdown(ctx)
+		if server.Shutdown(ctx) != nil { // somebody is still being answered
+			_ = server.Close()
+		}
+		return nil
 	}, nil
 }

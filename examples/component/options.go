@@ -19,8 +19,12 @@ var errHelp = errors.New("help was asked for")
 // given is the text of an option, and where it stands.
 type given struct{ text, source string }
 
-// toCheck is no setting, but that a store is to be checked.
-const toCheck = "check"
+// What is no setting, but what is to be done: a store is to be checked, or the component that
+// runs is to be taken over.
+const (
+	toCheck    = "check"
+	toTakeOver = "take-over"
+)
 
 // parse reads the settings: flags go before the environment, the environment
 // before the file. Errors name what to change.
@@ -38,6 +42,7 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	}
 	s, err := settle(texts)
 	s.check = checks
+	_, s.succeeds = texts[toTakeOver]
 	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
 	return s, err
 }
@@ -55,10 +60,12 @@ func gather(args []string, getenv func(string) string, help io.Writer) (texts ma
 		})
 	}
 	file := flags.String("config", getenv("MUC_CONFIG"), "")
-	flags.BoolFunc("check", "", func(string) error {
-		texts[toCheck] = given{"true", "-check"}
-		return nil
-	})
+	for _, name := range []string{toCheck, toTakeOver} {
+		flags.BoolFunc(name, "", func(string) error {
+			texts[name] = given{"true", "-" + name}
+			return nil
+		})
+	}
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		printHelp(help)
@@ -178,10 +185,13 @@ on a domain of its own, connected to the server as an external component
 
 usage: component -domain DOMAIN -secret TEXT [flags]
        component -check -domain DOMAIN [-store FILE]
+       component -take-over [flags]
        component COMMAND [-config FILE] [arguments]
 
 With -check it reads the store, while no component works on it, and says what is
-wrong in it.
+wrong in it. With -take-over it goes on with the rooms and the connection of the
+component that runs with the same settings, which ends: nobody in a room notices.
+If it cannot, that one goes on. If none runs, it starts as without it.
 
 Each setting is a flag, an environment variable or a line of the configuration
 file, which is TOML; the first of these that is given counts. Those with a star

@@ -44,13 +44,13 @@ func (s *settings) blocks(who muc.JID) bool {
 func (c *component) putOut(ctx context.Context, blocked map[string]muc.JID) {
 	inside := map[muc.JID]bool{} // rooms
 	for _, who := range blocked {
-		for _, room := range c.service.Where(who) {
+		for _, room := range c.service().Where(who) {
 			inside[room] = true
 		}
 	}
 	for room := range inside {
 		var nicks []string
-		err := c.service.Read(ctx, room, func(live *muc.Room) {
+		err := c.service().Read(ctx, room, func(live *muc.Room) {
 			for o := range live.Occupants() {
 				if slices.ContainsFunc(o.Sessions, c.now.Load().blocks) {
 					nicks = append(nicks, o.Nick)
@@ -59,7 +59,7 @@ func (c *component) putOut(ctx context.Context, blocked map[string]muc.JID) {
 		})
 		for _, nick := range nicks {
 			if err == nil {
-				_, err = c.service.Do(ctx, room, muc.Kick{Nick: nick, Reason: "You may not use the rooms here."})
+				_, err = c.service().Do(ctx, room, muc.Kick{Nick: nick, Reason: "You may not use the rooms here."})
 			}
 		}
 		if err != nil {

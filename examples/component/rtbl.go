@@ -339,7 +339,7 @@ func (c *component) ofList(el *etree.Element) bool {
 
 // kickListed has all rooms put out who came on a list.
 func (c *component) kickListed(ctx context.Context) {
-	if _, err := c.service.KickBlocked(ctx, "You may not use the rooms here."); err != nil {
+	if _, err := c.service().KickBlocked(ctx, "You may not use the rooms here."); err != nil {
 		c.log.Error("somebody who is on a block list may still be inside", "error", err)
 	}
 }

@@ -132,9 +132,10 @@ func TestStopping(t *testing.T) {
 	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{})
 	require.NoError(t, err)
 	defer store.Close()
-	c.service, err = service.New(t.Context(), c.config(store))
+	rooms, err := service.New(t.Context(), c.config(store))
 	require.NoError(t, err)
-	require.NoError(t, c.service.Suspend(t.Context()))
+	c.rooms.Store(rooms)
+	require.NoError(t, rooms.Suspend(t.Context()))
 	for i, stanza := range []string{said(0, "cellar", "lost?"), "<presence type='unavailable' from='a@b/c' to='cellar@" + testDomain + "/n'/>"} {
 		doc := etree.NewDocument()
 		require.NoError(t, doc.ReadFromString(stanza))

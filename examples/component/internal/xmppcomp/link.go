@@ -65,6 +65,9 @@ type Link struct {
 	cfg       Config
 	queue     *Queue
 	connected atomic.Bool
+	stream    atomic.Pointer[stream] // that is open
+	held      *hold                  // of it, while it is held
+	adopted   *Handover              // to go on with
 	dial      func(ctx context.Context, addr string) (net.Conn, error)
 }
 
@@ -117,7 +120,7 @@ func (l *Link) Run(ctx context.Context) error {
 	wait, before := l.cfg.Backoff, false
 	for {
 		held, err := l.once(ctx)
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, errLeft) {
 			return nil
 		}
 		before = before || held > 0
@@ -154,21 +157,12 @@ func inWords(err error) string {
 
 // once is one stream, from the connection to its end, and how long it held.
 func (l *Link) once(ctx context.Context) (held time.Duration, err error) {
-	dialing, cancel := context.WithTimeout(ctx, l.cfg.HandshakeTimeout)
-	defer cancel()
-	conn, err := l.dial(dialing, l.cfg.Addr)
-	if err != nil {
+	s, err := l.begin(ctx)
+	if s == nil {
 		return 0, err
 	}
-	defer conn.Close()
-	// A handshake is not waited for when the component stops.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
-	s, err := l.open(conn)
-	if !stop() || err != nil {
-		return 0, errors.Join(err, ctx.Err())
-	}
 	since := time.Now()
-	l.cfg.Log.Info("connected", "server", l.cfg.Addr, "domain", l.cfg.Domain)
+	l.stream.Store(s)
 	l.connected.Store(true)
 	l.cfg.Connected(true)
 	down := sync.OnceFunc(func() {
@@ -177,7 +171,35 @@ func (l *Link) once(ctx context.Context) (held time.Duration, err error) {
 	})
 	err = s.serve(ctx, down)
 	down()
+	l.stream.Store(nil)
+	if !errors.Is(err, errLeft) {
+		s.conn.Close()
+	}
 	return max(time.Since(since), 1), err
+}
+
+// begin is a new stream, or the one that was adopted.
+func (l *Link) begin(ctx context.Context) (*stream, error) {
+	if h := l.adopted; h != nil {
+		l.adopted = nil
+		l.cfg.Log.Info("connected", "server", l.cfg.Addr, "domain", l.cfg.Domain, "stream", "of another process")
+		return l.adopt(h), nil
+	}
+	dialing, cancel := context.WithTimeout(ctx, l.cfg.HandshakeTimeout)
+	defer cancel()
+	conn, err := l.dial(dialing, l.cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	// A handshake is not waited for when the component stops.
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+	s, err := l.open(conn)
+	if !stop() || err != nil {
+		conn.Close()
+		return nil, errors.Join(err, ctx.Err())
+	}
+	l.cfg.Log.Info("connected", "server", l.cfg.Addr, "domain", l.cfg.Domain)
+	return s, nil
 }
 
 // Drain waits until everything that is queued has been written, or ctx ends, or

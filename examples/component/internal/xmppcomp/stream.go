@@ -19,20 +19,35 @@ type stream struct {
 	conn net.Conn
 	in   *reader
 
-	mu     sync.Mutex
-	ending bool // the writer's deadline is set for good
+	stopWriting chan *hold
+	ended       chan struct{} // closed when nothing is written any more
+	unread      []byte        // of a stream that was adopted, before what comes from conn
+
+	mu      sync.Mutex
+	ending  bool  // the writer's deadline is set for good
+	written bool  // the reader's deadline is, because nothing is written any more
+	hold    *hold // the reader is to stop between two stanzas
+	woken   bool  // the reader's deadline was only to wake it
 }
+
+func newStream(l *Link, conn net.Conn) *stream {
+	return &stream{link: l, conn: conn, stopWriting: make(chan *hold), ended: make(chan struct{})}
+}
+
+// Write writes at once, as the handshake does.
+func (s *stream) Write(b []byte) (int, error) { return s.conn.Write(b) }
 
 // open makes a stream of a new connection, within the handshake's time.
 func (l *Link) open(conn net.Conn) (*stream, error) {
 	if err := conn.SetDeadline(time.Now().Add(l.cfg.HandshakeTimeout)); err != nil {
 		return nil, err
 	}
-	in, err := handshake(conn, l.cfg.Domain, l.cfg.Secret, l.cfg.Limits)
-	if err != nil {
+	s := newStream(l, conn)
+	var err error
+	if s.in, err = handshake(s, l.cfg.Domain, l.cfg.Secret, l.cfg.Limits); err != nil {
 		return nil, timeoutInWords(err, "the server does not answer the handshake: is it the component port?")
 	}
-	return &stream{link: l, conn: conn, in: in}, conn.SetDeadline(time.Time{})
+	return s, conn.SetDeadline(time.Time{})
 }
 
 func timeoutInWords(err error, words string) error {
@@ -62,7 +77,11 @@ func (s *stream) serve(parent context.Context, down func()) error {
 		// The server ends the stream when it has read all of it; who hangs up before
 		// that may take back what was said. And if it was the server that ended it, it
 		// may have said why.
+		s.mu.Lock()
+		s.written = true
 		_ = s.conn.SetReadDeadline(time.Now().Add(goodbyeTimeout))
+		s.mu.Unlock()
+		close(s.ended)
 		time.AfterFunc(goodbyeTimeout, release)
 	}()
 	err := s.read(handling)
@@ -91,6 +110,9 @@ func (s *stream) hurry() {
 // read hands on one element after the other.
 func (s *stream) read(ctx context.Context) error {
 	for {
+		if err := s.park(); err != nil {
+			return err
+		}
 		el, err := s.in.next()
 		var bad *StanzaError
 		switch {
@@ -118,6 +140,10 @@ func (s *stream) write(ctx context.Context) error {
 		case <-ctx.Done():
 			s.end()
 			return context.Cause(ctx)
+		case h := <-s.stopWriting:
+			if err := s.parkWriter(ctx, h); err != nil {
+				return err
+			}
 		case <-blank.C:
 			if _, err := s.send([]byte(" ")); err != nil {
 				return err
