@@ -68,6 +68,18 @@ func people[V comparable](r *Room, of func(*state.Person) V) iter.Seq2[JID, V] {
 	}
 }
 
+// Waiting yields what the room has asked its host, and not been answered yet, in the order of
+// asking.
+func (r *Room) Waiting() iter.Seq[event.Asked] {
+	return func(yield func(event.Asked) bool) {
+		for _, b := range r.st.Sparse().Asks() {
+			if !yield(*b) {
+				return
+			}
+		}
+	}
+}
+
 // RegistrationRequests yields the requests to register that wait for an admin, in
 // the order of asking; [DecideRegistration] decides on them.
 func (r *Room) RegistrationRequests() iter.Seq[event.RegistrationRequested] {

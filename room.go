@@ -234,6 +234,9 @@ func (r *Room) State() State { return r.st.Life() }
 // Seq is the number of the last durable event.
 func (r *Room) Seq() uint64 { return r.st.Seq() }
 
+// Sub is the number of the last volatile event after it, zero if there is none.
+func (r *Room) Sub() uint64 { return r.st.Sub() }
+
 // Idle reports whether nobody is inside: the host may put the room aside.
 func (r *Room) Idle() bool { return len(r.st.Occupants()) == 0 }
 

@@ -40,8 +40,8 @@ func (s *Service) wherePeopleAre(cmd muc.Command) (rooms int, err error) {
 		return 0, ErrClosed
 	}
 	for _, r := range s.rooms {
-		if r.people > 0 {
-			s.add(r, call{run: byHost(cmd)})
+		if r.people > 0 || s.waking[r] {
+			s.add(r, call{deed: byHost(cmd)})
 			rooms++
 		}
 	}

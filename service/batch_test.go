@@ -17,11 +17,11 @@ func TestDeliverBatch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		calls, copies, fault := 0, 0, false
 		h := newHost(t, func(h *host) {
-			h.config.DeliverBatch = func(ctx context.Context, batch []service.Stanza) {
+			h.config.DeliverBatch = func(ctx context.Context, d service.Delivery) {
 				if calls++; fault {
 					panic("a fault of the host")
 				}
-				for _, s := range batch {
+				for _, s := range d.Stanzas {
 					h.deliver(ctx, s)
 				}
 			}

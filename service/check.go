@@ -69,7 +69,7 @@ func (s *Service) checkRoom(ctx context.Context, e Entry) error {
 			return err
 		}
 		r := newRoom(e.Room)
-		if r.live, err = s.template.Restore(e.Room, saved.Snapshot, saved.Events); err != nil {
+		if r.live, err = s.restore(e.Room, &saved); err != nil {
 			return err
 		}
 		if saved.Live != nil {

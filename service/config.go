@@ -56,7 +56,7 @@ type Config struct {
 	// puts together what goes to one connection, and writes it at once. It must not keep the
 	// slice. Events is told of all these stanzas before it, and Question after it. What the
 	// domain itself answers still comes to Deliver.
-	DeliverBatch func(ctx context.Context, batch []Stanza)
+	DeliverBatch func(ctx context.Context, d Delivery)
 	// Question is given what rooms ask of the host, and is called like Deliver. The answer
 	// is given later, by Do(ctx, room, muc.Answer{…}), from another goroutine.
 	// Required if Room.Archive, Room.AsksJoin or Room.AnswersIQ is set.
@@ -95,6 +95,23 @@ type Config struct {
 	// is refused with resource-constraint, which says when to try again. Zero means 60 at once
 	// and one a second; a zero Every alone bounds nothing.
 	SearchRate muc.Rate
+
+	// Live has the store keep rooms with everybody inside, so that a process that dies, or the
+	// machine that it runs on, puts nobody out: the Store must be a [LiveStore]. All events are
+	// stored, volatile ones too, and with them what the room was given. A start ends no room and
+	// puts nobody out. What was stored but may not have been delivered is done again and
+	// delivered again, byte for byte: so functions of Room must give the same answers then, and
+	// Room.NewID must be nil. Whoever is inside is asked if they are still there, as after
+	// [Service.Suspend]. A room whose store fails goes on with everybody inside as it is stored.
+	Live bool
+	// Owns tells which rooms are this service's, where several services share a domain; nil
+	// means all. Others refuse what they are given with [ErrNotOwner]. With it, New does not
+	// read the list of rooms: they come by [Service.Adopt]. It is called with a lock held, and
+	// must return at once without calling the service.
+	Owns func(room muc.JID) bool
+	// Lost is told that the store answered [ErrNotOwner] for a room. Nobody in the room was told
+	// anything; what it had to do ends with that error. Nil is not told.
+	Lost func(room muc.JID)
 
 	// Limits bound what the service holds and does at once. Zero fields get defaults.
 	Limits Limits
@@ -159,6 +176,18 @@ func checkContacts(contacts []Contact) error {
 		}
 	}
 	return nil
+}
+
+// Delivery is what a room says at once.
+type Delivery struct {
+	Room muc.JID
+	// At is the position of the last event of the step that brought it; zero if that had none.
+	// With [Config].Live, of all deliveries of a room at one position the stanzas are the same,
+	// in the same order.
+	At Position
+	// Again says that it may have been delivered before, by a service that failed.
+	Again   bool
+	Stanzas []Stanza
 }
 
 // Stanza is one stanza and the addresses it goes to: a [muc.Outbound], or an
@@ -232,6 +261,9 @@ type Limits struct {
 	// many rooms it is remembered of one person to have been active, and of one client to have
 	// been told of: 1000, and of all together 500000. Beyond that nobody is told.
 	Watchers, PersonWatchers, Watched, AllWatched int
+	// Sources is of how many sources a room remembers what it has done (see [Service.Submit]):
+	// 100. Beyond that, those are forgotten from which nothing came for the longest time.
+	Sources int
 	// Commands is how many commands of administrators are carried out at the same time: 20.
 	// More is refused with resource-constraint.
 	Commands int
@@ -254,6 +286,9 @@ type Observer struct {
 	Stored func(rooms, events int, took time.Duration, err error)
 	// Loaded: one call of Store.Load, and making the room of it.
 	Loaded func(took time.Duration, err error)
+	// Redone: a step that was stored, but may not have been delivered, was done again
+	// ([Config].Live). If it was not the same, its events hold and nothing of it was delivered.
+	Redone func(same bool)
 }
 
 const (
@@ -282,6 +317,14 @@ func (c Config) complete() (Config, error) {
 	}
 	if err := checkContacts(c.Contacts); err != nil {
 		return c, err
+	}
+	if c.Live {
+		switch _, keeps := c.Store.(LiveStore); {
+		case !keeps:
+			return c, fmt.Errorf("%w: Live: the Store is no LiveStore", ErrConfig)
+		case c.Room.NewID != nil:
+			return c, fmt.Errorf("%w: Live with Room.NewID, which makes other ids when something is done again", ErrConfig)
+		}
 	}
 	switch {
 	case c.SearchRate == muc.Rate{}:
@@ -343,6 +386,7 @@ func (l Limits) withDefaults() Limits {
 		{&l.PersonWatchers, 10},
 		{&l.Watched, 1000},
 		{&l.AllWatched, 500000},
+		{&l.Sources, 100},
 		{&l.Commands, 20},
 		{&l.Page, 200},
 		{&l.PageBytes, 64 << 10},

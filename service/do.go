@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -14,7 +13,7 @@ import (
 // durable and volatile, in order: nothing is left to do with them. The room is loaded,
 // or, by [muc.Create], made. Config.RoomName is not asked about what the host does itself.
 //
-// Errors are those of [muc.Room.Do], [ErrClosed], a [*muc.StanzaError] with
+// Errors are those of [muc.Room.Do], [ErrClosed], [ErrNotOwner], a [*muc.StanzaError] with
 // resource-constraint if there is no place for another room in memory, or that of
 // the store. Whatever a command names that is not there is [muc.ErrNotFound], here and in
 // [Service.DoAs]; a room that is not there is [muc.ErrNotOpen]. When the context ends
@@ -29,7 +28,7 @@ func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) 
 	if who.IsZero() {
 		return nil, muc.ErrNobody
 	}
-	return s.wait(ctx, room, func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.DoAs(now, who, cmd) })
+	return s.wait(ctx, room, &deed{cmd: cmd, as: who})
 }
 
 // Read lets a function look at a room, between two of its steps, as it is in memory:
@@ -37,19 +36,12 @@ func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) 
 // must not keep the room. A room that nobody has made is Unborn. Errors are as
 // for [Service.Do].
 func (s *Service) Read(ctx context.Context, room muc.JID, read func(*muc.Room)) error {
-	_, err := s.wait(ctx, room, func(_ time.Time, live *muc.Room) (muc.Effects, error) {
-		read(live)
-		return muc.Effects{}, nil
-	})
+	_, err := s.wait(ctx, room, &deed{read: read})
 	return err
 }
 
-func byHost(cmd muc.Command) func(time.Time, *muc.Room) (muc.Effects, error) {
-	return func(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Do(now, cmd) }
-}
-
 // wait has a room do something, and waits for the end of it.
-func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *muc.Room) (muc.Effects, error)) ([]event.Event, error) {
+func (s *Service) wait(ctx context.Context, room muc.JID, d *deed) ([]event.Event, error) {
 	type end struct {
 		events []event.Event
 		err    error
@@ -61,7 +53,7 @@ func (s *Service) wait(ctx context.Context, room muc.JID, run func(time.Time, *m
 		return nil, err
 	}
 	ends := make(chan end, 1)
-	c := call{run: run, done: func(fx muc.Effects, err error) { ends <- end{slices.Collect(fx.Events()), err} }}
+	c := call{deed: d, done: func(fx muc.Effects, err error) { ends <- end{slices.Collect(fx.Events()), err} }}
 	if err := s.enqueue(room, c); err != nil {
 		return nil, err
 	}

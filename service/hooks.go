@@ -46,9 +46,9 @@ func (c *Config) guardHooks() {
 		deliver(ctx, out)
 	}
 	if batches != nil {
-		c.DeliverBatch = func(ctx context.Context, batch []Stanza) {
+		c.DeliverBatch = func(ctx context.Context, d Delivery) {
 			defer caught(log, "DeliverBatch")
-			batches(ctx, batch)
+			batches(ctx, d)
 		}
 	}
 	if ask != nil {
@@ -61,6 +61,12 @@ func (c *Config) guardHooks() {
 		c.Events = func(ctx context.Context, room muc.JID, list []event.Event) {
 			defer caught(log, "Events")
 			events(ctx, room, list)
+		}
+	}
+	if lost := c.Lost; lost != nil {
+		c.Lost = func(room muc.JID) {
+			defer caught(log, "Lost")
+			lost(room)
 		}
 	}
 	c.Observer = c.Observer.guarded(log)
@@ -97,6 +103,12 @@ func (o Observer) guarded(log *slog.Logger) Observer {
 			defer caught(log, "Observer.Loaded")
 			if o.Loaded != nil {
 				o.Loaded(took, err)
+			}
+		},
+		Redone: func(same bool) {
+			defer caught(log, "Observer.Redone")
+			if o.Redone != nil {
+				o.Redone(same)
 			}
 		},
 	}

@@ -30,12 +30,15 @@ const (
 
 var secret = []byte("only for tests: use random bytes")
 
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
 // host is a server around a service: what it was sent, and what it counted.
 type host struct {
 	t       *testing.T
 	service *service.Service
 	store   *faultyStore
 	config  service.Config
+	process *process // of a host with rooms that outlive it
 
 	mu    sync.Mutex
 	inbox map[string][]*etree.Element
@@ -55,7 +58,7 @@ func newHost(t *testing.T, adapt func(h *host)) *host {
 		Room:    muc.Config{Secret: secret, Instant: true},
 		Store:   h.store,
 		Deliver: h.deliver,
-		Log:     slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Log:     quiet,
 	}
 	if adapt != nil {
 		adapt(h)
@@ -299,6 +302,12 @@ func (s *faultyStore) failLoads(f func(room muc.JID) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.load = f
+}
+
+func (s *faultyStore) Delivered(room muc.JID, at service.Position) {
+	if keeps, ok := s.Store.(service.LiveStore); ok {
+		keeps.Delivered(room, at)
+	}
 }
 
 // written are the calls of Append so far.

@@ -36,6 +36,7 @@ func NewImporter(cfg Config) (*Importer, error) {
 func unserved(cfg Config) (*Service, error) {
 	cfg.Deliver = func(context.Context, Stanza) {}
 	cfg.Question = func(context.Context, muc.JID, muc.Question) {}
+	cfg.Live = false
 	cfg, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -67,10 +68,8 @@ func (im *Importer) Room(ctx context.Context, jid muc.JID) (*ImportedRoom, error
 	err := guarded(func() error {
 		saved, err := s.cfg.Store.Load(ctx, jid)
 		if err == nil {
-			r.live, err = s.template.Restore(jid, saved.Snapshot, saved.Events)
-		}
-		if err == nil {
-			r.stored, r.tail, r.shot, r.resumed = r.live.Seq(), weigh(saved.Events), len(saved.Snapshot), saved.Live != nil
+			r.shot, r.resumed = len(saved.Snapshot), saved.Live != nil
+			err = s.rebuild(r, &saved)
 		}
 		return err
 	})

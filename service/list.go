@@ -44,10 +44,8 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 				continue
 			}
 			s.dir.set(e, 0)
-			if !e.Creator.IsZero() {
-				s.created[e.Creator]++
-			}
-			if !e.Lasting || !e.Due.IsZero() || !e.Suspended.IsZero() {
+			s.countCreated(e.Room, e.Creator)
+			if !e.Lasting || e.Inhabited || !e.Due.IsZero() || !e.Suspended.IsZero() {
 				restless = append(restless, e)
 			}
 		}

@@ -20,8 +20,14 @@ type Memory struct {
 // kept is what is stored of one room.
 type kept struct {
 	saved Saved
-	seq   uint64
+	at    Position
 	entry Entry
+}
+
+// undelivered reports whether something of the room may not be delivered.
+func (k *kept) undelivered() bool {
+	n := len(k.saved.Steps)
+	return n > 0 && k.saved.Steps[n-1].At().Compare(k.saved.Delivered) > 0
 }
 
 // Append stores all batches or none.
@@ -32,12 +38,12 @@ func (m *Memory) Append(ctx context.Context, batches []Batch) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, b := range batches {
-		var seq uint64
+		var at Position
 		if k := m.rooms[b.Room]; k != nil {
-			seq = k.seq
+			at = k.at
 		}
-		if seq != b.After {
-			return fmt.Errorf("%w: %s: event %d is the last, not %d", ErrConflict, b.Room, seq, b.After)
+		if at != b.After {
+			return fmt.Errorf("%w: %s: event %s is the last, not %s", ErrConflict, b.Room, at, b.After)
 		}
 	}
 	if m.rooms == nil {
@@ -53,14 +59,26 @@ func (m *Memory) Append(ctx context.Context, batches []Batch) error {
 			k = new(kept)
 			m.rooms[b.Room] = k
 		}
-		k.seq, k.entry, k.saved.Live = b.Seq(), b.Entry, slices.Clone(b.Live)
-		if b.Snapshot != nil {
-			k.saved.Snapshot, k.saved.Events = slices.Clone(b.Snapshot), nil
-		} else {
+		k.at, k.entry, k.saved.Live = b.At(), b.Entry, slices.Clone(b.Live)
+		switch {
+		case b.Snapshot != nil:
+			k.saved = Saved{Snapshot: slices.Clone(b.Snapshot), Live: k.saved.Live, Sources: slices.Clone(b.Sources), Delivered: k.saved.Delivered}
+		case len(b.Inputs) > 0:
+			k.saved.Steps = append(k.saved.Steps, Step{slices.Clone(b.Inputs), slices.Clone(b.Events)})
+		default:
 			k.saved.Events = append(k.saved.Events, b.Events...)
 		}
 	}
 	return nil
+}
+
+// Delivered notes what was delivered of a room: see [LiveStore].
+func (m *Memory) Delivered(room muc.JID, at Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if k := m.rooms[room]; k != nil && at.Compare(k.saved.Delivered) > 0 {
+		k.saved.Delivered = at
+	}
 }
 
 // Load reads a room.
@@ -74,7 +92,10 @@ func (m *Memory) Load(ctx context.Context, room muc.JID) (Saved, error) {
 	if k == nil {
 		return Saved{}, nil
 	}
-	return Saved{Snapshot: slices.Clone(k.saved.Snapshot), Events: slices.Clone(k.saved.Events), Live: slices.Clone(k.saved.Live)}, nil
+	saved := k.saved
+	saved.Snapshot, saved.Live = slices.Clone(saved.Snapshot), slices.Clone(saved.Live)
+	saved.Events, saved.Steps, saved.Sources = slices.Clone(saved.Events), slices.Clone(saved.Steps), slices.Clone(saved.Sources)
+	return saved, nil
 }
 
 // List reads entries in order of address.
@@ -87,7 +108,9 @@ func (m *Memory) List(ctx context.Context, after muc.JID, limit int) ([]Entry, e
 	var list []Entry
 	for room, k := range m.rooms {
 		if room.String() > after.String() {
-			list = append(list, k.entry)
+			e := k.entry
+			e.Inhabited = e.Inhabited || k.undelivered()
+			list = append(list, e)
 		}
 	}
 	slices.SortFunc(list, compareEntries)

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -30,14 +29,13 @@ func (s *Service) Offline(ctx context.Context, who muc.JID, presence *etree.Elem
 	if who.IsZero() || who.IsBare() {
 		return fmt.Errorf("%w: %q is not the full JID of a session", muc.ErrNoFrom, who)
 	}
-	plain := goodbye(who, etree.NewElement("presence"))
-	full := plain
+	leaves := &deed{as: who, goodbye: goodbye(who, etree.NewElement("presence"))}
 	if presence != nil {
 		if space, ok := xmlwire.RootSpace(presence); !ok || presence.Tag != "presence" || !xmlwire.IsContent(space) {
 			return muc.ErrNotStanza
 		}
 		if sizeOf(presence) <= s.cfg.Limits.SenderBytes {
-			full = goodbye(who, presence)
+			leaves.goodbye = goodbye(who, presence)
 		}
 	}
 	s.unwatchActivity(who)
@@ -47,15 +45,7 @@ func (s *Service) Offline(ctx context.Context, who muc.JID, presence *etree.Elem
 		return ErrClosed
 	}
 	for r := range s.reached(who) {
-		s.add(r, call{run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
-			for _, el := range [...]*etree.Element{full, plain} {
-				fx, err := live.Handle(now, addressedTo(r.jid, el))
-				if err != nil || fx.Refused == nil {
-					return fx, err
-				}
-			}
-			return muc.Effects{}, nil // the room has ended: there is nothing to leave
-		}})
+		s.add(r, call{deed: leaves})
 	}
 	return nil
 }

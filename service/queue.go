@@ -1,7 +1,7 @@
 package service
 
 import (
-	"time"
+	"fmt"
 
 	"github.com/beevik/etree"
 
@@ -13,7 +13,8 @@ import (
 type call struct {
 	// stanza came off the wire; nil for what the host or the service wants.
 	stanza *incoming
-	run    func(now time.Time, live *muc.Room) (muc.Effects, error)
+	// deed is what the room does then; nil for nothing.
+	deed *deed
 	// done is told the end of it, unless nil; it must not block.
 	done func(muc.Effects, error)
 	// aside: the room is to be put aside, if it is still idle.
@@ -22,16 +23,17 @@ type call struct {
 	last bool
 	// suspend: it is stored with everybody inside.
 	suspend bool
+	// leave: another service has the room from now on.
+	leave bool
 }
-
-func tick(now time.Time, live *muc.Room) (muc.Effects, error) { return live.Tick(now) }
 
 // incoming is a stanza for the service or one of its rooms.
 type incoming struct {
 	el       *etree.Element
 	typ, id  string
 	from, to muc.JID
-	size     int  // estimated, in bytes of memory
+	size     int // estimated, in bytes of memory
+	source   *Source
 	entering bool // it is counted as such
 }
 
@@ -117,8 +119,11 @@ func (s *Service) placeAgain(r *room, in *incoming) {
 func (s *Service) enqueue(jid muc.JID, c call) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	switch {
+	case s.closing:
 		return ErrClosed
+	case !s.owns(jid):
+		return fmt.Errorf("%w: %s", ErrNotOwner, jid)
 	}
 	if e := s.crowded(s.rooms[jid], c.stanza); e != nil {
 		return e
@@ -160,8 +165,8 @@ func (s *Service) add(r *room, c call) {
 	}
 }
 
-// take takes what waits for a room, as far as it is one batch.
-func (s *Service) take(r *room) []call {
+// nextCalls takes what waits for a room, as far as it is one batch.
+func (s *Service) nextCalls(r *room) []call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := min(len(r.queue), s.cfg.Limits.Batch)

@@ -27,15 +27,26 @@ func (s *Service) mayCreate(name func(string) *muc.StanzaError, who func(policy.
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.release(s.rooms[q.Room])
-		creator := q.Creator.Bare()
-		if s.created[creator] >= s.cfg.Limits.PersonCreated {
+		r, creator := s.rooms[q.Room], q.Creator.Bare()
+		s.release(r)
+		if r.refuses(s.created[creator] >= s.cfg.Limits.PersonCreated) {
 			return full("There are too many rooms that you have created.")
 		}
-		s.created[creator]++
-		s.rooms[q.Room].reserved = creator
+		if !r.again {
+			s.created[creator]++
+			r.reserved = creator
+		}
 		return nil
 	}
+}
+
+// refuses notes whether the step of a room is refused by a limit of the service. One that is
+// done again is refused if it was the first time, whatever has changed since.
+func (r *room) refuses(tooMany bool) bool {
+	if !r.again {
+		r.refused = tooMany
+	}
+	return r.refused
 }
 
 // release takes back what was counted for a room that was not created after all.
@@ -43,6 +54,37 @@ func (s *Service) release(r *room) {
 	if !r.reserved.IsZero() {
 		s.uncreate(r.reserved)
 		r.reserved = muc.JID{}
+	}
+}
+
+// leaveNothing counts a room less that is gone.
+func (s *Service) leaveNothing(r *room) {
+	s.uncountCreated(r.jid, r.live.Creator())
+	s.asks.drop(r)
+}
+
+// countCreated counts a room for who created it, once.
+func (s *Service) countCreated(room, creator muc.JID) {
+	if creator.IsZero() {
+		return
+	}
+	if s.creators != nil {
+		if !s.creators[room].IsZero() {
+			return
+		}
+		s.creators[room] = creator
+	}
+	s.created[creator]++
+}
+
+// uncountCreated counts a room less that is gone, or another service's.
+func (s *Service) uncountCreated(room, creator muc.JID) {
+	if s.creators != nil {
+		creator = s.creators[room]
+		delete(s.creators, room)
+	}
+	if !creator.IsZero() {
+		s.uncreate(creator)
 	}
 }
 
@@ -62,15 +104,16 @@ func (s *Service) settleQuota(r *room, b *Batch) {
 		switch {
 		case !created:
 		case r.reserved == c.Creator:
-			r.reserved = muc.JID{}
+			if r.reserved = (muc.JID{}); s.creators != nil {
+				s.creators[r.jid] = c.Creator
+			}
 		default: // by the host
-			s.created[c.Creator]++
+			s.countCreated(r.jid, c.Creator)
 		}
 	}
 	s.release(r)
 	if b.Gone {
-		s.uncreate(r.live.Creator())
-		s.asks.drop(r)
+		s.leaveNothing(r)
 	}
 }
 
@@ -85,11 +128,13 @@ func (s *Service) mayAsk(who func(policy.Ask) *muc.StanzaError) func(policy.Ask)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		asker := q.JID.Bare()
-		if s.asks[asker].all() >= s.cfg.Limits.PersonQuestions {
+		r, asker := s.rooms[q.Room], q.JID.Bare()
+		if r.refuses(s.asks[asker].all() >= s.cfg.Limits.PersonQuestions) {
 			return full("Too many of your requests are waiting.")
 		}
-		s.asks.add(asker, s.rooms[q.Room], 1)
+		if !r.again {
+			s.asks.add(asker, r, 1)
+		}
 		return nil
 	}
 }

@@ -22,6 +22,9 @@ type room struct {
 	due   time.Time     // when it wants a tick; zero for never
 	timer int           // where it stands among the timers, if due is set
 
+	leaving chan struct{} // closed when another service may have it; nil if it stays
+	awake   func()        // told when it is loaded, or cannot be; nil if nobody waits
+
 	reserved muc.JID // whose room it is counted as, until it is stored
 	people   int     // occupants when it was last looked at
 	size     int     // in bytes, as it is counted in Service.memory
@@ -32,9 +35,9 @@ type room struct {
 	watched uint64
 	// live is nil as long as nobody needs the room.
 	live *muc.Room
-	// stored is the Seq of the last event that is stored, tail the events that are stored
+	// stored is the position of the last event that is stored, tail the events that are stored
 	// since the last snapshot, and shot the bytes of that.
-	stored uint64
+	stored Position
 	tail   weight
 	shot   int
 	coming weight // of the batch that is being stored
@@ -43,6 +46,23 @@ type room struct {
 	suspended time.Time
 	// resumed says that what is stored of those inside is still there.
 	resumed bool
+	// sources are where its inputs came from.
+	sources []Source
+	// again says that a step is done again, and refused that the present one was refused by a
+	// limit of the service.
+	again, refused bool
+	// replace says that what is stored is not what this service would store: the next batch
+	// brings a snapshot.
+	replace bool
+	// ended says that the room has ended and leaves nothing, which is not stored yet.
+	ended bool
+	// unshot is how many events there must be in the tail before a snapshot is offered again that
+	// the store did not take.
+	unshot int
+	// left says that another service has the room.
+	left bool
+	// redone are steps that were done again when it was loaded, and are to be let out.
+	redone []redone
 	// grown is what has come in since size was asked for.
 	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.
@@ -66,19 +86,29 @@ func (s *Service) load(r *room) error {
 	var saved Saved
 	err := guarded(func() (err error) {
 		if saved, err = s.cfg.Store.Load(s.ctx, r.jid); err == nil {
-			r.live, err = s.template.Restore(r.jid, saved.Snapshot, saved.Events)
+			err = s.rebuild(r, &saved)
 		}
 		return err
 	})
 	s.cfg.Observer.Loaded(time.Since(now), err)
 	if err != nil {
-		r.live, r.failed, r.retry = nil, err, now.Add(pause)
+		r.live = nil
+		if errors.Is(err, ErrNotOwner) {
+			return err
+		}
+		r.failed, r.retry = err, now.Add(pause)
 		s.cfg.Log.Error("a room cannot be loaded; it is left alone", "room", r.jid, "error", err)
 		return err
 	}
-	r.retry, r.stored, r.tail, r.shot = time.Time{}, r.live.Seq(), weigh(saved.Events), len(saved.Snapshot)
+	r.retry, r.shot, r.unshot = time.Time{}, len(saved.Snapshot), 0
 	r.resumed = saved.Live != nil // the next batch takes away what is stored of them
-	if r.resumed && !r.suspended.IsZero() {
+	switch suspended := r.resumed && !r.suspended.IsZero(); {
+	case s.cfg.Live:
+		s.reinhabit(r)
+		if suspended {
+			s.dismiss(r, saved.Live)
+		}
+	case suspended:
 		s.comeBack(r, saved.Live)
 	}
 	s.dir.set(s.entry(r), r.people) // the list may be from a version that knew less of rooms
@@ -93,7 +123,12 @@ func isDamage(err error) bool {
 }
 
 // dueOf is when a room wants to be woken; a tombstone when its time is up.
-func (s *Service) dueOf(live *muc.Room) time.Time {
+func (s *Service) dueOf(r *room) time.Time {
+	if r.ended {
+		return time.Now().Add(pause)
+	}
+	live := r.live
+
 	if ended := live.DestroyedAt(); !ended.IsZero() && s.cfg.TombstoneTime > 0 {
 		return ended.Add(s.cfg.TombstoneTime)
 	}
@@ -103,8 +138,8 @@ func (s *Service) dueOf(live *muc.Room) time.Time {
 // entry describes a room for the store and for the list of rooms.
 func (s *Service) entry(r *room) Entry {
 	c, state := r.live.RoomConfig(), r.live.State()
-	e := Entry{Room: r.jid, Name: c.Name, Public: !c.Hidden && state == muc.Open, Due: s.dueOf(r.live), Creator: r.live.Creator(),
-		Lasting: state == muc.Destroyed || state == muc.Open && c.Persistent}
+	e := Entry{Room: r.jid, Name: c.Name, Public: !c.Hidden && state == muc.Open, Due: s.dueOf(r), Creator: r.live.Creator(),
+		Lasting: state == muc.Destroyed && !r.ended || state == muc.Open && c.Persistent, Inhabited: s.cfg.Live && !r.live.Idle()}
 	if e.Public {
 		e.About = About{Description: shortened(c.Description, descriptionBytes), Lang: c.Lang, MembersOnly: c.MembersOnly,
 			Password: c.Password != "", NonAnonymous: c.Whois == muc.WhoisAnyone, Moderated: c.Moderated}
@@ -145,14 +180,14 @@ func (s *Service) settle(r *room) {
 	switch live := r.live; {
 	case s.closing:
 		s.forget(r)
-	case live == nil && r.retry.IsZero():
+	case r.left, r.leaving != nil, live == nil && r.retry.IsZero():
 		s.forget(r)
 	case live == nil:
 		s.setDue(r, r.retry)
 	case live.State() == muc.Unborn:
 		s.forget(r)
 	default:
-		s.setDue(r, s.dueOf(live))
+		s.setDue(r, s.dueOf(r))
 		if live.Idle() && r.due.IsZero() {
 			r.since = time.Now()
 			r.idle = s.idle.PushBack(r)
@@ -170,5 +205,11 @@ func (s *Service) forget(r *room) {
 	s.setDue(r, time.Time{})
 	r.live = nil
 	s.holds(r, 0, muc.JID{})
+	delete(s.waking, r)
 	delete(s.rooms, r.jid)
+	r.isAwake()
+	if r.leaving != nil {
+		close(r.leaving)
+		r.leaving = nil
+	}
 }

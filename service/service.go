@@ -19,6 +19,7 @@ var ErrClosed = errors.New("service: closed")
 // goroutines at once.
 type Service struct {
 	cfg      Config
+	live     LiveStore // nil without Config.Live
 	domain   muc.JID
 	template *muc.Template
 	dir      directory
@@ -36,6 +37,7 @@ type Service struct {
 	// moments: never while a room works, the store is called or a stanza delivered.
 	mu       sync.Mutex
 	rooms    map[muc.JID]*room // in memory, or with something to do
+	waking   map[*room]bool    // of them, those with somebody inside, nobody knows who until they are loaded
 	ready    []*room           // they have something to do and wait for a worker
 	workers  int
 	senders  map[muc.JID]*sender
@@ -45,12 +47,13 @@ type Service struct {
 	timers   timers
 	armed    time.Time // when keepTime looks next
 	rearm    chan struct{}
-	sessions tallies           // who is inside where, by session
-	persons  tallies           // the same by person: how many sessions
-	created  map[muc.JID]int   // how many rooms there are that somebody has created
-	asks     tallies           // by person: requests that wait for the host
-	doubts   map[muc.JID]doubt // who of them may be gone
-	toAsk    []membership      // who is to be asked if they are still there, one after the other
+	sessions tallies             // who is inside where, by session
+	persons  tallies             // the same by person: how many sessions
+	created  map[muc.JID]int     // how many rooms there are that somebody has created
+	creators map[muc.JID]muc.JID // of each of these rooms, if others have some of them
+	asks     tallies             // by person: requests that wait for the host
+	doubts   map[muc.JID]doubt   // who of them may be gone
+	toAsk    []membership        // who is to be asked if they are still there, one after the other
 	asking   bool
 	memory   int             // what all rooms hold, in bytes
 	held     map[muc.JID]int // of it, by who has created them
@@ -78,43 +81,37 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, domain: domain,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
-		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}}
+		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}, waking: map[*room]bool{}}
+	s.live, _ = cfg.Store.(LiveStore)
 	s.cfg.Room.Policy.Create = s.mayCreate(cfg.RoomName, cfg.Room.Policy.Create)
 	s.cfg.Room.Policy.Ask = s.mayAsk(cfg.Room.Policy.Ask)
 	if s.template, err = muc.NewTemplate(s.cfg.Room); err != nil {
 		return nil, err
 	}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	if s.cfg.Owns != nil {
+		s.creators = map[muc.JID]muc.JID{}
+		go s.keepTime()
+		return s, nil
+	}
 	restless, err := s.readList(ctx)
 	if err != nil {
+		s.stop()
 		return nil, fmt.Errorf("service: list of rooms: %w", err)
 	}
-	s.ctx, s.stop = context.WithCancel(context.Background())
 	if err := s.loadSuspended(ctx, restless); err != nil {
 		return nil, err
 	}
-	s.wakeAll(restless)
+	waking := s.wakeAll(restless)
 	go s.keepTime()
-	return s, nil
-}
-
-// wakeAll has rooms that do not last end, and sets the time for the others.
-func (s *Service) wakeAll(entries []Entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range entries {
-		r := s.rooms[e.Room]
-		if r == nil {
-			r = newRoom(e.Room)
-			r.suspended = e.Suspended
-			s.rooms[e.Room] = r
+	if s.cfg.Live {
+		if err := wakeUp(ctx, waking); err != nil {
+			s.stop()
+			return nil, err
 		}
-		switch {
-		case !e.Lasting, !e.Suspended.IsZero():
-			s.add(r, call{run: tick})
-		default:
-			s.setDue(r, e.Due)
-		}
+		s.AskAll()
 	}
+	return s, nil
 }
 
 // Stats are numbers of this moment.
@@ -148,9 +145,7 @@ func (s *Service) Stats() Stats {
 // has them again. When the context ends before that, the rest is given up, its error
 // is returned, and nothing is lost of what was stored.
 func (s *Service) Shutdown(ctx context.Context, reason string) error {
-	return s.end(ctx, call{last: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
-		return live.Do(now, muc.Shutdown{Reason: reason})
-	}})
+	return s.end(ctx, call{last: true, deed: byHost(muc.Shutdown{Reason: reason})})
 }
 
 // end stops the service after a last call of each room.

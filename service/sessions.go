@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"maps"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -23,15 +24,65 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 		return ErrClosed
 	}
 	for r := range s.reached(who) {
-		s.add(r, call{run: byHost(muc.Vanished{JID: who})})
+		s.add(r, call{deed: byHost(muc.Vanished{JID: who})})
 	}
 	return nil
 }
 
-// reached are the rooms in which a session, an account or a domain is, or will be when
+// VanishedIf tells all rooms that those sessions are no more for which a function says so, as
+// [Service.Vanished] does of one: for a host that has lost a connection, or a machine, that many
+// had in common. The function is called from any goroutine, also later, for rooms that have
+// something to do before, and with a lock held: it must return at once.
+func (s *Service) VanishedIf(ctx context.Context, gone func(session muc.JID) bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return ErrClosed
+	}
+	var later []*room // somebody may have come in there when they have done what waits
+	for _, r := range s.rooms {
+		if r.busy {
+			later = append(later, r)
+		}
+	}
+	for session, rooms := range s.sessions {
+		if gone(session) {
+			for r := range rooms.rooms() {
+				s.add(r, call{deed: byHost(muc.Vanished{JID: session})})
+			}
+		}
+	}
+	for _, r := range later {
+		s.add(r, call{deed: &deed{read: func(live *muc.Room) { s.vanishFrom(r, live, gone) }}})
+	}
+	return nil
+}
+
+// vanishFrom has sessions vanish from a room as it is.
+func (s *Service) vanishFrom(r *room, live *muc.Room, gone func(session muc.JID) bool) {
+	var sessions []muc.JID
+	for o := range live.Occupants() {
+		sessions = append(sessions, o.Sessions...)
+	}
+	for ask := range live.Waiting() {
+		sessions = append(sessions, ask.JID)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, session := range sessions {
+		if gone(session) {
+			s.add(r, call{deed: byHost(muc.Vanished{JID: session})})
+		}
+	}
+}
+
+// reached are the rooms in which a session, an account or a domain is, may be, or will be when
 // they have done what waits.
 func (s *Service) reached(who muc.JID) map[*room]bool {
-	rooms := map[*room]bool{}
+	rooms := maps.Clone(s.waking)
 	switch {
 	case !who.IsBare():
 		s.reach(rooms, s.sessions[who], s.senders[who.Bare()])

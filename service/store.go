@@ -1,8 +1,12 @@
 package service
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -14,9 +18,16 @@ import (
 // store, or an earlier Append succeeded although it reported an error.
 var ErrConflict = errors.New("service: the store holds other events of this room")
 
-// Store keeps rooms. One service at a time works on it, and calls it from several
-// goroutines. What Append has returned nil for survives a crash of the machine.
-// Package storetest has the tests that every store should pass.
+// ErrNotOwner: another service has the room (see [Config].Owns). A store returns it, wrapped,
+// when it knows that; then the room is forgotten here without a word to anybody.
+var ErrNotOwner = errors.New("service: another service has this room")
+
+// ErrNotYet: a store does not take a snapshot for now. It is offered another one later.
+var ErrNotYet = errors.New("service: no snapshot of this room for now")
+
+// Store keeps rooms. Of each room one service at a time is the owner (see [Config].Owns), and
+// calls the store from several goroutines. What Append has returned nil for survives a crash of
+// the machine. Package storetest has the tests that every store should pass.
 type Store interface {
 	// Append stores batches of different rooms, never two of one room. One call is
 	// atomic: all of it is stored, or nothing; also when the context ends. A batch
@@ -40,21 +51,64 @@ type Store interface {
 	List(ctx context.Context, after muc.JID, limit int) ([]Entry, error)
 }
 
+// LiveStore is a store that keeps rooms with everybody inside, as [Config].Live needs it. It
+// keeps each batch that has Inputs as a [Step], in order, until a snapshot takes their place.
+//
+// Batches of such a service that bring a Snapshot or Gone have no events, and come when all
+// that is stored of the room was delivered. In the store's list, a room of which something may
+// not be delivered is Inhabited.
+type LiveStore interface {
+	Store
+	// Delivered notes that all which came of a room up to a position was given to
+	// Config.Deliver. It must not wait: what is noted too late, or lost, is delivered twice
+	// after a failure.
+	Delivered(room muc.JID, at Position)
+}
+
+// Position is the place of an event in the log of its room, by its numbers. The zero value is
+// before all events.
+type Position struct {
+	Seq uint64 `json:"seq,omitzero"`
+	Sub uint64 `json:"sub,omitzero"`
+}
+
+// Compare is negative if p is before q, and positive if it is after it.
+func (p Position) Compare(q Position) int {
+	return cmp.Or(cmp.Compare(p.Seq, q.Seq), cmp.Compare(p.Sub, q.Sub))
+}
+
+// String is the position as events name it, as "12" or "12.3".
+func (p Position) String() string {
+	if p.Sub == 0 {
+		return strconv.FormatUint(p.Seq, 10)
+	}
+	return fmt.Sprintf("%d.%d", p.Seq, p.Sub)
+}
+
+func positionOf(ev *event.Event) Position { return Position{ev.Seq, ev.Sub} }
+
 // Batch is what became of one room since it was last stored.
 type Batch struct {
 	Room muc.JID
-	// After is the Seq of the last event that is stored of the room, in its events or
-	// in its snapshot; 0 for a room of which nothing is stored.
-	After uint64
-	// Events are the durable events after that, without a gap; none in a batch that
-	// only brings a snapshot. An archive (XEP-0313) finds each message
-	// here when it is said, and nowhere else, also beside a Snapshot or Gone.
+	// After is the position of the last event that is stored of the room, in its events or
+	// in its snapshot; zero for a room of which nothing is stored.
+	After Position
+	// Events are the durable events after that, without a gap, or, with [Config].Live, all
+	// events; none in a batch that only brings a snapshot. An archive (XEP-0313) finds each
+	// message here when it is said, and nowhere else, also beside a Snapshot or Gone.
 	Events []event.Event
+	// Inputs are what the room was given when these events happened, in order; there are some
+	// beside all events if [Config].Live is set, and none without it.
+	Inputs []Input
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.
 	Snapshot []byte
-	// Live, unless nil, is the room after Events with everybody inside. Any later batch of
-	// the room takes it away, if it does not bring another one.
+	// Sources are what the room remembers of where its inputs came from, beside a Snapshot
+	// alone: they belong to it.
+	Sources []Source
+	// Live, unless nil, is the room after Events with everybody inside, when it is suspended.
+	// Any later batch of the room takes it away, if it does not bring another one. With
+	// [Config].Live there is none.
 	Live []byte
 	// Entry describes the room after Events, in place of the entry before it.
 	Entry Entry
@@ -64,10 +118,10 @@ type Batch struct {
 	Gone bool
 }
 
-// Seq is that of the room's last event when the batch is stored.
-func (b Batch) Seq() uint64 {
+// At is the position of the room's last event when the batch is stored.
+func (b Batch) At() Position {
 	if n := len(b.Events); n > 0 {
-		return b.Events[n-1].Seq
+		return positionOf(&b.Events[n-1])
 	}
 	return b.After
 }
@@ -80,6 +134,52 @@ type Saved struct {
 	Events []event.Event
 	// Live is the Live of the last batch; nil if that had none.
 	Live []byte
+	// Steps are the batches with Inputs after the snapshot and Events, in order.
+	Steps []Step
+	// Delivered is the position that [LiveStore].Delivered was told last, as far as it is
+	// known; zero for none. It may be before the snapshot.
+	Delivered Position
+	// Sources are those of the batch that brought the Snapshot.
+	Sources []Source
+}
+
+// Step is what a room was given at once and what happened then.
+type Step struct {
+	Inputs []Input       `json:"inputs"`
+	Events []event.Event `json:"events"`
+}
+
+// At is the position of the last event.
+func (s Step) At() Position {
+	if n := len(s.Events); n > 0 {
+		return positionOf(&s.Events[n-1])
+	}
+	return Position{}
+}
+
+// Input is one thing that a room was given, with all that it takes to do it again: of the same
+// inputs at the same times come the same events and the same stanzas.
+type Input struct {
+	// Time is when the room did it, to the millisecond.
+	Time time.Time `json:"time"`
+	// Source and Number are those of [Service.Submit]; zero if there are none.
+	Source string `json:"source,omitempty"`
+	Number uint64 `json:"number,omitempty"`
+	// Stanza is the stanza, in XML. It says who sent it and where.
+	Stanza string `json:"stanza,omitempty"`
+	// Command is what the host wanted, or the service itself, and From in whose name; zero for
+	// nobody's. An input with neither a Stanza nor a Command cannot be done again.
+	Command json.RawMessage `json:"command,omitempty"`
+	From    muc.JID         `json:"from,omitzero"`
+	// Refused says that the service did not allow it, because of its limits.
+	Refused bool `json:"refused,omitempty"`
+}
+
+// Source is where inputs of a room come from, and the number of the last one that the room has
+// done: see [Service.Submit].
+type Source struct {
+	Name   string `json:"name"`
+	Number uint64 `json:"number"`
 }
 
 // Entry is what the service has to know of a room without loading it.
@@ -100,6 +200,9 @@ type Entry struct {
 	Creator muc.JID
 	// Due is when the room wants to be woken, zero for never; to the millisecond.
 	Due time.Time
+	// Inhabited says that the room has to be loaded when the service starts, because somebody is
+	// inside: see [LiveStore].
+	Inhabited bool
 	// Suspended is when the room was put aside with people inside (see [Batch].Live), zero if
 	// it was not; to the millisecond.
 	Suspended time.Time

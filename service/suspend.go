@@ -17,9 +17,7 @@ import (
 // A room whose store fails puts everybody out (332), as it always does. What
 // [Config.Question] was given and nobody has answered is refused.
 func (s *Service) Suspend(ctx context.Context) error {
-	return s.end(ctx, call{last: true, suspend: true, run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
-		return live.Do(now, muc.Shutdown{Stay: true})
-	}})
+	return s.end(ctx, call{last: true, suspend: true, deed: byHost(muc.Shutdown{Stay: true})})
 }
 
 // loadSuspended loads the rooms that were suspended, so that it is known who is where before
@@ -27,7 +25,7 @@ func (s *Service) Suspend(ctx context.Context) error {
 func (s *Service) loadSuspended(ctx context.Context, entries []Entry) error {
 	lives := context.AfterFunc(ctx, s.stop)
 	for _, e := range entries {
-		if e.Suspended.IsZero() || ctx.Err() != nil {
+		if e.Suspended.IsZero() || ctx.Err() != nil || s.cfg.Live {
 			continue
 		}
 		r := newRoom(e.Room)
@@ -68,21 +66,33 @@ func (s *Service) comeBack(r *room, snapshot []byte) {
 	s.inhabit(r, live.Summary().Occupants)
 }
 
+// dismiss tells those that they are out who were inside when a room was suspended by a service
+// that did not store them live, as this one does: their places in the log are not stored.
+func (s *Service) dismiss(r *room, snapshot []byte) {
+	_ = guarded(func() error {
+		live, err := s.template.Restore(r.jid, snapshot, nil)
+		if err != nil {
+			return err
+		}
+		fx, err := live.Do(time.Now(), muc.Shutdown{Reason: startsAgain})
+		r.redone = append(r.redone, redone{done: []outcome{{fx: muc.Effects{Outbound: fx.Outbound}}}})
+		return err
+	})
+}
+
 // resume puts the first call of a room that was suspended before others, whenever it could be
 // loaded. Before anything of it goes out, what was stored of those inside is taken away: it is
 // no longer true.
 func (s *Service) resume(r *room, calls []call) []call {
 	since := r.suspended
-	if since.IsZero() {
+	if r.suspended = (time.Time{}); since.IsZero() || s.cfg.Live {
 		return calls
 	}
-	r.suspended = time.Time{}
-	first := call{run: func(now time.Time, live *muc.Room) (muc.Effects, error) {
-		if age := now.Sub(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
-			return live.Do(now, muc.Shutdown{Reason: startsAgain})
-		}
+	first := tick
+	if age := time.Since(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
+		first = byHost(muc.Shutdown{Reason: startsAgain})
+	} else {
 		s.askThem()
-		return live.Tick(now)
-	}}
-	return append([]call{first}, calls...)
+	}
+	return append([]call{{deed: first}}, calls...)
 }

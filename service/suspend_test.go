@@ -118,10 +118,10 @@ func (s *faultyStore) rewrite(t *testing.T, change func(e *service.Entry)) {
 	}
 }
 
-func seqOf(t *testing.T, room muc.JID, saved service.Saved) uint64 {
+func seqOf(t *testing.T, room muc.JID, saved service.Saved) service.Position {
 	r, err := muc.Restore(muc.Config{Room: room, Secret: secret}, saved.Snapshot, saved.Events)
 	require.NoError(t, err)
-	return r.Seq()
+	return service.Position{Seq: r.Seq()}
 }
 
 // What is stored of those inside is good once: after a crash nobody is inside. What

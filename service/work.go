@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"time"
@@ -17,6 +18,10 @@ type outcome struct {
 	call
 	fx  muc.Effects
 	err error
+	at  int64 // when it was done, in ms since 1970
+	// skip: it had been done before, by its number. refused: a limit of the service did not
+	// allow it.
+	skip, refused bool
 }
 
 // work is a worker: it serves one room after the other, as long as there is one
@@ -24,7 +29,7 @@ type outcome struct {
 func (s *Service) work(r *room) {
 	for r != nil {
 		runtime.Gosched() // a worker that always has something to do lets others run first
-		calls := s.take(r)
+		calls := s.nextCalls(r)
 		for rest := calls; len(rest) > 0; {
 			rest = s.serveCalls(r, rest)
 		}
@@ -39,21 +44,18 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if r.live == nil && !calls[0].needsRoom() {
 		return calls[1:]
 	}
-	if r.live == nil {
-		if err := s.load(r); err != nil {
-			for _, c := range calls {
-				s.fail(&outcome{call: c}, err)
-			}
-			return nil
+	if err := s.need(r); err != nil {
+		for _, c := range calls {
+			s.fail(&outcome{call: c}, err)
 		}
+		return nil
 	}
 	calls = s.resume(r, calls)
 	var done []outcome
 	for i, c := range calls {
 		o := outcome{call: c}
 		if err := guarded(func() error { s.step(r, &o); return nil }); err != nil {
-			s.crash(r, append(done, o), calls[i+1:], err)
-			return nil
+			return s.crash(r, append(done, o), calls[i+1:], Position{}, err)
 		}
 		done = append(done, o)
 		if r.live.State() == muc.Destroyed && len(o.fx.Durable) > 0 {
@@ -70,17 +72,53 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 		}
 		return err
 	})
+	var at Position
+	if len(b.Events) > 0 {
+		at = b.At()
+	}
 	if err != nil {
-		s.crash(r, done, rest, err)
-		return nil
+		return s.crash(r, done, rest, at, err)
 	}
 	s.settleQuota(r, &b)
-	s.publish(r, done)
+	s.publish(r, done, at, false)
 	s.noteActivity(r, done)
-	if b.Gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
+	gone := b.Gone || s.tidy(r, done)
+	if gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
 		r.live = nil
 	}
+	if r.live != nil && slices.ContainsFunc(calls, func(c call) bool { return c.leave }) {
+		s.lose(r)
+	}
 	return rest
+}
+
+// need loads a room that is not in memory.
+func (s *Service) need(r *room) error {
+	switch {
+	case r.left:
+		return fmt.Errorf("%w: %s", ErrNotOwner, r.jid)
+	case r.live != nil:
+		return nil
+	case s.cfg.Live && s.ctx.Err() != nil:
+		return ErrClosed
+	}
+	err := s.load(r)
+	s.mu.Lock()
+	if r.isAwake(); err == nil {
+		delete(s.waking, r)
+	}
+	s.mu.Unlock()
+	if errors.Is(err, ErrNotOwner) {
+		s.lose(r)
+		s.lost(r)
+	}
+	again := r.redone
+	r.redone = nil
+	for _, step := range again {
+		s.publish(r, step.done, step.at, true)
+		s.noteActivity(r, step.done)
+	}
+	return err
 }
 
 // keep stores what became of a room. A durable snapshot alone can wait: without it nothing
@@ -103,28 +141,47 @@ func (s *Service) keep(r *room, b Batch) error {
 
 // noteStored notes that a batch is stored.
 func (r *room) noteStored(b Batch) {
-	r.stored, r.tail, r.resumed = b.Seq(), r.tail.and(r.coming), false
+	r.stored, r.tail, r.resumed = b.At(), r.tail.and(r.coming), false
 	if b.Snapshot != nil {
-		r.tail, r.shot = weight{}, len(b.Snapshot)
+		r.tail, r.shot, r.unshot, r.replace = weight{}, len(b.Snapshot), 0, false
 	}
 }
 
 // needsRoom reports whether a call is a reason to load a room.
-func (c call) needsRoom() bool { return !c.last && !c.aside }
+func (c call) needsRoom() bool { return !c.last && !c.aside && !c.leave }
 
-// step has a room do one call.
+// step has a room do one call, unless it has done it before.
 func (s *Service) step(r *room, o *outcome) {
+	if o.stanza != nil && o.stanza.source != nil {
+		from := o.stanza.source
+		if o.skip = noted(r.sources, from.Name) >= from.Number; o.skip {
+			return
+		}
+		r.sources = note(r.sources, from.Name, from.Number, s.cfg.Limits.Sources)
+	}
 	now := time.Now()
+	o.at, r.refused = now.UnixMilli(), false
+	o.do(now, r.live, r.jid)
+	if o.refused = r.refused; s.cfg.Live {
+		o.deed = o.deed.settled(r.live)
+	}
+}
+
+// do has a room do one call.
+func (o *outcome) do(now time.Time, live *muc.Room, room muc.JID) {
 	switch {
 	case o.stanza != nil:
-		o.fx, o.err = r.live.Handle(now, o.stanza.el)
-	case o.run != nil:
-		o.fx, o.err = o.run(now, r.live)
+		o.fx, o.err = live.Handle(now, o.stanza.el)
+	case o.deed != nil:
+		o.fx, o.err = o.deed.do(now, live, room)
 	}
 }
 
 // batch is what has to be stored of what a room did, if anything.
 func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
+	if s.cfg.Live {
+		return s.liveBatch(r, done)
+	}
 	b = Batch{Room: r.jid, After: r.stored}
 	compact, suspend := false, false
 	for i := range done {
@@ -136,7 +193,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	tail := r.tail.and(r.coming)
 	compact = compact && tail.worth(r.shot)
 	suspend = suspend && !r.live.Idle()
-	if b.Gone = s.isOver(r.live); !b.Gone && (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
+	if b.Gone = s.isOver(r); !b.Gone && (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
 		return b, false
 	}
 	if n := len(b.Events); n > 0 {
@@ -146,7 +203,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	b.Entry = s.entry(r)
 	if b.Gone {
 		b.Entry = Entry{Room: r.jid}
-	} else if compact || tail.long(r.shot, s.cfg.CompactAfter) {
+	} else if compact || r.replace || tail.long(r.shot, s.cfg.CompactAfter) {
 		b.Snapshot = r.live.Snapshot(muc.Durable)
 	}
 	if suspend {
@@ -156,22 +213,31 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 }
 
 // isOver reports whether the time of a tombstone is up.
-func (s *Service) isOver(live *muc.Room) bool {
-	return live.State() == muc.Destroyed && s.cfg.TombstoneTime > 0 && !s.dueOf(live).After(time.Now())
+func (s *Service) isOver(r *room) bool {
+	return r.live.State() == muc.Destroyed && s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(time.Now())
 }
 
-// publish lets out what calls brought, now that it is stored.
-func (s *Service) publish(r *room, done []outcome) {
-	if s.cfg.DeliverBatch == nil {
-		for i := range done {
-			s.report(r, &done[i])
-			for _, out := range done[i].fx.Outbound {
-				s.send(s.ctx, out)
-			}
-			s.conclude(r, &done[i])
-		}
+// publish lets out what calls brought, now that it is stored, up to the position of their last
+// event; that is zero if there was none. Again: it may have been let out before.
+func (s *Service) publish(r *room, done []outcome, at Position, again bool) {
+	if s.cfg.DeliverBatch != nil {
+		s.publishBatch(r, done, at, again)
 		return
 	}
+	for i := range done {
+		s.report(r, &done[i])
+		for _, out := range done[i].fx.Outbound {
+			s.send(s.ctx, out)
+		}
+		if i == len(done)-1 {
+			s.delivered(r, at)
+		}
+		s.conclude(r, &done[i])
+	}
+}
+
+// publishBatch is publish, all at once.
+func (s *Service) publishBatch(r *room, done []outcome, at Position, again bool) {
 	var batch []Stanza
 	for i := range done {
 		s.report(r, &done[i])
@@ -180,8 +246,9 @@ func (s *Service) publish(r *room, done []outcome) {
 		}
 	}
 	if len(batch) > 0 {
-		s.cfg.DeliverBatch(s.ctx, batch)
+		s.cfg.DeliverBatch(s.ctx, Delivery{Room: r.jid, At: at, Again: again, Stanzas: batch})
 	}
+	s.delivered(r, at)
 	for _, out := range batch {
 		s.cfg.Observer.Delivered(len(out.To()))
 	}
@@ -226,8 +293,24 @@ func (s *Service) send(ctx context.Context, out Stanza) {
 }
 
 // crash ends a room in memory that is not what is stored: nothing of what it did
-// goes out, and those who believe to be inside are put out, so that they know.
-func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
+// goes out, and those who believe to be inside are put out, so that they know. Calls are left if
+// the room goes on with them.
+func (s *Service) crash(r *room, done []outcome, rest []call, at Position, err error) (left []call) {
+	switch {
+	case errors.Is(err, ErrNotOwner):
+		s.lose(r)
+		for _, c := range rest {
+			done = append(done, outcome{call: c})
+		}
+		for i := range done {
+			s.fail(&done[i], err)
+		}
+		s.lost(r)
+		return nil
+	case s.cfg.Live:
+		s.reload(r, done, at, err)
+		return rest
+	}
 	s.cfg.Log.Error("a room is made again from what is stored", "room", r.jid, "error", err)
 	live := r.live
 	r.live, r.failed, r.retry = nil, nil, time.Now().Add(pause)
@@ -239,15 +322,19 @@ func (s *Service) crash(r *room, done []outcome, rest []call, err error) {
 	}
 	s.farewell(r, live, done, err)
 	s.outsideAgain(s.unwatch(r, live)...)
+	return nil
 }
 
-// fail answers a call of which nothing came.
+// fail ends a call of which nothing came. Who sent a stanza is told, unless another service may
+// do it.
 func (s *Service) fail(o *outcome, err error) {
-	switch {
-	case o.done != nil:
+	if o.stanza != nil && !errors.Is(err, ErrNotOwner) && !errors.Is(err, ErrClosed) {
+		if err = nil; !o.stanza.isAnswer() {
+			s.refuse(s.ctx, o.stanza, broken())
+		}
+	}
+	if o.done != nil {
 		o.done(muc.Effects{}, err)
-	case o.stanza != nil && !o.stanza.isAnswer():
-		s.refuse(s.ctx, o.stanza, broken())
 	}
 }
 

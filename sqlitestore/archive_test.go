@@ -53,7 +53,7 @@ func (a *archived) keep(fx muc.Effects, err error) {
 	a.now = a.now.Add(500 * time.Millisecond)
 	b := service.Batch{Room: a.jid, Entry: service.Entry{Room: a.jid, Lasting: true}}
 	if len(a.log) > 0 {
-		b.After = a.log[len(a.log)-1].Seq
+		b.After.Seq = a.log[len(a.log)-1].Seq
 	}
 	for ev := range fx.Events() {
 		if ev.Durable() {
@@ -145,7 +145,7 @@ func TestArchiveForgets(t *testing.T) {
 	after, err = a.store.Archive(t.Context(), a.jid, all)
 	require.NoError(t, err)
 	assert.Empty(t, after.Messages)
-	last := a.log[len(a.log)-1].Seq
+	last := service.Position{Seq: a.log[len(a.log)-1].Seq}
 	require.NoError(t, a.store.Append(t.Context(), []service.Batch{{Room: a.jid, After: last, Gone: true}}))
 	nothing, err := a.store.Archive(t.Context(), a.jid, all)
 	require.NoError(t, err)

@@ -27,7 +27,7 @@ func BenchmarkAppend(b *testing.B) {
 					fx, err := r.Do(now, cmd)
 					require.NoError(b, err)
 					at := muc.MustParseJID(fmt.Sprintf("room%d@chat.example", i))
-					batches = append(batches, service.Batch{Room: at, After: after, Events: fx.Durable, Entry: service.Entry{Room: at, Lasting: true}})
+					batches = append(batches, service.Batch{Room: at, After: service.Position{Seq: after}, Events: fx.Durable, Entry: service.Entry{Room: at, Lasting: true}})
 				}
 				return batches
 			}

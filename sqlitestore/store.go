@@ -104,8 +104,8 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 		return s.explain(err)
 	}
 	known := err == nil
-	if seq != b.After {
-		return fmt.Errorf("%w: %s: event %d is the last, not %d", service.ErrConflict, b.Room, seq, b.After)
+	if is := (service.Position{Seq: seq}); is != b.After {
+		return fmt.Errorf("%w: %s: event %s is the last, not %s", service.ErrConflict, b.Room, is, b.After)
 	}
 	w := writing{ctx: ctx, tx: tx}
 	switch {
@@ -117,9 +117,9 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 		}
 		return s.explain(w.err)
 	case known:
-		w.exec(s.stmts.change, b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), id)
+		w.exec(s.stmts.change, b.At().Seq, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), id)
 	default:
-		id = w.exec(s.stmts.add, b.Room.String(), b.Seq(), b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended))
+		id = w.exec(s.stmts.add, b.Room.String(), b.At().Seq, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended))
 	}
 	switch {
 	case b.Live != nil:
@@ -135,7 +135,7 @@ func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) e
 	}
 	if b.Snapshot != nil {
 		w.exec(s.stmts.dropEvents, id)
-		w.exec(s.stmts.putSnapshot, id, b.Seq(), string(b.Snapshot))
+		w.exec(s.stmts.putSnapshot, id, b.At().Seq, string(b.Snapshot))
 	}
 	return s.explain(w.err)
 }

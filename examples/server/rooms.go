@@ -35,10 +35,12 @@ func roomsConfig(set *settings, store *sqlitestore.Store, answers *sqlitestore.A
 			},
 		},
 		// All who are connected may want to enter one room at once, as after a restart.
-		Limits:       service.Limits{RoomQueue: max(1000, set.bounds.Connections)},
-		Store:        store,
-		Question:     answers.Question,
-		Deliver:      func(ctx context.Context, out service.Stanza) { clients.Deliver(ctx, []service.Stanza{out}) },
+		Limits:   service.Limits{RoomQueue: max(1000, set.bounds.Connections)},
+		Store:    store,
+		Question: answers.Question,
+		Deliver: func(ctx context.Context, out service.Stanza) {
+			clients.Deliver(ctx, service.Delivery{Stanzas: []service.Stanza{out}})
+		},
 		DeliverBatch: clients.Deliver,
 		Admin:        admin,
 		Log:          log,

@@ -29,7 +29,7 @@ type log struct {
 	said   int
 	stored service.Saved
 	entry  service.Entry
-	after  uint64
+	after  service.Position
 }
 
 func newLog(t *testing.T, local string) *log {
@@ -69,7 +69,7 @@ func (l *log) store(events []event.Event) service.Batch {
 	b := service.Batch{Room: l.room, After: l.after, Events: events, Entry: service.Entry{
 		Room: l.room, Name: l.live.RoomConfig().Name, Public: true, Lasting: true,
 		Due: evening.Add(time.Duration(l.live.Seq()) * time.Hour)}}
-	l.after, l.entry, l.stored.Live = b.Seq(), b.Entry, nil
+	l.after, l.entry, l.stored.Live = b.At(), b.Entry, nil
 	l.stored.Events = append(l.stored.Events[:len(l.stored.Events):len(l.stored.Events)], events...)
 	return b
 }
@@ -84,7 +84,7 @@ func (l *log) take(b service.Batch, stored bool) {
 		return
 	}
 	l.stored.Events = l.stored.Events[:n-len(b.Events)]
-	l.entry.Due = evening.Add(time.Duration(b.After) * time.Hour)
+	l.entry.Due = evening.Add(time.Duration(b.After.Seq) * time.Hour)
 }
 
 // snapshot is a batch that brings a snapshot alone.

@@ -161,16 +161,16 @@ func testSeveral(t *testing.T, s service.Store) {
 func testConflict(t *testing.T, s service.Store) {
 	l := newLog(t, "cellar")
 	late := l.batch(2)
-	late.After = 1
+	late.After.Seq = 1
 	conflicts(t, s, late) // as long as nothing is stored
-	late.After = 0
+	late.After.Seq = 0
 	must(t, s.Append(t.Context(), []service.Batch{late}))
 	l.check(t, s)
 	conflicts(t, s, late) // twice
 	next := l.batch(1)
 	for _, after := range []uint64{0, 1, 3, 1 << 40} {
 		wrong := next
-		wrong.After = after
+		wrong.After.Seq = after
 		conflicts(t, s, wrong)
 	}
 	l.take(next, false)
@@ -184,7 +184,7 @@ func testAtomic(t *testing.T, s service.Store) {
 	stored, fresh, bad := newLog(t, "stored"), newLog(t, "fresh"), newLog(t, "bad")
 	must(t, s.Append(t.Context(), []service.Batch{stored.batch(2)}))
 	more, first, wrong := stored.batch(2), fresh.batch(2), bad.batch(2)
-	wrong.After = 7
+	wrong.After.Seq = 7
 	for _, batches := range [][]service.Batch{{more, first, wrong}, {wrong, more, first}, {first, wrong, more}} {
 		conflicts(t, s, batches...)
 		stored.take(more, false)
@@ -193,7 +193,7 @@ func testAtomic(t *testing.T, s service.Store) {
 		checkNothing(t, s, fresh.room)
 		checkNothing(t, s, bad.room)
 	}
-	gone := service.Batch{Room: stored.room, After: 2, Gone: true}
+	gone := service.Batch{Room: stored.room, After: service.Position{Seq: 2}, Gone: true}
 	conflicts(t, s, gone, wrong)
 	must(t, s.Append(t.Context(), []service.Batch{more, first}))
 	stored.check(t, s)

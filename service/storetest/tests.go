@@ -67,7 +67,7 @@ func testSnapshot(t *testing.T, s service.Store) {
 		l.check(t, s)
 	}
 	wrong := l.batch(1)
-	wrong.After--
+	wrong.After.Seq--
 	conflicts(t, s, wrong)
 }
 
@@ -135,14 +135,14 @@ func testGone(t *testing.T, s service.Store) {
 	must(t, s.Append(t.Context(), []service.Batch{l.batch(3), other.batch(1)}))
 	must(t, s.Append(t.Context(), []service.Batch{l.snapshot()}))
 	must(t, s.Append(t.Context(), []service.Batch{l.batch(2)}))
-	early := service.Batch{Room: l.room, After: l.after - 1, Gone: true}
+	early := service.Batch{Room: l.room, After: service.Position{Seq: l.after.Seq - 1}, Gone: true}
 	conflicts(t, s, early)
 	l.check(t, s)
 	end := l.store(l.do(muc.Destroy{}))
 	end.Gone = true
 	must(t, s.Append(t.Context(), []service.Batch{end}))
 	checkNothing(t, s, l.room)
-	conflicts(t, s, service.Batch{Room: l.room, After: end.Seq(), Gone: true})
+	conflicts(t, s, service.Batch{Room: l.room, After: end.At(), Gone: true})
 	other.check(t, s)
 
 	again := newLog(t, "cellar")

@@ -190,11 +190,11 @@ func (s *Server) Stop(ctx context.Context) error {
 // Deliver sends what a service says: it is for DeliverBatch of a service.Config. It never blocks:
 // who does not read loses the connection. Nothing is written until all of it is in the buffers,
 // so that each connection gets it in one write.
-func (s *Server) Deliver(_ context.Context, batch []service.Stanza) {
+func (s *Server) Deliver(_ context.Context, d service.Delivery) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var held []*outbox
-	for _, out := range batch {
+	for _, out := range d.Stanzas {
 		for _, to := range out.To() {
 			switch of := s.sessions[to]; {
 			case of != nil && of.client != nil:

@@ -40,8 +40,10 @@ func start(t *testing.T, cfg Config, origins ...string) *running {
 	services := map[string]Service{}
 	s := New(cfg, services)
 	rooms, err := service.New(t.Context(), service.Config{Domain: "conference.localhost", DeliverBatch: s.Deliver, Log: cfg.Log,
-		Deliver: func(ctx context.Context, out service.Stanza) { s.Deliver(ctx, []service.Stanza{out}) },
-		Store:   new(service.Memory), Room: muc.Config{Secret: []byte(strings.Repeat("s", 32))}})
+		Deliver: func(ctx context.Context, out service.Stanza) {
+			s.Deliver(ctx, service.Delivery{Stanzas: []service.Stanza{out}})
+		},
+		Store: new(service.Memory), Room: muc.Config{Secret: []byte(strings.Repeat("s", 32))}})
 	require.NoError(t, err)
 	services["conference.localhost"] = rooms
 	_, err = rooms.Do(t.Context(), muc.MustParseJID(lobby), muc.Create{Owner: muc.MustParseJID("romeo@localhost"),

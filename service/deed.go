@@ -1,0 +1,287 @@
+package service
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/xmlwire"
+)
+
+// deed is what a room is given to do that did not come off the wire.
+type deed struct {
+	cmd muc.Command // nil for a tick
+	as  muc.JID     // in whose name; zero for the host's own
+	// goodbye is the presence of a session that has ended, whose JID is as: see
+	// [Service.Offline].
+	goodbye *etree.Element
+	// read looks at the room, which changes nothing.
+	read func(*muc.Room)
+}
+
+var tick = &deed{}
+
+func byHost(cmd muc.Command) *deed { return &deed{cmd: cmd} }
+
+// do has a room do it.
+func (d *deed) do(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
+	switch {
+	case d.read != nil:
+		d.read(live)
+		return muc.Effects{}, nil
+	case d.goodbye != nil:
+		return d.leave(now, live, room)
+	case d.cmd == nil:
+		return live.Tick(now)
+	case d.as.IsZero():
+		return live.Do(now, d.cmd)
+	default:
+		return live.DoAs(now, d.as, d.cmd)
+	}
+}
+
+// leave has a session leave; what the room would refuse in its goodbye is left out.
+func (d *deed) leave(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
+	for _, el := range [...]*etree.Element{d.goodbye, goodbye(d.as, etree.NewElement("presence"))} {
+		fx, err := live.Handle(now, addressedTo(room, el))
+		if err != nil || fx.Refused == nil {
+			return fx, err
+		}
+	}
+	return muc.Effects{}, nil // the room has ended: there is nothing to leave
+}
+
+// commandsOfRooms are all commands, so that they can be read from what is stored. Configure is
+// stored as Reset, with what came of it.
+var commandsOfRooms = func() map[string]reflect.Type {
+	types := map[string]reflect.Type{}
+	for _, cmd := range [...]muc.Command{
+		muc.Create{}, muc.Reset{}, muc.SetVCard{}, muc.Destroy{}, muc.Shutdown{},
+		muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{}, muc.RemoveAffiliation{}, muc.KickBlocked{}, muc.Vanished{}, muc.Forget{},
+		muc.Join{}, muc.Rename{}, muc.Leave{},
+		muc.Say{}, muc.SetSubject{}, muc.Moderate{}, muc.Invite{},
+		muc.Answer{}, muc.DecideRegistration{},
+		muc.CreateHat{}, muc.DestroyHat{}, muc.AssignHat{}, muc.UnassignHat{},
+	} {
+		t := reflect.TypeOf(cmd)
+		types[t.Name()] = t
+	}
+	return types
+}()
+
+const (
+	tickName    = "tick"
+	goodbyeName = "goodbye"
+)
+
+// storedCommand is a deed in JSON: its name, and what the fields of the command hold. Elements
+// stand in it as canonical XML.
+type storedCommand struct {
+	Name    string                     `json:"name"`
+	Fields  map[string]json.RawMessage `json:"fields,omitempty"`
+	Element string                     `json:"element,omitempty"`
+}
+
+// settled is what a deed was, once it is done in a room, in a form that can be stored.
+func (d *deed) settled(live *muc.Room) *deed {
+	if d == nil || d.cmd == nil || reflect.Indirect(reflect.ValueOf(d.cmd)).Type() != reflect.TypeFor[muc.Configure]() {
+		return d
+	}
+	return &deed{cmd: muc.Reset{Config: live.RoomConfig()}, as: d.as}
+}
+
+// encode writes a deed down. What cannot be written is nil.
+func (d *deed) encode() json.RawMessage {
+	stored := storedCommand{Name: tickName}
+	switch v := reflect.Indirect(reflect.ValueOf(d.cmd)); {
+	case d.goodbye != nil:
+		if stored.Name, stored.Element = goodbyeName, encodeElement(d.goodbye); stored.Element == "" {
+			return nil
+		}
+	case !v.IsValid():
+	default:
+		if stored.Name = v.Type().Name(); commandsOfRooms[stored.Name] != v.Type() {
+			return nil
+		}
+		stored.Fields = map[string]json.RawMessage{}
+		for field, value := range v.Fields() {
+			if value.IsZero() {
+				continue
+			}
+			text, err := encodeField(value)
+			if err != nil {
+				return nil
+			}
+			stored.Fields[field.Name] = text
+		}
+	}
+	text, err := json.Marshal(stored)
+	if err != nil {
+		return nil
+	}
+	return text
+}
+
+func encodeField(value reflect.Value) (json.RawMessage, error) {
+	el, is := value.Interface().(*etree.Element)
+	if !is {
+		return json.Marshal(value.Interface())
+	}
+	text := encodeElement(el)
+	if text == "" {
+		return nil, errNoRedo
+	}
+	return json.Marshal(text)
+}
+
+// errNoRedo: what is stored of an input does not say what it was.
+var errNoRedo = errors.New("service: an input that cannot be done again")
+
+// decodeDeed reads what encode wrote.
+func decodeDeed(in *Input) (*deed, error) {
+	var stored storedCommand
+	if err := json.Unmarshal(in.Command, &stored); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoRedo, err)
+	}
+	switch t := commandsOfRooms[stored.Name]; {
+	case stored.Name == tickName:
+		return tick, nil
+	case stored.Name == goodbyeName:
+		el, err := decodeElement(stored.Element)
+		return &deed{as: in.From, goodbye: el}, err
+	case t == nil:
+		return nil, fmt.Errorf("%w: there is no command %q", errNoRedo, stored.Name)
+	default:
+		v := reflect.New(t).Elem()
+		for name, text := range stored.Fields {
+			field := v.FieldByName(name)
+			if !field.IsValid() {
+				return nil, fmt.Errorf("%w: %s has no field %q", errNoRedo, stored.Name, name)
+			}
+			if err := decodeField(field, text); err != nil {
+				return nil, err
+			}
+		}
+		return &deed{as: in.From, cmd: v.Interface().(muc.Command)}, nil
+	}
+}
+
+func decodeField(field reflect.Value, text json.RawMessage) error {
+	if field.Type() != reflect.TypeFor[*etree.Element]() {
+		return json.Unmarshal(text, field.Addr().Interface())
+	}
+	var canonical string
+	if err := json.Unmarshal(text, &canonical); err != nil {
+		return err
+	}
+	el, err := decodeElement(canonical)
+	field.Set(reflect.ValueOf(el))
+	return err
+}
+
+// anySize bounds nothing: the room has judged it.
+var anySize = xmlwire.Bounds{Bytes: math.MaxInt32, Depth: math.MaxInt32, Elements: math.MaxInt32, Attrs: math.MaxInt32}
+
+// encodeElement writes an element as canonical XML. What is no XML is "".
+func encodeElement(el *etree.Element) string {
+	p, err := new(xmlwire.Encoder).Encode(&etree.Element{Child: []etree.Token{el}}, anySize)
+	if err != nil {
+		return ""
+	}
+	return p.Text
+}
+
+// encodeStanza is encodeElement for a stanza, whose own attributes are taken as they are, as
+// the room takes them.
+func encodeStanza(el *etree.Element) string {
+	p, err := new(xmlwire.Encoder).Encode(el, anySize)
+	if err != nil {
+		return ""
+	}
+	b := append(make([]byte, 0, len(p.Text)+256), '<')
+	b = append(b, el.Tag...)
+	for _, a := range el.Attr {
+		if a.Space == "xml" || a.Space == "" && a.Key != "xmlns" {
+			b = xmlwire.AppendAttr(b, a.FullKey(), a.Value)
+		}
+	}
+	if p.Text == "" {
+		return string(append(b, "/>"...))
+	}
+	b = append(append(append(b, '>'), p.Text...), "</"...)
+	return string(append(append(b, el.Tag...), '>'))
+}
+
+// decodeElement reads what they wrote.
+func decodeElement(canonical string) (*etree.Element, error) {
+	if !xmlwire.IsCanonical(canonical) {
+		return nil, errNoRedo
+	}
+	return xmlwire.Element(canonical), nil
+}
+
+// input writes down what a room was given in a call, and when it did it. A call that changes
+// nothing by its nature is none.
+func (o *outcome) input() (in Input, is bool) {
+	in = Input{Time: time.UnixMilli(o.at).UTC(), Refused: o.refused}
+	switch {
+	case o.skip || o.err != nil:
+		return in, false
+	case o.stanza != nil:
+		in.Stanza = encodeStanza(o.stanza.el)
+		if from := o.stanza.source; from != nil {
+			in.Source, in.Number = from.Name, from.Number
+		}
+	case o.deed == nil || o.deed.read != nil:
+		return in, false
+	default:
+		in.Command, in.From = o.deed.encode(), o.deed.as
+	}
+	return in, true
+}
+
+// outcome is the call that an input was, to be done again. What is not known any more does
+// nothing, which is seen by the events that are missing then.
+func (in *Input) outcome() (o outcome) {
+	o.at, o.refused = in.Time.UnixMilli(), in.Refused
+	var err error
+	switch {
+	case in.Stanza != "":
+		var el *etree.Element
+		if el, err = decodeElement(in.Stanza); err == nil {
+			o.stanza = &incoming{el: el}
+		}
+	case in.Command != nil:
+		o.deed, err = decodeDeed(in)
+	}
+	if err != nil {
+		o.deed = nil
+	}
+	return o
+}
+
+// noted is the number that was noted of a source last; zero for none.
+func noted(sources []Source, name string) uint64 {
+	if i := slices.IndexFunc(sources, func(x Source) bool { return x.Name == name }); i >= 0 {
+		return sources[i].Number
+	}
+	return 0
+}
+
+// note takes in the number of an input. The sources are in the order in which something came
+// from them last, and the first are forgotten if there are more than most.
+func note(sources []Source, name string, number uint64, most int) []Source {
+	if name == "" {
+		return sources
+	}
+	sources = slices.DeleteFunc(sources, func(x Source) bool { return x.Name == name })
+	sources = append(sources, Source{name, number})
+	return slices.Delete(sources, 0, max(0, len(sources)-most))
+}

@@ -1,0 +1,173 @@
+package service
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Several services of one domain, each with rooms of its own (Config.Owns). Who owns what is
+// decided elsewhere; the store is what refuses the writes of a service that is mistaken.
+
+// owns reports whether a room is this service's.
+func (s *Service) owns(room muc.JID) bool { return s.cfg.Owns == nil || s.cfg.Owns(room) }
+
+// Adopt takes over rooms, of which Config.Owns says yes from now on: with their entries as the
+// store lists them. Those with somebody inside are loaded at once, and what may not have been
+// delivered of them is delivered (see Config.Live); the others come when they are needed or due.
+// Entries of other rooms, and those that make no sense, are passed over.
+//
+// It returns when all that have somebody inside are loaded, or could not be. An error is
+// [ErrClosed] or that of the context; when that ends first, the rest goes on without anybody
+// waiting. Vanished reaches rooms that are not loaded yet.
+func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	var mine []Entry
+	for _, e := range entries {
+		if err := e.check(); err != nil {
+			s.cfg.Log.Error("a room cannot be taken over", "room", e.Room, "error", err)
+		} else if e.Room.Domain() == s.cfg.Domain && s.owns(e.Room) {
+			s.countCreated(e.Room, e.Creator)
+			mine = append(mine, e)
+		}
+	}
+	s.mu.Unlock()
+	for _, e := range mine {
+		s.dir.set(e, 0)
+	}
+	return wakeUp(ctx, s.wakeAll(mine))
+}
+
+// Release gives up rooms, those for which a function says so: Config.Owns says no to them before
+// it is called. They do what waits, and are forgotten without a word to anybody; what the host
+// was asked and has not answered is refused. With Config.Live the next owner finds them as they
+// are, without it as after [Service.Suspend]. The function is called with a lock held, and must
+// return at once.
+//
+// Release returns when all of them are stored and nothing of them is under way. An error is
+// [ErrClosed] or that of the context; when that ends first, the rest goes on.
+func (s *Service) Release(ctx context.Context, gone func(room muc.JID) bool) error {
+	var leaving []chan struct{}
+	s.mu.Lock()
+	if s.closing {
+		s.mu.Unlock()
+		return ErrClosed
+	}
+	for jid, r := range s.rooms {
+		if !gone(jid) {
+			continue
+		}
+		if r.leaving == nil {
+			r.leaving = make(chan struct{})
+			s.add(r, call{leave: true, suspend: !s.cfg.Live, deed: byHost(muc.Shutdown{Stay: true})})
+		}
+		leaving = append(leaving, r.leaving)
+	}
+	for jid := range s.creators {
+		if gone(jid) {
+			s.uncountCreated(jid, muc.JID{})
+		}
+	}
+	s.mu.Unlock()
+	for _, left := range leaving {
+		select {
+		case <-left:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// Listed puts public rooms of other services of the domain into the list that people are shown
+// and search in. An entry of a room that is not Public takes it away. Rooms of this service are
+// passed over.
+func (s *Service) Listed(entries ...Entry) {
+	for _, e := range entries {
+		if e.check() != nil || e.Room.Domain() != s.cfg.Domain {
+			continue
+		}
+		s.mu.Lock()
+		mine := s.owns(e.Room)
+		s.mu.Unlock()
+		if !mine {
+			s.dir.set(e, 0)
+		}
+	}
+}
+
+// lose forgets a room that another service has, as if it had never been here. Nobody is told.
+func (s *Service) lose(r *room) {
+	live, people := r.live, r.people
+	r.live, r.left, r.failed, r.retry = nil, true, nil, time.Time{}
+	if live != nil {
+		s.unwatch(r, live)
+	}
+	s.dir.count(r.jid, people) // somewhere else
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if live != nil || s.creators != nil {
+		creator := muc.JID{}
+		if live != nil {
+			creator = live.Creator()
+		}
+		s.uncountCreated(r.jid, creator)
+	}
+}
+
+// lost tells the host of a room that another service has.
+func (s *Service) lost(r *room) {
+	s.cfg.Log.Info("another service has a room", "room", r.jid)
+	if s.cfg.Lost != nil {
+		s.cfg.Lost(r.jid)
+	}
+}
+
+// wakeAll has rooms that do not last end, loads those with somebody inside, and sets the time for
+// the others. What it returns is closed when they are loaded.
+func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
+	var waking sync.WaitGroup
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		r := s.rooms[e.Room]
+		if r == nil {
+			r = newRoom(e.Room)
+			r.suspended = e.Suspended
+			s.rooms[e.Room] = r
+		}
+		switch {
+		case r.live != nil && r.suspended.IsZero():
+		case e.Inhabited && s.cfg.Live, !e.Suspended.IsZero():
+			if r.live == nil {
+				s.waking[r] = true
+				if r.awake == nil {
+					waking.Add(1)
+					r.awake = waking.Done
+				}
+			}
+			s.add(r, call{deed: tick})
+		case !e.Lasting:
+			s.add(r, call{deed: tick})
+		default:
+			s.setDue(r, e.Due)
+		}
+	}
+	all := make(chan struct{})
+	go func() { waking.Wait(); close(all) }()
+	return all
+}
+
+// isAwake notes that a room is loaded, or cannot be.
+func (r *room) isAwake() {
+	if r.awake != nil {
+		r.awake()
+		r.awake = nil
+	}
+}
