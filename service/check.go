@@ -21,10 +21,17 @@ func Check(ctx context.Context, cfg Config, wrong func(room muc.JID, err error))
 
 // CheckSuspended is Check of those rooms alone that were put aside with people inside
 // ([Service.Suspend]): whether [New] can go on with them. So a host finds that out while the one
-// before it is still there to go on.
+// before it is still there to go on. What is only wrong with the list is left to Check.
 func CheckSuspended(ctx context.Context, cfg Config, wrong func(room muc.JID, err error)) (good int, err error) {
-	return check(ctx, cfg, func(e Entry) bool { return !e.Suspended.IsZero() }, wrong)
+	return check(ctx, cfg, func(e Entry) bool { return !e.Suspended.IsZero() }, func(room muc.JID, err error) {
+		if !room.IsZero() && !errors.Is(err, errListed) {
+			wrong(room, err)
+		}
+	})
 }
+
+// errListed: nothing is wrong with the room itself.
+var errListed = errors.New("service: the list of rooms describes it otherwise than it is; it is put right when the room is used")
 
 // check is Check of some rooms.
 func check(ctx context.Context, cfg Config, which func(Entry) bool, wrong func(room muc.JID, err error)) (good int, err error) {
@@ -86,7 +93,7 @@ func (s *Service) checkRoom(ctx context.Context, e Entry) error {
 		case r.live.State() == muc.Unborn:
 			return fmt.Errorf("%w: it is in the list, but nothing is stored of it", muc.ErrCorrupt)
 		case e.Name != is.Name || e.Public != is.Public || e.Lasting != is.Lasting || !e.Creator.IsZero() && e.Creator != is.Creator:
-			return errors.New("service: the list of rooms describes it otherwise than it is; it is put right when the room is used")
+			return errListed
 		}
 		return nil
 	})

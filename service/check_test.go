@@ -88,6 +88,15 @@ func TestCheck(t *testing.T) {
 		assert.Equal(t, 3, good)
 		assert.Equal(t, []string{crypt}, bad)
 
+		config.Store = odd{Store: store, entries: func(l []service.Entry) []service.Entry {
+			for i := range l {
+				l[i].Name = "other"
+			}
+			return append(l, service.Entry{Err: muc.ErrCorrupt})
+		}}
+		_, err = service.CheckSuspended(context.Background(), config, func(room muc.JID, err error) { t.Error(room, err) })
+		require.NoError(t, err)
+
 		good, found = check(func(c *service.Config) { c.Room.Secret = []byte("quite another secret") })
 		assert.Zero(t, good)
 		assert.ErrorIs(t, found[crypt], muc.ErrKey)

@@ -37,13 +37,18 @@ func TestTakeOver(t *testing.T) {
 	c.joined(link, "cellar", 3)
 	stop, said := make(chan struct{}), make(chan int)
 	go func() {
-		for i := 0; ; i++ {
+		for i := 0; ; {
 			select {
 			case <-stop:
 				said <- i
 				return
-			case <-time.After(time.Millisecond / 2):
-				link.Send(fmt.Sprintf("<message type='groupchat' id='m%d' from='%s' to='cellar@%s'><body>%d.</body></message>", i, person(i%2), testDomain, i))
+			case <-time.After(20 * time.Millisecond):
+				burst := make([]string, 10)
+				for j := range burst {
+					burst[j] = fmt.Sprintf("<message type='groupchat' id='m%d' from='%s' to='cellar@%s'><body>%d.</body></message>", i, person(i%2), testDomain, i)
+					i++
+				}
+				link.Send(burst...)
 			}
 		}
 	}()

@@ -25,11 +25,24 @@ class Component(Process):
         await listens(self, self.metrics_port)
         await self.connected()
 
+    async def give_way(self, *flags):
+        """Has a new process take over from the one that runs."""
+        old = self.child
+        self.run("-metrics", f"127.0.0.1:{self.metrics_port}", "-take-over", *flags)
+        new, self.child = self.child, old
+        status, _ = await self.ends(60)
+        self.child = new
+        assert status == 0, f"status {status}:\n{self.said()}"
+        await self.connected()
+
     async def connected(self, within=60):
         for _ in range(within * 20):
             assert self.running(), f"the component ended:\n{self.said()}"
-            if self.metrics()["muc_connected"] == 1:
-                return
+            try:
+                if self.metrics()["muc_connected"] == 1:
+                    return
+            except OSError:
+                pass  # it does not listen yet, or just ends
             await asyncio.sleep(0.05)
         raise AssertionError(f"the component does not connect:\n{self.said()}")
 

@@ -1,6 +1,6 @@
 """Plays the tests of the component behind a real server.
 
-    python3 run.py --server prosody|ejabberd --program COMPONENT [--kills N]
+    python3 run.py --server prosody|ejabberd --program COMPONENT [--kills N] [--clients N --restarts N]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from component import Component
 from extensions import extensions
 from forms import forms
 from people import people
+from restarts import restarts
 from servers import KINDS
 from story import story
 
@@ -30,28 +31,29 @@ class World:
         self.component = Component(program, self.folder, self.server)
 
 
-def tests(kind, kills):
+def tests(kind, args):
     yield "story", story
     yield "people", people
     yield "forms", forms
     yield "extensions", extensions
     yield "refusals", faults.refusals
     yield "stop", faults.stop
-    yield "crashes", lambda world: faults.crashes(world, kills)
+    yield "crashes", lambda world: faults.crashes(world, args.kills)
+    yield "restarts", lambda world: restarts(world, args.clients, args.restarts)
     yield "server restarts", faults.server_restarts
     if kind == "prosody":
         yield "crowd", lambda world: faults.crowd(world, CROWD)
 
 
-async def play(world, kind, kills, only):
+async def play(world, kind, args):
     await world.server.start()
     await world.component.start("-registration", "open")
-    for name, test in tests(kind, kills):
-        if only and name not in only:
+    for name, test in tests(kind, args):
+        if args.only and name not in args.only:
             continue
         print(f"  {kind}: {name}", flush=True)
         start = time.monotonic()
-        await asyncio.wait_for(test(world), TIME + 30 * kills)
+        await asyncio.wait_for(test(world), TIME + 30 * args.kills + 10 * args.restarts)
         print(f"    {time.monotonic() - start:.1f} s", flush=True)
 
 
@@ -60,12 +62,14 @@ async def main():
     parser.add_argument("--server", choices=sorted(KINDS), required=True)
     parser.add_argument("--program", required=True)
     parser.add_argument("--kills", type=int, default=2)
+    parser.add_argument("--clients", type=int, default=30, help="who talk while another component takes over")
+    parser.add_argument("--restarts", type=int, default=3, help="how often one does")
     parser.add_argument("--only", action="append", help="the name of a test")
     args = parser.parse_args()
     world = World(args.server, args.program)
     world.server.add("juliet", "romeo", "tybalt", "mercutio", *(f"guest{i}" for i in range(CROWD)))
     try:
-        await play(world, args.server, args.kills, args.only)
+        await play(world, args.server, args)
     except BaseException:
         for process in (world.component, world.server):
             if process.child is not None:
