@@ -1,7 +1,7 @@
 // Package scansion plays .scs scripts against rooms of package muc, in process:
-// no network, no server, no waiting. A script says what clients send and what
-// they receive. It is the shortest way to test the rules of a room, one line of
-// Go for a directory of scripts:
+// no network, no server, no waiting; or against any XMPP server, over the network.
+// A script says what clients send and what they receive. It is the shortest way to
+// test the rules of a room, one line of Go for a directory of scripts:
 //
 //	func TestRules(t *testing.T) { scansion.Run(t, muc.Config{}, "testdata") }
 //
@@ -196,6 +196,38 @@
 // The runner also holds the library to its word: all copies of a stanza must be
 // well-formed and alike in every framing, and, with [Options.CheckReplay], at
 // each step each room must be restorable from its events.
+//
+// # Over the network
+//
+// With [Options.Dial] scripts are played by real clients against any XMPP server, by the command
+// in cmd/scansion or by its package remote in tests of a server in Go. What they say holds as it is
+// written, but for this:
+//
+// Every client is logged in when the script begins, and becomes available when it connects. The
+// people of a script have accounts on one domain, and its rooms get names that nobody else has.
+// In stanzas both ways, addresses that the script gives and those that the server really has are
+// put for each other, in attributes and texts, alone or in a longer text, so that the script
+// reads as in process. Rooms are destroyed in the end.
+//
+// After each action the client pings the room that it wrote to, and then all clients ping all rooms:
+// when that is answered, what came of the action has come, as stanzas between two addresses keep
+// their order (RFC 6120 §10.1). Only then the next action begins. So `X receives: nothing` means
+// as much as in process, and `receives` waits for what a server does later than that, at the
+// longest [Network].Wait. A client answers the pings of rooms by itself. What comes neither from a
+// room of the script nor from one of its clients is no part of it.
+//
+// `X disconnects` breaks the connection, and 200 ms later the server has to have noticed. Time
+// passes if it is no more than two seconds; time stamps of 2030 in what is expected stand for any.
+//
+// For the host an owner of the room stands in, as far as XEP-0045 has stanzas for what it does:
+// create (a persistent room), configure, reset, set-affiliation, set-role, kick, destroy; and in the name
+// of a client invite, set-subject and moderate. With vanished, a client's connection breaks and the client
+// comes back. The owner's name is taken off what comes of it. Archives are the server's, so
+// `host answers: archive` says nothing. instant=true has the creator open each new room.
+//
+// A script is skipped ([Skipped], with the reason) if it asks for anything else of the host or for
+// a setting that the server is not known to have ([Network].Settings); if all people of a domain are
+// meant, since the others are on it too; or if a client answers for its account, as servers do.
 //
 // # Header lines
 //

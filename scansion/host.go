@@ -118,17 +118,17 @@ func (p *player) hostActs(a *action) error {
 		}
 	}
 	if a.room.IsZero() {
-		return p.service.doEverywhere(deed)
+		return p.stage.doEverywhere(deed)
 	}
-	return p.service.do(a.room, deed)
+	return p.stage.do(a.room, deed)
 }
 
-// hostReplies answers or refuses the question that has waited longest.
-func (p *player) hostReplies(a *action) error {
-	if len(p.service.asks) == 0 {
+// reply answers or refuses the question that has waited longest.
+func (s *service) reply(a *action) error {
+	if len(s.asks) == 0 {
 		return errors.New("no room has asked the host anything")
 	}
-	asked := p.service.asks[0]
+	asked := s.asks[0]
 	answer := muc.Answer{ID: asked.id}
 	switch {
 	case a.verb == verbRefuses:
@@ -137,7 +137,7 @@ func (p *player) hostReplies(a *action) error {
 		if asked.archive == nil {
 			return errors.New("the room did not ask for its archive")
 		}
-		r, err := p.service.room(asked.room)
+		r, err := s.room(asked.room)
 		if err != nil {
 			return err
 		}
@@ -145,10 +145,10 @@ func (p *player) hostReplies(a *action) error {
 		answer.Archive, answer.Refuse = &page, refused
 	case a.send != nil:
 		answer.Payload = a.send.Copy()
-		p.fillIn(answer.Payload)
-		p.trace.sent(answer.Payload)
+		s.player.fillIn(answer.Payload)
+		s.player.trace.sent(answer.Payload)
 	}
-	return p.service.do(asked.room, deed{command: answer})
+	return s.do(asked.room, deed{command: answer})
 }
 
 // build makes a Command of a function that takes the arguments it knows. One

@@ -1,6 +1,7 @@
 package scansion
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -31,6 +32,13 @@ type Options struct {
 	// Observe, when set, is shown what each step of a room returned, before it is
 	// delivered: to hold a whole directory of scripts to one more rule.
 	Observe func(room muc.JID, fx muc.Effects)
+	// Dial, when set, has scripts played by real clients against a server over the network,
+	// as Network says, instead of against rooms in this process: it logs in one client. Config,
+	// CheckReplay, Move, Observe and Settings mean nothing then. Package
+	// github.com/gomuc/muc/cmd/scansion/remote has one for XMPP over TCP.
+	Dial func(ctx context.Context, who Login) (Conn, error)
+	// Network says how; it means something only with Dial.
+	Network Network
 	// Trace, when set, gets the whole conversation for people to read.
 	Trace io.Writer
 	// Commands are what `host:` lines can say beyond the built-in commands, by

@@ -12,33 +12,43 @@ import (
 	"github.com/gomuc/muc"
 )
 
-// Play plays a script from an empty service on. It returns nil if everything
-// came as expected, a [*Failure] if not, and a [*SyntaxError] if a header line
-// asks for a setting that is not there.
+// Play plays a script from an empty service on, or, with [Options.Dial], against a server
+// over the network. It returns nil if everything came as expected, a [*Failure] if not, and a
+// [*SyntaxError] if a header line asks for a setting that is not there; over the network also
+// a [*Skipped] and a [*NetworkError].
 func Play(s *Script, o Options) error {
 	p, err := newPlayer(s, o)
 	if err != nil {
 		return err
 	}
 	p.trace.begin(s)
-	for i := range s.actions {
-		a := &s.actions[i]
+	defer p.stage.end()
+	if err := p.stage.begin(); err != nil {
+		return err
+	}
+	for i := range p.actions {
+		a := &p.actions[i]
 		p.trace.comment(a.comment)
 		if err := p.perform(a); err != nil {
 			return p.blame(a, err)
 		}
 	}
-	if p.mode.skipsNothing() {
-		return p.nothingLeft()
+	if !p.mode.skipsNothing() {
+		return nil
 	}
-	return nil
+	if err := p.stage.settle(); err != nil {
+		return p.blame(p.current, err)
+	}
+	return p.nothingLeft()
 }
 
 // player is a script while it is played.
 type player struct {
 	script  *Script
+	actions []action
 	mode    Mode
-	service *service
+	stage   stage
+	service *service // the stage, if it is in this process
 	users   []*user
 	vars    vars
 	trace   *tracer
@@ -71,11 +81,16 @@ func newPlayer(s *Script, o Options) (*player, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &player{script: s, mode: o.Mode, vars: vars{}, host: commands(o), trace: newTracer(o.Trace)}
+	p := &player{script: s, actions: slices.Clone(s.actions), mode: o.Mode, vars: vars{}, host: commands(o), trace: newTracer(o.Trace)}
 	if s.mode != nil {
 		p.mode = *s.mode
 	}
-	p.service = newService(cfg, o, p)
+	if o.Dial == nil {
+		p.service = newService(cfg, o, p)
+		p.stage = p.service
+	} else {
+		p.stage = newNetwork(o, p)
+	}
 	for _, c := range s.Clients {
 		p.users = append(p.users, &user{Client: c})
 		bare, full := jidNames(c.Name)
@@ -94,10 +109,10 @@ func (p *player) perform(a *action) error {
 	case verbReceivesNothing:
 		return p.receivesNothing(p.users[a.client])
 	}
-	if err := p.service.advance(time.Second); err != nil {
+	if err := p.stage.tick(); err != nil {
 		return err
 	}
-	p.trace.action(p.service.now, a.text)
+	p.trace.action(p.stage.clock(), a.text)
 	switch a.verb {
 	case verbConnects:
 		return p.connects(p.users[a.client])
@@ -106,13 +121,13 @@ func (p *player) perform(a *action) error {
 	case verbSends:
 		return p.sends(p.users[a.client], a)
 	case verbTimePasses:
-		err := p.service.advance(a.pause)
-		p.trace.note("it is now " + p.service.now.Format(time.DateTime))
+		err := p.stage.pass(a.pause)
+		p.trace.note("it is now " + p.stage.clock().Format(time.DateTime))
 		return err
 	case verbHost:
 		return p.hostActs(a)
 	default:
-		return p.hostReplies(a)
+		return p.stage.reply(a)
 	}
 }
 
@@ -121,16 +136,16 @@ func (p *player) connects(u *user) error {
 		return fmt.Errorf("%s is connected already", u.Name)
 	}
 	u.connected = true
-	return nil
+	return p.stage.connect(u)
 }
 
-// disconnects ends a session without a word: each room hears from the host.
+// disconnects ends a session without a word from the client.
 func (p *player) disconnects(u *user) error {
 	if !u.connected {
 		return fmt.Errorf("%s is not connected", u.Name)
 	}
 	u.connected = false
-	return p.service.doEverywhere(deed{command: muc.Vanished{JID: u.JID}})
+	return p.stage.disconnect(u)
 }
 
 func (p *player) sends(u *user, a *action) error {
@@ -140,13 +155,6 @@ func (p *player) sends(u *user, a *action) error {
 	stanza := a.send.Copy()
 	p.fillIn(stanza)
 	p.trace.sent(stanza)
-	from := u.JID
-	if typ := stanza.SelectAttrValue("type", ""); stanza.Tag == "iq" && (typ == "result" || typ == "error") &&
-		stanza.SelectAttrValue("from", "") == u.JID.Bare().String() {
-		from = u.JID.Bare()
-	}
-	stanza.RemoveAttr("from")
-	stanza.CreateAttr("from", from.String())
 	address := stanza.SelectAttrValue("to", "")
 	if address == "" {
 		p.trace.note("for the sender's own server, which is not played")
@@ -161,16 +169,7 @@ func (p *player) sends(u *user, a *action) error {
 	if err != nil {
 		return fmt.Errorf("the host would not route this: %w", err)
 	}
-	if p.isUserDomain(to.Domain()) {
-		n, err := fromElement(stanza)
-		if err != nil {
-			return err
-		}
-		p.trace.passedOn(p.addressee(to))
-		p.deliver(to, n)
-		return nil
-	}
-	return p.service.handle(to, stanza)
+	return p.stage.send(u, to, stanza)
 }
 
 // isUserDomain reports whether clients live on a domain. On all others there
@@ -223,7 +222,24 @@ func (p *player) deliver(to muc.JID, n *node) {
 	}
 }
 
+// receives looks for what is expected in what came, and waits for more where the stage can
+// have more.
 func (p *player) receives(u *user, a *action) error {
+	for {
+		err := p.finds(u, a)
+		if err == nil || p.mode.skipsNothing() && len(u.inbox) > 0 {
+			return err
+		}
+		if more, lost := p.stage.more(u); lost != nil {
+			return lost
+		} else if !more {
+			return err
+		}
+	}
+}
+
+// finds looks for what is expected in what came already.
+func (p *player) finds(u *user, a *action) error {
 	m := matcher{p.mode, p.vars}
 	candidates := u.inbox
 	if p.mode.skipsNothing() && len(candidates) > 1 {
@@ -248,6 +264,9 @@ func (p *player) receives(u *user, a *action) error {
 }
 
 func (p *player) receivesNothing(u *user) error {
+	if err := p.stage.settle(); err != nil {
+		return err
+	}
 	if len(u.inbox) == 0 {
 		return nil
 	}
@@ -277,6 +296,10 @@ func (p *player) nothingLeft() error {
 
 // blame gives an error its place in the script.
 func (p *player) blame(a *action, err error) error {
+	if skipped := (*Skipped)(nil); errors.As(err, &skipped) {
+		p.trace.note("SKIPPED: " + skipped.Reason)
+		return skipped
+	}
 	var f *Failure
 	if !errors.As(err, &f) {
 		f = &Failure{Reason: err.Error(), err: err}

@@ -83,6 +83,51 @@ func (s *service) all() []*room {
 	return rooms
 }
 
+// begin and end have nothing to do: all starts from nothing, and nobody else sees it.
+func (s *service) begin() error { return nil }
+
+func (s *service) end() {}
+
+// tick is the second that an action takes.
+func (s *service) tick() error { return s.advance(time.Second) }
+
+func (s *service) pass(pause time.Duration) error { return s.advance(pause) }
+
+func (s *service) clock() time.Time { return s.now }
+
+// more and settle: what a call of a room brings is there when it returns.
+func (s *service) more(*user) (bool, error) { return false, nil }
+
+func (s *service) settle() error { return nil }
+
+func (s *service) connect(*user) error { return nil }
+
+// disconnect tells each room, as a host does that sees a session vanish.
+func (s *service) disconnect(u *user) error {
+	return s.doEverywhere(deed{command: muc.Vanished{JID: u.JID}})
+}
+
+// send hands a stanza to a room, or to other clients.
+func (s *service) send(u *user, to muc.JID, stanza *etree.Element) error {
+	from := u.JID
+	if typ := stanza.SelectAttrValue("type", ""); stanza.Tag == "iq" && (typ == "result" || typ == "error") &&
+		stanza.SelectAttrValue("from", "") == u.JID.Bare().String() {
+		from = u.JID.Bare()
+	}
+	stanza.RemoveAttr("from")
+	stanza.CreateAttr("from", from.String())
+	if !s.player.isUserDomain(to.Domain()) {
+		return s.handle(to, stanza)
+	}
+	n, err := fromElement(stanza)
+	if err != nil {
+		return err
+	}
+	s.player.trace.passedOn(s.player.addressee(to))
+	s.player.deliver(to, n)
+	return nil
+}
+
 func (s *service) handle(to muc.JID, stanza *etree.Element) error {
 	r, err := s.room(to.Bare())
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 
 var cellar = muc.MustParseJID("cellar@rooms.example")
 
-// stage is a player of a script with nothing in it but its clients.
-func stage(t *testing.T) *player {
+// emptyStage is a player of a script with nothing in it but its clients.
+func emptyStage(t *testing.T) *player {
 	t.Helper()
 	script, err := Parse("stage.scs", []byte(`
 [Client] Romeo
@@ -73,7 +73,7 @@ func (s *service) put(address string, m machine) {
 // Each room is called at its deadlines, not only at the end of the pause.
 func TestClock(t *testing.T) {
 	at := func(seconds int) time.Time { return Epoch.Add(time.Duration(seconds) * time.Second) }
-	p := stage(t)
+	p := emptyStage(t)
 	overdue := &alarm{deadlines: []time.Time{at(-5), at(20)}}
 	other := &alarm{deadlines: []time.Time{at(10), at(30), at(31)}}
 	p.service.put("a@rooms.example", overdue)
@@ -88,7 +88,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestRoomErrors(t *testing.T) {
-	p := stage(t)
+	p := emptyStage(t)
 	p.service.put(cellar.String(), &alarm{})
 	err := p.service.handle(cellar, etree.NewElement("presence"))
 	assert.ErrorIs(t, err, muc.ErrNotForRoom)
@@ -145,7 +145,7 @@ func TestPost(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := stage(t)
+			p := emptyStage(t)
 			err := p.post(cellar, tt.out)
 			if tt.said == "" {
 				require.NoError(t, err)

@@ -1,7 +1,8 @@
-// Command scansion plays .scs scripts against rooms, in process and without a
-// network:
+// Command scansion plays .scs scripts against rooms: in process and without a network, or
+// against any XMPP server:
 //
 //	scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…
+//	scansion --connect HOST:PORT --domain ROOMS --accounts FILE|--register|--anonymous … FILE|DIR…
 //
 // Directories are searched for *.scs, but for folders below them that are called
 // prelude, which hold what scripts include. Each script is reported as PASS or FAIL,
@@ -9,18 +10,29 @@
 // counts them. With --trace the whole conversation and all storage events are
 // printed as well.
 //
-// The exit status is 1 if a script failed, and 2 if one cannot be read or does
-// not parse, or if the command line is wrong.
+// Over the network real clients log in, rooms get names that nobody else has, and are
+// destroyed in the end. Scripts that need what a server's own settings or its host would
+// have to do are reported as SKIP, with the reason.
 //
-// The language is described in package github.com/gomuc/muc/scansion.
+// The exit status is 1 if a script failed, and 2 if one cannot be read or does
+// not parse, if the command line is wrong, or if the server cannot be reached.
+//
+// The language, and what it means over the network, is described in package
+// github.com/gomuc/muc/scansion.
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"os/signal"
+	"slices"
+	"strings"
 
 	"github.com/gomuc/muc/scansion"
 )
@@ -39,11 +51,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("scansion", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…")
+		fmt.Fprintln(stderr, "usage: scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…\n"+
+			"       scansion --connect HOST:PORT --domain ROOMS --accounts FILE|--register|--anonymous … FILE|DIR…")
 		flags.PrintDefaults()
 	}
 	flags.TextVar(&options.Mode, "match", scansion.Subset, "`mode` for scripts that do not choose one: subset, scansion, ordered or exact")
 	trace := flags.Bool("trace", false, "print the whole conversation and all storage events")
+	var network connection
+	network.flags(flags)
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return statusPassed
 	} else if err != nil {
@@ -61,23 +76,74 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *trace {
 		options.Trace = stdout
 	}
-	return playAll(files, options, stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, network.total)
+	defer cancel()
+	server, err := network.server(ctx, &options)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return statusWrong
+	}
+	status := playAll(ctx, files, options, stdout)
+	if server != nil {
+		if err := server.Close(); err != nil {
+			fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
+		}
+	}
+	return status
 }
 
-func playAll(files []string, options scansion.Options, stdout io.Writer) int {
-	passed, status := 0, statusPassed
-	for _, file := range files {
+// playAll plays scripts until the context ends, and the one that is playing then to its end.
+func playAll(ctx context.Context, files []string, options scansion.Options, stdout io.Writer) int {
+	passed, failed, status := 0, 0, statusPassed
+	skipped := map[string]int{}
+	for i, file := range files {
+		if ctx.Err() != nil {
+			fmt.Fprintf(stdout, "STOPPED, %d scripts were not played: %v\n", len(files)-i, context.Cause(ctx))
+			status = statusWrong
+			break
+		}
 		err := playFile(file, options)
-		if err == nil {
+		var skip *scansion.Skipped
+		var lost *scansion.NetworkError
+		switch {
+		case err == nil:
 			passed++
 			fmt.Fprintf(stdout, "PASS %s\n", file)
 			continue
+		case errors.As(err, &skip):
+			skipped[skip.Reason]++
+			fmt.Fprintf(stdout, "SKIP %s: %s\n", file, skip.Reason)
+			continue
 		}
+		failed++
 		fmt.Fprintf(stdout, "FAIL %s\n%v\n", file, err)
 		status = max(status, statusOf(err))
+		if errors.As(err, &lost) {
+			fmt.Fprintf(stdout, "STOPPED, %d scripts were not played\n", len(files)-i-1)
+			break
+		}
 	}
-	fmt.Fprintf(stdout, "%d passed, %d failed\n", passed, len(files)-passed)
+	count := fmt.Sprintf("%d passed, %d failed", passed, failed)
+	if options.Dial != nil {
+		count += summary(skipped, stdout)
+	}
+	fmt.Fprintln(stdout, count)
 	return status
+}
+
+// summary prints why scripts were skipped, the most frequent reason first, and counts them.
+func summary(skipped map[string]int, stdout io.Writer) string {
+	all := 0
+	reasons := slices.SortedFunc(maps.Keys(skipped), func(a, b string) int {
+		return cmp.Or(skipped[b]-skipped[a], strings.Compare(a, b))
+	})
+	for _, reason := range reasons {
+		fmt.Fprintf(stdout, "skipped %d: %s\n", skipped[reason], reason)
+		all += skipped[reason]
+	}
+	return fmt.Sprintf(", %d skipped", all)
 }
 
 func playFile(file string, options scansion.Options) error {
