@@ -35,9 +35,6 @@ type settings struct {
 	request       time.Duration // for a request by HTTP, and for its answer
 }
 
-// errHelp: somebody asked for help, and has it.
-var errHelp = flag.ErrHelp
-
 func parse(args []string, help io.Writer) (settings, error) {
 	s := settings{bounds: c2s.Bounds{}.WithDefaults()}
 	f := flag.NewFlagSet("server", flag.ContinueOnError)

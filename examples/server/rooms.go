@@ -16,7 +16,7 @@ import (
 
 // roomsConfig is the configuration of the rooms.
 func roomsConfig(set *settings, store *sqlitestore.Store, answers *sqlitestore.Answers, admins map[muc.JID]bool,
-	clients *c2s.Server, m *metrics, log *slog.Logger) service.Config {
+	clients *c2s.Server, observer service.Observer, log *slog.Logger) service.Config {
 	admin := func(who muc.JID) bool { return admins[who.Bare()] }
 	return service.Config{
 		Domain: set.rooms,
@@ -44,7 +44,7 @@ func roomsConfig(set *settings, store *sqlitestore.Store, answers *sqlitestore.A
 		DeliverBatch: clients.Deliver,
 		Admin:        admin,
 		Log:          log,
-		Observer:     m.observer(),
+		Observer:     observer,
 	}
 }
 
