@@ -30,7 +30,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 
@@ -76,22 +75,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *trace {
 		options.Trace = stdout
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, network.total)
-	defer cancel()
-	server, err := network.server(ctx, &options)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return statusWrong
+	if network.address == "" {
+		return playAll(context.Background(), files, options, stdout)
 	}
-	status := playAll(ctx, files, options, stdout)
-	if server != nil {
-		if err := server.Close(); err != nil {
-			fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
-		}
-	}
-	return status
+	return network.play(files, options, stdout, stderr)
 }
 
 // playAll plays scripts until the context ends, and the one that is playing then to its end.

@@ -22,11 +22,11 @@ func roomsConfig(set *settings, store *sqlitestore.Store, answers *sqlitestore.A
 		Domain: set.rooms,
 		Room: muc.Config{
 			Secret:       store.Secret(),
-			Archive:      true,
+			Archive:      !set.bare,
 			IsOwner:      admin,
 			Policy:       policy.Rules{Configure: mayConfigure},
-			TellAbsent:   true,
-			ShowActivity: true,
+			TellAbsent:   !set.bare,
+			ShowActivity: !set.bare,
 			Limits: muc.Limits{StanzaDepth: c2s.Limits.Depth, StanzaElements: c2s.Limits.Elements,
 				StanzaAttrs: c2s.Limits.Attrs},
 			Rates: muc.Rates{
