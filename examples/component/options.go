@@ -43,6 +43,7 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	s, err := settle(texts)
 	s.check = checks
 	_, s.succeeds = texts[toTakeOver]
+	s.getenv = getenv
 	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
 	return s, err
 }
