@@ -23,7 +23,7 @@ def free_port():
 def readme(language):
     """The configuration that README.md gives for a server: it is what is tested."""
     with open(os.path.join(HERE, "..", "README.md"), encoding="utf-8") as f:
-        return re.search("```" + language + "\n(.*?)```", f.read(), re.S).group(1)
+        return re.search("```" + language + " (?!out )[^\n]*\n(.*?)```", f.read(), re.S).group(1)
 
 
 def secret():
