@@ -116,7 +116,7 @@
 //
 // # Matching
 //
-// There are four modes. A file chooses its own with a header line, `# match:
+// There are five modes. A file chooses its own with a header line, `# match:
 // ordered`; all others are played in the mode of [Options]. Ordered is the one for
 // new scripts: it asks for nothing about a stanza that the script does not name, so
 // that a new attribute breaks no test, and yet nothing comes unseen.
@@ -138,6 +138,12 @@
 // children in their order and text to the character, save what is marked with a
 // wildcard. The order of attributes and the choice of prefixes are no part of
 // what is written.
+//
+// Spec is for services of others, and stands above the mode that a file chooses: each script
+// is matched as the specification allows, and asks only for what its marks say. [Judge] says
+// how, and what it found. What may be different, what may come although nobody asks for it,
+// and what may not come though nobody forbids it stands in tables, each with its section
+// (permissions.go, extras.go).
 //
 // In any mode the attribute `to` of a stanza may be left out: that the client
 // gets it says as much. If it is written, it has to match.

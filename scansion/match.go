@@ -93,7 +93,7 @@ const (
 
 // stanza compares a whole stanza.
 func (m matcher) stanza(want, got *node) verdict {
-	start := map[Mode]rule{Subset: ruleSubset, Scansion: ruleByNamespace, Ordered: ruleSubset, Exact: ruleExact}[m.mode]
+	start := map[Mode]rule{Subset: ruleSubset, Scansion: ruleByNamespace, Ordered: ruleSubset, Exact: ruleExact, Spec: ruleSubset}[m.mode]
 	if want.name != got.name {
 		var v verdict
 		w, g := &node{name: want.name}, &node{name: got.name}
@@ -108,6 +108,11 @@ func (m matcher) element(want, got *node, inherited rule, parent string) verdict
 	here, below := m.rules(want, inherited)
 	path := strings.TrimPrefix(parent+"/"+want.name.Local, "/")
 	var v verdict
+	for _, broken := range want.never {
+		if what := broken(got); what != "" {
+			v.add(weightDetail, path, "%s", what)
+		}
+	}
 	m.attributes(&v, want, got, here, parent == "", path)
 	if here == ruleExact {
 		m.ordered(&v, want, got, below, path)
@@ -210,6 +215,14 @@ func (m matcher) unordered(v *verdict, want, got *node, here, below rule, path s
 			v.merge(*p.verdicts[i][j])
 		default:
 			v.add(kid.size()+weightDetail, path, "element %s: expected, did not come", m.show(kid, want))
+		}
+	}
+	for _, kid := range want.optional {
+		for j, other := range got.kids {
+			if one := m.element(kid, other, below, path); !p.taken[j] && kid.name == other.name && one.matches() {
+				v.capture(one.captured)
+				break
+			}
 		}
 	}
 	if here == ruleSubset {

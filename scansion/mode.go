@@ -12,9 +12,11 @@ const (
 	Scansion
 	Ordered
 	Exact
+	// Spec is for services of others: matched as the specification allows, see [Judge].
+	Spec
 )
 
-var modeNames = [...]string{Subset: "subset", Scansion: "scansion", Ordered: "ordered", Exact: "exact"}
+var modeNames = [...]string{Subset: "subset", Scansion: "scansion", Ordered: "ordered", Exact: "exact", Spec: "spec"}
 
 // skipsNothing reports whether each stanza that comes has to be expected, in its
 // order.
@@ -27,7 +29,7 @@ func ParseMode(s string) (Mode, error) {
 			return Mode(m), nil
 		}
 	}
-	return Subset, fmt.Errorf("no matching mode %q: it is subset, scansion, ordered or exact", s)
+	return Subset, fmt.Errorf("no matching mode %q: it is subset, scansion, ordered, exact or spec", s)
 }
 
 // String is the mode's name, as [ParseMode] reads it.

@@ -32,6 +32,12 @@ type node struct {
 	kids  []*node
 	texts []string // texts[i] stands before kids[i], the last one after all
 	line  int      // within the source, from 1
+
+	// In mode [Spec]: left says that the element need not come, optional are the children that
+	// were left, for what they capture, and never is what must not be wrong with what comes.
+	left     bool
+	optional []*node
+	never    []func(got *node) string
 }
 
 // xmlError is XML that cannot be read, with a line within the source.

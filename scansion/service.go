@@ -100,6 +100,11 @@ func (s *service) more(*user) (bool, error) { return false, nil }
 
 func (s *service) settle() error { return nil }
 
+// features and formFields: there is no script of what the library does not have.
+func (s *service) features() ([]string, error) { return nil, nil }
+
+func (s *service) formFields(*user, muc.JID) ([]string, error) { return nil, nil }
+
 func (s *service) connect(*user) error { return nil }
 
 // disconnect tells each room, as a host does that sees a session vanish.

@@ -33,6 +33,11 @@ type stage interface {
 	doEverywhere(deed) error
 	reply(*action) error
 
+	// features are what rooms there tell of themselves, and formFields the names of the fields of a
+	// room's configuration form, as an owner is shown it; nil if all is there that scripts need.
+	features() ([]string, error)
+	formFields(u *user, room muc.JID) ([]string, error)
+
 	// more waits for another stanza to a user, and reports whether one came in time.
 	more(*user) (bool, error)
 	// settle waits until everything has come that will come of what was done so far.

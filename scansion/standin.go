@@ -1,7 +1,6 @@
 package scansion
 
 import (
-	"encoding/xml"
 	"fmt"
 	"slices"
 
@@ -150,13 +149,7 @@ func (n *network) configure(l *line, r *knownRoom, config muc.RoomConfig) error 
 	if !form.isResult() {
 		return skip("the server shows the owner no form to set up the room: %s", form.condition())
 	}
-	var offered []string
-	_ = form.walk(func(el *node) error {
-		if name, ok := el.attr(xml.Name{Local: "var"}); ok {
-			offered = append(offered, name)
-		}
-		return nil
-	})
+	offered := varsOf(form)
 	var fields []field
 	for _, change := range roomconfig.Changes(&r.config, &config) {
 		known := roomconfig.Named(change.Var)
@@ -169,6 +162,10 @@ func (n *network) configure(l *line, r *knownRoom, config muc.RoomConfig) error 
 		if known == roomconfig.Password {
 			fields = append(fields, field{roomconfig.PasswordFlag.Name, roomconfig.PasswordFlag.Get(&config)})
 		}
+	}
+	// In ejabberd's moderated rooms everybody has voice, unless this field of its own says otherwise.
+	if own := "members_by_default"; config.Moderated != r.config.Moderated && slices.Contains(offered, own) {
+		fields = append(fields, field{own, []string{map[bool]string{true: "0", false: "1"}[config.Moderated]}})
 	}
 	r.config = config
 	return n.mustDo(l, r, submission(fields))
