@@ -2,6 +2,8 @@
 // against any XMPP server:
 //
 //	scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…
+//	scansion --match spec [--result FILE] [--name NAME] … FILE|DIR…
+//	scansion report [--md FILE] [--html FILE] [--junit FILE] RESULT.json…
 //	scansion --connect HOST:PORT --domain ROOMS --accounts FILE|--register|--anonymous … FILE|DIR…
 //
 // Directories are searched for *.scs, but for folders below them that are called
@@ -14,7 +16,11 @@
 // destroyed in the end. Scripts that need what a server's own settings or its host would
 // have to do are reported as SKIP, with the reason.
 //
-// The exit status is 1 if a script failed, and 2 if one cannot be read or does
+// With --match spec scripts are matched as the specification allows, whatever mode they have
+// themselves: each is reported as KEPT or DIFFERS, with the sentences that are not kept. A file
+// with the result is made into tables by the command report, side by side for several servers.
+//
+// The exit status is 1 if a script failed, or a MUST is not kept, and 2 if one cannot be read or does
 // not parse, if the command line is wrong, or if the server cannot be reached.
 //
 // The language, and what it means over the network, is described in package
@@ -30,6 +36,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 
@@ -46,16 +53,24 @@ const (
 )
 
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "report" {
+		return tables(args[1:], stdout, stderr)
+	}
 	options := scansion.Options{CheckReplay: true}
 	flags := flag.NewFlagSet("scansion", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: scansion [--match subset|scansion|ordered|exact] [--trace] FILE|DIR…\n"+
+			"       scansion --match spec [--result FILE] [--name NAME] … FILE|DIR…\n"+
+			"       scansion report [--md FILE] [--html FILE] [--junit FILE] RESULT.json…\n"+
 			"       scansion --connect HOST:PORT --domain ROOMS --accounts FILE|--register|--anonymous … FILE|DIR…")
 		flags.PrintDefaults()
 	}
-	flags.TextVar(&options.Mode, "match", scansion.Subset, "`mode` for scripts that do not choose one: subset, scansion, ordered or exact")
+	flags.TextVar(&options.Mode, "match", scansion.Subset, "`mode` for scripts that do not choose one: subset, scansion, ordered or exact; with spec all are matched as the specification allows")
 	trace := flags.Bool("trace", false, "print the whole conversation and all storage events")
+	var judging judging
+	flags.StringVar(&judging.result, "result", "", "with -match spec, a `file` for the result, from which \"scansion report\" makes tables")
+	flags.StringVar(&judging.name, "name", "this server", "the `name` and version of the server in the result")
 	var network connection
 	network.flags(flags)
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -75,10 +90,27 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *trace {
 		options.Trace = stdout
 	}
-	if network.address == "" {
-		return playAll(context.Background(), files, options, stdout)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, network.total)
+	defer cancel()
+	server, err := network.server(ctx, &options)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return statusWrong
 	}
-	return network.play(files, options, stdout, stderr)
+	status := statusPassed
+	if options.Mode == scansion.Spec {
+		status = judging.judgeAll(ctx, files, options, stdout)
+	} else {
+		status = playAll(ctx, files, options, stdout)
+	}
+	if server != nil {
+		if err := server.Close(); err != nil {
+			fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
+		}
+	}
+	return status
 }
 
 // playAll plays scripts until the context ends, and the one that is playing then to its end.
