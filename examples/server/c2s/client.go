@@ -1,7 +1,6 @@
 package c2s
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +17,7 @@ import (
 type client struct {
 	session
 	server  *Server
-	stream  *stream
+	stream  stream
 	out     *outbox
 	local   bool    // it comes from this machine
 	account muc.JID // who has logged in, a bare JID
@@ -35,27 +34,31 @@ const burst = 8
 
 // serve serves a client from its first byte to its last.
 func (c *client) serve() {
+	s := c.server
 	defer c.stream.abort()
 	err := c.login()
 	if err == nil {
 		err = c.read()
 	}
-	c.server.leave(c, errors.Is(err, errClosed))
+	if failed := c.out.failed(); failed != nil {
+		err = failed // for that reason nothing could be read any more
+	}
+	if err == errSlow {
+		s.slow.Add(1)
+	}
+	s.Log.Debug("a connection ends", "jid", c.JID, "reason", err)
+	s.leave(c, errors.Is(err, errClosed))
 	var said streamError
 	switch {
 	case errors.As(err, &said):
-		c.out.end(said.xml(), c.stream.closing())
+		c.out.finish(said.xml(), c.stream.closing())
 	case errors.Is(err, errClosed):
-		c.out.end(c.stream.closing())
+		c.out.finish(c.stream.closing())
 	default:
-		c.out.end()
+		c.out.finish()
 		c.stream.abort() // there is nobody to read more
 	}
-	failed := c.out.wait()
-	if failed == errSlow {
-		c.server.slow.Add(1)
-	}
-	c.server.Log.Debug("a connection has ended", "jid", c.JID, "reason", cmp.Or(failed, err))
+	c.out.wait()
 	c.stream.linger()
 }
 

@@ -5,6 +5,9 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
 )
 
 // errSlow: a client does not read what it is sent.
@@ -14,10 +17,9 @@ var errSlow = errors.New("the client reads too slowly")
 // goes on. A goroutine writes all that waits at once, and is there only while something
 // waits: so neither it nor a buffer is kept for those to whom nobody speaks.
 type outbox struct {
-	sink
-	space string        // that stanzas name, as each is a frame; "" if they are none
-	most  int           // bytes that may wait
-	total *atomic.Int64 // bytes of the buffers of all clients
+	stream stream
+	most   int           // bytes that may wait
+	total  *atomic.Int64 // bytes of the buffers of all clients
 
 	mu      sync.Mutex
 	pending net.Buffers
@@ -28,36 +30,35 @@ type outbox struct {
 	idle    sync.Cond
 }
 
-// sink is the stream of an outbox.
-type sink interface {
-	write(net.Buffers) error
-	finish() // after the last write
-	abort()
-}
-
-func newOutbox(to sink, space string, most int, total *atomic.Int64) *outbox {
-	o := &outbox{sink: to, space: space, most: most, total: total}
+func newOutbox(st stream, most int, total *atomic.Int64) *outbox {
+	o := &outbox{stream: st, most: most, total: total}
 	o.idle.L = &o.mu
 	return o
 }
 
 const (
-	totalMost    = 512 << 20 // all clients may have waiting; beyond it each has only a small share
-	smallShare   = 64 << 10
-	heldMost     = 64 << 10 // waits for more that is to be written with it
-	usualElement = 512      // a buffer without so much space is not filled further
+	totalMost  = 512 << 20 // all clients may have waiting; beyond it each has only a small share
+	smallShare = 64 << 10
+	heldMost   = 64 << 10 // waits for more that is to be written with it
 )
 
-// hold appends an element, which is not written before release, unless it is the last or much waits
-// already. It reports whether release has to be called: for the first of many.
-func (o *outbox) hold(last bool, element func([]byte) []byte) bool {
+// hold appends a stanza for one of its addresses, which is not written before release, unless
+// much waits already. It reports whether release has to be called: for the first of many.
+func (o *outbox) hold(s service.Stanza, to muc.JID) bool {
+	space := ""
+	if o.stream.framed() {
+		space = nsClient
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first := o.waiting == 0
-	if o.add(element); last || o.waiting > heldMost {
+	if b := o.begin(); b != nil {
+		o.end(s.AppendXML(b, to, space))
+	}
+	if o.waiting > heldMost {
 		o.start()
 	}
-	return first && !last
+	return first
 }
 
 // release has what was held written.
@@ -67,56 +68,70 @@ func (o *outbox) release() {
 	o.start()
 }
 
-// text appends an element, and has it written.
+// text appends one element that is complete.
 func (o *outbox) text(xml string) {
-	o.hold(true, func(b []byte) []byte { return append(b, xml...) })
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.append(xml)
+	o.start()
 }
 
-// end appends the last words, and ends the connection when they are written.
-func (o *outbox) end(words ...string) {
+// finish appends the last words, and ends the connection when they are written.
+func (o *outbox) finish(words ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range words {
-		o.add(func(b []byte) []byte { return append(b, w...) })
+		o.append(w)
 	}
 	o.last = true
 	o.start()
 }
 
-// wait returns when nothing waits any more, with the reason if nothing is written any more.
-func (o *outbox) wait() error {
+// failed is why nothing is written any more, nil if it is.
+func (o *outbox) failed() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.err
+}
+
+// wait returns when nothing waits any more.
+func (o *outbox) wait() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.running {
 		o.idle.Wait()
 	}
-	return o.err
 }
 
-// add adds an element to the last buffer, or to another one.
-func (o *outbox) add(element func([]byte) []byte) {
-	if o.err != nil || o.last {
-		return
+func (o *outbox) append(xml string) {
+	if b := o.begin(); b != nil {
+		o.end(append(b, xml...))
 	}
-	n := len(o.pending) - 1
-	if n < 0 {
-		o.pending = append(o.pending, small.take())
-		n++
-	} else if cap(o.pending[n])-len(o.pending[n]) < usualElement {
-		o.pending = append(o.pending, large.take())
-		n++
+}
+
+// begin is the buffer for one more element, nil if nothing is taken any more.
+func (o *outbox) begin() []byte {
+	n := len(o.pending)
+	switch {
+	case o.err != nil || o.last:
+		return nil
+	case n == 0:
+		o.pending = append(o.pending, small.take(o.total))
+	case cap(o.pending[n-1])-len(o.pending[n-1]) < usualElement:
+		o.pending = append(o.pending, large.take(o.total))
 	}
-	had, room := len(o.pending[n]), cap(o.pending[n])
-	if had == 0 {
-		room = 0
+	return o.pending[len(o.pending)-1]
+}
+
+// end takes the buffer back, with the element in it.
+func (o *outbox) end(b []byte) {
+	at := &o.pending[len(o.pending)-1]
+	if o.stream.framed() {
+		b = frame(b, len(*at))
 	}
-	b := element(o.pending[n])
-	if o.space != "" {
-		b = frame(b, had)
-	}
-	o.pending[n] = b
-	o.waiting += len(b) - had
-	o.total.Add(int64(cap(b) - room))
+	o.waiting += len(b) - len(*at)
+	o.total.Add(int64(cap(b) - cap(*at)))
+	*at = b
 	if o.waiting > o.most || o.waiting > smallShare && o.total.Load() > totalMost {
 		o.fail(errSlow)
 	}
@@ -136,7 +151,7 @@ func (o *outbox) fail(err error) {
 		o.err = err
 		o.drop(o.pending)
 		o.pending = nil
-		o.abort()
+		o.stream.abort()
 	}
 }
 
@@ -148,7 +163,7 @@ func (o *outbox) run() {
 		batch := o.pending
 		o.pending = nil
 		o.mu.Unlock()
-		err := o.write(batch)
+		err := o.stream.write(batch)
 		o.mu.Lock()
 		if o.drop(batch); err != nil {
 			o.fail(err)
@@ -156,7 +171,7 @@ func (o *outbox) run() {
 	}
 	if o.last && o.err == nil {
 		o.mu.Unlock()
-		o.finish()
+		o.stream.finish()
 		o.mu.Lock()
 	}
 	o.running = false
@@ -179,10 +194,17 @@ type pool struct {
 	sync.Pool
 }
 
-// The sizes are for one message to somebody to whom little is said, and for a crowd.
-var small, large = pool{size: 2 << 10}, pool{size: 32 << 10}
+// The sizes are for one message to somebody to whom little is said, and for a crowd. A buffer
+// without space for an element of the usual size is not filled further.
+var (
+	small = pool{size: 2 << 10}
+	large = pool{size: 32 << 10}
+)
 
-func (p *pool) take() []byte {
+const usualElement = 512
+
+func (p *pool) take(total *atomic.Int64) []byte {
+	total.Add(int64(p.size))
 	if b, ok := p.Get().(*[]byte); ok {
 		return (*b)[:0]
 	}

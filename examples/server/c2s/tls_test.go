@@ -41,20 +41,19 @@ func TestCertificate(t *testing.T) {
 	p.Read()
 	require.Equal(t, first, p.Conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
 
-	now := time.Now()
-	secret, err = tlsConfig(certFile, keyFile, "localhost", slog.New(slog.DiscardHandler), func() time.Time { return now })
-	require.NoError(t, err)
+	files := &certFiles{cert: certFile, key: keyFile, log: slog.New(slog.DiscardHandler)}
+	require.NoError(t, files.load())
 	serves := func(want []byte) {
 		t.Helper()
-		pair, err := secret.GetCertificate(nil)
+		pair, err := files.get(nil)
 		require.NoError(t, err)
 		require.Equal(t, want, pair.Certificate[0])
 	}
 	second := writePair(t, certFile, keyFile)
 	serves(first)
-	now = now.Add(2 * reloadEvery)
+	files.loaded = time.Now().Add(-2 * reloadEvery)
 	serves(second)
 	require.NoError(t, os.WriteFile(keyFile, nil, 0o600))
-	now = now.Add(2 * reloadEvery)
+	files.loaded = time.Now().Add(-2 * reloadEvery)
 	serves(second)
 }
