@@ -118,8 +118,6 @@ type Entry struct {
 	service.Entry
 	// At is the position of the message from which it was derived.
 	At Pos
-	// Live says that somebody is inside.
-	Live bool
 	// Gone says that the room is no more; of the other fields only Room and At mean something.
 	Gone bool
 }
@@ -140,7 +138,7 @@ type entryJSON struct {
 
 // MarshalJSON writes the entry as an engine stores it.
 func (e Entry) MarshalJSON() ([]byte, error) {
-	return json.Marshal(entryJSON{Room: e.Room, At: e.At, Gone: e.Gone, Live: e.Live, Name: e.Name, Public: e.Public,
+	return json.Marshal(entryJSON{Room: e.Room, At: e.At, Gone: e.Gone, Live: e.Inhabited, Name: e.Name, Public: e.Public,
 		Lasting: e.Lasting, Creator: e.Creator, Due: e.Due, About: e.About})
 }
 
@@ -150,7 +148,7 @@ func (e *Entry) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &j); err != nil {
 		return fmt.Errorf("%w: a line of the list of rooms: %v", muc.ErrCorrupt, err)
 	}
-	*e = Entry{At: j.At, Gone: j.Gone, Live: j.Live, Entry: service.Entry{Room: j.Room, Name: j.Name, Public: j.Public,
+	*e = Entry{At: j.At, Gone: j.Gone, Entry: service.Entry{Room: j.Room, Inhabited: j.Live, Name: j.Name, Public: j.Public,
 		Lasting: j.Lasting, Creator: j.Creator, Due: j.Due, About: j.About}}
 	return nil
 }

@@ -82,3 +82,15 @@ func (s *Service) Where(who muc.JID) []muc.JID {
 	slices.SortFunc(list, compareJIDs)
 	return list
 }
+
+// Entry is what the list of rooms should say of a room now, for a store that does not know what it
+// says. Errors are as for [Service.Do].
+func (s *Service) Entry(ctx context.Context, room muc.JID) (e Entry, err error) {
+	err = s.Read(ctx, room, func(*muc.Room) {
+		s.mu.Lock()
+		r := s.rooms[room]
+		s.mu.Unlock()
+		e = s.entry(r)
+	})
+	return e, err
+}

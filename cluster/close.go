@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"github.com/gomuc/muc"
+)
+
+// Close stops the node for good: it takes nothing more ([ErrClosed]), hands its shards over to the
+// other nodes, waits until what its clients said is done, and says goodbye. Who is inside stays
+// inside; where there is no other node, rooms are found as they are by those that come. Clients
+// of this node should have left before ([Node.Offline]), or be reachable through another one.
+//
+// When the context ends before that, the rest is given up, and its error returned: it is as if
+// the process had died.
+func (n *Node) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if n.closing {
+		n.mu.Unlock()
+		select {
+		case <-n.ended:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	n.closing = true
+	n.mu.Unlock()
+	err := n.handAllOver(ctx)
+	if err == nil {
+		n.beat(true)
+	}
+	n.halt()
+	return err
+}
+
+// handAllOver waits until this node has no shard, and nothing is open.
+func (n *Node) handAllOver(ctx context.Context) error {
+	n.beat(false)
+	for {
+		n.assign(time.Now())
+		if !n.hasOthers() {
+			return n.rest(ctx)
+		}
+		s := n.Stats()
+		if s.Owned == 0 && s.Open == 0 && s.OutBytes == 0 && !n.isBusy() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-n.ctx.Done():
+			return ErrExpelled
+		case <-time.After(beatEvery / 10):
+		}
+	}
+}
+
+// hasOthers reports whether another node lives that takes shards.
+func (n *Node) hasOthers() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.peers.heir(0, time.Now(), n.id) != ""
+}
+
+func (n *Node) isBusy() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i := range n.shards {
+		if n.shards[i].busy > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rest puts all rooms aside where nobody takes them.
+func (n *Node) rest(ctx context.Context) error {
+	for open, _ := n.gateway.load(); open > 0 && ctx.Err() == nil; open, _ = n.gateway.load() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(beatEvery / 10):
+		}
+	}
+	for shard := range Shards {
+		n.intake.pause(shard, true)
+		n.owned[shard].Store(false)
+	}
+	if err := n.rooms.Release(ctx, func(muc.JID) bool { return true }); err != nil {
+		return err
+	}
+	for shard := range Shards {
+		if _, has := n.store.epochOf(shard); !has {
+			continue
+		}
+		if err := n.store.drained(ctx, shard); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Done is closed when the node has stopped: by Close, or because the others have given it up
+// ([Node.Err]).
+func (n *Node) Done() <-chan struct{} { return n.ended }
+
+// Err is why the node has stopped by itself: [ErrExpelled]. The host ends the streams of its
+// clients then, which have been put out of all rooms, and may start another node. Nil as long as
+// it runs, and after Close.
+func (n *Node) Err() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.expelled {
+		return ErrExpelled
+	}
+	return nil
+}
+
+// end stops the node because the others have given it up.
+func (n *Node) end() {
+	n.mu.Lock()
+	was := n.expelled || n.closing
+	n.expelled, n.closing = true, true
+	n.mu.Unlock()
+	if !was {
+		n.log.Error("the other nodes have given up this one: it was silent for too long")
+		n.halt()
+	}
+}
+
+// halt stops everything, in whatever state it is.
+func (n *Node) halt() {
+	n.stop()
+	for _, stop := range n.unhear {
+		stop()
+	}
+	for shard := range Shards {
+		if epoch, has := n.store.epochOf(shard); has {
+			n.owned[shard].Store(false)
+			n.store.close(shard, epoch)
+		}
+	}
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = n.rooms.Shutdown(ended, "")
+	n.tasks.Wait()
+	close(n.ended)
+}

@@ -1,0 +1,180 @@
+package cluster_test
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/cluster"
+)
+
+// errFault: the engine did not answer.
+var errFault = errors.New("no answer")
+
+// faulty is an engine as one node has it, which loses calls, answers and messages.
+type faulty struct {
+	*cluster.Memory
+	mu    sync.Mutex
+	rnd   *rand.Rand
+	rate  int           // in percent: calls that fail
+	gate  chan struct{} // unless nil, closed when the node goes on: until then it stands still
+	cut   bool          // calls fail, nothing is heard
+	dead  bool          // for ever
+	eaten int           // answers
+}
+
+func newFaulty(m *cluster.Memory, seed uint64) *faulty {
+	return &faulty{Memory: m, rnd: rand.New(rand.NewPCG(seed, 7))}
+}
+
+// freeze has the node stand still, as far as it wants something of others.
+func (f *faulty) freeze() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gate == nil {
+		f.gate = make(chan struct{})
+	}
+}
+
+func (f *faulty) thaw() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gate != nil {
+		close(f.gate)
+		f.gate = nil
+	}
+}
+
+func (f *faulty) set(rate int, cut bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rate, f.cut = rate, cut
+}
+
+func (f *faulty) kill() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.dead = true
+	if f.gate != nil {
+		close(f.gate)
+		f.gate = nil
+	}
+}
+
+// pass is what becomes of a call: it is not made, or made without an answer, or nothing.
+func (f *faulty) pass() (lost, eaten bool) {
+	f.mu.Lock()
+	gate := f.gate
+	f.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.dead || f.cut:
+		return true, true
+	case f.rnd.IntN(100) < f.rate:
+		f.eaten++
+		lost = f.rnd.IntN(2) == 0
+		return lost, true
+	}
+	return false, false
+}
+
+// try makes a call, as far as it passes. Who asks waits a moment for an answer that is lost.
+func try[T any](ctx context.Context, f *faulty, call func() (T, error)) (answer T, err error) {
+	lost, eaten := f.pass()
+	if !lost {
+		answer, err = call()
+	}
+	if eaten {
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+		return *new(T), errFault
+	}
+	return answer, err
+}
+
+func (f *faulty) Last(ctx context.Context, room muc.JID) (cluster.Message, error) {
+	return try(ctx, f, func() (cluster.Message, error) { return f.Memory.Last(ctx, room) })
+}
+
+func (f *faulty) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
+	return try(ctx, f, func() (cluster.Pos, error) { return f.Memory.Append(ctx, m, after) })
+}
+
+func (f *faulty) Read(ctx context.Context, room muc.JID, upTo cluster.Pos) iter.Seq2[cluster.Message, error] {
+	return sequence(ctx, f, f.Memory.Read(ctx, room, upTo))
+}
+
+func (f *faulty) Since(ctx context.Context, shard int, after cluster.Pos) iter.Seq2[muc.JID, error] {
+	return sequence(ctx, f, f.Memory.Since(ctx, shard, after))
+}
+
+func (f *faulty) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry, error] {
+	return sequence(ctx, f, f.Memory.Entries(ctx, shard))
+}
+
+// sequence may end with an error at its begin.
+func sequence[T any](ctx context.Context, f *faulty, seq iter.Seq2[T, error]) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if _, err := try(ctx, f, func() (bool, error) { return true, nil }); err != nil {
+			yield(*new(T), err)
+			return
+		}
+		seq(yield)
+	}
+}
+
+func (f *faulty) Mark(ctx context.Context, shard int) (pos cluster.Pos, rev uint64, err error) {
+	_, err = try(ctx, f, func() (bool, error) {
+		pos, rev, err = f.Memory.Mark(ctx, shard)
+		return true, err
+	})
+	return pos, rev, err
+}
+
+func (f *faulty) SetMark(ctx context.Context, shard int, rev uint64, pos cluster.Pos) (uint64, error) {
+	return try(ctx, f, func() (uint64, error) { return f.Memory.SetMark(ctx, shard, rev, pos) })
+}
+
+func (f *faulty) PutEntry(ctx context.Context, shard int, e cluster.Entry) error {
+	_, err := try(ctx, f, func() (bool, error) { return true, f.Memory.PutEntry(ctx, shard, e) })
+	return err
+}
+
+func (f *faulty) Get(ctx context.Context, shard int) (cluster.Owner, error) {
+	return try(ctx, f, func() (cluster.Owner, error) { return f.Memory.Get(ctx, shard) })
+}
+
+func (f *faulty) All(ctx context.Context) ([]cluster.Owner, error) {
+	return try(ctx, f, func() ([]cluster.Owner, error) { return f.Memory.All(ctx) })
+}
+
+func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch, node, life string) (cluster.Epoch, error) {
+	return try(ctx, f, func() (cluster.Epoch, error) { return f.Memory.CompareAndSet(ctx, shard, was, node, life) })
+}
+
+// Publish may lose a message. What a frozen node publishes is sent when it goes on.
+func (f *faulty) Publish(subject string, data []byte) error {
+	if lost, eaten := f.pass(); lost || eaten {
+		return nil
+	}
+	return f.Memory.Publish(subject, data)
+}
+
+// Subscribe may lose messages, too; a frozen node hears them when it goes on.
+func (f *faulty) Subscribe(subject string, hear func([]byte)) (stop func(), err error) {
+	return f.Memory.Subscribe(subject, func(data []byte) {
+		if lost, eaten := f.pass(); !lost && !eaten {
+			hear(data)
+		}
+	})
+}

@@ -1,0 +1,300 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/beevik/etree"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/stanza"
+)
+
+// gateway keeps what this node's clients say until the owner of the room has done it.
+type gateway struct {
+	n *Node
+
+	mu      sync.Mutex
+	shards  [Shards]gateShard
+	open    int
+	bytes   int
+	senders map[muc.JID]*gateSender         // by person, while something of theirs is open
+	inside  map[muc.JID]map[muc.JID]muc.JID // by session: the rooms that it has asked to enter, and as whom
+}
+
+// gateShard is what is open for the rooms of a shard, in order.
+type gateShard struct {
+	next  uint64
+	items []*gateItem
+	moved time.Time     // when something was done, or sent again
+	wait  time.Duration // until it is sent again
+}
+
+// gateItem is a stanza of which it is not known that it is done.
+type gateItem struct {
+	number uint64
+	from   muc.JID
+	room   muc.JID
+	text   string
+	sentTo string // the owner that has it, perhaps
+	deaths int    // owners that died with it
+}
+
+type gateSender struct{ open, bytes int }
+
+// mostInside is in how many rooms one session is remembered to be.
+const mostInside = 1000
+
+func (g *gateway) start(n *Node) {
+	g.n, g.senders, g.inside = n, map[muc.JID]*gateSender{}, map[muc.JID]map[muc.JID]muc.JID{}
+}
+
+// load is how much is open.
+func (g *gateway) load() (open, bytes int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open, g.bytes
+}
+
+// handle takes a stanza for a room.
+func (g *gateway) handle(ctx context.Context, from, room muc.JID, el *etree.Element) error {
+	text := stanzaText(el, from)
+	var e *muc.StanzaError
+	switch {
+	case text == "":
+		e = &muc.StanzaError{Condition: stanza.BadRequest, Text: "The stanza is not well-formed XML.", Section: "RFC 6120 §4.9.3.13"}
+	case len(text) > g.n.cfg.Limits.StanzaBytes:
+		e = &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "The stanza is too large.", Section: "XEP-0045 §14.6"}
+	default:
+		e = g.keep(from, room, el, text)
+	}
+	if e != nil && !isAnswer(el) {
+		g.n.cfg.Service.Deliver(ctx, refusal(el, from, e))
+	}
+	return nil
+}
+
+// keep takes a stanza, if there is place, and sends it.
+func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string) *muc.StanzaError {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	l, factor := &g.n.cfg.Limits, 1
+	if isGoodbye(el) {
+		factor = 2
+	}
+	who := from.Bare()
+	p := g.senders[who]
+	if p == nil {
+		p = new(gateSender)
+	}
+	switch {
+	case p.open >= factor*l.SenderOpen, p.bytes+len(text) > factor*l.SenderBytes:
+		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many of your stanzas are waiting."}
+	case g.open >= factor*l.Open, g.bytes+len(text) > factor*l.OpenBytes:
+		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many stanzas are waiting."}
+	}
+	g.senders[who] = p
+	g.count(p, 1, len(text))
+	g.noteInside(from, room, el)
+	shard := ShardOf(room)
+	sh := &g.shards[shard]
+	sh.next++
+	if len(sh.items) == 0 {
+		sh.moved, sh.wait = time.Now(), resendAfter
+	}
+	sh.items = append(sh.items, &gateItem{number: sh.next, from: from, room: room, text: text})
+	g.send(shard, g.n.ownerOf(shard), len(sh.items)-1)
+	return nil
+}
+
+func (g *gateway) count(p *gateSender, open, bytes int) {
+	p.open += open
+	p.bytes += bytes
+	g.open += open
+	g.bytes += bytes
+}
+
+// noteInside remembers in which rooms a session may be.
+func (g *gateway) noteInside(from, room muc.JID, el *etree.Element) {
+	if el.Tag != "presence" {
+		return
+	}
+	rooms := g.inside[from]
+	switch el.SelectAttrValue("type", "") {
+	case "unavailable", "error":
+		if delete(rooms, room); len(rooms) == 0 {
+			delete(g.inside, from)
+		}
+	case "":
+		if rooms == nil {
+			rooms = map[muc.JID]muc.JID{}
+			g.inside[from] = rooms
+		}
+		if _, is := rooms[room]; is || len(rooms) < mostInside {
+			rooms[room], _ = muc.ParseJID(el.SelectAttrValue("to", ""))
+		}
+	}
+}
+
+// leave has a session leave all rooms that it has entered through this node, and reports whether
+// there were any.
+func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.Element) (known bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	g.mu.Lock()
+	rooms := make([]muc.JID, 0, len(g.inside[session]))
+	to := map[muc.JID]muc.JID{}
+	for room, occupant := range g.inside[session] {
+		rooms, to[room] = append(rooms, room), occupant
+	}
+	g.mu.Unlock()
+	slices.SortFunc(rooms, compareJIDs)
+	for _, room := range rooms {
+		if presence != nil {
+			g.keepGoodbye(session, room, to[room], presence.Copy())
+		}
+		g.keepGoodbye(session, room, to[room], etree.NewElement("presence")) // should the room refuse the first
+	}
+	return len(rooms) > 0, nil
+}
+
+func (g *gateway) keepGoodbye(session, room, to muc.JID, el *etree.Element) {
+	el.CreateAttr("type", "unavailable")
+	el.CreateAttr("to", to.String())
+	if text := stanzaText(el, session); text != "" && len(text) <= g.n.cfg.Limits.StanzaBytes {
+		_ = g.keep(session, room, el, text) // it has a place of its own
+	}
+}
+
+// ownerOf is who has a shard, as far as this node knows.
+func (n *Node) ownerOf(shard int) Owner {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.owners[shard]
+}
+
+// send sends an item to the owner, if there is one. gateway.mu is held.
+func (g *gateway) send(shard int, o Owner, at int) {
+	to := o.id()
+	if to == "" {
+		return
+	}
+	items := g.shards[shard].items
+	item := items[at]
+	f := inFrame{Gateway: g.n.id, Shard: shard, Epoch: o.Epoch, Number: item.number, Room: item.room, From: item.from, Text: item.text}
+	if at > 0 {
+		f.Before = items[at-1].number
+	}
+	item.sentTo = to
+	if to == g.n.id {
+		g.n.local.put(&f, g.n.intake.take)
+		return
+	}
+	_ = g.n.cfg.Bus.Publish("in."+to, encode(f))
+}
+
+// sendAll sends what is open for a shard, from the first on. gateway.mu is held.
+func (g *gateway) sendAll(shard int, o Owner) {
+	sh := &g.shards[shard]
+	sh.moved = time.Now()
+	bytes := 0
+	for at := range sh.items {
+		g.send(shard, o, at)
+		if bytes += len(sh.items[at].text); bytes > resendBytes {
+			g.n.cfg.Observer.Resent(at + 1)
+			return
+		}
+	}
+	if len(sh.items) > 0 {
+		g.n.cfg.Observer.Resent(len(sh.items))
+	}
+}
+
+// again sends again what has been open for too long.
+func (g *gateway) again(now time.Time) {
+	for shard := range g.shards {
+		o := g.n.ownerOf(shard)
+		g.mu.Lock()
+		if sh := &g.shards[shard]; len(sh.items) > 0 && now.Sub(sh.moved) >= sh.wait {
+			sh.wait = min(2*sh.wait, resendMost)
+			g.sendAll(shard, o)
+		}
+		g.mu.Unlock()
+	}
+}
+
+// onAck hears what another node has done.
+func (g *gateway) onAck(data []byte) {
+	var a ackFrame
+	if json.Unmarshal(data, &a) == nil && a.Shard >= 0 && a.Shard < Shards {
+		g.acked(&a)
+	}
+}
+
+// acked takes in what the owner of a room has done.
+func (g *gateway) acked(a *ackFrame) {
+	o := g.n.ownerOf(a.Shard)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	sh := &g.shards[a.Shard]
+	if a.Again {
+		if o.Epoch == a.Epoch {
+			g.sendAll(a.Shard, o)
+		}
+		return
+	}
+	at, is := slices.BinarySearchFunc(sh.items, a.Number, func(item *gateItem, number uint64) int {
+		return cmp.Compare(item.number, number)
+	})
+	if is {
+		g.remove(sh, at)
+		sh.moved, sh.wait = time.Now(), resendAfter
+	}
+}
+
+// remove forgets an item. gateway.mu is held.
+func (g *gateway) remove(sh *gateShard, at int) {
+	item := sh.items[at]
+	if sh.items = slices.Delete(sh.items, at, at+1); len(sh.items) == 0 {
+		sh.items = nil
+	}
+	who := item.from.Bare()
+	p := g.senders[who]
+	if g.count(p, -1, -len(item.text)); p.open == 0 {
+		delete(g.senders, who)
+	}
+}
+
+// moved has what is open for a shard done by its new owner. What was with several owners that
+// died is refused: they may have died of it.
+func (g *gateway) moved(shard int, was, is Owner, dead bool) {
+	var refused []*gateItem
+	g.mu.Lock()
+	sh := &g.shards[shard]
+	for at := 0; at < len(sh.items); at++ {
+		item := sh.items[at]
+		if !dead || item.sentTo == "" || item.sentTo != was.id() {
+			continue
+		}
+		if item.deaths++; item.deaths >= mostDeaths {
+			refused = append(refused, item)
+			g.remove(sh, at)
+			at--
+		}
+	}
+	sh.wait = resendAfter
+	g.sendAll(shard, is)
+	g.mu.Unlock()
+	for _, item := range refused {
+		g.n.log.Error("a stanza is refused with which several nodes have died", "from", item.from, "shard", shard)
+		if el := elementOf(item.text); el != nil && !isAnswer(el) {
+			g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, item.from, &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError,
+				Text: "The service could not do this."}))
+		}
+	}
+}

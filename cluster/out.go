@@ -1,0 +1,297 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+)
+
+// delivery is what came of one step: it is done when all who have to deliver it have done so.
+type delivery struct {
+	pos Pos // 0 if nothing was stored
+
+	mu   sync.Mutex
+	left int
+	then []func()
+}
+
+// add notes that one more has to deliver it.
+func (d *delivery) add() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.left++
+}
+
+// done notes that one has.
+func (d *delivery) done() {
+	d.mu.Lock()
+	d.left--
+	var then []func()
+	if d.left == 0 {
+		then, d.then = d.then, nil
+	}
+	d.mu.Unlock()
+	for _, f := range then {
+		f()
+	}
+}
+
+// whenDone has a function called when it is done, which may be now.
+func (d *delivery) whenDone(f func()) {
+	d.mu.Lock()
+	if d.left > 0 {
+		d.then = append(d.then, f)
+		d.mu.Unlock()
+		return
+	}
+	d.mu.Unlock()
+	f()
+}
+
+// pipe is what one node has to say to another: each message once, in order, kept until the
+// other says that it has got it.
+type pipe struct {
+	n  *Node
+	to string
+
+	mu     sync.Mutex
+	frames []pipeFrame
+	next   uint64 // number of the next frame
+	bytes  int
+	moved  time.Time     // when something was acknowledged, or sent again
+	wait   time.Duration // until what is open is sent again
+	given  bool          // up: nothing of it arrives any more
+	space  chan struct{} // closed when there is place again
+	// turned, unless nil, takes what rooms say in the place of this node: see turnTo.
+	turned func(body []byte, d *delivery)
+}
+
+type pipeFrame struct {
+	number uint64
+	body   []byte
+	d      *delivery // nil if nobody waits for it
+}
+
+// pipeTo is the pipe to a node.
+func (n *Node) pipeTo(to string) *pipe {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.pipes[to]
+	if p == nil {
+		p = &pipe{n: n, to: to, next: 1, moved: time.Now(), wait: resendAfter}
+		if n.peers.known[to] == nil && n.isGone(to, time.Now()) {
+			return &pipe{n: n, to: to, given: true}
+		}
+		n.pipes[to] = p
+	}
+	return p
+}
+
+// send takes a message. If too much is waiting it waits, until the context ends; what must not
+// wait is lost then.
+func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait bool) {
+	text, most := encode(body), p.n.cfg.Limits.OutBytes
+	p.mu.Lock()
+	for mayWait && !p.given && p.bytes >= most && ctx.Err() == nil {
+		p.waitForSpace(ctx)
+	}
+	full := p.bytes >= most && (mayWait || p.bytes >= 2*most)
+	p.mu.Unlock()
+	if !full {
+		p.take(text, d)
+	}
+}
+
+// take takes a message, for which there is place.
+func (p *pipe) take(body []byte, d *delivery) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case d != nil && p.turned != nil:
+		p.turned(body, d)
+		return
+	case p.given:
+		return
+	case d != nil:
+		d.add()
+	}
+	f := pipeFrame{p.next, body, d}
+	p.next++
+	if len(p.frames) == 0 {
+		p.moved, p.wait = time.Now(), resendAfter
+	}
+	p.frames = append(p.frames, f)
+	p.bytes += len(body)
+	p.publish(&f)
+}
+
+// waitForSpace unlocks while it waits.
+func (p *pipe) waitForSpace(ctx context.Context) {
+	if p.space == nil {
+		p.space = make(chan struct{})
+	}
+	space := p.space
+	p.mu.Unlock()
+	defer p.mu.Lock()
+	select {
+	case <-space:
+	case <-ctx.Done():
+	}
+}
+
+func (p *pipe) publish(f *pipeFrame) {
+	_ = p.n.cfg.Bus.Publish("out."+p.to, encode(outFrame{From: p.n.id, Number: f.number, Body: f.body}))
+}
+
+// got takes in that the other has got all up to a number.
+func (p *pipe) got(number uint64) {
+	p.mu.Lock()
+	var got []pipeFrame
+	for len(p.frames) > 0 && p.frames[0].number <= number {
+		got = append(got, p.frames[0])
+		p.pop()
+	}
+	p.mu.Unlock()
+	for _, f := range got {
+		if f.d != nil {
+			f.d.done()
+		}
+	}
+}
+
+// pop takes out the first.
+func (p *pipe) pop() {
+	p.bytes -= len(p.frames[0].body)
+	if p.frames = p.frames[1:]; len(p.frames) == 0 {
+		p.frames = nil
+	}
+	p.moved, p.wait = time.Now(), resendAfter
+	if p.space != nil && p.bytes < p.n.cfg.Limits.OutBytes {
+		close(p.space)
+		p.space = nil
+	}
+}
+
+// again sends what is open again if nothing has moved for a while.
+func (p *pipe) again(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.frames) == 0 || now.Sub(p.moved) < p.wait {
+		return
+	}
+	p.moved, p.wait = now, min(2*p.wait, resendMost)
+	bytes := 0
+	for i := range p.frames {
+		if p.publish(&p.frames[i]); bytes > resendBytes {
+			break
+		}
+		bytes += len(p.frames[i].body)
+	}
+}
+
+// resendBytes is how much is sent again at once.
+const resendBytes = 512 << 10
+
+// isFull reports whether nothing more is taken.
+func (p *pipe) isFull() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bytes >= p.n.cfg.Limits.OutBytes
+}
+
+// giveUp ends a pipe: nobody waits for the other any more.
+func (p *pipe) giveUp() {
+	p.mu.Lock()
+	frames := p.frames
+	p.frames, p.bytes, p.given = nil, 0, true
+	if p.space != nil {
+		close(p.space)
+		p.space = nil
+	}
+	p.mu.Unlock()
+	for _, f := range frames {
+		if f.d != nil {
+			f.d.done()
+		}
+	}
+}
+
+// turnTo has somebody else say what rooms said and this node may not have, and all that they
+// say later: both say it then, if this one is not dead.
+func (p *pipe) turnTo(other func(body []byte, d *delivery)) {
+	p.mu.Lock()
+	var turned []*delivery
+	for i := range p.frames {
+		if f := &p.frames[i]; f.d != nil {
+			other(f.body, f.d)
+			turned = append(turned, f.d)
+			p.bytes -= len(f.body)
+			f.body, f.d = []byte("{}"), nil
+			p.bytes += len(f.body)
+		}
+	}
+	p.turned = other
+	p.mu.Unlock()
+	for _, d := range turned {
+		d.done()
+	}
+}
+
+// tellAll tells all other nodes something.
+func (n *Node) tellAll(body *outBody) {
+	n.mu.Lock()
+	var others []string
+	for of := range n.peers.known {
+		if of != n.id {
+			others = append(others, of)
+		}
+	}
+	n.mu.Unlock()
+	for _, of := range others {
+		n.pipeTo(of).send(n.ctx, body, nil, false)
+	}
+}
+
+// onOut takes what another node says.
+func (n *Node) onOut(data []byte) {
+	var f outFrame
+	if json.Unmarshal(data, &f) != nil {
+		return
+	}
+	n.mu.Lock()
+	if n.peers.isExpelled(f.From) {
+		n.mu.Unlock()
+		return
+	}
+	next := max(n.incoming[f.From], 1)
+	fits := f.Number == next
+	if fits {
+		n.incoming[f.From] = next + 1
+	}
+	n.mu.Unlock()
+	if fits {
+		var body outBody
+		if json.Unmarshal(f.Body, &body) == nil {
+			n.hear(&body)
+		}
+		next++
+	}
+	if next > 1 {
+		_ = n.cfg.Bus.Publish("got."+f.From, encode(gotFrame{From: n.id, Number: next - 1}))
+	}
+}
+
+// onGot takes what another node has got.
+func (n *Node) onGot(data []byte) {
+	var f gotFrame
+	if json.Unmarshal(data, &f) != nil {
+		return
+	}
+	n.mu.Lock()
+	p := n.pipes[f.From]
+	n.mu.Unlock()
+	if p != nil {
+		p.got(f.Number)
+	}
+}

@@ -1,0 +1,361 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// Who has which shard. A record of the engine says it, changed by compare-and-set; it only routes:
+// what a node writes that is mistaken is refused by the log.
+
+// owns reports whether the service takes stanzas for a room.
+func (n *Node) owns(room muc.JID) bool { return n.owned[ShardOf(room)].Load() }
+
+// task runs a function that calls the engine; only so many at a time.
+func (n *Node) task(f func()) {
+	n.tasks.Go(func() {
+		select {
+		case n.limit <- struct{}{}:
+			defer func() { <-n.limit }()
+			f()
+		case <-n.ctx.Done():
+		}
+	})
+}
+
+// engineFor is how long one call of the engine may take before it is tried again.
+const engineFor = 15 * time.Second
+
+func (n *Node) engineCtx() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(n.ctx, engineFor)
+}
+
+// setOwner takes in who has a shard, if that is news.
+func (n *Node) setOwner(shard int, o Owner) {
+	n.mu.Lock()
+	was := n.owners[shard]
+	if o.Epoch <= was.Epoch {
+		n.mu.Unlock()
+		return
+	}
+	n.owners[shard] = o
+	dead := !n.peers.lives(was.id(), time.Now())
+	n.mu.Unlock()
+	if o.id() != n.id {
+		n.lose(shard, was.Epoch)
+	}
+	if shard == 0 {
+		n.activeIs(o.id())
+	}
+	n.gateway.moved(shard, was, o, dead)
+}
+
+// onOwner hears that a shard has another owner.
+func (n *Node) onOwner(data []byte) {
+	var f ownerFrame
+	if json.Unmarshal(data, &f) != nil || f.Shard < 0 || f.Shard >= Shards {
+		return
+	}
+	n.setOwner(f.Shard, Owner{Node: f.Node, Life: f.Life, Epoch: f.Epoch})
+	if id(f.Node, f.Life) == n.id {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.assignShard(f.Shard, time.Now())
+	}
+}
+
+// tellOwner tells all nodes, this one too, who has a shard.
+func (n *Node) tellOwner(shard int, o Owner) {
+	_ = n.cfg.Bus.Publish("owner", encode(ownerFrame{shard, o.Node, o.Life, o.Epoch}))
+	n.setOwner(shard, o)
+}
+
+// verify asks the engine who has a shard.
+func (n *Node) verify(shard int) {
+	n.task(func() {
+		ctx, cancel := n.engineCtx()
+		defer cancel()
+		if o, err := n.cfg.Owners.Get(ctx, shard); err == nil {
+			n.setOwner(shard, o)
+		}
+	})
+}
+
+// look reads the owners of all shards.
+func (n *Node) look() {
+	ctx, cancel := n.engineCtx()
+	defer cancel()
+	owners, err := n.cfg.Owners.All(ctx)
+	if err == nil {
+		for shard, o := range owners {
+			n.setOwner(shard, o)
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.looking, n.looked = false, time.Now()
+}
+
+// check finds out what this node has lost while it did not hear itself.
+func (n *Node) check() {
+	left := make(chan struct{}, Shards)
+	asked := 0
+	for shard := range Shards {
+		if !n.owned[shard].Load() {
+			continue
+		}
+		asked++
+		n.task(func() {
+			defer func() { left <- struct{}{} }()
+			for n.ctx.Err() == nil {
+				ctx, cancel := n.engineCtx()
+				o, err := n.cfg.Owners.Get(ctx, shard)
+				cancel()
+				if err == nil {
+					n.setOwner(shard, o)
+					return
+				}
+			}
+		})
+	}
+	for range asked {
+		select {
+		case <-left:
+		case <-n.ctx.Done():
+			return
+		}
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.checking, n.heard = false, time.Now()
+}
+
+// assign takes the shards that should be this node's and have no owner that lives, and hands over
+// those of its own that should be another's.
+func (n *Node) assign(now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.isCut(now) || now.Sub(n.began) < learnFor {
+		return
+	}
+	for shard := range n.shards {
+		n.assignShard(shard, now)
+	}
+}
+
+// assignShard is assign for one shard. Node.mu is held.
+func (n *Node) assignShard(shard int, now time.Time) {
+	o, heir := n.owners[shard], n.peers.heir(shard, now, n.without())
+	switch mine := o.id() == n.id; {
+	case n.shards[shard].busy > 0:
+	case mine && !n.owned[shard].Load():
+		n.begin(shard, func() { n.adopt(shard, o, now) })
+	case heir == "":
+	case mine && heir != n.id:
+		n.begin(shard, func() { n.move(shard, o, heir) })
+	case !mine && heir == n.id && !n.peers.lives(o.id(), now):
+		n.begin(shard, func() { n.take(shard, o, now) })
+	}
+}
+
+// without is who takes no shards: this node, if it stops. Node.mu is held.
+func (n *Node) without() string {
+	if n.closing {
+		return n.id
+	}
+	return ""
+}
+
+// begin has something done with a shard. Node.mu is held.
+func (n *Node) begin(shard int, f func()) {
+	n.shards[shard].busy++
+	n.task(func() {
+		defer n.isDone(shard)
+		f()
+	})
+}
+
+func (n *Node) isDone(shard int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.shards[shard].busy--
+}
+
+// take takes a shard whose owner is dead, or that has none.
+func (n *Node) take(shard int, was Owner, began time.Time) {
+	ctx, cancel := n.engineCtx()
+	defer cancel()
+	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, was.Epoch, n.cfg.Node, n.life)
+	switch {
+	case errors.Is(err, ErrConflict):
+		if o, err := n.cfg.Owners.Get(ctx, shard); err == nil {
+			n.setOwner(shard, o)
+		}
+	case err != nil:
+		n.log.Warn("a shard cannot be taken over for now", "shard", shard, "error", err)
+		n.verify(shard) // it may have been
+	default:
+		n.adopt(shard, Owner{n.cfg.Node, n.life, epoch}, began)
+	}
+}
+
+// adopt begins to work on a shard that is this node's.
+func (n *Node) adopt(shard int, o Owner, began time.Time) {
+	ctx, cancel := n.engineCtx()
+	defer cancel()
+	entries, err := n.openShard(ctx, shard, o.Epoch)
+	if err != nil {
+		n.log.Warn("a shard cannot be read for now", "shard", shard, "error", err)
+		n.verify(shard)
+		return
+	}
+	n.mu.Lock()
+	mine := n.owners[shard].Epoch <= o.Epoch
+	if mine {
+		n.owned[shard].Store(true)
+	}
+	n.mu.Unlock()
+	if !mine {
+		n.store.close(shard, o.Epoch)
+		return
+	}
+	n.intake.pause(shard, false)
+	n.countOwned()
+	n.tellOwner(shard, o) // stanzas come from now on
+	n.wantAgain(shard, o.Epoch)
+	if err := n.rooms.Adopt(n.ctx, entries); err != nil && n.ctx.Err() == nil {
+		n.log.Warn("rooms cannot be taken over", "shard", shard, "error", err)
+	}
+	n.cfg.Observer.Took(shard, time.Since(began))
+}
+
+// openShard reads what has to be known of a shard, after it was made sure that nobody who had it
+// moves its mark any more.
+func (n *Node) openShard(ctx context.Context, shard int, epoch Epoch) ([]service.Entry, error) {
+	log := n.cfg.Log
+	pos, rev, err := log.Mark(ctx, shard)
+	if err == nil {
+		rev, err = log.SetMark(ctx, shard, rev, pos)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var redo []muc.JID
+	left := map[muc.JID]bool{}
+	for room, err := range log.Since(ctx, shard, pos) {
+		if err != nil {
+			return nil, err
+		}
+		redo, left[room] = append(redo, room), true
+	}
+	var entries []service.Entry
+	for e, err := range log.Entries(ctx, shard) {
+		switch {
+		case err != nil && errors.Is(err, muc.ErrCorrupt):
+			n.log.Error("a line of the list of rooms is passed over", "shard", shard, "error", err)
+			continue
+		case err != nil:
+			return nil, err
+		case left[e.Room]:
+			delete(left, e.Room)
+			e.Inhabited = true // so that it is loaded
+		case e.Gone:
+			continue
+		}
+		entries = append(entries, e.Entry)
+	}
+	for room := range left {
+		entries = append(entries, service.Entry{Room: room, Inhabited: true, Lasting: true})
+	}
+	n.store.open(shard, epoch, pos, rev, redo)
+	return entries, nil
+}
+
+// lose gives up a shard that another node has, if it is still that of an epoch. Nobody is told.
+func (n *Node) lose(shard int, epoch Epoch) {
+	n.mu.Lock()
+	had := n.owned[shard].Swap(false)
+	n.mu.Unlock()
+	n.store.close(shard, epoch)
+	n.intake.reset(shard)
+	if !had {
+		return
+	}
+	n.log.Info("another node has a shard", "shard", shard)
+	n.countOwned()
+	n.mu.Lock()
+	n.shards[shard].busy++
+	n.mu.Unlock()
+	n.tasks.Go(func() {
+		defer n.isDone(shard)
+		_ = n.rooms.Release(n.ctx, func(room muc.JID) bool { return ShardOf(room) == shard })
+	})
+}
+
+// moveFor is how long a move may take before it is given up.
+const moveFor = 10 * time.Second
+
+// move hands a shard over: what came before is done and delivered first.
+func (n *Node) move(shard int, o Owner, heir string) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(n.ctx, moveFor)
+	defer cancel()
+	n.intake.pause(shard, true)
+	n.owned[shard].Store(false)
+	err := n.rooms.Release(ctx, func(room muc.JID) bool { return ShardOf(room) == shard })
+	if err == nil {
+		err = n.store.drained(ctx, shard)
+	}
+	n.store.close(shard, o.Epoch)
+	n.intake.reset(shard)
+	if errors.Is(err, service.ErrNotOwner) {
+		n.countOwned()
+		return
+	}
+	if err == nil {
+		err = n.handOver(ctx, shard, o, heir)
+	}
+	if err != nil && n.ctx.Err() == nil {
+		n.log.Warn("a shard cannot be handed over for now", "shard", shard, "to", heir, "error", err)
+		if ctx, cancel := n.engineCtx(); true {
+			defer cancel()
+			if is, err := n.cfg.Owners.Get(ctx, shard); err == nil {
+				n.setOwner(shard, is)
+			}
+		}
+		return // assign adopts it again, if it is still this node's
+	}
+	n.countOwned()
+	n.cfg.Observer.Moved(shard, time.Since(began))
+}
+
+// handOver gives a shard, of which nothing is under way, to another node.
+func (n *Node) handOver(ctx context.Context, shard int, o Owner, heir string) error {
+	n.mu.Lock()
+	to := n.peers.known[heir]
+	lives := n.peers.lives(heir, time.Now())
+	n.mu.Unlock()
+	if !lives {
+		return errors.New("it is not there any more")
+	}
+	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, o.Epoch, to.node, to.life)
+	if err == nil {
+		n.tellOwner(shard, Owner{to.node, to.life, epoch})
+	}
+	return err
+}
+
+func (n *Node) countOwned() {
+	count := 0
+	for shard := range n.owned {
+		if n.owned[shard].Load() {
+			count++
+		}
+	}
+	n.cfg.Observer.Owned(count)
+}

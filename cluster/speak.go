@@ -1,0 +1,312 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// What rooms say: from the node that has the room to those that have the clients.
+
+// partBytes is about how large a part of what a room says at once may be on the wire, and
+// partWho how many addresses one stanza of it has.
+const (
+	partBytes = 256 << 10
+	partWho   = 2000
+)
+
+// homes are the nodes that have the clients of an address.
+func (n *Node) homes(to muc.JID) []string {
+	if n.cfg.Home != nil {
+		return n.cfg.Home(to)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.active == "" {
+		return []string{n.id}
+	}
+	return []string{n.active}
+}
+
+// piece is a stanza for some of those it goes to.
+type piece struct {
+	whole
+	who []muc.JID
+}
+
+type whole = service.Stanza
+
+// To lists where it goes.
+func (p *piece) To() []muc.JID { return p.who }
+
+// split finds out which stanza goes to which node.
+func (n *Node) split(stanzas []service.Stanza) (byNode map[string][]*piece, nodes []string) {
+	byNode = map[string][]*piece{}
+	for _, s := range stanzas {
+		for _, to := range s.To() {
+			for _, of := range n.homes(to) {
+				list, is := byNode[of]
+				if !is {
+					nodes = append(nodes, of)
+				}
+				if last := len(list) - 1; last < 0 || list[last].whole != s || len(list[last].who) >= partWho {
+					list = append(list, &piece{whole: s})
+				}
+				list[len(list)-1].who = append(list[len(list)-1].who, to)
+				byNode[of] = list
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return byNode, nodes
+}
+
+// deliver takes what the domain itself answers, and what is refused.
+func (n *Node) deliver(ctx context.Context, s service.Stanza) {
+	byNode, nodes := n.split([]service.Stanza{s})
+	for _, of := range nodes {
+		for _, p := range byNode[of] {
+			if of == n.id {
+				n.cfg.Service.Deliver(ctx, p)
+				continue
+			}
+			n.pipeTo(of).send(n.ctx, &outBody{Speech: &speech{Says: []*says{saysOf(p.whole, p.who)}}}, &delivery{}, false)
+		}
+	}
+}
+
+// deliverStep takes what a room says at once.
+func (n *Node) deliverStep(ctx context.Context, d service.Delivery) {
+	said := speech{Room: d.Room, Shard: ShardOf(d.Room), Again: d.Again}
+	said.Epoch, said.Pos, said.Mark = n.store.placeOf(d.Room, d.At)
+	if d.At == (service.Position{}) && !n.store.waitUncut(ctx, said.Shard) {
+		return // an answer of one who is not the owner any more
+	}
+	due := n.store.deliveryOf(d.Room, said.Pos)
+	defer due.done()
+	byNode, nodes := n.split(d.Stanzas)
+	for _, of := range nodes {
+		for part := range parts(&said, byNode[of]) {
+			if of == n.id {
+				n.say(ctx, part)
+			} else {
+				n.pipeTo(of).send(ctx, &outBody{Speech: part}, due, true)
+			}
+		}
+	}
+}
+
+// parts cuts what is said into parts that the bus takes. What is said again is cut the same way,
+// by whichever node.
+func parts(said *speech, pieces []*piece) func(yield func(*speech) bool) {
+	return func(yield func(*speech) bool) {
+		part, bytes := *said, 0
+		part.Says = nil
+		for i, p := range pieces {
+			s := saysOf(p.whole, p.who)
+			part.Says = append(part.Says, s)
+			if bytes += s.size(); bytes < partBytes && i < len(pieces)-1 {
+				continue
+			}
+			this := part
+			if !yield(&this) {
+				return
+			}
+			part.Part, part.Says, bytes = part.Part+1, nil, 0
+		}
+	}
+}
+
+// seenShard is what this node has delivered of the rooms of a shard.
+type seenShard struct {
+	mu     sync.Mutex
+	epoch  Epoch
+	rooms  map[muc.JID]*seenRoom
+	pruned Pos
+}
+
+// seenRoom is up to where this node has delivered what a room said.
+type seenRoom struct {
+	mu   sync.Mutex // held while it is delivered
+	pos  Pos
+	part int
+}
+
+// mostSeen is for how many rooms of a shard it is remembered, before those are forgotten of which
+// nothing will be said again.
+const mostSeen = 64
+
+// of is what was delivered of a room; nil if what is said comes from a node that is the owner no
+// more. What comes up to a mark is delivered.
+func (s *seenShard) of(said *speech) *seenRoom {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if said.Epoch < s.epoch {
+		return nil
+	}
+	s.epoch = said.Epoch
+	if said.Pos == 0 {
+		return new(seenRoom)
+	}
+	if len(s.rooms) >= mostSeen && said.Mark > s.pruned {
+		s.pruned = said.Mark
+		for room, r := range s.rooms {
+			if r.isUpTo(said.Mark) {
+				delete(s.rooms, room)
+			}
+		}
+	}
+	r := s.rooms[said.Room]
+	if r == nil {
+		r = &seenRoom{part: -1}
+		if s.rooms == nil {
+			s.rooms = map[muc.JID]*seenRoom{}
+		}
+		s.rooms[said.Room] = r
+	}
+	return r
+}
+
+// isUpTo reports whether nothing after a mark was delivered, and nothing is being delivered now.
+func (r *seenRoom) isUpTo(mark Pos) bool {
+	if !r.mu.TryLock() {
+		return false
+	}
+	defer r.mu.Unlock()
+	return r.pos <= mark
+}
+
+// isNew notes that something is delivered, and reports whether it was not before. It is locked.
+func (r *seenRoom) isNew(said *speech) bool {
+	switch {
+	case said.Pos == 0:
+		return true
+	case said.Pos < r.pos, said.Pos == r.pos && said.Part <= r.part:
+		return false
+	}
+	r.pos, r.part = said.Pos, said.Part
+	return true
+}
+
+// receive delivers what a room of another node says.
+func (n *Node) receive(said *speech) {
+	if said.Shard < 0 || said.Shard >= Shards {
+		return
+	}
+	if said.Room.IsZero() { // of the domain itself
+		for _, s := range said.Says {
+			n.cfg.Service.Deliver(n.ctx, s)
+		}
+		return
+	}
+	n.say(n.ctx, said)
+}
+
+// say delivers what a room says to this node's clients, unless they have heard it before.
+func (n *Node) say(ctx context.Context, said *speech) {
+	r := n.seen[said.Shard].of(said)
+	if r == nil {
+		n.cfg.Observer.Copies(1)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.isNew(said) {
+		n.cfg.Observer.Copies(1)
+		return
+	}
+	defer n.caught("Deliver")
+	if batch := n.cfg.Service.DeliverBatch; batch != nil {
+		stanzas := make([]service.Stanza, len(said.Says))
+		for i, s := range said.Says {
+			stanzas[i] = s
+		}
+		batch(ctx, service.Delivery{Room: said.Room, Again: said.Again, Stanzas: stanzas})
+		return
+	}
+	for _, s := range said.Says {
+		n.cfg.Service.Deliver(ctx, s)
+	}
+}
+
+// sayer is how a node is told what rooms say that another one may not have said.
+func (n *Node) sayer(of string) func(body []byte, d *delivery) {
+	if of != n.id {
+		return n.pipeTo(of).take
+	}
+	return func(body []byte, _ *delivery) {
+		var b outBody
+		if json.Unmarshal(body, &b) == nil && b.Speech != nil {
+			n.receive(b.Speech)
+		}
+	}
+}
+
+// activeIs notes who is the active node.
+func (n *Node) activeIs(of string) {
+	n.mu.Lock()
+	was := n.active
+	if was == of {
+		n.mu.Unlock()
+		return
+	}
+	old, dead := n.pipes[was], !n.peers.lives(was, time.Now())
+	n.mu.Unlock()
+	if n.cfg.Home == nil && old != nil && dead {
+		old.turnTo(n.sayer(of))
+	}
+	n.mu.Lock()
+	n.active = of
+	n.mu.Unlock()
+	if n.cfg.Active != nil && (was == n.id) != (of == n.id) {
+		n.told(of == n.id)
+	}
+}
+
+// told tells the host whether this node is the active one, one call after the other.
+func (n *Node) told(is bool) {
+	n.tellMu.Lock()
+	defer n.tellMu.Unlock()
+	defer n.caught("Active")
+	n.cfg.Active(is)
+}
+
+// mailbox takes messages from this node to itself, in order.
+type mailbox struct {
+	mu      sync.Mutex
+	waiting []*inFrame
+	busy    bool
+}
+
+// put has a function called for a message, after those before it.
+func (m *mailbox) put(f *inFrame, take func(*inFrame)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waiting = append(m.waiting, f)
+	if m.busy {
+		return
+	}
+	m.busy = true
+	go func() {
+		for f := m.next(); f != nil; f = m.next() {
+			take(f)
+		}
+	}()
+}
+
+func (m *mailbox) next() *inFrame {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.waiting) == 0 {
+		m.waiting, m.busy = nil, false
+		return nil
+	}
+	f := m.waiting[0]
+	m.waiting = m.waiting[1:]
+	return f
+}

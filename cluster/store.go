@@ -1,0 +1,677 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
+)
+
+// store is the store of this node's rooms: a [service.LiveStore] over a [Log]. It writes under the
+// epoch of the shard's ownership, and what it writes comes after the message that it knows to be
+// the last, so that of two nodes one is refused. Its calls wait while the engine is not there: a
+// room stands still then.
+type store struct {
+	n *Node
+
+	mu     sync.Mutex
+	shards [Shards]*logShard // those that this node has
+	rooms  map[muc.JID]*logRoom
+
+	listing listing
+}
+
+// logShard is a shard while this node has it.
+type logShard struct {
+	number int
+	epoch  Epoch
+	lost   chan struct{} // closed when this node has it no more
+	// from is up to where all was delivered when this node took the shard over. What others wrote
+	// after it is done again.
+	from Pos
+
+	// store.mu guards what follows.
+	rev     uint64 // of the mark
+	marked  Pos
+	marking bool
+	top     Pos                  // the last position that is known
+	writing map[*logRoom]Pos     // appends under way, and top when they began
+	open    map[Pos]*openStep    // stored, and not delivered or listed yet
+	redo    map[muc.JID]*logRoom // rooms with something of others that is not delivered yet; nil until it is loaded
+	redone  map[muc.JID]bool     // rooms of which that was delivered
+	taken   time.Time            // since when this node has it
+}
+
+// openStep is a message of which something is left to do before the mark may pass it.
+type openStep struct {
+	stored time.Time
+	left   int
+}
+
+// logRoom is what is known of the log of a room. service calls the store for a room once at a time.
+type logRoom struct {
+	room muc.JID
+	gone bool // when it was loaded
+
+	// store.mu guards these.
+	last   Pos // of its last message
+	steps  []placed
+	due    *delivery // what it said last
+	listed Entry     // as the list has it; the zero Entry if that is not known
+}
+
+// placed is a step that is stored and was not delivered.
+type placed struct {
+	at  service.Position
+	pos Pos
+	due *delivery // nil until it is being delivered
+	old bool      // of another owner
+}
+
+func newStore(n *Node) *store { return &store{n: n, rooms: map[muc.JID]*logRoom{}} }
+
+// open has a shard from now on.
+func (s *store) open(shard int, epoch Epoch, pos Pos, rev uint64, redo []muc.JID) {
+	sh := &logShard{number: shard, epoch: epoch, lost: make(chan struct{}), from: pos, rev: rev, marked: pos, top: pos, taken: time.Now(),
+		writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}}
+	for _, room := range redo {
+		sh.redo[room] = nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shards[shard] = sh
+}
+
+// close has a shard no more, if it is that of an epoch.
+func (s *store) close(shard int, epoch Epoch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.shards[shard]
+	if sh == nil || sh.epoch != epoch {
+		return
+	}
+	close(sh.lost)
+	s.shards[shard] = nil
+	for room := range s.rooms {
+		if ShardOf(room) == shard {
+			delete(s.rooms, room)
+		}
+	}
+}
+
+// epochOf is under which epoch this node has a shard.
+func (s *store) epochOf(shard int) (epoch Epoch, has bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sh := s.shards[shard]; sh != nil {
+		return sh.epoch, true
+	}
+	return 0, false
+}
+
+// get is a shard that this node has, nil if it has it not, and a room in it.
+func (s *store) get(room muc.JID) (*logShard, *logRoom) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sh := s.shards[ShardOf(room)]
+	if sh == nil {
+		return nil, nil
+	}
+	return sh, s.rooms[room]
+}
+
+func notOwner(room muc.JID) error { return fmt.Errorf("%w: %s", service.ErrNotOwner, room) }
+
+// pause waits before something is tried again. It is longer each time.
+func (sh *logShard) pause(ctx context.Context, try int) error {
+	select {
+	case <-sh.lost:
+		return service.ErrNotOwner
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(min(20*time.Millisecond<<min(try, 10), time.Second)):
+		return nil
+	}
+}
+
+// waitUncut waits while this node may be cut off, and reports whether it has the shard then.
+func (s *store) waitUncut(ctx context.Context, shard int) bool {
+	s.mu.Lock()
+	sh := s.shards[shard]
+	s.mu.Unlock()
+	for try := 0; sh != nil && s.n.cut(); try++ {
+		if sh.pause(ctx, try) != nil {
+			return false
+		}
+	}
+	return sh != nil && ctx.Err() == nil
+}
+
+// Append stores what became of rooms.
+func (s *store) Append(ctx context.Context, batches []service.Batch) error {
+	for i := range batches { // one: see Limits.StoreBatch
+		if err := s.append(ctx, &batches[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// messageOf is a batch as it is stored.
+func messageOf(b *service.Batch) Message {
+	m := Message{Room: b.Room, ID: rand.Text(), Kind: Step}
+	switch {
+	case b.Gone:
+		m.Kind = Gone
+	case b.Snapshot != nil:
+		m.Kind, m.Body = Snapshot, encode(snapshotBody{b.Snapshot, b.Sources})
+	default:
+		m.Body = encode(stepBody{b.Inputs, b.Events})
+	}
+	return m
+}
+
+func (s *store) append(ctx context.Context, b *service.Batch) error {
+	sh, r := s.get(b.Room)
+	if sh == nil || r == nil {
+		return notOwner(b.Room)
+	}
+	m := messageOf(b)
+	m.Epoch = sh.epoch
+	if m.Kind != Step && !s.settled(ctx, r) {
+		return fmt.Errorf("%w: %s: not all of it has been delivered", service.ErrNotYet, b.Room)
+	}
+	s.mu.Lock()
+	after := r.last
+	sh.writing[r] = sh.top
+	s.mu.Unlock()
+	pos, err := s.write(ctx, sh, m, after)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(sh.writing, r)
+	if err != nil {
+		delete(s.rooms, b.Room) // what is the last is not known any more
+		return err
+	}
+	r.last, sh.top = pos, max(sh.top, pos)
+	left := 0
+	if m.Kind == Step {
+		left++ // to be delivered
+		r.steps = append(r.steps, placed{at: b.At(), pos: pos})
+	}
+	if e := (Entry{Entry: b.Entry, At: pos, Gone: b.Gone}); e.differs(&r.listed) {
+		left++
+		r.listed = e
+		s.n.tasks.Go(func() { s.put(sh, e) })
+	}
+	if left > 0 {
+		sh.open[pos] = &openStep{time.Now(), left}
+	}
+	return nil
+}
+
+// settled waits a moment until all that a room said was delivered everywhere, and reports whether
+// it was.
+func (s *store) settled(ctx context.Context, r *logRoom) bool {
+	s.mu.Lock()
+	due, open := r.due, len(r.steps) > 0
+	s.mu.Unlock()
+	if open || due == nil {
+		return !open
+	}
+	done := make(chan struct{})
+	due.whenDone(func() { close(done) })
+	select {
+	case <-done:
+		return true
+	case <-time.After(settleFor):
+	case <-ctx.Done():
+	}
+	return false
+}
+
+// settleFor is how long a snapshot waits for other nodes to deliver what was before it.
+const settleFor = 500 * time.Millisecond
+
+// write appends a message, and finds out what became of it however often that takes.
+func (s *store) write(ctx context.Context, sh *logShard, m Message, after Pos) (Pos, error) {
+	for try := 0; ; try++ {
+		if !s.waitUncut(ctx, sh.number) {
+			return 0, cmpErr(ctx.Err(), notOwner(m.Room))
+		}
+		pos, err := s.n.cfg.Log.Append(ctx, m, after)
+		if err == nil || errors.Is(err, ErrTooLarge) {
+			return pos, err
+		}
+		last, lastErr := s.n.cfg.Log.Last(ctx, m.Room)
+		switch {
+		case lastErr != nil:
+		case last.ID == m.ID:
+			return last.Pos, nil
+		case last.Epoch > sh.epoch:
+			s.fenced(sh)
+			return 0, notOwner(m.Room)
+		case last.Pos != after: // it was written before this node took the room, or the log has forgotten that it is gone
+			return 0, notOwner(m.Room)
+		}
+		if err := sh.pause(ctx, try); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// cmpErr is the first error that is one.
+func cmpErr(a, b error) error {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// fenced gives up a shard of which the log says that another node has it.
+func (s *store) fenced(sh *logShard) {
+	s.n.cfg.Observer.Fenced()
+	s.n.lose(sh.number, sh.epoch)
+	s.n.verify(sh.number)
+}
+
+// differs reports whether the list has to be changed. When a room wants to be woken matters only
+// while nobody is inside; being woken too early does no harm.
+func (e *Entry) differs(listed *Entry) bool {
+	if e.Inhabited {
+		e.Due = time.Time{}
+	}
+	a, b := *e, *listed
+	a.At, b.At = 0, 0
+	if a.Due.IsZero() || !b.Due.IsZero() && !b.Due.After(a.Due) && b.Due.After(time.Now()) {
+		a.Due, b.Due = time.Time{}, time.Time{}
+	}
+	return a != b
+}
+
+// put writes an entry, and tells the other nodes if it is in the directory.
+func (s *store) put(sh *logShard, e Entry) {
+	for try := 0; s.n.cfg.Log.PutEntry(s.n.ctx, sh.number, e) != nil; try++ {
+		if sh.pause(s.n.ctx, try) != nil {
+			return
+		}
+	}
+	s.n.tellAll(&outBody{Listed: []Entry{e}})
+	s.finish(sh, e.At)
+}
+
+// finish notes that one thing less is left to do of a message.
+func (s *store) finish(sh *logShard, pos Pos) {
+	s.mu.Lock()
+	step := sh.open[pos]
+	if step == nil {
+		s.mu.Unlock()
+		return
+	}
+	step.left--
+	if step.left == 0 {
+		delete(sh.open, pos)
+	}
+	s.mu.Unlock()
+	if step.left == 0 {
+		s.n.cfg.Observer.Lag(time.Since(step.stored))
+	}
+}
+
+// Load reads a room, after a claim if another node wrote to it last.
+func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
+	sh, _ := s.get(room)
+	if sh == nil {
+		return service.Saved{}, notOwner(room)
+	}
+	for try := 0; ; try++ {
+		if !s.waitUncut(ctx, sh.number) {
+			return service.Saved{}, cmpErr(ctx.Err(), notOwner(room))
+		}
+		saved, r, err := s.load(ctx, sh, room)
+		switch {
+		case err == nil:
+			s.keep(sh, r)
+			return saved, nil
+		case errors.Is(err, service.ErrNotOwner):
+			return saved, err
+		case errors.Is(err, muc.ErrCorrupt):
+			s.mu.Lock()
+			delete(sh.redo, room) // it is left alone
+			s.mu.Unlock()
+			return saved, err
+		}
+		if err := sh.pause(ctx, try); err != nil {
+			return saved, err
+		}
+	}
+}
+
+// load is Load, once.
+func (s *store) load(ctx context.Context, sh *logShard, room muc.JID) (saved service.Saved, r *logRoom, err error) {
+	log := s.n.cfg.Log
+	last, err := log.Last(ctx, room)
+	r = &logRoom{room: room, last: last.Pos}
+	switch {
+	case err != nil:
+		return saved, nil, err
+	case last.Epoch > sh.epoch:
+		s.fenced(sh)
+		return saved, nil, notOwner(room)
+	case last.Kind == "" || last.Kind == Gone:
+		r.gone = true
+		return saved, r, nil
+	}
+	if last.Epoch < sh.epoch {
+		claim := Message{Room: room, ID: rand.Text(), Epoch: sh.epoch, Kind: Claim}
+		if r.last, err = log.Append(ctx, claim, last.Pos); err != nil {
+			return saved, nil, err // and look again
+		}
+	}
+	var messages []Message
+	for m, err := range log.Read(ctx, room, r.last) {
+		if err != nil {
+			return saved, nil, err
+		}
+		messages = append(messages, m)
+	}
+	saved, err = s.assemble(sh, r, messages)
+	return saved, r, err
+}
+
+// assemble makes of messages what the service wants to know.
+func (s *store) assemble(sh *logShard, r *logRoom, messages []Message) (saved service.Saved, err error) {
+	s.mu.Lock()
+	redone := sh.redone[r.room]
+	s.mu.Unlock()
+	for _, m := range messages {
+		switch m.Kind {
+		case Snapshot:
+			var body snapshotBody
+			err = json.Unmarshal(m.Body, &body)
+			saved, r.steps = service.Saved{Snapshot: body.Snapshot, Sources: body.Sources}, nil
+		case Gone:
+			saved, r.steps = service.Saved{}, nil
+		case Step:
+			var body stepBody
+			if err = json.Unmarshal(m.Body, &body); err != nil {
+				break
+			}
+			step := service.Step{Inputs: body.Inputs, Events: body.Events}
+			if len(step.Events) == 0 {
+				err = errors.New("a step without events")
+				break
+			}
+			saved.Steps = append(saved.Steps, step)
+			if m.Pos > sh.from && m.Epoch < sh.epoch && !redone {
+				r.steps = append(r.steps, placed{at: step.At(), pos: m.Pos, old: true})
+			} else {
+				saved.Delivered = step.At()
+			}
+		}
+		if err != nil {
+			return saved, fmt.Errorf("%w: %s: message %d: %w", muc.ErrCorrupt, r.room, m.Pos, err)
+		}
+	}
+	return saved, nil
+}
+
+// keep remembers a room that was loaded.
+func (s *store) keep(sh *logShard, r *logRoom) {
+	s.n.sweepLater()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shards[sh.number] != sh {
+		return
+	}
+	if len(s.rooms) >= s.n.cfg.Limits.Rooms {
+		s.forgetSome()
+	}
+	if was := s.rooms[r.room]; was != nil {
+		r.listed = was.listed
+	}
+	s.rooms[r.room] = r
+	sh.top = max(sh.top, r.last)
+	_, redo := sh.redo[r.room]
+	switch {
+	case len(r.steps) > 0:
+		sh.redo[r.room] = r
+	case redo:
+		s.settleRedo(sh, r)
+	}
+}
+
+// settleRedo notes that nothing is left of a room that others may not have delivered, once the
+// list says what the log says: who wrote that may not have come to it. store.mu is held.
+func (s *store) settleRedo(sh *logShard, r *logRoom) {
+	if sh.redone[r.room] {
+		return
+	}
+	sh.redone[r.room] = true
+	s.n.tasks.Go(func() {
+		e := Entry{Entry: service.Entry{Room: r.room}, At: r.last, Gone: true}
+		if !r.gone {
+			var err error
+			if e.Entry, err = s.n.rooms.Entry(s.n.ctx, r.room); err != nil {
+				return // it is another node's, or cannot be loaded
+			}
+			e.Gone = false
+		}
+		s.put(sh, e)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(sh.redo, r.room)
+	})
+}
+
+// forgetSome forgets rooms of which nothing is under way; the log knows them.
+func (s *store) forgetSome() {
+	n := len(s.rooms) / 10
+	for room, r := range s.rooms {
+		sh := s.shards[ShardOf(room)]
+		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 {
+			delete(s.rooms, room)
+			if n--; n <= 0 {
+				return
+			}
+		}
+	}
+}
+
+// placeOf is under which epoch a room speaks, at which position of the log it is, and up to where
+// all was delivered.
+func (s *store) placeOf(room muc.JID, at service.Position) (epoch Epoch, pos, mark Pos) {
+	sh, r := s.get(room)
+	if sh == nil {
+		return 0, 0, 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r != nil && at != (service.Position{}) {
+		for _, step := range r.steps {
+			if step.at == at {
+				pos = step.pos
+			}
+		}
+	}
+	return sh.epoch, pos, sh.marked
+}
+
+// deliveryOf begins to deliver what a room says; who does it calls done in the end.
+func (s *store) deliveryOf(room muc.JID, pos Pos) *delivery {
+	d := &delivery{pos: pos, left: 1}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.rooms[room]; r != nil {
+		r.due = d
+		for i := range r.steps {
+			if r.steps[i].pos == pos {
+				r.steps[i].due = d
+			}
+		}
+	}
+	return d
+}
+
+// Delivered notes what was delivered by this node, or is on its way to those that have to.
+func (s *store) Delivered(room muc.JID, at service.Position) {
+	sh, r := s.get(room)
+	if sh == nil || r == nil {
+		return
+	}
+	s.mu.Lock()
+	n := 0
+	for n < len(r.steps) && r.steps[n].at.Compare(at) <= 0 {
+		n++
+	}
+	steps := slices.Clone(r.steps[:n])
+	r.steps = slices.Delete(r.steps, 0, n)
+	isLast := len(r.steps) == 0
+	s.mu.Unlock()
+	for i, step := range steps {
+		end := func() {
+			s.finish(sh, step.pos)
+			if step.old && isLast && i == len(steps)-1 {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.settleRedo(sh, r)
+			}
+		}
+		if step.due == nil {
+			end()
+		} else {
+			step.due.whenDone(end)
+		}
+	}
+}
+
+// whenDelivered has a function called when what a room said last was delivered everywhere, unless
+// the log has it: then another owner would say it.
+func (s *store) whenDelivered(room muc.JID, f func()) {
+	_, r := s.get(room)
+	if r == nil {
+		f()
+		return
+	}
+	s.mu.Lock()
+	due := r.due
+	s.mu.Unlock()
+	if due == nil || due.pos != 0 {
+		f()
+		return
+	}
+	due.whenDone(f)
+}
+
+// redoFor is how long the mark of a shard waits for rooms that cannot be loaded.
+const redoFor = 5 * time.Minute
+
+// upTo is up to where all was delivered. store.mu is held.
+func (sh *logShard) upTo() Pos {
+	if len(sh.redo) > 0 {
+		if time.Since(sh.taken) < redoFor {
+			return sh.marked
+		}
+		clear(sh.redo)
+	}
+	pos := sh.top
+	for at := range maps.Values(sh.writing) {
+		pos = min(pos, at)
+	}
+	for at := range sh.open {
+		pos = min(pos, at-1)
+	}
+	return max(pos, sh.marked)
+}
+
+// markAll moves the marks of all shards that have moved.
+func (s *store) markAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, sh := range s.shards {
+		if sh != nil && !sh.marking && sh.upTo() > sh.marked {
+			sh.marking = true
+			s.n.task(func() { _ = s.mark(s.n.ctx, sh) })
+		}
+	}
+}
+
+// mark moves the mark of a shard. sh.marking is set.
+func (s *store) mark(ctx context.Context, sh *logShard) error {
+	s.mu.Lock()
+	pos, rev := sh.upTo(), sh.rev
+	s.mu.Unlock()
+	rev, err := s.n.cfg.Log.SetMark(ctx, sh.number, rev, pos)
+	s.mu.Lock()
+	sh.marking = false
+	if err == nil {
+		sh.rev, sh.marked = rev, pos
+	}
+	s.mu.Unlock()
+	if errors.Is(err, ErrConflict) {
+		s.n.verify(sh.number)
+	}
+	return err
+}
+
+// prove writes to the log: an error if this node may not belong to the majority.
+func (s *store) prove() error {
+	ctx, cancel := context.WithTimeout(s.n.ctx, suspectAfter)
+	defer cancel()
+	s.mu.Lock()
+	var mine *logShard
+	for _, sh := range s.shards {
+		if sh != nil && !sh.marking {
+			mine = sh
+			sh.marking = true
+			break
+		}
+	}
+	s.mu.Unlock()
+	if mine == nil {
+		return service.ErrNotOwner
+	}
+	return s.mark(ctx, mine)
+}
+
+// drained waits until all of a shard was delivered everywhere, and notes it.
+func (s *store) drained(ctx context.Context, shard int) error {
+	s.mu.Lock()
+	sh := s.shards[shard]
+	s.mu.Unlock()
+	if sh == nil {
+		return service.ErrNotOwner
+	}
+	for try := 0; ; try++ {
+		s.mu.Lock()
+		busy := len(sh.redo)+len(sh.open)+len(sh.writing) > 0 || sh.marking
+		moved := sh.upTo() > sh.marked
+		if !busy && moved {
+			sh.marking = true
+		}
+		s.mu.Unlock()
+		switch {
+		case !busy && !moved:
+			return nil
+		case !busy:
+			if s.mark(ctx, sh) == nil {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-sh.lost:
+			return service.ErrNotOwner
+		case <-time.After(min(time.Millisecond<<min(try, 6), 50*time.Millisecond)):
+		}
+	}
+}
