@@ -61,7 +61,7 @@ func (n *Node) handAllOver(ctx context.Context) error {
 func (n *Node) hasOthers() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.peers.heir(0, time.Now(), n.id) != ""
+	return n.peers.heirs(time.Now(), n.id)[0] != ""
 }
 
 func (n *Node) isBusy() bool {
@@ -139,7 +139,7 @@ func (n *Node) halt() {
 	for shard := range Shards {
 		if epoch, has := n.store.epochOf(shard); has {
 			n.owned[shard].Store(false)
-			n.store.close(shard, epoch)
+			n.store.close(shard, epoch+1)
 		}
 	}
 	ended, cancel := context.WithCancel(context.Background())

@@ -1,7 +1,33 @@
 package cluster
 
+import "fmt"
+
 // SetLife sets what is random otherwise.
 func (c *Config) SetLife(life string) { c.life = life }
 
 // Kill ends a node as if its process had died.
 func (n *Node) Kill() { n.halt() }
+
+// Debug tells what is open.
+func (n *Node) Debug() (out []string) {
+	for to, p := range n.pipes {
+		if len(p.frames) > 0 {
+			out = append(out, fmt.Sprint("pipe to ", to, " from number ", p.frames[0].number, ": ", string(p.frames[0].body), " known ", n.peers.known[to] != nil))
+		}
+	}
+	out = append(out, fmt.Sprint("incoming ", n.incoming))
+	for i := range n.gateway.shards {
+		sh := &n.gateway.shards[i]
+		for _, item := range sh.items {
+			out = append(out, fmt.Sprint("open ", i, " ", item.number, " ", item.text, " sent to ", item.sentTo, " owner ", n.owners[i]))
+		}
+	}
+	for i := range n.intake.shards {
+		for of, x := range n.intake.shards[i].from {
+			if len(x.under)+len(x.failed) > 0 {
+				out = append(out, fmt.Sprint("intake ", i, " of ", of, ": ", *x, " paused ", n.intake.shards[i].paused))
+			}
+		}
+	}
+	return out
+}

@@ -1,6 +1,7 @@
 package cluster_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -25,6 +26,8 @@ type faulty struct {
 	cut   bool          // calls fail, nothing is heard
 	dead  bool          // for ever
 	eaten int           // answers
+	// unsent is what was published while it stood still.
+	unsent []func()
 }
 
 func newFaulty(m *cluster.Memory, seed uint64) *faulty {
@@ -43,10 +46,14 @@ func (f *faulty) freeze() {
 func (f *faulty) thaw() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.gate != nil {
-		close(f.gate)
-		f.gate = nil
+	if f.gate == nil {
+		return
 	}
+	for _, publish := range f.unsent {
+		publish()
+	}
+	close(f.gate)
+	f.gate, f.unsent = nil, nil
 }
 
 func (f *faulty) set(rate int, cut bool) {
@@ -86,13 +93,29 @@ func (f *faulty) pass() (lost, eaten bool) {
 	return false, false
 }
 
+// way is how long a call, or its answer, is under way.
+func (f *faulty) way() {
+	f.mu.Lock()
+	d := time.Duration(f.rnd.IntN(2000)) * time.Microsecond
+	f.mu.Unlock()
+	time.Sleep(d)
+}
+
+func (f *faulty) isDead() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.dead
+}
+
 // try makes a call, as far as it passes. Who asks waits a moment for an answer that is lost.
 func try[T any](ctx context.Context, f *faulty, call func() (T, error)) (answer T, err error) {
+	f.way()
 	lost, eaten := f.pass()
 	if !lost {
 		answer, err = call()
 	}
-	if eaten {
+	f.way()
+	if eaten || f.isDead() {
 		select {
 		case <-ctx.Done():
 		case <-time.After(100 * time.Millisecond):
@@ -164,10 +187,16 @@ func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch
 
 // Publish may lose a message. What a frozen node publishes is sent when it goes on.
 func (f *faulty) Publish(subject string, data []byte) error {
-	if lost, eaten := f.pass(); lost || eaten {
-		return nil
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.dead || f.cut || f.rnd.IntN(100) < f.rate:
+	case f.gate != nil:
+		f.unsent = append(f.unsent, func() { _ = f.Memory.Publish(subject, bytes.Clone(data)) })
+	default:
+		return f.Memory.Publish(subject, data)
 	}
-	return f.Memory.Publish(subject, data)
+	return nil
 }
 
 // Subscribe may lose messages, too; a frozen node hears them when it goes on.

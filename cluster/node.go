@@ -64,7 +64,8 @@ type Node struct {
 
 // shardState is what becomes of a shard here.
 type shardState struct {
-	busy int // how often it is being taken, moved or given up
+	busy int   // how often it is being taken, moved or given up
+	used Epoch // under which it was opened last
 }
 
 // New starts a node. It listens first, and takes its share of the shards in the first seconds:

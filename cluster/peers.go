@@ -19,6 +19,9 @@ type peers struct {
 	known map[string]*peer
 	// expelled are those that were silent for too long, in the order in which they were given up.
 	expelled []string
+	// table is the heirs if those who are able are these.
+	able  []string
+	table *[Shards]string
 }
 
 // mostExpelled is how many are remembered, so that they learn of it should they come back.
@@ -66,23 +69,32 @@ func (p *peers) expel(of string) {
 	p.expelled = slices.Delete(p.expelled, 0, max(0, len(p.expelled)-mostExpelled))
 }
 
-// heir is who should have a shard, of those that live and take shards: by rendezvous hashing, so
-// that a node which comes or goes moves its own shards only. "" if there is none. Some may be
+// heirs are who should have each shard, of those that live and take shards: by rendezvous hashing,
+// so that a node which comes or goes moves its own shards only. "" if there is none. One may be
 // left out.
-func (p *peers) heir(shard int, now time.Time, without string) (heir string) {
-	var most uint64
+func (p *peers) heirs(now time.Time, without string) *[Shards]string {
+	var able []string
 	for of, is := range p.known {
-		if !is.ready || of == without || !p.lives(of, now) {
-			continue
-		}
-		h := fnv.New64a()
-		_, _ = h.Write([]byte(strconv.Itoa(shard) + " " + of))
-		weight := mixed(h.Sum64())
-		if heir == "" || weight > most || weight == most && of < heir {
-			heir, most = of, weight
+		if is.ready && of != without && p.lives(of, now) {
+			able = append(able, of)
 		}
 	}
-	return heir
+	slices.Sort(able)
+	if p.table != nil && slices.Equal(able, p.able) {
+		return p.table
+	}
+	p.able, p.table = able, new([Shards]string)
+	for shard := range Shards {
+		var most uint64
+		for _, of := range able {
+			h := fnv.New64a()
+			_, _ = h.Write([]byte(strconv.Itoa(shard) + " " + of))
+			if weight := mixed(h.Sum64()); p.table[shard] == "" || weight > most {
+				p.table[shard], most = of, weight
+			}
+		}
+	}
+	return p.table
 }
 
 // mixed spreads what differs in the last bytes over all bits.

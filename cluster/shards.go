@@ -46,9 +46,7 @@ func (n *Node) setOwner(shard int, o Owner) {
 	n.owners[shard] = o
 	dead := !n.peers.lives(was.id(), time.Now())
 	n.mu.Unlock()
-	if o.id() != n.id {
-		n.lose(shard, was.Epoch)
-	}
+	n.lose(shard, o.Epoch)
 	if shard == 0 {
 		n.activeIs(o.id())
 	}
@@ -150,11 +148,13 @@ func (n *Node) assign(now time.Time) {
 
 // assignShard is assign for one shard. Node.mu is held.
 func (n *Node) assignShard(shard int, now time.Time) {
-	o, heir := n.owners[shard], n.peers.heir(shard, now, n.without())
+	o, heir := n.owners[shard], n.peers.heirs(now, n.without())[shard]
 	switch mine := o.id() == n.id; {
 	case n.shards[shard].busy > 0:
-	case mine && !n.owned[shard].Load():
+	case mine && !n.owned[shard].Load() && n.shards[shard].used < o.Epoch:
 		n.begin(shard, func() { n.adopt(shard, o, now) })
+	case mine && !n.owned[shard].Load(): // under each epoch a shard is opened once: what came of it then may be unknown
+		n.begin(shard, func() { n.take(shard, o, now) })
 	case heir == "":
 	case mine && heir != n.id:
 		n.begin(shard, func() { n.move(shard, o, heir) })
@@ -208,6 +208,9 @@ func (n *Node) take(shard int, was Owner, began time.Time) {
 func (n *Node) adopt(shard int, o Owner, began time.Time) {
 	ctx, cancel := n.engineCtx()
 	defer cancel()
+	n.mu.Lock()
+	n.shards[shard].used = o.Epoch
+	n.mu.Unlock()
 	entries, err := n.openShard(ctx, shard, o.Epoch)
 	if err != nil {
 		n.log.Warn("a shard cannot be read for now", "shard", shard, "error", err)
@@ -221,7 +224,7 @@ func (n *Node) adopt(shard int, o Owner, began time.Time) {
 	}
 	n.mu.Unlock()
 	if !mine {
-		n.store.close(shard, o.Epoch)
+		n.store.close(shard, o.Epoch+1)
 		return
 	}
 	n.intake.pause(shard, false)
@@ -276,12 +279,14 @@ func (n *Node) openShard(ctx context.Context, shard int, epoch Epoch) ([]service
 	return entries, nil
 }
 
-// lose gives up a shard that another node has, if it is still that of an epoch. Nobody is told.
+// lose gives up a shard if this node has it under an earlier epoch. Nobody is told.
 func (n *Node) lose(shard int, epoch Epoch) {
+	if !n.store.close(shard, epoch) {
+		return
+	}
 	n.mu.Lock()
 	had := n.owned[shard].Swap(false)
 	n.mu.Unlock()
-	n.store.close(shard, epoch)
 	n.intake.reset(shard)
 	if !had {
 		return
@@ -311,7 +316,7 @@ func (n *Node) move(shard int, o Owner, heir string) {
 	if err == nil {
 		err = n.store.drained(ctx, shard)
 	}
-	n.store.close(shard, o.Epoch)
+	n.store.close(shard, o.Epoch+1)
 	n.intake.reset(shard)
 	if errors.Is(err, service.ErrNotOwner) {
 		n.countOwned()

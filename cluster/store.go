@@ -52,14 +52,18 @@ type logShard struct {
 
 // openStep is a message of which something is left to do before the mark may pass it.
 type openStep struct {
-	stored time.Time
-	left   int
+	stored    time.Time
+	left      int
+	delivered bool // by this node, or it is on its way to those that have to
 }
 
 // logRoom is what is known of the log of a room. service calls the store for a room once at a time.
 type logRoom struct {
 	room muc.JID
 	gone bool // when it was loaded
+	// owed says that the room is gone, and the log does not know it yet: what it said last is still
+	// on its way.
+	owed bool
 
 	// store.mu guards these.
 	last   Pos // of its last message
@@ -90,13 +94,13 @@ func (s *store) open(shard int, epoch Epoch, pos Pos, rev uint64, redo []muc.JID
 	s.shards[shard] = sh
 }
 
-// close has a shard no more, if it is that of an epoch.
-func (s *store) close(shard int, epoch Epoch) {
+// close has a shard no more, if this node has it under an earlier epoch.
+func (s *store) close(shard int, epoch Epoch) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh := s.shards[shard]
-	if sh == nil || sh.epoch != epoch {
-		return
+	if sh == nil || sh.epoch >= epoch {
+		return false
 	}
 	close(sh.lost)
 	s.shards[shard] = nil
@@ -105,6 +109,7 @@ func (s *store) close(shard int, epoch Epoch) {
 			delete(s.rooms, room)
 		}
 	}
+	return true
 }
 
 // epochOf is under which epoch this node has a shard.
@@ -186,9 +191,36 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 	}
 	m := messageOf(b)
 	m.Epoch = sh.epoch
-	if m.Kind != Step && !s.settled(ctx, r) {
+	switch {
+	case m.Kind == Step && r.owed: // the room is made again
+		if err := s.pay(ctx, sh, r); err != nil {
+			return err
+		}
+	case m.Kind == Step || s.settled(ctx, r, settleFor):
+	case m.Kind == Gone:
+		r.owed = true
+		return nil
+	default:
 		return fmt.Errorf("%w: %s: not all of it has been delivered", service.ErrNotYet, b.Room)
 	}
+	return s.store(ctx, sh, r, m, b)
+}
+
+// pay stores that a room is gone when what it said last has been delivered everywhere.
+func (s *store) pay(ctx context.Context, sh *logShard, r *logRoom) error {
+	for try := 0; !s.settled(ctx, r, settleFor); try++ {
+		if err := sh.pause(ctx, try); err != nil {
+			return err
+		}
+	}
+	gone := service.Batch{Room: r.room, Gone: true, Entry: service.Entry{Room: r.room}}
+	m := messageOf(&gone)
+	m.Epoch, r.owed = sh.epoch, false
+	return s.store(ctx, sh, r, m, &gone)
+}
+
+// store stores a message, and what the list says of the room then.
+func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, b *service.Batch) error {
 	s.mu.Lock()
 	after := r.last
 	sh.writing[r] = sh.top
@@ -198,7 +230,9 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 	defer s.mu.Unlock()
 	delete(sh.writing, r)
 	if err != nil {
-		delete(s.rooms, b.Room) // what is the last is not known any more
+		if s.rooms[r.room] == r {
+			delete(s.rooms, r.room) // what is the last is not known any more
+		}
 		return err
 	}
 	r.last, sh.top = pos, max(sh.top, pos)
@@ -213,14 +247,14 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 		s.n.tasks.Go(func() { s.put(sh, e) })
 	}
 	if left > 0 {
-		sh.open[pos] = &openStep{time.Now(), left}
+		sh.open[pos] = &openStep{stored: time.Now(), left: left, delivered: m.Kind != Step}
 	}
 	return nil
 }
 
 // settled waits a moment until all that a room said was delivered everywhere, and reports whether
 // it was.
-func (s *store) settled(ctx context.Context, r *logRoom) bool {
+func (s *store) settled(ctx context.Context, r *logRoom, most time.Duration) bool {
 	s.mu.Lock()
 	due, open := r.due, len(r.steps) > 0
 	s.mu.Unlock()
@@ -232,7 +266,7 @@ func (s *store) settled(ctx context.Context, r *logRoom) bool {
 	select {
 	case <-done:
 		return true
-	case <-time.After(settleFor):
+	case <-time.After(most):
 	case <-ctx.Done():
 	}
 	return false
@@ -279,7 +313,7 @@ func cmpErr(a, b error) error {
 // fenced gives up a shard of which the log says that another node has it.
 func (s *store) fenced(sh *logShard) {
 	s.n.cfg.Observer.Fenced()
-	s.n.lose(sh.number, sh.epoch)
+	s.n.lose(sh.number, sh.epoch+1)
 	s.n.verify(sh.number)
 }
 
@@ -328,9 +362,12 @@ func (s *store) finish(sh *logShard, pos Pos) {
 
 // Load reads a room, after a claim if another node wrote to it last.
 func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
-	sh, _ := s.get(room)
-	if sh == nil {
+	sh, r := s.get(room)
+	switch {
+	case sh == nil:
 		return service.Saved{}, notOwner(room)
+	case r != nil && r.owed:
+		return service.Saved{}, nil
 	}
 	for try := 0; ; try++ {
 		if !s.waitUncut(ctx, sh.number) {
@@ -411,8 +448,8 @@ func (s *store) assemble(sh *logShard, r *logRoom, messages []Message) (saved se
 				break
 			}
 			saved.Steps = append(saved.Steps, step)
-			if m.Pos > sh.from && m.Epoch < sh.epoch && !redone {
-				r.steps = append(r.steps, placed{at: step.At(), pos: m.Pos, old: true})
+			if old := m.Epoch < sh.epoch; old && m.Pos > sh.from && !redone || !old && s.isUndelivered(sh, m.Pos) {
+				r.steps = append(r.steps, placed{at: step.At(), pos: m.Pos, old: old})
 			} else {
 				saved.Delivered = step.At()
 			}
@@ -422,6 +459,14 @@ func (s *store) assemble(sh *logShard, r *logRoom, messages []Message) (saved se
 		}
 	}
 	return saved, nil
+}
+
+// isUndelivered reports whether a step that this node has stored was not let out.
+func (s *store) isUndelivered(sh *logShard, pos Pos) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	step := sh.open[pos]
+	return step != nil && !step.delivered
 }
 
 // keep remembers a room that was loaded.
@@ -442,7 +487,7 @@ func (s *store) keep(sh *logShard, r *logRoom) {
 	sh.top = max(sh.top, r.last)
 	_, redo := sh.redo[r.room]
 	switch {
-	case len(r.steps) > 0:
+	case len(r.steps) > 0 && r.steps[0].old:
 		sh.redo[r.room] = r
 	case redo:
 		s.settleRedo(sh, r)
@@ -477,7 +522,7 @@ func (s *store) forgetSome() {
 	n := len(s.rooms) / 10
 	for room, r := range s.rooms {
 		sh := s.shards[ShardOf(room)]
-		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 {
+		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 && !r.owed {
 			delete(s.rooms, room)
 			if n--; n <= 0 {
 				return
@@ -535,6 +580,11 @@ func (s *store) Delivered(room muc.JID, at service.Position) {
 	steps := slices.Clone(r.steps[:n])
 	r.steps = slices.Delete(r.steps, 0, n)
 	isLast := len(r.steps) == 0
+	for _, step := range steps {
+		if open := sh.open[step.pos]; open != nil {
+			open.delivered = true
+		}
+	}
 	s.mu.Unlock()
 	for i, step := range steps {
 		end := func() {
@@ -610,16 +660,35 @@ func (s *store) mark(ctx context.Context, sh *logShard) error {
 	pos, rev := sh.upTo(), sh.rev
 	s.mu.Unlock()
 	rev, err := s.n.cfg.Log.SetMark(ctx, sh.number, rev, pos)
+	if err != nil {
+		pos, rev = s.readMark(ctx, sh)
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	sh.marking = false
-	if err == nil {
+	if rev != 0 {
 		sh.rev, sh.marked = rev, pos
 	}
-	s.mu.Unlock()
-	if errors.Is(err, ErrConflict) {
-		s.n.verify(sh.number)
-	}
 	return err
+}
+
+// readMark reads the mark of a shard after it could not be moved; zeros if it is not this
+// node's. Who takes a shard over is its owner before it moves the mark: so if this node is the
+// owner still, what was read before is of this node.
+func (s *store) readMark(ctx context.Context, sh *logShard) (Pos, uint64) {
+	pos, rev, err := s.n.cfg.Log.Mark(ctx, sh.number)
+	if err != nil {
+		return 0, 0
+	}
+	o, err := s.n.cfg.Owners.Get(ctx, sh.number)
+	if err != nil {
+		return 0, 0
+	}
+	s.n.setOwner(sh.number, o)
+	if o.id() != s.n.id || o.Epoch != sh.epoch {
+		return 0, 0
+	}
+	return pos, rev
 }
 
 // prove writes to the log: an error if this node may not belong to the majority.

@@ -149,7 +149,7 @@ func (w *world) settle() {
 		time.Sleep(100 * time.Millisecond)
 	}
 	for _, m := range w.nodes {
-		w.t.Logf("%s %s: %+v", m.name, m.ID(), m.Stats())
+		w.t.Logf("%s %s: %+v\n%s", m.name, m.ID(), m.Stats(), strings.Join(m.Debug(), "\n"))
 	}
 	w.t.Fatal("something stays open")
 }
@@ -258,4 +258,14 @@ func TestTalk(t *testing.T) {
 			assert.Equal(t, []string{"0", "1", "2", "3", "4"}, w.heard(juliet, room))
 		}
 	})
+}
+
+func textOf(el *etree.Element) string {
+	doc := etree.NewDocument()
+	doc.SetRoot(el.Copy())
+	text, err := doc.WriteToString()
+	if err != nil {
+		panic(err)
+	}
+	return text
 }
