@@ -293,17 +293,7 @@ func TestSuspensionsAreNotSeen(t *testing.T) {
 			people := []string{romeo, juliet, tybalt, "nurse@example.org/home"}
 			suspended := 0
 			for range 80 {
-				who, room, nick := people[rnd.IntN(4)], []string{"cellar", "garden"}[rnd.IntN(2)], []string{"R", "J", "T"}[rnd.IntN(3)]
-				stanza := fmt.Sprintf([]string{
-					"<presence from='%s' to='%s@chat.example/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
-					"<presence from='%s' to='%s@chat.example/%s'><status>%[3]s</status></presence>",
-					"<presence type='unavailable' from='%s' to='%s@chat.example/%s'/>",
-					"<message type='groupchat' from='%s' to='%s@chat.example'><body>%s</body></message>",
-					"<message type='chat' from='%s' to='%s@chat.example/%s'><body>psst</body></message>",
-					"<iq type='get' id='v' from='%s' to='%s@chat.example/%s'><query xmlns='jabber:iq:version'/></iq>",
-					"<iq type='set' id='k' from='%s' to='%s@chat.example'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='%s' role='none'/></query></iq>",
-					"<message type='groupchat' from='%s' to='%s@chat.example'><subject>%s</subject></message>",
-				}[rnd.IntN(8)], who, room, nick)
+				stanza := anyStanza(rnd, people)
 				steady.send("%s", stanza)
 				other.send("%s", stanza)
 				for _, who := range people {
@@ -321,6 +311,21 @@ func TestSuspensionsAreNotSeen(t *testing.T) {
 			require.NotZero(t, suspended)
 		})
 	}
+}
+
+// anyStanza is one that somebody may send to one of two rooms.
+func anyStanza(rnd *rand.Rand, people []string) string {
+	who, room, nick := people[rnd.IntN(len(people))], []string{"cellar", "garden"}[rnd.IntN(2)], []string{"R", "J", "T"}[rnd.IntN(3)]
+	return fmt.Sprintf([]string{
+		"<presence from='%s' to='%s@chat.example/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>",
+		"<presence from='%s' to='%s@chat.example/%s'><status>%[3]s</status></presence>",
+		"<presence type='unavailable' from='%s' to='%s@chat.example/%s'/>",
+		"<message type='groupchat' from='%s' to='%s@chat.example'><body>%s</body></message>",
+		"<message type='chat' from='%s' to='%s@chat.example/%s'><body>psst</body></message>",
+		"<iq type='get' id='v' from='%s' to='%s@chat.example/%s'><query xmlns='jabber:iq:version'/></iq>",
+		"<iq type='set' id='k' from='%s' to='%s@chat.example'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='%s' role='none'/></query></iq>",
+		"<message type='groupchat' from='%s' to='%s@chat.example'><subject>%s</subject></message>",
+	}[rnd.IntN(8)], who, room, nick)
 }
 
 func texts(stanzas []*etree.Element) (list []string) {
