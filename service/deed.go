@@ -4,15 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // deed is what a room is given to do that did not come off the wire.
@@ -82,7 +81,7 @@ const (
 )
 
 // storedCommand is a deed in JSON: its name, and what the fields of the command hold. Elements
-// stand in it as canonical XML.
+// stand in it as XML.
 type storedCommand struct {
 	Name    string                     `json:"name"`
 	Fields  map[string]json.RawMessage `json:"fields,omitempty"`
@@ -102,9 +101,7 @@ func (d *deed) encode() json.RawMessage {
 	stored := storedCommand{Name: tickName}
 	switch v := reflect.Indirect(reflect.ValueOf(d.cmd)); {
 	case d.goodbye != nil:
-		if stored.Name, stored.Element = goodbyeName, encodeElement(d.goodbye); stored.Element == "" {
-			return nil
-		}
+		stored.Name, stored.Element = goodbyeName, encodeElement(d.goodbye)
 	case !v.IsValid():
 	default:
 		if stored.Name = v.Type().Name(); commandsOfRooms[stored.Name] != v.Type() {
@@ -130,15 +127,10 @@ func (d *deed) encode() json.RawMessage {
 }
 
 func encodeField(value reflect.Value) (json.RawMessage, error) {
-	el, is := value.Interface().(*etree.Element)
-	if !is {
-		return json.Marshal(value.Interface())
+	if el, is := value.Interface().(*etree.Element); is {
+		return json.Marshal(encodeElement(el))
 	}
-	text := encodeElement(el)
-	if text == "" {
-		return nil, errNoRedo
-	}
-	return json.Marshal(text)
+	return json.Marshal(value.Interface())
 }
 
 // errNoRedo: what is stored of an input does not say what it was.
@@ -177,54 +169,33 @@ func decodeField(field reflect.Value, text json.RawMessage) error {
 	if field.Type() != reflect.TypeFor[*etree.Element]() {
 		return json.Unmarshal(text, field.Addr().Interface())
 	}
-	var canonical string
-	if err := json.Unmarshal(text, &canonical); err != nil {
+	var xml string
+	if err := json.Unmarshal(text, &xml); err != nil {
 		return err
 	}
-	el, err := decodeElement(canonical)
+	el, err := decodeElement(xml)
 	field.Set(reflect.ValueOf(el))
 	return err
 }
 
-// anySize bounds nothing: the room has judged it.
-var anySize = xmlwire.Bounds{Bytes: math.MaxInt32, Depth: math.MaxInt32, Elements: math.MaxInt32, Attrs: math.MaxInt32}
+// asItIs writes what parsers read back as it is.
+var asItIs = &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 
-// encodeElement writes an element as canonical XML. What is no XML is "".
 func encodeElement(el *etree.Element) string {
-	p, err := new(xmlwire.Encoder).Encode(&etree.Element{Child: []etree.Token{el}}, anySize)
-	if err != nil {
-		return ""
-	}
-	return p.Text
+	var b strings.Builder
+	el.WriteTo(&b, asItIs)
+	return b.String()
 }
 
-// encodeStanza is encodeElement for a stanza, whose own attributes are taken as they are, as
-// the room takes them.
-func encodeStanza(el *etree.Element) string {
-	p, err := new(xmlwire.Encoder).Encode(el, anySize)
-	if err != nil {
-		return ""
+func decodeElement(text string) (*etree.Element, error) {
+	doc := etree.NewDocument()
+	if err := doc.ReadFromString(text); err != nil {
+		return nil, fmt.Errorf("%w: %w", errNoRedo, err)
 	}
-	b := append(make([]byte, 0, len(p.Text)+256), '<')
-	b = append(b, el.Tag...)
-	for _, a := range el.Attr {
-		if a.Space == "xml" || a.Space == "" && a.Key != "xmlns" {
-			b = xmlwire.AppendAttr(b, a.FullKey(), a.Value)
-		}
-	}
-	if p.Text == "" {
-		return string(append(b, "/>"...))
-	}
-	b = append(append(append(b, '>'), p.Text...), "</"...)
-	return string(append(append(b, el.Tag...), '>'))
-}
-
-// decodeElement reads what they wrote.
-func decodeElement(canonical string) (*etree.Element, error) {
-	if !xmlwire.IsCanonical(canonical) {
+	if doc.Root() == nil {
 		return nil, errNoRedo
 	}
-	return xmlwire.Element(canonical), nil
+	return doc.Root(), nil
 }
 
 // input writes down what a room was given in a call, and when it did it. A call that changes
@@ -235,7 +206,7 @@ func (o *outcome) input() (in Input, is bool) {
 	case o.skip || o.err != nil:
 		return in, false
 	case o.stanza != nil:
-		in.Stanza = encodeStanza(o.stanza.el)
+		in.Stanza = encodeElement(o.stanza.el)
 		if from := o.stanza.source; from != nil {
 			in.Source, in.Number = from.Name, from.Number
 		}

@@ -73,6 +73,12 @@ func (h *host) start() {
 	h.mu.Lock()
 	h.inbox, h.order = map[string][]*etree.Element{}, nil
 	h.mu.Unlock()
+	h.serve()
+}
+
+// serve starts the service. What people were sent before is still there.
+func (h *host) serve() {
+	h.t.Helper()
 	s, err := service.New(h.t.Context(), h.config)
 	require.NoError(h.t, err)
 	h.service = s

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -25,7 +26,7 @@ type process struct {
 }
 
 func (p *process) Append(ctx context.Context, batches []service.Batch) error {
-	if p.dead.Load() {
+	if p.dead.Load() || p.mute.Load() && len(batches[0].Events) == 0 { // which comes after it was heard
 		return errDisk
 	}
 	return p.LiveStore.Append(ctx, batches)
@@ -49,7 +50,7 @@ func (p *process) deliver(ctx context.Context, d service.Delivery) {
 // newLiveHost is a host whose rooms outlive its processes.
 func newLiveHost(t *testing.T, adapt func(h *host)) *host {
 	t.Helper()
-	h := &host{t: t, store: &faultyStore{Store: new(service.Memory)}}
+	h := &host{t: t, inbox: map[string][]*etree.Element{}, store: &faultyStore{Store: new(service.Memory)}}
 	h.config = service.Config{Domain: "chat.example", Room: muc.Config{Secret: secret, Instant: true}, Log: quiet, Live: true}
 	if adapt != nil {
 		adapt(h)
@@ -68,7 +69,7 @@ func (h *host) boot() *process {
 	}
 	h.config.DeliverBatch = p.deliver
 	h.process = p
-	h.start()
+	h.serve()
 	return p
 }
 
@@ -89,6 +90,7 @@ func TestLive(t *testing.T) {
 			h.join(juliet, room, "Juliet")
 			h.say(romeo, room, "before")
 		}
+		h.forget()
 		h.kill()
 		assert.Empty(t, h.order, "nobody is told")
 		assert.Equal(t, service.Stats{Rooms: 2, Listed: 2, Occupants: 4, Sessions: 2}, h.counts())
@@ -100,6 +102,7 @@ func TestLive(t *testing.T) {
 		synctest.Wait()
 		assert.Equal(t, 2, h.service.Stats().Occupants)
 		h.leave(romeo, "garden", "Romeo")
+		h.forget()
 		h.kill()
 		assert.Equal(t, 1, h.service.Stats().Listed, "the temporary room has ended with the last")
 		sleep(time.Second)
@@ -175,6 +178,7 @@ func TestSubmit(t *testing.T) {
 				assert.Equal(t, []string{"one", "other", "two"}, h.bodies(romeo))
 			}
 			h.kill()
+			h.forget()
 		}
 		require.NoError(t, h.submit("a", 8, says, juliet, "a stranger"))
 		refused(t, h.only(juliet), "not-acceptable", "cancel")

@@ -15,7 +15,17 @@ import (
 type Memory struct {
 	mu    sync.Mutex
 	rooms map[muc.JID]*kept
+	gone  []sourcesOf // of rooms that are gone, the latest at the end
 }
+
+// sourcesOf is what a room that is gone remembered of its inputs.
+type sourcesOf struct {
+	room    muc.JID
+	sources []Source
+}
+
+// manyGone is of how many rooms that are gone it is remembered.
+const manyGone = 1000
 
 // kept is what is stored of one room.
 type kept struct {
@@ -52,6 +62,10 @@ func (m *Memory) Append(ctx context.Context, batches []Batch) error {
 	for _, b := range batches {
 		if b.Gone {
 			delete(m.rooms, b.Room)
+			if len(b.Sources) > 0 {
+				m.gone = append(m.gone, sourcesOf{b.Room, slices.Clone(b.Sources)})
+				m.gone = slices.Delete(m.gone, 0, max(0, len(m.gone)-manyGone))
+			}
 			continue
 		}
 		k := m.rooms[b.Room]
@@ -90,6 +104,11 @@ func (m *Memory) Load(ctx context.Context, room muc.JID) (Saved, error) {
 	defer m.mu.Unlock()
 	k := m.rooms[room]
 	if k == nil {
+		for _, x := range slices.Backward(m.gone) {
+			if x.room == room {
+				return Saved{Sources: slices.Clone(x.sources)}, nil
+			}
+		}
 		return Saved{}, nil
 	}
 	saved := k.saved

@@ -103,8 +103,9 @@ type Batch struct {
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.
 	Snapshot []byte
-	// Sources are what the room remembers of where its inputs came from, beside a Snapshot
-	// alone: they belong to it.
+	// Sources are what the room remembers of where its inputs came from, beside a Snapshot, to
+	// which they belong, or Gone: of a room that is gone a store remembers them for some time, or
+	// for the last thousand such rooms, so that what is submitted again after a failure is known.
 	Sources []Source
 	// Live, unless nil, is the room after Events with everybody inside, when it is suspended.
 	// Any later batch of the room takes it away, if it does not bring another one. With
@@ -139,7 +140,8 @@ type Saved struct {
 	// Delivered is the position that [LiveStore].Delivered was told last, as far as it is
 	// known; zero for none. It may be before the snapshot.
 	Delivered Position
-	// Sources are those of the batch that brought the Snapshot.
+	// Sources are those of the batch that brought the Snapshot, or of the last room at this
+	// address, if nothing else is stored.
 	Sources []Source
 }
 
