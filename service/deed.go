@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/internal/xmlwire"
 )
 
 // deed is what a room is given to do that did not come off the wire.
@@ -65,7 +65,7 @@ var commandsOfRooms = func() map[string]reflect.Type {
 		muc.Create{}, muc.Reset{}, muc.SetVCard{}, muc.Destroy{}, muc.Shutdown{},
 		muc.Kick{}, muc.SetRole{}, muc.SetAffiliation{}, muc.RemoveAffiliation{}, muc.KickBlocked{}, muc.Vanished{}, muc.Forget{},
 		muc.Join{}, muc.Rename{}, muc.Leave{},
-		muc.Say{}, muc.SetSubject{}, muc.Moderate{}, muc.Invite{},
+		muc.Say{}, muc.SetSubject{}, muc.Moderate{}, muc.Invite{}, muc.ImportMessage{},
 		muc.Answer{}, muc.DecideRegistration{},
 		muc.CreateHat{}, muc.DestroyHat{}, muc.AssignHat{}, muc.UnassignHat{},
 	} {
@@ -101,7 +101,7 @@ func (d *deed) encode() json.RawMessage {
 	stored := storedCommand{Name: tickName}
 	switch v := reflect.Indirect(reflect.ValueOf(d.cmd)); {
 	case d.goodbye != nil:
-		stored.Name, stored.Element = goodbyeName, encodeElement(d.goodbye)
+		stored.Name, stored.Element = goodbyeName, xmlwire.Text(d.goodbye)
 	case !v.IsValid():
 	default:
 		if stored.Name = v.Type().Name(); commandsOfRooms[stored.Name] != v.Type() {
@@ -128,7 +128,7 @@ func (d *deed) encode() json.RawMessage {
 
 func encodeField(value reflect.Value) (json.RawMessage, error) {
 	if el, is := value.Interface().(*etree.Element); is {
-		return json.Marshal(encodeElement(el))
+		return json.Marshal(xmlwire.Text(el))
 	}
 	return json.Marshal(value.Interface())
 }
@@ -146,7 +146,7 @@ func decodeDeed(in *Input) (*deed, error) {
 	case stored.Name == tickName:
 		return tick, nil
 	case stored.Name == goodbyeName:
-		el, err := decodeElement(stored.Element)
+		el, err := xmlwire.ParseText(stored.Element)
 		return &deed{as: in.From, goodbye: el}, err
 	case t == nil:
 		return nil, fmt.Errorf("%w: there is no command %q", errNoRedo, stored.Name)
@@ -173,29 +173,9 @@ func decodeField(field reflect.Value, text json.RawMessage) error {
 	if err := json.Unmarshal(text, &xml); err != nil {
 		return err
 	}
-	el, err := decodeElement(xml)
+	el, err := xmlwire.ParseText(xml)
 	field.Set(reflect.ValueOf(el))
 	return err
-}
-
-// asItIs writes what parsers read back as it is.
-var asItIs = &etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
-
-func encodeElement(el *etree.Element) string {
-	var b strings.Builder
-	el.WriteTo(&b, asItIs)
-	return b.String()
-}
-
-func decodeElement(text string) (*etree.Element, error) {
-	doc := etree.NewDocument()
-	if err := doc.ReadFromString(text); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoRedo, err)
-	}
-	if doc.Root() == nil {
-		return nil, errNoRedo
-	}
-	return doc.Root(), nil
 }
 
 // input writes down what a room was given in a call, and when it did it. A call that changes
@@ -206,7 +186,7 @@ func (o *outcome) input() (in Input, is bool) {
 	case o.skip || o.err != nil:
 		return in, false
 	case o.stanza != nil:
-		in.Stanza = encodeElement(o.stanza.el)
+		in.Stanza = xmlwire.Text(o.stanza.el)
 		if from := o.stanza.source; from != nil {
 			in.Source, in.Number = from.Name, from.Number
 		}
@@ -226,7 +206,7 @@ func (in *Input) outcome() (o outcome) {
 	switch {
 	case in.Stanza != "":
 		var el *etree.Element
-		if el, err = decodeElement(in.Stanza); err == nil {
+		if el, err = xmlwire.ParseText(in.Stanza); err == nil {
 			o.stanza = &incoming{el: el}
 		}
 	case in.Command != nil:

@@ -18,6 +18,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // deedOf is something that is done to a service: a stanza, or what a host does.
@@ -239,9 +240,9 @@ func answerTo(ask string) deedOf {
 func anyDeed(rnd *rand.Rand, byHost bool) deedOf {
 	room, who := []string{"cellar", "garden", "attic"}[rnd.IntN(3)], peopleOfKills[rnd.IntN(5)]
 	if !byHost || rnd.IntN(4) > 0 {
-		stanza := anyStanza(rnd, peopleOfKills)
+		text := anyStanza(rnd, peopleOfKills)
 		if rnd.IntN(4) == 0 {
-			stanza = fmt.Sprintf([]string{
+			text = fmt.Sprintf([]string{
 				"<iq type='get' id='a' from='%s' to='%s@chat.example'><x xmlns='urn:example:asked'/></iq>",
 				"<iq type='set' id='d' from='%s' to='%s@chat.example'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>",
 				"<iq type='get' id='f' from='%s' to='%s@chat.example'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>",
@@ -252,7 +253,7 @@ func anyDeed(rnd *rand.Rand, byHost bool) deedOf {
 				"<message from='%s' to='%s@chat.example' type='groupchat'><body>a</body><body>b</body></message>",
 			}[rnd.IntN(8)], who, room)
 		}
-		return deedOf{room: room, stanza: stanza}
+		return deedOf{room: room, stanza: text}
 	}
 	jid := muc.MustParseJID(who)
 	ctx := context.Background()
@@ -277,27 +278,33 @@ func anyDeed(rnd *rand.Rand, byHost bool) deedOf {
 	}}
 }
 
-// anyCommand is any of the commands of rooms, but for those that leave a temporary room without
-// anybody, which ends at some moment after that.
 func anyCommand(rnd *rand.Rand, who muc.JID) muc.Command {
-	nick := []string{"R", "J", "T", "Puppet"}[rnd.IntN(4)]
-	conf := muc.RoomConfig{Name: "Größe", Persistent: true, Moderated: rnd.IntN(3) == 0, Hidden: true}
-	all := []muc.Command{
+	all := commandsFor(who, []string{"R", "J", "T", "Puppet"}[rnd.IntN(4)], "nothing", "nothing")
+	return all[rnd.IntN(len(all))]
+}
+
+// commandsFor are all commands of rooms, but for those that leave a temporary room without
+// anybody, which ends at some moment after that: about somebody, somebody's nick, a question and
+// a message.
+func commandsFor(who muc.JID, nick, asked, said string) []muc.Command {
+	conf := muc.RoomConfig{Name: "Größe", Persistent: true, Hidden: true}
+	return []muc.Command{
 		muc.Create{Owner: who, Config: conf}, muc.Reset{Config: conf},
 		muc.Configure{Change: func(c *muc.RoomConfig) { c.Persistent, c.Description = true, c.Description+"x" }},
 		&muc.Configure{Change: func(c *muc.RoomConfig) { c.Moderated = !c.Moderated }},
 		muc.SetVCard{VCard: parse("<vCard xmlns='vcard-temp'><FN>The room</FN></vCard>")},
-		muc.Destroy{Reason: "<end>", Alternate: at("garden"), Tombstone: rnd.IntN(2) == 0}, muc.Shutdown{Stay: true},
+		muc.Destroy{Reason: "<end>", Alternate: at("garden"), Tombstone: true}, muc.Destroy{},
+		muc.Shutdown{Stay: true},
 		muc.Kick{Nick: nick, Reason: "r"}, muc.SetRole{Nick: nick, Role: muc.Moderator}, muc.SetRole{Nick: nick, Role: muc.Visitor},
 		muc.SetAffiliation{JID: who, Affiliation: muc.Outcast, Reason: "r"}, muc.SetAffiliation{JID: who, Affiliation: muc.Owner, Nick: nick},
 		muc.RemoveAffiliation{JID: who}, muc.KickBlocked{Reason: "r"}, muc.Vanished{JID: who.Bare()}, muc.Forget{JID: who, Heir: muc.MustParseJID(romeo)},
-		muc.Join{JID: who, Nick: "Puppet", Presence: parse("<presence><status>here</status></presence>")}, muc.Rename{Nick: "Puppet", To: "Doll"},
+		muc.Join{JID: who, Nick: "Puppet", Presence: parse("<presence><status>here</status></presence>")}, muc.Join{JID: who, Nick: "Marionette"}, muc.Rename{Nick: "Puppet", To: "Doll"},
 		muc.Leave{Nick: "Puppet", Presence: parse("<presence><status>bye</status></presence>")},
 		muc.Say{Body: "a\"b<\u00e9"}, muc.Say{Nick: "Puppet", To: nick, Body: "psst"},
 		muc.Say{Message: parse("<message id='m' xml:lang='de'><body>Weh mir!</body><x xmlns='urn:example:x'><y z='1'/></x></message>")},
-		muc.SetSubject{Subject: "s", Nick: nick}, muc.Moderate{ID: "nothing"}, muc.Invite{To: who, Reason: "r"},
-		muc.Answer{ID: "nothing"}, muc.DecideRegistration{JID: who, Allow: true},
-		muc.CreateHat{URI: "urn:h", Title: "Hat", Hue: "120"}, muc.AssignHat{JID: who, URI: "urn:h"}, muc.UnassignHat{JID: who, URI: "urn:h"}, muc.DestroyHat{URI: "urn:h"},
+		muc.SetSubject{Subject: "s", Nick: nick}, muc.SetSubject{Subject: "<s>"}, muc.Moderate{ID: said, Reason: "spam"}, muc.Invite{To: who, Reason: "r"},
+		muc.Answer{ID: asked, Payload: parse("<x xmlns='urn:example:asked'><y>1</y></x>")}, muc.Answer{ID: asked, Refuse: &muc.StanzaError{Condition: stanza.NotAllowed, Text: "no"}},
+		muc.DecideRegistration{JID: who, Allow: true},
+		muc.CreateHat{URI: "urn:h", Title: "Hat", Hue: "120"}, muc.AssignHat{JID: who, URI: "urn:h"}, muc.AssignHat{JID: muc.MustParseJID(romeo), URI: "urn:h"}, muc.UnassignHat{JID: who, URI: "urn:h"}, muc.DestroyHat{URI: "urn:h"},
 	}
-	return all[rnd.IntN(len(all))]
 }

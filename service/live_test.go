@@ -133,6 +133,7 @@ func TestRedo(t *testing.T) {
 		for _, who := range []string{romeo, juliet, tybalt} {
 			require.Empty(t, h.got(who))
 		}
+		sleep(7 * time.Second) // until somebody else takes its place
 		h.kill()
 		assert.Equal(t, 2, redone)
 		for _, who := range []string{romeo, juliet, tybalt} {

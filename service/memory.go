@@ -70,7 +70,7 @@ func (m *Memory) Append(ctx context.Context, batches []Batch) error {
 		}
 		k := m.rooms[b.Room]
 		if k == nil {
-			k = new(kept)
+			k = &kept{saved: Saved{Sources: m.goneSources(b.Room)}}
 			m.rooms[b.Room] = k
 		}
 		k.at, k.entry, k.saved.Live = b.At(), b.Entry, slices.Clone(b.Live)
@@ -104,17 +104,22 @@ func (m *Memory) Load(ctx context.Context, room muc.JID) (Saved, error) {
 	defer m.mu.Unlock()
 	k := m.rooms[room]
 	if k == nil {
-		for _, x := range slices.Backward(m.gone) {
-			if x.room == room {
-				return Saved{Sources: slices.Clone(x.sources)}, nil
-			}
-		}
-		return Saved{}, nil
+		return Saved{Sources: m.goneSources(room)}, nil
 	}
 	saved := k.saved
 	saved.Snapshot, saved.Live = slices.Clone(saved.Snapshot), slices.Clone(saved.Live)
 	saved.Events, saved.Steps, saved.Sources = slices.Clone(saved.Events), slices.Clone(saved.Steps), slices.Clone(saved.Sources)
 	return saved, nil
+}
+
+// goneSources are those that the last room at an address has left.
+func (m *Memory) goneSources(room muc.JID) []Source {
+	for _, x := range slices.Backward(m.gone) {
+		if x.room == room {
+			return slices.Clone(x.sources)
+		}
+	}
+	return nil
 }
 
 // List reads entries in order of address.

@@ -9,4 +9,5 @@ import (
 
 func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T) service.Store { return new(service.Memory) })
+	storetest.RunLive(t, func(*testing.T) service.LiveStore { return new(service.Memory) })
 }

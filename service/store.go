@@ -140,8 +140,7 @@ type Saved struct {
 	// Delivered is the position that [LiveStore].Delivered was told last, as far as it is
 	// known; zero for none. It may be before the snapshot.
 	Delivered Position
-	// Sources are those of the batch that brought the Snapshot, or of the last room at this
-	// address, if nothing else is stored.
+	// Sources are those of the last batch that brought a Snapshot or Gone.
 	Sources []Source
 }
 

@@ -118,6 +118,9 @@ func (s *Service) need(r *room) error {
 		s.publish(r, step.done, step.at, true)
 		s.noteActivity(r, step.done)
 	}
+	if err == nil {
+		s.delivered(r, r.stored) // also what could not be done again
+	}
 	return err
 }
 
@@ -229,11 +232,9 @@ func (s *Service) publish(r *room, done []outcome, at Position, again bool) {
 		for _, out := range done[i].fx.Outbound {
 			s.send(s.ctx, out)
 		}
-		if i == len(done)-1 {
-			s.delivered(r, at)
-		}
 		s.conclude(r, &done[i])
 	}
+	s.delivered(r, at)
 }
 
 // publishBatch is publish, all at once.

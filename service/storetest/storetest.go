@@ -5,7 +5,9 @@
 //		storetest.Run(t, func(t *testing.T) service.Store { return mystore.New(t.TempDir()) })
 //	}
 //
-// One that answers queries of the archive is tested by [RunArchive] too.
+// One that answers queries of the archive is tested by [RunArchive] too, one that keeps rooms with
+// everybody inside by [RunLive]. For one that stores a single batch at a call [RunSingle] stands
+// in the place of Run.
 package storetest
 
 import (
@@ -22,6 +24,14 @@ import (
 // Run tests stores. The function makes an empty one for each test; what has to be
 // closed it leaves to t.Cleanup.
 func Run(t *testing.T, open func(t *testing.T) service.Store) {
+	run(t, open, func(string) bool { return true })
+}
+
+// atomicTest needs several batches in one call.
+const atomicTest = "one call is all or nothing"
+
+// run does those of the tests that a function names.
+func run(t *testing.T, open func(t *testing.T) service.Store, which func(name string) bool) {
 	for _, test := range []struct {
 		name string
 		run  func(t *testing.T, s service.Store)
@@ -32,7 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) service.Store) {
 		{"texts and sizes come back as they were", testTexts},
 		{"several rooms in one call", testSeveral},
 		{"an event that does not fit is a conflict", testConflict},
-		{"one call is all or nothing", testAtomic},
+		{atomicTest, testAtomic},
 		{"a snapshot takes the place of what was before it", testSnapshot},
 		{"a snapshot and events in one batch", testSnapshotWithEvents},
 		{"an old snapshot changes nothing", testOldSnapshot},
@@ -46,7 +56,9 @@ func Run(t *testing.T, open func(t *testing.T) service.Store) {
 		{"a context that has ended stores nothing", testContext},
 		{"many at once", testParallel},
 	} {
-		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		if which(test.name) {
+			t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package storetest_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,135 @@ func areFound[F any](t *testing.T, test string, faults map[string]F) {
 			assert.Contains(t, string(out), "--- FAIL: "+test)
 		})
 	}
+}
+
+// TestOneLiveStore is what TestOneStore is, of stores that keep rooms with everybody inside.
+func TestOneLiveStore(t *testing.T) {
+	f := liveFaults[os.Getenv(faultVar)]
+	storetest.RunLive(t, func(*testing.T) service.LiveStore { return &faultyLive{Memory: new(service.Memory), fault: f} })
+}
+
+func TestLiveFaultsAreFound(t *testing.T) { areFound(t, "TestOneLiveStore", liveFaults) }
+
+// TestSingle is how a store of one batch at a call is tested; this one takes no more.
+func TestSingle(t *testing.T) {
+	storetest.RunSingle(t, func(t *testing.T) service.Store { return &onlyOne{t: t} })
+}
+
+type onlyOne struct {
+	service.Memory
+	t *testing.T
+}
+
+func (s *onlyOne) Append(ctx context.Context, batches []service.Batch) error {
+	assert.Len(s.t, batches, 1)
+	return s.Memory.Append(ctx, batches)
+}
+
+// liveFault is what a live store does wrong.
+type liveFault struct {
+	append    func(s *faultyLive, b *service.Batch)
+	load      func(saved *service.Saved)
+	list      func(e *service.Entry)
+	delivered func(at *service.Position)
+}
+
+type faultyLive struct {
+	*service.Memory
+	fault liveFault
+	at    service.Position
+	shot  []byte
+}
+
+func (s *faultyLive) Append(ctx context.Context, batches []service.Batch) error {
+	for i := range batches {
+		if s.fault.append != nil {
+			s.fault.append(s, &batches[i])
+		}
+	}
+	err := s.Memory.Append(ctx, batches)
+	if err == nil {
+		s.at = batches[0].At()
+	}
+	return err
+}
+
+func (s *faultyLive) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
+	saved, err := s.Memory.Load(ctx, room)
+	if s.fault.load != nil {
+		s.fault.load(&saved)
+	}
+	return saved, err
+}
+
+func (s *faultyLive) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
+	list, err := s.Memory.List(ctx, after, limit)
+	for i := range list {
+		if s.fault.list != nil {
+			s.fault.list(&list[i])
+		}
+	}
+	return list, err
+}
+
+func (s *faultyLive) Delivered(room muc.JID, at service.Position) {
+	if s.fault.delivered != nil {
+		s.fault.delivered(&at)
+	}
+	s.Memory.Delivered(room, at)
+}
+
+var liveFaults = map[string]liveFault{
+	"no sub in the position": {append: func(s *faultyLive, b *service.Batch) {
+		if b.After.Seq == s.at.Seq {
+			b.After = s.at
+		}
+	}},
+	"inputs are lost":   {load: eachStep(func(step *service.Step) { step.Inputs = nil })},
+	"seconds":           {load: eachInput(func(in *service.Input) { in.Time = in.Time.Truncate(time.Second) })},
+	"numbers are lost":  {load: eachInput(func(in *service.Input) { in.Number = 0 })},
+	"refusals are lost": {load: eachInput(func(in *service.Input) { in.Refused = false })},
+	"volatile events are lost": {load: eachStep(func(step *service.Step) {
+		step.Events = slices.DeleteFunc(slices.Clone(step.Events), func(ev event.Event) bool { return !ev.Durable() })
+	})},
+	"steps come back in one": {load: func(saved *service.Saved) {
+		if n := len(saved.Steps); n > 1 {
+			last, before := saved.Steps[n-1], saved.Steps[n-2]
+			saved.Steps = append(saved.Steps[:n-2], service.Step{Inputs: append(before.Inputs, last.Inputs...), Events: append(before.Events, last.Events...)})
+		}
+	}},
+	"sources are lost": {load: func(saved *service.Saved) { saved.Sources = nil }},
+	"sources are sorted": {load: func(saved *service.Saved) {
+		slices.SortFunc(saved.Sources, func(a, b service.Source) int { return cmp.Compare(a.Name, b.Name) })
+	}},
+	"all is delivered":      {load: func(saved *service.Saved) { saved.Delivered.Seq = 1 << 40 }},
+	"too much is delivered": {delivered: func(at *service.Position) { at.Seq += 2 }},
+	"the list says nothing": {list: func(e *service.Entry) { e.Inhabited = false }},
+	"steps are events":      {append: func(_ *faultyLive, b *service.Batch) { b.Inputs = nil }},
+	"no snapshots":          {append: func(_ *faultyLive, b *service.Batch) { b.Snapshot = nil }},
+	"nothing goes":          {append: func(_ *faultyLive, b *service.Batch) { b.Gone = false }},
+	"what is gone is unknown": {append: func(_ *faultyLive, b *service.Batch) {
+		if b.Gone {
+			b.Sources = nil
+		}
+	}},
+}
+
+func eachStep(spoil func(step *service.Step)) func(*service.Saved) {
+	return func(saved *service.Saved) {
+		for i := range saved.Steps {
+			spoil(&saved.Steps[i])
+		}
+	}
+}
+
+func eachInput(spoil func(in *service.Input)) func(*service.Saved) {
+	return eachStep(func(step *service.Step) {
+		step.Inputs = slices.Clone(step.Inputs)
+		for i := range step.Inputs {
+			spoil(&step.Inputs[i])
+		}
+	})
 }
 
 // TestReopened is how a store in a folder is tested; this one keeps its folders in
