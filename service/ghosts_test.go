@@ -225,3 +225,19 @@ func TestUndelivered(t *testing.T) {
 		assert.Equal(t, 1, h.service.Stats().Occupants)
 	})
 }
+
+// A puppet that goes by the address of somebody inside leaves alone.
+func TestPuppetOfSomebodyInside(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		for _, cmd := range []muc.Command{muc.Join{JID: muc.MustParseJID(romeo), Nick: "Puppet"}, muc.Leave{Nick: "Puppet"}} {
+			_, err := h.do("cellar", cmd)
+			require.NoError(t, err)
+		}
+		assert.Equal(t, []muc.JID{at("cellar")}, h.service.Where(muc.MustParseJID(romeo)))
+		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(romeo)))
+		synctest.Wait()
+		assert.Zero(t, h.service.Stats().Occupants)
+	})
+}

@@ -140,7 +140,9 @@ func (s *Service) watch(r *room, done []outcome) {
 					s.asks.add(b.JID.Bare(), r, -1)
 				}
 			case *event.Left:
-				s.gone(r, b.JID)
+				if b.Session != 0 { // no puppet, which may be known by somebody's own address
+					s.gone(r, b.JID)
+				}
 			case *event.Removed:
 				s.gone(r, b.JIDs...)
 			}
