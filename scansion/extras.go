@@ -35,6 +35,11 @@ var extras = []extra{
 		last := r.known[n.value("from")]
 		return r.isKnown(n) && (itemOf(n).value("jid") == "" || itemOf(n).value("jid") == itemOf(last).value("jid") || r.moderates())
 	}},
+	{"that somebody has gone, once for each client", "XEP-0045 §7.2.8", func(r *reading, n *node) bool {
+		last := r.known[n.value("from")]
+		return n.name.Local == "presence" && n.value("type") == "unavailable" && last != nil && last.value("type") == "unavailable" &&
+			itemOf(n).value("role") == "none" && slices.Equal(standing(n), standing(last)) && slices.Equal(happened(n), happened(last))
+	}},
 	{"an error where a presence says what is not understood", "RFC 6120 §8.3.1", func(r *reading, n *node) bool {
 		return n.name.Local == "presence" && n.value("type") == "error" && r.own && r.sent.name.Local == "presence" &&
 			r.sent.has("type") && r.sent.value("type") != "unavailable" && r.sent.value("type") != "error"
@@ -72,6 +77,11 @@ func standing(n *node) []string {
 		}
 	}
 	return s
+}
+
+// happened are the status codes of a presence but for 110.
+func happened(n *node) []string {
+	return slices.DeleteFunc(n.codes(), func(code string) bool { return code == "110" })
 }
 
 // order is that some stanzas of a round have to come before others.

@@ -176,7 +176,8 @@ var loosenings = []loosening{
 			case "333":
 				at.left = at.left || !r.asked(May, "11.1") && !r.asked(Must, "7.2.18")
 			case "110":
-				said := at.stanza().value("type") == "unavailable" && !at.stanza().hasCode("301", "307", "321", "322", "332", "333")
+				said := at.stanza().value("type") == "unavailable" && at.parent().child(nsUser, "destroy") == nil &&
+					!at.stanza().hasCode("301", "307", "321", "322", "332", "333")
 				at.left = at.left || !said && !r.enters() && !r.asked(Must, "7.2.18")
 			}
 		}
@@ -267,7 +268,8 @@ var loosenings = []loosening{
 		}
 	}},
 	{"nobody need be told again what is known, unless by entering again", "XEP-0045 §7.2.1, §9.6", func(r *reading, at place) {
-		at.left = at.left || len(at.up) == 0 && !r.enters() && r.isKnown(at.node) && len(at.origin.codes()) == 0
+		at.left = at.left || len(at.up) == 0 && !r.enters() && r.isKnown(at.node) &&
+			!slices.ContainsFunc(at.origin.codes(), func(code string) bool { return code != "110" })
 	}},
 }
 

@@ -2,6 +2,7 @@ package scansion
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -224,6 +225,8 @@ func TestProhibitions(t *testing.T) {
 func TestExtras(t *testing.T) {
 	r := reader(t)
 	r.sent, r.own = readStanza(t, `<presence type='subscribe'/>`), true
+	gone := `<presence type='unavailable' from='r@c.example/gone'>` + x + `<item role='none' affiliation='none' jid='a@b/1'/><status code='307'/></x></presence>`
+	r.known["r@c.example/gone"] = readStanza(t, gone)
 	permits := func(all []extra, n *node) bool {
 		return slices.ContainsFunc(all, func(e extra) bool { return e.permits(r, n) })
 	}
@@ -233,6 +236,7 @@ func TestExtras(t *testing.T) {
 		"that the room is configured in another way":              `<message type='groupchat' from='r@c.example'>` + x + `<status code='104'/></x></message>`,
 		"that somebody who is not inside has another affiliation": `<message from='r@c.example'>` + x + `<item affiliation='member' jid='a@b'/></x></message>`,
 		"what a client knows of an occupant already":              `<presence from='r@c.example/a'>` + x + `<item role='participant' affiliation='none'/></x></presence>`,
+		"that somebody has gone, once for each client":            strings.Replace(gone, "/1", "/2", 1),
 		"an error where a presence says what is not understood":   `<presence type='error' from='r@c.example/me'><error/></presence>`,
 		"questions of the service to a client":                    `<iq type='get' id='1' from='c.example'><query xmlns='jabber:iq:version'/></iq>`,
 	}
@@ -256,6 +260,7 @@ func TestExtras(t *testing.T) {
 		`<presence from='r@c.example/a'>` + x + `<item role='participant' affiliation='none' jid='a@b/c'/></x></presence>`,
 		`<presence type='unavailable' from='r@c.example/a'>` + x + `<item role='none' affiliation='none'/></x></presence>`,
 		`<iq type='result' id='1' from='c.example'/>`,
+		strings.Replace(gone, "307", "301", 1),
 		`<message type='error' from='r@c.example'><body>Psst</body><error/></message>`,
 	} {
 		assert.False(t, permits(extras, readStanza(t, src)), src)

@@ -26,8 +26,8 @@ from component import Component  # noqa: E402
 
 PEOPLE = [f"person{i}" for i in range(1, 13)]
 
-# Their own rooms, with what each server's manual sets for them, and without bounds on the
-# traffic of one client, who is many people here.
+# Their own rooms, with what each server brings for them. Where the rooms of a server begin with
+# other privileges than XEP-0045 has by default (§5.1.1, §8.1), they are configured.
 PROSODY_ROOMS = """
 VirtualHost "localhost"
 Component "conference.localhost" "muc"
@@ -48,6 +48,10 @@ EJABBERD_ROOMS = EJABBERD_BASE + """  mod_mam: {{}}
     access_mam: all
     min_message_interval: 0
     min_presence_interval: 0
+    default_room_options:
+      moderated: false
+      allow_change_subj: false
+      allow_user_invites: true
 """
 
 
