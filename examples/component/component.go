@@ -39,6 +39,7 @@ type component struct {
 	listed   chan struct{} // somebody came on a list
 	// successors are processes that want to take over.
 	successors chan *partner
+	systemd    systemd
 }
 
 // service are the rooms, nil before they are there.
@@ -47,7 +48,7 @@ func (c *component) service() *service.Service { return c.rooms.Load() }
 // serve runs the component until ctx ends, or until it cannot go on.
 func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logger) error {
 	c := &component{settings: s, level: level, log: log, metrics: newMetrics(), throttle: newThrottle(),
-		listed: make(chan struct{}, 1), successors: make(chan *partner, 1)}
+		listed: make(chan struct{}, 1), successors: make(chan *partner, 1), systemd: systemdOf(s.getenv)}
 	c.now.Store(&s)
 	hangups := make(chan os.Signal, 1) // so that a SIGHUP before all is there ends nothing
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -218,6 +219,9 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	defer unlink()
 	ended := make(chan error, 1)
 	go func() { ended <- c.link.Run(linked) }()
+	if err := c.systemd.tell("READY=1", nil); err != nil {
+		c.log.Warn("systemd cannot be told that all is ready", "error", err)
+	}
 	c.putOut(ctx, c.settings.blocked) // who was inside when it was suspended
 	for {
 		select {
@@ -244,10 +248,16 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 }
 
 // stop stores who is inside for the next start, or tells everybody that the service goes
-// down (XEP-0045 §11.2), sends what waits, and closes the stream. Nobody can be told when the
-// server is not there.
+// down (XEP-0045 §11.2), sends what waits, and closes the stream, but for one that is kept for the
+// next start. Nobody can be told when the server is not there.
 func (c *component) stop(unlink func(), ended <-chan error, reachable bool) error {
 	now := c.now.Load()
+	keeps := c.systemd.keeps && reachable && !now.farewell
+	if keeps {
+		ctx, cancel := context.WithTimeout(context.Background(), now.drain)
+		defer cancel()
+		keeps = c.hold(ctx) == nil
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), now.drain)
 	defer cancel()
 	c.archive.Stop()
@@ -259,6 +269,15 @@ func (c *component) stop(unlink func(), ended <-chan error, reachable bool) erro
 		err = c.service().Shutdown(ctx, "the service goes down")
 	} else {
 		err = c.service().Suspend(ctx)
+	}
+	if keeps {
+		if h, unsent := c.link.Detach(ctx); unsent == nil && c.keepStream(h) {
+			c.link.Leave()
+			<-ended
+			c.log.Info("stopped; the connection is kept for the next start")
+			return errors.Join(err, h.Conn.Close())
+		}
+		c.link.GoOn()
 	}
 	if reachable {
 		if unsent := c.link.Drain(ctx); unsent != nil {

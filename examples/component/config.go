@@ -53,8 +53,9 @@ type settings struct {
 	// backoff and held are the link's own if they are 0. No option sets them.
 	backoff, held time.Duration
 
-	check    bool             // do nothing but check the store
-	succeeds bool             // to the component that runs
+	check    bool // do nothing but check the store
+	succeeds bool // to the component that runs
+	getenv   func(string) string
 	texts    map[string]given // what each option was set by
 	// again reads all settings again, as they were read at the start.
 	again func() (settings, error)

@@ -52,7 +52,7 @@ func TestReadmeSettings(t *testing.T) {
 	s := parseOK(t, environment("MUC_CONFIG", configFile(t, file)))
 	assert.Equal(t, "127.0.0.1:9347", s.metrics)
 	assert.Contains(t, s.blocked, "spam.example")
-	_, command, ok := strings.Cut(readme(t), "    go run ./examples/component ")
+	_, command, ok := strings.Cut(readme(t), "\ngo run ./examples/component ")
 	require.True(t, ok)
 	command, _, _ = strings.Cut(command, "\n")
 	assert.Equal(t, "conference.localhost", parseOK(t, environment(), strings.Fields(command)...).domain)

@@ -232,6 +232,14 @@ func pass(to *partner, h *xmppcomp.Handover) error {
 // predecessor is the process from which this one is to take over, if it is to and there is one. It
 // has stopped, and the link goes on with its stream.
 func (c *component) predecessor(ctx context.Context) (*partner, error) {
+	kept, err := c.systemd.kept(c.settings.getenv)
+	switch {
+	case err != nil:
+		c.log.Warn("the connection that systemd has kept is of no use", "error", err)
+	case kept != nil:
+		c.link.Adopt(kept)
+		return nil, nil
+	}
 	if !c.settings.succeeds {
 		return nil, nil
 	}

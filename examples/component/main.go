@@ -32,9 +32,16 @@ const (
 	statusWrong   = 2
 )
 
-// run is the command: a component that works until ctx ends, an order to one, or a look at its
-// store.
+// run is the command: a component that works until ctx ends, an order to one, a look at its
+// store, or an import into it.
 func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == toImport {
+		order, err := parseImport(args[1:], getenv, stdout)
+		if err != nil {
+			return ends(err, statusWrong, stderr)
+		}
+		return ends(importRooms(ctx, order, stdout), statusFailed, stderr)
+	}
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		return ends(administer(args, getenv, stdout), statusFailed, stderr)
 	}

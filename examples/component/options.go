@@ -43,12 +43,14 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	s, err := settle(texts)
 	s.check = checks
 	_, s.succeeds = texts[toTakeOver]
+	s.getenv = getenv
 	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
 	return s, err
 }
 
-// gather finds the text of each option that is given, and what follows the flags.
-func gather(args []string, getenv func(string) string, help io.Writer) (texts map[string]given, rest []string, err error) {
+// gather finds the text of each option that is given, and what follows the flags, to which a
+// subcommand may add its own.
+func gather(args []string, getenv func(string) string, help io.Writer, own ...func(*flag.FlagSet)) (texts map[string]given, rest []string, err error) {
 	texts = map[string]given{}
 	flags := flag.NewFlagSet("component", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
@@ -58,6 +60,9 @@ func gather(args []string, getenv func(string) string, help io.Writer) (texts ma
 			texts[o.name] = given{v, "-" + o.name}
 			return nil
 		})
+	}
+	for _, add := range own {
+		add(flags)
 	}
 	file := flags.String("config", getenv("MUC_CONFIG"), "")
 	for _, name := range []string{toCheck, toTakeOver} {
@@ -186,12 +191,23 @@ on a domain of its own, connected to the server as an external component
 usage: component -domain DOMAIN -secret TEXT [flags]
        component -check -domain DOMAIN [-store FILE]
        component -take-over [flags]
+       component import -from prosody|ejabberd [flags] DIR|FILE
        component COMMAND [-config FILE] [arguments]
 
 With -check it reads the store, while no component works on it, and says what is
 wrong in it. With -take-over it goes on with the rooms and the connection of the
 component that runs with the same settings, which ends: nobody in a room notices.
 If it cannot, that one goes on. If none runs, it starts as without it.
+
+With import it takes over, while no component works on the store, the rooms that
+the server had itself: from the directory of Prosody's data, or from a file that
+` + "`ejabberdctl dump FILE`" + ` has written. It takes over all or nothing, and says what it
+leaves out, a line each. Its own flags are
+
+  -dry-run          says all that, and imports nothing
+  -host DOMAIN      whose rooms, where several hosts have some
+  -owner JID        who owns the rooms that have no owner
+  -existing HOW     of rooms that are in the store already: skip, or replace
 
 Each setting is a flag, an environment variable or a line of the configuration
 file, which is TOML; the first of these that is given counts. Those with a star

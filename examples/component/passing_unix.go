@@ -15,13 +15,27 @@ type fileOf = syscall.Conn
 
 // sendWith sends bytes, and with the first of them an open file (unix(7), SCM_RIGHTS).
 func sendWith(to *net.UnixConn, text []byte, file fileOf) error {
-	raw, err := file.SyscallConn()
+	in, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	out, err := to.SyscallConn()
 	if err != nil {
 		return err
 	}
 	var sent int
-	controlled := raw.Control(func(fd uintptr) { sent, _, err = to.WriteMsgUnix(text, syscall.UnixRights(int(fd)), nil) })
-	if err = errors.Join(controlled, err); err == nil && sent < len(text) {
+	var failed error
+	err = in.Control(func(fd uintptr) {
+		err := out.Write(func(socket uintptr) bool {
+			sent, failed = syscall.SendmsgN(int(socket), text, syscall.UnixRights(int(fd)), nil, 0)
+			return !errors.Is(failed, syscall.EAGAIN)
+		})
+		failed = errors.Join(err, failed)
+	})
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	if sent < len(text) {
 		_, err = to.Write(text[sent:])
 	}
 	return err

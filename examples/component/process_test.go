@@ -93,12 +93,19 @@ func TestMain(m *testing.M) {
 // used.
 func serveAlone(t testing.TB, server *fakeserver.Server, args ...string) *serving {
 	t.Helper()
+	return serveWith(t, server, func(*exec.Cmd) {}, args...)
+}
+
+// serveWith is serveAlone, with what the process gets besides.
+func serveWith(t testing.TB, server *fakeserver.Server, adapt func(*exec.Cmd), args ...string) *serving {
+	t.Helper()
 	path, err := program()
 	require.NoError(t, err)
 	c := &serving{t: t, server: server, metrics: freeAddress(t), ended: make(chan struct{})}
 	c.command = exec.Command(path, c.args(args)...)
 	c.command.Env = append(os.Environ(), "MUC_SECRET="+testSecret)
 	c.command.Stderr = &c.stderr
+	adapt(c.command)
 	require.NoError(t, c.command.Start())
 	c.stop = func() { _ = c.command.Process.Signal(syscall.SIGTERM) }
 	go func() {

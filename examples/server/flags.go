@@ -28,15 +28,12 @@ type settings struct {
 	store         string
 	metrics       string
 	origins       string
-	web           bool
+	web, bare     bool
 	newAccount    string
 	level         slog.Level
 	bounds        c2s.Bounds
 	request       time.Duration // for a request by HTTP, and for its answer
 }
-
-// errHelp: somebody asked for help, and has it.
-var errHelp = flag.ErrHelp
 
 func parse(args []string, help io.Writer) (settings, error) {
 	s := settings{bounds: c2s.Bounds{}.WithDefaults()}
@@ -61,6 +58,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	f.IntVar(&s.bounds.Traffic, "traffic", s.bounds.Traffic, "how many `bytes` a second are read from one client, for long; eight times as many at once")
 	f.DurationVar(&s.bounds.Login, "login", s.bounds.Login, "how long a client may take to log in")
 	f.DurationVar(&s.request, "request", time.Minute, "how long a request by HTTP may take, and its answer")
+	f.BoolVar(&s.bare, "bare", false, "rooms without what XEP-0045 leaves to others: no archive, no activity, no notices to people who are not inside")
 	f.BoolVar(&s.web, "web", false, "serve a page to chat on")
 	f.StringVar(&s.newAccount, "new-account", "", "print a line for -accounts for this `name`, with the password from the standard input, and end")
 	f.TextVar(&s.level, "log", slog.LevelInfo, "the least `level` of what is logged: debug, info, warn or error")

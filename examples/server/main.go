@@ -11,6 +11,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
@@ -22,11 +23,18 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/net/netutil"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gomuc/muc/examples/server/c2s"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"
+)
+
+const (
+	drain     = 10 * time.Second // how long a stop may take
+	operators = 20               // connections for metrics
 )
 
 func main() {
@@ -42,7 +50,7 @@ func main() {
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	set, err := parse(args, stdout)
 	switch {
-	case errors.Is(err, errHelp):
+	case errors.Is(err, flag.ErrHelp):
 		return nil
 	case err != nil:
 		return err
@@ -54,14 +62,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err != nil {
 		return err
 	}
-	return errors.Join(serve(ctx, set, store, log, stdout), store.Close())
+	return errors.Join(serve(ctx, &set, store, log, stdout), store.Close())
 }
 
-// drain is how long a stop may take.
-const drain = 10 * time.Second
-
 // serve runs a server over an open store until ctx ends, or until it cannot go on.
-func serve(ctx context.Context, set settings, store *sqlitestore.Store, log *slog.Logger, stdout io.Writer) error {
+func serve(ctx context.Context, set *settings, store *sqlitestore.Store, log *slog.Logger, stdout io.Writer) error {
 	people, admins, err := set.people()
 	if err != nil {
 		return err
@@ -74,57 +79,59 @@ func serve(ctx context.Context, set settings, store *sqlitestore.Store, log *slo
 	clients := c2s.New(c2s.Config{Domain: set.domain, Accounts: people, Guests: set.guests || set.demo(), TLS: secret,
 		Bounds: set.bounds, Log: log}, services)
 	answers := sqlitestore.NewAnswers(store, log)
-	m := newMetrics()
-	rooms, err := service.New(ctx, roomsConfig(&set, store, answers, admins, clients, m, log))
+	registry := prometheus.NewRegistry()
+	rooms, err := service.New(ctx, roomsConfig(set, store, answers, admins, clients, observer(registry), log))
 	if err != nil {
 		return err
 	}
-	answers.Start(rooms)
 	services[set.rooms] = rooms
-	m.observe(clients, rooms)
-	var l listeners
-	if err = l.open(ctx, &set, clients, rooms, m, secret, log); err == nil {
-		fmt.Fprint(stdout, set.explain())
-		select {
-		case <-ctx.Done():
-		case err = <-l.failed:
-		}
+	answers.Start(rooms)
+	if set.demo() {
+		err = lobby(ctx, rooms, set)
 	}
-	l.close()
+	if err == nil {
+		err = listen(ctx, set, clients, operating(registry, clients, rooms), secret, log, stdout)
+	}
 	answers.Stop()
 	end, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()
 	return errors.Join(err, rooms.Shutdown(end, "The server goes down."), clients.Stop(end))
 }
 
-// listeners are what a server listens on.
-type listeners struct {
-	all    []io.Closer
-	failed chan error // why one of them cannot go on
-}
-
-// open begins to listen, and fills in at which ports.
-func (l *listeners) open(ctx context.Context, set *settings, clients *c2s.Server, rooms *service.Service, m *metrics, secret *tls.Config, log *slog.Logger) error {
-	l.failed = make(chan error, 3)
-	if set.demo() {
-		if err := lobby(ctx, rooms, set); err != nil {
-			return err
-		}
-	}
-	tcp, err := l.listen(&set.listen, "-listen")
-	if err != nil {
-		return err
-	}
-	l.run(func() error { return clients.Serve(tcp) })
-	web := http.NewServeMux()
-	web.Handle("GET /xmpp-websocket", clients.WebSocket(strings.FieldsFunc(set.origins, func(r rune) bool { return r == ',' })))
+// listen serves at all addresses, and says how to connect, until ctx ends or one of them fails.
+func listen(ctx context.Context, set *settings, clients *c2s.Server, metrics http.Handler, secret *tls.Config, log *slog.Logger, stdout io.Writer) error {
+	pages := http.NewServeMux()
+	pages.Handle("GET /xmpp-websocket", clients.WebSocket(strings.FieldsFunc(set.origins, func(r rune) bool { return r == ',' })))
 	if set.web {
-		if err := page(ctx, set, web, log); err != nil {
+		if err := page(ctx, set, pages, log); err != nil {
 			return err
 		}
 	}
-	return errors.Join(l.serve(&set.http, "-http", web, httpTLS(set.http, secret), set.bounds.Connections, set.request),
-		l.serve(&set.metrics, "-metrics", m.handler(), nil, operators, set.request))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	group, ctx := errgroup.WithContext(ctx)
+	begin := func(address *string, flag string, serve func(net.Listener) error) error {
+		if *address == "" {
+			return nil
+		}
+		l, err := net.Listen("tcp", *address)
+		if err != nil {
+			return fmt.Errorf("%s: %w: name another address, or stop what uses it", flag, err)
+		}
+		*address = l.Addr().String()
+		context.AfterFunc(ctx, func() { _ = l.Close() })
+		group.Go(func() error { return serve(l) })
+		return nil
+	}
+	err := errors.Join(begin(&set.listen, "-listen", clients.Serve),
+		begin(&set.http, "-http", serveHTTP(pages, set.bounds.Connections, set.request, httpTLS(set.http, secret))),
+		begin(&set.metrics, "-metrics", serveHTTP(metrics, operators, set.request, nil)))
+	if err == nil {
+		fmt.Fprint(stdout, set.explain())
+		<-ctx.Done()
+	}
+	cancel()
+	return errors.Join(err, group.Wait())
 }
 
 // httpTLS is for the address of the pages: what stays on this machine, or comes through a proxy
@@ -136,56 +143,30 @@ func httpTLS(address string, secret *tls.Config) *tls.Config {
 	return secret
 }
 
-func (l *listeners) listen(address *string, flag string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", *address)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: name another address, or stop what uses it", flag, err)
-	}
-	l.all, *address = append(l.all, listener), listener.Addr().String()
-	return listener, nil
-}
-
-func (l *listeners) run(serve func() error) {
-	go func() {
-		if err := serve(); err != nil && !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
-			l.failed <- err
+// serveHTTP serves so many connections at once, each request for so long.
+func serveHTTP(h http.Handler, most int, request time.Duration, secret *tls.Config) func(net.Listener) error {
+	return func(l net.Listener) error {
+		if l = netutil.LimitListener(l, most); secret != nil {
+			l = tls.NewListener(l, secret)
 		}
-	}()
-}
-
-// operators are how many connections there may be for metrics.
-const operators = 20
-
-// serve serves HTTP at an address; without one it does nothing.
-func (l *listeners) serve(address *string, flag string, h http.Handler, secret *tls.Config, most int, request time.Duration) error {
-	if *address == "" {
+		server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+			ReadTimeout: request, WriteTimeout: request}
+		if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
+			return err
+		}
 		return nil
-	}
-	listener, err := l.listen(address, flag)
-	if err != nil {
-		return err
-	}
-	listener = netutil.LimitListener(listener, most)
-	if secret != nil {
-		listener = tls.NewListener(listener, secret)
-	}
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-		ReadTimeout: request, WriteTimeout: request}
-	l.run(func() error { return server.Serve(listener) })
-	return nil
-}
-
-func (l *listeners) close() {
-	for _, o := range l.all {
-		_ = o.Close()
 	}
 }
 
 // explain says how to connect.
 func (s *settings) explain() string {
 	text := fmt.Sprintf("XMPP at %s for clients of %s, rooms at %s\n", s.listen, s.domain, s.rooms)
+	url := "http://" + s.http
+	if !loopback(s.http) {
+		url = "https://" + s.http
+	}
 	if s.http != "" {
-		text += fmt.Sprintf("WebSocket at ws%s/xmpp-websocket\n", strings.TrimPrefix(s.url(), "http"))
+		text += fmt.Sprintf("WebSocket at ws%s/xmpp-websocket\n", strings.TrimPrefix(url, "http"))
 	}
 	if s.metrics != "" {
 		text += fmt.Sprintf("Metrics at http://%s/metrics\n", s.metrics)
@@ -200,15 +181,7 @@ With a terminal client, where the password of each is the name:
 `, demoPeople[0], s.domain, port, s.rooms)
 	}
 	if s.web {
-		text += fmt.Sprintf("\nWith a browser: %s/\n", s.url())
+		text += fmt.Sprintf("\nWith a browser: %s/\n", url)
 	}
 	return text
-}
-
-// url is where the server speaks HTTP.
-func (s *settings) url() string {
-	if loopback(s.http) {
-		return "http://" + s.http
-	}
-	return "https://" + s.http
 }

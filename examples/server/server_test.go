@@ -15,6 +15,7 @@ import (
 
 	"github.com/gomuc/muc/examples/server/c2s"
 	"github.com/gomuc/muc/examples/server/c2stest"
+	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"
 )
 
@@ -115,6 +116,6 @@ func TestAllMayEnterAtOnce(t *testing.T) {
 	defer store.Close()
 	for connections, place := range map[int]int{20: 1000, 7000: 7000} {
 		set := settings{rooms: "conference.localhost", bounds: c2s.Bounds{Connections: connections}}
-		assert.Equal(t, place, roomsConfig(&set, store, sqlitestore.NewAnswers(store, nil), nil, nil, newMetrics(), nil).Limits.RoomQueue)
+		assert.Equal(t, place, roomsConfig(&set, store, sqlitestore.NewAnswers(store, nil), nil, nil, service.Observer{}, nil).Limits.RoomQueue)
 	}
 }

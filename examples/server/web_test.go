@@ -1,11 +1,7 @@
 package main
 
 import (
-	"archive/tar"
-	"bytes"
-	"compress/gzip"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,32 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeNPM stands for npm: it puts a file of this content where the package should be.
-func fakeNPM(t *testing.T, content []byte) {
+// fakeNPM stands for npm: it does what a line of shell says.
+func fakeNPM(t *testing.T, does string) {
 	t.Helper()
 	dir := t.TempDir()
-	version, _, err := locked()
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "content"), content, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "npm"),
-		[]byte("#!/bin/sh\n/bin/cat "+filepath.Join(dir, "content")+" > converse.js-"+version+".tgz\n"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "npm"), []byte("#!/bin/sh\nPATH=/bin:/usr/bin\n"+does+"\n"), 0o700))
 	t.Setenv("PATH", dir)
-}
-
-// packed is a package with files of these names.
-func packed(t *testing.T, names ...string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	zipped := gzip.NewWriter(&b)
-	files := tar.NewWriter(zipped)
-	for _, name := range names {
-		require.NoError(t, files.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o777, Size: int64(len(name))}))
-		_, err := io.WriteString(files, name)
-		require.NoError(t, err)
-	}
-	require.NoError(t, files.Close())
-	require.NoError(t, zipped.Close())
-	return b.Bytes()
 }
 
 func get(t *testing.T, url string) (status int, body string, head http.Header) {
@@ -53,13 +29,12 @@ func get(t *testing.T, url string) (status int, body string, head http.Header) {
 	return answer.StatusCode, string(text), answer.Header
 }
 
-// Where npm is not there, or brings something else than what the lock names, there is a page of
-// our own.
+// Where npm is not there, or has not what the lock names, there is a page of our own.
 func TestOwnPage(t *testing.T) {
 	for name, prepare := range map[string]func(){
-		"no npm":         func() { t.Setenv("PATH", t.TempDir()) },
-		"no package":     func() { fakeNPM(t, []byte("nonsense")) },
-		"something else": func() { fakeNPM(t, packed(t, "package/dist/converse.min.js")) },
+		"no npm":     func() { t.Setenv("PATH", t.TempDir()) },
+		"npm fails":  func() { fakeNPM(t, "mkdir -p node_modules/converse.js/dist; exit 1") },
+		"no package": func() { fakeNPM(t, "exit 0") },
 	} {
 		t.Setenv("XDG_CACHE_HOME", t.TempDir())
 		prepare()
@@ -91,19 +66,20 @@ func TestPageOfRealServer(t *testing.T) {
 	require.NotContains(t, config, "mercutio")
 }
 
-// Of a package the files of dist are taken, and nothing outside of the directory is written.
-func TestUnpack(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "x", "y")
-	_, err := unpack(packed(t, "package/dist/../../../e.js"), dir)
-	require.Error(t, err, "a name that leads out of the directory")
-	_, err = unpack(packed(t, "package/dist/a.js", "package/dist/b/c.css", "package/dist/a.js.map", "package/src/d.js"), dir)
-	require.NoError(t, err)
-	var found []string
-	require.NoError(t, fs.WalkDir(os.DirFS(filepath.Dir(filepath.Dir(dir))), ".", func(path string, d fs.DirEntry, err error) error {
-		if !d.IsDir() {
-			found = append(found, path)
+// npm is asked once, for what the lock names; of that the files of dist are served.
+func TestConverse(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	fakeNPM(t, `[ "$1" = ci ] && [ "$2" = --ignore-scripts ] && grep -q sha512- package-lock.json && [ -f package.json ] || exit 1
+		mkdir -p node_modules/converse.js/dist && echo it >node_modules/converse.js/dist/converse.min.js && echo no >node_modules/secret`)
+	for _, when := range []string{"at the first start", "at the next one, without npm"} {
+		r := start(t, "-web")
+		url := "http" + strings.TrimSuffix(strings.TrimPrefix(r.websocket, "ws"), "xmpp-websocket")
+		_, page, _ := get(t, url)
+		require.Contains(t, page, "/converse.js", when)
+		for file, want := range map[string]int{"converse.js": 200, "page.js": 200, "converse/converse.min.js": 200, "plain.js": 404, "converse/../secret": 404, "converse/%2e%2e/secret": 404} {
+			status, _, _ := get(t, url+file)
+			require.Equal(t, want, status, file)
 		}
-		return err
-	}))
-	require.Equal(t, []string{"x/y/a.js", "x/y/b/c.css"}, found)
+		t.Setenv("PATH", t.TempDir())
+	}
 }

@@ -129,7 +129,7 @@ class Entry:
                 self.refused = xml
             elif 110 in codes(xml):
                 self.codes, self.item = codes(xml), xml.find(f".//{USER}item")
-            elif self.codes is None:
+            elif self.codes is None and "/" in xml.get("from"):
                 self.occupants.append(xml.get("from").split("/")[1])
         elif body(xml) is not None and xml.find("{urn:xmpp:delay}delay") is not None:
             self.history.append(body(xml))

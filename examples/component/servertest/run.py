@@ -15,6 +15,7 @@ import faults
 from component import Component
 from extensions import extensions
 from forms import forms
+from moving import moving
 from people import people
 from restarts import restarts
 from servers import KINDS
@@ -36,6 +37,7 @@ def tests(kind, args):
     yield "people", people
     yield "forms", forms
     yield "extensions", extensions
+    yield "moving in", lambda world: moving(world, kind)
     yield "refusals", faults.refusals
     yield "stop", faults.stop
     yield "crashes", lambda world: faults.crashes(world, args.kills)

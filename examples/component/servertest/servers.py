@@ -2,10 +2,12 @@
 own in a folder that is thrown away. They listen on 127.0.0.1 only."""
 
 import asyncio
+import json
 import os
 import re
 import socket
 import subprocess
+import urllib.request
 
 DOMAIN = "localhost"
 ROOMS = "conference.localhost"
@@ -21,7 +23,7 @@ def free_port():
 def readme(language):
     """The configuration that README.md gives for a server: it is what is tested."""
     with open(os.path.join(HERE, "..", "README.md"), encoding="utf-8") as f:
-        return re.search("```" + language + "\n(.*?)```", f.read(), re.S).group(1)
+        return re.search("```" + language + " (?!out )[^\n]*\n(.*?)```", f.read(), re.S).group(1)
 
 
 def secret():
@@ -50,6 +52,11 @@ class Process:
         if self.running():
             self.child.kill()
         self.child.wait()
+
+    def end(self):
+        """Ends it, whatever it is doing."""
+        if self.child is not None:
+            self.kill()
 
     async def stop(self, within=20):
         """As a system does it; the exit status."""
@@ -83,19 +90,25 @@ async def listens(process, port, within=60):
 
 
 class Server(Process):
-    """An XMPP server: clients on one port, components on another."""
+    """An XMPP server: clients on one port, components on another. It has rooms of its own
+    or, for the component, none."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, own_rooms=False):
         super().__init__(name, folder)
-        self.clients, self.components = free_port(), free_port()
+        self.clients, self.components, self.own_rooms = free_port(), free_port(), own_rooms
 
     async def die(self):
         self.kill()
 
+    def register(self, *names):
+        """Makes accounts while it runs, where it has rooms of its own."""
+        self.add(*names)
+
     async def start(self):
         self.run()
         await listens(self, self.clients)
-        await listens(self, self.components)
+        if not self.own_rooms:
+            await listens(self, self.components)
 
 
 PROSODY = """
@@ -117,16 +130,24 @@ VirtualHost "localhost"
 {component}
 """
 
+PROSODY_ROOMS = """
+Component "conference.localhost" "muc"
+    modules_enabled = { "muc_mam" }
+"""
+
 
 class Prosody(Server):
-    config = PROSODY
     # What it says when a component's domain or secret is wrong, or taken.
     refusals = {"secret": "the server refuses the secret of conference.localhost",
                 "domain": "the server has no component other.localhost",
                 "taken": "another component is connected to the server as conference.localhost"}
 
-    def __init__(self, folder):
-        super().__init__("prosody", folder)
+    def __init__(self, folder, own_rooms=False):
+        super().__init__("prosody", folder, own_rooms)
+
+    def export(self):
+        """What an operator has of its rooms: a directory."""
+        return os.path.join(self.folder, "prosody")
 
     def add(self, *names):
         """Makes accounts, whose passwords are their names."""
@@ -140,17 +161,15 @@ class Prosody(Server):
         os.makedirs(os.path.join(self.folder, "prosody"), exist_ok=True)
         config = os.path.join(self.folder, "prosody.cfg.lua")
         with open(config, "w", encoding="utf-8") as f:
-            f.write(self.config.format(folder=self.folder, clients=self.clients, components=self.components,
-                                   component=readme("lua")))
+            f.write(PROSODY.format(folder=self.folder, clients=self.clients, components=self.components,
+                                   component=PROSODY_ROOMS if self.own_rooms else readme("lua")))
         self.launch(["prosody", "--config", config, "-F"])
 
 
 EJABBERD = """
 hosts: [localhost]
 loglevel: info
-auth_method: [anonymous]
-anonymous_protocol: login_anon
-allow_multiple_connections: true
+{accounts}
 listen:
   -
     port: {clients}
@@ -162,20 +181,70 @@ modules:
   mod_disco: {{}}
   mod_roster: {{}}
   mod_ping: {{}}
+{modules}
+"""
+EJABBERD_ANYBODY = """
+auth_method: [anonymous]
+anonymous_protocol: login_anon
+allow_multiple_connections: true
+"""
+# With accounts, and the commands that ejabberdctl has, over HTTP.
+EJABBERD_ACCOUNTS = """
+auth_method: [internal]
+api_permissions:
+  local:
+    from: [mod_http_api]
+    who: [ip: 127.0.0.1/8]
+    what: "*"
+"""
+EJABBERD_COMMANDS = """
+  -
+    port: {commands}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
+"""
+EJABBERD_ROOMS = """
+  mod_admin_extra: {}
+  mod_http_api: {}
+  mod_muc_admin: {}
+  mod_mam: {}
+  mod_vcard: {}
+  mod_muc:
+    access_mam: [allow]
+    default_room_options:
+      mam: true
 """
 
 
 class Ejabberd(Server):
-    config = EJABBERD
     # Two components of one name share the work.
     refusals = {"secret": "the server refuses the secret of conference.localhost",
                 "domain": "the server refuses the secret of other.localhost"}
 
-    def __init__(self, folder):
-        super().__init__("ejabberd", folder)
+    def __init__(self, folder, own_rooms=False):
+        super().__init__("ejabberd", folder, own_rooms)
+        self.commands = free_port()
 
     def add(self, *names):
-        """Everybody may log in."""
+        """Everybody may log in, but where it has rooms of its own."""
+
+    def register(self, *names):
+        for name in names:
+            self.command("register", user=name, host=DOMAIN, password=name)
+
+    def export(self):
+        """What an operator has of its rooms: a file."""
+        dump = os.path.join(self.folder, "dump.txt")
+        self.command("dump", file=dump)
+        return dump
+
+    def command(self, name, **arguments):
+        """Does what `ejabberdctl NAME` does."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.commands}/api/{name}", json.dumps(arguments).encode())
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
 
     def run(self):
         home = os.path.join(self.folder, "ejabberd")
@@ -183,7 +252,10 @@ class Ejabberd(Server):
         config = os.path.join(self.folder, "ejabberd.yml")
         component = readme("yaml").replace("port: 5347", f"port: {self.components}")
         with open(config, "w", encoding="utf-8") as f:
-            f.write(self.config.format(clients=self.clients, component=component))
+            own = self.own_rooms
+            f.write(EJABBERD.format(
+                clients=self.clients, component=EJABBERD_COMMANDS.format(commands=self.commands) if own else component,
+                accounts=EJABBERD_ACCOUNTS if own else EJABBERD_ANYBODY, modules=EJABBERD_ROOMS if own else ""))
         libs = subprocess.run(["dpkg", "-L", "ejabberd"], check=True, capture_output=True, text=True).stdout
         libs = re.search("^(/.*)/ejabberd-[^/]*/ebin$", libs, re.M).group(1)
         # Erlang without a node name needs no port mapper, which would outlive it.

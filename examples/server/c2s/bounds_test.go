@@ -152,7 +152,7 @@ func TestSlowReader(t *testing.T) {
 		romeo.Says(lobby, body)
 		listens.Hears(body)
 		if romeoSees(romeo, "Deaf") {
-			require.Equal(t, int64(1), r.server.Stats().Slow)
+			require.Equal(t, 1, r.server.Stats().Slow)
 			return
 		}
 	}

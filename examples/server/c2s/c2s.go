@@ -92,15 +92,15 @@ type Stats struct {
 	Unsent                int // bytes of the buffers of what waits to be sent
 	// What was counted since the start: stanzas of clients, logins that failed, and
 	// connections that ended because too much waited.
-	Received, Failures, Slow int64
+	Received, Failures, Slow int
 }
 
 // Stats looks.
 func (s *Server) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Stats{Connections: len(s.clients), Unsent: int(s.unsent.Load()), Received: s.received.Load(),
-		Failures: s.failures.Load(), Slow: s.slow.Load()}
+	st := Stats{Connections: len(s.clients), Unsent: int(s.unsent.Load()), Received: int(s.received.Load()),
+		Failures: int(s.failures.Load()), Slow: int(s.slow.Load())}
 	for _, of := range s.sessions {
 		if of.client != nil {
 			st.Sessions++
@@ -122,7 +122,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case err != nil:
 			return err
 		default:
-			go s.serve(newTCP(conn), conn.RemoteAddr())
+			go s.serve(overTCP(conn), conn.RemoteAddr())
 		}
 	}
 }
@@ -131,7 +131,7 @@ func (s *Server) Serve(l net.Listener) error {
 // connect if a pattern says so.
 func (s *Server) WebSocket(origins []string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		w, err := acceptWebSocket(rw, r, origins)
+		w, err := overWebSocket(rw, r, origins)
 		if err != nil {
 			s.Log.Debug("no WebSocket", "from", r.RemoteAddr, "error", err)
 			return
@@ -141,8 +141,8 @@ func (s *Server) WebSocket(origins []string) http.HandlerFunc {
 }
 
 // serve serves a client from its first byte to its last, unless there are too many.
-func (s *Server) serve(st stream, from net.Addr) {
-	c := &client{server: s, stream: st, out: newOutbox(st, s.Bounds.Unsent, &s.unsent)}
+func (s *Server) serve(st *stream, from net.Addr) {
+	c := &client{server: s, stream: st, out: newOutbox(st, st.space(), s.Bounds.Unsent, &s.unsent)}
 	c.session.client = c
 	if tcp, ok := from.(*net.TCPAddr); ok {
 		c.local = tcp.IP.IsLoopback()
@@ -174,7 +174,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
 	for c := range s.clients {
-		c.out.finish(streamError("system-shutdown").xml(), c.stream.closing())
+		c.out.end(streamError("system-shutdown").xml(), c.stream.closing())
 	}
 	s.mu.Unlock()
 	ended := make(chan struct{})
@@ -188,17 +188,18 @@ func (s *Server) Stop(ctx context.Context) error {
 }
 
 // Deliver sends what a service says: it is for DeliverBatch of a service.Config. It never blocks:
-// who does not read loses the connection. Nothing is written until all of it is in the buffers,
-// so that each connection gets it in one write.
+// who does not read loses the connection. Nothing is written before the last stanza, so that each
+// connection gets all in one write.
 func (s *Server) Deliver(_ context.Context, d service.Delivery) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var held []*outbox
-	for _, out := range d.Stanzas {
+	for i, out := range d.Stanzas {
+		last := i == len(d.Stanzas)-1
 		for _, to := range out.To() {
 			switch of := s.sessions[to]; {
 			case of != nil && of.client != nil:
-				if of.client.out.hold(out, to) {
+				if of.client.out.hold(last, func(b []byte) []byte { return out.AppendXML(b, to, of.client.out.space) }) {
 					held = append(held, of.client.out)
 				}
 			case of != nil:

@@ -1,6 +1,7 @@
 package c2s
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 type client struct {
 	session
 	server  *Server
-	stream  stream
+	stream  *stream
 	out     *outbox
 	local   bool    // it comes from this machine
 	account muc.JID // who has logged in, a bare JID
@@ -34,31 +35,27 @@ const burst = 8
 
 // serve serves a client from its first byte to its last.
 func (c *client) serve() {
-	s := c.server
 	defer c.stream.abort()
 	err := c.login()
 	if err == nil {
 		err = c.read()
 	}
-	if failed := c.out.failed(); failed != nil {
-		err = failed // for that reason nothing could be read any more
-	}
-	if err == errSlow {
-		s.slow.Add(1)
-	}
-	s.Log.Debug("a connection ends", "jid", c.JID, "reason", err)
-	s.leave(c, errors.Is(err, errClosed))
+	c.server.leave(c, errors.Is(err, errClosed))
 	var said streamError
 	switch {
 	case errors.As(err, &said):
-		c.out.finish(said.xml(), c.stream.closing())
+		c.out.end(said.xml(), c.stream.closing())
 	case errors.Is(err, errClosed):
-		c.out.finish(c.stream.closing())
+		c.out.end(c.stream.closing())
 	default:
-		c.out.finish()
+		c.out.end()
 		c.stream.abort() // there is nobody to read more
 	}
-	c.out.wait()
+	failed := c.out.wait()
+	if failed == errSlow {
+		c.server.slow.Add(1)
+	}
+	c.server.Log.Debug("a connection has ended", "jid", c.JID, "reason", cmp.Or(failed, err))
 	c.stream.linger()
 }
 

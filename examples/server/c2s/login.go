@@ -27,46 +27,42 @@ func (c *client) login() error {
 	if s.strangers.Add(1) > int64(s.Bounds.Strangers) {
 		return errors.New("too many connections that are not logged in")
 	}
-	c.stream.readUntil(time.Now().Add(s.Bounds.Login))
+	_ = c.stream.SetReadDeadline(time.Now().Add(s.Bounds.Login))
 	c.stream.limit(loginBytes)
-	if err := c.open(); err != nil {
-		return err
-	}
-	for tries := 0; c.account.IsZero(); {
-		el, _, err := c.stream.next()
+	err := c.open()
+	for tries := 0; err == nil && c.JID.IsZero(); {
+		var el *etree.Element
+		el, _, err = c.stream.next()
+		stranger := c.account.IsZero()
 		switch {
 		case err != nil:
-			return err
-		case is(el, nsTLS, "starttls") && c.offersTLS():
+		case stranger && is(el, nsTLS, "starttls") && c.offersTLS():
 			c.out.text("<proceed xmlns='" + nsTLS + "'/>")
 			c.out.wait()
-			err = c.stream.startTLS(s.TLS)
-		case is(el, nsSASL, "auth"):
-			err = c.authenticate(el)
-			if refused := saslFailure(""); errors.As(err, &refused) {
-				s.failures.Add(1)
-				c.out.text(refused.xml())
-				if tries++; tries == loginTries {
-					return streamError("policy-violation")
-				}
-				continue
+			if err = c.stream.startTLS(s.TLS); err == nil {
+				err = c.open()
 			}
+		case stranger && is(el, nsSASL, "auth"):
+			if err = c.authenticate(el); err == nil {
+				err = c.open()
+			}
+		case !stranger && is(el, nsAcks, "resume"):
+			c.acknowledge(el.Tag)
+		case !stranger:
+			err = c.bind(el)
 		default:
-			return streamError("not-authorized")
+			err = streamError("not-authorized")
 		}
-		if err == nil {
-			err = c.open()
+		if refused := saslFailure(""); errors.As(err, &refused) {
+			s.failures.Add(1)
+			c.out.text("<failure xmlns='" + nsSASL + "'><" + string(refused) + "/></failure>")
+			if err, tries = nil, tries+1; tries == loginTries {
+				err = streamError("policy-violation")
+			}
 		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := c.bind(); err != nil {
-		return err
 	}
 	c.stream.limit(Limits.Bytes)
-	c.stream.readUntil(time.Time{})
-	return nil
+	return errors.Join(err, c.stream.SetReadDeadline(time.Time{}))
 }
 
 // open answers a new stream with what may be done on it.
@@ -94,24 +90,22 @@ func (c *client) features() (s string) {
 		return "<starttls xmlns='" + nsTLS + "'><required/></starttls>"
 	case c.offersTLS():
 		s = "<starttls xmlns='" + nsTLS + "'/>"
-	case mechanisms == nil:
-		return ""
 	}
 	return s + "<mechanisms xmlns='" + nsSASL + "'><mechanism>" + strings.Join(mechanisms, "</mechanism><mechanism>") + "</mechanism></mechanisms>"
 }
 
 // offersTLS reports whether a client may make its stream a secret one.
-func (c *client) offersTLS() bool { return !c.stream.encrypted() && !c.stream.framed() }
+func (c *client) offersTLS() bool { return c.stream.encrypted() == nil && c.stream.ws == nil }
 
 // mechanisms are the ways to log in, the best first. There is none where others could read.
 func (c *client) mechanisms() (names []string) {
-	if !c.stream.encrypted() && !c.local {
+	if c.stream.encrypted() == nil && !c.local {
 		return nil
 	}
 	for _, h := range hashes {
 		names = append(names, h.mechanism)
 	}
-	if c.stream.encrypted() {
+	if c.stream.encrypted() != nil {
 		names = append(names, "PLAIN")
 	}
 	if c.server.Guests {
@@ -206,39 +200,29 @@ func (c *client) scram(mechanism, first string) (name, authzid, success string, 
 
 // bind gives a client its full address (RFC 6120 §7). Where there are several nodes no two give
 // the same one.
-func (c *client) bind() error {
-	for {
-		el, _, err := c.stream.next()
-		if err != nil {
-			return err
-		}
-		if is(el, nsAcks, "resume") {
-			c.acknowledge(el.Tag)
-			continue
-		}
-		ask := childOf(el, nsBind, "bind")
-		if ask == nil || !is(el, nsClient, "iq") || el.SelectAttrValue("type", "") != "set" {
-			return streamError("not-authorized")
-		}
-		wish := ""
-		if r := childOf(ask, nsBind, "resource"); r != nil {
-			wish = r.Text()
-		}
-		if c.server.Nodes != nil && wish != "" {
-			wish += "." + rand.Text()[:12]
-		}
-		if c.JID, err = c.account.WithResource(cmp.Or(wish, rand.Text()[:12])); err != nil {
-			c.refuse(el, badRequest)
-			continue
-		}
-		if !c.server.enter(c) {
-			c.refuse(el, tooMany)
-			continue
-		}
+func (c *client) bind(el *etree.Element) (err error) {
+	ask := childOf(el, nsBind, "bind")
+	if ask == nil || !is(el, nsClient, "iq") || el.SelectAttrValue("type", "") != "set" {
+		return streamError("not-authorized")
+	}
+	wish := ""
+	if r := childOf(ask, nsBind, "resource"); r != nil {
+		wish = r.Text()
+	}
+	if c.server.Nodes != nil && wish != "" {
+		wish += "." + rand.Text()[:12]
+	}
+	full, err := c.account.WithResource(cmp.Or(wish, rand.Text()[:12]))
+	switch {
+	case err != nil:
+		c.refuse(el, badRequest)
+	case !c.server.enter(c, full):
+		c.refuse(el, tooMany)
+	default:
 		bound := etree.NewElement("bind")
 		bound.CreateAttr("xmlns", nsBind)
-		bound.CreateElement("jid").SetText(c.JID.String())
+		bound.CreateElement("jid").SetText(full.String())
 		c.out.text(result(el, muc.JID{}, bound))
-		return nil
 	}
+	return nil
 }

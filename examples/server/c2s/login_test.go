@@ -144,14 +144,14 @@ func TestNothingIsSmuggledIntoTLS(t *testing.T) {
 // A client beyond this machine must encrypt; a local one may.
 func TestWhoMustEncrypt(t *testing.T) {
 	s := New(Config{Guests: true}, nil)
-	far := &client{server: s, stream: newTCP(nil)}
+	far := &client{server: s, stream: overTCP(nil)}
 	require.Contains(t, far.features(), "<required/>")
 	require.NotContains(t, far.features(), "mechanism")
-	near := &client{server: s, stream: newTCP(nil), local: true}
+	near := &client{server: s, stream: overTCP(nil), local: true}
 	require.NotContains(t, near.features(), "<required/>")
 	require.Contains(t, near.features(), "SCRAM-SHA-256")
 	require.NotContains(t, near.features(), "PLAIN")
-	far.stream = newTCP(&tls.Conn{})
+	far.stream = overTCP(&tls.Conn{})
 	require.NotContains(t, far.features(), "starttls")
 	require.Contains(t, far.features(), "PLAIN")
 }

@@ -5,9 +5,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-
-	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/service"
 )
 
 // errSlow: a client does not read what it is sent.
@@ -17,9 +14,10 @@ var errSlow = errors.New("the client reads too slowly")
 // goes on. A goroutine writes all that waits at once, and is there only while something
 // waits: so neither it nor a buffer is kept for those to whom nobody speaks.
 type outbox struct {
-	stream stream
-	most   int           // bytes that may wait
-	total  *atomic.Int64 // bytes of the buffers of all clients
+	sink
+	space string        // that stanzas name, as each is a frame; "" if they are none
+	most  int           // bytes that may wait
+	total *atomic.Int64 // bytes of the buffers of all clients
 
 	mu      sync.Mutex
 	pending net.Buffers
@@ -30,35 +28,36 @@ type outbox struct {
 	idle    sync.Cond
 }
 
-func newOutbox(st stream, most int, total *atomic.Int64) *outbox {
-	o := &outbox{stream: st, most: most, total: total}
+// sink is the stream of an outbox.
+type sink interface {
+	write(net.Buffers) error
+	finish() // after the last write
+	abort()
+}
+
+func newOutbox(to sink, space string, most int, total *atomic.Int64) *outbox {
+	o := &outbox{sink: to, space: space, most: most, total: total}
 	o.idle.L = &o.mu
 	return o
 }
 
 const (
-	totalMost  = 512 << 20 // all clients may have waiting; beyond it each has only a small share
-	smallShare = 64 << 10
-	heldMost   = 64 << 10 // waits for more that is to be written with it
+	totalMost    = 512 << 20 // all clients may have waiting; beyond it each has only a small share
+	smallShare   = 64 << 10
+	heldMost     = 64 << 10 // waits for more that is to be written with it
+	usualElement = 512      // a buffer without so much space is not filled further
 )
 
-// hold appends a stanza for one of its addresses, which is not written before release, unless
-// much waits already. It reports whether release has to be called: for the first of many.
-func (o *outbox) hold(s service.Stanza, to muc.JID) bool {
-	space := ""
-	if o.stream.framed() {
-		space = nsClient
-	}
+// hold appends an element, which is not written before release, unless it is the last or much waits
+// already. It reports whether release has to be called: for the first of many.
+func (o *outbox) hold(last bool, element func([]byte) []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	first := o.waiting == 0
-	if b := o.begin(); b != nil {
-		o.end(s.AppendXML(b, to, space))
-	}
-	if o.waiting > heldMost {
+	if o.add(element); last || o.waiting > heldMost {
 		o.start()
 	}
-	return first
+	return first && !last
 }
 
 // release has what was held written.
@@ -68,70 +67,56 @@ func (o *outbox) release() {
 	o.start()
 }
 
-// text appends one element that is complete.
+// text appends an element, and has it written.
 func (o *outbox) text(xml string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.append(xml)
-	o.start()
+	o.hold(true, func(b []byte) []byte { return append(b, xml...) })
 }
 
-// finish appends the last words, and ends the connection when they are written.
-func (o *outbox) finish(words ...string) {
+// end appends the last words, and ends the connection when they are written.
+func (o *outbox) end(words ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, w := range words {
-		o.append(w)
+		o.add(func(b []byte) []byte { return append(b, w...) })
 	}
 	o.last = true
 	o.start()
 }
 
-// failed is why nothing is written any more, nil if it is.
-func (o *outbox) failed() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.err
-}
-
-// wait returns when nothing waits any more.
-func (o *outbox) wait() {
+// wait returns when nothing waits any more, with the reason if nothing is written any more.
+func (o *outbox) wait() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for o.running {
 		o.idle.Wait()
 	}
+	return o.err
 }
 
-func (o *outbox) append(xml string) {
-	if b := o.begin(); b != nil {
-		o.end(append(b, xml...))
+// add adds an element to the last buffer, or to another one.
+func (o *outbox) add(element func([]byte) []byte) {
+	if o.err != nil || o.last {
+		return
 	}
-}
-
-// begin is the buffer for one more element, nil if nothing is taken any more.
-func (o *outbox) begin() []byte {
-	n := len(o.pending)
-	switch {
-	case o.err != nil || o.last:
-		return nil
-	case n == 0:
-		o.pending = append(o.pending, small.take(o.total))
-	case cap(o.pending[n-1])-len(o.pending[n-1]) < usualElement:
-		o.pending = append(o.pending, large.take(o.total))
+	n := len(o.pending) - 1
+	if n < 0 {
+		o.pending = append(o.pending, small.take())
+		n++
+	} else if cap(o.pending[n])-len(o.pending[n]) < usualElement {
+		o.pending = append(o.pending, large.take())
+		n++
 	}
-	return o.pending[len(o.pending)-1]
-}
-
-// end takes the buffer back, with the element in it.
-func (o *outbox) end(b []byte) {
-	at := &o.pending[len(o.pending)-1]
-	if o.stream.framed() {
-		b = frame(b, len(*at))
+	had, room := len(o.pending[n]), cap(o.pending[n])
+	if had == 0 {
+		room = 0
 	}
-	o.waiting += len(b) - len(*at)
-	o.total.Add(int64(cap(b) - cap(*at)))
-	*at = b
+	b := element(o.pending[n])
+	if o.space != "" {
+		b = frame(b, had)
+	}
+	o.pending[n] = b
+	o.waiting += len(b) - had
+	o.total.Add(int64(cap(b) - room))
 	if o.waiting > o.most || o.waiting > smallShare && o.total.Load() > totalMost {
 		o.fail(errSlow)
 	}
@@ -151,7 +136,7 @@ func (o *outbox) fail(err error) {
 		o.err = err
 		o.drop(o.pending)
 		o.pending = nil
-		o.stream.abort()
+		o.abort()
 	}
 }
 
@@ -163,7 +148,7 @@ func (o *outbox) run() {
 		batch := o.pending
 		o.pending = nil
 		o.mu.Unlock()
-		err := o.stream.write(batch)
+		err := o.write(batch)
 		o.mu.Lock()
 		if o.drop(batch); err != nil {
 			o.fail(err)
@@ -171,7 +156,7 @@ func (o *outbox) run() {
 	}
 	if o.last && o.err == nil {
 		o.mu.Unlock()
-		o.stream.finish()
+		o.finish()
 		o.mu.Lock()
 	}
 	o.running = false
@@ -194,17 +179,10 @@ type pool struct {
 	sync.Pool
 }
 
-// The sizes are for one message to somebody to whom little is said, and for a crowd. A buffer
-// without space for an element of the usual size is not filled further.
-var (
-	small = pool{size: 2 << 10}
-	large = pool{size: 32 << 10}
-)
+// The sizes are for one message to somebody to whom little is said, and for a crowd.
+var small, large = pool{size: 2 << 10}, pool{size: 32 << 10}
 
-const usualElement = 512
-
-func (p *pool) take(total *atomic.Int64) []byte {
-	total.Add(int64(p.size))
+func (p *pool) take() []byte {
 	if b, ok := p.Get().(*[]byte); ok {
 		return (*b)[:0]
 	}

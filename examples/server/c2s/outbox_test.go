@@ -10,20 +10,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/service"
 )
 
 // fakeStream counts writes, which wait until they may go on.
 type fakeStream struct {
-	*tcp
 	mu      sync.Mutex
 	writes  []string
 	entered chan bool
 	goOn    chan error
 	aborted atomic.Bool
-	frames  bool
 }
 
 func (w *fakeStream) write(batch net.Buffers) error {
@@ -34,15 +29,13 @@ func (w *fakeStream) write(batch net.Buffers) error {
 	return <-w.goOn
 }
 
-func (w *fakeStream) framed() bool { return w.frames }
-
 func (w *fakeStream) finish() {}
 
 func (w *fakeStream) abort() { w.aborted.Store(true) }
 
 func newFakeOutbox(most int) (*fakeStream, *outbox, *atomic.Int64) {
 	w, total := &fakeStream{entered: make(chan bool, 10), goOn: make(chan error)}, new(atomic.Int64)
-	return w, newOutbox(w, most, total), total
+	return w, newOutbox(w, "", most, total), total
 }
 
 // All that waits goes out in one write, in order, and nothing is kept when nothing waits.
@@ -55,7 +48,7 @@ func TestOneWrite(t *testing.T) {
 	}
 	w.goOn <- nil
 	<-w.entered
-	o.finish("e", "f")
+	o.end("e", "f")
 	o.text("nothing after the end")
 	w.goOn <- nil
 	<-w.entered
@@ -68,34 +61,34 @@ func TestOneWrite(t *testing.T) {
 	require.False(t, w.aborted.Load())
 }
 
-// words are a stanza to anybody.
-type words struct{ stanzaOfRoom }
-
-type stanzaOfRoom = service.Stanza
-
-func (words) AppendXML(dst []byte, _ muc.JID, _ string) []byte { return append(dst, "words"...) }
+// words are an element.
+func words(b []byte) []byte { return append(b, "words"...) }
 
 // What is held is written when it is released, all of it; or before, when it becomes much.
 func TestHold(t *testing.T) {
 	w, o, _ := newFakeOutbox(1 << 20)
-	require.True(t, o.hold(words{}, muc.JID{}), "has to be released")
-	require.False(t, o.hold(words{}, muc.JID{}))
+	require.True(t, o.hold(false, words), "has to be released")
+	require.False(t, o.hold(false, words))
 	require.Empty(t, w.entered)
 	o.release()
 	<-w.entered
-	require.False(t, o.hold(words{}, muc.JID{}), "is written after what is being written")
+	require.False(t, o.hold(false, words), "is written after what is being written")
 	w.goOn <- nil
 	<-w.entered
 	w.goOn <- nil
 	o.wait()
 	require.Equal(t, []string{"wordswords", "words"}, w.writes)
 	for range heldMost/len("words") + 1 { // the last is one too many
-		o.hold(words{}, muc.JID{})
+		o.hold(false, words)
 	}
 	<-w.entered
 	w.goOn <- nil
 	o.wait()
 	require.Len(t, w.writes, 3)
+	require.False(t, o.hold(true, words), "is written at once")
+	<-w.entered
+	w.goOn <- nil
+	o.wait()
 }
 
 // Beyond the bound the connection ends, whatever is being written, and nothing waits any more.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/beevik/etree"
 
@@ -33,7 +34,12 @@ var (
 // route passes a stanza on to whom it is for.
 func (c *client) route(el *etree.Element) error {
 	address := el.SelectAttrValue("to", "")
-	to, err := muc.ParseJID(address)
+	// What stands behind the slash is for a service to judge, as rooms do with nicks.
+	bare, _, _ := strings.Cut(address, "/")
+	to, err := muc.ParseJID(bare)
+	if err == nil && c.server.services[to.Domain()] == nil {
+		to, err = muc.ParseJID(address)
+	}
 	own := address == "" || to == c.account
 	switch {
 	case err != nil && address != "":

@@ -36,19 +36,20 @@ type session struct {
 
 // enter adds a session of this node. One that has the address already is replaced, as clients
 // want that come back before their old connection has timed out.
-func (s *Server) enter(c *client) bool {
+func (s *Server) enter(c *client, full muc.JID) bool {
 	s.mu.RLock()
-	old := s.sessions[c.JID]
+	old := s.sessions[full]
 	s.mu.RUnlock()
 	if old != nil && old.client != nil {
 		s.leave(old.client, false)
-		old.client.out.finish(streamError("conflict").xml(), old.client.stream.closing())
+		old.client.out.end(streamError("conflict").xml(), old.client.stream.closing())
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || s.sessions[c.JID] != nil || len(s.people[c.account]) >= s.Bounds.Sessions {
+	if s.stopping || s.sessions[full] != nil || len(s.people[c.account]) >= s.Bounds.Sessions {
 		return false
 	}
+	c.JID = full
 	s.add(&c.session)
 	return true
 }

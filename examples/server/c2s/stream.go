@@ -2,114 +2,45 @@ package c2s
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"encoding/xml"
 	"errors"
 	"io"
 	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"github.com/beevik/etree"
+	"github.com/coder/websocket"
 
 	"github.com/gomuc/muc/stanza"
 )
 
-// stream is what differs between TCP (RFC 6120) and WebSocket (RFC 7395). One goroutine
-// reads, one at a time writes.
-type stream interface {
-	// opened reads the element by which the client opens a stream, for the first time or
-	// again, and returns the domain that it is for.
-	opened() (to string, err error)
-	// next reads the next element and says how many bytes it had. After a
-	// [stanza.TooLargeError] the stream goes on.
-	next() (*etree.Element, int, error)
-	// opening and closing are what opens and closes the server's stream.
-	opening(attrs string) string
-	closing() string
-	// framed reports whether each element is a frame, and has to name its namespace.
-	framed() bool
-	startTLS(config *tls.Config) error
-	// limit bounds the bytes of one element.
-	limit(bytes int)
-	// finish says that nothing more is written, and gives the client a moment to close.
-	finish()
-
-	// What is the same, of a connection.
-	encrypted() bool
-	write(batch net.Buffers) error
-	readUntil(time.Time) // the zero time is never
-	linger()
-	abort()
+// stream is the stream of a client over TCP (RFC 6120) or over WebSocket (RFC 7395), where each
+// element is a message. One goroutine reads, one at a time writes.
+type stream struct {
+	net.Conn                 // with TLS or not
+	ws       *websocket.Conn // over it, nil over TCP
+	in       bounded         // of TCP
+	dec      *xml.Decoder    // of in
+	lang     string
+	writeBy  time.Time // the deadline
 }
-
-// errClosed: the client has closed its stream.
-var errClosed = errors.New("the client closed the stream")
 
 const (
-	writeTimeout  = 30 * time.Second // for one write
+	readBuffer    = 2048             // is read at once: as large as most stanzas are
+	writeTimeout  = 30 * time.Second // for one write, at the most
 	finishTimeout = 2 * time.Second  // for the client to close after us
+	languageBytes = 35               // of a language (RFC 5646 §4.4.1)
 )
 
-// connection is a connection, with TLS or not, and the language of the stream on it.
-type connection struct {
-	net.Conn
-	lang string
-}
-
-func (c *connection) encrypted() bool {
-	_, is := c.Conn.(*tls.Conn)
-	return is
-}
-
-func (c *connection) write(batch net.Buffers) error {
-	if err := c.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	if len(batch) == 1 {
-		_, err := c.Conn.Write(batch[0])
-		return err
-	}
-	whole := append(net.Buffers(nil), batch...) // which WriteTo changes
-	_, err := whole.WriteTo(c.Conn)
-	return err
-}
-
-func (c *connection) readUntil(t time.Time) { _ = c.SetReadDeadline(t) }
-
-// linger reads what a client still says: who hangs up on that takes back what was written.
-func (c *connection) linger() { _, _ = io.CopyN(io.Discard, c.raw(), 1<<20) }
-
-// abort closes the connection without a word, which with TLS would wait for who does not read.
-func (c *connection) abort() { _ = c.raw().Close() }
-
-func (c *connection) raw() net.Conn {
-	if t, ok := c.Conn.(*tls.Conn); ok {
-		return t.NetConn()
-	}
-	return c.Conn
-}
-
-// setLang takes a language that a stream says its stanzas are in, which goes with each of them:
-// none if it is longer than any is (RFC 5646 §4.4.1).
-func (c *connection) setLang(tag string) {
-	if c.lang = tag; len(tag) > 35 {
-		c.lang = ""
-	}
-}
-
-// tcp is a stream over TCP.
-type tcp struct {
-	connection
-	in  bounded
-	dec *xml.Decoder
-}
-
-// readBuffer is how much is read at once: as large as most stanzas are.
-const readBuffer = 2048
-
-func newTCP(conn net.Conn) *tcp {
-	return &tcp{connection: connection{Conn: conn}, in: bounded{Reader: bufio.NewReaderSize(conn, readBuffer)}}
-}
+var (
+	errClosed  = errors.New("the client closed the stream")
+	errTooLong = streamError("policy-violation")
+)
 
 // bounded counts bytes, of which one element may have most. Of its methods the decoder uses
 // ReadByte alone.
@@ -117,8 +48,6 @@ type bounded struct {
 	*bufio.Reader
 	left, most int
 }
-
-var errTooLong = streamError("policy-violation")
 
 func (b *bounded) ReadByte() (byte, error) {
 	if b.left <= 0 {
@@ -128,64 +57,127 @@ func (b *bounded) ReadByte() (byte, error) {
 	return b.Reader.ReadByte()
 }
 
-func (t *tcp) opened() (to string, err error) {
-	t.in.left, t.dec = t.in.most, xml.NewDecoder(&t.in)
-	for first := true; ; first = false {
-		tok, err := t.dec.Token()
+func overTCP(conn net.Conn) *stream {
+	return &stream{Conn: conn, in: bounded{Reader: bufio.NewReaderSize(conn, readBuffer)}}
+}
+
+// overWebSocket makes a stream of a request. Pages of other origins than the server's own
+// may connect if a pattern says so.
+func overWebSocket(rw http.ResponseWriter, r *http.Request, origins []string) (*stream, error) {
+	h := &hijacker{ResponseWriter: rw}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{"xmpp"}, OriginPatterns: origins})
+	if err != nil {
+		return nil, err
+	}
+	if ws.Subprotocol() != "xmpp" {
+		return nil, errors.Join(errors.New("the subprotocol is not xmpp"), ws.CloseNow())
+	}
+	return &stream{Conn: h.conn, ws: ws}, nil
+}
+
+// hijacker keeps the connection of a request that becomes a WebSocket.
+type hijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+func (h *hijacker) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
+	h.conn, rw, err = http.NewResponseController(h.ResponseWriter).Hijack()
+	return h.conn, rw, err
+}
+
+// opened reads what opens a stream, for the first time or again, and returns the domain that
+// it is for.
+func (s *stream) opened() (to string, err error) {
+	space, lang := "", ""
+	if s.ws != nil {
+		el, _, err := s.message()
 		if err != nil {
-			return "", syntaxError(err)
+			return "", err
 		}
+		if is(el, nsFraming, "open") {
+			space = nsClient
+		}
+		to, lang = el.SelectAttrValue("to", ""), el.SelectAttrValue("xml:lang", "")
+	} else {
+		s.dec = xml.NewDecoder(&s.in)
+		start, err := s.start(true)
+		for _, a := range start.Attr {
+			switch {
+			case a.Name.Local == "lang":
+				lang = a.Value
+			case a.Name == xml.Name{Local: "to"}:
+				to = a.Value
+			case a.Name == xml.Name{Local: "xmlns"} && start.Name == xml.Name{Space: nsStream, Local: "stream"}:
+				space = a.Value
+			}
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if s.lang = lang; len(lang) > languageBytes {
+		s.lang = ""
+	}
+	if space != nsClient {
+		return "", streamError("invalid-namespace")
+	}
+	return to, nil
+}
+
+// next reads the next element and says how many bytes it had. After a [stanza.TooLargeError] the
+// stream goes on.
+func (s *stream) next() (*etree.Element, int, error) {
+	if s.ws != nil {
+		el, n, err := s.message()
+		if err == nil && is(el, nsFraming, "close") {
+			return nil, 0, errClosed
+		}
+		return el, n, err
+	}
+	start, err := s.start(false)
+	if err != nil {
+		return nil, 0, err
+	}
+	el, err := stanza.Read(s.dec, start, stanza.Stream{Lang: s.lang, Limits: Limits})
+	return el, s.in.most - s.in.left, syntaxError(err)
+}
+
+// start reads a start tag, over TCP: that of the stream, or of an element.
+func (s *stream) start(ofStream bool) (none xml.StartElement, err error) {
+	for s.in.left = s.in.most; ; {
+		tok, err := s.dec.Token()
 		switch tok := tok.(type) {
+		case nil:
+			return none, syntaxError(err)
 		case xml.StartElement:
-			return t.head(tok)
-		case xml.CharData:
+			return tok, nil
+		case xml.EndElement:
+			return none, errClosed
+		case xml.CharData: // blanks between stanzas keep connections alive
 		case xml.ProcInst:
-			if !first || tok.Target != "xml" {
-				return "", streamError("restricted-xml")
+			if !ofStream || tok.Target != "xml" {
+				return none, streamError("restricted-xml")
 			}
 		default:
-			return "", streamError("restricted-xml")
+			return none, streamError("restricted-xml")
 		}
 	}
 }
 
-// head reads the start tag of a stream.
-func (t *tcp) head(start xml.StartElement) (to string, err error) {
-	space := ""
-	for _, a := range start.Attr {
-		switch {
-		case a.Name.Local == "lang":
-			t.setLang(a.Value)
-		case a.Name == xml.Name{Local: "to"}:
-			to = a.Value
-		case a.Name == xml.Name{Local: "xmlns"}:
-			space = a.Value
-		}
+// message reads an element over WebSocket.
+func (s *stream) message() (*etree.Element, int, error) {
+	kind, text, err := s.ws.Read(context.Background())
+	switch {
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return nil, 0, errTooLong
+	case err != nil:
+		return nil, 0, err
+	case kind != websocket.MessageText:
+		return nil, 0, streamError("not-well-formed")
 	}
-	if start.Name != (xml.Name{Space: nsStream, Local: "stream"}) || space != nsClient {
-		err = streamError("invalid-namespace")
-	}
-	return to, err
-}
-
-func (t *tcp) next() (*etree.Element, int, error) {
-	t.in.left = t.in.most
-	for {
-		tok, err := t.dec.Token()
-		if err != nil {
-			return nil, 0, syntaxError(err)
-		}
-		switch tok := tok.(type) {
-		case xml.StartElement:
-			el, err := stanza.Read(t.dec, tok, stanza.Stream{Lang: t.lang, Limits: Limits})
-			return el, t.in.most - t.in.left, syntaxError(err)
-		case xml.EndElement:
-			return nil, 0, errClosed
-		case xml.CharData: // blanks between stanzas keep connections alive
-		default:
-			return nil, 0, streamError("restricted-xml")
-		}
-	}
+	el, err := stanza.Parse(text, stanza.Stream{Lang: s.lang, Limits: Limits})
+	return el, len(text), syntaxError(err)
 }
 
 // syntaxError tells what is wrong with XML from what is wrong with the connection.
@@ -197,31 +189,113 @@ func syntaxError(err error) error {
 	return err
 }
 
-func (t *tcp) opening(attrs string) string {
+// space is what stanzas have to name, because the stream does not.
+func (s *stream) space() string {
+	if s.ws != nil {
+		return nsClient
+	}
+	return ""
+}
+
+// opening and closing are what opens and closes the server's own stream.
+func (s *stream) opening(attrs string) string {
+	if s.ws != nil {
+		return "<open xmlns='" + nsFraming + "'" + attrs + "/>"
+	}
 	return "<?xml version='1.0'?><stream:stream xmlns='" + nsClient + "' xmlns:stream='" + nsStream + "'" + attrs + ">"
 }
 
-func (t *tcp) closing() string { return "</stream:stream>" }
+func (s *stream) closing() string {
+	if s.ws != nil {
+		return "<close xmlns='" + nsFraming + "'/>"
+	}
+	return "</stream:stream>"
+}
 
-func (t *tcp) framed() bool { return false }
+// limit bounds the bytes of one element.
+func (s *stream) limit(bytes int) {
+	if s.in.most = bytes; s.ws != nil {
+		s.ws.SetReadLimit(int64(bytes))
+	}
+}
 
-func (t *tcp) limit(bytes int) { t.in.most = bytes }
+// encrypted returns the connection of TLS, nil if there is none.
+func (s *stream) encrypted() *tls.Conn {
+	conn, _ := s.Conn.(*tls.Conn)
+	return conn
+}
 
-func (t *tcp) startTLS(config *tls.Config) error {
-	if t.in.Buffered() > 0 { // said before it was secret
+// startTLS encrypts a stream over TCP.
+func (s *stream) startTLS(config *tls.Config) error {
+	if s.in.Buffered() > 0 { // said before it was secret
 		return streamError("policy-violation")
 	}
-	conn := tls.Server(t.Conn, config)
+	conn := tls.Server(s.Conn, config)
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
-	t.Conn, t.in.Reader = conn, bufio.NewReaderSize(conn, readBuffer)
+	s.Conn, s.in.Reader = conn, bufio.NewReaderSize(conn, readBuffer)
 	return nil
 }
 
-func (t *tcp) finish() {
-	if c, ok := t.Conn.(interface{ CloseWrite() error }); ok {
+// frame makes a message of a WebSocket of what stands in a buffer from somewhere: a header goes
+// before it (RFC 6455 §5.2: the last frame of a text, not masked). The library writes each
+// message at once; here all that waits goes out in one write.
+func frame(b []byte, from int) []byte {
+	const text, of16, of64 = 0x81, 126, 127
+	head := []byte{text, of64}
+	switch n := len(b) - from; {
+	case n < of16:
+		head[1] = byte(n)
+	case n < 1<<16:
+		head[1] = of16
+		head = binary.BigEndian.AppendUint16(head, uint16(n))
+	default:
+		head = binary.BigEndian.AppendUint64(head, uint64(n))
+	}
+	return slices.Insert(b, from, head...)
+}
+
+// write writes buffers of whole elements.
+func (s *stream) write(batch net.Buffers) (err error) {
+	if now := time.Now(); s.writeBy.Sub(now) < writeTimeout/2 { // not each time: it costs a tenth of a write
+		s.writeBy = now.Add(writeTimeout)
+		if err := s.SetWriteDeadline(s.writeBy); err != nil {
+			return err
+		}
+	}
+	if len(batch) == 1 {
+		_, err = s.Write(batch[0])
+		return err
+	}
+	whole := slices.Clone(batch) // which WriteTo changes
+	_, err = whole.WriteTo(s.Conn)
+	return err
+}
+
+// finish says that nothing more is written, and gives the client a moment to close.
+func (s *stream) finish() {
+	_ = s.SetReadDeadline(time.Now().Add(finishTimeout))
+	if s.ws != nil {
+		_ = s.ws.Close(websocket.StatusNormalClosure, "")
+	} else if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
 		_ = c.CloseWrite()
 	}
-	t.readUntil(time.Now().Add(finishTimeout))
+}
+
+// linger reads what a client still says: who hangs up on that takes back what was written.
+func (s *stream) linger() {
+	if s.ws == nil {
+		_, _ = io.CopyN(io.Discard, s.raw(), 1<<20)
+	}
+}
+
+// abort closes the connection without a word, which with TLS would wait for who does not read.
+func (s *stream) abort() { _ = s.raw().Close() }
+
+func (s *stream) raw() net.Conn {
+	if t := s.encrypted(); t != nil {
+		return t.NetConn()
+	}
+	return s.Conn
 }

@@ -14,50 +14,38 @@ import (
 	"time"
 )
 
-// TLSConfig serves the certificate of a pair of files, or one that the server makes and signs
-// itself.
+// reloadEvery is how often the files are read again: certificates are renewed.
+const reloadEvery = time.Hour
+
+// TLSConfig serves the certificate of a pair of files, which are read again every hour, or one that
+// the server makes and signs itself.
 func TLSConfig(certFile, keyFile, domain string, log *slog.Logger) (*tls.Config, error) {
+	return tlsConfig(certFile, keyFile, domain, log, time.Now)
+}
+
+func tlsConfig(certFile, keyFile, domain string, log *slog.Logger, now func() time.Time) (*tls.Config, error) {
 	if certFile == "" {
 		cert, err := selfSigned(domain)
 		return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}, err
 	}
-	f := &certFiles{cert: certFile, key: keyFile, log: log}
-	if err := f.load(); err != nil {
-		return nil, err
-	}
-	return &tls.Config{GetCertificate: f.get, MinVersion: tls.VersionTLS12}, nil
-}
-
-// reloadEvery is how often the files are read again: certificates are renewed.
-const reloadEvery = time.Hour
-
-type certFiles struct {
-	cert, key string
-	log       *slog.Logger
-
-	mu     sync.Mutex
-	pair   *tls.Certificate
-	loaded time.Time
-}
-
-func (f *certFiles) load() error {
-	pair, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err == nil {
-		f.pair, f.loaded = &pair, time.Now()
-	}
-	return err
-}
-
-func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.loaded) > reloadEvery {
-		if err := f.load(); err != nil {
-			f.log.Error("the certificate cannot be read again", "error", err)
-			f.loaded = time.Now()
+	var mu sync.Mutex
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	read := now()
+	get := func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now().Sub(read) > reloadEvery {
+			read = now()
+			if next, err := tls.LoadX509KeyPair(certFile, keyFile); err == nil {
+				pair = next
+			} else {
+				log.Error("the certificate cannot be read again", "error", err)
+			}
 		}
+		served := pair
+		return &served, nil
 	}
-	return f.pair, nil
+	return &tls.Config{GetCertificate: get, MinVersion: tls.VersionTLS12}, err
 }
 
 // selfSigned makes a certificate that nobody else signs, for a year.

@@ -41,19 +41,20 @@ func TestCertificate(t *testing.T) {
 	p.Read()
 	require.Equal(t, first, p.Conn.(*tls.Conn).ConnectionState().PeerCertificates[0].Raw)
 
-	files := &certFiles{cert: certFile, key: keyFile, log: slog.New(slog.DiscardHandler)}
-	require.NoError(t, files.load())
+	now := time.Now()
+	secret, err = tlsConfig(certFile, keyFile, "localhost", slog.New(slog.DiscardHandler), func() time.Time { return now })
+	require.NoError(t, err)
 	serves := func(want []byte) {
 		t.Helper()
-		pair, err := files.get(nil)
+		pair, err := secret.GetCertificate(nil)
 		require.NoError(t, err)
 		require.Equal(t, want, pair.Certificate[0])
 	}
 	second := writePair(t, certFile, keyFile)
 	serves(first)
-	files.loaded = time.Now().Add(-2 * reloadEvery)
+	now = now.Add(2 * reloadEvery)
 	serves(second)
 	require.NoError(t, os.WriteFile(keyFile, nil, 0o600))
-	files.loaded = time.Now().Add(-2 * reloadEvery)
+	now = now.Add(2 * reloadEvery)
 	serves(second)
 }

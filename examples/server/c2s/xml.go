@@ -93,7 +93,3 @@ func (e streamError) xml() string {
 type saslFailure string
 
 func (f saslFailure) Error() string { return "cannot log in: " + string(f) }
-
-func (f saslFailure) xml() string {
-	return "<failure xmlns='" + nsSASL + "'><" + string(f) + "/></failure>"
-}

@@ -1,0 +1,214 @@
+package nats
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/nats-io/nats.go"
+)
+
+// getRequest asks a stream for messages.
+type getRequest struct {
+	Seq      uint64   `json:"seq,omitempty"`
+	LastFor  string   `json:"last_by_subj,omitempty"`
+	NextFor  string   `json:"next_by_subj,omitempty"`
+	Batch    int      `json:"batch,omitempty"`
+	MaxBytes int      `json:"max_bytes,omitempty"`
+	Lasts    []string `json:"multi_last,omitempty"`
+}
+
+// item is a stored message.
+type item struct {
+	subject string
+	seq     uint64
+	header  nats.Header
+	data    []byte
+}
+
+// fromLeader asks the leader of a stream for one message, once; nil if there is none. A leader
+// that was cut off answers for some seconds, from what it knew then.
+func (e *Engine) fromLeader(ctx context.Context, stream string, what getRequest) (*item, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTry)
+	defer cancel()
+	request, err := json.Marshal(what)
+	if err != nil {
+		return nil, fmt.Errorf("cluster/nats: %w", err)
+	}
+	reply, err := e.log.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+stream, request)
+	if err != nil {
+		return nil, fmt.Errorf("cluster/nats: %w", err)
+	}
+	var a struct {
+		Error   *apiError `json:"error"`
+		Message struct {
+			Subject string `json:"subject"`
+			Seq     uint64 `json:"seq"`
+			Header  []byte `json:"hdrs"`
+			Data    []byte `json:"data"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(reply.Data, &a); err != nil {
+		return nil, fmt.Errorf("cluster/nats: an answer of %s: %w", stream, err)
+	}
+	if a.Error != nil {
+		if a.Error.Code == errNoMessage {
+			return nil, nil
+		}
+		return nil, a.Error
+	}
+	m := &item{subject: a.Message.Subject, seq: a.Message.Seq, data: a.Message.Data}
+	if len(a.Message.Header) > 0 {
+		if m.header, err = nats.DecodeHeadersMsg(a.Message.Header); err != nil {
+			return nil, fmt.Errorf("cluster/nats: headers in %s: %w", stream, err)
+		}
+	}
+	return m, nil
+}
+
+// ask asks the leader until it answers or the context ends.
+func (e *Engine) ask(ctx context.Context, stream string, what getRequest) (*item, error) {
+	for wait := firstWait; ; {
+		m, err := e.fromLeader(ctx, stream, what)
+		if err == nil || e.log.IsClosed() {
+			return m, err
+		}
+		if ended := pause(ctx, &wait); ended != nil {
+			return nil, fmt.Errorf("%w (%w)", err, ended)
+		}
+	}
+}
+
+// A page of messages has a bound in number and in bytes.
+const (
+	pageItems = 1000
+	pageBytes = 4 << 20
+)
+
+// page asks a copy of a stream, any one, for messages and gives them to a function. It says
+// whether the copy has more.
+func (e *Engine) page(ctx context.Context, stream string, what getRequest, each func(item) bool) (more bool, err error) {
+	request, err := json.Marshal(what)
+	if err != nil {
+		return false, fmt.Errorf("cluster/nats: %w", err)
+	}
+	answers, err := e.log.SubscribeSync(e.log.NewInbox())
+	if err != nil {
+		return false, fmt.Errorf("cluster/nats: %w", err)
+	}
+	defer func() { _ = answers.Unsubscribe() }()
+	if err := e.log.PublishRequest("$JS.API.DIRECT.GET."+stream, answers.Subject, request); err != nil {
+		return false, fmt.Errorf("cluster/nats: %w", err)
+	}
+	for {
+		try, cancel := context.WithTimeout(ctx, readTry)
+		m, err := answers.NextMsgWithContext(try)
+		cancel()
+		if err != nil {
+			return false, fmt.Errorf("cluster/nats: reading %s: %w", stream, err)
+		}
+		switch status := m.Header.Get(statusHeader); status {
+		case "":
+		case "204":
+			left, err := strconv.ParseUint(m.Header.Get(pendingHeader), 10, 64)
+			return left > 0, err
+		case "404":
+			return false, nil
+		default:
+			return false, fmt.Errorf("cluster/nats: reading %s: %s %s", stream, status, m.Header.Get("Description"))
+		}
+		seq, err := strconv.ParseUint(m.Header.Get(sequenceHeader), 10, 64)
+		if err != nil {
+			return false, fmt.Errorf("%w: reading %s: no sequence", ErrDamaged, stream)
+		}
+		if !each(item{subject: m.Header.Get(subjectHeader), seq: seq, header: m.Header, data: m.Data}) {
+			return false, nil
+		}
+	}
+}
+
+// leaderAfter is how often copies are asked in vain before the leader is.
+const leaderAfter = 3
+
+var errLags = errors.New("cluster/nats: the copies of the stream lag")
+
+// scan gives the messages of a subject, which may have a wildcard, from a sequence on to a
+// function, until one at upTo or after it was given. Copies that lag or do not answer are asked
+// again, then the leader is, message by message.
+func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo uint64, each func(item) error) error {
+	var wrong error
+	done := false
+	take := func(m item) bool {
+		if m.seq < from {
+			return true // asked for twice
+		}
+		from = m.seq + 1
+		wrong = each(m)
+		done = m.seq >= upTo
+		return wrong == nil && !done
+	}
+	for wait, vain := firstWait, 0; ; {
+		began, more := from, false
+		var err error
+		if vain < leaderAfter {
+			more, err = e.page(ctx, stream, getRequest{Seq: from, NextFor: subject, Batch: pageItems, MaxBytes: pageBytes}, take)
+		} else {
+			var m *item
+			if m, err = e.fromLeader(ctx, stream, getRequest{Seq: from, NextFor: subject}); m != nil {
+				more = take(*m)
+			}
+		}
+		switch {
+		case wrong != nil || done:
+			return wrong
+		case e.log.IsClosed():
+			return fmt.Errorf("cluster/nats: %w", nats.ErrConnectionClosed)
+		case more && from > began:
+			continue
+		case err == nil:
+			err = errLags
+		}
+		vain++
+		if ended := pause(ctx, &wait); ended != nil {
+			return fmt.Errorf("%w (%w)", err, ended)
+		}
+	}
+}
+
+// lasts are the last messages of subjects of the meta stream, which may have wildcards, not
+// older than the call if now is set.
+func (e *Engine) lasts(ctx context.Context, now bool, subjects ...string) ([]item, error) {
+	var least uint64
+	barrier := e.subject("now")
+	if now {
+		var err error
+		least, err = e.pass(ctx, e.metaStream(), barrier)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, barrier)
+	}
+	for wait := firstWait; ; {
+		var found []item
+		reached := !now
+		more, err := e.page(ctx, e.metaStream(), getRequest{Lasts: subjects, Batch: pageItems}, func(m item) bool {
+			if m.subject == barrier {
+				reached = reached || m.seq >= least
+			} else {
+				found = append(found, m)
+			}
+			return true
+		})
+		if err == nil && reached && !more {
+			return found, nil
+		}
+		if err == nil {
+			err = errLags
+		}
+		if ended := pause(ctx, &wait); ended != nil || e.log.IsClosed() {
+			return nil, fmt.Errorf("%w (%w)", err, ended)
+		}
+	}
+}
