@@ -245,6 +245,11 @@ func TestDamage(t *testing.T) {
 	require.NoError(t, err)
 	do("$JS.API.STREAM.MSG.DELETE.MUC_LOG_1", fmt.Sprintf(`{"seq":%d}`, pos-2))
 	damaged(crowd, pos)
+	forged := room("forged") // a piece is another
+	real, err := e.Append(ctx, message(forged, 1, cluster.Snapshot, strings.Repeat("x", 2<<20)), 0)
+	require.NoError(t, err)
+	s.forge(real)
+	damaged(forged, real+2)
 	do("$JS.API.STREAM.PURGE.MUC_LOG_1", `{"filter":"muc.part.>"}`)
 	damaged(crowd, pos)
 	// And so are contents that are not ours.
@@ -277,6 +282,31 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	assert.ErrorIs(t, err, nats.ErrDamaged)
+}
+
+// forge stores the last piece of a message again, with other contents, and the message after it.
+func (s *servers) forge(pos cluster.Pos) {
+	c := s.admin(0)
+	get := func(seq cluster.Pos) *natsgo.Msg {
+		reply, err := c.Request("$JS.API.DIRECT.GET.MUC_LOG_1", fmt.Appendf(nil, `{"seq":%d}`, seq), 5*time.Second)
+		require.NoError(s.t, err)
+		m := natsgo.NewMsg(reply.Header.Get("Nats-Subject"))
+		for _, h := range []string{"Muc-Id", "Muc-Epoch", "Muc-Kind", "Muc-Parts", "Muc-Piece", "Nats-Rollup"} {
+			if reply.Header.Get(h) != "" {
+				m.Header.Set(h, reply.Header.Get(h))
+			}
+		}
+		m.Data = reply.Data
+		return m
+	}
+	piece, whole := get(pos-1), get(pos)
+	piece.Data[0]++
+	_, err := c.Request("$JS.API.STREAM.MSG.DELETE.MUC_LOG_1", fmt.Appendf(nil, `{"seq":%d}`, pos-1), 5*time.Second)
+	require.NoError(s.t, err)
+	for _, m := range []*natsgo.Msg{piece, whole} {
+		_, err := c.RequestMsg(m, 5*time.Second)
+		require.NoError(s.t, err)
+	}
 }
 
 // Where there is no place any more what was stored stays and can be read, nothing is half done, and

@@ -325,7 +325,12 @@ func TestOwnerInTheMinority(t *testing.T) {
 	require.NoError(t, err)
 	claim, err := heir.Append(ctx, message(taken, 2, cluster.Claim, ""), last.Pos)
 	require.NoError(t, err)
-	// Nobody else writes to this room: the write waits, as nothing is decided, and is stored later.
+	// Nobody else writes to this room. A first write is given up, and stays in process; another one is
+	// told so at once, which is no conflict: nothing is decided, and it is stored later.
+	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	_, err = zombie.Append(short, message(kept, 1, cluster.Step, "given up"), k.last)
+	require.ErrorIs(t, err, cluster.ErrUnknown)
 	go func() {
 		results <- k.append(ctx, zombie, 1)
 	}()
@@ -384,8 +389,12 @@ func TestReadsReachWhatWasNamed(t *testing.T) {
 	require.NoError(t, err)
 	rev, err := e.SetMark(ctx, 3, 0, 10)
 	require.NoError(t, err)
+	for _, stream := range []string{"MUC_LOG_1", "MUC_META"} {
+		s.awaitOwnCopy(lagging, stream)
+	}
 	_, _, err = behind.Mark(ctx, 3) // it has got there
 	require.NoError(t, err)
+	require.Equal(t, w.stored, logOf(t, behind, w.room))
 
 	s.stall(lagging, true) // it is asked still, and does not answer
 	for range 5 {
@@ -450,6 +459,20 @@ func TestOpenBeforeThereIsALeader(t *testing.T) {
 	s.run(2)
 	require.NoError(t, <-opened)
 }
+
+// awaitOwnCopy waits until a server answers from its own copy of a stream: when it is alone it does,
+// or nobody.
+func (s *servers) awaitOwnCopy(i int, stream string) {
+	c := s.admin(i)
+	reach(s.t, func() bool {
+		s.cut(i, true)
+		_, err := c.Request("$JS.API.DIRECT.GET."+stream, []byte(`{"seq":1}`), readTry)
+		s.cut(i, false)
+		return err == nil
+	})
+}
+
+const readTry = 500 * time.Millisecond
 
 func drain[T any](seq iter.Seq2[T, error]) error {
 	for _, err := range seq {

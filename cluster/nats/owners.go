@@ -26,7 +26,7 @@ func (e *Engine) Get(ctx context.Context, shard int) (cluster.Owner, error) {
 	if err := inRange(shard); err != nil {
 		return cluster.Owner{}, err
 	}
-	found, err := e.lasts(ctx, true, e.subject("own", shard))
+	found, err := e.lasts(ctx, e.metaStream(), e.subject("now"), e.subject("own", shard))
 	if err != nil || len(found) == 0 {
 		return cluster.Owner{}, err
 	}
@@ -43,7 +43,7 @@ func ownerOf(m item) (cluster.Owner, error) {
 
 // All has the owners of all shards, from any copy.
 func (e *Engine) All(ctx context.Context) ([]cluster.Owner, error) {
-	found, err := e.lasts(ctx, false, e.subject("own", "*"))
+	found, err := e.lasts(ctx, e.metaStream(), "", e.subject("own", "*"))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (e *Engine) Mark(ctx context.Context, shard int) (cluster.Pos, uint64, erro
 	if err := inRange(shard); err != nil {
 		return 0, 0, err
 	}
-	found, err := e.lasts(ctx, true, e.subject("mark", shard))
+	found, err := e.lasts(ctx, e.metaStream(), e.subject("now"), e.subject("mark", shard))
 	if err != nil || len(found) == 0 {
 		return 0, 0, err
 	}

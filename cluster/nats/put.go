@@ -95,7 +95,7 @@ const (
 	refused         // for good
 	doubted         // it may be stored, now or later
 	again           // it was not stored
-	behind          // it was not stored: the server knows less than what was seen stored
+	behind          // as doubted: who answers knows less than what was seen stored
 )
 
 // put stores a message and finds out what became of it where an answer is lost. It returns its
@@ -109,10 +109,10 @@ func (e *Engine) put(ctx context.Context, w write) (uint64, error) {
 	if !w.anywhere {
 		w.msg.Header.Set(expectedHeader, strconv.FormatUint(w.after, 10))
 	}
-	doubt, passed := false, false
+	doubt := false
 	for wait := firstWait; ; {
 		seq, got, err := e.try(ctx, w)
-		doubt = doubt || got == doubted
+		doubt = doubt || got == doubted || got == behind
 		if doubt && got != stored {
 			var found verdict
 			if seq, found, err = e.find(ctx, w, err); found != again || got == refused {
@@ -122,13 +122,13 @@ func (e *Engine) put(ctx context.Context, w write) (uint64, error) {
 		switch {
 		case got == stored, got == refused:
 			return seq, err
-		case got == behind && passed:
-			return 0, fmt.Errorf("%w: %w", cluster.ErrConflict, err)
 		case got == behind:
-			// A server that was cut off, or has just come up, is no leader that a majority follows.
-			// One that gets something stored is.
-			_, failed := e.pass(ctx, w.stream, w.barrier)
-			passed = failed == nil
+			// It was cut off, and leads no majority any more: then another one leads, or will, which may
+			// have stored it. Or the message that is expected is forgotten, and nothing ever comes after it.
+			last, failed := e.lastNow(ctx, w.stream, w.barrier, w.msg.Subject)
+			if failed == nil && last < w.after {
+				return 0, fmt.Errorf("%w: %w", cluster.ErrConflict, err)
+			}
 		}
 		ended := pause(ctx, &wait)
 		if e.log.IsClosed() {

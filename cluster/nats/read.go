@@ -177,25 +177,23 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 	}
 }
 
-// lasts are the last messages of subjects of the meta stream, which may have wildcards, not
-// older than the call if now is set.
-func (e *Engine) lasts(ctx context.Context, now bool, subjects ...string) ([]item, error) {
+// lasts are the last messages of subjects of a stream, which may have wildcards. With a barrier they
+// are not older than the call.
+func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...string) ([]item, error) {
 	var least uint64
-	barrier := e.subject("now")
-	if now {
+	if barrier != "" {
 		var err error
-		least, err = e.pass(ctx, e.metaStream(), barrier)
-		if err != nil {
+		if least, err = e.pass(ctx, stream, barrier); err != nil {
 			return nil, err
 		}
 		subjects = append(subjects, barrier)
 	}
 	for wait := firstWait; ; {
 		var found []item
-		reached := !now
-		more, err := e.page(ctx, e.metaStream(), getRequest{Lasts: subjects, Batch: pageItems}, func(m item) bool {
+		reached := barrier == ""
+		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: pageItems}, func(m item) bool {
 			if m.subject == barrier {
-				reached = reached || m.seq >= least
+				reached = m.seq >= least
 			} else {
 				found = append(found, m)
 			}
@@ -208,7 +206,24 @@ func (e *Engine) lasts(ctx context.Context, now bool, subjects ...string) ([]ite
 			err = errLags
 		}
 		if ended := pause(ctx, &wait); ended != nil || e.log.IsClosed() {
-			return nil, fmt.Errorf("%w (%w)", err, ended)
+			return nil, fmt.Errorf("%w (%w)", err, errors.Join(ended, closed(e.log)))
 		}
 	}
+}
+
+// lastNow is the sequence of the last message of a subject, as a majority knows it; 0 if there is none.
+func (e *Engine) lastNow(ctx context.Context, stream, barrier, subject string) (uint64, error) {
+	found, err := e.lasts(ctx, stream, barrier, subject)
+	if err != nil || len(found) == 0 {
+		return 0, err
+	}
+	return found[0].seq, nil
+}
+
+// closed is an error if the connection was closed for good.
+func closed(c *nats.Conn) error {
+	if c.IsClosed() {
+		return nats.ErrConnectionClosed
+	}
+	return nil
 }

@@ -67,7 +67,9 @@ func start(t testing.TB, n int, change func(*embedded.Config)) *servers {
 		c := embedded.Config{Name: fmt.Sprint("s", i), Dir: t.TempDir(), StoreBytes: 1 << 40, Password: "client-secret"}
 		for j := range n {
 			s.routes[i][j] = newProxy(t)
+			s.routes[i][j].route = true
 			if n > 1 && i != j {
+				c.RouteAdvertise = "127.0.0.1:1" // they shall not find ways around the proxies
 				c.Cluster, c.RouteListen, c.RoutePassword = "test", "127.0.0.1:-1", "route-secret"
 				c.Routes = append(c.Routes, s.routes[i][j].addr)
 			}
@@ -149,6 +151,8 @@ func (s *servers) admin(i int) *natsgo.Conn {
 // client.
 type proxy struct {
 	addr string
+	// route: the one that connects is a server too.
+	route bool
 
 	mu     sync.Mutex
 	target string
@@ -228,7 +232,11 @@ func (p *proxy) pass(client net.Conn) {
 		p.copy(server, client, nil)
 		server.Close()
 	}()
-	p.copy(client, server, &p.drop)
+	drop := &p.drop
+	if p.route {
+		drop = nil
+	}
+	p.copy(client, server, drop)
 	p.mu.Lock()
 	delete(p.conns, client)
 	delete(p.conns, server)

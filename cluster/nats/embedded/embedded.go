@@ -40,6 +40,9 @@ type Config struct {
 	Cluster string
 	// RouteListen is the address for the other servers.
 	RouteListen string
+	// RouteAdvertise is the address (host:port) that servers tell each other for this one; empty is
+	// RouteListen.
+	RouteAdvertise string
 	// Routes are the addresses (host:port) of all servers of the cluster; this server's own
 	// may be among them.
 	Routes []string
@@ -96,6 +99,12 @@ func (c Config) Text() (string, error) {
 		return "", fmt.Errorf("%w: Cluster %q needs RouteListen and RoutePassword (without @ : / ? # %%)", ErrConfig, c.Cluster)
 	}
 	fmt.Fprintf(&b, "cluster {\n  name: %s\n  listen: %s\n  no_advertise: true\n", quote(c.Cluster), quote(c.RouteListen))
+	if c.RouteAdvertise != "" {
+		if !plain(c.RouteAdvertise) {
+			return "", fmt.Errorf("%w: RouteAdvertise %q", ErrConfig, c.RouteAdvertise)
+		}
+		fmt.Fprintf(&b, "  cluster_advertise: %s\n", quote(c.RouteAdvertise))
+	}
 	fmt.Fprintf(&b, "  authorization { user: route, password: %s, timeout: 2 }\n  routes: [\n", quote(c.RoutePassword))
 	for _, r := range c.Routes {
 		if _, _, err := net.SplitHostPort(r); err != nil || !plain(r) {
