@@ -30,7 +30,8 @@ type Config struct {
 	Guests   bool        // people may log in without an account
 	TLS      *tls.Config // needs a certificate
 	Bounds   Bounds
-	Nodes    Nodes // nil for a server that is alone
+	Node     string // the name of this node, where there are several
+	Nodes    Nodes  // the others, nil for a server that is alone
 	Log      *slog.Logger
 }
 
@@ -187,9 +188,9 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 }
 
-// Deliver sends what a service says: it is for DeliverBatch of a service.Config. It never blocks:
-// who does not read loses the connection. Nothing is written before the last stanza, so that each
-// connection gets all in one write.
+// Deliver sends to clients of this node what a service says: it is for DeliverBatch of a
+// service.Config. It never blocks: who does not read loses the connection. Nothing is written before
+// the last stanza, so that each connection gets all in one write.
 func (s *Server) Deliver(_ context.Context, d service.Delivery) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -197,19 +198,17 @@ func (s *Server) Deliver(_ context.Context, d service.Delivery) {
 	for i, out := range d.Stanzas {
 		last := i == len(d.Stanzas)-1
 		for _, to := range out.To() {
-			switch of := s.sessions[to]; {
-			case of != nil && of.client != nil:
-				if of.client.out.hold(last, func(b []byte) []byte { return out.AppendXML(b, to, of.client.out.space) }) {
-					held = append(held, of.client.out)
+			if of := s.sessions[to]; of != nil && of.client != nil {
+				box := of.client.out
+				if box.hold(last, func(b []byte) []byte { return out.AppendXML(b, to, box.space) }) {
+					held = append(held, box)
 				}
-			case of != nil:
-				s.Nodes.Send(of.node, to, out.AppendXML(nil, to, nsClient))
-			case to.IsBare() && out.Name() == "message": // such as an invitation
-				s.toAccount(to, string(out.AppendXML(nil, to, nsClient)))
+			} else if to.IsBare() && out.Name() == "message" { // such as an invitation
+				s.toAccount(to, string(out.AppendXML(nil, to, nsClient)), true)
 			}
 		}
 	}
-	for _, o := range held {
-		o.release()
+	for _, box := range held {
+		box.release()
 	}
 }

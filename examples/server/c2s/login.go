@@ -88,6 +88,8 @@ func (c *client) features() (s string) {
 	switch {
 	case c.offersTLS() && mechanisms == nil:
 		return "<starttls xmlns='" + nsTLS + "'><required/></starttls>"
+	case mechanisms == nil:
+		return ""
 	case c.offersTLS():
 		s = "<starttls xmlns='" + nsTLS + "'/>"
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc/examples/server/c2stest"
@@ -151,6 +152,8 @@ func TestWhoMustEncrypt(t *testing.T) {
 	require.NotContains(t, near.features(), "<required/>")
 	require.Contains(t, near.features(), "SCRAM-SHA-256")
 	require.NotContains(t, near.features(), "PLAIN")
+	far.stream.ws = &websocket.Conn{}
+	require.Empty(t, far.features(), "over WebSocket there is no other TLS")
 	far.stream = overTCP(&tls.Conn{})
 	require.NotContains(t, far.features(), "starttls")
 	require.Contains(t, far.features(), "PLAIN")

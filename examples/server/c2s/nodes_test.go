@@ -1,12 +1,16 @@
 package c2s
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/examples/server/c2stest"
+	"github.com/gomuc/muc/service"
 )
 
 // wires are the Nodes of one node of a test, which knows the others by name.
@@ -41,7 +45,7 @@ func startNodes(t *testing.T) (one, two *running) {
 		return w
 	}
 	first, second := connect("one"), connect("two")
-	one, two = start(t, Config{Nodes: first}), start(t, Config{Nodes: second})
+	one, two = start(t, Config{Node: "one", Nodes: first}), start(t, Config{Node: "two", Nodes: second})
 	first.others["two"], second.others["one"] = two.server, one.server
 	return one, two
 }
@@ -61,9 +65,10 @@ func TestPeopleOfTwoNodes(t *testing.T) {
 	}
 	juliet.Send("<iq xmlns='jabber:client' type='get' id='q' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", romeo.JID)
 	romeo.GetsTag("iq", "id", "q", "from", juliet.JID)
-	node, ok := one.server.Node(muc.MustParseJID(juliet.JID))
-	require.Equal(t, "two", node)
-	require.True(t, ok)
+	for _, of := range []string{juliet.JID, "juliet@localhost"} {
+		require.Equal(t, []string{"two"}, one.server.Home(muc.MustParseJID(of)))
+		require.Equal(t, []string{"two"}, two.server.Home(muc.MustParseJID(of)))
+	}
 
 	juliet.Send("<presence xmlns='jabber:client'><priority>-1</priority></presence>")
 	romeo.Gets("another presence", func(el *etree.Element) bool { return el.SelectElement("priority") != nil })
@@ -76,19 +81,53 @@ func TestPeopleOfTwoNodes(t *testing.T) {
 	romeo.GetsTag("message", "type", "error", "id", "gone")
 }
 
-// What a room says reaches who is inside, at whatever node.
-func TestRoomOfAnotherNode(t *testing.T) {
+// spread delivers what rooms say at the nodes where the addresses are at home.
+func spread(nodes map[string]*Server) func(context.Context, service.Delivery) {
+	return func(ctx context.Context, d service.Delivery) {
+		at := map[string]bool{}
+		for _, out := range d.Stanzas {
+			for _, to := range out.To() {
+				for _, node := range nodes["one"].Home(to) {
+					at[node] = true
+				}
+			}
+		}
+		for node := range at {
+			nodes[node].Deliver(ctx, d)
+		}
+	}
+}
+
+// What a room says reaches who is inside, at whatever node, and each once.
+func TestRoomOfTwoNodes(t *testing.T) {
 	one, two := startNodes(t)
-	two.server.services["conference.localhost"] = one.server.services["conference.localhost"]
-	romeo, juliet := one.login(t, "tcp", "romeo"), two.login(t, "ws", "juliet")
+	deliver := spread(map[string]*Server{"one": one.server, "two": two.server})
+	rooms, err := service.New(t.Context(), service.Config{Domain: "conference.localhost", DeliverBatch: deliver, Store: new(service.Memory),
+		Deliver: func(ctx context.Context, out service.Stanza) {
+			deliver(ctx, service.Delivery{Stanzas: []service.Stanza{out}})
+		},
+		Room: muc.Config{Secret: []byte(strings.Repeat("s", 32))}})
+	require.NoError(t, err)
+	defer rooms.Shutdown(context.Background(), "")
+	one.server.services["conference.localhost"], two.server.services["conference.localhost"] = rooms, rooms
+	_, err = rooms.Do(t.Context(), muc.MustParseJID(lobby), muc.Create{Owner: muc.MustParseJID("romeo@localhost"), Config: muc.RoomConfig{Persistent: true}})
+	require.NoError(t, err)
+	romeo, juliet, again := one.login(t, "tcp", "romeo"), two.login(t, "ws", "juliet"), one.login(t, "tcp", "juliet")
 	juliet.Online()
+	again.Online()
 	romeo.Enters(lobby, "Romeo")
 	juliet.Enters(lobby, "Juliet")
 	juliet.Says(lobby, "hello")
 	romeo.Hears("hello")
 	juliet.Hears("hello")
 	romeo.Send("<message to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='juliet@localhost'/></x></message>", lobby)
+	romeo.Says(lobby, "after the invitation")
 	juliet.Gets("an invitation", func(el *etree.Element) bool { return el.FindElement("x/invite") != nil })
+	juliet.Gets("one invitation only", func(el *etree.Element) bool {
+		require.Nil(t, el.FindElement("x/invite"), c2stest.Text(el))
+		return el.FindElement("body") != nil
+	})
+	again.Gets("an invitation", func(el *etree.Element) bool { return el.FindElement("x/invite") != nil })
 }
 
 // A node that comes late hears of all; one that is lost takes its people with it.
@@ -100,8 +139,7 @@ func TestNodesComeAndGo(t *testing.T) {
 	romeo.GetsTag("presence", "from", juliet.JID)
 	require.Equal(t, []muc.JID{muc.MustParseJID(juliet.JID)}, one.server.Lost("two"))
 	romeo.GetsTag("presence", "type", "unavailable", "from", juliet.JID)
-	_, ok := one.server.Node(muc.MustParseJID(juliet.JID))
-	require.False(t, ok)
+	require.Empty(t, one.server.Home(muc.MustParseJID(juliet.JID)))
 	require.Empty(t, one.server.Lost("two"))
 	two.server.Announce()
 	romeo.GetsTag("presence", "from", juliet.JID)

@@ -80,7 +80,7 @@ func (c *client) person(el *etree.Element, to muc.JID) {
 	case of != nil:
 		s.send(of, said)
 	case el.Tag == "message" && kind == "error":
-	case el.Tag == "iq" || kind == "groupchat" || !s.toAccount(to.Bare(), said) && kind != "headline":
+	case el.Tag == "iq" || kind == "groupchat" || !s.toAccount(to.Bare(), said, false) && kind != "headline":
 		c.refuse(el, unavailable)
 	}
 }

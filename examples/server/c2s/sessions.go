@@ -30,8 +30,8 @@ type Session struct {
 // session is one of this node or of another.
 type session struct {
 	Session
-	client *client // nil if it is at another node
 	node   string
+	client *client // nil if it is at another node
 }
 
 // enter adds a session of this node. One that has the address already is replaced, as clients
@@ -49,7 +49,7 @@ func (s *Server) enter(c *client, full muc.JID) bool {
 	if s.stopping || s.sessions[full] != nil || len(s.people[c.account]) >= s.Bounds.Sessions {
 		return false
 	}
-	c.JID = full
+	c.JID, c.node = full, s.Node
 	s.add(&c.session)
 	return true
 }
@@ -148,10 +148,10 @@ func (s *Server) hide(of *session) {
 }
 
 // toAccount sends something to all sessions of an account that take messages for it (RFC 6121
-// §8.5.2), and reports whether there are any. The caller holds mu.
-func (s *Server) toAccount(who muc.JID, xml string) (any bool) {
+// §8.5.2), or to those of this node, and reports whether there are any. The caller holds mu.
+func (s *Server) toAccount(who muc.JID, xml string, here bool) (any bool) {
 	for _, of := range s.people[who] {
-		if of.Available && of.Priority >= 0 {
+		if of.Available && of.Priority >= 0 && (of.client != nil || !here) {
 			s.send(of, xml)
 			any = true
 		}
@@ -226,10 +226,14 @@ func (s *Server) Receive(to muc.JID, xml []byte) {
 	}
 }
 
-// Node is where a session is, "" for this node, and whether there is one.
-func (s *Server) Node(of muc.JID) (node string, ok bool) {
-	if of := s.find(of); of != nil {
-		return of.node, true
+// Home names the nodes that have sessions of an address: for a full JID one at the most.
+func (s *Server) Home(of muc.JID) (nodes []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, one := range append(slices.Clip(s.people[of]), s.sessions[of]) {
+		if one != nil && !slices.Contains(nodes, one.node) {
+			nodes = append(nodes, one.node)
+		}
 	}
-	return "", false
+	return nodes
 }
