@@ -123,7 +123,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case err != nil:
 			return err
 		default:
-			go s.serve(overTCP(conn), conn.RemoteAddr())
+			go s.serve(overTCP(conn))
 		}
 	}
 }
@@ -132,22 +132,19 @@ func (s *Server) Serve(l net.Listener) error {
 // connect if a pattern says so.
 func (s *Server) WebSocket(origins []string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		w, err := overWebSocket(rw, r, origins)
-		if err != nil {
+		if st, err := overWebSocket(rw, r, origins); err != nil {
 			s.Log.Debug("no WebSocket", "from", r.RemoteAddr, "error", err)
-			return
+		} else {
+			go s.serve(st) // what the request needed is not needed any more
 		}
-		go s.serve(w, w.RemoteAddr()) // what the request needed is not needed any more
 	}
 }
 
 // serve serves a client from its first byte to its last, unless there are too many.
-func (s *Server) serve(st *stream, from net.Addr) {
+func (s *Server) serve(st *stream) {
+	defer st.abort()
 	c := &client{server: s, stream: st, out: newOutbox(st, st.space(), s.Bounds.Unsent, &s.unsent)}
 	c.session.client = c
-	if tcp, ok := from.(*net.TCPAddr); ok {
-		c.local = tcp.IP.IsLoopback()
-	}
 	s.mu.Lock()
 	full := s.stopping || len(s.clients) >= s.Bounds.Connections
 	if !full {
@@ -156,17 +153,14 @@ func (s *Server) serve(st *stream, from net.Addr) {
 	}
 	s.mu.Unlock()
 	if full {
-		s.Log.Warn("a connection too many", "from", from)
-		st.abort()
+		s.Log.Warn("a connection too many", "from", st.RemoteAddr())
 		return
 	}
-	defer func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.clients, c)
-		s.ending.Done()
-	}()
-	c.serve()
+	c.talk()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.clients, c)
+	s.ending.Done()
 }
 
 // Stop ends all streams, and waits until they have ended. What services have to say to all

@@ -20,7 +20,6 @@ type client struct {
 	server  *Server
 	stream  *stream
 	out     *outbox
-	local   bool    // it comes from this machine
 	account muc.JID // who has logged in, a bare JID
 	handled uint32  // stanzas, since they are counted (XEP-0198)
 
@@ -33,9 +32,8 @@ type client struct {
 // burst is how many seconds' traffic a client may send at once.
 const burst = 8
 
-// serve serves a client from its first byte to its last.
-func (c *client) serve() {
-	defer c.stream.abort()
+// talk is what a client and the server say to each other, until it is all said.
+func (c *client) talk() {
 	err := c.login()
 	if err == nil {
 		err = c.read()

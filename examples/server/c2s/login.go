@@ -101,7 +101,7 @@ func (c *client) offersTLS() bool { return c.stream.encrypted() == nil && c.stre
 
 // mechanisms are the ways to log in, the best first. There is none where others could read.
 func (c *client) mechanisms() (names []string) {
-	if c.stream.encrypted() == nil && !c.local {
+	if c.stream.encrypted() == nil && !c.stream.local() {
 		return nil
 	}
 	for _, h := range hashes {

@@ -2,6 +2,7 @@ package c2s
 
 import (
 	"crypto/tls"
+	"net"
 	"regexp"
 	"strings"
 	"testing"
@@ -142,13 +143,21 @@ func TestNothingIsSmuggledIntoTLS(t *testing.T) {
 	require.NotNil(t, el.SelectElement("policy-violation"))
 }
 
+// from is a connection of a client somewhere.
+type from struct {
+	net.Conn
+	net.IP
+}
+
+func (f from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: f.IP} }
+
 // A client beyond this machine must encrypt; a local one may.
 func TestWhoMustEncrypt(t *testing.T) {
 	s := New(Config{Guests: true}, nil)
-	far := &client{server: s, stream: overTCP(nil)}
+	far := &client{server: s, stream: overTCP(from{IP: net.IPv4(192, 0, 2, 1)})}
 	require.Contains(t, far.features(), "<required/>")
 	require.NotContains(t, far.features(), "mechanism")
-	near := &client{server: s, stream: overTCP(nil), local: true}
+	near := &client{server: s, stream: overTCP(from{IP: net.IPv6loopback})}
 	require.NotContains(t, near.features(), "<required/>")
 	require.Contains(t, near.features(), "SCRAM-SHA-256")
 	require.NotContains(t, near.features(), "PLAIN")

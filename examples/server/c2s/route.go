@@ -116,12 +116,7 @@ func (c *client) presence(el *etree.Element) error {
 	if kind == "" {
 		return nil
 	}
-	for _, rooms := range s.services {
-		if err := unlessStopping(rooms.Offline(context.Background(), c.JID, el)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.offline(c.JID, true, el)
 }
 
 // ask answers a request to the server, or to the account of who asks if to is zero.

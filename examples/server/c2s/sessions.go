@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/beevik/etree"
+
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
 )
@@ -84,20 +86,24 @@ func (s *Server) leave(c *client, politely bool) {
 	s.mu.Lock()
 	s.hide(&c.session)
 	s.mu.Unlock()
-	for _, rooms := range s.services {
-		err := error(nil)
-		if politely {
-			err = rooms.Offline(context.Background(), c.JID, nil)
-		} else {
-			err = rooms.Vanished(context.Background(), c.JID)
-		}
-		if unlessStopping(err) != nil {
-			s.Log.Error("a service does not know that somebody is gone", "jid", c.JID, "error", err)
-		}
+	if err := s.offline(c.JID, politely, nil); err != nil {
+		s.Log.Error("a service does not know that somebody is gone", "jid", c.JID, "error", err)
 	}
 	s.mu.Lock() // last: until services know it, nobody else gets the address
 	defer s.mu.Unlock()
 	s.remove(&c.session)
+}
+
+// offline tells services that a session has gone, or has been lost.
+func (s *Server) offline(of muc.JID, politely bool, presence *etree.Element) (err error) {
+	for _, rooms := range s.services {
+		if politely {
+			err = errors.Join(err, unlessStopping(rooms.Offline(context.Background(), of, presence)))
+		} else {
+			err = errors.Join(err, unlessStopping(rooms.Vanished(context.Background(), of)))
+		}
+	}
+	return err
 }
 
 // unlessStopping is an error of a service, which while it stops has told everybody already.

@@ -225,6 +225,12 @@ func (s *stream) encrypted() *tls.Conn {
 	return conn
 }
 
+// local reports whether a client is on this machine.
+func (s *stream) local() bool {
+	from, ok := s.RemoteAddr().(*net.TCPAddr)
+	return ok && from.IP.IsLoopback()
+}
+
 // startTLS encrypts a stream over TCP.
 func (s *stream) startTLS(config *tls.Config) error {
 	if s.in.Buffered() > 0 { // said before it was secret
