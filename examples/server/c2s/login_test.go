@@ -125,6 +125,14 @@ func TestOrder(t *testing.T) {
 
 	p = r.dial(t)
 	p.Read()
+	require.Equal(t, "success", p.Auth("ANONYMOUS", "").Tag)
+	p.Open()
+	p.Read()
+	p.Send("<starttls xmlns='%s'/>", nsTLS)
+	require.NotNil(t, p.Read().SelectElement("not-authorized"), "it is too late for TLS")
+
+	p = r.dial(t)
+	p.Read()
 	p.StartTLS()
 	p.Read()
 	p.Send("<starttls xmlns='%s'/>", nsTLS)

@@ -123,9 +123,11 @@ func TestRoomOfTwoNodes(t *testing.T) {
 	romeo.Send("<message to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='juliet@localhost'/></x></message>", lobby)
 	romeo.Says(lobby, "after the invitation")
 	juliet.Gets("an invitation", func(el *etree.Element) bool { return el.FindElement("x/invite") != nil })
+	romeo.Hears("after the invitation")
+	romeo.Send("<message to='%s' type='chat'><body>what was sent from node to node before has come</body></message>", juliet.JID)
 	juliet.Gets("one invitation only", func(el *etree.Element) bool {
 		require.Nil(t, el.FindElement("x/invite"), c2stest.Text(el))
-		return el.FindElement("body") != nil
+		return el.SelectAttrValue("type", "") == "chat"
 	})
 	again.Gets("an invitation", func(el *etree.Element) bool { return el.FindElement("x/invite") != nil })
 }
@@ -137,7 +139,9 @@ func TestNodesComeAndGo(t *testing.T) {
 	romeo.Online()
 	juliet.Online()
 	romeo.GetsTag("presence", "from", juliet.JID)
+	one.server.Heard("three", Session{JID: muc.MustParseJID("juliet@localhost/three"), Available: true, Presence: "<presence/>"})
 	require.Equal(t, []muc.JID{muc.MustParseJID(juliet.JID)}, one.server.Lost("two"))
+	require.Equal(t, []string{"three"}, one.server.Home(muc.MustParseJID("juliet@localhost")))
 	romeo.GetsTag("presence", "type", "unavailable", "from", juliet.JID)
 	require.Empty(t, one.server.Home(muc.MustParseJID(juliet.JID)))
 	require.Empty(t, one.server.Lost("two"))
