@@ -34,7 +34,9 @@ type component struct {
 	ends     []func() error // give back what begin took
 	throttle *throttle
 	drops    dropLog
-	before   atomic.Bool // it was connected before
+	adopted  bool          // it goes on with the stream of another process
+	before   atomic.Bool   // it was connected before
+	reached  chan struct{} // closed when it is for the first time
 	lists    []*blockList
 	listed   chan struct{} // somebody came on a list
 	// successors are processes that want to take over.
@@ -48,7 +50,7 @@ func (c *component) service() *service.Service { return c.rooms.Load() }
 // serve runs the component until ctx ends, or until it cannot go on.
 func serve(ctx context.Context, s settings, level *slog.LevelVar, log *slog.Logger) error {
 	c := &component{settings: s, level: level, log: log, metrics: newMetrics(), throttle: newThrottle(),
-		listed: make(chan struct{}, 1), successors: make(chan *partner, 1), systemd: systemdOf(s.getenv)}
+		listed: make(chan struct{}, 1), reached: make(chan struct{}), successors: make(chan *partner, 1), systemd: systemdOf(s.getenv)}
 	c.now.Store(&s)
 	hangups := make(chan os.Signal, 1) // so that a SIGHUP before all is there ends nothing
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -218,10 +220,14 @@ func (c *component) work(ctx context.Context, hangups <-chan os.Signal) error {
 	linked, unlink := context.WithCancel(context.WithoutCancel(ctx))
 	defer unlink()
 	ended := make(chan error, 1)
-	go func() { ended <- c.link.Run(linked) }()
-	if err := c.systemd.tell("READY=1", nil); err != nil {
-		c.log.Warn("systemd cannot be told that all is ready", "error", err)
+	if err := c.systemd.forget(); err != nil {
+		c.log.Warn("systemd cannot be told that the connection is open here", "error", err)
 	}
+	go func() { ended <- c.link.Run(linked) }()
+	if c.adopted {
+		<-c.reached // or a stop would close it
+	}
+	go c.ready(ctx)
 	c.putOut(ctx, c.settings.blocked) // who was inside when it was suspended
 	for {
 		select {
@@ -297,8 +303,11 @@ func (c *component) connected(up bool) {
 	for _, l := range c.lists {
 		l.connected(up)
 	}
-	if up && c.before.Swap(true) {
+	switch {
+	case up && c.before.Swap(true):
 		c.service().AskAll()
+	case up:
+		close(c.reached)
 	}
 }
 

@@ -121,6 +121,8 @@ var serviceOptions = []option{
 		func(s *settings, v string) (err error) { s.domain, err = domain(v); return err }},
 	{"secret", "TEXT", "", fixed, "the secret that the server expects of the component (required); others on this machine can see a flag, so better say it by variable or file",
 		func(s *settings, v string) error { s.secret = v; return required(v) }},
+	{"secret-file", "FILE", "", fixed, "a file that holds the secret and nothing else, in place of secret",
+		func(*settings, string) error { return nil }}, // it is the secret by then
 	{"connect", "HOST:PORT", "127.0.0.1:5347", fixed, "where the server listens for components",
 		func(s *settings, v string) error { s.connect = v; return address(v) }},
 	{"name", "TEXT", "Chat rooms", fixed, "what clients call the service",

@@ -238,6 +238,7 @@ func (c *component) predecessor(ctx context.Context) (*partner, error) {
 		c.log.Warn("the connection that systemd has kept is of no use", "error", err)
 	case kept != nil:
 		c.link.Adopt(kept)
+		c.adopted = true
 		return nil, nil
 	}
 	if !c.settings.succeeds {
@@ -257,6 +258,7 @@ func (c *component) predecessor(ctx context.Context) (*partner, error) {
 		return nil, err
 	}
 	c.link.Adopt(h)
+	c.adopted = true
 	return from, nil
 }
 

@@ -37,6 +37,9 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 		return settings{}, err
 	}
 	_, checks := texts[toCheck]
+	if err := readSecret(texts); err != nil && !checks {
+		return settings{}, err
+	}
 	if _, ok := texts["secret"]; checks && !ok {
 		texts["secret"] = given{"none", "-check"} // nobody is asked for it
 	}
@@ -46,6 +49,35 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	s.getenv = getenv
 	s.again = func() (settings, error) { return parse(args, getenv, io.Discard) }
 	return s, err
+}
+
+// secretBytes bounds the file of -secret-file.
+const secretBytes = 4096
+
+// readSecret reads the secret from its file, if one is named.
+func readSecret(texts map[string]given) error {
+	name := texts["secret-file"]
+	if name.text == "" {
+		return nil
+	}
+	if also, ok := texts["secret"]; ok {
+		return fmt.Errorf("%s: the secret is given by %s too: keep one of them", name.source, also.source)
+	}
+	file, err := os.Open(name.text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name.source, err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, secretBytes+1))
+	secret := strings.TrimSpace(string(text))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %w", name.source, err)
+	case secret == "" || len(text) > secretBytes || strings.ContainsAny(secret, "\r\n"):
+		return fmt.Errorf("%s: %s must hold the secret, in one line, and nothing else", name.source, name.text)
+	}
+	texts["secret"] = given{secret, name.source}
+	return nil
 }
 
 // gather finds the text of each option that is given, and what follows the flags, to which a

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -147,4 +149,33 @@ func TestHelp(t *testing.T) {
 	for _, text := range []string{"usage: component -domain DOMAIN -secret TEXT", "MUC_LOG_LEVEL", "(127.0.0.1:5347)", "SIGTERM"} {
 		assert.Contains(t, help.String(), text)
 	}
+}
+
+// The secret may stand in a file of its own.
+func TestSecretFile(t *testing.T) {
+	file := func(text string) string {
+		name := filepath.Join(t.TempDir(), "secret")
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
+		return name
+	}
+	s := parseOK(t, environment("MUC_SECRET_FILE", file(" geheim \n")), "-domain", "a")
+	assert.Equal(t, "geheim", s.secret)
+	next, changed, fixed, err := s.takeOver(s)
+	require.NoError(t, err)
+	assert.Equal(t, "geheim", next.secret, "also when the settings are read again")
+	assert.Empty(t, append(changed, fixed...))
+	for text, want := range map[string]string{
+		"": "must hold the secret, in one line", " \n": "must hold the secret", "a\nb": "must hold the secret",
+		strings.Repeat("x", secretBytes+1): "must hold the secret",
+	} {
+		_, err := parse([]string{"-domain", "a", "-secret-file", file(text)}, environment(), io.Discard)
+		assert.ErrorContains(t, err, "-secret-file: ")
+		assert.ErrorContains(t, err, want)
+	}
+	_, err = parse([]string{"-domain", "a", "-secret-file", file("x"), "-secret", "y"}, environment(), io.Discard)
+	assert.EqualError(t, err, "-secret-file: the secret is given by -secret too: keep one of them")
+	_, err = parse([]string{"-domain", "a", "-secret-file", "/nowhere/secret"}, environment(), io.Discard)
+	assert.EqualError(t, err, "-secret-file: open /nowhere/secret: no such file or directory")
+	s = parseOK(t, environment(), "-check", "-domain", "a", "-secret-file", "/nowhere/secret")
+	assert.True(t, s.check, "which needs no secret")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const (
 	keptStream, keptState = "muc-stream", "muc-state"
 	// barrierTime is how long systemd may take to note what it is told.
 	barrierTime = 5 * time.Second
+	// readyTime is how long the first connection is waited for before all is ready.
+	readyTime   = 10 * time.Second
 	firstListed = 3 // the number of the first file that systemd passes (sd_listen_fds(3))
 )
 
@@ -78,6 +81,20 @@ func (d systemd) keep(h *xmppcomp.Handover, dir string) error {
 	return d.noted()
 }
 
+// ready tells it that all is ready, when the component is connected. A server that is away is waited
+// for, but not by systemd.
+func (c *component) ready(ctx context.Context) {
+	select {
+	case <-c.reached:
+	case <-time.After(readyTime):
+	case <-ctx.Done():
+		return
+	}
+	if err := c.systemd.tell("READY=1", nil); err != nil {
+		c.log.Warn("systemd cannot be told that all is ready", "error", err)
+	}
+}
+
 // noted waits until it has noted all that it was told. What a process says that is gone it does not
 // hear.
 func (d systemd) noted() error {
@@ -95,7 +112,8 @@ func (d systemd) noted() error {
 	return nil
 }
 
-// kept is the stream that it has kept since the last stop, nil for none. It gives it away with that.
+// kept is the stream that it has kept since the last stop, nil for none. It goes on keeping it, in case
+// that this start comes to nothing.
 func (d systemd) kept(getenv func(string) string) (*xmppcomp.Handover, error) {
 	if getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) {
 		return nil, nil
@@ -111,18 +129,22 @@ func (d systemd) kept(getenv func(string) string) (*xmppcomp.Handover, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
-	// Or the connection would stay open there when it is closed here.
-	err := errors.Join(d.tell("FDSTOREREMOVE=1\nFDNAME="+keptState, nil), d.tell("FDSTOREREMOVE=1\nFDNAME="+keptStream, nil))
 	if files[keptStream] == nil || files[keptState] == nil {
-		return nil, errors.Join(err, errors.New("only a part of it is there"))
+		return nil, errors.New("only a part of it is there")
 	}
 	var h xmppcomp.Handover
 	state := io.NewSectionReader(files[keptState], 0, handOverBytes)
-	if err := json.NewDecoder(state).Decode(&h); err != nil {
-		return nil, err
+	err := json.NewDecoder(state).Decode(&h)
+	if err == nil {
+		h.Conn, err = net.FileConn(files[keptStream])
 	}
-	h.Conn, err = net.FileConn(files[keptStream])
 	return &h, err
+}
+
+// forget has it keep the stream no more: or the connection would stay open there when it is closed
+// here.
+func (d systemd) forget() error {
+	return errors.Join(d.tell("FDSTOREREMOVE=1\nFDNAME="+keptState, nil), d.tell("FDSTOREREMOVE=1\nFDNAME="+keptStream, nil))
 }
 
 // keepStream has systemd keep the stream, which is held, and reports whether it does.

@@ -139,7 +139,8 @@ func TestStopBySystemd(t *testing.T) {
 	for name, adapt := range map[string]func(m *manager) []string{
 		"no room for files": func(m *manager) []string { m.asks = false; return nil },
 		"a farewell":        func(*manager) []string { return []string{"-stop", "farewell"} },
-		"no answer":         func(m *manager) []string { return nil },
+		"it is gone":        func(*manager) []string { return nil },
+		"no answer":         func(*manager) []string { return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := fakeserver.New(t, testDomain, testSecret)
@@ -147,11 +148,10 @@ func TestStopBySystemd(t *testing.T) {
 			c := m.starts(server, adapt(m)...)
 			link := server.Next()
 			c.joined(link, "cellar", 1)
-			c.stop()
-			if name == "no answer" {
-				m.hears("FDSTORE=1")
+			if name == "it is gone" {
 				require.NoError(t, m.got.conn.Close())
 			}
+			c.stop()
 			assert.True(t, link.Ended(), "it says goodbye")
 			<-c.ended
 			assert.Equal(t, statusStopped, c.status, c.stderr.String())

@@ -55,6 +55,7 @@ mkdir "$root/old"
 cd "$root"
 pivot_root . old
 umount -l old
+mount --make-rshared / # as systemd expects it of who starts it
 exec env -i container=muc PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd --unit=basic.target
 """
 SPACES = ("--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup")
@@ -70,7 +71,7 @@ class Machine:
         shared = dict(zip(SHARED, go_env(*SHARED)))
         for path in shared.values():
             assert not path.startswith(("/tmp/", "/run/")), f"{path} would be emptied when the machine starts"
-        self.env = {"PATH": f"{shared['GOROOT']}/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
+        self.env = {"PATH": f"{shared['GOROOT']}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8",
                     "DEBIAN_FRONTEND": "noninteractive", "GOFLAGS": "-buildvcs=false", **shared}
         self.log = open(os.path.join(self.folder, "boot.log"), "wb")
         self.outer = subprocess.Popen(

@@ -14,9 +14,9 @@ import ssl
 import sys
 
 import slixmpp
-from slixmpp.exceptions import IqError, PresenceError
-
-USER = "{http://jabber.org/protocol/muc#user}"
+from slixmpp.exceptions import IqError
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatchXPath
 
 
 class Person(slixmpp.ClientXMPP):
@@ -27,12 +27,14 @@ class Person(slixmpp.ClientXMPP):
         self.ssl_context.check_hostname, self.ssl_context.verify_mode = False, ssl.CERT_NONE  # signed by nobody
         for plugin in ("xep_0030", "xep_0045", "xep_0199"):
             self.register_plugin(plugin)
-        self.heard, self.odd, self.inside = asyncio.Queue(), [], False
+        self.heard, self.odd, self.inside, self.answer = asyncio.Queue(), [], False, None
         self.add_event_handler("groupchat_message", lambda m: self.heard.put_nowait(m["body"]))
         for kind in ("presence", "message"):
-            self.add_event_handler(kind, self.look)
+            self.register_handler(Callback("look " + kind, MatchXPath("{jabber:client}" + kind), self.look))
 
     def look(self, stanza):
+        if self.answer is not None and not self.answer.done() and stanza["from"] == f"{self.room}/{self.nick}":
+            self.answer.set_result(f"refused: {stanza['error']['condition']}" if stanza["type"] == "error" else "inside")
         if self.inside and (stanza["type"] == "error" or stanza.name == "presence") and stanza["from"].bare == self.room:
             self.odd.append(f"{stanza.name} {stanza['type']} from {stanza['from']}")
 
@@ -45,13 +47,14 @@ class Person(slixmpp.ClientXMPP):
         if not online.is_set():
             return "cannot log in"
         self.send_presence()
-        try:
-            await self["xep_0045"].join_muc_wait(self.room, self.nick, timeout=30)
-        except PresenceError as e:
-            return f"refused: {e.condition}"
-        await asyncio.sleep(0.5)
-        self.inside = True
-        return "inside"
+        self.answer = asyncio.get_running_loop().create_future()
+        join = self.make_presence(pto=f"{self.room}/{self.nick}")
+        join.enable("muc_join")
+        join.send()
+        answer = await asyncio.wait_for(self.answer, 30)
+        await asyncio.sleep(0.5)  # until all of the room is there
+        self.inside = answer == "inside"
+        return answer
 
     async def does(self, line):
         what, _, text = line.strip().partition(" ")
