@@ -28,7 +28,7 @@ type CommandField struct {
 
 // Command carries out one of the ad-hoc commands of administrators for the host itself, as for
 // a program that an operator calls: list-rooms, show-room, create-room, change-owner,
-// destroy-room or http://jabber.org/protocol/admin#announce, with the values of its form by
+// destroy-room, free-room or http://jabber.org/protocol/admin#announce, with the values of its form by
 // field. What is refused is a [*muc.StanzaError] which says why; a field that the form does
 // not have is, too. Other errors are [ErrClosed] and that of the context.
 func (s *Service) Command(ctx context.Context, node string, values map[string][]string) (CommandResult, error) {

@@ -48,6 +48,7 @@ func init() {
 		{Node: "create-room", Name: "Make a room", May: (*admin).may, Form: (*admin).createForm, Do: (*admin).create},
 		{Node: "change-owner", Name: "Another owner for a room", May: (*admin).may, Form: (*admin).ownerForm, Do: (*admin).changeOwner},
 		{Node: "destroy-room", Name: "Destroy a room", May: (*admin).may, Form: (*admin).destroyForm, Do: (*admin).destroy},
+		{Node: "free-room", Name: "Free the address of a destroyed room", May: (*admin).may, Form: (*admin).freeForm, Do: (*admin).free},
 		{Node: ns.Announce, Name: "Announcement to all rooms", May: (*admin).may, Form: (*admin).announceForm, Do: (*admin).announce},
 	}
 }
@@ -541,6 +542,25 @@ func (a *admin) destroy(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) 
 	}
 	a.log("an administrator has destroyed a room", room)
 	return &adhoc.Result{Note: "The room is destroyed."}, nil
+}
+
+// Freeing the address of a destroyed room.
+
+func (a *admin) freeForm() (*adhoc.Form, *muc.StanzaError) {
+	return adminForm("Free the address of a destroyed room", "It says no longer that the room is gone, and a new one may be made there.",
+		roomField()), nil
+}
+
+func (a *admin) free(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
+	room, e := a.room(sub)
+	if e != nil {
+		return nil, e
+	}
+	if e := refusalOf(a.s.Free(a.ctx, room)); e != nil {
+		return nil, e
+	}
+	a.log("an administrator has freed an address", room)
+	return &adhoc.Result{Note: "The address is free."}, nil
 }
 
 // Speaking to all rooms (XEP-0133 §4.23).

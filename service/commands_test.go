@@ -227,6 +227,9 @@ func TestDestroyRoom(t *testing.T) {
 		assert.Equal(t, 3, h.counts().Listed)
 		assert.Contains(t, log.String(), "room=crypt@chat.example admin=romeo@example.org")
 		refused(t, h.command(romeo, "destroy-room", "", "room", "crypt", "sure", "1"), "item-not-found", "cancel")
+		refused(t, h.command(romeo, "free-room", "", "room", "crypt"), "item-not-found", "cancel")
+		refused(t, h.command(romeo, "free-room", "", "room", "balcony"), "unexpected-request", "wait")
+		refused(t, h.command(tybalt, "free-room", "", "room", "balcony"), "forbidden", "auth")
 	})
 }
 

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/stanza"
 )
 
 // Do has a room carry out a command, as [muc.Room.Do] does, and returns when what
@@ -29,6 +31,27 @@ func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) 
 		return nil, muc.ErrNobody
 	}
 	return s.wait(ctx, room, &deed{cmd: cmd, as: who})
+}
+
+// Free frees the address of a room that was destroyed before the time of its tombstone is up
+// ([Config.TombstoneTime]): nothing is left of the room, and a new one may be made there. A room
+// that is not destroyed is a [*muc.StanzaError] with unexpected-request, one that is not there
+// [muc.ErrNotOpen]. Other errors are as for [Service.Do].
+func (s *Service) Free(ctx context.Context, room muc.JID) error {
+	var refused error
+	err := s.Read(ctx, room, func(live *muc.Room) {
+		switch live.State() {
+		case muc.Unborn:
+			refused = muc.ErrNotOpen
+		case muc.Destroyed:
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.rooms[room].freed = true
+		default:
+			refused = &muc.StanzaError{Condition: stanza.UnexpectedRequest, Text: "The room is not destroyed."}
+		}
+	})
+	return cmp.Or(err, refused)
 }
 
 // Read lets a function look at a room, between two of its steps, as it is in memory:

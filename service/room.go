@@ -44,6 +44,8 @@ type room struct {
 	// suspended is when it was suspended, until it goes on with those who were inside; zero if
 	// it was not, or has gone on.
 	suspended time.Time
+	// freed: its tombstone is not to stay any longer.
+	freed bool
 	// resumed says that what is stored of those inside is still there.
 	resumed bool
 	// sources are where its inputs came from.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
+	"github.com/gomuc/muc/stanza"
 )
 
 // A tombstone answers "gone" as long as the host wants, also over a restart, and leaves
@@ -98,5 +99,35 @@ func TestTombstoneThatStays(t *testing.T) {
 		h.store.failAppends(nil)
 		sleep(time.Hour)
 		assert.Contains(t, enter("cellar"), `code="201"`)
+	})
+}
+
+// A tombstone is freed early by the host, once: a room that is not destroyed stays, and so does the
+// next tombstone at the address.
+func TestFree(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newHost(t, func(h *host) {
+			h.config.Room.Tombstones, h.config.Limits.PersonCreated = true, 1
+			h.config.TombstoneTime = 24 * time.Hour
+		})
+		cellar := muc.MustParseJID("cellar@chat.example")
+		free := func() error { return h.service.Free(t.Context(), cellar) }
+		assert.ErrorIs(t, free(), muc.ErrNotOpen)
+		for range 2 {
+			h.lasting("cellar")
+			assert.ErrorIs(t, free(), &muc.StanzaError{Condition: stanza.UnexpectedRequest})
+			_, err := h.do("cellar", muc.Destroy{Tombstone: true})
+			require.NoError(t, err)
+			sleep(time.Hour)
+			h.send(`<presence from='%s' to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, romeo)
+			assert.Contains(t, text(h.only(romeo)), "<gone")
+			require.NoError(t, free())
+			assert.ErrorIs(t, free(), muc.ErrNotOpen)
+		}
+		saved, err := h.config.Store.Load(t.Context(), cellar)
+		require.NoError(t, err)
+		assert.Equal(t, service.Saved{}, saved, "nothing is left")
+		assert.Equal(t, service.Stats{}, h.counts())
+		assert.ErrorIs(t, h.service.Free(t.Context(), muc.MustParseJID("cellar@other.example")), muc.ErrNotForRoom)
 	})
 }

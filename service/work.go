@@ -103,6 +103,7 @@ func (s *Service) need(r *room) error {
 		return ErrClosed
 	}
 	err := s.load(r)
+	r.freed = false
 	s.mu.Lock()
 	if r.isAwake(); err == nil {
 		delete(s.waking, r)
@@ -217,7 +218,7 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 
 // isOver reports whether the time of a tombstone is up.
 func (s *Service) isOver(r *room) bool {
-	return r.live.State() == muc.Destroyed && s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(time.Now())
+	return r.live.State() == muc.Destroyed && (r.freed || s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(time.Now()))
 }
 
 // publish lets out what calls brought, now that it is stored, up to the position of their last

@@ -127,6 +127,7 @@ var subcommands = []subcommand{
 	{"show", "show-room", []string{"room"}, 1, "ROOM", "tells what a room is and who is inside", nil},
 	{"create", "create-room", []string{"room", "owner", "name"}, 2, "ROOM OWNER [NAME]", "makes a room", nil},
 	{"destroy", "destroy-room", []string{"room", "reason", "alternate"}, 1, "ROOM [REASON [ALTERNATE]]", "destroys a room, and what is stored of it", map[string][]string{"sure": {"1"}}},
+	{"free", "free-room", []string{"room"}, 1, "ROOM", "frees the address of a room that was destroyed, so that a new one can be made there", nil},
 	{"owner", "change-owner", []string{"room", "owner", "former"}, 2, "ROOM OWNER [stay|admins|go]", "gives a room another owner; those who own it stay owners, become admins, or go", nil},
 	{"announce", "http://jabber.org/protocol/admin#announce", []string{"announcement"}, 1, "TEXT", "says something in all rooms in which somebody is", nil},
 }

@@ -72,6 +72,13 @@ func TestAdministration(t *testing.T) {
 		assert.Contains(t, out, wrong.want)
 	}
 	assert.Equal(t, statusStopped, c.end(), c.stderr.String())
+	c = serveAlone(t, server, "-store", store)
+	c.joined(server.Next(), "cellar", 1)
+	ok("destroy", "cellar")
+	assert.Contains(t, ok("show", "cellar"), "destroyed")
+	assert.Contains(t, ok("free", "cellar"), "The address is free.")
+	assert.NotContains(t, ok("list"), "cellar")
+	assert.Equal(t, statusStopped, c.end(), c.stderr.String())
 	assert.NoFileExists(t, store+".sock")
 	assert.Contains(t, c.stderr.String(), `admin="the host"`)
 }
