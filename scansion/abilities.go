@@ -3,7 +3,6 @@ package scansion
 import (
 	"encoding/xml"
 	"slices"
-	"strings"
 
 	"github.com/beevik/etree"
 
@@ -53,8 +52,8 @@ func (j *judge) offered(a *action) error {
 	}
 	var wanted []string
 	_ = n.walk(func(n *node) error {
-		if n.name.Space == nsData && strings.HasPrefix(n.value("var"), "muc#roomconfig_") {
-			wanted = append(wanted, n.value("var"))
+		if name := n.value("var"); n.name.Space == nsData && name != "" && name != "FORM_TYPE" {
+			wanted = append(wanted, name)
 		}
 		return nil
 	})
