@@ -36,7 +36,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/signal"
 	"slices"
 	"strings"
 
@@ -90,27 +89,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 	if *trace {
 		options.Trace = stdout
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, network.total)
-	defer cancel()
-	server, err := network.server(ctx, &options)
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-		return statusWrong
-	}
-	status := statusPassed
+	play := playAll
 	if options.Mode == scansion.Spec {
-		status = judging.judgeAll(ctx, files, options, stdout)
-	} else {
-		status = playAll(ctx, files, options, stdout)
+		play = judging.judgeAll
 	}
-	if server != nil {
-		if err := server.Close(); err != nil {
-			fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
-		}
+	if network.address == "" {
+		return play(context.Background(), files, options, stdout)
 	}
-	return status
+	return network.play(play, files, options, stdout, stderr)
 }
 
 // playAll plays scripts until the context ends, and the one that is playing then to its end.

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -51,12 +53,30 @@ func (c *connection) flags(f *flag.FlagSet) {
 	f.DurationVar(&c.total, "total", 30*time.Minute, "how long all may take")
 }
 
-// server is where the flags say to play, once somebody could log in and found rooms there; nil
-// if it is in this process.
-func (c *connection) server(ctx context.Context, options *scansion.Options) (*remote.Server, error) {
-	if c.address == "" {
-		return nil, nil
+// player plays scripts in some way, and returns the exit status.
+type player func(ctx context.Context, files []string, options scansion.Options, stdout io.Writer) int
+
+// play plays scripts against the server. An interrupt ends it after the script that is playing, so
+// that no room and no account is left behind.
+func (c *connection) play(play player, files []string, options scansion.Options, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, c.total)
+	defer cancel()
+	server, err := c.server(ctx, &options)
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return statusWrong
 	}
+	status := play(ctx, files, options, stdout)
+	if err := server.Close(); err != nil {
+		fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
+	}
+	return status
+}
+
+// server is where the flags say to play, once somebody could log in and found rooms there.
+func (c *connection) server(ctx context.Context, options *scansion.Options) (*remote.Server, error) {
 	if c.users == "" {
 		_, c.users, _ = strings.Cut(c.rooms, ".")
 	}
