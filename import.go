@@ -3,10 +3,12 @@ package muc
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/internal/state"
 	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
@@ -98,7 +100,7 @@ func (t *step) recall(m *event.Message) *StanzaError {
 		m.StanzaID = ""
 	case m.StanzaID == "":
 		m.StanzaID = t.newID()
-	case t.r.st.MessageNamed(m.StanzaID) != nil:
+	case slices.ContainsFunc(t.r.st.Archived(), func(e state.Entry) bool { return e.Message().StanzaID == m.StanzaID }):
 		return refuse(stanza.Conflict, "XEP-0359", "another message has that id")
 	}
 	if subject {

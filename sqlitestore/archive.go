@@ -81,7 +81,7 @@ func (w *writing) latest(b *event.MessageRetracted, query *sql.Stmt, args ...any
 	if w.err != nil {
 		return nil, 0
 	}
-	rows, err := w.tx.StmtContext(w.ctx, query).QueryContext(w.ctx, args...)
+	rows, err := w.tx.stmt(w.ctx, query).QueryContext(w.ctx, args...)
 	if err != nil {
 		w.fail(err)
 		return nil, 0
@@ -115,11 +115,11 @@ func (w *writing) trim(s *statements, room, most int64) {
 		return
 	}
 	var have int64
-	if err := w.tx.StmtContext(w.ctx, s.archived).QueryRowContext(w.ctx, room).Scan(&have); err != nil || have <= most {
+	if err := w.tx.stmt(w.ctx, s.archived).QueryRowContext(w.ctx, room).Scan(&have); err != nil || have <= most {
 		w.fail(err)
 		return
 	}
-	rows, err := w.tx.StmtContext(w.ctx, s.oldest).QueryContext(w.ctx, room, atOnce)
+	rows, err := w.tx.stmt(w.ctx, s.oldest).QueryContext(w.ctx, room, atOnce)
 	if err != nil {
 		w.fail(err)
 		return

@@ -152,7 +152,7 @@ func (s *Store) write(ctx context.Context, what func(w *writing)) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	w := writing{ctx: ctx, tx: tx}
+	w := writing{ctx: ctx, tx: newTransaction(tx)}
 	if what(&w); w.err != nil {
 		return w.err
 	}

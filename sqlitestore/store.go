@@ -77,7 +77,7 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 		return s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := s.appendAll(ctx, tx, batches); err != nil {
+	if err := s.appendAll(ctx, newTransaction(tx), batches); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -87,7 +87,7 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 	return nil
 }
 
-func (s *Store) appendAll(ctx context.Context, tx *sql.Tx, batches []service.Batch) error {
+func (s *Store) appendAll(ctx context.Context, tx *transaction, batches []service.Batch) error {
 	for i := range batches {
 		if err := s.appendBatch(ctx, tx, &batches[i]); err != nil {
 			return err
@@ -96,10 +96,10 @@ func (s *Store) appendAll(ctx context.Context, tx *sql.Tx, batches []service.Bat
 	return nil
 }
 
-func (s *Store) appendBatch(ctx context.Context, tx *sql.Tx, b *service.Batch) error {
+func (s *Store) appendBatch(ctx context.Context, tx *transaction, b *service.Batch) error {
 	var id, suspended int64
 	var seq uint64
-	err := tx.StmtContext(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq, &suspended)
+	err := tx.stmt(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq, &suspended)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return s.explain(err)
 	}
@@ -159,8 +159,27 @@ func (s *Store) appendEvent(w *writing, room int64, ev *event.Event, itself bool
 // writing is statements in a transaction, up to the first that fails.
 type writing struct {
 	ctx context.Context
-	tx  *sql.Tx
+	tx  *transaction
 	err error
+}
+
+// transaction is one of the writer. It makes a statement its own once: each that it makes, also of
+// the same one, is kept until it ends.
+type transaction struct {
+	*sql.Tx
+	own map[*sql.Stmt]*sql.Stmt
+}
+
+func newTransaction(tx *sql.Tx) *transaction {
+	return &transaction{tx, map[*sql.Stmt]*sql.Stmt{}}
+}
+
+// stmt is a statement in the transaction.
+func (t *transaction) stmt(ctx context.Context, of *sql.Stmt) *sql.Stmt {
+	if t.own[of] == nil {
+		t.own[of] = t.StmtContext(ctx, of)
+	}
+	return t.own[of]
 }
 
 // fail is the first error.
@@ -175,7 +194,7 @@ func (w *writing) exec(stmt *sql.Stmt, args ...any) (id int64) {
 		return 0
 	}
 	var result sql.Result
-	if result, w.err = w.tx.StmtContext(w.ctx, stmt).ExecContext(w.ctx, args...); w.err != nil {
+	if result, w.err = w.tx.stmt(w.ctx, stmt).ExecContext(w.ctx, args...); w.err != nil {
 		return 0
 	}
 	id, w.err = result.LastInsertId()

@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
 	"sync"
 
 	"github.com/gomuc/muc"
@@ -22,7 +21,7 @@ func (s *Store) Together(ctx context.Context, do func(service.Store) error) erro
 		return s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := do(&together{store: s, tx: tx}); err != nil {
+	if err := do(&together{store: s, tx: newTransaction(tx)}); err != nil {
 		if ctx.Err() != nil { // which has ended the transaction
 			err = ctx.Err()
 		}
@@ -42,7 +41,7 @@ func (s *Store) Together(ctx context.Context, do func(service.Store) error) erro
 type together struct {
 	store *Store
 	mu    sync.Mutex // held by each call: a transaction does one thing at a time
-	tx    *sql.Tx
+	tx    *transaction
 }
 
 // Append stores all of the batches or, for now, none.
@@ -67,7 +66,7 @@ func (t *together) Append(ctx context.Context, batches []service.Batch) error {
 func (t *together) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.store.load(ctx, t.tx, room)
+	return t.store.load(ctx, t.tx.Tx, room)
 }
 
 func (t *together) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -73,4 +74,31 @@ func TestTogether(t *testing.T) {
 	require.NoError(t, s.Together(t.Context(), append))
 	assert.Equal(t, 1, rooms())
 	assert.NoError(t, s.Append(t.Context(), []service.Batch{attic}), "and then it goes on as before")
+}
+
+// A transaction that goes on for long holds no more for it.
+func TestTogetherHoldsNothing(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	require.NoError(t, s.Together(t.Context(), func(in service.Store) error {
+		held := func() uint64 {
+			var m runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&m)
+			return m.HeapAlloc
+		}
+		gone := service.Batch{Room: b.Room, After: b.At(), Gone: true}
+		var before uint64
+		for i := range 2100 {
+			if i == 100 {
+				before = held()
+			}
+			require.NoError(t, in.Append(t.Context(), []service.Batch{b}))
+			require.NoError(t, in.Append(t.Context(), []service.Batch{gone}))
+		}
+		if after := held(); after > before {
+			assert.Less(t, after-before, uint64(1<<20))
+		}
+		return nil
+	}))
 }
