@@ -250,8 +250,15 @@ func TestImportSubject(t *testing.T) {
 		}
 	}
 	g := newTarget(t)
-	g.config.Room.Archive = false
 	r := verona("square")
+	r.Subject = importer.Subject{Text: "Peace", At: hourAgo.Add(-time.Hour)}
+	r.Archive = archiveOf(message{nick: "Tybalt", body: "What, drawn?"})
+	g.takes(made{r}, importer.Options{})
+	assert.Contains(t, g.said("square")[0], hourAgo.Add(-time.Hour).UTC().Format("15:04:05.000"), "it was set before all that is archived")
+
+	g = newTarget(t)
+	g.config.Room.Archive = false
+	r = verona("square")
 	r.Archive = archiveOf(message{body: "one"}, message{body: "two"})
 	assert.Equal(t, importer.Result{Rooms: 1}, g.takes(made{r}, importer.Options{}))
 	assert.Contains(t, g.lines, "square: messages left out: 2 (no archive is kept)")

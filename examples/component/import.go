@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -133,9 +132,6 @@ func (o *importOrder) place() (path string, remove func(), err error) {
 		return path, func() {}, nil
 	case !errors.Is(err, os.ErrNotExist):
 		return "", nil, err
-	case o.dryRun:
-		dir, err := os.MkdirTemp("", "muc-")
-		return filepath.Join(dir, "rooms.db"), func() { os.RemoveAll(dir) }, err
 	}
 	return path, func() {
 		for _, end := range []string{"", "-wal", "-shm", ".lock"} {

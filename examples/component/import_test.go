@@ -66,6 +66,11 @@ func TestImport(t *testing.T) {
 	assert.Equal(t, statusStopped, status, stderr)
 	assert.Equal(t, lines+"nothing was imported; it would be: rooms 1, messages 1; rooms left out 1\n", stdout)
 	assert.Empty(t, left(t, dir))
+	for keep, want := range map[string]string{"720h": "older than they are kept", "0": "no archive is kept"} {
+		status, stdout, stderr = imports(t, flags("-dry-run", "-archive", keep)...)
+		assert.Equal(t, statusStopped, status, stderr)
+		assert.Contains(t, stdout, "cellar@rooms.example: messages left out: 2 ("+want+")\n")
+	}
 
 	status, stdout, stderr = imports(t, flags()...)
 	assert.Equal(t, statusStopped, status, stderr)
