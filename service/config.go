@@ -181,10 +181,12 @@ func checkContacts(contacts []Contact) error {
 // Delivery is what a room says at once.
 type Delivery struct {
 	Room muc.JID
-	// At is the position of the last event of the step that brought it; zero if that had none.
-	// With [Config].Live, of all deliveries of a room at one position the stanzas are the same,
-	// in the same order.
-	At Position
+	// At is the position of the last event of the step that brought it, and Time when that was;
+	// both are zero if there was none. With [Config].Live all deliveries of a room with the same
+	// At and Time have the same stanzas in the same order. A position alone may be that of an
+	// earlier room at this address.
+	At   Position
+	Time time.Time
 	// Again says that it may have been delivered before, by a service that failed.
 	Again   bool
 	Stanzas []Stanza

@@ -117,6 +117,16 @@ func (c *connection) Append(ctx context.Context, batches []service.Batch) error 
 	return c.disk.Append(ctx, batches)
 }
 
+// Delivered is lost now and then.
+func (c *connection) Delivered(room muc.JID, at service.Position) {
+	c.mu.Lock()
+	lost := c.fails(fmt.Sprint("delivered ", room, at), 1)
+	c.mu.Unlock()
+	if !lost && c.alive() {
+		c.Memory.Delivered(room, at)
+	}
+}
+
 func (c *connection) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	c.mu.Lock()
 	failed := c.fails(fmt.Sprint("load ", room), 3)
@@ -184,7 +194,11 @@ func (w *world) compare() {
 		require.NoError(w.t, err)
 		config := w.config.Room
 		config.Room = at(room)
-		stored, err := muc.Restore(config, saved.Snapshot, saved.Events)
+		events, kind := saved.Events, muc.Durable
+		for _, step := range saved.Steps {
+			events, kind = append(events, step.Events...), muc.Live
+		}
+		stored, err := muc.Restore(config, saved.Snapshot, events)
 		require.NoError(w.t, err)
 		var inside []string
 		live := stored // a room that cannot be loaded
@@ -195,7 +209,7 @@ func (w *world) compare() {
 					inside = append(inside, jid.String())
 				}
 			}
-			assert.Equal(w.t, string(stored.Snapshot(muc.Durable)), string(live.Snapshot(muc.Durable)), "%s is not what is stored", room)
+			assert.Equal(w.t, string(stored.Snapshot(kind)), string(live.Snapshot(kind)), "%s is not what is stored", room)
 		})
 		w.compareSights(room, inside, stored)
 	}

@@ -2,9 +2,13 @@ package service_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -25,11 +29,31 @@ func TestRandomFaults(t *testing.T) {
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				w := newWorld(t, seed)
+				w := newWorld(t, seed, false)
 				for range 60 {
 					w.step()
 				}
 				w.end()
+			})
+		})
+	}
+}
+
+// The same with rooms that outlive the process: now nobody is put out by a store that fails or a
+// process that is killed, what was taken is submitted again and done once, and what comes twice is
+// the same, and says so.
+func TestRandomFaultsLive(t *testing.T) {
+	var copies atomic.Int64
+	t.Cleanup(func() { assert.NotZero(t, copies.Load()) })
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, seed, true)
+				for range 60 {
+					w.step()
+				}
+				w.end()
+				copies.Add(int64(w.copies))
 			})
 		})
 	}
@@ -44,6 +68,7 @@ type world struct {
 	rnd *rand.Rand
 	*host
 	disk *disk
+	live bool
 
 	names  []string // of all clients; the first so many of them act at this moment
 	people int
@@ -55,6 +80,12 @@ type world struct {
 	open    map[string]string // requests without an answer, and whose they are
 	asks    []question
 	doing   sync.WaitGroup // what the host does
+
+	// What follows is of a world that is live.
+	numbers   uint64
+	submitted map[uint64]string   // what nobody has said to be done
+	told      map[string][]string // what was delivered
+	copies    int
 }
 
 // client is what a client knows from what it was sent.
@@ -73,8 +104,8 @@ type question struct {
 	id   string
 }
 
-func newWorld(t *testing.T, seed uint64) *world {
-	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 0)), clients: map[string]*client{}, open: map[string]string{}}
+func newWorld(t *testing.T, seed uint64, live bool) *world {
+	w := &world{t: t, live: live, submitted: map[uint64]string{}, told: map[string][]string{}, rnd: rand.New(rand.NewPCG(seed, 0)), clients: map[string]*client{}, open: map[string]string{}}
 	w.disk = &disk{seed: seed, archive: map[string]bool{}, tried: map[string]int{}}
 	for _, who := range []string{"romeo", "juliet", "tybalt", "nurse"} {
 		for _, device := range []string{"pda", "home"} {
@@ -88,6 +119,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		if seed%4 == 1 {
 			h.config.Room.AsksJoin = func(q policy.Join) bool { return q.JID.Local() == "nurse" }
 		}
+		h.config.Live = live
 		h.config.CompactAfter, h.config.IdleAfter = 1+int(seed%20), time.Minute
 		h.config.Limits = service.Limits{Batch: 1 + int(seed%9), Writers: 1 + w.rnd.IntN(8), StoreBatch: int(seed % 3), Workers: int(seed % 5), Rooms: 2 + int(seed%7)}
 		w.connect(h)
@@ -110,6 +142,16 @@ func (w *world) connect(h *host) {
 		return w.process == this
 	}
 	h.config.Store = &connection{w.disk, alive}
+	h.config.DeliverBatch = nil
+	if w.live {
+		h.config.DeliverBatch = func(_ context.Context, d service.Delivery) {
+			if alive() && w.isNew(d) {
+				for _, s := range d.Stanzas {
+					w.receive(s)
+				}
+			}
+		}
+	}
 	h.config.Deliver = func(_ context.Context, s service.Stanza) {
 		if alive() {
 			w.receive(s)
@@ -136,6 +178,10 @@ func (w *world) step() {
 		w.disk.release()
 	}
 	w.settle()
+	if w.live {
+		w.disk.fail(0)
+		sleep(2 * time.Minute) // what the store did not take is tried again
+	}
 	w.compare()
 	sleep(time.Duration(w.rnd.IntN(100)) * time.Second)
 	w.compare()
@@ -234,7 +280,62 @@ func (w *world) command(room muc.JID, cmd muc.Command) {
 
 func (w *world) handle(text string) {
 	w.t.Helper()
-	require.NoError(w.t, handle(w.t.Context(), w.service, parse(text)))
+	if !w.live {
+		require.NoError(w.t, handle(w.t.Context(), w.service, parse(text)))
+		return
+	}
+	w.mu.Lock()
+	w.numbers++
+	number := w.numbers
+	w.submitted[number] = text
+	w.mu.Unlock()
+	w.submit(number)
+}
+
+// submit submits what was taken.
+func (w *world) submit(number uint64) {
+	w.t.Helper()
+	w.mu.Lock()
+	this, el := w.process, parse(w.submitted[number])
+	w.mu.Unlock()
+	from := muc.MustParseJID(el.SelectAttrValue("from", ""))
+	require.NoError(w.t, w.service.Submit(w.t.Context(), from, el, "world", number, func(err error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.process == this && !errors.Is(err, service.ErrClosed) {
+			assert.NoError(w.t, err)
+			assert.Contains(w.t, w.submitted, number, "it ends once")
+			delete(w.submitted, number)
+		}
+	}))
+}
+
+// isNew reports whether a delivery comes for the first time, as those see to it who stand between
+// a service that may fail and its clients. What comes again says so and is the same.
+func (w *world) isNew(d service.Delivery) bool {
+	if d.At == (service.Position{}) {
+		return true
+	}
+	var stanzas []string
+	for _, s := range d.Stanzas {
+		for _, to := range s.To() {
+			stanzas = append(stanzas, string(s.AppendXML(nil, to, "")))
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	what := fmt.Sprint(d.Room, d.At, d.Time)
+	before, again := w.told[what]
+	switch {
+	case again && d.Again:
+		assert.Equal(w.t, before, stanzas, what)
+		w.copies++
+	case again: // of another room, that was made in the same millisecond
+		assert.NotEqual(w.t, before, stanzas, what)
+		again = false
+	}
+	w.told[what] = stanzas
+	return !again
 }
 
 // vanish ends a session without a word.
@@ -311,13 +412,20 @@ func (w *world) restart(killed bool) {
 		cancel()
 		_ = w.service.Shutdown(ended, "")
 		w.settle()
+		if w.live {
+			w.goOn()
+			return
+		}
 	} else {
 		w.doing.Go(func() { assert.NoError(w.t, w.service.Shutdown(w.t.Context(), "closing time")) })
 		synctest.Wait()
 		w.disk.release()
 		w.settle()
+		if w.next(); w.live {
+			w.goOn()
+			return
+		}
 		w.everybodyKnows()
-		w.next()
 	}
 	w.mu.Lock()
 	for _, c := range w.clients {
@@ -327,6 +435,25 @@ func (w *world) restart(killed bool) {
 	w.asks = nil
 	w.mu.Unlock()
 	w.start()
+}
+
+// goOn starts the next process, in which everybody is where they were.
+func (w *world) goOn() {
+	w.t.Helper()
+	w.mu.Lock()
+	w.asks = nil
+	open := slices.Sorted(maps.Keys(w.submitted))
+	w.mu.Unlock()
+	w.serve()
+	for _, number := range open {
+		w.submit(number)
+	}
+	for _, name := range slices.Sorted(slices.Values(w.names)) {
+		if c := w.clients[name]; c.dead {
+			w.vanish(c) // nobody else remembers that
+		}
+	}
+	w.settle()
 }
 
 // end lets the store be well again, and everything come to its end.

@@ -352,6 +352,8 @@ func TestBadConfig(t *testing.T) {
 		"no delivery":             func(c *service.Config) { c.Deliver = nil },
 		"nobody has the archive":  func(c *service.Config) { c.Room.Archive = true },
 		"nobody decides on joins": func(c *service.Config) { c.Room.AsksJoin = func(policy.Join) bool { return false } },
+		"no live store":           func(c *service.Config) { c.Live, c.Store = true, noStore{} },
+		"ids by chance":           func(c *service.Config) { c.Live, c.Room.NewID = true, func() string { return "x" } },
 		"nobody answers requests": func(c *service.Config) { c.Room.AnswersIQ = func(_, _ string) bool { return false } },
 	} {
 		c := good

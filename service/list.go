@@ -45,7 +45,7 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 			}
 			s.dir.set(e, 0)
 			s.countCreated(e.Room, e.Creator)
-			if !e.Lasting || e.Inhabited || !e.Due.IsZero() || !e.Suspended.IsZero() {
+			if !e.Lasting || e.Inhabited && s.cfg.Live || !e.Due.IsZero() || !e.Suspended.IsZero() {
 				restless = append(restless, e)
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -87,27 +89,25 @@ func (s *Service) tidy(r *room, done []outcome) (gone bool) {
 		s.lose(r)
 		s.lost(r)
 		return true
+	case err != nil && b.Gone: // it may be gone all the same
+		s.cfg.Log.Warn("that a room has ended could not be stored", "room", r.jid, "error", err)
+		r.retry = time.Now().Add(pause)
+		return true
 	case err != nil:
 		r.unshot = r.tail.events + max(1, s.cfg.CompactAfter/4)
 		if !errors.Is(err, ErrNotYet) {
-			s.cfg.Log.Warn("what takes the place of a room's events could not be stored", "room", r.jid, "error", err)
+			s.cfg.Log.Warn("no snapshot of a room could be stored", "room", r.jid, "error", err)
 		}
 		return false
 	case b.Gone:
-		r.ended = false
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.leaveNothing(r)
+		r.ended, r.uncounted = false, false
 		return true
 	}
 	r.tail, r.shot, r.unshot = weight{}, len(b.Snapshot), 0
 	return false
-}
-
-// redone is a step that was done again, and is to be let out.
-type redone struct {
-	done []outcome
-	at   Position
 }
 
 // restore makes a room of what is stored, without doing anything again.
@@ -151,7 +151,7 @@ func (s *Service) rebuild(r *room, saved *Saved) (err error) {
 }
 
 // redo makes a room of its snapshot and of the steps after it.
-func (s *Service) redo(r *room, saved *Saved) (again []redone, err error) {
+func (s *Service) redo(r *room, saved *Saved) (again [][]outcome, err error) {
 	rest := saved.Steps
 	before := Saved{Snapshot: saved.Snapshot, Events: saved.Events}
 	r.sources, r.ended = saved.Sources, false
@@ -173,7 +173,7 @@ func (s *Service) redo(r *room, saved *Saved) (again []redone, err error) {
 		}
 		done, same := s.doAgain(r, step)
 		if s.cfg.Observer.Redone(same); same {
-			again = append(again, redone{done, step.At()})
+			again = append(again, done)
 			continue
 		}
 		s.cfg.Log.Error("a step that may not have been delivered cannot be done again; its events hold, and nobody is told", "room", r.jid, "events up to", step.At().String())
@@ -236,6 +236,9 @@ func (s *Service) reinhabit(r *room) {
 		}
 	}
 	s.inhabit(r, r.live.Summary().Occupants)
+	if r.ended {
+		s.leaveNothing(r)
+	}
 }
 
 // reload is what becomes of a room of which a step could not be stored, or may have been stored
@@ -249,20 +252,56 @@ func (s *Service) reload(r *room, done []outcome, at Position, cause error) {
 	s.mu.Lock()
 	s.waking[r] = true // until it is loaded
 	s.mu.Unlock()
-	if s.ctx.Err() != nil {
-		cause = ErrClosed // nobody knows what became of it
-	} else if err := s.need(r); errors.Is(err, ErrNotOwner) {
-		cause = err
-	} else if err == nil && at != (Position{}) && r.stored == at && !errors.Is(cause, ErrConflict) {
-		for i := range done {
-			done[i].fx.Questions = nil // they were asked when it was done again
-			s.conclude(r, &done[i])
-		}
-		return
-	}
+	r.doubt, r.doubtAt, r.cause = done, at, cause
+	_ = s.need(r) // it is tried again by the next call
+}
+
+// resolve ends the calls of which nobody knew whether they were stored, now that the room is
+// loaded or, by an error, another service's.
+func (s *Service) resolve(r *room, err error) {
+	done, stored := r.doubt, r.doubtAt != Position{} && r.stored == r.doubtAt && !errors.Is(r.cause, ErrConflict)
+	r.doubt = nil
 	for i := range done {
-		s.fail(&done[i], cause)
+		switch o := &done[i]; {
+		case err != nil:
+			s.fail(o, err)
+		case stored:
+			o.fx.Questions = nil // they were asked when it was done again
+			s.conclude(r, o)
+		default:
+			s.failLater(r, o, r.cause)
+		}
 	}
+}
+
+// failLater is fail, but for that somebody has gone: nobody will say so again, so it is kept for
+// later if the room goes on with everybody inside.
+func (s *Service) failLater(r *room, o *outcome, err error) {
+	if s.cfg.Live && o.done == nil && o.deed != nil {
+		r.remember(o.deed)
+	}
+	s.fail(o, err)
+}
+
+// remember keeps for later that somebody has gone, once for each.
+func (r *room) remember(d *deed) {
+	same := func(x *deed) bool { return x.as == d.as && x.cmd == d.cmd }
+	if _, vanished := d.cmd.(muc.Vanished); (vanished || d.goodbye != nil) && !slices.ContainsFunc(r.undone, same) {
+		r.undone = append(r.undone, d)
+	}
+}
+
+// withUndone puts before calls what could not be stored earlier.
+func (r *room) withUndone(calls []call) []call {
+	if len(r.undone) == 0 {
+		return calls
+	}
+	var first []call
+	for _, d := range r.undone {
+		first = append(first, call{deed: d})
+	}
+	r.undone = nil
+	return append(first, calls...)
 }
 
 // wakeUp waits until rooms are loaded that have somebody inside, or until the context ends.

@@ -177,6 +177,25 @@ func TestRoomTakenAway(t *testing.T) {
 	}
 }
 
+// Without Live nobody is told either: the new owner has the room as after a restart.
+func TestRoomTakenAwayFromOneThatIsNotLive(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShared()
+		a, b := s.newNode(t, false), s.newNode(t, false)
+		a.take("cellar")
+		a.lasting("cellar")
+		a.join(romeo, "cellar", "Romeo")
+		a.forget()
+		b.take("cellar")
+		a.say(romeo, "cellar", "lost")
+		assert.Empty(t, a.order)
+		assert.Equal(t, []muc.JID{at("cellar")}, a.lost)
+		assert.Equal(t, service.Stats{Listed: 1}, a.counts())
+		b.join(romeo, "cellar", "Romeo")
+		assert.True(t, entered(b.got(romeo)))
+	})
+}
+
 // A room that is taken away before it is loaded, or while it is put aside, is lost in the same way.
 func TestIdleRoomTakenAway(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -335,7 +354,15 @@ func TestCreatedRoomsMove(t *testing.T) {
 		require.True(t, may(a, "r1"))
 		require.True(t, may(a, "r2"))
 		require.False(t, may(a, "r3"))
-		for range 2 { // there and back
+		for i := range 2 { // there and back
+			if i == 1 {
+				for _, room := range []string{"r1", "r2"} {
+					_, err := a.do(room, muc.Configure{Change: func(c *muc.RoomConfig) { c.Persistent = true }})
+					require.NoError(t, err)
+					a.leave(romeo, room, "Romeo")
+				}
+				sleep(time.Hour) // they are not in memory any more
+			}
 			a.moves(b, "r1", "r2")
 			b.take("r1", "r2") // twice is once
 			require.False(t, may(b, "x1"))

@@ -57,10 +57,13 @@ func (s *Service) release(r *room) {
 	}
 }
 
-// leaveNothing counts a room less that is gone.
+// leaveNothing counts a room less that has ended, once.
 func (s *Service) leaveNothing(r *room) {
-	s.uncountCreated(r.jid, r.live.Creator())
-	s.asks.drop(r)
+	if !r.uncounted {
+		s.uncountCreated(r.jid, r.live.Creator())
+		s.asks.drop(r)
+	}
+	r.uncounted = r.ended
 }
 
 // countCreated counts a room for who created it, once.
@@ -101,6 +104,7 @@ func (s *Service) settleQuota(r *room, b *Batch) {
 	defer s.mu.Unlock()
 	for _, ev := range b.Events {
 		c, created := ev.Body.(*event.Created)
+		r.uncounted = r.uncounted && !created
 		switch {
 		case !created:
 		case r.reserved == c.Creator:
@@ -112,7 +116,7 @@ func (s *Service) settleQuota(r *room, b *Batch) {
 		}
 	}
 	s.release(r)
-	if b.Gone {
+	if b.Gone || r.ended {
 		s.leaveNothing(r)
 	}
 }

@@ -53,18 +53,26 @@ type room struct {
 	// again says that a step is done again, and refused that the present one was refused by a
 	// limit of the service.
 	again, refused bool
+	// doubt are calls of which it is not known whether they are stored, with what they brought up
+	// to doubtAt, because of cause (Config.Live).
+	doubt   []outcome
+	doubtAt Position
+	cause   error
+	// undone are those who have gone, of whom that could not be stored yet (Config.Live).
+	undone []*deed
 	// replace says that what is stored is not what this service would store: the next batch
 	// brings a snapshot.
 	replace bool
-	// ended says that the room has ended and leaves nothing, which is not stored yet.
-	ended bool
+	// ended says that the room has ended and leaves nothing, which is not stored yet, and
+	// uncounted that it does not count for who created it any more.
+	ended, uncounted bool
 	// unshot is how many events there must be in the tail before a snapshot is offered again that
 	// the store did not take.
 	unshot int
 	// left says that another service has the room.
 	left bool
 	// redone are steps that were done again when it was loaded, and are to be let out.
-	redone []redone
+	redone [][]outcome
 	// grown is what has come in since size was asked for.
 	grown int
 	// failed is why the room could not be loaded, which is tried again after retry.
@@ -126,7 +134,7 @@ func isDamage(err error) bool {
 
 // dueOf is when a room wants to be woken; a tombstone when its time is up.
 func (s *Service) dueOf(r *room) time.Time {
-	if r.ended {
+	if r.ended || len(r.undone) > 0 {
 		return time.Now().Add(pause)
 	}
 	live := r.live

@@ -75,7 +75,7 @@ func (s *Service) dismiss(r *room, snapshot []byte) {
 			return err
 		}
 		fx, err := live.Do(time.Now(), muc.Shutdown{Reason: startsAgain})
-		r.redone = append(r.redone, redone{done: []outcome{{fx: muc.Effects{Outbound: fx.Outbound}}}})
+		r.redone = append(r.redone, []outcome{{fx: muc.Effects{Outbound: fx.Outbound}}})
 		return err
 	})
 }

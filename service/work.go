@@ -42,15 +42,18 @@ func (s *Service) work(r *room) {
 // room.
 func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if r.live == nil && !calls[0].needsRoom() {
+		if calls[0].last || calls[0].leave {
+			s.resolve(r, ErrClosed)
+		}
 		return calls[1:]
 	}
 	if err := s.need(r); err != nil {
 		for _, c := range calls {
-			s.fail(&outcome{call: c}, err)
+			s.failLater(r, &outcome{call: c}, err)
 		}
 		return nil
 	}
-	calls = s.resume(r, calls)
+	calls = s.resume(r, r.withUndone(calls))
 	var done []outcome
 	for i, c := range calls {
 		o := outcome{call: c}
@@ -63,7 +66,9 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 			break
 		}
 	}
-	s.watch(r, done)
+	if !s.cfg.Live {
+		s.watch(r, done)
+	}
 	var b Batch
 	err := guarded(func() (err error) {
 		var write bool
@@ -79,8 +84,11 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if err != nil {
 		return s.crash(r, done, rest, at, err)
 	}
+	if s.cfg.Live { // until it is stored, those are inside who were
+		s.watch(r, done)
+	}
 	s.settleQuota(r, &b)
-	s.publish(r, done, at, false)
+	s.publish(r, done, false)
 	s.noteActivity(r, done)
 	gone := b.Gone || s.tidy(r, done)
 	if gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
@@ -100,6 +108,7 @@ func (s *Service) need(r *room) error {
 	case r.live != nil:
 		return nil
 	case s.cfg.Live && s.ctx.Err() != nil:
+		s.resolve(r, ErrClosed)
 		return ErrClosed
 	}
 	err := s.load(r)
@@ -111,16 +120,18 @@ func (s *Service) need(r *room) error {
 	s.mu.Unlock()
 	if errors.Is(err, ErrNotOwner) {
 		s.lose(r)
+		s.resolve(r, err)
 		s.lost(r)
 	}
 	again := r.redone
 	r.redone = nil
-	for _, step := range again {
-		s.publish(r, step.done, step.at, true)
-		s.noteActivity(r, step.done)
+	for _, done := range again {
+		s.publish(r, done, true)
+		s.noteActivity(r, done)
 	}
 	if err == nil {
 		s.delivered(r, r.stored) // also what could not be done again
+		s.resolve(r, nil)
 	}
 	return err
 }
@@ -221,11 +232,11 @@ func (s *Service) isOver(r *room) bool {
 	return r.live.State() == muc.Destroyed && (r.freed || s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(time.Now()))
 }
 
-// publish lets out what calls brought, now that it is stored, up to the position of their last
-// event; that is zero if there was none. Again: it may have been let out before.
-func (s *Service) publish(r *room, done []outcome, at Position, again bool) {
+// publish lets out what calls brought, now that it is stored. Again: it may have been let out
+// before.
+func (s *Service) publish(r *room, done []outcome, again bool) {
 	if s.cfg.DeliverBatch != nil {
-		s.publishBatch(r, done, at, again)
+		s.publishBatch(r, done, again)
 		return
 	}
 	for i := range done {
@@ -235,11 +246,32 @@ func (s *Service) publish(r *room, done []outcome, at Position, again bool) {
 		}
 		s.conclude(r, &done[i])
 	}
-	s.delivered(r, at)
+	if ev := lastEvent(done); ev != nil {
+		s.delivered(r, positionOf(ev))
+	}
+}
+
+// lastEvent is the last event that calls brought; nil for none.
+func lastEvent(done []outcome) (last *event.Event) {
+	for i := range slices.Backward(done) {
+		for _, list := range [...][]event.Event{done[i].fx.Durable, done[i].fx.Volatile} {
+			if n := len(list); n > 0 && (last == nil || positionOf(last).Compare(positionOf(&list[n-1])) < 0) {
+				last = &list[n-1]
+			}
+		}
+		if last != nil {
+			break
+		}
+	}
+	return last
 }
 
 // publishBatch is publish, all at once.
-func (s *Service) publishBatch(r *room, done []outcome, at Position, again bool) {
+func (s *Service) publishBatch(r *room, done []outcome, again bool) {
+	d := Delivery{Room: r.jid, Again: again}
+	if ev := lastEvent(done); ev != nil {
+		d.At, d.Time = positionOf(ev), ev.Time
+	}
 	var batch []Stanza
 	for i := range done {
 		s.report(r, &done[i])
@@ -248,9 +280,10 @@ func (s *Service) publishBatch(r *room, done []outcome, at Position, again bool)
 		}
 	}
 	if len(batch) > 0 {
-		s.cfg.DeliverBatch(s.ctx, Delivery{Room: r.jid, At: at, Again: again, Stanzas: batch})
+		d.Stanzas = batch
+		s.cfg.DeliverBatch(s.ctx, d)
 	}
-	s.delivered(r, at)
+	s.delivered(r, d.At)
 	for _, out := range batch {
 		s.cfg.Observer.Delivered(len(out.To()))
 	}
