@@ -19,9 +19,9 @@ func Markdown(w io.Writer, servers ...*Result) error {
 	p.row("played", servers, func(i int) string { return servers[i].Played.Format("2006-01-02") })
 	p.row("suite", servers, func(i int) string { return servers[i].Suite })
 	p.row("scripts played", servers, func(i int) string {
-		scripts, _ := servers[i].played()
-		return fmt.Sprintf("%d of %d", scripts, len(servers[i].Verdicts))
+		return fmt.Sprintf("%d of %d", servers[i].played(), len(servers[i].Verdicts))
 	})
+	p.row("of them ended in what scripts share", servers, func(i int) string { return fmt.Sprint(servers[i].unbegun()) })
 	for _, level := range levels {
 		p.row(levelTitle(level), servers, func(i int) string { return t.count("", i, level).text() })
 	}

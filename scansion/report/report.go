@@ -184,15 +184,22 @@ func (t *table) broken() []sentence {
 	return all
 }
 
-// played are how many scripts a server was asked, and why it was not asked others.
-func (r *Result) played() (scripts int, skipped map[string]int) {
-	skipped = map[string]int{}
+// played are how many scripts a server was asked.
+func (r *Result) played() (scripts int) {
 	for _, v := range r.Verdicts {
 		if v.Skipped == "" {
 			scripts++
-		} else {
-			skipped[v.Skipped]++
 		}
 	}
-	return scripts, skipped
+	return scripts
+}
+
+// unbegun is how many scripts ended in a beginning that scripts share, and showed nothing.
+func (r *Result) unbegun() (scripts int) {
+	for _, v := range r.Verdicts {
+		if slices.ContainsFunc(v.Findings, func(f scansion.Finding) bool { return len(f.Marks) == 0 }) {
+			scripts++
+		}
+	}
+	return scripts
 }

@@ -54,6 +54,7 @@ func TestMarkdown(t *testing.T) {
 		`| | One 1.0 | Two \| 2 |`,
 		"| played | 2026-11-30 | 2026-11-30 |",
 		"| scripts played | 2 of 2 | 2 of 3 |",
+		"| of them ended in what scripts share | 0 | 1 |",
 		"| MUST kept | 1/1 | 0/1 |",
 		"| SHOULD kept | 1/1 | – |",
 		"| choices shared | 1/1 | 0/1 |",
