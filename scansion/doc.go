@@ -219,7 +219,7 @@
 // when that is answered, what came of the action has come, as stanzas between two addresses keep
 // their order (RFC 6120 §10.1). Only then the next action begins. So `X receives: nothing` means
 // as much as in process, and `receives` waits for what a server does later than that, at the
-// longest [Network].Wait. A client answers the pings of rooms by itself. What comes neither from a
+// longest [Network].Late. A client answers the pings of rooms by itself. What comes neither from a
 // room of the script nor from one of its clients is no part of it.
 //
 // `X disconnects` breaks the connection, and 200 ms later the server has to have noticed. Time

@@ -17,13 +17,20 @@ type Network struct {
 	// name=value. Scripts that ask for others are skipped, but for instant=true, for which new
 	// rooms are opened by their creators.
 	Settings []string
-	// Wait bounds how long one stanza or answer is waited for: 0 means 5 s.
+	// Wait bounds how long the answer to a request is waited for: 0 means 5 s.
 	Wait time.Duration
+	// Late is how long after an action a stanza may come that has not come when the pings of
+	// the clients are answered: 0 means half a second.
+	Late time.Duration
+	// LeftBehind, when set, is told of each room that nobody could destroy in the end.
+	LeftBehind func(room string)
 	// Script bounds how long a script may take: 0 means a minute.
 	Script time.Duration
 }
 
 func (n Network) wait() time.Duration { return cmp.Or(n.Wait, 5*time.Second) }
+
+func (n Network) late() time.Duration { return cmp.Or(n.Late, time.Second/2) }
 
 func (n Network) script() time.Duration { return cmp.Or(n.Script, time.Minute) }
 

@@ -64,7 +64,7 @@ func overNetwork(t *testing.T, s *memoryServer, src string, change func(*Options
 	t.Helper()
 	script, err := Parse("net.scs", []byte(src))
 	require.NoError(t, err)
-	o := Options{Mode: Ordered, Dial: s.dial, Network: Network{Rooms: memoryRooms, Wait: time.Second}}
+	o := Options{Mode: Ordered, Dial: s.dial, Network: Network{Rooms: memoryRooms, Late: 100 * time.Millisecond}}
 	if change != nil {
 		change(&o)
 	}
@@ -115,6 +115,17 @@ func TestNetworkFails(t *testing.T) {
 			assert.NotContains(t, err.Error(), memoryRooms, "addresses are the script's")
 		})
 	}
+}
+
+// A room whose owners it has no more, by what the script does, is told of.
+func TestNetworkLeavesBehind(t *testing.T) {
+	var left []string
+	s := memoryServerOfDefaults(t)
+	require.NoError(t, overNetwork(t, s, twoClients+persistent+
+		"host: set-affiliation jid='nurse@capulet.example' affiliation='owner'\nhost: set-affiliation jid=\"${Romeo's JID}\" affiliation='none'\n",
+		func(o *Options) { o.Network.LeftBehind = func(room string) { left = append(left, room) } }))
+	require.Len(t, left, 1)
+	assert.Regexp(t, `^cellar-\w{8}@rooms.test$`, left[0])
 }
 
 // A server may choose another resource than it was asked for.

@@ -26,9 +26,9 @@ const (
 	nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	afterCut  = 200 * time.Millisecond // in which a server has to notice that a connection broke
 	backstage = "scansion"             // the resource and nick of who only sets up rooms
+	queued    = 20 * time.Millisecond  // for what has come and was not read yet
 	maxRooms  = 64                     // that one script may use
 	maxInbox  = 10_000                 // stanzas that came to a client and were not asked for yet
-	lateness  = 300 * time.Millisecond // by which a stanza may come after what was asked later
 )
 
 // network is a server as the stage of a script: each client is a real one.
@@ -48,6 +48,8 @@ type network struct {
 	lines  []*line // of clients, as in Script.Clients, and of owners who are none of them
 	rooms  []*knownRoom
 	ids    int
+	// acted is when everything had come that was sure to come of the last action.
+	acted time.Time
 	// hostActs is that what comes is an effect of what the host does, for which an owner stands in.
 	hostActs bool
 }
@@ -167,7 +169,11 @@ func (n *network) end() {
 			answer, err := n.ask(l, r.address, "set", destroy)
 			return err == nil && (answer.isResult() || answer.condition() == "item-not-found")
 		}) {
-			n.player.trace.note("left behind: " + n.names.toServer(r.address.String()))
+			room := n.names.toServer(r.address.String())
+			n.player.trace.note("left behind: " + room)
+			if n.how.LeftBehind != nil {
+				n.how.LeftBehind(room)
+			}
 		}
 	}
 	for _, l := range n.lines {
@@ -270,11 +276,8 @@ func (n *network) more(u *user) (bool, error) {
 	if l.conn == nil {
 		return false, nil
 	}
-	wait := n.how.wait()
-	if n.player.mode == Spec { // in which much does not come
-		wait = min(wait, lateness)
-	}
-	ctx, cancel := context.WithTimeout(n.ctx, wait)
+	late := max(time.Until(n.acted.Add(n.how.late())), queued)
+	ctx, cancel := context.WithTimeout(n.ctx, late)
 	defer cancel()
 	for before := len(u.inbox); len(u.inbox) == before; {
 		if err := n.read(ctx, l); err != nil {
@@ -299,7 +302,9 @@ func (n *network) settle() error {
 			lines = append(lines, l)
 		}
 	}
-	return n.fence(lines, targets)
+	err := n.fence(lines, targets)
+	n.acted = time.Now()
+	return err
 }
 
 // fence has clients ping addresses and reads what comes until all are answered, if only by

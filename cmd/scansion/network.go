@@ -27,7 +27,8 @@ type connection struct {
 	insecure, plain       bool
 	authority             string
 	settings              []string
-	wait, script, total   time.Duration
+	wait, late            time.Duration
+	script, total         time.Duration
 }
 
 func (c *connection) flags(f *flag.FlagSet) {
@@ -48,7 +49,8 @@ func (c *connection) flags(f *flag.FlagSet) {
 		c.settings = append(c.settings, s)
 		return nil
 	})
-	f.DurationVar(&c.wait, "wait", 5*time.Second, "how long to wait for a stanza")
+	f.DurationVar(&c.wait, "wait", 5*time.Second, "how long to wait for an answer")
+	f.DurationVar(&c.late, "late", 500*time.Millisecond, "how long to wait for a stanza that has not come when the server has answered who waits for it")
 	f.DurationVar(&c.script, "script", time.Minute, "how long a script may take")
 	f.DurationVar(&c.total, "total", 30*time.Minute, "how long all may take")
 }
@@ -68,6 +70,7 @@ func (c *connection) play(play player, files []string, options scansion.Options,
 		fmt.Fprintln(stderr, err)
 		return statusWrong
 	}
+	options.Network.LeftBehind = func(room string) { fmt.Fprintf(stderr, "a room is left behind: %s\n", room) }
 	status := play(ctx, files, options, stdout)
 	if err := server.Close(); err != nil {
 		fmt.Fprintf(stderr, "accounts are left behind: %v\n", err)
@@ -94,8 +97,8 @@ func (c *connection) server(ctx context.Context, options *scansion.Options) (*re
 		return nil, errors.New("-connect needs -domain, and -users where the one does not follow from the other")
 	case ways != 1:
 		return nil, errors.New("-connect needs one of -accounts, -register and -anonymous")
-	case c.wait <= 0 || c.script <= 0 || c.total <= 0:
-		return nil, errors.New("-wait, -script and -total are more than 0")
+	case min(c.wait, c.late) <= 0 || c.script <= 0 || c.total <= 0:
+		return nil, errors.New("-wait, -late, -script and -total are more than 0")
 	}
 	s := &remote.Server{
 		Address: c.address, Domain: c.users, Register: c.register, Anonymous: c.anonymous, PlainText: c.plain,
@@ -105,7 +108,7 @@ func (c *connection) server(ctx context.Context, options *scansion.Options) (*re
 		return nil, err
 	}
 	options.Dial = s.Dial
-	options.Network = scansion.Network{Rooms: c.rooms, Settings: c.settings, Wait: c.wait, Script: c.script}
+	options.Network = scansion.Network{Rooms: c.rooms, Settings: c.settings, Wait: c.wait, Late: c.late, Script: c.script}
 	if err := s.Check(ctx, c.rooms); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

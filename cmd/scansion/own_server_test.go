@@ -145,7 +145,7 @@ func TestConnectionIsRefused(t *testing.T) {
 		{"no domain", []string{"-connect", address, "-accounts", accounts}, "-connect needs -domain"},
 		{"no accounts", []string{"-connect", address, "-domain", rooms}, "-connect needs one of -accounts, -register and -anonymous\n"},
 		{"two kinds of accounts", []string{"-connect", address, "-domain", rooms, "-register", "-anonymous"}, "-connect needs one of"},
-		{"no time", []string{"-connect", address, "-domain", rooms, "-anonymous", "-wait", "0s"}, "-wait, -script and -total are more than 0\n"},
+		{"no time", []string{"-connect", address, "-domain", rooms, "-anonymous", "-wait", "0s"}, "-wait, -late, -script and -total are more than 0\n"},
 		{"an unknown way to TLS", []string{"-connect", address, "-domain", rooms, "-anonymous", "-tls", "ssl"}, `-tls is starttls, direct or none, not "ssl"`},
 		{"a file of certificates without one", []string{"-connect", address, "-domain", rooms, "-anonymous", "-ca", bad}, "no certificate in PEM"},
 		{"a file of accounts without one", []string{"-connect", address, "-domain", rooms, "-accounts", file}, "line 1: expected a JID and a password"},
