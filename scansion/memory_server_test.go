@@ -2,6 +2,7 @@ package scansion
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
@@ -29,13 +30,15 @@ type memoryServer struct {
 	// events are those of each room, for its archive.
 	events   map[muc.JID][]event.Event
 	sessions map[muc.JID]*memoryConn
+	// offline is what came for accounts while nobody was available.
+	offline map[muc.JID][][]byte
 	// resource, unless empty, is the one that everybody gets.
 	resource string
 }
 
 // newMemoryServer is a server whose rooms have that configuration.
 func newMemoryServer(t *testing.T, cfg muc.Config) *memoryServer {
-	s := &memoryServer{events: map[muc.JID][]event.Event{}, sessions: map[muc.JID]*memoryConn{}}
+	s := &memoryServer{events: map[muc.JID][]event.Event{}, sessions: map[muc.JID]*memoryConn{}, offline: map[muc.JID][][]byte{}}
 	var err error
 	s.rooms, err = mucservice.New(t.Context(), mucservice.Config{
 		Domain: memoryRooms, Room: cfg, Store: new(mucservice.Memory), Deliver: s.deliver, Question: s.question,
@@ -78,10 +81,15 @@ func (s *memoryServer) deliver(_ context.Context, out mucservice.Stanza) {
 func (s *memoryServer) send(to muc.JID, stanza []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	reached := false
 	for jid, c := range s.sessions {
 		if jid == to || c.available && jid.Bare() == to {
 			c.came <- stanza
+			reached = true
 		}
+	}
+	if !reached && to.IsBare() {
+		s.offline[to] = append(s.offline[to], stanza)
 	}
 }
 
@@ -137,10 +145,25 @@ func (c *memoryConn) Send(ctx context.Context, src []byte) error {
 		c.server.mu.Lock()
 		defer c.server.mu.Unlock()
 		c.available = true
-		// Servers tell a client such things, which are no part of a script.
-		c.came <- []byte("<presence from='" + c.jid.String() + "'/>")
-		c.came <- []byte("<message from='" + memoryUsers + "'><body>Welcome!</body></message>")
+		for _, stanza := range c.server.offline[c.jid.Bare()] {
+			c.came <- stanza
+		}
+		delete(c.server.offline, c.jid.Bare())
 		return nil
+	}
+	if from := el.SelectAttrValue("from", c.jid.String()); from != c.jid.String() {
+		return errors.New("invalid-from")
+	}
+	if el.Tag == "message" { // servers tell a client such things, which are no part of a script
+		for _, noise := range []string{
+			"<presence from='" + c.jid.String() + "'/>",
+			"<message from='" + memoryUsers + "'><body>Maintenance at noon</body></message>",
+			"<message from='somebody@" + memoryUsers + "/x'><body>Buy!</body></message>",
+			"<message from='" + c.jid.Bare().String() + "'><event xmlns='" + nsPubSub + "'/></message>",
+			"<message type='groupchat' from='lobby@" + memoryRooms + "/x'><body>Hm?</body></message>",
+		} {
+			c.came <- []byte(noise)
+		}
 	}
 	bare, _, _ := strings.Cut(address, "/")
 	to, err := muc.ParseJID(bare)

@@ -102,7 +102,7 @@ func TestNetworkDestroysRooms(t *testing.T) {
 func TestNetworkFails(t *testing.T) {
 	tests := []struct{ name, script, says string }{
 		{"what came although nothing should", romeoJoins + romeoSpeaks + "Romeo receives: nothing\n", "something came"},
-		{"what nobody expected", romeoJoins + romeoSpeaks, "nobody expected what Romeo got"},
+		{"what nobody expected", romeoJoins + romeoSpeaks + "Juliet disconnects\n", "net.scs:15: at the end of the script: nobody expected what Romeo got"},
 		{"what does not come", romeoJoins + "Juliet receives:\n\t<message/>\n", "nothing came"},
 		{"what is different", romeoJoins + romeoSpeaks + "Romeo receives:\n\t<message><body>Ha.</body></message>\n", "expected 'Ha.', got 'Hm.'"},
 	}
@@ -115,6 +115,108 @@ func TestNetworkFails(t *testing.T) {
 			assert.NotContains(t, err.Error(), memoryRooms, "addresses are the script's")
 		})
 	}
+}
+
+// slowConn is a client from which everything arrives late, in its order.
+type slowConn struct {
+	Conn
+	queue chan func() error
+}
+
+func (c slowConn) Send(ctx context.Context, stanza []byte) error {
+	c.queue <- func() error { return c.Conn.Send(context.WithoutCancel(ctx), stanza) }
+	return nil
+}
+
+// What one client did has arrived before the next one does something, also if the way of the first is
+// longer.
+func TestNetworkKeepsOrder(t *testing.T) {
+	s := memoryServerOfDefaults(t)
+	juliets := strings.NewReplacer("Romeo", "Juliet", "Hm.", "Ha.")
+	script := twoClients + persistent + romeoJoins + juliets.Replace("Romeo sends:\n\t<presence to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>\n") +
+		"Romeo receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<message><subject/></message>\n" +
+		romeoSpeaks + juliets.Replace(romeoSpeaks) +
+		"Juliet receives:\n\t<message><body>Hm.</body></message>\nJuliet receives:\n\t<message><body>Ha.</body></message>\n" +
+		"Romeo receives:\n\t<message><body>Hm.</body></message>\nRomeo receives:\n\t<message><body>Ha.</body></message>\n"
+	require.NoError(t, overNetwork(t, s, script, func(o *Options) {
+		o.Dial = func(ctx context.Context, who Login) (Conn, error) {
+			conn, err := s.dial(ctx, who)
+			if err != nil || who.Resource != "orchard" {
+				return conn, err
+			}
+			slow := slowConn{conn, make(chan func() error, 1000)}
+			go func() {
+				for send := range slow.queue {
+					time.Sleep(5 * time.Millisecond)
+					if send() != nil {
+						return
+					}
+				}
+			}()
+			t.Cleanup(func() { close(slow.queue) })
+			return slow, nil
+		}
+	}))
+}
+
+// A room that its creator would have to open is open where the script counts on it.
+func TestNetworkOpensRooms(t *testing.T) {
+	script := twoClients + romeoJoins + "Juliet sends:\n\t<presence to='cellar@chat.example/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>\n" +
+		"Juliet receives:\n\t<presence %s from='cellar@chat.example/%s'/>\n"
+	require.NoError(t, overNetwork(t, memoryServerOfDefaults(t), "# match: subset\n# config: instant=true\n"+fmt.Sprintf(script, "", "Romeo"), nil))
+	require.NoError(t, overNetwork(t, memoryServerOfDefaults(t), "# match: subset\n"+fmt.Sprintf(script, "type='error'", "Juliet"), nil))
+}
+
+// Whoever is not connected yet gets nothing, not even later; and nobody says whom a stanza is from.
+func TestNetworkBeforeConnecting(t *testing.T) {
+	require.NoError(t, overNetwork(t, memoryServerOfDefaults(t), strings.Replace(twoClients, "Juliet connects\n", "", 1)+persistent+romeoJoins+
+		"Romeo sends:\n\t<message from='tybalt@capulet.example' to='cellar@chat.example'><x xmlns='http://jabber.org/protocol/muc#user'>"+
+		"<invite to=\"${Juliet's JID}\"/></x></message>\nJuliet connects\nJuliet receives: nothing\n", nil))
+}
+
+// What a form protects with a password says so, for servers that want both.
+func TestNetworkPassword(t *testing.T) {
+	s := memoryServerOfDefaults(t)
+	var sent strings.Builder
+	require.NoError(t, overNetwork(t, s, twoClients+strings.Replace(persistent, "persistent", "password='sesame' persistent", 1), func(o *Options) {
+		o.Dial = func(ctx context.Context, who Login) (Conn, error) {
+			conn, err := s.dial(ctx, who)
+			return listened{conn, &sent}, err
+		}
+	}))
+	assert.Contains(t, sent.String(), `var="muc#roomconfig_passwordprotectedroom"><value>1<`)
+	assert.Contains(t, sent.String(), `var="muc#roomconfig_roomsecret"><value>sesame<`)
+}
+
+// listened is a client that somebody listens to.
+type listened struct {
+	Conn
+	sent *strings.Builder
+}
+
+func (c listened) Send(ctx context.Context, stanza []byte) error {
+	c.sent.Write(stanza)
+	return c.Conn.Send(ctx, stanza)
+}
+
+// A script whose time is over leaves no room behind either.
+func TestNetworkTimeIsOver(t *testing.T) {
+	err := overNetwork(t, memoryServerOfDefaults(t), twoClients+persistent+"time passes: 2s\n", func(o *Options) {
+		o.Network.Script = 500 * time.Millisecond
+		o.Network.LeftBehind = func(room string) { t.Errorf("%s is left behind", room) }
+	})
+	assert.ErrorContains(t, err, "the script takes more than 500ms")
+}
+
+// That nothing comes before the host answers from the archive is not to be seen where the server does.
+func TestOnNetwork(t *testing.T) {
+	script, err := Parse("a.scs", []byte(twoClients+romeoSpeaks+"Romeo receives: nothing\nhost answers: archive\nRomeo receives: nothing\n"))
+	require.NoError(t, err)
+	var left []string
+	for _, a := range onNetwork(script.actions) {
+		left = append(left, a.text)
+	}
+	assert.Equal(t, []string{"Romeo connects", "Juliet connects", "Romeo sends:", "host answers: archive", "Romeo receives: nothing"}, left)
 }
 
 // A room whose owners it has no more, by what the script does, is told of.
