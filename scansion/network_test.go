@@ -128,17 +128,9 @@ func (c slowConn) Send(ctx context.Context, stanza []byte) error {
 	return nil
 }
 
-// What one client did has arrived before the next one does something, also if the way of the first is
-// longer.
-func TestNetworkKeepsOrder(t *testing.T) {
-	s := memoryServerOfDefaults(t)
-	juliets := strings.NewReplacer("Romeo", "Juliet", "Hm.", "Ha.")
-	script := twoClients + persistent + romeoJoins + juliets.Replace("Romeo sends:\n\t<presence to='cellar@chat.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>\n") +
-		"Romeo receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<message><subject/></message>\n" +
-		romeoSpeaks + juliets.Replace(romeoSpeaks) +
-		"Juliet receives:\n\t<message><body>Hm.</body></message>\nJuliet receives:\n\t<message><body>Ha.</body></message>\n" +
-		"Romeo receives:\n\t<message><body>Hm.</body></message>\nRomeo receives:\n\t<message><body>Ha.</body></message>\n"
-	require.NoError(t, overNetwork(t, s, script, func(o *Options) {
+// slowFor has a server on which the way of Romeo's client is long.
+func slowFor(t *testing.T, s *memoryServer) func(*Options) {
+	return func(o *Options) {
 		o.Dial = func(ctx context.Context, who Login) (Conn, error) {
 			conn, err := s.dial(ctx, who)
 			if err != nil || who.Resource != "orchard" {
@@ -156,7 +148,27 @@ func TestNetworkKeepsOrder(t *testing.T) {
 			t.Cleanup(func() { close(slow.queue) })
 			return slow, nil
 		}
-	}))
+	}
+}
+
+const julietJoins = "Juliet sends:\n\t<presence to='cellar@chat.example/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>\n" +
+	"Romeo receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<presence/>\nJuliet receives:\n\t<message><subject/></message>\n"
+
+// What one client did has arrived before the next one does something, also if the way of the first is
+// longer; and all have got it.
+func TestNetworkKeepsOrder(t *testing.T) {
+	s := memoryServerOfDefaults(t)
+	script := twoClients + persistent + romeoJoins + julietJoins + romeoSpeaks + strings.NewReplacer("Romeo", "Juliet", "Hm.", "Ha.").Replace(romeoSpeaks)
+	for _, who := range []string{"Juliet", "Romeo"} {
+		script += who + " receives:\n\t<message><body>Hm.</body></message>\n" + who + " receives:\n\t<message><body>Ha.</body></message>\n"
+	}
+	require.NoError(t, overNetwork(t, s, script, slowFor(t, s)))
+	err := overNetwork(t, s, twoClients+persistent+romeoJoins+julietJoins+romeoSpeaks+"Juliet receives: nothing\n", slowFor(t, s))
+	assert.ErrorContains(t, err, "something came")
+	speaks := strings.Count(twoClients+persistent+romeoJoins+julietJoins, "\n") + 1
+	err = overNetwork(t, s, twoClients+persistent+romeoJoins+julietJoins+romeoSpeaks+"time passes: 1ms\n", slowFor(t, s))
+	assert.ErrorContains(t, err, fmt.Sprintf("net.scs:%d: at the end of the script: nobody expected what Romeo and Juliet got", speaks))
+	assert.Equal(t, 2, strings.Count(err.Error(), fmt.Sprintf("(an effect of line %d)", speaks)), "%v", err)
 }
 
 // A room that its creator would have to open is open where the script counts on it.
