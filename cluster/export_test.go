@@ -1,6 +1,9 @@
 package cluster
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // SetLife sets what is random otherwise.
 func (c *Config) SetLife(life string) { c.life = life }
@@ -30,4 +33,13 @@ func (n *Node) Debug() (out []string) {
 		}
 	}
 	return out
+}
+
+// HeirOf is which of some nodes should have a shard.
+func HeirOf(shard int, nodes []string) string {
+	p, now := peers{known: map[string]*peer{}}, time.Now()
+	for _, of := range nodes {
+		p.known[of] = &peer{seen: now, ready: true}
+	}
+	return p.heirs(now, "")[shard]
 }

@@ -26,6 +26,8 @@ type faulty struct {
 	cut   bool          // calls fail, nothing is heard
 	dead  bool          // for ever
 	eaten int           // answers
+	alone bool          // calls fail, and of messages only its own are heard
+	hears map[string][]func([]byte)
 	// unsent is what was published while it stood still.
 	unsent []func()
 }
@@ -62,6 +64,12 @@ func (f *faulty) set(rate int, cut bool) {
 	f.rate, f.cut = rate, cut
 }
 
+func (f *faulty) isolate(is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.alone = is
+}
+
 func (f *faulty) kill() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -83,7 +91,7 @@ func (f *faulty) pass() (lost, eaten bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case f.dead || f.cut:
+	case f.dead || f.cut || f.alone:
 		return true, true
 	case f.rnd.IntN(100) < f.rate:
 		f.eaten++
@@ -191,6 +199,10 @@ func (f *faulty) Publish(subject string, data []byte) error {
 	defer f.mu.Unlock()
 	switch {
 	case f.dead || f.cut || f.rnd.IntN(100) < f.rate:
+	case f.alone:
+		for _, hear := range f.hears[subject] {
+			go hear(bytes.Clone(data))
+		}
 	case f.gate != nil:
 		f.unsent = append(f.unsent, func() { _ = f.Memory.Publish(subject, bytes.Clone(data)) })
 	default:
@@ -201,6 +213,12 @@ func (f *faulty) Publish(subject string, data []byte) error {
 
 // Subscribe may lose messages, too; a frozen node hears them when it goes on.
 func (f *faulty) Subscribe(subject string, hear func([]byte)) (stop func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.hears == nil {
+		f.hears = map[string][]func([]byte){}
+	}
+	f.hears[subject] = append(f.hears[subject], hear)
 	return f.Memory.Subscribe(subject, func(data []byte) {
 		if lost, eaten := f.pass(); !lost && !eaten {
 			hear(data)

@@ -152,7 +152,7 @@ func (n *Node) assignShard(shard int, now time.Time) {
 	switch mine := o.id() == n.id; {
 	case n.shards[shard].busy > 0:
 	case mine && !n.owned[shard].Load() && n.shards[shard].used < o.Epoch:
-		n.begin(shard, func() { n.adopt(shard, o, now) })
+		n.begin(shard, func() { n.adopt(shard, o) })
 	case mine && !n.owned[shard].Load(): // under each epoch a shard is opened once: what came of it then may be unknown
 		n.begin(shard, func() { n.take(shard, o, now) })
 	case heir == "":
@@ -200,12 +200,14 @@ func (n *Node) take(shard int, was Owner, began time.Time) {
 		n.log.Warn("a shard cannot be taken over for now", "shard", shard, "error", err)
 		n.verify(shard) // it may have been
 	default:
-		n.adopt(shard, Owner{n.cfg.Node, n.life, epoch}, began)
+		if n.adopt(shard, Owner{n.cfg.Node, n.life, epoch}) {
+			n.cfg.Observer.Took(shard, time.Since(began))
+		}
 	}
 }
 
-// adopt begins to work on a shard that is this node's.
-func (n *Node) adopt(shard int, o Owner, began time.Time) {
+// adopt begins to work on a shard that is this node's, and reports whether it does.
+func (n *Node) adopt(shard int, o Owner) bool {
 	ctx, cancel := n.engineCtx()
 	defer cancel()
 	n.mu.Lock()
@@ -215,7 +217,7 @@ func (n *Node) adopt(shard int, o Owner, began time.Time) {
 	if err != nil {
 		n.log.Warn("a shard cannot be read for now", "shard", shard, "error", err)
 		n.verify(shard)
-		return
+		return false
 	}
 	n.mu.Lock()
 	mine := n.owners[shard].Epoch <= o.Epoch
@@ -225,7 +227,7 @@ func (n *Node) adopt(shard int, o Owner, began time.Time) {
 	n.mu.Unlock()
 	if !mine {
 		n.store.close(shard, o.Epoch+1)
-		return
+		return false
 	}
 	n.intake.pause(shard, false)
 	n.countOwned()
@@ -234,7 +236,7 @@ func (n *Node) adopt(shard int, o Owner, began time.Time) {
 	if err := n.rooms.Adopt(n.ctx, entries); err != nil && n.ctx.Err() == nil {
 		n.log.Warn("rooms cannot be taken over", "shard", shard, "error", err)
 	}
-	n.cfg.Observer.Took(shard, time.Since(began))
+	return true
 }
 
 // openShard reads what has to be known of a shard, after it was made sure that nobody who had it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -62,6 +63,7 @@ func newWorld(t *testing.T, seed uint64, config func(c *cluster.Config), names .
 		for _, m := range w.nodes {
 			m.kill()
 		}
+		time.Sleep(time.Minute) // what was under way has ended
 		synctest.Wait()
 	})
 	w.ready()
@@ -240,6 +242,27 @@ func (w *world) roomOf(node string) string {
 	}
 }
 
+// roomThatGoesTo is a room that nodes have one after the other, as they die.
+func (w *world) roomThatGoesTo(heirs ...string) string {
+	for i := 0; ; i++ {
+		name := fmt.Sprint("room", i)
+		left := maps.Clone(w.nodes)
+		if slices.ContainsFunc(heirs, func(heir string) bool {
+			var ids []string
+			for _, m := range left {
+				ids = append(ids, m.ID())
+			}
+			of := cluster.HeirOf(cluster.ShardOf(muc.MustParseJID(name+"@chat.example")), ids)
+			is := of == w.nodes[heir].ID()
+			delete(left, heir)
+			return !is
+		}) {
+			continue
+		}
+		return name
+	}
+}
+
 func TestTalk(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1, nil, "a", "b", "c")
@@ -269,3 +292,5 @@ func textOf(el *etree.Element) string {
 	}
 	return text
 }
+
+func nobodyHears(context.Context, service.Stanza) {}

@@ -1,0 +1,464 @@
+package cluster_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/cluster"
+)
+
+// room is a room on a node, in which two clients of other nodes are.
+func (w *world) roomWith(node string, people ...*client) string {
+	w.t.Helper()
+	room := w.roomOf(node)
+	for _, c := range people {
+		w.send(c, joinText, room, c.jid.Local())
+		w.settle()
+	}
+	return room
+}
+
+// A node dies in the middle of what is said: within seconds its rooms go on elsewhere, with
+// everybody inside, and nothing is lost or heard twice.
+func TestOwnerDies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) { c.MarkEvery = time.Hour }, "a", "b", "c")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		room := w.roomWith("c", romeo, juliet)
+		var want []string
+		for i := range 20 {
+			want = append(want, fmt.Sprint(i))
+			w.send(romeo, sayText, room, "", want[i])
+			time.Sleep(time.Millisecond)
+		}
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		died := time.Now()
+		w.send(romeo, sayText, room, "", "and now?")
+		for len(w.heard(juliet, room)) <= 20 {
+			time.Sleep(10 * time.Millisecond)
+		}
+		assert.Less(t, time.Since(died), 3*time.Second)
+		w.settle()
+		for _, c := range []*client{romeo, juliet} {
+			assert.Equal(t, append(want, "and now?"), w.heard(c, room))
+			assert.False(t, w.saw(c, room, "romeo"))
+			assert.False(t, w.saw(c, room, "juliet"))
+		}
+		assert.Positive(t, w.counted("redone true"))
+		assert.Positive(t, w.counted("copies"), "what was done again is not delivered again")
+	})
+}
+
+// A node dies with its clients: those who were inside leave the rooms of all nodes, once it is
+// sure that they are gone; nobody else does.
+func TestGatewayDies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo, juliet, tybalt := w.at("a", "romeo"), w.at("b", "juliet"), w.at("c", "tybalt")
+		var rooms []string
+		for _, node := range []string{"a", "b", "c"} {
+			rooms = append(rooms, w.roomWith(node, romeo, juliet, tybalt))
+		}
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		time.Sleep(20 * time.Second)
+		w.settleExcept(tybalt)
+		for _, room := range rooms {
+			assert.False(t, w.saw(romeo, room, "tybalt"), "it may come back")
+		}
+		time.Sleep(20 * time.Second)
+		w.settle()
+		for _, room := range rooms {
+			for _, c := range []*client{romeo, juliet} {
+				assert.True(t, w.saw(c, room, "tybalt"))
+				assert.False(t, w.saw(c, room, "romeo") || w.saw(c, room, "juliet"))
+			}
+		}
+	})
+}
+
+// settleExcept waits until all stanzas of clients are done, though a client's node is gone.
+func (w *world) settleExcept(*client) {
+	for range 100 {
+		synctest.Wait()
+		open := 0
+		for _, m := range w.nodes {
+			open += m.Stats().Open
+		}
+		if open == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.t.Fatal("something stays open")
+}
+
+// A node that stands still loses its rooms. When it goes on, the log refuses what it writes, and
+// nobody hears of it.
+func TestZombie(t *testing.T) {
+	for _, standsStill := range []time.Duration{5 * time.Second, 20 * time.Second} {
+		t.Run(standsStill.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, 1, nil, "a", "b", "c")
+				romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+				room := w.roomWith("c", romeo, juliet)
+				w.send(romeo, sayText, room, "", "before")
+				w.settle()
+				w.send(romeo, sayText, room, "", "on its way") // which the zombie has when it wakes
+				time.Sleep(500 * time.Microsecond)
+				w.nodes["c"].engine.freeze()
+				time.Sleep(standsStill)
+				w.send(juliet, sayText, room, "", "meanwhile")
+				w.settleExcept(nil)
+				w.nodes["c"].engine.thaw()
+				w.settle()
+				w.send(romeo, sayText, room, "", "after")
+				w.settle()
+				for _, c := range []*client{romeo, juliet} {
+					assert.Equal(t, []string{"before", "on its way", "meanwhile", "after"}, w.heard(c, room))
+				}
+				assert.NoError(t, w.nodes["c"].Err())
+				assert.NotEqual(t, 0, w.nodes["c"].Stats().Owned, "it has shards again")
+			})
+		})
+	}
+}
+
+// A node that was silent for so long that its clients were put out is told, and ends.
+func TestExpelled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo, juliet := w.at("a", "romeo"), w.at("c", "juliet")
+		room := w.roomWith("a", romeo, juliet)
+		c := w.nodes["c"]
+		c.engine.freeze()
+		time.Sleep(40 * time.Second)
+		assert.True(t, w.saw(romeo, room, "juliet"))
+		c.engine.thaw()
+		<-c.Done()
+		assert.ErrorIs(t, c.Err(), cluster.ErrExpelled)
+		assert.ErrorIs(t, c.Handle(t.Context(), juliet.jid, parse(fmt.Sprintf(sayText, room, "", "I?"))), cluster.ErrClosed)
+		delete(w.nodes, "c")
+		w.start("c")
+		w.ready()
+		w.settle()
+		for _, name := range []string{"a", "b", "c"} {
+			assert.NoError(t, w.nodes[name].Err())
+		}
+	})
+}
+
+// Who is cut off from the majority gives up nobody: when it is back, it is the one that was away.
+func TestMinorityExpelsNobody(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		c := w.nodes["c"]
+		c.engine.isolate(true) // it hears itself, nobody else, and has no majority
+		time.Sleep(time.Minute)
+		c.engine.isolate(false)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		assert.NoError(t, w.nodes["a"].Err())
+		assert.NoError(t, w.nodes["b"].Err())
+		assert.ErrorIs(t, c.Err(), cluster.ErrExpelled)
+		delete(w.nodes, "c")
+	})
+}
+
+// A node that stops in good order hands its rooms over: nobody notices.
+func TestClose(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		room := w.roomWith("c", romeo, juliet)
+		closed := make(chan error)
+		c := w.nodes["c"]
+		go func() { closed <- c.Close(t.Context()) }()
+		var want []string
+		for i := range 30 {
+			want = append(want, fmt.Sprint(i))
+			w.send(romeo, sayText, room, "", want[i])
+			time.Sleep(2 * time.Millisecond)
+		}
+		require.NoError(t, <-closed)
+		delete(w.nodes, "c")
+		w.settle()
+		assert.Equal(t, want, w.heard(romeo, room))
+		assert.Equal(t, want, w.heard(juliet, room))
+		assert.Zero(t, w.counted("took")-cluster.Shards, "all of its shards were handed over")
+		assert.Zero(t, w.counted("redone true"))
+	})
+}
+
+// All nodes stop and start again: rooms are as they were, with everybody inside.
+func TestAllStop(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, behindLink, "a")
+		romeo := w.at("a", "romeo")
+		room := w.roomWith("a", romeo)
+		w.send(romeo, sayText, room, "", "before")
+		w.settle()
+		require.NoError(t, w.nodes["a"].Close(t.Context()))
+		assert.ErrorIs(t, w.nodes["a"].Handle(t.Context(), romeo.jid, parse(fmt.Sprintf(sayText, room, "", ""))), cluster.ErrClosed)
+		w.start("a")
+		w.ready()
+		w.send(romeo, sayText, room, "", "after")
+		w.settle()
+		assert.Equal(t, []string{"before", "after"}, w.heard(romeo, room))
+	})
+}
+
+// behindLink has all nodes speak over the link of the active one.
+func behindLink(c *cluster.Config) { c.Home = nil }
+
+// Behind one link, the active node has it. When that dies, what it may not have said is said by
+// the next one.
+func TestActiveDies(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, behindLink, "a", "b", "c")
+		var link, other string
+		for name, m := range w.nodes {
+			if m.Active() == m.ID() {
+				link = name
+			} else {
+				other = name
+			}
+		}
+		require.NotEmpty(t, link)
+		romeo := w.at(link, "romeo")
+		room := w.roomWith(other, romeo)
+		w.send(romeo, sayText, room, "", "before")
+		w.settle()
+		romeo.at = other // the server sends to another link
+		w.nodes[link].engine.freeze()
+		for i := range 5 {
+			w.send(romeo, sayText, room, "", fmt.Sprint(i))
+			time.Sleep(time.Second)
+		}
+		w.nodes[link].kill()
+		delete(w.nodes, link)
+		time.Sleep(5 * time.Second)
+		w.settle()
+		assert.Equal(t, []string{"before", "0", "1", "2", "3", "4"}, w.heard(romeo, room))
+	})
+}
+
+// A stanza with which several owners die one after the other is refused.
+func TestPoison(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c", "d", "e", "f")
+		romeo := w.at("a", "romeo")
+		heirs := []string{"b", "c", "d"}
+		room := w.roomThatGoesTo(heirs...)
+		w.send(romeo, joinText, room, "romeo")
+		w.settle()
+		for i, name := range heirs {
+			w.nodes[name].engine.set(0, true) // it may have the stanza, and nobody hears of it
+			if i == 0 {
+				w.send(romeo, sayText, room, "m1", "poison")
+			}
+			time.Sleep(100 * time.Millisecond)
+			w.nodes[name].kill()
+			delete(w.nodes, name)
+			time.Sleep(3 * time.Second)
+		}
+		w.settle()
+		w.mu.Lock()
+		all := strings.Join(romeo.inbox[room+"@chat.example"], "\n")
+		w.mu.Unlock()
+		assert.Contains(t, all, "internal-server-error")
+		assert.Empty(t, w.heard(romeo, room))
+		w.send(romeo, sayText, room, "m2", "antidote")
+		w.settle()
+		assert.Equal(t, []string{"antidote"}, w.heard(romeo, room))
+	})
+}
+
+// What a node keeps of its clients is bounded, for one person and for all.
+func TestGatewayBounds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) {
+			c.Limits = cluster.Limits{Open: 10, SenderOpen: 4, SenderBytes: 2000, StanzaBytes: 1500}
+		}, "a", "b")
+		romeo := w.at("a", "romeo")
+		var people []*client
+		for i := range 10 {
+			people = append(people, w.at("a", fmt.Sprint("person", i)))
+		}
+		room := w.roomOf("b")
+		w.nodes["b"].engine.freeze()
+		refused := func(c *client) (list []string) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			for _, text := range c.inbox[room+"@chat.example"] {
+				if e := parse(text).SelectElement("error"); e != nil {
+					list = append(list, e.ChildElements()[0].Tag)
+				}
+			}
+			return list
+		}
+		w.send(romeo, sayText, room, "", strings.Repeat("x", 1500))
+		assert.Equal(t, []string{"policy-violation"}, refused(romeo))
+		w.send(romeo, sayText, room, "", strings.Repeat("x", 1000))
+		w.send(romeo, sayText, room, "", strings.Repeat("x", 1000))
+		assert.Equal(t, []string{"policy-violation", "resource-constraint"}, refused(romeo))
+		for range 4 {
+			w.send(romeo, sayText, room, "", "y")
+		}
+		assert.Len(t, refused(romeo), 3, "the fifth")
+		w.send(romeo, leaveText, room, "romeo")
+		assert.Len(t, refused(romeo), 3, "a goodbye has a place of its own")
+		for _, c := range people {
+			w.send(c, sayText, room, "", "z")
+		}
+		assert.Equal(t, []string{"resource-constraint"}, refused(people[9]))
+		assert.Empty(t, refused(people[4]))
+		assert.Equal(t, 10, w.nodes["a"].Stats().Open)
+		w.nodes["b"].engine.thaw()
+		w.settle()
+		assert.Zero(t, w.nodes["a"].Stats().OpenBytes)
+		w.send(romeo, sayText, room, "", "y")
+		w.settle()
+		assert.Len(t, refused(romeo), 3+4+1, "the rest was done: nobody is in the room")
+	})
+}
+
+// The list of rooms is that of all nodes, on each of them.
+func TestDirectory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		people := map[string]*client{"a": w.at("a", "romeo"), "b": w.at("b", "juliet"), "c": w.at("c", "tybalt")}
+		var rooms []string
+		for _, node := range []string{"a", "b", "c"} {
+			rooms = append(rooms, w.roomWith(node, people["a"]))
+		}
+		for name, c := range people {
+			w.send(c, "<iq to='chat.example' type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+			synctest.Wait()
+			for _, room := range rooms {
+				assert.Contains(t, c.inbox["chat.example"][0], room+"@chat.example", name)
+			}
+			var list []string
+			for e, err := range w.nodes[name].Service().Rooms(t.Context()) {
+				require.NoError(t, err)
+				list = append(list, e.Room.Local())
+			}
+			assert.ElementsMatch(t, rooms, list)
+		}
+		w.send(people["a"], leaveText, rooms[1], "romeo") // a temporary room ends
+		w.settle()
+		time.Sleep(2 * time.Minute)
+		for name, c := range people {
+			w.send(c, "<iq to='chat.example' type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+			synctest.Wait()
+			assert.NotContains(t, c.inbox["chat.example"][1], rooms[1]+"@chat.example", name)
+		}
+		w.start("d") // it reads what there is
+		w.ready()
+		w.settle()
+		time.Sleep(5 * time.Second)
+		nurse := w.at("d", "nurse")
+		w.send(nurse, "<iq to='chat.example' type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+		synctest.Wait()
+		assert.Contains(t, nurse.inbox["chat.example"][0], rooms[0]+"@chat.example")
+	})
+}
+
+// A session that vanishes, or logs out, leaves the rooms of all nodes, after what it said before.
+func TestVanished(t *testing.T) {
+	for _, how := range []string{"vanished", "offline", "person"} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, 1, nil, "a", "b", "c")
+				romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+				var rooms []string
+				for _, node := range []string{"a", "b", "c"} {
+					rooms = append(rooms, w.roomWith(node, romeo, juliet))
+				}
+				m := w.nodes["a"]
+				for _, room := range rooms {
+					w.send(romeo, sayText, room, "", "farewell")
+				}
+				switch how {
+				case "vanished":
+					require.NoError(t, m.Vanished(t.Context(), romeo.jid))
+				case "offline":
+					require.NoError(t, m.Offline(t.Context(), romeo.jid, parse("<presence type='unavailable'><status>asleep</status></presence>")))
+				case "person":
+					w.settle()
+					require.NoError(t, m.Vanished(t.Context(), romeo.jid.Bare()))
+				}
+				w.settle()
+				time.Sleep(time.Second)
+				for _, room := range rooms {
+					assert.True(t, w.saw(juliet, room, "romeo"))
+					assert.Equal(t, []string{"farewell"}, w.heard(juliet, room))
+					assert.Equal(t, how == "offline", strings.Contains(strings.Join(juliet.inbox[room+"@chat.example"], ""), "asleep"))
+				}
+			})
+		})
+	}
+}
+
+// Announce and KickBlocked reach the rooms of all nodes.
+func TestAnnounce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		blocked := false
+		w := newWorld(t, 1, func(c *cluster.Config) {
+			c.Service.Room.IsBlocked = func(who muc.JID) bool { return blocked && who.Local() == "juliet" }
+		}, "a", "b", "c")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		var rooms []string
+		for _, node := range []string{"a", "b", "c"} {
+			rooms = append(rooms, w.roomWith(node, romeo, juliet))
+		}
+		require.NoError(t, w.nodes["b"].Announce(t.Context(), "fire"))
+		time.Sleep(time.Second)
+		blocked = true
+		require.NoError(t, w.nodes["b"].KickBlocked(t.Context(), ""))
+		time.Sleep(time.Second)
+		for _, room := range rooms {
+			assert.Equal(t, []string{"fire"}, w.heard(romeo, room))
+			assert.True(t, w.saw(romeo, room, "juliet"))
+		}
+	})
+}
+
+func TestConfig(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		e := cluster.NewMemory()
+		for what, spoil := range map[string]func(c *cluster.Config){
+			"a name":           func(c *cluster.Config) { c.Node = "a.b" },
+			"a long name":      func(c *cluster.Config) { c.Node = strings.Repeat("a", 33) },
+			"no log":           func(c *cluster.Config) { c.Log = nil },
+			"no owners":        func(c *cluster.Config) { c.Owners = nil },
+			"no bus":           func(c *cluster.Config) { c.Bus = nil },
+			"nobody delivers":  func(c *cluster.Config) { c.Service.Deliver = nil },
+			"whose rooms":      func(c *cluster.Config) { c.Service.Owns = func(muc.JID) bool { return true } },
+			"no domain":        func(c *cluster.Config) { c.Service.Domain = "" },
+			"ids of its own":   func(c *cluster.Config) { c.Service.Room.NewID = func() string { return "" } },
+			"a secret missing": func(c *cluster.Config) { c.Service.Room.Secret = nil },
+		} {
+			c := cluster.Config{Node: "a", Log: e, Owners: e, Bus: e}
+			c.Service.Domain, c.Service.Room, c.Service.Deliver = "chat.example", roomConfig(), nobodyHears
+			spoil(&c)
+			_, err := cluster.New(t.Context(), c)
+			assert.Error(t, err, what)
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		c := cluster.Config{Node: "a", Log: e, Owners: e, Bus: e}
+		c.Service.Domain, c.Service.Room, c.Service.Deliver = "chat.example", roomConfig(), nobodyHears
+		_, err := cluster.New(ended, c)
+		assert.ErrorIs(t, err, context.Canceled)
+	})
+}
