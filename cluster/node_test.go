@@ -13,6 +13,8 @@ import (
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
+	"github.com/gomuc/muc/policy"
+	"github.com/gomuc/muc/stanza"
 )
 
 // room is a room on a node, in which two clients of other nodes are.
@@ -252,25 +254,34 @@ func TestActiveDies(t *testing.T) {
 	})
 }
 
-// A stanza with which several owners die one after the other is refused.
+// A stanza of which several owners die one after the other is refused.
 func TestPoison(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		w := newWorld(t, 1, nil, "a", "b", "c", "d", "e", "f")
+		var w *world
+		died := make(chan string, 10)
+		w = newWorld(t, 1, func(c *cluster.Config) {
+			name, engine := c.Node, c.Log.(*faulty)
+			c.Service.Room.Policy.Speak = func(s policy.Speak) *stanza.Error {
+				if strings.Contains(s.Payload, "poison") {
+					engine.kill() // and nothing comes of what it did
+					died <- name
+				}
+				return nil
+			}
+		}, "a", "b", "c", "d", "e", "f")
 		romeo := w.at("a", "romeo")
 		heirs := []string{"b", "c", "d"}
 		room := w.roomThatGoesTo(heirs...)
 		w.send(romeo, joinText, room, "romeo")
 		w.settle()
-		for i, name := range heirs {
-			w.nodes[name].engine.set(0, true) // it may have the stanza, and nobody hears of it
-			if i == 0 {
-				w.send(romeo, sayText, room, "m1", "poison")
-			}
-			time.Sleep(100 * time.Millisecond)
+		w.send(romeo, sayText, room, "m1", "poison")
+		for _, heir := range heirs {
+			name := <-died
+			assert.Equal(t, heir, name)
 			w.nodes[name].kill()
 			delete(w.nodes, name)
-			time.Sleep(3 * time.Second)
 		}
+		time.Sleep(5 * time.Second)
 		w.settle()
 		w.mu.Lock()
 		all := strings.Join(romeo.inbox[room+"@chat.example"], "\n")
@@ -280,6 +291,7 @@ func TestPoison(t *testing.T) {
 		w.send(romeo, sayText, room, "m2", "antidote")
 		w.settle()
 		assert.Equal(t, []string{"antidote"}, w.heard(romeo, room))
+		assert.Empty(t, died)
 	})
 }
 
