@@ -39,10 +39,17 @@ type Config struct {
 	// by another.
 	Service service.Config
 	// Home tells which nodes have the clients of an address, by their [Node.ID]: of a full JID
-	// one at most, of a bare one all that have clients of it. A stanza to nobody's client is
-	// dropped. Nil: all are reached through the active node, as behind one link of an external
-	// component (XEP-0114): see [Node.Active].
+	// one at most, of a bare one all that have clients of it, or one that sees to them. A stanza to
+	// nobody's client is dropped. Who is inside a room and has had no node for some seconds is put
+	// out of it, so it should know the clients of all nodes. It is called with locks held, and must
+	// return at once without calling the node. Nil: all are reached through the active node, as
+	// behind one link of an external component (XEP-0114): see [Node.Active].
 	Home func(to muc.JID) []string
+	// Came is told of another node that is there, and Gone of one that is no more: it said goodbye, or
+	// was silent for GoneAfter. Heard gets what its host sent by [Node.Tell], in order. Nil
+	// functions are not called.
+	Came, Gone func(node string)
+	Heard      func(node string, data []byte)
 	// Active is told when this node becomes the active one, and when it is it no more. Nil is
 	// not told.
 	Active func(is bool)

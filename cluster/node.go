@@ -56,7 +56,8 @@ type Node struct {
 	looked    time.Time
 	sweep     bool // somebody may be inside whose node is gone
 	swept     time.Time
-	active    string // who is the active node
+	homeless  map[muc.JID]bool // whom it found without a node then
+	active    string           // who is the active node
 	closing   bool
 	expelled  bool
 	ended     chan struct{} // closed when it has stopped
@@ -338,8 +339,19 @@ func (n *Node) KickBlocked(ctx context.Context, reason string) error {
 	return nil
 }
 
+// Tell sends something to the host of another node: see [Config].Heard. It arrives once, after what
+// was sent before, unless that node is no more, or more than Limits.OutBytes waits for it. Tell does
+// not wait.
+func (n *Node) Tell(node string, data []byte) {
+	n.pipeTo(node).send(n.ctx, &outBody{Host: data}, nil, false)
+}
+
+// TellAll sends something to the hosts of all other nodes, as [Node.Tell] does.
+func (n *Node) TellAll(data []byte) { n.tellAll(&outBody{Host: data}) }
+
 // hear does what another node says.
-func (n *Node) hear(b *outBody) {
+func (n *Node) hear(from string, b *outBody) {
+	defer n.caught("Heard")
 	var err error
 	switch {
 	case b.Speech != nil:
@@ -352,6 +364,8 @@ func (n *Node) hear(b *outBody) {
 		_, err = n.rooms.KickBlocked(n.ctx, *b.Blocked)
 	case b.Listed != nil:
 		n.list(b.Listed)
+	case b.Host != nil && n.cfg.Heard != nil:
+		n.cfg.Heard(from, b.Host)
 	}
 	if err != nil {
 		n.log.Warn("what another node says could not be done", "error", err)
@@ -401,6 +415,9 @@ func (n *Node) onBeat(data []byte) {
 	case isNew && of != n.id:
 		n.log.Info("another node is there", "node", of)
 		n.beat(false) // so that it knows this one
+		if n.cfg.Came != nil {
+			n.cfg.Came(of)
+		}
 	}
 }
 
@@ -522,6 +539,9 @@ func (n *Node) leave(of string) {
 	active := n.active
 	n.mu.Unlock()
 	n.intake.forget(of)
+	if n.cfg.Gone != nil {
+		defer n.cfg.Gone(of)
+	}
 	if p == nil {
 		return
 	}
@@ -538,27 +558,35 @@ func (n *Node) sweepLater() {
 	n.sweep = true
 }
 
-// sweepOut puts out those who are inside and whose node is no more.
+// sweepOut puts out those who are inside and have no node any more: not now, and not when it was
+// looked before, since a client that is new may be heard of in a room first.
 func (n *Node) sweepOut() {
 	if n.cfg.Home == nil {
 		return
 	}
 	n.mu.Lock()
-	known := map[string]bool{}
+	known, before, now := map[string]bool{}, n.homeless, map[muc.JID]bool{}
 	for of := range n.peers.known {
 		known[of] = true
 	}
 	n.mu.Unlock()
 	err := n.rooms.VanishedIf(n.ctx, func(session muc.JID) bool {
 		defer n.caught("Home")
-		homes := n.cfg.Home(session)
-		for _, of := range homes {
-			if known[of] {
-				return false
-			}
+		if slices.ContainsFunc(n.cfg.Home(session), func(of string) bool { return known[of] }) {
+			return false
 		}
-		return len(homes) > 0
+		if before[session] {
+			return true
+		}
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		now[session] = true
+		n.sweep = true // and look again
+		return false
 	})
+	n.mu.Lock()
+	n.homeless = now
+	n.mu.Unlock()
 	if err != nil && n.ctx.Err() == nil {
 		n.log.Warn("those whose node is gone cannot be put out", "error", err)
 	}

@@ -273,7 +273,7 @@ func (n *Node) onOut(data []byte) {
 	if fits {
 		var body outBody
 		if json.Unmarshal(f.Body, &body) == nil {
-			n.hear(&body)
+			n.hear(f.From, &body)
 		}
 		next++
 	}

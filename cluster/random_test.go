@@ -20,7 +20,7 @@ import (
 	"github.com/gomuc/muc/service"
 )
 
-var seeds = flag.Uint64("seeds", 8, "how many random histories are played")
+var seeds = flag.Uint64("seeds", 5, "how many random histories are played")
 
 // Random histories: what clients of several nodes do while nodes are killed, stand still, are cut
 // off, lose answers and messages, and hand rooms over. Every client hears what it hears of one

@@ -64,7 +64,7 @@ type (
 		Announce string  `json:"a,omitempty"`
 		Listed   []Entry `json:"l,omitempty"`
 		Blocked  *string `json:"k,omitempty"` // the reason of KickBlocked
-		Forget   muc.JID `json:"d,omitzero"`
+		Host     []byte  `json:"h,omitempty"` // see Node.Tell
 	}
 	// speech is what a room says at once, or a part of it.
 	speech struct {
