@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
 )
 
 // Close stops the node for good: it takes nothing more ([ErrClosed]), hands its shards over to the
@@ -44,7 +46,7 @@ func (n *Node) handAllOver(ctx context.Context) error {
 			return n.rest(ctx)
 		}
 		s := n.Stats()
-		if s.Owned == 0 && s.Open == 0 && s.OutBytes == 0 && !n.isBusy() {
+		if s.Owned == 0 && s.Open == 0 && !n.isBusy() && !n.hasToSay() {
 			return nil
 		}
 		select {
@@ -62,6 +64,22 @@ func (n *Node) hasOthers() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.peers.heirs(time.Now(), n.id)[0] != ""
+}
+
+// hasToSay reports whether something waits for a node that lives. What rooms say is not among it:
+// it was delivered before they were handed over.
+func (n *Node) hasToSay() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for to, p := range n.pipes {
+		p.mu.Lock()
+		waits := len(p.frames) > 0
+		p.mu.Unlock()
+		if waits && n.peers.lives(to, time.Now()) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n *Node) isBusy() bool {
@@ -95,7 +113,7 @@ func (n *Node) rest(ctx context.Context) error {
 		if _, has := n.store.epochOf(shard); !has {
 			continue
 		}
-		if err := n.store.drained(ctx, shard); err != nil {
+		if err := n.store.drained(ctx, shard); err != nil && !errors.Is(err, service.ErrNotOwner) {
 			return err
 		}
 	}

@@ -28,6 +28,13 @@ func (n *Node) task(f func()) {
 	})
 }
 
+// warn tells of what is tried again, unless the node stops.
+func (n *Node) warn(what string, shard int, err error) {
+	if n.ctx.Err() == nil {
+		n.log.Warn(what, "shard", shard, "error", err)
+	}
+}
+
 // engineFor is how long one call of the engine may take before it is tried again.
 const engineFor = 15 * time.Second
 
@@ -197,7 +204,7 @@ func (n *Node) take(shard int, was Owner, began time.Time) {
 			n.setOwner(shard, o)
 		}
 	case err != nil:
-		n.log.Warn("a shard cannot be taken over for now", "shard", shard, "error", err)
+		n.warn("a shard cannot be taken over for now", shard, err)
 		n.verify(shard) // it may have been
 	default:
 		if n.adopt(shard, Owner{n.cfg.Node, n.life, epoch}) {
@@ -215,7 +222,7 @@ func (n *Node) adopt(shard int, o Owner) bool {
 	n.mu.Unlock()
 	entries, err := n.openShard(ctx, shard, o.Epoch)
 	if err != nil {
-		n.log.Warn("a shard cannot be read for now", "shard", shard, "error", err)
+		n.warn("a shard cannot be read for now", shard, err)
 		n.verify(shard)
 		return false
 	}
@@ -327,15 +334,14 @@ func (n *Node) move(shard int, o Owner, heir string) {
 	if err == nil {
 		err = n.handOver(ctx, shard, o, heir)
 	}
-	if err != nil && n.ctx.Err() == nil {
-		n.log.Warn("a shard cannot be handed over for now", "shard", shard, "to", heir, "error", err)
-		if ctx, cancel := n.engineCtx(); true {
-			defer cancel()
-			if is, err := n.cfg.Owners.Get(ctx, shard); err == nil {
-				n.setOwner(shard, is)
-			}
+	if err != nil {
+		n.warn("a shard cannot be handed over for now", shard, err)
+		ctx, cancel := n.engineCtx()
+		defer cancel()
+		if is, err := n.cfg.Owners.Get(ctx, shard); err == nil {
+			n.setOwner(shard, is)
 		}
-		return // assign adopts it again, if it is still this node's
+		return // assign takes it again, if it is still this node's
 	}
 	n.countOwned()
 	n.cfg.Observer.Moved(shard, time.Since(began))
@@ -348,7 +354,7 @@ func (n *Node) handOver(ctx context.Context, shard int, o Owner, heir string) er
 	lives := n.peers.lives(heir, time.Now())
 	n.mu.Unlock()
 	if !lives {
-		return errors.New("it is not there any more")
+		return errHeirGone
 	}
 	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, o.Epoch, to.node, to.life)
 	if err == nil {
@@ -356,6 +362,8 @@ func (n *Node) handOver(ctx context.Context, shard int, o Owner, heir string) er
 	}
 	return err
 }
+
+var errHeirGone = errors.New("the node that should have it is not there any more")
 
 func (n *Node) countOwned() {
 	count := 0
