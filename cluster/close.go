@@ -2,11 +2,9 @@ package cluster
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/service"
 )
 
 // Close stops the node for good: it takes nothing more ([ErrClosed]), hands its shards over to the
@@ -109,15 +107,16 @@ func (n *Node) rest(ctx context.Context) error {
 	if err := n.rooms.Release(ctx, func(muc.JID) bool { return true }); err != nil {
 		return err
 	}
+	// Where all stop at once the engine may be gone by now: then what was delivered is done again by
+	// those that come.
+	marking, cancel := context.WithTimeout(ctx, suspectAfter)
+	defer cancel()
 	for shard := range Shards {
-		if _, has := n.store.epochOf(shard); !has {
-			continue
-		}
-		if err := n.store.drained(ctx, shard); err != nil && !errors.Is(err, service.ErrNotOwner) {
-			return err
+		if _, has := n.store.epochOf(shard); has && n.store.drained(marking, shard) != nil {
+			break
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 // Done is closed when the node has stopped: by Close, or because the others have given it up

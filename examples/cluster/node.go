@@ -133,7 +133,6 @@ func start(ctx context.Context, set *settings, engine *nats.Engine, log *slog.Lo
 	}
 	n, services := new(node), map[string]c2s.Service{}
 	n.clients = c2s.New(c2s.Config{Domain: domain, Accounts: accounts, Guests: true, TLS: certificate, Nodes: n, Log: log}, services)
-	ready := make(chan struct{}) // the node is there
 	n.Node, err = cluster.New(ctx, cluster.Config{
 		Node: set.name, Log: engine, Owners: engine, Bus: engine, GoneAfter: set.gone,
 		Service: service.Config{
@@ -143,16 +142,15 @@ func start(ctx context.Context, set *settings, engine *nats.Engine, log *slog.Lo
 			DeliverBatch: n.clients.Deliver,
 			Log:          log,
 		},
-		Home:  func(to muc.JID) []string { <-ready; return n.home(to) },
-		Came:  func(string) { <-ready; n.clients.Announce() },
+		Home:  n.clients.Home,
+		Came:  func(string) { n.clients.Announce() },
 		Gone:  func(of string) { n.clients.Lost(of) },
-		Heard: func(from string, data []byte) { n.heard(from, data) },
+		Heard: n.heard,
 	})
 	if err != nil {
 		return nil, err
 	}
-	services[rooms] = n.Node
-	close(ready)
+	services[rooms], n.clients.Node = n.Node, n.ID() // nobody is connected yet
 	if err := n.Ready(ctx); err != nil {
 		return nil, err
 	}
@@ -162,21 +160,6 @@ func start(ctx context.Context, set *settings, engine *nats.Engine, log *slog.Lo
 // deliver takes what the domain of the rooms answers.
 func (n *node) deliver(ctx context.Context, out service.Stanza) {
 	n.clients.Deliver(ctx, service.Delivery{Stanzas: []service.Stanza{out}})
-}
-
-// home is the node with the client of an address. Of an account, this node knows all clients.
-func (n *node) home(to muc.JID) []string {
-	if to.IsBare() {
-		return []string{n.ID()}
-	}
-	switch of, is := n.clients.Node(to); {
-	case !is:
-		return nil
-	case of == "":
-		return []string{n.ID()}
-	default:
-		return []string{of}
-	}
 }
 
 // told is what nodes tell each other of their clients: of a session, or something for one.
