@@ -71,6 +71,7 @@ type Server struct {
 	unsent                   atomic.Int64 // bytes of the buffers of all clients
 	received, failures, slow atomic.Int64 // see Stats
 	ending                   sync.WaitGroup
+	watching                 sync.Once
 
 	mu       sync.RWMutex // guards what follows, and of a session its presence
 	stopping bool
@@ -156,11 +157,27 @@ func (s *Server) serve(st *stream) {
 		s.Log.Warn("a connection too many", "from", st.RemoteAddr())
 		return
 	}
+	s.watching.Do(func() { go s.watch() })
 	c.talk()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
 	s.ending.Done()
+}
+
+// watch ends connections that take too long to be written to, until Stop has ended all.
+func (s *Server) watch() {
+	for now := range time.Tick(writeTimeout / 6) {
+		s.mu.RLock()
+		for c := range s.clients {
+			c.out.watch(now)
+		}
+		over := s.stopping && len(s.clients) == 0
+		s.mu.RUnlock()
+		if over {
+			return
+		}
+	}
 }
 
 // Stop ends all streams, and waits until they have ended. What services have to say to all

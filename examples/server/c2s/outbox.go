@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // errSlow: a client does not read what it is sent.
@@ -21,10 +22,11 @@ type outbox struct {
 
 	mu      sync.Mutex
 	pending net.Buffers
-	waiting int   // bytes in all, and those that are being written
-	running bool  // the goroutine is there
-	last    bool  // nothing more is taken, and the stream is at its end after it
-	err     error // why nothing is written any more
+	waiting int       // bytes in all, and those that are being written
+	running bool      // the goroutine is there
+	began   time.Time // to write, while it does
+	last    bool      // nothing more is taken, and the stream is at its end after it
+	err     error     // why nothing is written any more
 	idle    sync.Cond
 }
 
@@ -42,7 +44,8 @@ func newOutbox(to sink, space string, most int, total *atomic.Int64) *outbox {
 }
 
 const (
-	totalMost    = 512 << 20 // all clients may have waiting; beyond it each has only a small share
+	writeTimeout = 30 * time.Second // for one write
+	totalMost    = 512 << 20        // all clients may have waiting; beyond it each has only a small share
 	smallShare   = 64 << 10
 	heldMost     = 64 << 10 // waits for more that is to be written with it
 	usualElement = 512      // a buffer without so much space is not filled further
@@ -122,6 +125,15 @@ func (o *outbox) add(element func([]byte) []byte) {
 	}
 }
 
+// watch gives the connection up if one write takes too long.
+func (o *outbox) watch(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.began.IsZero() && now.Sub(o.began) > writeTimeout {
+		o.fail(errSlow)
+	}
+}
+
 // start begins to write, if there is something.
 func (o *outbox) start() {
 	if !o.running && len(o.pending) > 0 {
@@ -146,10 +158,11 @@ func (o *outbox) run() {
 	defer o.mu.Unlock()
 	for len(o.pending) > 0 {
 		batch := o.pending
-		o.pending = nil
+		o.pending, o.began = nil, time.Now()
 		o.mu.Unlock()
 		err := o.write(batch)
 		o.mu.Lock()
+		o.began = time.Time{}
 		if o.drop(batch); err != nil {
 			o.fail(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -121,4 +122,37 @@ func TestTotalIsBounded(t *testing.T) {
 	w.goOn <- nil
 	o.wait()
 	require.Equal(t, int64(totalMost), total.Load())
+}
+
+// A write that takes too long ends the connection; nothing else does, however long ago the last was.
+func TestWriteTakesTooLong(t *testing.T) {
+	w, o, total := newFakeOutbox(100)
+	o.text("a")
+	<-w.entered
+	began := time.Now()
+	o.watch(began)
+	require.False(t, w.aborted.Load())
+	w.goOn <- nil
+	o.wait()
+	o.watch(began.Add(time.Hour))
+	require.False(t, w.aborted.Load(), "nothing is being written")
+	o.text("b")
+	<-w.entered
+	o.watch(time.Now().Add(writeTimeout))
+	require.True(t, w.aborted.Load())
+	w.goOn <- errors.New("closed")
+	require.Equal(t, errSlow, o.wait())
+	require.Zero(t, total.Load())
+}
+
+// noDeadline is a connection that takes what is written, and has no deadlines.
+type noDeadline struct{ net.Conn }
+
+func (noDeadline) Write(b []byte) (int, error) { return len(b), nil }
+
+// No write leaves a deadline behind: the WebSocket writes as well, when it answers a ping.
+func TestNoDeadlineIsLeft(t *testing.T) {
+	s := overTCP(noDeadline{})
+	require.NoError(t, s.write(net.Buffers{[]byte("a")}))
+	require.NoError(t, s.write(net.Buffers{[]byte("a"), []byte("b")}))
 }

@@ -27,14 +27,12 @@ type stream struct {
 	in       bounded         // of TCP
 	dec      *xml.Decoder    // of in
 	lang     string
-	writeBy  time.Time // the deadline
 }
 
 const (
-	readBuffer    = 2048             // is read at once: as large as most stanzas are
-	writeTimeout  = 30 * time.Second // for one write, at the most
-	finishTimeout = 2 * time.Second  // for the client to close after us
-	languageBytes = 35               // of a language (RFC 5646 §4.4.1)
+	readBuffer    = 2048            // is read at once: as large as most stanzas are
+	finishTimeout = 2 * time.Second // for the client to close after us
+	languageBytes = 35              // of a language (RFC 5646 §4.4.1)
 )
 
 var (
@@ -262,20 +260,15 @@ func frame(b []byte, from int) []byte {
 	return slices.Insert(b, from, head...)
 }
 
-// write writes buffers of whole elements.
-func (s *stream) write(batch net.Buffers) (err error) {
-	if now := time.Now(); s.writeBy.Sub(now) < writeTimeout/2 { // not each time: it costs a tenth of a write
-		s.writeBy = now.Add(writeTimeout)
-		if err := s.SetWriteDeadline(s.writeBy); err != nil {
-			return err
-		}
-	}
+// write writes buffers of whole elements. No deadline of the connection is set, which would be there
+// later when the WebSocket answers a ping, or TLS changes its keys: see [Server.watch].
+func (s *stream) write(batch net.Buffers) error {
 	if len(batch) == 1 {
-		_, err = s.Write(batch[0])
+		_, err := s.Write(batch[0])
 		return err
 	}
 	whole := slices.Clone(batch) // which WriteTo changes
-	_, err = whole.WriteTo(s.Conn)
+	_, err := whole.WriteTo(s.Conn)
 	return err
 }
 
