@@ -43,5 +43,6 @@
 // the asker is told internal-server-error.
 //
 // After a restart rooms are there when somebody needs them, with nobody inside.
-// Temporary rooms, and those that were never configured, have ended.
+// Temporary rooms, and those that were never configured, have ended. With Config.Live rooms
+// outlive the process, and a store that fails, with everybody inside.
 package service

@@ -17,6 +17,12 @@
 // message that its author or a moderator takes back (XEP-0424, XEP-0425) leaves a tombstone, a destroyed room leaves
 // nothing. What a snapshot replaces stays in the archive.
 //
+// # Rooms that outlive the process
+//
+// It is a [service.LiveStore]: with [service.Config.Live] rooms are there with everybody inside
+// after the process has died. What was delivered is noted in the file with the next batch, or after
+// a second: so much may be delivered twice then.
+//
 // # The file
 //
 // Beside the file SQLite keeps two more (-wal and -shm), and the store one that is locked
@@ -35,6 +41,8 @@
 //	the archive of one room          64 MiB   Options.RoomBytes: the oldest messages go
 //	how long messages are kept       no end   Options.Keep: older ones go
 //	what one query returns           128 KiB  Options.PageBytes: the page is not complete
+//	rooms that are gone of which     1,000    the oldest are forgotten
+//	inputs are known
 //	the write-ahead log              32 MiB   Options.LogBytes: it is written into the file
 //	one search                       5 s      refused with resource-constraint
 //	searches at the same time        half of the processors: others wait

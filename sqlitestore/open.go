@@ -16,7 +16,7 @@ import (
 const (
 	// applicationID stands in the head of the file: "muc1".
 	applicationID = 0x6d756331
-	schemaVersion = 4
+	schemaVersion = 5
 	secretBytes   = 32
 	// readers are the connections that load rooms, searchers those that look into the
 	// archive: these take long, and loading must not wait for them.
@@ -78,6 +78,7 @@ type Store struct {
 	writer, reader, searcher *sql.DB
 	stmts                    statements
 	log                      writeAhead
+	sent                     marks
 	closing                  sync.Once
 	closed                   error // what became of closing it
 }
@@ -164,6 +165,9 @@ func (s *Store) Secret() []byte { return s.secret }
 // a second call does nothing.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
+		if s.sent.stop(); s.writer != nil {
+			s.flush()
+		}
 		var errs []error
 		for _, db := range []*sql.DB{s.searcher, s.reader, s.writer} {
 			if db != nil {

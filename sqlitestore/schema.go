@@ -80,8 +80,30 @@ CREATE TABLE live (
 ) STRICT;
 `
 
+// outlivingRooms brings version 4 to version 5: rooms may be kept with everybody inside, by steps.
+// Of rooms that are gone it is kept for a while where their inputs came from.
+const outlivingRooms = `
+ALTER TABLE room ADD COLUMN sub       INTEGER NOT NULL DEFAULT 0; -- of its last event, beside seq
+ALTER TABLE room ADD COLUMN inhabited INTEGER NOT NULL DEFAULT 0; -- 1: somebody is inside
+ALTER TABLE room ADD COLUMN sent_seq  INTEGER NOT NULL DEFAULT 0; -- up to where it was delivered
+ALTER TABLE room ADD COLUMN sent_sub  INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE room ADD COLUMN sources   TEXT    NOT NULL DEFAULT ''; -- JSON
+CREATE TABLE step (
+	room INTEGER NOT NULL REFERENCES room (id),
+	seq  INTEGER NOT NULL, -- of its last event
+	sub  INTEGER NOT NULL,
+	body TEXT    NOT NULL, -- JSON: inputs and events
+	PRIMARY KEY (room, seq, sub)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE gone (
+	id      INTEGER PRIMARY KEY,
+	jid     TEXT    NOT NULL UNIQUE,
+	sources TEXT    NOT NULL -- JSON
+) STRICT;
+`
+
 // versions are what makes each version of the one before, from version 2 on.
-var versions = [...]string{changes, aboutRooms, liveRooms}
+var versions = [...]string{changes, aboutRooms, liveRooms, outlivingRooms}
 
 // weight is what a message in the archive costs: itself, and about that much for its
 // columns and indexes.

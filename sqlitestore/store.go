@@ -19,6 +19,9 @@ type statements struct {
 	addEvent, dropEvents      *sql.Stmt
 	putSnapshot, dropSnapshot *sql.Stmt
 	putLive, dropLive         *sql.Stmt
+	addStep, dropSteps        *sql.Stmt
+	putSources, mark          *sql.Stmt
+	addGone, dropGone         *sql.Stmt
 	addMessage, findMessage   *sql.Stmt
 	changeMessage             *sql.Stmt
 	findSaid, dropMessages    *sql.Stmt
@@ -29,15 +32,22 @@ type statements struct {
 // queries are what they do.
 func (s *statements) queries() map[**sql.Stmt]string {
 	return map[**sql.Stmt]string{
-		&s.find:         `SELECT id, seq, suspended FROM room WHERE jid = ?`,
-		&s.add:          `INSERT INTO room (jid, seq, name, public, lasting, due, creator, about, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&s.change:       `UPDATE room SET seq = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ?, about = ?, suspended = ? WHERE id = ?`,
+		&s.find: `SELECT id, seq, sub, suspended FROM room WHERE jid = ?`,
+		&s.add: `INSERT INTO room (jid, seq, sub, name, public, lasting, due, creator, about, suspended, inhabited, sources)
+			VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, coalesce((SELECT sources FROM gone WHERE jid = ?1), ''))`,
+		&s.change:       `UPDATE room SET seq = ?, sub = ?, name = ?, public = ?, lasting = ?, due = ?, creator = ?, about = ?, suspended = ?, inhabited = ? WHERE id = ?`,
 		&s.forget:       `DELETE FROM room WHERE id = ?`,
 		&s.addEvent:     `INSERT INTO event (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropEvents:   `DELETE FROM event WHERE room = ?`,
 		&s.putSnapshot:  `INSERT OR REPLACE INTO snapshot (room, seq, body) VALUES (?, ?, ?)`,
 		&s.dropSnapshot: `DELETE FROM snapshot WHERE room = ?`,
 		&s.putLive:      `INSERT OR REPLACE INTO live (room, body) VALUES (?, ?)`,
+		&s.addStep:      `INSERT INTO step (room, seq, sub, body) VALUES (?, ?, ?, ?)`,
+		&s.dropSteps:    `DELETE FROM step WHERE room = ?`,
+		&s.putSources:   `UPDATE room SET sources = ? WHERE id = ?`,
+		&s.mark:         `UPDATE room SET sent_seq = ?1, sent_sub = ?2 WHERE jid = ?3 AND (sent_seq, sent_sub) < (?1, ?2)`,
+		&s.addGone:      `INSERT OR REPLACE INTO gone (jid, sources) VALUES (?, ?)`,
+		&s.dropGone:     `DELETE FROM gone WHERE id <= (SELECT max(id) FROM gone) - ?`,
 		&s.dropLive:     `DELETE FROM live WHERE room = ?`,
 		&s.addMessage: `INSERT INTO archive (room, seq, stanza_id, at, nick, jid, bare, body) VALUES (?1, ?2, ?3,
 			max(?4, coalesce((SELECT at FROM archive WHERE room = ?1 ORDER BY seq DESC LIMIT 1), 0)), ?5, ?6, ?7, ?8)`,
@@ -66,7 +76,7 @@ func (s *Store) prepare(ctx context.Context) error {
 // [Options.Archive], what was said in them into the archive. When ctx ends before it has
 // begun, nothing is stored; once begun it is not interrupted. Errors are
 // [service.ErrConflict] and [*Error], of which [ErrFull] is worth trying again.
-func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
+func (s *Store) Append(ctx context.Context, batches []service.Batch) (err error) {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -77,7 +87,17 @@ func (s *Store) Append(ctx context.Context, batches []service.Batch) error {
 		return s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
-	if err := s.appendAll(ctx, newTransaction(tx), batches); err != nil {
+	sent := s.sent.take()
+	defer func() {
+		if err != nil {
+			s.sent.putBack(sent)
+		}
+	}()
+	w := writing{ctx: ctx, tx: newTransaction(tx)}
+	if s.writeMarks(&w, sent); w.err != nil {
+		return s.explain(w.err)
+	}
+	if err := s.appendAll(ctx, w.tx, batches); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -98,13 +118,13 @@ func (s *Store) appendAll(ctx context.Context, tx *transaction, batches []servic
 
 func (s *Store) appendBatch(ctx context.Context, tx *transaction, b *service.Batch) error {
 	var id, suspended int64
-	var seq uint64
-	err := tx.stmt(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &seq, &suspended)
+	var is service.Position
+	err := tx.stmt(ctx, s.stmts.find).QueryRowContext(ctx, b.Room.String()).Scan(&id, &is.Seq, &is.Sub, &suspended)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return s.explain(err)
 	}
 	known := err == nil
-	if is := (service.Position{Seq: seq}); is != b.After {
+	if is != b.After {
 		return fmt.Errorf("%w: %s: event %s is the last, not %s", service.ErrConflict, b.Room, is, b.After)
 	}
 	w := writing{ctx: ctx, tx: tx}
@@ -112,14 +132,18 @@ func (s *Store) appendBatch(ctx context.Context, tx *transaction, b *service.Bat
 	case b.Gone && !known:
 		return nil
 	case b.Gone:
-		for _, drop := range []*sql.Stmt{s.stmts.dropEvents, s.stmts.dropSnapshot, s.stmts.dropLive, s.stmts.dropMessages, s.stmts.forget} {
+		for _, drop := range []*sql.Stmt{s.stmts.dropEvents, s.stmts.dropSnapshot, s.stmts.dropLive, s.stmts.dropSteps, s.stmts.dropMessages, s.stmts.forget} {
 			w.exec(drop, id)
+		}
+		if len(b.Sources) > 0 {
+			w.exec(s.stmts.addGone, b.Room.String(), sourcesText(b.Sources))
+			w.exec(s.stmts.dropGone, manyGone)
 		}
 		return s.explain(w.err)
 	case known:
-		w.exec(s.stmts.change, b.At().Seq, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), id)
+		w.exec(s.stmts.change, b.At().Seq, b.At().Sub, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), b.Entry.Inhabited, id)
 	default:
-		id = w.exec(s.stmts.add, b.Room.String(), b.At().Seq, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended))
+		id = w.exec(s.stmts.add, b.Room.String(), b.At().Seq, b.At().Sub, b.Entry.Name, b.Entry.Public, b.Entry.Lasting, milliseconds(b.Entry.Due), b.Entry.Creator.String(), aboutText(b.Entry.About), milliseconds(b.Entry.Suspended), b.Entry.Inhabited)
 	}
 	switch {
 	case b.Live != nil:
@@ -127,14 +151,19 @@ func (s *Store) appendBatch(ctx context.Context, tx *transaction, b *service.Bat
 	case suspended != 0:
 		w.exec(s.stmts.dropLive, id)
 	}
+	if len(b.Inputs) > 0 {
+		w.step(&s.stmts, id, b)
+	}
 	for i := range b.Events {
-		s.appendEvent(&w, id, &b.Events[i], b.Snapshot == nil)
+		s.appendEvent(&w, id, &b.Events[i], b.Snapshot == nil && len(b.Inputs) == 0)
 	}
 	if s.options.Archive {
 		w.trim(&s.stmts, id, s.options.RoomBytes)
 	}
 	if b.Snapshot != nil {
 		w.exec(s.stmts.dropEvents, id)
+		w.exec(s.stmts.dropSteps, id)
+		w.exec(s.stmts.putSources, sourcesText(b.Sources), id)
 		w.exec(s.stmts.putSnapshot, id, b.At().Seq, string(b.Snapshot))
 	}
 	return s.explain(w.err)
@@ -237,13 +266,20 @@ func (s *Store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 func (s *Store) load(ctx context.Context, tx *sql.Tx, room muc.JID) (saved service.Saved, err error) {
 	var id int64
 	var shot, live sql.NullString
+	var sources string
 	err = tx.QueryRowContext(ctx,
-		`SELECT id, snapshot.body, live.body FROM room LEFT JOIN snapshot ON snapshot.room = id LEFT JOIN live ON live.room = id WHERE jid = ?`,
-		room.String()).Scan(&id, &shot, &live)
+		`SELECT id, sent_seq, sent_sub, sources, snapshot.body, live.body FROM room LEFT JOIN snapshot ON snapshot.room = id LEFT JOIN live ON live.room = id WHERE jid = ?`,
+		room.String()).Scan(&id, &saved.Delivered.Seq, &saved.Delivered.Sub, &sources, &shot, &live)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return saved, nil
+		return s.loadGone(ctx, tx, room)
 	case err != nil:
+		return saved, s.explain(err)
+	}
+	if at := s.sent.of(room); at.Compare(saved.Delivered) > 0 {
+		saved.Delivered = at
+	}
+	if saved.Sources, err = readSources(sources); err != nil {
 		return saved, s.explain(err)
 	}
 	if shot.Valid {
@@ -252,7 +288,9 @@ func (s *Store) load(ctx context.Context, tx *sql.Tx, room muc.JID) (saved servi
 	if live.Valid {
 		saved.Live = []byte(live.String)
 	}
-	saved.Events, err = s.loadEvents(ctx, tx, id)
+	if saved.Events, err = s.loadEvents(ctx, tx, id); err == nil {
+		saved.Steps, err = s.loadSteps(ctx, tx, id)
+	}
 	return saved, err
 }
 
@@ -292,7 +330,9 @@ type querier interface {
 
 func (s *Store) list(ctx context.Context, in querier, after muc.JID, limit int) ([]service.Entry, error) {
 	rows, err := in.QueryContext(ctx,
-		`SELECT id, jid, name, public, lasting, due, creator, about, suspended FROM room WHERE jid > ? ORDER BY jid`, after.String())
+		`SELECT id, jid, name, public, lasting, due, creator, about, suspended, inhabited OR EXISTS (
+			SELECT 1 FROM step WHERE step.room = room.id AND (step.seq, step.sub) > (room.sent_seq, room.sent_sub))
+		FROM room WHERE jid > ? ORDER BY jid`, after.String())
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -312,7 +352,7 @@ func (s *Store) list(ctx context.Context, in querier, after muc.JID, limit int) 
 func (s *Store) entry(rows *sql.Rows) (e service.Entry) {
 	var id, due, suspended int64
 	var jid, creator, about string
-	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about, &suspended)
+	err := rows.Scan(&id, &jid, &e.Name, &e.Public, &e.Lasting, &due, &creator, &about, &suspended, &e.Inhabited)
 	if err == nil {
 		err = e.Room.UnmarshalText([]byte(jid))
 	}

@@ -37,6 +37,12 @@ func TestStore(t *testing.T) {
 	})
 }
 
+func TestLiveStore(t *testing.T) {
+	storetest.RunLive(t, func(t *testing.T) service.LiveStore {
+		return open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	})
+}
+
 func TestStoreReopened(t *testing.T) {
 	storetest.RunReopened(t, func(t *testing.T, dir string) service.Store {
 		return open(t, filepath.Join(dir, "rooms.db"))
@@ -176,7 +182,7 @@ func TestOpenRefuses(t *testing.T) {
 
 	newer := filepath.Join(dir, "newer.db")
 	s := open(t, newer)
-	_, err = s.writer.Exec(`PRAGMA user_version=5`)
+	_, err = s.writer.Exec(`PRAGMA user_version=6`)
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
 
@@ -205,7 +211,7 @@ func TestOpenRefuses(t *testing.T) {
 		write("text.db", strings.Repeat("cat\n", 999)): {"it is no SQLite database: name another file, or bring back a copy", muc.ErrCorrupt, true},
 		damaged: {"the file is damaged: bring back a copy", muc.ErrCorrupt, true},
 		other:   {"it is a database of another program: name another file", ErrForeign, false},
-		newer:   {"it is of version 5, and this program knows version 4: take the program that wrote it", ErrNewer, false},
+		newer:   {"it is of version 6, and this program knows version 5: take the program that wrote it", ErrNewer, false},
 		busy:    {"another process works on it: stop that one, or name another file", ErrLocked, false},
 		hard:    {"the file has several names (hard links)", ErrNames, false},
 		dir:     {"is a directory", syscall.EISDIR, false},
