@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // lock is held by the one process that works on a store. SQLite's own locks are
@@ -71,6 +72,13 @@ func isHeld(is os.FileInfo) bool {
 // create opens the file, and makes an empty one for its owner alone, unless there is
 // one.
 func create(path string) (*os.File, error) {
+	switch is, err := os.Stat(path); {
+	case err != nil:
+	case is.IsDir():
+		return nil, &remedy{"it is a directory: name a file in it, which is made if it is not there", syscall.EISDIR}
+	case !is.Mode().IsRegular():
+		return nil, &remedy{"it is no file, but something special: name another one", fs.ErrInvalid}
+	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -202,6 +203,11 @@ func TestOpenRefuses(t *testing.T) {
 	require.NoError(t, open(t, hard).Close())
 	require.NoError(t, os.Link(hard, filepath.Join(dir, "hard2.db")))
 
+	special := filepath.Join(dir, "socket")
+	l, err := net.Listen("unix", special)
+	require.NoError(t, err)
+	defer l.Close()
+
 	for path, want := range map[string]struct {
 		text   string
 		reason error
@@ -214,7 +220,8 @@ func TestOpenRefuses(t *testing.T) {
 		newer:   {"it is of version 6, and this program knows version 5: take the program that wrote it", ErrNewer, false},
 		busy:    {"another process works on it: stop that one, or name another file", ErrLocked, false},
 		hard:    {"the file has several names (hard links)", ErrNames, false},
-		dir:     {"is a directory", syscall.EISDIR, false},
+		dir:     {"it is a directory: name a file in it", syscall.EISDIR, false},
+		special: {"it is no file, but something special: name another one", fs.ErrInvalid, false},
 	} {
 		before, _ := os.ReadFile(path)
 		_, err := Open(t.Context(), path, Options{})

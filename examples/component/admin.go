@@ -67,11 +67,17 @@ func (c *component) listenAdmin(path string) (stop func() error, err error) {
 	}, nil
 }
 
+// longestSocket is how long the name of a socket may be, for all systems.
+const longestSocket = 103
+
 // listenPrivately listens at a socket that only this user may use: it is made in a directory
 // that nobody else may enter. One that is left of an earlier process is replaced.
 func listenPrivately(path string) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket == 0 {
 		return nil, fmt.Errorf("%s is no socket", path)
+	}
+	if len(path) > longestSocket { // it could be made, but nobody could use it
+		return nil, fmt.Errorf("%s is longer than %d bytes", path, longestSocket)
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".muc-")
 	if err != nil {

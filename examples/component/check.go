@@ -15,7 +15,7 @@ import (
 // check reads the store, while no component works on it, and says what is wrong in it.
 func check(ctx context.Context, s settings, stdout io.Writer) error {
 	if _, err := os.Stat(s.store); err != nil {
-		return err // it is not to be made now
+		return fmt.Errorf("-store: %w: name the file that is to be checked", err) // it is not to be made now
 	}
 	store, err := sqlitestore.Open(ctx, s.store, sqlitestore.Options{})
 	if err != nil {

@@ -191,7 +191,7 @@ var defaultOptions = []option{
 			return err
 		}},
 	{"default-language", "TAG", "", fixed, "the language that is spoken in it, as en",
-		func(s *settings, v string) error { s.rooms.Defaults.Lang = v; return nil }},
+		func(s *settings, v string) error { s.rooms.Defaults.Lang = v; return languageTag(v) }},
 	{"instant", "BOOL", "false", fixed, "whether it is open to others at once, and not only when its owner has configured it",
 		boolOption(func(s *settings) *bool { return &s.rooms.Instant }, true)},
 	{"lock-time", "TIME", "1h", fixed, "how long it waits for that, before it opens as it is",

@@ -210,6 +210,10 @@ func TestRunFails(t *testing.T) {
 		want string
 	}{
 		{[]string{"-metrics", taken.Addr().String()}, "address already in use: take another port, or stop what uses it"},
+		{[]string{"-metrics", "192.0.2.1:9347"}, "cannot assign requested address: take an address of this machine"},
+		{[]string{"-store", dir}, "it is a directory: name a file in it, which is made if it is not there"},
+		{[]string{"-admin-socket", filepath.Join(dir, strings.Repeat("x", 100))}, "is longer than 103 bytes: name another place, or none"},
+		{[]string{"-check", "-store", filepath.Join(dir, "none.db")}, "no such file or directory: name the file that is to be checked"},
 		{[]string{"-store", garbage}, "it is no SQLite database: name another file, or bring back a copy"},
 		{[]string{"-connect", refuses("not-authorized")}, "the server refuses the secret of rooms.example"},
 		{[]string{"-connect", refuses("conflict")}, "another component is connected to the server as rooms.example"},

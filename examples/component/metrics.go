@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -126,7 +128,14 @@ func (m *metrics) serve(address string, log *slog.Logger) (stop func() error, er
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("-metrics: %w: take another port, or stop what uses it", err)
+		what := "take another port, or stop what uses it"
+		switch {
+		case errors.Is(err, syscall.EADDRNOTAVAIL):
+			what = "take an address of this machine"
+		case errors.Is(err, fs.ErrPermission):
+			what = "take a port from 1024 on"
+		}
+		return nil, fmt.Errorf("-metrics: %w: %s", err, what)
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))

@@ -51,8 +51,25 @@ func parse(args []string, getenv func(string) string, help io.Writer) (settings,
 	return s, err
 }
 
-// secretBytes bounds the file of -secret-file.
-const secretBytes = 4096
+// secretBytes bounds the file of -secret-file, settingsBytes that of -config.
+const (
+	secretBytes   = 4096
+	settingsBytes = 1 << 20
+)
+
+// readAtMost reads a file that is not larger than it may be.
+func readAtMost(name string, most int64) ([]byte, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s is larger than %d bytes: is it the right file?", name, most)
+	}
+	return text, err
+}
 
 // readSecret reads the secret from its file, if one is named.
 func readSecret(texts map[string]given) error {
@@ -63,17 +80,12 @@ func readSecret(texts map[string]given) error {
 	if also, ok := texts["secret"]; ok {
 		return fmt.Errorf("%s: the secret is given by %s too: keep one of them", name.source, also.source)
 	}
-	file, err := os.Open(name.text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name.source, err)
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, secretBytes+1))
+	text, err := readAtMost(name.text, secretBytes)
 	secret := strings.TrimSpace(string(text))
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", name.source, err)
-	case secret == "" || len(text) > secretBytes || strings.ContainsAny(secret, "\r\n"):
+	case secret == "" || strings.ContainsAny(secret, "\r\n"):
 		return fmt.Errorf("%s: %s must hold the secret, in one line, and nothing else", name.source, name.text)
 	}
 	texts["secret"] = given{secret, name.source}
@@ -129,7 +141,7 @@ func gather(args []string, getenv func(string) string, help io.Writer, own ...fu
 
 // readFile reads a configuration file, which is TOML. What is in texts already goes before.
 func readFile(name string, texts map[string]given) error {
-	content, err := os.ReadFile(name)
+	content, err := readAtMost(name, settingsBytes)
 	if err != nil {
 		return fmt.Errorf("-config: %w", err)
 	}

@@ -113,6 +113,7 @@ func TestSettingsRefused(t *testing.T) {
 		{append(good, "-default-public", "yes"), "-default-public: must be true or false"},
 		{append(good, "-default-whois", "me"), "-default-whois: must be moderators or anyone"},
 		{append(good, "-default-history", "-1"), "-default-history: must be a whole number from 0 to 1000"},
+		{append(good, "-default-language", "no language"), `-default-language: "no language" is no language: it should look like en or pt-BR`},
 		{append(good, "-nick-lockdown", "on"), "-nick-lockdown: must be off, refuse or assign"},
 		{append(good, "-limit-occupants", "0"), "-limit-occupants: must be a whole number from 1 to 1099511627776"},
 		{append(good, "-config", "/nowhere/muc.conf"), "-config: open /nowhere/muc.conf: no such file or directory"},
@@ -122,6 +123,9 @@ func TestSettingsRefused(t *testing.T) {
 	}
 	_, err := parse(good, environment("MUC_DRAIN", "-1s"), nil)
 	assert.EqualError(t, err, `MUC_DRAIN: "-1s" is no time: it should look like 30s or 5m`)
+	large := configFile(t, strings.Repeat("# too much\n", 100_000))
+	_, err = parse(append(good, "-config", large), environment(), nil)
+	assert.EqualError(t, err, "-config: "+large+" is larger than 1048576 bytes: is it the right file?")
 	for content, want := range map[string]string{
 		"domain rooms.example":   `:1: expected '.' or '=', but got 'r' instead: a line is as in name = "value"`,
 		"\ncat = 1":              `: cat: there is no such setting: see -h`,
@@ -166,7 +170,7 @@ func TestSecretFile(t *testing.T) {
 	assert.Empty(t, append(changed, fixed...))
 	for text, want := range map[string]string{
 		"": "must hold the secret, in one line", " \n": "must hold the secret", "a\nb": "must hold the secret",
-		strings.Repeat("x", secretBytes+1): "must hold the secret",
+		strings.Repeat("x", secretBytes+1): "is larger than 4096 bytes: is it the right file?",
 	} {
 		_, err := parse([]string{"-domain", "a", "-secret-file", file(text)}, environment(), io.Discard)
 		assert.ErrorContains(t, err, "-secret-file: ")

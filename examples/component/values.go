@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/text/language"
+
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
 )
@@ -18,6 +20,14 @@ import (
 func required(v string) error {
 	if v == "" {
 		return errors.New("must not be empty")
+	}
+	return nil
+}
+
+// languageTag checks a language, if there is one.
+func languageTag(v string) error {
+	if _, err := language.Parse(v); v != "" && err != nil {
+		return fmt.Errorf("%q is no language: it should look like en or pt-BR", v)
 	}
 	return nil
 }
