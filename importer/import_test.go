@@ -219,7 +219,7 @@ func TestImportArchive(t *testing.T) {
 	assert.Contains(t, g.lines, "square: messages left out: 4 (the oldest of too many in one room)")
 }
 
-// A room without an archive has a subject all the same, and whoever set it by what nick.
+// A room without an archive has a subject all the same, with the nick of who set it.
 func TestImportSubject(t *testing.T) {
 	for _, c := range []struct {
 		subject importer.Subject

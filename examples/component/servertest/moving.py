@@ -177,7 +177,7 @@ async def form(juliet, name, wanted):
 
 
 async def nicks(romeo, mercutio):
-    """Romeo's nick is still his."""
+    """The nick is still reserved for Romeo."""
     answer = await romeo.asks("get", room("cellar"), "<query xmlns='jabber:iq:register'/>")
     assert answer.findtext(".//{jabber:iq:register}username") == "Montague", ET.tostring(answer)
     mercutio.nick = "Montague"
