@@ -101,7 +101,10 @@ func Open(ctx context.Context, cfg Config) (*Engine, error) {
 		e.Close()
 		return nil, err
 	}
-	if !cfg.SyncUnchecked {
+	if most := e.bus.MaxPayload(); most < leastPayload {
+		err = fmt.Errorf("%w: max_payload of the servers is %d, must be %d at least", ErrConfig, most, leastPayload)
+	}
+	if err == nil && !cfg.SyncUnchecked {
 		err = e.CheckSync(ctx)
 	}
 	if err == nil {
@@ -172,7 +175,11 @@ func (c Config) connect(ctx context.Context, name string, options []nats.Option)
 		nats.ReconnectBufSize(-1),
 		// A server that does not answer is left for another one.
 		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2), nats.FlusherTimeout(time.Second),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Warn("cluster/nats: connection lost", "error", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // else it was closed
+				log.Warn("cluster/nats: connection lost", "error", err)
+			}
+		}),
 		nats.ReconnectHandler(func(c *nats.Conn) { log.Info("cluster/nats: connected again", "server", c.ConnectedServerName()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Warn("cluster/nats: connection", "error", err)
@@ -262,6 +269,9 @@ func inRange(shard int) error {
 	}
 	return nil
 }
+
+// leastPayload is what nodes tell each other in one message.
+const leastPayload = 1 << 20
 
 // Owners and marks need no more than metaStore.
 const (

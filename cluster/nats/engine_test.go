@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -479,18 +480,8 @@ func TestForeign(t *testing.T) {
 // so is not knowing it.
 func TestSync(t *testing.T) {
 	t.Parallel()
-	options := &server.Options{NoSigs: true, NoLog: true, Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir()}
-	require.NoError(t, options.ProcessConfigString(`accounts { A { jetstream: enabled, users: [{user: muc, password: pw}] }
-		S { users: [{user: system, password: pw}] } }
-		system_account: S`))
-	lazy, err := server.NewServer(options)
-	require.NoError(t, err)
-	lazy.Start()
-	t.Cleanup(lazy.Shutdown)
-	require.True(t, lazy.ReadyForConnections(patience))
-	c := nats.Config{URL: lazy.ClientURL(), Options: []natsgo.Option{natsgo.UserInfo("muc", "pw")},
-		System: []natsgo.Option{natsgo.UserInfo("system", "pw")}, Domain: domain, Replicas: 1}
-	_, err = nats.Open(within(t), c)
+	c, lazy := lazyServer(t, "")
+	_, err := nats.Open(within(t), c)
 	require.ErrorIs(t, err, nats.ErrSync)
 	c.System = nil
 	_, err = nats.Open(within(t), c)
@@ -500,6 +491,11 @@ func TestSync(t *testing.T) {
 	require.NoError(t, err)
 	assert.ErrorIs(t, e.CheckSync(within(t)), nats.ErrSync)
 	e.Close()
+	lazy.Shutdown()
+	c, _ = lazyServer(t, "max_payload: 512KB\n")
+	c.SyncUnchecked = true
+	_, err = nats.Open(within(t), c)
+	assert.ErrorIs(t, err, nats.ErrConfig)
 
 	good := start(t, 1, nil)
 	require.NoError(t, good.open(good.config(0, true)).CheckSync(within(t)))
@@ -510,6 +506,21 @@ func TestSync(t *testing.T) {
 	defer cancel()
 	_, err = nats.Open(short, c)
 	assert.ErrorContains(t, err, "1 servers with JetStream answer, 3 copies are wanted")
+}
+
+// lazyServer is one with JetStream's own settings, and some more.
+func lazyServer(t *testing.T, more string) (nats.Config, *server.Server) {
+	options := &server.Options{NoSigs: true, NoLog: true, Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir()}
+	require.NoError(t, options.ProcessConfigString(more+`accounts { A { jetstream: enabled, users: [{user: muc, password: pw}] }
+		S { users: [{user: system, password: pw}] } }
+		system_account: S`))
+	lazy, err := server.NewServer(options)
+	require.NoError(t, err)
+	lazy.Start()
+	t.Cleanup(lazy.Shutdown)
+	require.True(t, lazy.ReadyForConnections(patience))
+	return nats.Config{URL: lazy.ClientURL(), Options: []natsgo.Option{natsgo.UserInfo("muc", "pw")},
+		System: []natsgo.Option{natsgo.UserInfo("system", "pw")}, Domain: domain, Replicas: 1, Log: slog.New(slog.DiscardHandler)}, lazy
 }
 
 // What cannot be sent now is not sent later.

@@ -81,6 +81,7 @@ func (c Config) Text() (string, error) {
 		return "", fmt.Errorf("%w: StoreBytes is %d", ErrConfig, store)
 	}
 	fmt.Fprintf(&b, "server_name: %s\n", quote(c.Name))
+	b.WriteString("max_payload: 4MB\n") // of what nodes tell each other; large rooms are cut in pieces
 	fmt.Fprintf(&b, "jetstream {\n  store_dir: %s\n  max_file_store: %d\n  max_memory_store: 64MB\n  sync_interval: always\n}\n", quote(c.Dir), store)
 	if !plain(c.Password) {
 		return "", fmt.Errorf("%w: Password", ErrConfig)
