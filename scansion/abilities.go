@@ -72,17 +72,20 @@ func (j *judge) offered(a *action) error {
 
 // features are those of a room that is made for the question.
 func (n *network) features() ([]string, error) {
+	if len(n.names.roomDomains) == 0 {
+		return nil, nil
+	}
 	address, err := muc.ParseJID("features@" + n.names.roomDomains[0])
 	if err != nil {
 		return nil, err
 	}
 	l := n.lines[0]
-	before := l.deaf
-	l.deaf = true
-	defer func() { l.deaf = before }()
+	before := l.ignores
+	l.ignores = true
+	defer func() { l.ignores = before }()
 	room := n.names.toServer(address.String())
 	presence := etree.NewElement("presence")
-	presence.CreateAttr("to", room+"/"+backstage)
+	presence.CreateAttr("to", room+"/"+setupName)
 	presence.AddChild(newElement(nsMUC, "x"))
 	if err := n.write(l, presence); err != nil {
 		return nil, err

@@ -179,7 +179,7 @@ func TestNetworkOpensRooms(t *testing.T) {
 	require.NoError(t, overNetwork(t, memoryServerOfDefaults(t), "# match: subset\n"+fmt.Sprintf(script, "type='error'", "Juliet"), nil))
 }
 
-// Whoever is not connected yet gets nothing, not even later; and nobody says whom a stanza is from.
+// Who is not connected yet gets nothing, not even later; and nobody says whom a stanza is from.
 func TestNetworkBeforeConnecting(t *testing.T) {
 	require.NoError(t, overNetwork(t, memoryServerOfDefaults(t), strings.Replace(twoClients, "Juliet connects\n", "", 1)+persistent+romeoJoins+
 		"Romeo sends:\n\t<message from='tybalt@capulet.example' to='cellar@chat.example'><x xmlns='http://jabber.org/protocol/muc#user'>"+
@@ -342,6 +342,25 @@ func TestNetworkBreaks(t *testing.T) {
 			assert.Less(t, time.Since(before), 20*time.Second)
 		})
 	}
+	t.Run("a connection that has ended", func(t *testing.T) {
+		script, err := Parse("net.scs", []byte(twoClients+romeoSpeaks))
+		require.NoError(t, err)
+		s := memoryServerOfDefaults(t)
+		p, err := newPlayer(script, Options{Dial: s.dial, Network: Network{Rooms: memoryRooms}})
+		require.NoError(t, err)
+		defer p.stage.end()
+		require.NoError(t, p.stage.begin())
+		for i := range 2 {
+			require.NoError(t, p.perform(&p.actions[i]))
+		}
+		n := p.stage.(*network)
+		require.Error(t, n.lost(n.lines[0], errors.New("broken")))
+		assert.EqualError(t, p.perform(&p.actions[2]), "the connection of romeo@montague.example has ended")
+		more, err := p.stage.more(p.users[0])
+		require.NoError(t, err)
+		assert.False(t, more)
+		assert.NoError(t, p.disconnects(p.users[0]))
+	})
 	t.Run("nobody logs in", func(t *testing.T) {
 		refused := errors.New("cannot connect to 127.0.0.1:1: connection refused")
 		err := overNetwork(t, memoryServerOfDefaults(t), twoClients, func(o *Options) {

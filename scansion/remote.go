@@ -25,7 +25,7 @@ const (
 	nsPubSub  = "http://jabber.org/protocol/pubsub#event"
 	nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
 	afterCut  = 200 * time.Millisecond // in which a server has to notice that a connection broke
-	backstage = "scansion"             // the resource and nick of who only sets up rooms
+	setupName = "scansion"             // the resource and nick of who only sets up rooms
 	queued    = 20 * time.Millisecond  // for what has come and was not read yet
 	maxRooms  = 64                     // that one script may use
 	maxInbox  = 10_000                 // stanzas that came to a client and were not asked for yet
@@ -61,8 +61,8 @@ type line struct {
 	login Login
 	user  *user // nil for somebody who only sets up rooms
 	conn  Conn  // nil after a cut
-	// deaf is that what comes is not for the script.
-	deaf bool
+	// ignores is that what comes is not for the script.
+	ignores bool
 	// answers are those to requests that the script knows nothing of, by their ids.
 	answers map[string]*node
 }
@@ -110,7 +110,7 @@ func (n *network) begin() error {
 		}
 	}
 	for _, who := range strangers {
-		l := &line{login: n.login(who, backstage)}
+		l := &line{login: n.login(who, setupName)}
 		n.lines = append(n.lines, l)
 		if err := n.open(l); err != nil {
 			return err
@@ -162,7 +162,7 @@ func (n *network) end() {
 		destroy.CreateAttr("xmlns", nsOwner)
 		destroy.CreateElement("destroy")
 		if !slices.ContainsFunc(lines, func(l *line) bool {
-			l.deaf = true
+			l.ignores = true
 			if l.conn == nil {
 				return false
 			}
@@ -205,8 +205,8 @@ func (n *network) connect(u *user) error {
 			return err
 		}
 	}
-	l.deaf = true
-	defer func() { l.deaf = false }()
+	l.ignores = true
+	defer func() { l.ignores = false }()
 	if err := n.write(l, etree.NewElement("presence")); err != nil {
 		return err
 	}
@@ -214,9 +214,10 @@ func (n *network) connect(u *user) error {
 }
 
 func (n *network) disconnect(u *user) error {
-	l := n.of(u)
-	l.conn.Cut()
-	l.conn = nil
+	if l := n.of(u); l.conn != nil {
+		l.conn.Cut()
+		l.conn = nil
+	}
 	return n.pass(afterCut)
 }
 
@@ -384,6 +385,9 @@ func (u *unanswered) Error() string {
 }
 
 func (n *network) write(l *line, stanza *etree.Element) error {
+	if l.conn == nil {
+		return fmt.Errorf("the connection of %s has ended", n.people[l.login.Person])
+	}
 	doc := etree.NewDocument()
 	doc.SetRoot(stanza.Copy())
 	src, err := doc.WriteToBytes()
@@ -438,7 +442,7 @@ func (n *network) read(ctx context.Context, l *line) error {
 		}
 		return n.write(l, pong)
 	}
-	if l.deaf || l.user == nil || !l.user.connected || !n.fromScript(stanza) {
+	if l.ignores || l.user == nil || !l.user.connected || !n.fromScript(stanza) {
 		return nil
 	}
 	if len(l.user.inbox) >= maxInbox {

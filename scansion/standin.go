@@ -115,12 +115,12 @@ func (n *network) create(r *knownRoom, c muc.Create) error {
 		return fmt.Errorf("nobody logged in as %s", c.Owner)
 	}
 	r.owners = []*line{l}
-	before := l.deaf
-	l.deaf = true
-	defer func() { l.deaf = before }()
+	before := l.ignores
+	l.ignores = true
+	defer func() { l.ignores = before }()
 	room := n.names.toServer(r.address.String())
 	presence := etree.NewElement("presence")
-	presence.CreateAttr("to", room+"/"+backstage)
+	presence.CreateAttr("to", room+"/"+setupName)
 	leave := presence.Copy()
 	leave.CreateAttr("type", "unavailable")
 	presence.CreateElement("x").CreateAttr("xmlns", nsMUC)

@@ -39,7 +39,7 @@ func (c *connection) flags(f *flag.FlagSet) {
 	f.BoolVar(&c.register, "register", false, "make accounts (XEP-0077), and remove them in the end")
 	f.BoolVar(&c.anonymous, "anonymous", false, "log in without accounts (SASL ANONYMOUS)")
 	f.StringVar(&c.security, "tls", "starttls", "`how` to get TLS: starttls, where the server offers it; direct; or none")
-	f.BoolVar(&c.insecure, "insecure", false, "take any certificate: whoever is on the way can read passwords")
+	f.BoolVar(&c.insecure, "insecure", false, "take any certificate, so that who is on the way can read passwords")
 	f.StringVar(&c.authority, "ca", "", "a `file` of certificates (PEM) by which to judge the server's")
 	f.BoolVar(&c.plain, "plain", false, "send passwords without TLS where the server knows nothing better than PLAIN")
 	f.Func("config", "a `setting` name=value of a header line \"config\" that the server has; may be given several times", func(s string) error {
