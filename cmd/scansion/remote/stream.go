@@ -137,11 +137,6 @@ func (s *stream) next() ([]byte, error) {
 				return nil, streamError(src)
 			}
 			return src, nil
-		case xml.CharData:
-			if depth == 0 { // blanks that keep the connection alive are no part of a stanza
-				s.bytes.kept = s.bytes.kept[:0]
-				base = s.dec.InputOffset()
-			}
 		case xml.Comment, xml.Directive, xml.ProcInst:
 			return nil, errors.New("the server sends what a stream must not hold (RFC 6120 §11.1)")
 		}
