@@ -80,8 +80,8 @@ type Limits struct {
 	// resource-constraint. What it would not help to refuse, such as goodbyes, has as much
 	// place again.
 	Open, OpenBytes, SenderOpen, SenderBytes int
-	// StanzaBytes is how large a stanza may be, as text: 512 KiB. A larger one is refused with
-	// policy-violation.
+	// StanzaBytes is how large a stanza may be, as text: 384 KiB. A larger one is refused with
+	// policy-violation. The bus has to take messages of twice that, and some more.
 	StanzaBytes int
 	// OutBytes is how much waits for one other node until that has delivered it: 64 MiB. If it is
 	// more, rooms wait; if that node has been silent for two seconds, it is given up.
@@ -160,7 +160,7 @@ func (c Config) complete() (Config, error) {
 		{&c.Limits.OpenBytes, 64 << 20},
 		{&c.Limits.SenderOpen, 1000},
 		{&c.Limits.SenderBytes, 1 << 20},
-		{&c.Limits.StanzaBytes, 512 << 10},
+		{&c.Limits.StanzaBytes, 384 << 10},
 		{&c.Limits.OutBytes, 64 << 20},
 		{&c.Limits.Rooms, 400000},
 	} {

@@ -43,3 +43,11 @@ func HeirOf(shard int, nodes []string) string {
 	}
 	return p.heirs(now, "")[shard]
 }
+
+// FailMove begins to hand a shard over to a node that is not there.
+func (n *Node) FailMove(shard int) {
+	n.mu.Lock()
+	o := n.owners[shard]
+	n.begin(shard, func() { n.move(shard, o, "nobody") })
+	n.mu.Unlock()
+}

@@ -28,6 +28,9 @@ type faulty struct {
 	eaten int           // answers
 	alone bool          // calls fail, and of messages only its own are heard
 	hears map[string][]func([]byte)
+	// marks is how many answers to SetMark are lost, entries whether those to the list get lost.
+	marks   int
+	entries bool
 	// unsent is what was published while it stood still.
 	unsent []func()
 }
@@ -173,11 +176,23 @@ func (f *faulty) Mark(ctx context.Context, shard int) (pos cluster.Pos, rev uint
 }
 
 func (f *faulty) SetMark(ctx context.Context, shard int, rev uint64, pos cluster.Pos) (uint64, error) {
-	return try(ctx, f, func() (uint64, error) { return f.Memory.SetMark(ctx, shard, rev, pos) })
+	rev, err := try(ctx, f, func() (uint64, error) { return f.Memory.SetMark(ctx, shard, rev, pos) })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.marks > 0 {
+		f.marks--
+		return 0, errFault
+	}
+	return rev, err
 }
 
 func (f *faulty) PutEntry(ctx context.Context, shard int, e cluster.Entry) error {
-	_, err := try(ctx, f, func() (bool, error) { return true, f.Memory.PutEntry(ctx, shard, e) })
+	_, err := try(ctx, f, func() (bool, error) {
+		if f.entries {
+			return false, errFault
+		}
+		return true, f.Memory.PutEntry(ctx, shard, e)
+	})
 	return err
 }
 

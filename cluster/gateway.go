@@ -270,31 +270,27 @@ func (g *gateway) remove(sh *gateShard, at int) {
 	}
 }
 
-// moved has what is open for a shard done by its new owner. What was with several owners that
-// died is refused: they may have died of it.
+// moved has what is open for a shard done by its new owner. If several owners have died while the
+// same stanza was the first that was open, they may have died of it: it is refused.
 func (g *gateway) moved(shard int, was, is Owner, dead bool) {
-	var refused []*gateItem
+	var refused *gateItem
 	g.mu.Lock()
 	sh := &g.shards[shard]
-	for at := 0; at < len(sh.items); at++ {
-		item := sh.items[at]
-		if !dead || item.sentTo == "" || item.sentTo != was.id() {
-			continue
-		}
-		if item.deaths++; item.deaths >= mostDeaths {
-			refused = append(refused, item)
-			g.remove(sh, at)
-			at--
+	if dead && len(sh.items) > 0 && sh.items[0].sentTo != "" && sh.items[0].sentTo == was.id() {
+		if sh.items[0].deaths++; sh.items[0].deaths >= mostDeaths {
+			refused = sh.items[0]
+			g.remove(sh, 0)
 		}
 	}
 	sh.wait = resendAfter
 	g.sendAll(shard, is)
 	g.mu.Unlock()
-	for _, item := range refused {
-		g.n.log.Error("a stanza is refused with which several nodes have died", "from", item.from, "shard", shard)
-		if el := elementOf(item.text); el != nil && !isAnswer(el) {
-			g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, item.from, &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError,
-				Text: "The service could not do this."}))
-		}
+	if refused == nil {
+		return
+	}
+	g.n.log.Error("a stanza is refused with which several nodes have died", "from", refused.from, "shard", shard)
+	if el := elementOf(refused.text); el != nil && !isAnswer(el) {
+		g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, refused.from, &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError,
+			Text: "The service could not do this."}))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
@@ -25,6 +26,7 @@ type intake struct {
 type taken struct {
 	epoch Epoch
 	last  uint64          // number of the last one
+	asked time.Time       // when all that is open was asked for again
 	under map[uint64]bool // way: those that are not done
 	// failed are those that were not done: they are taken again when nothing is under way, so
 	// that the order of a room holds.
@@ -46,11 +48,14 @@ func (t *intake) take(f *inFrame) {
 	if t.n.cut() {
 		return
 	}
-	fits, again := t.place(f)
-	if again {
+	switch t.place(f) {
+	case placeNone:
+		return
+	case placeDone:
 		t.ack(f, f.Number)
-	}
-	if !fits {
+		return
+	case placeGap:
+		t.ack(f, 0)
 		return
 	}
 	el := elementOf(f.Text)
@@ -69,14 +74,27 @@ func (t *intake) take(f *inFrame) {
 	}
 }
 
-// place decides whether a stanza is taken, or was done before.
-func (t *intake) place(f *inFrame) (fits, again bool) {
+// placement is what becomes of a stanza that has come.
+type placement int
+
+const (
+	placeNone placement = iota // it comes again
+	placeNext                  // it is taken
+	placeDone                  // it was done before
+	placeGap                   // one before it was lost
+)
+
+// gapEvery is how often it is asked again for what was lost, while more comes.
+const gapEvery = 100 * time.Millisecond
+
+// place decides what becomes of a stanza.
+func (t *intake) place(f *inFrame) placement {
 	epoch, has := t.n.store.epochOf(f.Shard)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	sh := &t.shards[f.Shard]
 	if !has || epoch != f.Epoch || sh.paused || !t.n.owned[f.Shard].Load() {
-		return false, false
+		return placeNone
 	}
 	if sh.from == nil {
 		sh.from = map[string]*taken{}
@@ -90,19 +108,23 @@ func (t *intake) place(f *inFrame) (fits, again bool) {
 		maps.DeleteFunc(x.ahead, func(number uint64, _ bool) bool { return number < f.Number })
 	}
 	switch {
-	case len(x.failed) > 0:
-		return false, false
+	case len(x.failed) > 0, f.Number <= x.last && x.under[f.Number]:
+		return placeNone
 	case f.Number <= x.last:
-		return false, !x.under[f.Number]
+		return placeDone
 	case f.Before > x.last:
-		return false, false
+		if now := time.Now(); now.Sub(x.asked) >= gapEvery {
+			x.asked = now
+			return placeGap
+		}
+		return placeNone
 	}
 	x.last = f.Number
 	if x.ahead[f.Number] {
-		return false, true
+		return placeDone
 	}
 	x.under[f.Number] = true
-	return true, false
+	return placeNext
 }
 
 // done notes what became of a stanza.

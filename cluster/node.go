@@ -46,7 +46,8 @@ type Node struct {
 	mu        sync.Mutex
 	peers     peers
 	pipes     map[string]*pipe
-	incoming  map[string]uint64 // number of the next message of each other node
+	incoming  map[string]uint64    // number of the next message of each other node
+	askedOut  map[string]time.Time // when a message of one that was lost was asked for
 	owners    [Shards]Owner
 	shards    [Shards]shardState
 	heard     time.Time // when this node heard itself last
@@ -77,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{cfg: cfg, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), pipes: map[string]*pipe{},
-		incoming: map[string]uint64{}, ended: make(chan struct{}), peers: peers{known: map[string]*peer{}}}
+		incoming: map[string]uint64{}, askedOut: map[string]time.Time{}, ended: make(chan struct{}), peers: peers{known: map[string]*peer{}}}
 	if n.life == "" {
 		n.life = strings.ToLower(rand.Text()[:10])
 	}
@@ -467,7 +468,7 @@ func (n *Node) tick(now time.Time) {
 	}
 	n.mu.Unlock()
 	for _, p := range pipes {
-		p.again(now)
+		p.again(now, false)
 	}
 	if look {
 		n.tasks.Go(n.look)
@@ -535,6 +536,7 @@ func (n *Node) leave(of string) {
 	delete(n.pipes, of)
 	delete(n.peers.known, of)
 	delete(n.incoming, of)
+	delete(n.askedOut, of)
 	n.sweep, n.swept = true, time.Time{}
 	active := n.active
 	n.mu.Unlock()

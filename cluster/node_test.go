@@ -172,6 +172,7 @@ func TestMinorityExpelsNobody(t *testing.T) {
 		assert.NoError(t, w.nodes["a"].Err())
 		assert.NoError(t, w.nodes["b"].Err())
 		assert.ErrorIs(t, c.Err(), cluster.ErrExpelled)
+		assert.Zero(t, w.counted("expelled by c"))
 		delete(w.nodes, "c")
 	})
 }
@@ -472,5 +473,168 @@ func TestConfig(t *testing.T) {
 		c.Service.Domain, c.Service.Room, c.Service.Deliver = "chat.example", roomConfig(), nobodyHears
 		_, err := cluster.New(ended, c)
 		assert.ErrorIs(t, err, context.Canceled)
+	})
+}
+
+// Who takes a shard over moves its mark, so that who had it cannot any more.
+func TestMarkIsFenced(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) { c.MarkEvery = time.Hour }, "a", "b")
+		romeo := w.at("a", "romeo")
+		shard := cluster.ShardOf(muc.MustParseJID(w.roomWith("b", romeo) + "@chat.example"))
+		_, before, err := w.engine.Mark(t.Context(), shard)
+		require.NoError(t, err)
+		w.nodes["b"].engine.freeze()
+		time.Sleep(5 * time.Second)
+		_, after, err := w.engine.Mark(t.Context(), shard)
+		require.NoError(t, err)
+		assert.NotEqual(t, before, after)
+		w.nodes["b"].engine.thaw()
+	})
+}
+
+// A mark whose answer was lost is moved on.
+func TestMarkAfterLostAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a")
+		romeo := w.at("a", "romeo")
+		room := w.roomWith("a", romeo)
+		jid := muc.MustParseJID(room + "@chat.example")
+		for range 3 {
+			w.nodes["a"].engine.mu.Lock()
+			w.nodes["a"].engine.marks = 1
+			w.nodes["a"].engine.mu.Unlock()
+			w.send(romeo, sayText, room, "", "x")
+			w.settle()
+			time.Sleep(2 * time.Second)
+			last, err := w.engine.Last(t.Context(), jid)
+			require.NoError(t, err)
+			mark, _, err := w.engine.Mark(t.Context(), cluster.ShardOf(jid))
+			require.NoError(t, err)
+			assert.GreaterOrEqual(t, mark, last.Pos)
+		}
+	})
+}
+
+// A shard that could not be handed over is opened again under a new epoch.
+func TestMoveFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a")
+		romeo := w.at("a", "romeo")
+		room := w.roomWith("a", romeo)
+		shard := cluster.ShardOf(muc.MustParseJID(room + "@chat.example"))
+		before, err := w.engine.Get(t.Context(), shard)
+		require.NoError(t, err)
+		w.nodes["a"].FailMove(shard)
+		w.send(romeo, sayText, room, "", "meanwhile")
+		time.Sleep(3 * time.Second)
+		w.settle()
+		after, err := w.engine.Get(t.Context(), shard)
+		require.NoError(t, err)
+		assert.Greater(t, after.Epoch, before.Epoch)
+		assert.Equal(t, []string{"meanwhile"}, w.heard(romeo, room))
+	})
+}
+
+// A snapshot, which takes away what could be said again, waits until all was delivered everywhere.
+func TestSnapshotWaits(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) { c.Service.CompactAfter = 1 }, "a", "b")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		room := w.roomWith("b", romeo, juliet)
+		jid := muc.MustParseJID(room + "@chat.example")
+		w.nodes["a"].engine.freeze()
+		for range 30 {
+			w.send(juliet, sayText, room, "", strings.Repeat("x", 2000))
+			time.Sleep(50 * time.Millisecond)
+		}
+		last, err := w.engine.Last(t.Context(), jid)
+		require.NoError(t, err)
+		assert.Equal(t, cluster.Step, last.Kind)
+		w.nodes["a"].engine.thaw()
+		w.settle()
+		for range 30 {
+			w.send(juliet, sayText, room, "", strings.Repeat("x", 2000))
+			w.settle()
+		}
+		messages := 0
+		last, err = w.engine.Last(t.Context(), jid)
+		require.NoError(t, err)
+		for _, err := range w.engine.Read(t.Context(), jid, last.Pos) {
+			require.NoError(t, err)
+			messages++
+		}
+		assert.Less(t, messages, 30)
+	})
+}
+
+// A room is destroyed while a node does not hear of it, and made again: nobody is refused.
+func TestDestroyedAndMadeAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		room := w.roomWith("b", juliet, romeo)
+		w.nodes["a"].engine.freeze()
+		w.send(juliet, "<iq to='%s@chat.example' type='set' id='d'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>", room)
+		time.Sleep(time.Second)
+		w.send(juliet, joinText, room, "juliet")
+		w.send(juliet, sayText, room, "", "again")
+		time.Sleep(500 * time.Millisecond)
+		w.nodes["a"].engine.thaw()
+		w.settle()
+		assert.Equal(t, []string{"again"}, w.heard(juliet, room))
+		assert.True(t, w.saw(romeo, room, "romeo"))
+		w.nodes["b"].kill() // and the log makes the room that is
+		delete(w.nodes, "b")
+		w.ready()
+		w.send(romeo, joinText, room, "romeo")
+		w.settle()
+		assert.Equal(t, []string{"again"}, w.heard(romeo, room), "its history")
+	})
+}
+
+// A node that does not hear itself answers nothing, not even what needs no write.
+func TestCutAnswersNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b")
+		romeo := w.at("b", "romeo")
+		room := w.roomWith("b", romeo)
+		w.nodes["b"].engine.set(0, true)
+		time.Sleep(4 * time.Second)
+		w.send(romeo, "<iq to='%s@chat.example' type='get' id='late'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", room)
+		answered := func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return strings.Contains(strings.Join(romeo.inbox[room+"@chat.example"], ""), "late")
+		}
+		time.Sleep(5 * time.Second)
+		assert.False(t, answered())
+		w.nodes["b"].engine.set(0, false)
+		w.settle()
+		assert.True(t, answered())
+	})
+}
+
+// Who stored what became of a room, and died before the list said so: who takes it over sees to
+// that.
+func TestListIsRepaired(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo := w.at("a", "romeo")
+		room := w.roomOf("c")
+		jid := muc.MustParseJID(room + "@chat.example")
+		w.nodes["c"].engine.entries = true
+		w.send(romeo, joinText, room, "romeo")
+		w.settle()
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		time.Sleep(10 * time.Second)
+		var list []string
+		for e, err := range w.engine.Entries(t.Context(), cluster.ShardOf(jid)) {
+			require.NoError(t, err)
+			assert.True(t, e.Inhabited)
+			list = append(list, e.Room.String())
+		}
+		assert.Equal(t, []string{jid.String()}, list)
 	})
 }

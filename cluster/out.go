@@ -173,11 +173,11 @@ func (p *pipe) pop() {
 	}
 }
 
-// again sends what is open again if nothing has moved for a while.
-func (p *pipe) again(now time.Time) {
+// again sends what is open again if nothing has moved for a while, or at once.
+func (p *pipe) again(now time.Time, atOnce bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.frames) == 0 || now.Sub(p.moved) < p.wait {
+	if len(p.frames) == 0 || now.Sub(p.moved) < p.wait && !atOnce {
 		return
 	}
 	p.moved, p.wait = now, min(2*p.wait, resendMost)
@@ -269,6 +269,10 @@ func (n *Node) onOut(data []byte) {
 	if fits {
 		n.incoming[f.From] = next + 1
 	}
+	gap := f.Number > next && time.Since(n.askedOut[f.From]) >= gapEvery
+	if gap {
+		n.askedOut[f.From] = time.Now()
+	}
 	n.mu.Unlock()
 	if fits {
 		var body outBody
@@ -277,8 +281,8 @@ func (n *Node) onOut(data []byte) {
 		}
 		next++
 	}
-	if next > 1 {
-		_ = n.cfg.Bus.Publish("got."+f.From, encode(gotFrame{From: n.id, Number: next - 1}))
+	if f.Number < next || gap {
+		_ = n.cfg.Bus.Publish("got."+f.From, encode(gotFrame{From: n.id, Number: next - 1, Again: gap}))
 	}
 }
 
@@ -291,7 +295,10 @@ func (n *Node) onGot(data []byte) {
 	n.mu.Lock()
 	p := n.pipes[f.From]
 	n.mu.Unlock()
-	if p != nil {
-		p.got(f.Number)
+	if p == nil {
+		return
+	}
+	if p.got(f.Number); f.Again {
+		p.again(time.Now(), true)
 	}
 }

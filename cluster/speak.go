@@ -13,11 +13,12 @@ import (
 
 // What rooms say: from the node that has the room to those that have the clients.
 
-// partBytes is about how large a part of what a room says at once may be on the wire, and
-// partWho how many addresses one stanza of it has.
+// partBytes is after how many bytes a part of what a room says at once ends, and partWho how many
+// addresses one stanza of it has: with the largest stanza that a room says by default, however much of
+// it JSON escapes, it fits into 1 MiB, which a bus takes.
 const (
-	partBytes = 256 << 10
-	partWho   = 2000
+	partBytes = 128 << 10
+	partWho   = 1000
 )
 
 // homes are the nodes that have the clients of an address.
@@ -36,6 +37,7 @@ func (n *Node) homes(to muc.JID) []string {
 // piece is a stanza for some of those it goes to.
 type piece struct {
 	whole
+	at  int // which one it is
 	who []muc.JID
 }
 
@@ -47,15 +49,15 @@ func (p *piece) To() []muc.JID { return p.who }
 // split finds out which stanza goes to which node.
 func (n *Node) split(stanzas []service.Stanza) (byNode map[string][]*piece, nodes []string) {
 	byNode = map[string][]*piece{}
-	for _, s := range stanzas {
+	for at, s := range stanzas {
 		for _, to := range s.To() {
 			for _, of := range n.homes(to) {
 				list, is := byNode[of]
 				if !is {
 					nodes = append(nodes, of)
 				}
-				if last := len(list) - 1; last < 0 || list[last].whole != s || len(list[last].who) >= partWho {
-					list = append(list, &piece{whole: s})
+				if last := len(list) - 1; last < 0 || list[last].at != at || len(list[last].who) >= partWho {
+					list = append(list, &piece{whole: s, at: at})
 				}
 				list[len(list)-1].who = append(list[len(list)-1].who, to)
 				byNode[of] = list

@@ -55,7 +55,8 @@ type (
 	// gotFrame answers it: got.<id>.
 	gotFrame struct {
 		From   string `json:"f"`
-		Number uint64 `json:"n"` // all up to it
+		Number uint64 `json:"n"`           // all up to it
+		Again  bool   `json:"a,omitempty"` // the next one was lost
 	}
 	// outBody is what stands in an outFrame: one of these.
 	outBody struct {

@@ -90,7 +90,7 @@ func (w *world) start(name string) *member {
 	c.SetLife(fmt.Sprint("life", w.lives))
 	c.Observer = cluster.Observer{
 		Fenced: func() { w.count("fenced", 1) }, Copies: func(n int) { w.count("copies", n) }, Took: func(int, time.Duration) { w.count("took", 1) },
-		Moved: func(int, time.Duration) { w.count("moved", 1) }, Resent: func(n int) { w.count("resent", n) }, Expelled: func(string) { w.count("expelled", 1) },
+		Moved: func(int, time.Duration) { w.count("moved", 1) }, Resent: func(n int) { w.count("resent", n) }, Expelled: func(string) { w.count("expelled", 1); w.count("expelled by "+name, 1) },
 	}
 	c.Service.Observer.Redone = func(same bool) { w.count(fmt.Sprint("redone ", same), 1) }
 	if w.config != nil {

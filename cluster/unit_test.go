@@ -1,0 +1,217 @@
+package cluster
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/event"
+	"github.com/gomuc/muc/service"
+)
+
+var cellar = muc.MustParseJID("cellar@chat.example")
+
+// bare is a node that does nothing by itself and has the shard of the cellar.
+func bare(t *testing.T) *Node {
+	t.Helper()
+	n := &Node{heard: time.Now()}
+	n.cfg.Observer = Observer{}.complete()
+	n.cfg.Limits.Rooms = 10
+	n.ctx, n.stop = context.WithCancel(t.Context())
+	t.Cleanup(n.stop)
+	n.store = newStore(n)
+	n.intake.n = n
+	n.store.open(ShardOf(cellar), 7, 100, 1, nil)
+	n.owned[ShardOf(cellar)].Store(true)
+	return n
+}
+
+// The mark passes nothing that is stored and not delivered, being stored, or another's that may not
+// have been delivered.
+func TestMarkStops(t *testing.T) {
+	n := bare(t)
+	sh := n.store.shards[ShardOf(cellar)]
+	sh.top = 110
+	assert.EqualValues(t, 110, sh.upTo())
+	sh.open[108] = &openStep{left: 1}
+	assert.EqualValues(t, 107, sh.upTo())
+	r := &logRoom{}
+	sh.writing[r] = 105
+	assert.EqualValues(t, 105, sh.upTo())
+	sh.redo[cellar] = nil
+	assert.EqualValues(t, 100, sh.upTo())
+	sh.taken = time.Now().Add(-redoFor) // a room that cannot be loaded does not hold it up for ever
+	assert.EqualValues(t, 105, sh.upTo())
+	delete(sh.writing, r)
+	delete(sh.open, 108)
+	assert.EqualValues(t, 110, sh.upTo())
+}
+
+// What a stanza without events brought is done when it was delivered, not before: nobody else
+// would say it.
+func TestAnswersAreDeliveredFirst(t *testing.T) {
+	n := bare(t)
+	n.store.rooms[cellar] = &logRoom{room: cellar}
+	done := 0
+	n.store.whenDelivered(cellar, func() { done++ })
+	assert.Equal(t, 1, done, "nothing was said")
+	answer := n.store.deliveryOf(cellar, 0)
+	n.store.whenDelivered(cellar, func() { done++ })
+	assert.Equal(t, 1, done)
+	answer.done()
+	assert.Equal(t, 2, done)
+	n.store.deliveryOf(cellar, 101)
+	n.store.whenDelivered(cellar, func() { done++ })
+	assert.Equal(t, 3, done, "it is stored")
+}
+
+// A step of this node that was stored and not let out is done again when the room is loaded again.
+func TestOwnUndelivered(t *testing.T) {
+	n := bare(t)
+	sh := n.store.shards[ShardOf(cellar)]
+	body := func(seq uint64) []byte {
+		return encode(stepBody{Events: []event.Event{{Seq: seq, Time: time.UnixMilli(0).UTC(), Body: &event.Unlocked{}}}})
+	}
+	messages := []Message{{Kind: Step, Pos: 90, Epoch: 3, Body: body(1)}, {Kind: Claim, Pos: 101, Epoch: 7}, {Kind: Step, Pos: 102, Epoch: 7, Body: body(2)},
+		{Kind: Step, Pos: 103, Epoch: 7, Body: body(3)}}
+	delivered := func() service.Position {
+		saved, err := n.store.assemble(sh, &logRoom{room: cellar}, messages)
+		require.NoError(t, err)
+		assert.Len(t, saved.Steps, 3)
+		return saved.Delivered
+	}
+	assert.Equal(t, service.Position{Seq: 3}, delivered())
+	sh.open[103] = &openStep{left: 1}
+	assert.Equal(t, service.Position{Seq: 2}, delivered())
+	sh.open[103].delivered = true
+	assert.Equal(t, service.Position{Seq: 3}, delivered())
+	_, err := n.store.assemble(sh, &logRoom{room: cellar}, []Message{{Kind: Step, Pos: 1, Body: []byte("{")}})
+	assert.ErrorIs(t, err, muc.ErrCorrupt)
+	_, err = n.store.assemble(sh, &logRoom{room: cellar}, []Message{{Kind: Step, Pos: 1, Body: []byte("{}")}})
+	assert.ErrorIs(t, err, muc.ErrCorrupt)
+}
+
+// Stanzas are taken in the order of their numbers. When one was not done, those after it come
+// again after it, but for those that are done.
+func TestIntakeOrder(t *testing.T) {
+	n := bare(t)
+	frame := func(number, before uint64) *inFrame {
+		return &inFrame{Gateway: "a-1", Shard: ShardOf(cellar), Epoch: 7, Number: number, Before: before}
+	}
+	x := func() *taken { return n.intake.shards[ShardOf(cellar)].from["a-1"] }
+	assert.Equal(t, placeGap, n.intake.place(frame(5, 4)), "one before it was lost")
+	assert.Equal(t, placeNone, n.intake.place(frame(6, 5)), "that was said just now")
+	assert.Equal(t, placeNext, n.intake.place(frame(4, 0)))
+	assert.Equal(t, placeNone, n.intake.place(frame(4, 0)), "it is under way")
+	assert.Equal(t, placeNext, n.intake.place(frame(5, 4)))
+	assert.Equal(t, placeNext, n.intake.place(frame(9, 5)))
+	old := frame(10, 9)
+	old.Epoch = 6
+	assert.Equal(t, placeNone, n.intake.place(old), "for an owner of before")
+
+	delete(x().under, 4)
+	x().failed[4] = true
+	assert.False(t, x().goBack(), "others are under way")
+	assert.Equal(t, placeNone, n.intake.place(frame(4, 0)))
+	assert.Equal(t, placeNone, n.intake.place(frame(10, 9)))
+	delete(x().under, 5)
+	delete(x().under, 9)
+	x().failed[9] = true
+	assert.True(t, x().goBack())
+	assert.Equal(t, placeNext, n.intake.place(frame(4, 0)))
+	assert.Equal(t, placeDone, n.intake.place(frame(5, 4)), "it was done")
+	assert.Equal(t, placeNext, n.intake.place(frame(9, 5)))
+	n.intake.pause(ShardOf(cellar), true)
+	assert.Equal(t, placeNone, n.intake.place(frame(10, 9)), "it is being handed over")
+}
+
+// What comes again, or from an owner of before, is not delivered.
+func TestSeen(t *testing.T) {
+	var s seenShard
+	said := func(epoch Epoch, pos Pos, part int) *speech {
+		return &speech{Room: cellar, Epoch: epoch, Pos: pos, Part: part}
+	}
+	isNew := func(x *speech) bool {
+		r := s.of(x)
+		return r != nil && r.isNew(x)
+	}
+	assert.True(t, isNew(said(5, 10, 0)))
+	assert.False(t, isNew(said(5, 10, 0)))
+	assert.True(t, isNew(said(5, 10, 1)))
+	assert.False(t, isNew(said(6, 10, 1)), "the heir says it again")
+	assert.True(t, isNew(said(6, 10, 2)))
+	assert.False(t, isNew(said(6, 9, 7)))
+	assert.False(t, isNew(said(5, 11, 0)), "from one who is the owner no more")
+	assert.False(t, isNew(said(5, 0, 0)))
+	assert.True(t, isNew(said(6, 0, 0)), "of what is not stored there may be copies")
+	for i := range 3 * mostSeen {
+		x := said(6, Pos(20+i), 0)
+		x.Room, x.Mark = muc.MustParseJID(strings.Repeat("x", i+1)+"@chat.example"), Pos(20+i-10)
+		assert.True(t, isNew(x))
+	}
+	assert.Less(t, len(s.rooms), 2*mostSeen, "what will not come again is forgotten")
+}
+
+// said is a stanza of a test.
+type said struct {
+	text string
+	to   []muc.JID
+}
+
+func (s said) To() []muc.JID          { return s.to }
+func (s said) Name() string           { return "message" }
+func (s said) Type() string           { return "" }
+func (s said) ID() string             { return "" }
+func (s said) Stanza() *etree.Element { return nil }
+func (s said) AppendXML(dst []byte, to muc.JID, _ string) []byte {
+	return append(dst, "<message to='"+string(to.AppendEscaped(nil))+"' from='cellar@chat.example'><body>"+s.text+"</body></message>"...)
+}
+
+// What a room says at once is cut into parts that the bus takes, whoever says it.
+func TestParts(t *testing.T) {
+	var pieces []*piece
+	for range 10 {
+		pieces = append(pieces, &piece{whole: said{text: strings.Repeat(`"`, partBytes/3)}, who: []muc.JID{cellar}})
+	}
+	count, numbers := 0, []int{}
+	for part := range parts(&speech{Room: cellar, Pos: 3}, pieces) {
+		count += len(part.Says)
+		numbers = append(numbers, part.Part)
+		assert.Less(t, len(encode(outFrame{Body: encode(outBody{Speech: part})})), 1<<20)
+	}
+	assert.Equal(t, 10, count)
+	assert.Equal(t, []int{0, 1, 2, 3}, numbers)
+	var many []muc.JID
+	for range 2*partWho + 1 {
+		many = append(many, cellar)
+	}
+	n := &Node{}
+	n.cfg.Home = func(muc.JID) []string { return []string{"a-1"} }
+	byNode, _ := n.split([]service.Stanza{said{to: many}})
+	assert.Len(t, byNode["a-1"], 3)
+}
+
+// A stanza is written with the address of each, in any namespace, and escaped.
+func TestSays(t *testing.T) {
+	one, other := muc.MustParseJID("romeo@example.org/a'<b"), muc.MustParseJID("juliet@example.org/x")
+	s := saysOf(said{text: "to='romeo@example.org'"}, []muc.JID{other, one})
+	assert.Equal(t, "<message to='romeo@example.org/a&apos;&lt;b' from='cellar@chat.example'><body>to='romeo@example.org'</body></message>", string(s.AppendXML(nil, one, "")))
+	assert.Equal(t, "<message xmlns='jabber:client' to='juliet@example.org/x' from='cellar@chat.example'><body>to='romeo@example.org'</body></message>", string(s.AppendXML(nil, other, "jabber:client")))
+	assert.Nil(t, s.Stanza().SelectAttr("to"))
+	s = saysOf(odd{}, []muc.JID{one})
+	assert.Equal(t, one.String(), elementOf(string(s.AppendXML(nil, one, ""))).SelectAttrValue("to", ""))
+}
+
+// odd is a stanza that escapes in another way.
+type odd struct{ said }
+
+func (odd) AppendXML(dst []byte, _ muc.JID, _ string) []byte {
+	return append(dst, `<message to="romeo@example.org/a'&lt;b"/>`...)
+}
+func (odd) Stanza() *etree.Element { return etree.NewElement("message") }
