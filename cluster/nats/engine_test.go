@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -103,26 +105,35 @@ func TestPages(t *testing.T) {
 	e := s.open(s.config(0, true))
 	ctx := within(t)
 	w := &writer{room: room("long")}
-	for range 2500 {
-		require.NoError(t, w.append(ctx, e, 1))
+	for i := range 20 { // 5 MiB
+		body := fmt.Sprint(i, strings.Repeat("x", 256<<10))
+		pos, err := e.Append(ctx, message(w.room, 1, cluster.Step, body), w.last)
+		require.NoError(t, err)
+		w.last, w.stored = pos, append(w.stored, body)
 	}
 	require.Equal(t, w.stored, logOf(t, e, w.room))
 	shard := cluster.ShardOf(w.room)
-	listed := 0
-	for i := 0; listed < 1200; i++ {
-		r := room(fmt.Sprint("room", i))
-		if cluster.ShardOf(r) != shard {
-			continue
+	var listed []muc.JID
+	for i := 0; len(listed) < 1100; i++ {
+		if r := room(fmt.Sprint("room", i)); cluster.ShardOf(r) == shard {
+			listed = append(listed, r)
 		}
-		listed++
-		require.NoError(t, e.PutEntry(ctx, shard, cluster.Entry{Entry: service.Entry{Room: r}, At: 1}))
 	}
+	var all sync.WaitGroup
+	for part := range slices.Chunk(listed, 20) {
+		all.Go(func() {
+			for _, r := range part {
+				assert.NoError(t, e.PutEntry(ctx, shard, cluster.Entry{Entry: service.Entry{Room: r}, At: 1}))
+			}
+		})
+	}
+	all.Wait()
 	found := map[muc.JID]bool{}
 	for entry, err := range e.Entries(ctx, shard) {
 		require.NoError(t, err)
 		found[entry.Room] = true
 	}
-	assert.Len(t, found, listed)
+	assert.Len(t, found, len(listed))
 }
 
 // A room that is gone, and its entry, are forgotten after a day.
@@ -473,7 +484,7 @@ func TestForeign(t *testing.T) {
 	assert.ErrorIs(t, e.Publish("a b", nil), nats.ErrConfig)
 	_, err := e.Subscribe(">", func([]byte) {})
 	assert.ErrorIs(t, err, nats.ErrConfig)
-	assert.ErrorIs(t, e.Publish("all", make([]byte, 2<<20)), cluster.ErrTooLarge)
+	assert.ErrorIs(t, e.Publish("all", make([]byte, 5<<20)), cluster.ErrTooLarge)
 }
 
 // A server that does not write to the disk before it says that something is stored is refused, and

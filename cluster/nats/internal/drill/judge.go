@@ -107,6 +107,9 @@ func (w *world) settle(ctx context.Context) {
 			break
 		}
 	}
+	if s := w.gate.Stats(); s.Open > 0 || s.OutBytes > 0 {
+		w.blame("something stays open: %+v", s)
+	}
 	pause(ctx, time.Second) // copies, if there are any
 	w.awaitLog(ctx)
 }
