@@ -46,7 +46,8 @@ servers.EJABBERD_ROOMS = """
       allow_change_subj: false
       allow_user_invites: true
 """
-# Behind ejabberd people make their accounts.
+# People make their accounts in ejabberd.
+servers.EJABBERD_ACCOUNTS += "registration_timeout: infinity\n"
 servers.EJABBERD_ANYBODY = "auth_method: [internal]\nregistration_timeout: infinity"
 servers.EJABBERD = servers.EJABBERD.replace("modules:\n", "modules:\n  mod_register: {{ip_access: all}}\n")
 
