@@ -135,23 +135,27 @@ func (j *judge) count(u *user) {
 	}
 }
 
+// attempt is a way to be less demanding.
+type attempt struct {
+	waived   []Mark
+	trusting bool
+}
+
+// attempts are all of them, the most demanding first: without the prohibitions, without one of the
+// marks that are no MUST, without all of these, and without both.
+func (j *judge) attempts() (all []attempt, lesser []Mark) {
+	lesser = slices.DeleteFunc(slices.Clone(j.reading.asks), func(m Mark) bool { return m.Level == Must || m.Level == Choice })
+	all = []attempt{{trusting: true}}
+	for _, m := range lesser {
+		all = append(all, attempt{waived: []Mark{m}})
+	}
+	return append(all, attempt{waived: lesser}, attempt{lesser, true}), lesser
+}
+
 // acceptNearly accepts a stanza that would be as wanted but for a prohibition, or but for what
 // one or all of the marks ask for that are no MUST, and says so.
 func (j *judge) acceptNearly(u *user, a *action) bool {
-	lesser := slices.DeleteFunc(slices.Clone(j.reading.asks), func(m Mark) bool { return m.Level == Must || m.Level == Choice })
-	attempts := []struct {
-		waived   []Mark
-		trusting bool
-	}{{nil, true}}
-	for _, m := range lesser {
-		attempts = append(attempts, struct {
-			waived   []Mark
-			trusting bool
-		}{[]Mark{m}, false})
-	}
-	attempts = append(attempts, attempts[0], attempts[0])
-	attempts[len(attempts)-2].waived, attempts[len(attempts)-2].trusting = lesser, false
-	attempts[len(attempts)-1].waived = lesser
+	attempts, lesser := j.attempts()
 	for _, try := range attempts {
 		r := j.reading
 		r.waived, r.trusting = try.waived, try.trusting
