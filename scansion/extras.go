@@ -3,6 +3,8 @@ package scansion
 import (
 	"slices"
 	"strings"
+
+	"github.com/gomuc/muc"
 )
 
 // extra is a permission to send what nobody asked for. It is what `receives: nothing` means in
@@ -32,8 +34,10 @@ var extras = []extra{
 		return n.name.Local == "message" && fromRoom(n) && n.value("type") != "error" && len(n.codes()) == 0 && isAbout(n, "item")
 	}},
 	{"what a client knows of an occupant already", "XEP-0045 §7.2.1, §17.3", func(r *reading, n *node) bool {
-		last := r.known[n.value("from")]
-		return r.isKnown(n) && (itemOf(n).value("jid") == "" || itemOf(n).value("jid") == itemOf(last).value("jid") || r.moderates())
+		jid := itemOf(n).value("jid")
+		who, err := muc.ParseJID(jid)
+		own := err == nil && who.Bare() == r.who
+		return r.isKnown(n) && (jid == "" || own || jid == itemOf(r.known[n.value("from")]).value("jid") || r.moderates())
 	}},
 	{"that somebody has gone, once for each client", "XEP-0045 §7.2.8", func(r *reading, n *node) bool {
 		last := r.known[n.value("from")]

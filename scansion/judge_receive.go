@@ -261,7 +261,7 @@ func (j *judge) leftovers(a *action, u *user) {
 	}
 	if len(bad) > 0 && !j.stops {
 		j.find(a, Finding{Reason: u.Name + " got what nobody expects", Came: strings.Join(bad, "\n")})
-		j.stops = j.stops || !optional(a)
+		j.stops = true
 	}
 }
 

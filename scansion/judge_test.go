@@ -81,7 +81,7 @@ func judged(t *testing.T, src string, a *answers) Verdict {
 
 const (
 	heads = `# asks: MUST §8.1 "main"
-# asks: SHOULD §7.4 "keeps the id"
+# asks: SHOULD §7.4 "keeps the 'id'"
 [Client] Romeo
 	jid: romeo@example.org
 [Client] Juliet
@@ -141,6 +141,9 @@ func TestJudge(t *testing.T) {
 		{"what nobody expects", said + "Juliet receives: nothing\n" + later,
 			map[string][]string{"m1": {"Juliet " + hi, "Juliet " + hi, "Romeo " + hi}, "later": {done}},
 			[]Outcome{Broken, Unreached, Unreached}, []string{"Juliet got what nobody expects"}},
+		{"the same in a round with a mark", said + ask("choice: so") + query + later,
+			map[string][]string{"m1": {"Juliet " + hi, "Romeo " + hi}, "q": {"Juliet " + hi, `Romeo <iq from='r@c.example' id='q' type='result'><query xmlns='urn:q'><item/></query></iq>`}, "later": {done}},
+			[]Outcome{Kept, Kept, Broken, Unreached}, []string{"Juliet got what nobody expects"}},
 		{"what may come", said + later,
 			map[string][]string{"m1": {"Juliet " + hi, `Juliet <message from='r@c.example'><body>Welcome</body></message>`, "Romeo " + hi}, "later": {done}},
 			[]Outcome{Kept, Kept, Kept}, nil},

@@ -110,7 +110,7 @@ var loosenings = []loosening{
 		at.left = at.left || at.name.Space != nsStanzas && at.parent().name.Local == "error" && len(at.up) == 2 && !r.knows(at.name.Space)
 	}},
 	{"presence and messages need not bear the id that their sender gave them", "XEP-0045 §7.2.2, §7.4", func(r *reading, at place) {
-		if len(at.up) == 0 && at.name.Local != "iq" && at.value("type") != "error" && !(at.name.Local == "message" && r.asked(Should, "7.4")) {
+		if len(at.up) == 0 && at.name.Local != "iq" && at.value("type") != "error" && !(at.name.Local == "message" && r.askedFor(Should, "7.4", "'id'")) {
 			at.forget("id")
 		}
 	}},
@@ -264,13 +264,20 @@ var loosenings = []loosening{
 		case x.child(nsUser, "item") != nil:
 			at.left = !r.asked(May, "18.1", "10.3", "10.6", "10.7")
 		case x.child(nsUser, "invite") != nil:
-			at.left = !r.invites() && !r.asked(Should, "9.5")
+			at.left = !r.invites() && !r.askedFor(Should, "9.5", "added to the member list")
 		}
 	}},
 	{"nobody need be told again what is known, unless by entering again", "XEP-0045 §7.2.1, §9.6", func(r *reading, at place) {
 		at.left = at.left || len(at.up) == 0 && !r.enters() && r.isKnown(at.node) &&
 			!slices.ContainsFunc(at.origin.codes(), func(code string) bool { return code != "110" })
 	}},
+}
+
+// askedFor is asked for a sentence with these words: where a section asks for several things.
+func (r *reading) askedFor(level Level, section, words string) bool {
+	return slices.ContainsFunc(r.asks, func(m Mark) bool {
+		return m.Level == level && m.Document == baseDocument && m.Section == section && strings.Contains(m.Sentence, words) && !slices.Contains(r.waived, m)
+	})
 }
 
 // truth is true or false by its own name, "" for anything else.

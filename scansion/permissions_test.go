@@ -53,7 +53,7 @@ var loosened = []struct {
 	{"an error need not have a condition of its application",
 		`<iq type='error'><error><unsupported xmlns='urn:u'/></error></iq>`, `<iq type='error'><error/></iq>`, ""},
 	{"presence and messages need not bear the id that their sender gave them",
-		`<message type='groupchat' id='1'><body>said</body></message>`, `<message type='groupchat'><body>said</body></message>`, `SHOULD §7.4 "so"`},
+		`<message type='groupchat' id='1'><body>said</body></message>`, `<message type='groupchat'><body>said</body></message>`, `SHOULD §7.4 "the same 'id'"`},
 	{"words of the service's own are its own",
 		`<message from='r@c.example'><body>Welcome!</body></message>`, `<message from='r@c.example'><body>Hello!</body></message>`, ""},
 	{"a language need not be passed on", `<message xml:lang='it'/>`, `<message/>`, `SHOULD §13 "so"`},
@@ -106,7 +106,7 @@ var optionalStanzas = []struct{ what, want, unless string }{
 	{"messages about the room or about people outside may be sent, and invitations to new members should",
 		`<message from='r@c.example'>` + x + `<item affiliation='member'/></x></message>`, `MAY §18.1 "so"`},
 	{"messages about the room or about people outside may be sent, and invitations to new members should",
-		`<message from='r@c.example'>` + x + `<invite from='r@c.example'/></x></message>`, `SHOULD §9.5 "so"`},
+		`<message from='r@c.example'>` + x + `<invite from='r@c.example'/></x></message>`, `SHOULD §9.5 "who has been added to the member list"`},
 	{"nobody need be told again what is known, unless by entering again",
 		`<presence from='r@c.example/a'>` + x + `<item role='participant' affiliation='none' jid='a@b/c'/></x></presence>`, ""},
 }
@@ -265,6 +265,7 @@ func TestExtras(t *testing.T) {
 	} {
 		assert.False(t, permits(extras, readStanza(t, src)), src)
 	}
+	assert.True(t, permits(extras, readStanza(t, `<presence from='r@c.example/a'>`+x+`<item role='participant' affiliation='none' jid='me@example.org/2'/></x></presence>`)), "one's own address, of another client")
 	r.sent = readStanza(t, `<presence type='unavailable'/>`)
 	assert.False(t, permits(extras, readStanza(t, examples["an error where a presence says what is not understood"])), "an error for who leaves")
 }
