@@ -10,7 +10,7 @@ import (
 )
 
 // Forget has all rooms forget a deleted account, as [muc.Forget] does, and returns how many
-// of them knew it. An account that is the only owner somewhere is followed by the heir,
+// of them knew it; where several services share the domain (Config.Owns), those of this one. An account that is the only owner somewhere is followed by the heir,
 // unless that is zero. Forget waits for the rooms, one after the other, and loads those that are
 // not in memory, because only they know whom they know: it takes long, and is for a
 // goroutine of its own. The account should be unable to log in before.
@@ -54,7 +54,7 @@ func (s *Service) forgetIn(ctx context.Context, room muc.JID, cmd muc.Forget) (k
 	if !loaded {
 		_ = s.enqueue(room, call{aside: true}) // or later, when it has been idle
 	}
-	if errors.Is(err, muc.ErrNotOpen) { // a tombstone knows nobody
+	if errors.Is(err, muc.ErrNotOpen) || errors.Is(err, ErrNotOwner) { // a tombstone knows nobody
 		err = nil
 	}
 	return len(events) > 0, err

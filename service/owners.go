@@ -105,13 +105,14 @@ func (s *Service) Listed(entries ...Entry) {
 // lose forgets a room that another service has, as if it had never been here. Nobody is told.
 func (s *Service) lose(r *room) {
 	live, people := r.live, r.people
-	r.live, r.left, r.failed, r.retry = nil, true, nil, time.Time{}
+	r.live, r.failed, r.retry = nil, nil, time.Time{}
 	if live != nil {
 		s.unwatch(r, live)
 	}
 	s.dir.count(r.jid, people) // somewhere else
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	r.left = true
 	if live != nil || s.creators != nil {
 		creator := muc.JID{}
 		if live != nil {
@@ -119,6 +120,14 @@ func (s *Service) lose(r *room) {
 		}
 		s.uncountCreated(r.jid, creator)
 	}
+}
+
+// leave forgets a room that is given up. Of what could not be stored nobody knows here.
+func (s *Service) leave(r *room) {
+	if !r.left {
+		s.lose(r)
+	}
+	s.resolve(r, ErrNotOwner)
 }
 
 // lost tells the host of a room that another service has.
@@ -136,7 +145,7 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {
-		r := s.rooms[e.Room]
+		r := s.roomAt(e.Room)
 		if r == nil {
 			r = newRoom(e.Room)
 			r.suspended = e.Suspended
@@ -162,6 +171,14 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 	all := make(chan struct{})
 	go func() { waking.Wait(); close(all) }()
 	return all
+}
+
+// roomAt is the room in memory at an address, unless another service has had it since.
+func (s *Service) roomAt(jid muc.JID) *room {
+	if r := s.rooms[jid]; r != nil && !r.left {
+		return r
+	}
+	return nil
 }
 
 // isAwake notes that a room is loaded, or cannot be.

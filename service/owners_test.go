@@ -33,6 +33,7 @@ type node struct {
 	mu    sync.Mutex
 	owned map[muc.JID]bool // as it believes
 	lost  []muc.JID
+	tell  func() // is called when a room is lost, unless nil
 }
 
 // newNode starts one of several services, that owns no rooms yet.
@@ -43,7 +44,13 @@ func (s *shared) newNode(t *testing.T, live bool) *node {
 		h.store.Store = n
 		h.config.Live = live
 		h.config.Owns = n.owns
-		h.config.Lost = func(room muc.JID) { n.set(room, false); n.lost = append(n.lost, room) }
+		h.config.Lost = func(room muc.JID) {
+			n.set(room, false)
+			n.lost = append(n.lost, room)
+			if n.tell != nil {
+				n.tell()
+			}
+		}
 	})
 	return n
 }
@@ -457,5 +464,79 @@ func TestVanishedOnTheWayIn(t *testing.T) {
 		release()
 		synctest.Wait()
 		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.counts())
+	})
+}
+
+// A room that is given up while its store fails is given up all the same; what nobody knows of is
+// for the next owner to find out.
+func TestReleaseFails(t *testing.T) {
+	for _, loads := range []bool{true, false} {
+		bubbles(t, fmt.Sprint(loads), func(t *testing.T) {
+			s := newShared()
+			a, b := s.newNode(t, true), s.newNode(t, true)
+			a.take("cellar")
+			a.join(romeo, "cellar", "Romeo")
+			a.forget()
+			a.store.failAppends(func([]service.Batch) error { return errDisk })
+			if !loads {
+				a.store.failLoads(func(muc.JID) error { return errDisk })
+			}
+			ended := make(chan error, 1)
+			require.NoError(t, a.service.Submit(t.Context(), muc.MustParseJID(romeo), parse(fmt.Sprintf(says, romeo, "?")), "a", 1, func(err error) { ended <- err }))
+			synctest.Wait()
+			_, _ = a.do("cellar", muc.SetSubject{Subject: "lost"})
+			a.moves(b, "cellar")
+			if err := <-ended; loads {
+				require.NoError(t, err)
+				refused(t, a.only(romeo), "internal-server-error", "wait")
+			} else {
+				require.ErrorIs(t, err, service.ErrNotOwner)
+				assert.Empty(t, a.got(romeo))
+			}
+			assert.Equal(t, service.Stats{Listed: 1}, a.counts())
+			assert.Equal(t, 1, b.service.Stats().Occupants)
+			a.store.failAppends(nil)
+			a.store.failLoads(nil)
+			b.moves(a, "cellar")
+			assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, a.counts())
+		})
+	}
+}
+
+// Who takes back a room that was lost has it at once, also while what was lost is still being told.
+func TestTakenBackAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShared()
+		a, b := s.newNode(t, true), s.newNode(t, true)
+		a.take("cellar")
+		a.join(romeo, "cellar", "Romeo")
+		b.take("cellar")
+		held := make(chan bool)
+		a.tell = func() { <-held }
+		a.say(romeo, "cellar", "lost")
+		b.moves(a, "cellar")
+		assert.Equal(t, 1, a.service.Stats().Occupants)
+		a.forget()
+		a.say(romeo, "cellar", "here")
+		assert.Equal(t, []string{"here"}, a.bodies(romeo))
+		close(held)
+		synctest.Wait()
+		a.say(romeo, "cellar", "still")
+		assert.Equal(t, []string{"still"}, a.bodies(romeo))
+	})
+}
+
+// An account is forgotten by each service in its own rooms.
+func TestForgetInOwnRooms(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShared()
+		a, b := s.newNode(t, true), s.newNode(t, true)
+		a.take("cellar")
+		b.take("garden")
+		a.lasting("cellar")
+		b.lasting("garden")
+		rooms, err := a.service.Forget(t.Context(), muc.MustParseJID("romeo@example.org"), muc.MustParseJID("juliet@example.org"))
+		require.NoError(t, err)
+		assert.Equal(t, 1, rooms)
 	})
 }

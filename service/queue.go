@@ -125,10 +125,10 @@ func (s *Service) enqueue(jid muc.JID, c call) error {
 	case !s.owns(jid):
 		return fmt.Errorf("%w: %s", ErrNotOwner, jid)
 	}
-	if e := s.crowded(s.rooms[jid], c.stanza); e != nil {
+	if e := s.crowded(s.roomAt(jid), c.stanza); e != nil {
 		return e
 	}
-	r := s.rooms[jid] // unless it was put aside just now
+	r := s.roomAt(jid) // unless it was put aside just now
 	if r == nil {
 		if len(s.rooms) >= s.cfg.Limits.Rooms && !s.makePlace() {
 			return full("Too many rooms are in use.")

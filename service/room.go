@@ -69,7 +69,7 @@ type room struct {
 	// unshot is how many events there must be in the tail before a snapshot is offered again that
 	// the store did not take.
 	unshot int
-	// left says that another service has the room.
+	// left says that another service has the room. It is also guarded by Service.mu.
 	left bool
 	// redone are steps that were done again when it was loaded, and are to be let out.
 	redone [][]outcome
@@ -216,7 +216,9 @@ func (s *Service) forget(r *room) {
 	r.live = nil
 	s.holds(r, 0, muc.JID{})
 	delete(s.waking, r)
-	delete(s.rooms, r.jid)
+	if s.rooms[r.jid] == r {
+		delete(s.rooms, r.jid)
+	}
 	r.isAwake()
 	if r.leaving != nil {
 		close(r.leaving)

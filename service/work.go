@@ -33,6 +33,9 @@ func (s *Service) work(r *room) {
 		for rest := calls; len(rest) > 0; {
 			rest = s.serveCalls(r, rest)
 		}
+		if slices.ContainsFunc(calls, func(c call) bool { return c.leave }) {
+			s.leave(r)
+		}
 		s.reweigh(r, calls)
 		r = s.next(r, calls)
 	}
@@ -42,7 +45,7 @@ func (s *Service) work(r *room) {
 // room.
 func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if r.live == nil && !calls[0].needsRoom() {
-		if calls[0].last || calls[0].leave {
+		if calls[0].last {
 			s.resolve(r, ErrClosed)
 		}
 		return calls[1:]
@@ -93,9 +96,6 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	gone := b.Gone || s.tidy(r, done)
 	if gone || calls[0].aside && len(calls) == 1 && r.live.Idle() {
 		r.live = nil
-	}
-	if r.live != nil && slices.ContainsFunc(calls, func(c call) bool { return c.leave }) {
-		s.lose(r)
 	}
 	return rest
 }
