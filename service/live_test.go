@@ -464,3 +464,23 @@ func TestLiveStopsInDoubt(t *testing.T) {
 		assert.Equal(t, 1, h.service.Stats().Occupants)
 	})
 }
+
+// So it is when Shutdown does not wait.
+func TestLiveIsStopped(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newLiveHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.forget()
+		held := make(chan bool)
+		h.store.failAppends(func([]service.Batch) error { <-held; return errDisk })
+		ended := make(chan error, 1)
+		require.NoError(t, h.service.Submit(t.Context(), muc.MustParseJID(romeo), parse(fmt.Sprintf(says, romeo, "?")), "a", 1, func(err error) { ended <- err }))
+		now, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, h.service.Shutdown(now, ""), context.Canceled)
+		close(held)
+		require.ErrorIs(t, <-ended, service.ErrClosed)
+		synctest.Wait()
+		assert.Empty(t, h.got(romeo))
+	})
+}
