@@ -44,6 +44,9 @@ type Config struct {
 	// Beyond it every append is [ErrFull]; what is stored can be read. Streams that are there keep
 	// their max_bytes, which the operator can change at any time.
 	StoreBytes int64
+	// FirstEpoch is for who has restored a backup: the first epoch when owners and marks are made
+	// anew. It must be greater than all that were before; the time in milliseconds is. Zero else.
+	FirstEpoch cluster.Epoch
 	// System are the credentials of a user of the servers' system account. With them Open and
 	// [Engine.CheckSync] see whether each server writes to the disk before it says that
 	// something is stored. Without them Open refuses, unless SyncUnchecked is set.
@@ -308,6 +311,7 @@ func (e *Engine) streams() []jetstream.StreamConfig {
 	}
 	meta, list := base, base
 	meta.Name, meta.MaxMsgsPerSubject, meta.MaxBytes = e.metaStream(), 1, metaStore
+	meta.FirstSeq = uint64(e.cfg.FirstEpoch)
 	meta.Subjects = []string{e.subject("own", "*"), e.subject("mark", "*"), e.subject("now")}
 	list.Name, list.MaxMsgsPerSubject, list.MaxBytes = e.listStream(), 1, e.cfg.StoreBytes/8
 	list.Subjects = []string{e.subject("dir", "*", "*")}

@@ -362,6 +362,35 @@ func TestFull(t *testing.T) {
 	})
 }
 
+// A log that was restored goes on with owners and marks that are made anew, and epochs after those of before.
+func TestRestored(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1, nil)
+	c := s.config(0, true)
+	e := s.open(c)
+	ctx, r := within(t), room("lobby")
+	epoch, err := e.CompareAndSet(ctx, 3, 0, "a", "life")
+	require.NoError(t, err)
+	last, err := e.Append(ctx, message(r, int(epoch), cluster.Step, "before"), 0)
+	require.NoError(t, err)
+	_, err = s.admin(0).Request("$JS.API.STREAM.DELETE.MUC_META", nil, 5*time.Second)
+	require.NoError(t, err)
+	c.FirstEpoch = cluster.Epoch(time.Now().UnixMilli())
+	e = s.open(c)
+	owner, err := e.Get(ctx, 3)
+	require.NoError(t, err)
+	assert.Zero(t, owner)
+	_, err = e.CompareAndSet(ctx, 3, epoch, "a", "life") // of before
+	require.ErrorIs(t, err, cluster.ErrConflict)
+	again, err := e.CompareAndSet(ctx, 3, 0, "a", "life")
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, again, c.FirstEpoch)
+	_, err = e.Append(ctx, message(r, int(again), cluster.Step, "after"), last)
+	require.NoError(t, err)
+	c.FirstEpoch = 0
+	s.open(c)
+}
+
 // fill appends until it is refused.
 func fill(t *testing.T, e *nats.Engine, w *writer) {
 	for ctx := within(t); ; {

@@ -25,6 +25,31 @@ type chat struct {
 	guest *client
 	said  atomic.Uint64 // messages, so far
 	heard atomic.Uint64 // by the first who stays
+
+	mu      sync.Mutex
+	refused map[string]bool // messages, by id, of which the sender was told that there is too much to do
+}
+
+// tooMuch notes that a message was refused because there was too much to do, as it may be where the machine is
+// slow, and says whether that was why.
+func (r *chat) tooMuch(el *etree.Element) bool {
+	e := el.SelectElement("error")
+	if e == nil || e.SelectElement("resource-constraint") == nil {
+		return false
+	}
+	if el.Tag == "message" {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.refused[el.SelectAttrValue("id", "")] = true
+	}
+	return true
+}
+
+// expected is how many messages are to be heard.
+func (r *chat) expected() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said.Load() - uint64(len(r.refused))
 }
 
 // client is a client of the node in this process.
@@ -46,7 +71,7 @@ type line struct{ id, body string }
 // enter makes the rooms and lets everybody in.
 func (w *world) enter(ctx context.Context) error {
 	for i := range w.options.rooms {
-		r := &chat{jid: muc.MustParseJID(fmt.Sprintf("room%d@%s", i, domain))}
+		r := &chat{refused: map[string]bool{}, jid: muc.MustParseJID(fmt.Sprintf("room%d@%s", i, domain))}
 		for j := range 4 {
 			c := &client{room: r, nick: fmt.Sprint("nick", j), ids: map[string]string{}, bodies: map[string]bool{},
 				jid: muc.MustParseJID(fmt.Sprintf("person%d-%d@example.org/%s.x", i, j, w.gate.ID()))}
@@ -135,6 +160,8 @@ func (w *world) hear(c *client, el *etree.Element) {
 	kind := el.SelectAttrValue("type", "")
 	stays := c != c.room.guest
 	switch {
+	case kind == "error" && c.room.tooMuch(el):
+		w.tell("stanzas refused: too much to do", 1, 0)
 	case kind == "error" && stays:
 		w.blame("%s was refused: %s", c.jid, text(el))
 	case el.Tag == "presence" && nick == c.nick:

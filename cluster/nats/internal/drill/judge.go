@@ -98,7 +98,7 @@ func (w *world) settle(ctx context.Context) {
 		s := w.gate.Stats()
 		busy := s.Open > 0 || s.OutBytes > 0
 		for _, r := range w.rooms {
-			busy = busy || r.heard.Load() < r.said.Load()
+			busy = busy || r.heard.Load() < r.expected()
 		}
 		if !busy {
 			break
@@ -192,8 +192,8 @@ func (w *world) judge(ctx context.Context) error {
 
 func (w *world) judgeRoom(r *chat) {
 	first := r.stay[0].heard
-	if said := r.said.Load(); uint64(len(first)) != said {
-		w.blame("%s: %d messages were sent, %s heard %d", r.jid, said, r.stay[0].jid, len(first))
+	if want := r.expected(); uint64(len(first)) != want {
+		w.blame("%s: %d messages were taken, %s heard %d", r.jid, want, r.stay[0].jid, len(first))
 	}
 	for _, c := range r.stay[1:] {
 		if !slices.Equal(c.heard, first) {
