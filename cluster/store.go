@@ -501,8 +501,8 @@ func (s *store) settleRedo(sh *logShard, r *logRoom) {
 		return
 	}
 	sh.redone[r.room] = true
+	e := Entry{Entry: service.Entry{Room: r.room}, At: r.last, Gone: true}
 	s.n.tasks.Go(func() {
-		e := Entry{Entry: service.Entry{Room: r.room}, At: r.last, Gone: true}
 		if !r.gone {
 			var err error
 			if e.Entry, err = s.n.rooms.Entry(s.n.ctx, r.room); err != nil {
