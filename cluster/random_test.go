@@ -56,7 +56,6 @@ type history struct {
 	doubles map[string]*client // by address: the same at the single service
 	said    int
 	rooms   []string
-	faulty  bool // engines lose calls
 }
 
 // Clients are at the nodes a, b and c, which are not killed; d and e come and go.
