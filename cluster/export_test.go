@@ -3,6 +3,9 @@ package cluster
 import (
 	"fmt"
 	"time"
+
+	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/service"
 )
 
 // SetLife sets what is random otherwise.
@@ -33,6 +36,16 @@ func (n *Node) Debug() (out []string) {
 		}
 	}
 	return out
+}
+
+// SizesOf is how large the messages are by which a node is told what a room says.
+func SizesOf(stanzas []service.Stanza) (sizes []int) {
+	n := &Node{cfg: Config{Home: func(muc.JID) []string { return []string{"node"} }}}
+	byNode, _ := n.split(stanzas)
+	for part := range parts(&speech{}, byNode["node"]) {
+		sizes = append(sizes, len(encode(&outBody{Speech: part})))
+	}
+	return sizes
 }
 
 // HeirOf is which of some nodes should have a shard.

@@ -31,6 +31,8 @@ type faulty struct {
 	// marks is how many answers to SetMark are lost, entries whether those to the list get lost.
 	marks   int
 	entries bool
+	// unshot: no snapshot is small enough.
+	unshot bool
 	// unsent is what was published while it stood still.
 	unsent []func()
 }
@@ -141,7 +143,12 @@ func (f *faulty) Last(ctx context.Context, room muc.JID) (cluster.Message, error
 }
 
 func (f *faulty) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
-	return try(ctx, f, func() (cluster.Pos, error) { return f.Memory.Append(ctx, m, after) })
+	return try(ctx, f, func() (cluster.Pos, error) {
+		if f.unshot && m.Kind == cluster.Snapshot {
+			return 0, cluster.ErrTooLarge
+		}
+		return f.Memory.Append(ctx, m, after)
+	})
 }
 
 func (f *faulty) Read(ctx context.Context, room muc.JID, upTo cluster.Pos) iter.Seq2[cluster.Message, error] {
@@ -208,8 +215,14 @@ func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch
 	return try(ctx, f, func() (cluster.Epoch, error) { return f.Memory.CompareAndSet(ctx, shard, was, node, life) })
 }
 
+// busBytes is how large a message of the bus may be: what NATS takes without being told otherwise.
+const busBytes = 1 << 20
+
 // Publish may lose a message. What a frozen node publishes is sent when it goes on.
 func (f *faulty) Publish(subject string, data []byte) error {
+	if len(data) > busBytes {
+		return cluster.ErrTooLarge
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -68,7 +69,7 @@ func (g *gateway) handle(ctx context.Context, from, room muc.JID, el *etree.Elem
 	case text == "":
 		e = &muc.StanzaError{Condition: stanza.BadRequest, Text: "The stanza is not well-formed XML.", Section: "RFC 6120 §4.9.3.13"}
 	case len(text) > g.n.cfg.Limits.StanzaBytes:
-		e = &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "The stanza is too large.", Section: "XEP-0045 §14.6"}
+		e = tooLarge()
 	default:
 		e = g.keep(from, room, el, text)
 	}
@@ -76,6 +77,10 @@ func (g *gateway) handle(ctx context.Context, from, room muc.JID, el *etree.Elem
 		g.n.cfg.Service.Deliver(ctx, refusal(el, from, e))
 	}
 	return nil
+}
+
+func tooLarge() *muc.StanzaError {
+	return &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "The stanza is too large.", Section: "XEP-0045 §14.6"}
 }
 
 // keep takes a stanza, if there is place, and sends it.
@@ -107,7 +112,10 @@ func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string) *muc.
 		sh.moved, sh.wait = time.Now(), resendAfter
 	}
 	sh.items = append(sh.items, &gateItem{number: sh.next, from: from, room: room, text: text})
-	g.send(shard, g.n.ownerOf(shard), len(sh.items)-1)
+	if last := len(sh.items) - 1; !g.send(shard, g.n.ownerOf(shard), last) {
+		g.remove(sh, last)
+		return tooLarge()
+	}
 	return nil
 }
 
@@ -178,11 +186,12 @@ func (n *Node) ownerOf(shard int) Owner {
 	return n.owners[shard]
 }
 
-// send sends an item to the owner, if there is one. gateway.mu is held.
-func (g *gateway) send(shard int, o Owner, at int) {
+// send sends an item to the owner, if there is one, and reports whether the bus takes what is so
+// large. gateway.mu is held.
+func (g *gateway) send(shard int, o Owner, at int) (fits bool) {
 	to := o.id()
 	if to == "" {
-		return
+		return true
 	}
 	items := g.shards[shard].items
 	item := items[at]
@@ -193,9 +202,9 @@ func (g *gateway) send(shard int, o Owner, at int) {
 	item.sentTo = to
 	if to == g.n.id {
 		g.n.local.put(&f, g.n.intake.take)
-		return
+		return true
 	}
-	_ = g.n.cfg.Bus.Publish("in."+to, encode(f))
+	return !errors.Is(g.n.cfg.Bus.Publish("in."+to, encode(f)), ErrTooLarge)
 }
 
 // sendAll sends what is open for a shard, from the first on. gateway.mu is held.
@@ -203,8 +212,14 @@ func (g *gateway) sendAll(shard int, o Owner) {
 	sh := &g.shards[shard]
 	sh.moved = time.Now()
 	bytes := 0
-	for at := range sh.items {
-		g.send(shard, o, at)
+	for at := 0; at < len(sh.items); at++ {
+		if !g.send(shard, o, at) { // it was for this node, until now
+			item := sh.items[at]
+			g.n.tasks.Go(func() { g.refuse(item, tooLarge()) })
+			g.remove(sh, at)
+			at--
+			continue
+		}
 		if bytes += len(sh.items[at].text); bytes > resendBytes {
 			g.n.cfg.Observer.Resent(at + 1)
 			return
@@ -285,12 +300,15 @@ func (g *gateway) moved(shard int, was, is Owner, dead bool) {
 	sh.wait = resendAfter
 	g.sendAll(shard, is)
 	g.mu.Unlock()
-	if refused == nil {
-		return
+	if refused != nil {
+		g.n.log.Error("a stanza is refused with which several nodes have died", "from", refused.from, "shard", shard)
+		g.refuse(refused, &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError, Text: "The service could not do this."})
 	}
-	g.n.log.Error("a stanza is refused with which several nodes have died", "from", refused.from, "shard", shard)
-	if el := elementOf(refused.text); el != nil && !isAnswer(el) {
-		g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, refused.from, &muc.StanzaError{Type: stanza.TypeWait, Condition: stanza.InternalServerError,
-			Text: "The service could not do this."}))
+}
+
+// refuse tells somebody that a stanza, which was taken, is refused.
+func (g *gateway) refuse(item *gateItem, e *muc.StanzaError) {
+	if el := elementOf(item.text); el != nil && !isAnswer(el) {
+		g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, item.from, e))
 	}
 }

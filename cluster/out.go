@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 )
@@ -103,16 +104,24 @@ func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait boo
 	}
 }
 
-// take takes a message, for which there is place.
+// take takes a message, for which there is place. One that is too large for the bus is lost: it must
+// not hold up what comes after it.
 func (p *pipe) take(body []byte, d *delivery) {
+	if lost := p.put(body, d); lost != nil {
+		lost.done()
+	}
+}
+
+// put is take, but for telling who waits for what is lost.
+func (p *pipe) put(body []byte, d *delivery) (lost *delivery) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case d != nil && p.turned != nil:
 		p.turned(body, d)
-		return
+		return nil
 	case p.given:
-		return
+		return nil
 	case d != nil:
 		d.add()
 	}
@@ -121,9 +130,14 @@ func (p *pipe) take(body []byte, d *delivery) {
 	if len(p.frames) == 0 {
 		p.moved, p.wait = time.Now(), resendAfter
 	}
+	if errors.Is(p.publish(&f), ErrTooLarge) {
+		p.n.log.Error("what this node has to say to another one is too large for the bus, and lost", "node", p.to, "bytes", len(body))
+		lost, f.body, f.d = d, []byte("{}"), nil
+		_ = p.publish(&f)
+	}
 	p.frames = append(p.frames, f)
-	p.bytes += len(body)
-	p.publish(&f)
+	p.bytes += len(f.body)
+	return lost
 }
 
 // waitForSpace unlocks while it waits.
@@ -140,8 +154,8 @@ func (p *pipe) waitForSpace(ctx context.Context) {
 	}
 }
 
-func (p *pipe) publish(f *pipeFrame) {
-	_ = p.n.cfg.Bus.Publish("out."+p.to, encode(outFrame{From: p.n.id, Number: f.number, Body: f.body}))
+func (p *pipe) publish(f *pipeFrame) error {
+	return p.n.cfg.Bus.Publish("out."+p.to, encode(outFrame{From: p.n.id, Number: f.number, Body: f.body}))
 }
 
 // got takes in that the other has got all up to a number.
@@ -183,7 +197,7 @@ func (p *pipe) again(now time.Time, atOnce bool) {
 	p.moved, p.wait = now, min(2*p.wait, resendMost)
 	bytes := 0
 	for i := range p.frames {
-		if p.publish(&p.frames[i]); bytes > resendBytes {
+		if _ = p.publish(&p.frames[i]); bytes > resendBytes {
 			break
 		}
 		bytes += len(p.frames[i].body)

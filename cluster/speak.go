@@ -13,12 +13,12 @@ import (
 
 // What rooms say: from the node that has the room to those that have the clients.
 
-// partBytes is after how many bytes a part of what a room says at once ends, and partWho how many
-// addresses one stanza of it has: with the largest stanza that a room says by default, however much of
-// it JSON escapes, it fits into 1 MiB, which a bus takes.
+// partBytes is after how many bytes a part of what a room says at once ends, and whoBytes after how
+// many those do to whom one stanza of it goes: with the largest stanza that a room says by default,
+// however much of it JSON escapes, it fits into 1 MiB, which a bus takes.
 const (
 	partBytes = 128 << 10
-	partWho   = 1000
+	whoBytes  = 64 << 10
 )
 
 // homes are the nodes that have the clients of an address.
@@ -37,8 +37,9 @@ func (n *Node) homes(to muc.JID) []string {
 // piece is a stanza for some of those it goes to.
 type piece struct {
 	whole
-	at  int // which one it is
-	who []muc.JID
+	at    int // which one it is
+	who   []muc.JID
+	bytes int // of them
 }
 
 type whole = service.Stanza
@@ -56,10 +57,11 @@ func (n *Node) split(stanzas []service.Stanza) (byNode map[string][]*piece, node
 				if !is {
 					nodes = append(nodes, of)
 				}
-				if last := len(list) - 1; last < 0 || list[last].at != at || len(list[last].who) >= partWho {
+				if last := len(list) - 1; last < 0 || list[last].at != at || list[last].bytes >= whoBytes {
 					list = append(list, &piece{whole: s, at: at})
 				}
-				list[len(list)-1].who = append(list[len(list)-1].who, to)
+				p := list[len(list)-1]
+				p.who, p.bytes = append(p.who, to), p.bytes+len(to.String())
 				byNode[of] = list
 			}
 		}

@@ -230,7 +230,7 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 	defer s.mu.Unlock()
 	delete(sh.writing, r)
 	if err != nil {
-		if s.rooms[r.room] == r {
+		if s.rooms[r.room] == r && !errors.Is(err, ErrTooLarge) {
 			delete(s.rooms, r.room) // what is the last is not known any more
 		}
 		return err

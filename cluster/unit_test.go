@@ -188,7 +188,7 @@ func TestParts(t *testing.T) {
 	assert.Equal(t, 10, count)
 	assert.Equal(t, []int{0, 1, 2, 3}, numbers)
 	var many []muc.JID
-	for range 2*partWho + 1 {
+	for range 2*((whoBytes-1)/len(cellar.String())+1) + 1 {
 		many = append(many, cellar)
 	}
 	n := &Node{}
