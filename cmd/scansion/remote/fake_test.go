@@ -30,6 +30,8 @@ type fake struct {
 	mechanism string         // what it offers
 	session   string         // a feature after the login
 	identity  string         // what its rooms say they are; an error if it is empty
+	challenge string         // to who logs in
+	declares  string         // by its stream
 	said      string         // to somebody who has just bound a resource
 
 	mu        sync.Mutex
@@ -129,8 +131,8 @@ func (f *fake) serve(conn net.Conn) {
 		default:
 			features += "<mechanisms xmlns='" + nsSASL + "'><mechanism>" + f.mechanism + "</mechanism></mechanisms>"
 		}
-		fmt.Fprintf(conn, "<?xml version='1.0'?>\n<stream:stream xmlns='jabber:client' xmlns:stream='%s' xmlns:x='urn:example:x' id='1' version='1.0'>"+
-			"<stream:features>%s</stream:features>", nsStream, features)
+		fmt.Fprintf(conn, "<?xml version='1.0'?>\n<stream:stream xmlns='jabber:client' xmlns:stream='%s' xmlns:x='urn:example:x'%s id='1' version='1.0'>"+
+			"<stream:features>%s</stream:features>", nsStream, f.declares, features)
 		secured, who := f.handle(conn, dec, user)
 		switch {
 		case secured:
@@ -178,6 +180,10 @@ func (f *fake) handle(conn net.Conn, dec *xml.Decoder, user string) (secured boo
 		case start.Name.Local == "starttls":
 			fmt.Fprint(conn, "<proceed xmlns='"+nsTLS+"'/>")
 			secured = true
+		case start.Name.Local == "auth" && f.challenge != "":
+			raw, _ := base64.StdEncoding.DecodeString(el.Text)
+			_, nonce, _ := strings.Cut(string(raw), "r=")
+			fmt.Fprintf(conn, "<challenge xmlns='%s'>%s</challenge>", nsSASL, base64.StdEncoding.EncodeToString([]byte("r="+nonce+f.challenge)))
 		case start.Name.Local == "auth" && el.Mechanism == "ANONYMOUS":
 			who = "guest"
 		case start.Name.Local == "auth":

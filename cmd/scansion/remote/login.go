@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -167,6 +168,9 @@ func (c *session) negotiate(m sasl.Mechanism, who Account) error {
 		if answer.XMLName.Local == "success" && !more {
 			return nil
 		}
+		if tooMuchWork(data) {
+			return fmt.Errorf("%s: the server wants the password hashed more than %d times", m.Name, iterations)
+		}
 		more, response, err = talk.Step(data)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.Name, err)
@@ -183,6 +187,18 @@ func (c *session) negotiate(m sasl.Mechanism, who Account) error {
 		}
 		say = fmt.Sprintf("<response xmlns='%s'>%s</response>", nsSASL, base64.StdEncoding.EncodeToString(response))
 	}
+}
+
+// tooMuchWork reports whether a challenge asks for more hashing than takes a moment (RFC 5802 §5.1).
+func tooMuchWork(challenge []byte) bool {
+	for part := range strings.SplitSeq(string(challenge), ",") {
+		if times, is := strings.CutPrefix(part, "i="); is {
+			if n, err := strconv.ParseUint(times, 10, 64); err != nil || n > iterations {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // bind gets a resource (RFC 6120 §7), and is an address then.

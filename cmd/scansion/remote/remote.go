@@ -24,6 +24,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -34,7 +35,11 @@ const (
 	loginTime = 20 * time.Second // from the connection to a bound resource
 	closeTime = time.Second      // for the server to close its side of a stream
 	unread    = 1000             // stanzas of a client that nobody asked for yet
-	accounts  = 1000             // that may be made, and lines of a file
+	held      = 32 << 20         // bytes of them
+	prefixes  = 100              // that a stream declares for all that is in it
+	// iterations are how often a password is hashed at the most, because a server wants it.
+	iterations = 1_000_000
+	accounts   = 1000 // that may be made, and lines of a file
 )
 
 // Security is how a connection gets TLS.
@@ -282,6 +287,7 @@ type client struct {
 	jid  muc.JID
 	s    *session
 	came chan []byte
+	held atomic.Int64  // bytes in came
 	done chan struct{} // closed when nobody reads any more
 	once sync.Once
 	err  error // why came was closed
@@ -299,6 +305,10 @@ func (c *client) read() {
 		src, err := c.s.next()
 		if err != nil {
 			c.err = err
+			return
+		}
+		if c.held.Add(int64(len(src))) > held {
+			c.err = fmt.Errorf("the server has sent %d bytes that nobody asked for", c.held.Load())
 			return
 		}
 		select {
@@ -329,6 +339,7 @@ func (c *client) Receive(ctx context.Context) ([]byte, error) {
 		if !ok {
 			return nil, c.err
 		}
+		c.held.Add(-int64(len(src)))
 		return src, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()

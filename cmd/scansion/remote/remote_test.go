@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -116,6 +117,48 @@ func TestReceive(t *testing.T) {
 		assert.ErrorIs(t, err, net.ErrClosed)
 		conn.Close()
 	})
+}
+
+// A server that wants harm gets no more of who plays against it than what a stanza may cost.
+func TestHostileServers(t *testing.T) {
+	for says, change := range map[string]func(*fake){
+		"SCRAM-SHA-256: the server wants the password hashed more than 1000000 times": func(f *fake) {
+			f.mechanism, f.challenge = "SCRAM-SHA-256", "server,s=c2FsdA==,i=2000000000"
+		},
+		"SCRAM-SHA-1: the server wants the password hashed more than 1000000 times": func(f *fake) {
+			f.mechanism, f.challenge = "SCRAM-SHA-1", "server,s=c2FsdA==,i=4096,i=+2000000000"
+		},
+		"the server's stream declares more than 100 prefixes": func(f *fake) {
+			for i := range 200 {
+				f.declares += fmt.Sprintf(" xmlns:p%d='x'", i)
+			}
+		},
+	} {
+		_, err := dial(t, newFake(t, change).server())
+		assert.ErrorContains(t, err, says)
+	}
+}
+
+// What a server sends and nobody asks for is bounded, also in bytes.
+func TestHeldBytes(t *testing.T) {
+	flood := strings.Repeat("<message><body>"+strings.Repeat("x", 1<<20-100)+"</body></message>", 100)
+	conn, err := dial(t, newFake(t, func(f *fake) { f.said = flood }).server())
+	require.NoError(t, err)
+	c := conn.(*client)
+	defer c.Cut()
+	for c.held.Load() <= held { // nobody reads
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	bytes := 0
+	for err == nil {
+		var src []byte
+		src, err = c.Receive(ctx)
+		bytes += len(src)
+	}
+	assert.ErrorContains(t, err, "that nobody asked for")
+	assert.Less(t, bytes, held+1<<20)
 }
 
 func TestRegister(t *testing.T) {

@@ -83,6 +83,9 @@ func (s *stream) open(conn net.Conn, domain string, limit int) (*features, error
 				s.scope = append(s.scope, a)
 			}
 		}
+		if len(s.scope) > prefixes {
+			return nil, fmt.Errorf("the server's stream declares more than %d prefixes", prefixes)
+		}
 		break
 	}
 	src, err := s.next()
