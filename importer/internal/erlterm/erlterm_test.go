@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -32,6 +33,18 @@ func TestParse(t *testing.T) {
 		_, err := Parse([]byte(text))
 		assert.ErrorIs(t, err, ErrSyntax, "%.40s", text)
 	}
+}
+
+// A text in many pieces takes no more than its length.
+func TestManyPieces(t *testing.T) {
+	text := []byte("<<" + strings.Repeat(`"ab"`, 20_000) + ">>")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	term, err := Parse(text)
+	runtime.ReadMemStats(&after)
+	require.NoError(t, err)
+	assert.Len(t, term, 40_000)
+	assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(20*len(text)), "bytes that were ever taken")
 }
 
 func scan(t *testing.T, text string, most int) (terms []string, err error) {

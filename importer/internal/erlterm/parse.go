@@ -187,11 +187,11 @@ func (p *parser) ahead(token string) bool {
 
 // strings reads a text, of which long ones are written in pieces.
 func (p *parser) strings() string {
-	s := p.quoted('"')
+	s := []byte(p.quoted('"'))
 	for p.peek() == '"' {
-		s += p.quoted('"')
+		s = append(s, p.quoted('"')...)
 	}
-	return s
+	return string(s)
 }
 
 // quoted reads up to the quote. Bytes are taken as they are.
