@@ -8,6 +8,7 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
@@ -85,6 +86,36 @@ func TestTellTooLargeForTheBus(t *testing.T) {
 		w.send(romeo, sayText, room, "", "unhurt")
 		w.settle()
 		assert.Equal(t, []string{"unhurt"}, w.heard(romeo, room))
+	})
+}
+
+// A node remembers so many rooms of its sessions and no more, also of those that ask in vain; of a
+// session that has gone it remembers none, even if the rooms cannot be told now.
+func TestInsideIsBounded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) { c.Limits = cluster.Limits{Inside: 3, SenderOpen: 4} }, "a")
+		romeo, juliet := w.at("a", "romeo"), w.at("a", "juliet")
+		for i := range 3 {
+			w.send(romeo, joinText, fmt.Sprint("room", i), "romeo")
+			w.settle()
+		}
+		w.send(juliet, joinText, "garden", "juliet")
+		w.settle()
+		assert.Contains(t, last(w, juliet, "garden@chat.example", "error"), "resource-constraint")
+		w.send(romeo, joinText, "room0", "another")
+		w.settle()
+		assert.Empty(t, last(w, romeo, "room0@chat.example", "error"), "who is inside already may go on")
+
+		w.nodes["a"].engine.freeze()
+		for range 8 { // no place is left, also not for goodbyes
+			w.send(romeo, "<iq type='error' id='x' to='room0@chat.example'/>")
+		}
+		require.NoError(t, w.nodes["a"].Offline(t.Context(), romeo.jid, nil))
+		w.nodes["a"].engine.thaw()
+		w.settle()
+		w.send(juliet, joinText, "garden", "juliet")
+		w.settle()
+		assert.Contains(t, last(w, juliet, "garden@chat.example", ""), "garden@chat.example/juliet", "she is inside")
 	})
 }
 

@@ -80,6 +80,9 @@ type Limits struct {
 	// resource-constraint. What it would not help to refuse, such as goodbyes, has as much
 	// place again.
 	Open, OpenBytes, SenderOpen, SenderBytes int
+	// Inside is how many rooms all sessions of a node may have entered, or have asked to enter: for each
+	// session its rooms, together 1000000. More is refused with resource-constraint.
+	Inside int
 	// StanzaBytes is how large a stanza may be, as text: 384 KiB. A larger one is refused with
 	// policy-violation. The bus has to take messages of twice that, and some more.
 	StanzaBytes int
@@ -160,6 +163,7 @@ func (c Config) complete() (Config, error) {
 		{&c.Limits.OpenBytes, 64 << 20},
 		{&c.Limits.SenderOpen, 1000},
 		{&c.Limits.SenderBytes, 1 << 20},
+		{&c.Limits.Inside, 1_000_000},
 		{&c.Limits.StanzaBytes, 384 << 10},
 		{&c.Limits.OutBytes, 64 << 20},
 		{&c.Limits.Rooms, 400000},

@@ -25,7 +25,11 @@ type gateway struct {
 	bytes   int
 	senders map[muc.JID]*gateSender         // by person, while something of theirs is open
 	inside  map[muc.JID]map[muc.JID]muc.JID // by session: the rooms that it has asked to enter, and as whom
+	entered int                             // how many of these there are of all sessions
 }
+
+// mostInside is in how many rooms one session is remembered to be.
+const mostInside = 1000
 
 // gateShard is what is open for the rooms of a shard, in order.
 type gateShard struct {
@@ -46,9 +50,6 @@ type gateItem struct {
 }
 
 type gateSender struct{ open, bytes int }
-
-// mostInside is in how many rooms one session is remembered to be.
-const mostInside = 1000
 
 func (g *gateway) start(n *Node) {
 	g.n, g.senders, g.inside = n, map[muc.JID]*gateSender{}, map[muc.JID]map[muc.JID]muc.JID{}
@@ -101,6 +102,8 @@ func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string) *muc.
 		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many of your stanzas are waiting."}
 	case g.open >= factor*l.Open, g.bytes+len(text) > factor*l.OpenBytes:
 		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many stanzas are waiting."}
+	case g.entered >= l.Inside && g.enters(from, room, el):
+		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many rooms have been entered."}
 	}
 	g.senders[who] = p
 	g.count(p, 1, len(text))
@@ -126,12 +129,19 @@ func (g *gateway) count(p *gateSender, open, bytes int) {
 	g.bytes += bytes
 }
 
+// enters reports whether a session may get into a room by a stanza, and was not there.
+func (g *gateway) enters(from, room muc.JID, el *etree.Element) bool {
+	_, is := g.inside[from][room]
+	return !is && el.Tag == "presence" && el.SelectAttrValue("type", "") == ""
+}
+
 // noteInside remembers in which rooms a session may be.
 func (g *gateway) noteInside(from, room muc.JID, el *etree.Element) {
 	if el.Tag != "presence" {
 		return
 	}
 	rooms := g.inside[from]
+	had := len(rooms)
 	switch el.SelectAttrValue("type", "") {
 	case "unavailable", "error":
 		if delete(rooms, room); len(rooms) == 0 {
@@ -146,6 +156,7 @@ func (g *gateway) noteInside(from, room muc.JID, el *etree.Element) {
 			rooms[room], _ = muc.ParseJID(el.SelectAttrValue("to", ""))
 		}
 	}
+	g.entered += len(rooms) - had
 }
 
 // leave has a session leave all rooms that it has entered through this node, and reports whether
@@ -168,6 +179,10 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 		}
 		g.keepGoodbye(session, room, to[room], etree.NewElement("presence")) // should the room refuse the first
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.entered -= len(g.inside[session]) // also of a goodbye that found no place
+	delete(g.inside, session)
 	return len(rooms) > 0, nil
 }
 
