@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -39,6 +40,9 @@ type Accounts struct {
 	secret []byte // makes up salts for names that nobody has
 	byJID  map[muc.JID]account
 	jids   []muc.JID // sorted
+	// hashing has a place for each password that is hashed at the moment: those who guess passwords
+	// leave half of the processors to the others.
+	hashing chan struct{}
 }
 
 // account is an account as it is written in a file: a line of JSON.
@@ -56,7 +60,8 @@ type keys struct {
 
 // NewAccounts makes the accounts of a domain, of which there are none yet.
 func NewAccounts(domain string) *Accounts {
-	a := &Accounts{domain: domain, secret: make([]byte, 32), byJID: map[muc.JID]account{}}
+	a := &Accounts{domain: domain, secret: make([]byte, 32), byJID: map[muc.JID]account{},
+		hashing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 	rand.Read(a.secret)
 	return a
 }
@@ -175,6 +180,8 @@ func (a *Accounts) keys(mechanism, name string) scram.StoredCredentials {
 
 // check reports whether it is the password of a name.
 func (a *Accounts) check(name, password string) bool {
+	a.hashing <- struct{}{}
+	defer func() { <-a.hashing }()
 	want := a.keys(hashes[0].mechanism, name)
 	tried, err := hashes[0].keys(password, want.Salt, want.Iters)
 	return err == nil && hmac.Equal(tried.Stored, want.StoredKey)
