@@ -61,7 +61,7 @@ func (n *Node) handAllOver(ctx context.Context) error {
 func (n *Node) hasOthers() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.peers.heirs(time.Now(), n.id)[0] != ""
+	return n.peers.successors(time.Now(), n.id)[0] != ""
 }
 
 // hasToSay reports whether something waits for a node that lives. What rooms say is not among it:

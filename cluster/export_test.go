@@ -54,7 +54,7 @@ func HeirOf(shard int, nodes []string) string {
 	for _, of := range nodes {
 		p.known[of] = &peer{seen: now, ready: true}
 	}
-	return p.heirs(now, "")[shard]
+	return p.successors(now, "")[shard]
 }
 
 // FailMove begins to hand a shard over to a node that is not there.

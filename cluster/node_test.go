@@ -271,14 +271,14 @@ func TestPoison(t *testing.T) {
 			}
 		}, "a", "b", "c", "d", "e", "f")
 		romeo := w.at("a", "romeo")
-		heirs := []string{"b", "c", "d"}
-		room := w.roomThatGoesTo(heirs...)
+		successors := []string{"b", "c", "d"}
+		room := w.roomThatGoesTo(successors...)
 		w.send(romeo, joinText, room, "romeo")
 		w.settle()
 		w.send(romeo, sayText, room, "m1", "poison")
-		for _, heir := range heirs {
+		for _, successor := range successors {
 			name := <-died
-			assert.Equal(t, heir, name)
+			assert.Equal(t, successor, name)
 			w.nodes[name].kill()
 			delete(w.nodes, name)
 		}

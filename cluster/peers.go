@@ -19,7 +19,7 @@ type peers struct {
 	known map[string]*peer
 	// expelled are those that were silent for too long, in the order in which they were given up.
 	expelled []string
-	// table is the heirs if those who are able are these.
+	// table is the successors if those who are able are these.
 	able  []string
 	table *[Shards]string
 }
@@ -69,10 +69,10 @@ func (p *peers) expel(of string) {
 	p.expelled = slices.Delete(p.expelled, 0, max(0, len(p.expelled)-mostExpelled))
 }
 
-// heirs are who should have each shard, of those that live and take shards: by rendezvous hashing,
+// successors are who should have each shard, of those that live and take shards: by rendezvous hashing,
 // so that a node which comes or goes moves its own shards only. "" if there is none. One may be
 // left out.
-func (p *peers) heirs(now time.Time, without string) *[Shards]string {
+func (p *peers) successors(now time.Time, without string) *[Shards]string {
 	var able []string
 	for of, is := range p.known {
 		if is.ready && of != without && p.lives(of, now) {

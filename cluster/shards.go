@@ -155,17 +155,17 @@ func (n *Node) assign(now time.Time) {
 
 // assignShard is assign for one shard. Node.mu is held.
 func (n *Node) assignShard(shard int, now time.Time) {
-	o, heir := n.owners[shard], n.peers.heirs(now, n.without())[shard]
+	o, successor := n.owners[shard], n.peers.successors(now, n.without())[shard]
 	switch mine := o.id() == n.id; {
 	case n.shards[shard].busy > 0:
 	case mine && !n.owned[shard].Load() && n.shards[shard].used < o.Epoch:
 		n.begin(shard, func() { n.adopt(shard, o) })
 	case mine && !n.owned[shard].Load(): // under each epoch a shard is opened once: what came of it then may be unknown
 		n.begin(shard, func() { n.take(shard, o, now) })
-	case heir == "":
-	case mine && heir != n.id:
-		n.begin(shard, func() { n.move(shard, o, heir) })
-	case !mine && heir == n.id && !n.peers.lives(o.id(), now):
+	case successor == "":
+	case mine && successor != n.id:
+		n.begin(shard, func() { n.move(shard, o, successor) })
+	case !mine && successor == n.id && !n.peers.lives(o.id(), now):
 		n.begin(shard, func() { n.take(shard, o, now) })
 	}
 }
@@ -315,7 +315,7 @@ func (n *Node) lose(shard int, epoch Epoch) {
 const moveFor = 10 * time.Second
 
 // move hands a shard over: what came before is done and delivered first.
-func (n *Node) move(shard int, o Owner, heir string) {
+func (n *Node) move(shard int, o Owner, successor string) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(n.ctx, moveFor)
 	defer cancel()
@@ -332,7 +332,7 @@ func (n *Node) move(shard int, o Owner, heir string) {
 		return
 	}
 	if err == nil {
-		err = n.handOver(ctx, shard, o, heir)
+		err = n.handOver(ctx, shard, o, successor)
 	}
 	if err != nil {
 		n.warn("a shard cannot be handed over for now", shard, err)
@@ -348,13 +348,13 @@ func (n *Node) move(shard int, o Owner, heir string) {
 }
 
 // handOver gives a shard, of which nothing is under way, to another node.
-func (n *Node) handOver(ctx context.Context, shard int, o Owner, heir string) error {
+func (n *Node) handOver(ctx context.Context, shard int, o Owner, successor string) error {
 	n.mu.Lock()
-	to := n.peers.known[heir]
-	lives := n.peers.lives(heir, time.Now())
+	to := n.peers.known[successor]
+	lives := n.peers.lives(successor, time.Now())
 	n.mu.Unlock()
 	if !lives {
-		return errHeirGone
+		return errSuccessorGone
 	}
 	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, o.Epoch, to.node, to.life)
 	if err == nil {
@@ -363,7 +363,7 @@ func (n *Node) handOver(ctx context.Context, shard int, o Owner, heir string) er
 	return err
 }
 
-var errHeirGone = errors.New("the node that should have it is not there any more")
+var errSuccessorGone = errors.New("the node that should have it is not there any more")
 
 func (n *Node) countOwned() {
 	count := 0

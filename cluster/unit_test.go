@@ -144,7 +144,7 @@ func TestSeen(t *testing.T) {
 	assert.True(t, isNew(said(5, 10, 0)))
 	assert.False(t, isNew(said(5, 10, 0)))
 	assert.True(t, isNew(said(5, 10, 1)))
-	assert.False(t, isNew(said(6, 10, 1)), "the heir says it again")
+	assert.False(t, isNew(said(6, 10, 1)), "the successor says it again")
 	assert.True(t, isNew(said(6, 10, 2)))
 	assert.False(t, isNew(said(6, 9, 7)))
 	assert.False(t, isNew(said(5, 11, 0)), "from one who is the owner no more")

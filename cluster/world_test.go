@@ -243,18 +243,18 @@ func (w *world) roomOf(node string) string {
 }
 
 // roomThatGoesTo is a room that nodes have one after the other, as they die.
-func (w *world) roomThatGoesTo(heirs ...string) string {
+func (w *world) roomThatGoesTo(successors ...string) string {
 	for i := 0; ; i++ {
 		name := fmt.Sprint("room", i)
 		left := maps.Clone(w.nodes)
-		if slices.ContainsFunc(heirs, func(heir string) bool {
+		if slices.ContainsFunc(successors, func(successor string) bool {
 			var ids []string
 			for _, m := range left {
 				ids = append(ids, m.ID())
 			}
 			of := cluster.HeirOf(cluster.ShardOf(muc.MustParseJID(name+"@chat.example")), ids)
-			is := of == w.nodes[heir].ID()
-			delete(left, heir)
+			is := of == w.nodes[successor].ID()
+			delete(left, successor)
 			return !is
 		}) {
 			continue

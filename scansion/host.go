@@ -111,16 +111,16 @@ func (p *player) hostActs(a *action) error {
 	if err != nil {
 		return err
 	}
-	deed := deed{command: command, as: as}
+	cmd := hostCommand{command: command, as: as}
 	if as {
-		if deed.who, err = muc.ParseJID(who); err != nil {
+		if cmd.who, err = muc.ParseJID(who); err != nil {
 			return err
 		}
 	}
 	if a.room.IsZero() {
-		return p.stage.doEverywhere(deed)
+		return p.stage.doEverywhere(cmd)
 	}
-	return p.stage.do(a.room, deed)
+	return p.stage.do(a.room, cmd)
 }
 
 // reply answers or refuses the question that has waited longest.
@@ -148,7 +148,7 @@ func (s *service) reply(a *action) error {
 		s.player.fillIn(answer.Payload)
 		s.player.trace.sent(answer.Payload)
 	}
-	return s.do(asked.room, deed{command: answer})
+	return s.do(asked.room, hostCommand{command: answer})
 }
 
 // build makes a Command of a function that takes the arguments it knows. One

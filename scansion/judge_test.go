@@ -47,8 +47,8 @@ func (a *answers) pass(time.Duration) error                    { return nil }
 func (a *answers) clock() time.Time                            { return Epoch }
 func (a *answers) connect(*user) error                         { return nil }
 func (a *answers) disconnect(*user) error                      { return nil }
-func (a *answers) do(muc.JID, deed) error                      { return nil }
-func (a *answers) doEverywhere(deed) error                     { return skip("no host") }
+func (a *answers) do(muc.JID, hostCommand) error               { return nil }
+func (a *answers) doEverywhere(hostCommand) error              { return skip("no host") }
 func (a *answers) reply(*action) error                         { return nil }
 func (a *answers) more(*user) (bool, error)                    { return false, nil }
 func (a *answers) settle() error                               { return nil }

@@ -109,7 +109,7 @@ func (s *service) connect(*user) error { return nil }
 
 // disconnect tells each room, as a host does that sees a session vanish.
 func (s *service) disconnect(u *user) error {
-	return s.doEverywhere(deed{command: muc.Vanished{JID: u.JID}})
+	return s.doEverywhere(hostCommand{command: muc.Vanished{JID: u.JID}})
 }
 
 // send hands a stanza to a room, or to other clients.
@@ -141,14 +141,14 @@ func (s *service) handle(to muc.JID, stanza *etree.Element) error {
 	return s.step(r, func() (muc.Effects, error) { return r.live.Handle(s.now, stanza) })
 }
 
-// deed is what the host does: by itself, or as somebody.
-type deed struct {
+// hostCommand is a command of the host: in its own name, or in that of a person.
+type hostCommand struct {
 	command muc.Command
 	as      bool
 	who     muc.JID
 }
 
-func (s *service) do(address muc.JID, d deed) error {
+func (s *service) do(address muc.JID, d hostCommand) error {
 	r, err := s.room(address)
 	if err != nil {
 		return err
@@ -161,8 +161,8 @@ func (s *service) do(address muc.JID, d deed) error {
 	})
 }
 
-// doEverywhere has something done in each room that is alive.
-func (s *service) doEverywhere(d deed) error {
+// doEverywhere has something done in each room that exists.
+func (s *service) doEverywhere(d hostCommand) error {
 	for _, r := range s.all() {
 		if r.live.State() == muc.Destroyed {
 			continue

@@ -29,8 +29,8 @@ type stage interface {
 	send(u *user, to muc.JID, stanza *etree.Element) error
 
 	// do and doEverywhere carry out what the host does, and reply what it answers.
-	do(room muc.JID, d deed) error
-	doEverywhere(deed) error
+	do(room muc.JID, d hostCommand) error
+	doEverywhere(hostCommand) error
 	reply(*action) error
 
 	// features are what rooms there tell of themselves, and formFields the names of the fields of a

@@ -21,7 +21,7 @@ var onWire = []string{
 // onWireAs are those for which there is one of a person inside: the room itself says nothing.
 var onWireAs = []string{"invite", "set-subject", "moderate"}
 
-func (n *network) doEverywhere(d deed) error {
+func (n *network) doEverywhere(d hostCommand) error {
 	for _, r := range n.rooms {
 		if err := n.do(r.address, d); err != nil {
 			return err
@@ -31,7 +31,7 @@ func (n *network) doEverywhere(d deed) error {
 }
 
 // do has an owner do what the host does, or the person in whose name it is done.
-func (n *network) do(address muc.JID, d deed) error {
+func (n *network) do(address muc.JID, d hostCommand) error {
 	r, err := n.room(address)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (n *network) do(address muc.JID, d deed) error {
 	return n.settle()
 }
 
-func (n *network) standIn(r *knownRoom, l *line, d deed) error {
+func (n *network) standIn(r *knownRoom, l *line, d hostCommand) error {
 	switch c := d.command.(type) {
 	case muc.Vanished:
 		return n.vanish(c.JID)

@@ -41,7 +41,7 @@ func (s *Service) wherePeopleAre(cmd muc.Command) (rooms int, err error) {
 	}
 	for _, r := range s.rooms {
 		if r.people > 0 || s.waking[r] {
-			s.add(r, call{deed: byHost(cmd)})
+			s.add(r, call{task: byHost(cmd)})
 			rooms++
 		}
 	}

@@ -98,7 +98,7 @@ func (s *Service) doDue(now time.Time) time.Time {
 		case r.failed != nil && isDamage(r.failed):
 			s.forget(r) // until somebody asks for it
 		default:
-			s.add(r, call{deed: tick})
+			s.add(r, call{task: tick})
 		}
 	}
 	for front := s.idle.Front(); front != nil; front = s.idle.Front() {

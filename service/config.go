@@ -101,7 +101,7 @@ type Config struct {
 	// stored, volatile ones too, and with them what the room was given. A start ends no room and
 	// puts nobody out. What was stored but may not have been delivered is done again and
 	// delivered again, byte for byte: so functions of Room must give the same answers then, and
-	// Room.NewID must be nil. Whoever is inside is asked if they are still there, as after
+	// Room.NewID must be nil. Everybody inside is asked whether they are still there, as after
 	// [Service.Suspend]. A room whose store fails goes on with everybody inside as it is stored.
 	Live bool
 	// Owns tells which rooms are this service's, where several services share a domain; nil

@@ -30,7 +30,7 @@ func (s *Service) DoAs(ctx context.Context, room, who muc.JID, cmd muc.Command) 
 	if who.IsZero() {
 		return nil, muc.ErrNobody
 	}
-	return s.wait(ctx, room, &deed{cmd: cmd, as: who})
+	return s.wait(ctx, room, &task{cmd: cmd, as: who})
 }
 
 // Free frees the address of a room that was destroyed before the time of its tombstone is up
@@ -59,12 +59,12 @@ func (s *Service) Free(ctx context.Context, room muc.JID) error {
 // must not keep the room. A room that nobody has made is Unborn. Errors are as
 // for [Service.Do].
 func (s *Service) Read(ctx context.Context, room muc.JID, read func(*muc.Room)) error {
-	_, err := s.wait(ctx, room, &deed{read: read})
+	_, err := s.wait(ctx, room, &task{read: read})
 	return err
 }
 
 // wait has a room do something, and waits for the end of it.
-func (s *Service) wait(ctx context.Context, room muc.JID, d *deed) ([]event.Event, error) {
+func (s *Service) wait(ctx context.Context, room muc.JID, d *task) ([]event.Event, error) {
 	type end struct {
 		events []event.Event
 		err    error
@@ -76,7 +76,7 @@ func (s *Service) wait(ctx context.Context, room muc.JID, d *deed) ([]event.Even
 		return nil, err
 	}
 	ends := make(chan end, 1)
-	c := call{deed: d, done: func(fx muc.Effects, err error) { ends <- end{slices.Collect(fx.Events()), err} }}
+	c := call{task: d, done: func(fx muc.Effects, err error) { ends <- end{slices.Collect(fx.Events()), err} }}
 	if err := s.enqueue(room, c); err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // Config.Deliver. What is addressed to the domain itself is answered before Handle
 // returns.
 //
-// The host vouches for from, who sent it: the full JID of an authenticated session. What
+// The host must know that from is who sent it: the full JID of an authenticated session. What
 // the element itself says is replaced by that. The element belongs to the service from
 // now on and must not be changed.
 //

@@ -21,8 +21,8 @@ import (
 	"github.com/gomuc/muc/stanza"
 )
 
-// deedOf is something that is done to a service: a stanza, or what a host does.
-type deedOf struct {
+// taskOf is something that is done to a service: a stanza, or what a host does.
+type taskOf struct {
 	room   string
 	stanza string
 	host   func(s *service.Service) error
@@ -81,7 +81,7 @@ func (l *link) submit(x *submitted) {
 }
 
 // do has the present process do something; whether it can is no matter.
-func (l *link) do(d deedOf) {
+func (l *link) do(d taskOf) {
 	if d.host != nil {
 		s := l.service
 		go func() { _ = d.host(s) }()
@@ -147,10 +147,10 @@ func TestKillsAreNotSeen(t *testing.T) {
 				// Nobody gives the commands of a host again. So one that is given when the process dies
 				// is alone: what came of it is stored, or nothing did.
 				alone := how == 1 && rnd.IntN(3) == 0
-				burst := []deedOf{anyDeed(rnd, alone || how > 1)}
+				burst := []taskOf{anyTask(rnd, alone || how > 1)}
 				for range rnd.IntN(6) {
 					if !alone {
-						burst = append(burst, anyDeed(rnd, how > 1))
+						burst = append(burst, anyTask(rnd, how > 1))
 					}
 				}
 				for _, d := range burst {
@@ -205,7 +205,7 @@ func TestKillsAreNotSeen(t *testing.T) {
 }
 
 // doPlain does it without numbers.
-func (l *link) doPlain(d deedOf) error {
+func (l *link) doPlain(d taskOf) error {
 	if d.host == nil {
 		l.send("%s", d.stanza)
 		return nil
@@ -227,17 +227,17 @@ func (p *process) hears() bool { return !p.dead.Load() && !p.mute.Load() }
 
 var peopleOfKills = []string{romeo, juliet, tybalt, "nurse@example.org/home", "nurse@example.org/pda"}
 
-func answerTo(ask string) deedOf {
+func answerTo(ask string) taskOf {
 	var room, id string
 	_, _ = fmt.Sscan(ask, &room, &id)
-	return deedOf{room: room, host: func(s *service.Service) error {
+	return taskOf{room: room, host: func(s *service.Service) error {
 		_, err := s.Do(context.Background(), at(room), muc.Answer{ID: id, Payload: parse("<x xmlns='urn:example:asked'><y>1</y></x>")})
 		return err
 	}}
 }
 
-// anyDeed is something that may be done to a room.
-func anyDeed(rnd *rand.Rand, byHost bool) deedOf {
+// anyTask is something that may be done to a room.
+func anyTask(rnd *rand.Rand, byHost bool) taskOf {
 	room, who := []string{"cellar", "garden", "attic"}[rnd.IntN(3)], peopleOfKills[rnd.IntN(5)]
 	if !byHost || rnd.IntN(4) > 0 {
 		text := anyStanza(rnd, peopleOfKills)
@@ -253,22 +253,22 @@ func anyDeed(rnd *rand.Rand, byHost bool) deedOf {
 				"<message from='%s' to='%s@chat.example' type='groupchat'><body>a</body><body>b</body></message>",
 			}[rnd.IntN(8)], who, room)
 		}
-		return deedOf{room: room, stanza: text}
+		return taskOf{room: room, stanza: text}
 	}
 	jid := muc.MustParseJID(who)
 	ctx := context.Background()
 	switch rnd.IntN(4) {
 	case 0:
-		return deedOf{room, "", func(s *service.Service) error { return s.Vanished(ctx, jid) }}
+		return taskOf{room, "", func(s *service.Service) error { return s.Vanished(ctx, jid) }}
 	case 1:
 		presence := []*etree.Element{nil, parse("<presence><status>bye</status></presence>"), parse("<presence><status xmlns='jabber:client'>1</status><status>2</status></presence>")}[rnd.IntN(3)]
-		return deedOf{room, "", func(s *service.Service) error { return s.Offline(ctx, jid, presence) }}
+		return taskOf{room, "", func(s *service.Service) error { return s.Offline(ctx, jid, presence) }}
 	}
 	cmd, as := anyCommand(rnd, jid), muc.JID{}
 	if rnd.IntN(3) == 0 {
 		as = muc.MustParseJID(peopleOfKills[rnd.IntN(5)])
 	}
-	return deedOf{room, "", func(s *service.Service) (err error) {
+	return taskOf{room, "", func(s *service.Service) (err error) {
 		if as.IsZero() {
 			_, err = s.Do(ctx, at(room), cmd)
 		} else {

@@ -277,15 +277,15 @@ func (s *Service) resolve(r *room, err error) {
 // failLater is fail, but for that somebody has gone: nobody will say so again, so it is kept for
 // later if the room goes on with everybody inside.
 func (s *Service) failLater(r *room, o *outcome, err error) {
-	if s.cfg.Live && o.done == nil && o.deed != nil {
-		r.remember(o.deed)
+	if s.cfg.Live && o.done == nil && o.task != nil {
+		r.remember(o.task)
 	}
 	s.fail(o, err)
 }
 
 // remember keeps for later that somebody has gone, once for each.
-func (r *room) remember(d *deed) {
-	same := func(x *deed) bool { return x.as == d.as && x.cmd == d.cmd }
+func (r *room) remember(d *task) {
+	same := func(x *task) bool { return x.as == d.as && x.cmd == d.cmd }
 	if _, vanished := d.cmd.(muc.Vanished); (vanished || d.goodbye != nil) && !slices.ContainsFunc(r.undone, same) {
 		r.undone = append(r.undone, d)
 	}
@@ -298,7 +298,7 @@ func (r *room) withUndone(calls []call) []call {
 	}
 	var first []call
 	for _, d := range r.undone {
-		first = append(first, call{deed: d})
+		first = append(first, call{task: d})
 	}
 	r.undone = nil
 	return append(first, calls...)

@@ -29,7 +29,7 @@ func (s *Service) Offline(ctx context.Context, who muc.JID, presence *etree.Elem
 	if who.IsZero() || who.IsBare() {
 		return fmt.Errorf("%w: %q is not the full JID of a session", muc.ErrNoFrom, who)
 	}
-	leaves := &deed{as: who, goodbye: goodbye(who, etree.NewElement("presence"))}
+	leaves := &task{as: who, goodbye: goodbye(who, etree.NewElement("presence"))}
 	if presence != nil {
 		if space, ok := xmlwire.RootSpace(presence); !ok || presence.Tag != "presence" || !xmlwire.IsContent(space) {
 			return muc.ErrNotStanza
@@ -45,7 +45,7 @@ func (s *Service) Offline(ctx context.Context, who muc.JID, presence *etree.Elem
 		return ErrClosed
 	}
 	for r := range s.reached(who) {
-		s.add(r, call{deed: leaves})
+		s.add(r, call{task: leaves})
 	}
 	return nil
 }

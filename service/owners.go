@@ -65,7 +65,7 @@ func (s *Service) Release(ctx context.Context, gone func(room muc.JID) bool) err
 		}
 		if r.leaving == nil {
 			r.leaving = make(chan struct{})
-			s.add(r, call{leave: true, suspend: !s.cfg.Live, deed: byHost(muc.Shutdown{Stay: true})})
+			s.add(r, call{leave: true, suspend: !s.cfg.Live, task: byHost(muc.Shutdown{Stay: true})})
 		}
 		leaving = append(leaving, r.leaving)
 	}
@@ -161,9 +161,9 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 					r.awake = waking.Done
 				}
 			}
-			s.add(r, call{deed: tick})
+			s.add(r, call{task: tick})
 		case !e.Lasting:
-			s.add(r, call{deed: tick})
+			s.add(r, call{task: tick})
 		default:
 			s.setDue(r, e.Due)
 		}

@@ -13,8 +13,8 @@ import (
 type call struct {
 	// stanza came off the wire; nil for what the host or the service wants.
 	stanza *incoming
-	// deed is what the room does then; nil for nothing.
-	deed *deed
+	// task is what the room does then; nil for nothing.
+	task *task
 	// done is told the end of it, unless nil; it must not block.
 	done func(muc.Effects, error)
 	// aside: the room is to be put aside, if it is still idle.

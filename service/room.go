@@ -59,7 +59,7 @@ type room struct {
 	doubtAt Position
 	cause   error
 	// undone are those who have gone, of whom that could not be stored yet (Config.Live).
-	undone []*deed
+	undone []*task
 	// replace says that what is stored is not what this service would store: the next batch
 	// brings a snapshot.
 	replace bool

@@ -145,7 +145,7 @@ func (s *Service) Stats() Stats {
 // has them again. When the context ends before that, the rest is given up, its error
 // is returned, and nothing is lost of what was stored.
 func (s *Service) Shutdown(ctx context.Context, reason string) error {
-	return s.end(ctx, call{last: true, deed: byHost(muc.Shutdown{Reason: reason})})
+	return s.end(ctx, call{last: true, task: byHost(muc.Shutdown{Reason: reason})})
 }
 
 // end stops the service after a last call of each room.

@@ -24,7 +24,7 @@ func (s *Service) Vanished(ctx context.Context, who muc.JID) error {
 		return ErrClosed
 	}
 	for r := range s.reached(who) {
-		s.add(r, call{deed: byHost(muc.Vanished{JID: who})})
+		s.add(r, call{task: byHost(muc.Vanished{JID: who})})
 	}
 	return nil
 }
@@ -51,12 +51,12 @@ func (s *Service) VanishedIf(ctx context.Context, gone func(session muc.JID) boo
 	for session, rooms := range s.sessions {
 		if gone(session) {
 			for r := range rooms.rooms() {
-				s.add(r, call{deed: byHost(muc.Vanished{JID: session})})
+				s.add(r, call{task: byHost(muc.Vanished{JID: session})})
 			}
 		}
 	}
 	for _, r := range later {
-		s.add(r, call{deed: &deed{read: func(live *muc.Room) { s.vanishFrom(r, live, gone) }}})
+		s.add(r, call{task: &task{read: func(live *muc.Room) { s.vanishFrom(r, live, gone) }}})
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func (s *Service) vanishFrom(r *room, live *muc.Room, gone func(session muc.JID)
 	defer s.mu.Unlock()
 	for _, session := range sessions {
 		if gone(session) {
-			s.add(r, call{deed: byHost(muc.Vanished{JID: session})})
+			s.add(r, call{task: byHost(muc.Vanished{JID: session})})
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // A room whose store fails puts everybody out (332), as it always does. What
 // [Config.Question] was given and nobody has answered is refused.
 func (s *Service) Suspend(ctx context.Context) error {
-	return s.end(ctx, call{last: true, suspend: true, deed: byHost(muc.Shutdown{Stay: true})})
+	return s.end(ctx, call{last: true, suspend: true, task: byHost(muc.Shutdown{Stay: true})})
 }
 
 // loadSuspended loads the rooms that were suspended, so that it is known who is where before
@@ -94,5 +94,5 @@ func (s *Service) resume(r *room, calls []call) []call {
 	} else {
 		s.askThem()
 	}
-	return append([]call{{deed: first}}, calls...)
+	return append([]call{{task: first}}, calls...)
 }

@@ -178,7 +178,7 @@ func (s *Service) step(r *room, o *outcome) {
 	o.at, r.refused = now.UnixMilli(), false
 	o.do(now, r.live, r.jid)
 	if o.refused = r.refused; s.cfg.Live {
-		o.deed = o.deed.settled(r.live)
+		o.task = o.task.settled(r.live)
 	}
 }
 
@@ -187,8 +187,8 @@ func (o *outcome) do(now time.Time, live *muc.Room, room muc.JID) {
 	switch {
 	case o.stanza != nil:
 		o.fx, o.err = live.Handle(now, o.stanza.el)
-	case o.deed != nil:
-		o.fx, o.err = o.deed.do(now, live, room)
+	case o.task != nil:
+		o.fx, o.err = o.task.do(now, live, room)
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Service) takeWrites() []*write {
 }
 
 // store tells each of a group what became of it. Where all together fail, each is
-// tried alone, so that one room is not the misfortune of others.
+// tried alone, so that a room that cannot be stored does not keep others from it.
 func (s *Service) store(group []*write) {
 	err := s.append(group)
 	for i, w := range group {

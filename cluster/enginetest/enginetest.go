@@ -257,13 +257,13 @@ func testContest(t *testing.T, c Cluster) {
 }
 
 func testClaim(t *testing.T, c Cluster) {
-	old, heir, room := c.Connect(t), c.Connect(t), roomNamed("cellar")
+	old, successor, room := c.Connect(t), c.Connect(t), roomNamed("cellar")
 	a := stored(t, old, message(room, cluster.Step, 3, "1"), 0)
-	claim := stored(t, heir, message(room, cluster.Claim, 4, ""), last(t, heir, room).Pos)
+	claim := stored(t, successor, message(room, cluster.Claim, 4, ""), last(t, successor, room).Pos)
 	_, err := old.Log.Append(t.Context(), message(room, cluster.Step, 3, "2"), a.Pos)
 	wantErr(t, err, cluster.ErrConflict)
 	wantMessage(t, last(t, old, room), claim)
-	wantLog(t, heir, room, a, claim)
+	wantLog(t, successor, room, a, claim)
 }
 
 func testSnapshot(t *testing.T, c Cluster) {

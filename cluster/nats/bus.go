@@ -15,7 +15,7 @@ const (
 	waitingBytes    = 64 << 20
 )
 
-// Publish sends a message to whoever listens on a subject. It waits for at most a second, when
+// Publish sends a message to all who listen on a subject. It waits for at most a second, when
 // the server takes nothing.
 func (e *Engine) Publish(subject string, data []byte) error {
 	if err := plain(subject); err != nil {

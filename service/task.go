@@ -14,8 +14,8 @@ import (
 	"github.com/gomuc/muc/internal/xmlwire"
 )
 
-// deed is what a room is given to do that did not come off the wire.
-type deed struct {
+// task is what a room is given to do that did not come off the wire.
+type task struct {
 	cmd muc.Command // nil for a tick
 	as  muc.JID     // in whose name; zero for the host's own
 	// goodbye is the presence of a session that has ended, whose JID is as: see
@@ -25,30 +25,30 @@ type deed struct {
 	read func(*muc.Room)
 }
 
-var tick = &deed{}
+var tick = &task{}
 
-func byHost(cmd muc.Command) *deed { return &deed{cmd: cmd} }
+func byHost(cmd muc.Command) *task { return &task{cmd: cmd} }
 
 // do has a room do it.
-func (d *deed) do(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
+func (t *task) do(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
 	switch {
-	case d.read != nil:
-		d.read(live)
+	case t.read != nil:
+		t.read(live)
 		return muc.Effects{}, nil
-	case d.goodbye != nil:
-		return d.leave(now, live, room)
-	case d.cmd == nil:
+	case t.goodbye != nil:
+		return t.leave(now, live, room)
+	case t.cmd == nil:
 		return live.Tick(now)
-	case d.as.IsZero():
-		return live.Do(now, d.cmd)
+	case t.as.IsZero():
+		return live.Do(now, t.cmd)
 	default:
-		return live.DoAs(now, d.as, d.cmd)
+		return live.DoAs(now, t.as, t.cmd)
 	}
 }
 
 // leave has a session leave; what the room would refuse in its goodbye is left out.
-func (d *deed) leave(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
-	for _, el := range [...]*etree.Element{d.goodbye, goodbye(d.as, etree.NewElement("presence"))} {
+func (t *task) leave(now time.Time, live *muc.Room, room muc.JID) (muc.Effects, error) {
+	for _, el := range [...]*etree.Element{t.goodbye, goodbye(t.as, etree.NewElement("presence"))} {
 		fx, err := live.Handle(now, addressedTo(room, el))
 		if err != nil || fx.Refused == nil {
 			return fx, err
@@ -80,7 +80,7 @@ const (
 	goodbyeName = "goodbye"
 )
 
-// storedCommand is a deed in JSON: its name, and what the fields of the command hold. Elements
+// storedCommand is a task in JSON: its name, and what the fields of the command hold. Elements
 // stand in it as XML.
 type storedCommand struct {
 	Name    string                     `json:"name"`
@@ -88,20 +88,20 @@ type storedCommand struct {
 	Element string                     `json:"element,omitempty"`
 }
 
-// settled is what a deed was, once it is done in a room, in a form that can be stored.
-func (d *deed) settled(live *muc.Room) *deed {
-	if d == nil || d.cmd == nil || reflect.Indirect(reflect.ValueOf(d.cmd)).Type() != reflect.TypeFor[muc.Configure]() {
-		return d
+// settled is what a task was, once it is done in a room, in a form that can be stored.
+func (t *task) settled(live *muc.Room) *task {
+	if t == nil || t.cmd == nil || reflect.Indirect(reflect.ValueOf(t.cmd)).Type() != reflect.TypeFor[muc.Configure]() {
+		return t
 	}
-	return &deed{cmd: muc.Reset{Config: live.RoomConfig()}, as: d.as}
+	return &task{cmd: muc.Reset{Config: live.RoomConfig()}, as: t.as}
 }
 
-// encode writes a deed down. What cannot be written is nil.
-func (d *deed) encode() json.RawMessage {
+// encode writes a task down. What cannot be written is nil.
+func (t *task) encode() json.RawMessage {
 	stored := storedCommand{Name: tickName}
-	switch v := reflect.Indirect(reflect.ValueOf(d.cmd)); {
-	case d.goodbye != nil:
-		stored.Name, stored.Element = goodbyeName, xmlwire.Text(d.goodbye)
+	switch v := reflect.Indirect(reflect.ValueOf(t.cmd)); {
+	case t.goodbye != nil:
+		stored.Name, stored.Element = goodbyeName, xmlwire.Text(t.goodbye)
 	case !v.IsValid():
 	default:
 		if stored.Name = v.Type().Name(); commandsOfRooms[stored.Name] != v.Type() {
@@ -136,8 +136,8 @@ func encodeField(value reflect.Value) (json.RawMessage, error) {
 // errNoRedo: what is stored of an input does not say what it was.
 var errNoRedo = errors.New("service: an input that cannot be done again")
 
-// decodeDeed reads what encode wrote.
-func decodeDeed(in *Input) (*deed, error) {
+// decodeTask reads what encode wrote.
+func decodeTask(in *Input) (*task, error) {
 	var stored storedCommand
 	if err := json.Unmarshal(in.Command, &stored); err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoRedo, err)
@@ -147,7 +147,7 @@ func decodeDeed(in *Input) (*deed, error) {
 		return tick, nil
 	case stored.Name == goodbyeName:
 		el, err := xmlwire.ParseText(stored.Element)
-		return &deed{as: in.From, goodbye: el}, err
+		return &task{as: in.From, goodbye: el}, err
 	case t == nil:
 		return nil, fmt.Errorf("%w: there is no command %q", errNoRedo, stored.Name)
 	default:
@@ -161,7 +161,7 @@ func decodeDeed(in *Input) (*deed, error) {
 				return nil, err
 			}
 		}
-		return &deed{as: in.From, cmd: v.Interface().(muc.Command)}, nil
+		return &task{as: in.From, cmd: v.Interface().(muc.Command)}, nil
 	}
 }
 
@@ -190,10 +190,10 @@ func (o *outcome) input() (in Input, is bool) {
 		if from := o.stanza.source; from != nil {
 			in.Source, in.Number = from.Name, from.Number
 		}
-	case o.deed == nil || o.deed.read != nil:
+	case o.task == nil || o.task.read != nil:
 		return in, false
 	default:
-		in.Command, in.From = o.deed.encode(), o.deed.as
+		in.Command, in.From = o.task.encode(), o.task.as
 	}
 	return in, true
 }
@@ -210,10 +210,10 @@ func (in *Input) outcome() (o outcome) {
 			o.stanza = &incoming{el: el}
 		}
 	case in.Command != nil:
-		o.deed, err = decodeDeed(in)
+		o.task, err = decodeTask(in)
 	}
 	if err != nil {
-		o.deed = nil
+		o.task = nil
 	}
 	return o
 }
