@@ -61,7 +61,7 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of what happens")
 	flag.StringVar(&o.only, "only", "", "faults, of: kill, freeze, short (a freeze that a node does not notice), restart, server (kill -9 of a NATS server: rooms wait for elections); empty: all but the last")
 	flag.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, moves take 20 ms at most")
-	flag.StringVar(&o.sabot, "break", "", "break something on purpose: fence, epoch, numbers or mark; it must be noticed")
+	flag.StringVar(&o.sabot, "break", "", "break something on purpose: fence, numbers or mark; it must be noticed")
 	flag.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
 	flag.StringVar(&o.dir, "dir", "", "where files are kept; empty: a temporary directory, which is removed")
 	flag.Parse()

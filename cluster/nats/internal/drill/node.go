@@ -171,10 +171,10 @@ func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.P
 	}
 }
 
-// Last, without epochs, knows of no later owner.
+// Last, without the fence, knows of no later owner.
 func (b *breaker) Last(ctx context.Context, room muc.JID) (cluster.Message, error) {
 	m, err := b.Engine.Last(ctx, room)
-	if b.what == "epoch" || b.what == "fence" {
+	if b.what == "fence" {
 		m.Epoch = 0
 	}
 	return m, err
