@@ -484,3 +484,24 @@ func TestLiveIsStopped(t *testing.T) {
 		assert.Empty(t, h.got(romeo))
 	})
 }
+
+// Who vanishes while a step waits for the store, by which they would be out, is out also when that
+// step is not stored.
+func TestVanishedWhileTheStoreFails(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newLiveHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.join(juliet, "cellar", "Juliet")
+		held := make(chan bool)
+		h.store.failAppends(func([]service.Batch) error { <-held; return errDisk })
+		go func() { _, _ = h.service.Do(t.Context(), at("cellar"), muc.Kick{Nick: "Juliet"}) }()
+		synctest.Wait()
+		require.NoError(t, h.service.Vanished(t.Context(), muc.MustParseJID(juliet)))
+		synctest.Wait()
+		close(held)
+		synctest.Wait()
+		h.store.failAppends(nil)
+		sleep(2 * time.Minute)
+		assert.Equal(t, service.Stats{Rooms: 1, Listed: 1, Occupants: 1, Sessions: 1}, h.counts())
+	})
+}
