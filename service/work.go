@@ -211,9 +211,8 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 	if b.Gone = s.isOver(r); !b.Gone && (tail.events == 0 || len(b.Events) == 0 && !compact) && !suspend && !r.resumed {
 		return b, false
 	}
-	if n := len(b.Events); n > 0 {
-		end, ended := b.Events[n-1].Body.(*event.RoomDestroyed)
-		b.Gone = ended && !end.Tombstone
+	if len(b.Events) > 0 {
+		b.Gone = endsWithoutTrace(b.Events)
 	}
 	b.Entry = s.entry(r)
 	if b.Gone {
