@@ -31,8 +31,8 @@ var (
 	// ErrConflict: what is there is not what was expected, and nothing was changed, nor ever
 	// will be by this call.
 	ErrConflict = errors.New("cluster: something else is there than was expected")
-	// ErrUnknown: it is not known whether it was done. An engine returns it only when the
-	// context ends while it finds out.
+	// ErrUnknown: it is not known whether it was done: the context ended before it was found out, or
+	// what could have told was replaced meanwhile.
 	ErrUnknown = errors.New("cluster: it is not known whether it was done")
 	// ErrTooLarge: the engine never stores a message of this size; nothing was changed.
 	ErrTooLarge = errors.New("cluster: a message is too large for the engine")
@@ -88,8 +88,8 @@ type Log interface {
 	// [Snapshot] and [Gone] take the place of all of the room before them, in the same step.
 	//
 	// Where an answer is lost, the engine finds out, by m.ID, whether the message was stored: nil
-	// and ErrConflict are certain. Only when the context ends first the error may be
-	// [ErrUnknown]. [ErrTooLarge], and other errors, mean that it was not stored now and will not be.
+	// and ErrConflict are certain, [ErrUnknown] is not. [ErrTooLarge], and other errors, mean that
+	// it was not stored now and will not be.
 	Append(ctx context.Context, m Message, after Pos) (Pos, error)
 	// Read reads the messages of a room in order, with their bodies, from the last [Snapshot] on, up
 	// to and including a position. That it reaches that is checked: a read from a copy that
@@ -106,7 +106,8 @@ type Log interface {
 	// returns the new revision. Unknown outcomes are as for Append.
 	SetMark(ctx context.Context, shard int, rev uint64, pos Pos) (uint64, error)
 	// Entries goes through the list of rooms of a shard, in any order; entries of rooms that are
-	// gone may be among them.
+	// gone may be among them. A line that cannot be read is a [muc.ErrCorrupt], after which others
+	// may come; it ends with another error.
 	Entries(ctx context.Context, shard int) iter.Seq2[Entry, error]
 	// PutEntry puts an entry in the place of the one that the list has of the same room, unless
 	// that one has a greater At: then it does nothing. A Gone entry may be forgotten after a day.
@@ -179,10 +180,10 @@ type Owners interface {
 // Bus takes messages from node to node: each at most once, those of one sender to one subject
 // in order, what is lost leaves a gap.
 //
-// Subjects are in.<node>, ack.<gateway>, out.<gateway>, got.<node>, beat, owner and all; names of
-// nodes and gateways have letters, digits, - and _ only.
+// Subjects are in.<id>, ack.<id>, out.<id> and got.<id>, with a [Node.ID], beat and owner: words of
+// letters, digits, - and _ with dots between them.
 type Bus interface {
-	// Publish returns at once. An error means that it was not sent; nil that it may arrive.
+	// Publish does not wait for who listens. An error means that it was not sent; nil that it may arrive.
 	Publish(subject string, data []byte) error
 	// Subscribe calls a function for each message, one after the other; it must not keep the data.
 	// What is published after it has returned arrives. After stop has returned nothing is called

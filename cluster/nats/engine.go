@@ -67,8 +67,9 @@ var (
 	// ErrFull: a bound of the servers for what they store is reached, or a disk is full. Nothing
 	// was stored.
 	ErrFull = errors.New("cluster/nats: no room left in JetStream")
-	// ErrDamaged: what was read is not what was written: a message is missing or is another.
-	ErrDamaged = errors.New("cluster/nats: the log is damaged")
+	// ErrDamaged: what was read is not what was written: a message is missing or is another. It is a
+	// [muc.ErrCorrupt]: a node leaves such a room alone.
+	ErrDamaged = fmt.Errorf("cluster/nats: the log is damaged: %w", muc.ErrCorrupt)
 )
 
 // The times of one try. The servers' own answers come within milliseconds; without a leader

@@ -288,12 +288,22 @@ func TestDamage(t *testing.T) {
 	assert.ErrorIs(t, err, nats.ErrDamaged)
 	_, err = c.Request("muc.dir.5.eHh4", []byte("{"), time.Second)
 	require.NoError(t, err)
-	for _, err = range e.Entries(ctx, 5) {
+	// A line that cannot be read is told of, and hides no other.
+	var lines []muc.JID
+	var unread []error
+	other := roomIn(5)
+	require.NoError(t, e.PutEntry(ctx, 5, cluster.Entry{At: 1, Entry: service.Entry{Room: other}}))
+	for entry, err := range e.Entries(ctx, 5) {
 		if err != nil {
-			break
+			unread = append(unread, err)
+			continue
 		}
+		lines = append(lines, entry.Room)
 	}
-	assert.ErrorIs(t, err, nats.ErrDamaged)
+	assert.Equal(t, []muc.JID{other}, lines)
+	require.Len(t, unread, 1)
+	assert.ErrorIs(t, unread[0], nats.ErrDamaged)
+	assert.ErrorIs(t, unread[0], muc.ErrCorrupt, "by which a node knows that it must leave it alone")
 }
 
 // forge stores the last piece of a message again, with other contents, and the message after it.
@@ -608,4 +618,13 @@ func TestClose(t *testing.T) {
 	require.Error(t, err)
 	require.Error(t, e.Publish("beat", nil))
 	require.NoError(t, ctx.Err(), "it was waited for")
+}
+
+// roomIn is a room of a shard.
+func roomIn(shard int) muc.JID {
+	for i := 0; ; i++ {
+		if r := room(fmt.Sprint("room", i)); cluster.ShardOf(r) == shard {
+			return r
+		}
+	}
 }

@@ -59,7 +59,7 @@ func (e *Engine) Append(ctx context.Context, m cluster.Message, after cluster.Po
 	if m.Kind == cluster.Gone {
 		msg.Header.Set(ttlHeader, goneFor)
 	}
-	var first uint64 // piece
+	var first uint64 // position of the first piece
 	if len(m.Body) <= e.pieceBytes() {
 		msg.Data = m.Body
 	} else {
@@ -172,38 +172,42 @@ func isBarrier(m item) bool { return m.subject[len(m.subject)-len(noToken)-1:] =
 // Entries goes through the list of rooms of a shard.
 func (e *Engine) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry, error] {
 	return func(yield func(cluster.Entry, error) bool) {
-		entries, err := e.entries(ctx, shard)
+		entries, damaged, err := e.entries(ctx, shard)
 		for _, entry := range entries {
 			if !yield(entry, nil) {
 				return
 			}
 		}
-		if err != nil {
-			yield(cluster.Entry{}, fmt.Errorf("list of shard %d: %w", shard, err))
+		for _, err := range append(damaged, err) {
+			if err != nil && !yield(cluster.Entry{}, fmt.Errorf("list of shard %d: %w", shard, err)) {
+				return
+			}
 		}
 	}
 }
 
-func (e *Engine) entries(ctx context.Context, shard int) ([]cluster.Entry, error) {
+// entries are those that can be read, and why others cannot be.
+func (e *Engine) entries(ctx context.Context, shard int) (all []cluster.Entry, damaged []error, err error) {
 	if err := inRange(shard); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end, err := e.pass(ctx, e.listStream(), e.subject("dir", shard, noToken))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var all []cluster.Entry
-	return all, e.scan(ctx, e.listStream(), e.subject("dir", shard, every), 1, end, func(m item) error {
+	err = e.scan(ctx, e.listStream(), e.subject("dir", shard, every), 1, end, func(m item) error {
 		if isBarrier(m) {
 			return nil
 		}
 		var entry cluster.Entry
 		if err := json.Unmarshal(m.data, &entry); err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err)
+			damaged = append(damaged, fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err))
+			return nil
 		}
 		all = append(all, entry)
 		return nil
 	})
+	return all, damaged, err
 }
 
 // PutEntry puts an entry in the place of an older one.
