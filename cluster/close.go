@@ -125,7 +125,7 @@ func (n *Node) Done() <-chan struct{} { return n.ended }
 
 // Err is why the node has stopped by itself: [ErrExpelled]. The host ends the streams of its
 // clients then, which have been put out of all rooms, and may start another node. Nil as long as
-// it runs, and after Close.
+// it runs, and after a Close that was done before.
 func (n *Node) Err() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -141,10 +141,12 @@ func (n *Node) end() {
 	was := n.expelled || n.closing
 	n.expelled, n.closing = true, true
 	n.mu.Unlock()
-	if !was {
-		n.log.Error("the other nodes have given up this one: it was silent for too long")
-		n.halt()
+	if was {
+		n.stop() // Close waits for nothing more
+		return
 	}
+	n.log.Error("the other nodes have given up this one: it was silent for too long")
+	n.halt()
 }
 
 // halt stops everything, in whatever state it is.

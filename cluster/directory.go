@@ -48,7 +48,7 @@ func (n *Node) readDirectory() {
 			ctx, cancel := n.engineCtx()
 			var entries []Entry
 			for e, err := range n.cfg.Log.Entries(ctx, shard) {
-				if err == nil && e.Public {
+				if err == nil { // also one that is not public any more
 					entries = append(entries, e)
 				}
 			}

@@ -72,10 +72,10 @@ func (g *gateway) handle(ctx context.Context, from, room muc.JID, el *etree.Elem
 	case len(text) > g.n.cfg.Limits.StanzaBytes:
 		e = tooLarge()
 	default:
-		e = g.keep(from, room, el, text)
+		e = g.keep(from, room, el, text, false)
 	}
-	if e != nil && !isAnswer(el) {
-		g.n.cfg.Service.Deliver(ctx, refusal(el, from, e))
+	if e != nil {
+		g.answer(ctx, from, el, e)
 	}
 	return nil
 }
@@ -84,8 +84,17 @@ func tooLarge() *muc.StanzaError {
 	return &muc.StanzaError{Condition: stanza.PolicyViolation, Text: "The stanza is too large.", Section: "XEP-0045 §14.6"}
 }
 
-// keep takes a stanza, if there is place, and sends it.
-func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string) *muc.StanzaError {
+// answer tells who sent a stanza that it is not done.
+func (g *gateway) answer(ctx context.Context, from muc.JID, el *etree.Element, e *muc.StanzaError) {
+	if el == nil || isAnswer(el) {
+		return
+	}
+	defer g.n.caught("Deliver")
+	g.n.cfg.Service.Deliver(ctx, refusal(el, from, e))
+}
+
+// keep takes a stanza, if there is place or it must be kept, and sends it.
+func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string, must bool) *muc.StanzaError {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l, factor := &g.n.cfg.Limits, 1
@@ -98,6 +107,7 @@ func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string) *muc.
 		p = new(gateSender)
 	}
 	switch {
+	case must:
 	case p.open >= factor*l.SenderOpen, p.bytes+len(text) > factor*l.SenderBytes:
 		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many of your stanzas are waiting."}
 	case g.open >= factor*l.Open, g.bytes+len(text) > factor*l.OpenBytes:
@@ -175,9 +185,11 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 	slices.SortFunc(rooms, compareJIDs)
 	for _, room := range rooms {
 		if presence != nil {
-			g.keepGoodbye(session, room, to[room], presence.Copy())
+			g.keepGoodbye(session, room, to[room], presence.Copy(), false)
 		}
-		g.keepGoodbye(session, room, to[room], etree.NewElement("presence")) // should the room refuse the first
+		// Should the first be refused. It must be kept, since nobody says it again: there is one for each
+		// room that was entered.
+		g.keepGoodbye(session, room, to[room], etree.NewElement("presence"), true)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -186,11 +198,11 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 	return len(rooms) > 0, nil
 }
 
-func (g *gateway) keepGoodbye(session, room, to muc.JID, el *etree.Element) {
+func (g *gateway) keepGoodbye(session, room, to muc.JID, el *etree.Element, must bool) {
 	el.CreateAttr("type", "unavailable")
 	el.CreateAttr("to", to.String())
 	if text := stanzaText(el, session); text != "" && len(text) <= g.n.cfg.Limits.StanzaBytes {
-		_ = g.keep(session, room, el, text) // it has a place of its own
+		_ = g.keep(session, room, el, text, must)
 	}
 }
 
@@ -323,7 +335,5 @@ func (g *gateway) moved(shard int, was, is Owner, dead bool) {
 
 // refuse tells somebody that a stanza, which was taken, is refused.
 func (g *gateway) refuse(item *gateItem, e *muc.StanzaError) {
-	if el := elementOf(item.text); el != nil && !isAnswer(el) {
-		g.n.cfg.Service.Deliver(g.n.ctx, refusal(el, item.from, e))
-	}
+	g.answer(g.n.ctx, item.from, elementOf(item.text), e)
 }

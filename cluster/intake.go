@@ -27,7 +27,7 @@ type taken struct {
 	epoch Epoch
 	last  uint64          // number of the last one
 	asked time.Time       // when all that is open was asked for again
-	under map[uint64]bool // way: those that are not done
+	under map[uint64]bool // those that are under way: taken and not done
 	// failed are those that were not done: they are taken again when nothing is under way, so
 	// that the order of a room holds.
 	failed map[uint64]bool

@@ -38,7 +38,7 @@ type Node struct {
 	unhear    []func()
 	began     time.Time
 	owned     [Shards]atomic.Bool // the service takes stanzas for its rooms
-	tellMu    sync.Mutex          // held while the host is told whether this node is the active one
+	tellMu    sync.Mutex          // held while it is found out, and the host told, who is the active node
 	domain    string
 	normalize func(string) (string, error)
 
@@ -163,8 +163,8 @@ func (n *Node) caught(what string) {
 func (n *Node) ID() string { return n.id }
 
 // Service has the rooms of this node: to give them commands, to look at them, to list them.
-// Rooms of other nodes are [service.ErrNotOwner] to it: see [Node.Owner]. Announce, Vanished,
-// KickBlocked and Forget of the node are for all nodes, those of the service for its own rooms.
+// Rooms of other nodes are [service.ErrNotOwner] to it: see [Node.Owner]. Announce, Vanished and
+// KickBlocked of the node are for all nodes, those of the service for its own rooms.
 func (n *Node) Service() *service.Service { return n.rooms }
 
 // Owner is the [Node.ID] of the node that has a room, as far as this one knows; "" if none has.
@@ -495,6 +495,8 @@ func (n *Node) giveUpSilent(now time.Time) {
 			gone = append(gone, to)
 		}
 	}
+	slices.Sort(gone)
+	gone = slices.Compact(gone)
 	if len(gone) > 0 && !n.expelling {
 		n.expelling = true
 		n.tasks.Go(func() { n.expel(gone) })
@@ -542,7 +544,10 @@ func (n *Node) leave(of string) {
 	n.mu.Unlock()
 	n.intake.forget(of)
 	if n.cfg.Gone != nil {
-		defer n.cfg.Gone(of)
+		defer func() {
+			defer n.caught("Gone")
+			n.cfg.Gone(of)
+		}()
 	}
 	if p == nil {
 		return

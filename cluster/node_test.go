@@ -1,9 +1,13 @@
 package cluster_test
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +18,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/policy"
+	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -255,6 +260,89 @@ func TestActiveDies(t *testing.T) {
 	})
 }
 
+// An active node that comes back has the link again, also where the next one stands still then.
+func TestActiveComesBack(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var w *world
+		said := map[string]string{} // body → node
+		w = newWorld(t, 1, func(c *cluster.Config) {
+			behindLink(c)
+			name := c.Node
+			c.Service.Deliver = func(_ context.Context, s service.Stanza) {
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				if body := s.Stanza().SelectElement("body"); body != nil {
+					said[body.Text()] += name
+				}
+			}
+		}, "a", "b", "c")
+		active := func() string {
+			for name, m := range w.nodes {
+				if m.Active() == m.ID() {
+					return name
+				}
+			}
+			return ""
+		}
+		first := active()
+		ids := map[string]bool{"a": true, "b": true, "c": true}
+		delete(ids, first)
+		var rest []string
+		for name := range ids {
+			rest = append(rest, w.nodes[name].ID())
+		}
+		second := strings.Split(cluster.HeirOf(0, rest), "-")[0]
+		delete(ids, second)
+		for third := range ids { // one is left, which is no active node, and has the room
+			romeo := w.at(third, "romeo")
+			room := w.roomWith(third, romeo)
+			w.nodes[first].engine.freeze()
+			time.Sleep(5 * time.Second)
+			seen := func() string { return strings.Split(w.nodes[third].Active(), "-")[0] }
+			require.Equal(t, second, seen())
+			w.nodes[second].engine.freeze()
+			w.send(romeo, sayText, room, "", "1") // for the second, which does not hear it
+			time.Sleep(1900 * time.Millisecond)
+			w.nodes[first].engine.thaw()
+			time.Sleep(3 * time.Second)
+			require.Equal(t, first, seen())
+			w.nodes[second].engine.thaw()
+			w.settle()
+			w.send(romeo, sayText, room, "", "2")
+			w.settle()
+			w.mu.Lock()
+			assert.Contains(t, said["1"], first)
+			assert.Equal(t, first, said["2"])
+			w.mu.Unlock()
+		}
+	})
+}
+
+// Who learns while it stops that the others have given it up does not wait for them.
+func TestExpelledWhileItStops(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		c := w.nodes["c"]
+		c.engine.freeze()
+		time.Sleep(40 * time.Second)
+		closed := make(chan error, 1)
+		go func() { closed <- c.Close(t.Context()) }()
+		synctest.Wait()
+		c.TellAll([]byte("something that nobody takes any more"))
+		c.engine.thaw()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		select {
+		case err := <-closed:
+			assert.ErrorIs(t, err, cluster.ErrExpelled)
+		default:
+			assert.Fail(t, "it waits")
+		}
+		assert.ErrorIs(t, c.Err(), cluster.ErrExpelled)
+		delete(w.nodes, "c")
+	})
+}
+
 // A stanza of which several owners die one after the other is refused.
 func TestPoison(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -345,6 +433,73 @@ func TestGatewayBounds(t *testing.T) {
 	})
 }
 
+// fullLog takes nothing while it is full.
+type fullLog struct {
+	cluster.Log
+	full *atomic.Bool
+}
+
+func (l fullLog) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
+	if l.full.Load() {
+		return 0, errors.New("no place is left")
+	}
+	return l.Log.Append(ctx, m, after)
+}
+
+// While the engine takes nothing rooms stand still, and the log says why, but not all the time.
+func TestFull(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var full atomic.Bool
+		var log bytes.Buffer
+		w := newWorld(t, 1, func(c *cluster.Config) {
+			c.Log = fullLog{c.Log, &full}
+			c.Service.Log = slog.New(slog.NewTextHandler(&log, nil))
+		}, "a")
+		romeo := w.at("a", "romeo")
+		rooms := []string{"one", "two", "three"}
+		for _, room := range rooms {
+			w.send(romeo, joinText, room, "romeo")
+		}
+		w.settle()
+		full.Store(true)
+		for _, room := range rooms {
+			w.send(romeo, sayText, room, "", "hello")
+		}
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		assert.Equal(t, 1, strings.Count(log.String(), "no place is left"), log.String())
+		full.Store(false)
+		w.settle()
+		for _, room := range rooms {
+			assert.Equal(t, []string{"hello"}, w.heard(romeo, room))
+		}
+	})
+}
+
+// Who has gone leaves all rooms, however much is open.
+func TestGoodbyesAreKept(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, func(c *cluster.Config) { c.Limits = cluster.Limits{SenderOpen: 4} }, "a", "b")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		var rooms []string
+		for i := range 20 {
+			rooms = append(rooms, fmt.Sprint("room", i))
+			for _, c := range []*client{juliet, romeo} {
+				w.send(c, joinText, rooms[i], c.jid.Local())
+				w.settle()
+			}
+		}
+		w.nodes["b"].engine.freeze()
+		require.NoError(t, w.nodes["a"].Offline(t.Context(), romeo.jid, parse("<presence type='unavailable'/>")))
+		time.Sleep(500 * time.Millisecond)
+		w.nodes["b"].engine.thaw()
+		w.settle()
+		for _, room := range rooms {
+			assert.True(t, w.saw(juliet, room, "romeo"), room)
+		}
+	})
+}
+
 // The list of rooms is that of all nodes, on each of them.
 func TestDirectory(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -375,6 +530,16 @@ func TestDirectory(t *testing.T) {
 			synctest.Wait()
 			assert.NotContains(t, c.inbox["chat.example"][1], rooms[1]+"@chat.example", name)
 		}
+		for e, err := range w.engine.Entries(t.Context(), shardOf(rooms[2])) { // hidden, and nobody was told
+			require.NoError(t, err)
+			e.Public = false
+			e.At++
+			require.NoError(t, w.engine.PutEntry(t.Context(), shardOf(rooms[2]), e))
+		}
+		time.Sleep(2 * cluster.Shards * 2 * time.Second)
+		w.send(people["a"], "<iq to='chat.example' type='get' id='i'><query xmlns='http://jabber.org/protocol/disco#items'/></iq>")
+		synctest.Wait()
+		assert.NotContains(t, people["a"].inbox["chat.example"][2], rooms[2]+"@chat.example")
 		w.start("d") // it reads what there is
 		w.ready()
 		w.settle()
@@ -639,3 +804,5 @@ func TestListIsRepaired(t *testing.T) {
 		assert.Equal(t, []string{jid.String()}, list)
 	})
 }
+
+func shardOf(room string) int { return cluster.ShardOf(muc.MustParseJID(room + "@chat.example")) }

@@ -252,6 +252,13 @@ func (p *pipe) turnTo(other func(body []byte, d *delivery)) {
 	}
 }
 
+// turnBack ends what turnTo began.
+func (p *pipe) turnBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.turned = nil
+}
+
 // tellAll tells all other nodes something.
 func (n *Node) tellAll(body *outBody) {
 	n.mu.Lock()

@@ -55,7 +55,7 @@ func (n *Node) setOwner(shard int, o Owner) {
 	n.mu.Unlock()
 	n.lose(shard, o.Epoch)
 	if shard == 0 {
-		n.activeIs(o.id())
+		n.findActive()
 	}
 	n.gateway.moved(shard, was, o, dead)
 }
@@ -124,6 +124,10 @@ func (n *Node) check() {
 				if err == nil {
 					n.setOwner(shard, o)
 					return
+				}
+				select {
+				case <-n.ctx.Done():
+				case <-time.After(beatEvery):
 				}
 			}
 		})

@@ -251,16 +251,22 @@ func (n *Node) sayer(of string) func(body []byte, d *delivery) {
 	}
 }
 
-// activeIs notes who is the active node.
-func (n *Node) activeIs(of string) {
+// findActive notes who is the active node now: the owner of shard 0. One call is done after the
+// other, so that the last one sees the last owner.
+func (n *Node) findActive() {
+	n.tellMu.Lock()
+	defer n.tellMu.Unlock()
 	n.mu.Lock()
-	was := n.active
+	was, of := n.active, n.owners[0].id()
 	if was == of {
 		n.mu.Unlock()
 		return
 	}
-	old, dead := n.pipes[was], !n.peers.lives(was, time.Now())
+	old, next, dead := n.pipes[was], n.pipes[of], !n.peers.lives(was, time.Now())
 	n.mu.Unlock()
+	if next != nil {
+		next.turnBack() // it may have been the active one before
+	}
 	if n.cfg.Home == nil && old != nil && dead {
 		old.turnTo(n.sayer(of))
 	}
@@ -272,10 +278,8 @@ func (n *Node) activeIs(of string) {
 	}
 }
 
-// told tells the host whether this node is the active one, one call after the other.
+// told tells the host whether this node is the active one.
 func (n *Node) told(is bool) {
-	n.tellMu.Lock()
-	defer n.tellMu.Unlock()
 	defer n.caught("Active")
 	n.cfg.Active(is)
 }

@@ -25,6 +25,7 @@ type store struct {
 	mu     sync.Mutex
 	shards [Shards]*logShard // those that this node has
 	rooms  map[muc.JID]*logRoom
+	warned time.Time // when it was said last that the engine fails
 
 	listing listing
 }
@@ -146,6 +147,30 @@ func (sh *logShard) pause(ctx context.Context, try int) error {
 		return nil
 	}
 }
+
+// again is pause after a call of the engine that failed. Rooms stand still meanwhile: where that
+// lasts, the log says so now and then.
+func (s *store) again(ctx context.Context, sh *logShard, try int, err error) error {
+	if try >= warnAfter {
+		s.mu.Lock()
+		now := time.Now()
+		tell := now.Sub(s.warned) >= warnEvery
+		if tell {
+			s.warned = now
+		}
+		s.mu.Unlock()
+		if tell {
+			s.n.warn("rooms wait for the engine", sh.number, err)
+		}
+	}
+	return sh.pause(ctx, try)
+}
+
+// The first warning comes after as many tries, which takes 5 seconds, and others not more often.
+const (
+	warnAfter = 8
+	warnEvery = 30 * time.Second
+)
 
 // waitUncut waits while this node may be cut off, and reports whether it has the shard then.
 func (s *store) waitUncut(ctx context.Context, shard int) bool {
@@ -296,7 +321,7 @@ func (s *store) write(ctx context.Context, sh *logShard, m Message, after Pos) (
 		case last.Pos != after: // it was written before this node took the room, or the log has forgotten that it is gone
 			return 0, notOwner(m.Room)
 		}
-		if err := sh.pause(ctx, try); err != nil {
+		if err := s.again(ctx, sh, try, err); err != nil {
 			return 0, err
 		}
 	}
@@ -333,8 +358,12 @@ func (e *Entry) differs(listed *Entry) bool {
 
 // put writes an entry, and tells the other nodes if it is in the directory.
 func (s *store) put(sh *logShard, e Entry) {
-	for try := 0; s.n.cfg.Log.PutEntry(s.n.ctx, sh.number, e) != nil; try++ {
-		if sh.pause(s.n.ctx, try) != nil {
+	for try := 0; ; try++ {
+		err := s.n.cfg.Log.PutEntry(s.n.ctx, sh.number, e)
+		if err == nil {
+			break
+		}
+		if s.again(s.n.ctx, sh, try, err) != nil {
 			return
 		}
 	}
@@ -386,7 +415,7 @@ func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 			s.mu.Unlock()
 			return saved, err
 		}
-		if err := sh.pause(ctx, try); err != nil {
+		if err := s.again(ctx, sh, try, err); err != nil {
 			return saved, err
 		}
 	}
