@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"regexp"
 	"strconv"
@@ -39,11 +40,12 @@ type nodes struct {
 
 type saidOf struct {
 	address string
+	metrics string
 	pid     int
 	times   int // how often it has started
 }
 
-var started = regexp.MustCompile(`^node (\w+): clients at (\S+), kill -9 (\d+)$`)
+var started = regexp.MustCompile(`^node (\w+): clients at (\S+), metrics at (\S+), kill -9 (\d+)$`)
 
 // startNodes starts three nodes, and waits until they serve.
 func startNodes(t *testing.T) *nodes {
@@ -61,9 +63,9 @@ func startNodes(t *testing.T) *nodes {
 		for s := bufio.NewScanner(read); s.Scan(); {
 			t.Log(s.Text())
 			if m := started.FindStringSubmatch(s.Text()); m != nil {
-				pid, _ := strconv.Atoi(m[3])
+				pid, _ := strconv.Atoi(m[4])
 				n.mu.Lock()
-				n.said[m[1]] = saidOf{m[2], pid, n.said[m[1]].times + 1}
+				n.said[m[1]] = saidOf{m[2], m[3], pid, n.said[m[1]].times + 1}
 				n.mu.Unlock()
 			}
 		}
@@ -98,6 +100,23 @@ func (n *nodes) kill(name string) {
 	process, err := os.FindProcess(is.pid)
 	require.NoError(n.t, err)
 	require.NoError(n.t, process.Kill())
+}
+
+// count is a number among the metrics of a node.
+func (n *nodes) count(name, metric string) (value float64) {
+	n.t.Helper()
+	answer, err := http.Get(n.await(name, 1).metrics)
+	require.NoError(n.t, err)
+	defer answer.Body.Close()
+	for s := bufio.NewScanner(answer.Body); s.Scan(); {
+		if text, is := strings.CutPrefix(s.Text(), metric+" "); is {
+			value, err = strconv.ParseFloat(text, 64)
+			require.NoError(n.t, err)
+			return value
+		}
+	}
+	require.Fail(n.t, "there is no "+metric)
+	return 0
 }
 
 // A node is killed: those at the others go on to talk, in rooms of all three, and nobody of them
@@ -150,6 +169,8 @@ func TestKill(t *testing.T) {
 	say(romeo, "what was that", romeo, juliet)
 	say(juliet, "nothing", romeo, juliet)
 	t.Logf("all rooms speak again %s after the kill", time.Since(died))
+	taken := n.count("a", "cluster_taken_seconds_count") + n.count("b", "cluster_taken_seconds_count")
+	assert.Positive(t, taken, "shards of the node that was killed have other owners")
 	for range rooms {
 		romeo.Gets("that the guest leaves", func(el *etree.Element) bool {
 			return el.SelectAttrValue("type", "") == "unavailable" && strings.HasSuffix(el.SelectAttrValue("from", ""), "/Guest")

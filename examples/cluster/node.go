@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,13 +79,21 @@ func runNode(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	defer listener.Close()
-	n, err := start(ctx, &set, engine, log)
+	operators, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	failed := make(chan error, 1)
+	defer operators.Close()
+	counts := newMetrics()
+	n, err := start(ctx, &set, engine, counts, log)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 2)
 	go func() { failed <- n.clients.Serve(listener) }()
-	fmt.Fprintf(stdout, "node %s: clients at %s, kill -9 %d\n", set.name, listener.Addr(), os.Getpid())
+	watch := http.Server{Handler: counts.handler(n), ReadHeaderTimeout: drain}
+	go func() { failed <- watch.Serve(operators) }()
+	fmt.Fprintf(stdout, "node %s: clients at %s, metrics at http://%s/metrics, kill -9 %d\n", set.name, listener.Addr(), operators.Addr(), os.Getpid())
 	select {
 	case <-ctx.Done():
 	case <-n.Done():
@@ -120,7 +129,7 @@ type node struct {
 }
 
 // start starts the rooms of a node, and what it needs for its clients.
-func start(ctx context.Context, set *settings, engine *nats.Engine, log *slog.Logger) (*node, error) {
+func start(ctx context.Context, set *settings, engine *nats.Engine, counts *metrics, log *slog.Logger) (*node, error) {
 	accounts := c2s.NewAccounts(domain)
 	for _, name := range []string{"romeo", "juliet"} {
 		if err := accounts.Add(name, name); err != nil {
@@ -140,12 +149,14 @@ func start(ctx context.Context, set *settings, engine *nats.Engine, log *slog.Lo
 			Room:         muc.Config{Secret: set.secret, ShowActivity: true},
 			Deliver:      n.deliver,
 			DeliverBatch: n.clients.Deliver,
+			Observer:     counts.rooms,
 			Log:          log,
 		},
-		Home:  n.clients.Home,
-		Came:  func(string) { n.clients.Announce() },
-		Gone:  func(of string) { n.clients.Lost(of) },
-		Heard: n.heard,
+		Observer: counts.cluster,
+		Home:     n.clients.Home,
+		Came:     func(string) { n.clients.Announce() },
+		Gone:     func(of string) { n.clients.Lost(of) },
+		Heard:    n.heard,
 	})
 	if err != nil {
 		return nil, err
