@@ -83,9 +83,12 @@ type world struct {
 
 	// What follows is of a world that is live.
 	numbers   uint64
-	submitted map[uint64]string   // what nobody has said to be done
-	told      map[string][]string // what was delivered
-	copies    int
+	submitted map[uint64]string // what nobody has said to be done
+	// again are the ids of what was submitted again; broken are those of them to which it was said
+	// that the service could not do it.
+	again, broken map[string]bool
+	told          map[string][]string // what was delivered
+	copies        int
 }
 
 // client is what a client knows from what it was sent.
@@ -105,7 +108,7 @@ type question struct {
 }
 
 func newWorld(t *testing.T, seed uint64, live bool) *world {
-	w := &world{t: t, live: live, submitted: map[uint64]string{}, told: map[string][]string{}, rnd: rand.New(rand.NewPCG(seed, 0)), clients: map[string]*client{}, open: map[string]string{}}
+	w := &world{t: t, live: live, submitted: map[uint64]string{}, again: map[string]bool{}, broken: map[string]bool{}, told: map[string][]string{}, rnd: rand.New(rand.NewPCG(seed, 0)), clients: map[string]*client{}, open: map[string]string{}}
 	w.disk = &disk{seed: seed, archive: map[string]bool{}, tried: map[string]int{}}
 	for _, who := range []string{"romeo", "juliet", "tybalt", "nurse"} {
 		for _, device := range []string{"pda", "home"} {
@@ -446,6 +449,9 @@ func (w *world) goOn() {
 	w.mu.Unlock()
 	w.serve()
 	for _, number := range open {
+		w.mu.Lock()
+		w.again[parse(w.submitted[number]).SelectAttrValue("id", "")] = true
+		w.mu.Unlock()
 		w.submit(number)
 	}
 	for _, name := range slices.Sorted(slices.Values(w.names)) {

@@ -41,7 +41,9 @@ func (s *Service) Handle(ctx context.Context, from muc.JID, el *etree.Element) e
 // Rooms remember numbers together with what became of them, as long as they do themselves: with
 // Config.Live through the death of the process, else as long as they are in memory. Of a stanza
 // from which nothing came that is stored, the number may be forgotten; doing it again does no
-// harm. A source without a name has no numbers.
+// harm. A room that cannot be loaded does not know what it has done: who sent a request that is
+// submitted again then is told that it failed, also if it was answered before. A source without a
+// name has no numbers.
 //
 // If Submit returns nil, done is called once, from any goroutine, perhaps before that; it must
 // not wait. Its argument is nil when all that came of the stanza is stored and delivered, when

@@ -33,8 +33,11 @@ func (s *Service) work(r *room) {
 		for rest := calls; len(rest) > 0; {
 			rest = s.serveCalls(r, rest)
 		}
-		if slices.ContainsFunc(calls, func(c call) bool { return c.leave }) {
+		switch {
+		case slices.ContainsFunc(calls, func(c call) bool { return c.leave }):
 			s.leave(r)
+		case slices.ContainsFunc(calls, func(c call) bool { return c.last }):
+			s.resolve(r, ErrClosed) // whether it is stored, the next service finds out
 		}
 		s.reweigh(r, calls)
 		r = s.next(r, calls)
@@ -45,9 +48,6 @@ func (s *Service) work(r *room) {
 // room.
 func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	if r.live == nil && !calls[0].needsRoom() {
-		if calls[0].last {
-			s.resolve(r, ErrClosed)
-		}
 		return calls[1:]
 	}
 	if err := s.need(r); err != nil {

@@ -1,6 +1,9 @@
 package service
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // write is a batch on its way to the store.
 type write struct {
@@ -52,11 +55,14 @@ func (s *Service) takeWrites() []*write {
 func (s *Service) store(group []*write) {
 	err := s.append(group)
 	for i, w := range group {
+		alone := err
 		if err != nil && len(group) > 1 {
-			w.done <- s.append(group[i : i+1])
-		} else {
-			w.done <- err
+			alone = s.append(group[i : i+1])
+			if errors.Is(alone, ErrConflict) && !errors.Is(err, ErrConflict) {
+				alone = err // it may have been stored with the others, although that failed
+			}
 		}
+		w.done <- alone
 	}
 }
 
