@@ -380,11 +380,12 @@ func (s *store) finish(sh *logShard, pos Pos) {
 		return
 	}
 	step.left--
-	if step.left == 0 {
+	done := step.left == 0
+	if done {
 		delete(sh.open, pos)
 	}
 	s.mu.Unlock()
-	if step.left == 0 {
+	if done {
 		s.n.cfg.Observer.Lag(time.Since(step.stored))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/service"
 )
 
@@ -50,5 +51,30 @@ func TestContextOfHandle(t *testing.T) {
 		}
 		within("<message type='groupchat' from='%s' to='cellar@chat.example'><body>a</body></message>", juliet)
 		assert.Equal(t, map[bool]int{false: 1}, got, "what a room says")
+	})
+}
+
+// When Read has returned because its context ended, the function is not called any more.
+func TestReadThatIsGivenUp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		blocks := make(chan struct{})
+		h := newHost(t, nil)
+		h.join(juliet, "cellar", "Juliet")
+		room := muc.MustParseJID("cellar@chat.example")
+		busy := make(chan error)
+		go func() {
+			busy <- h.service.Read(t.Context(), room, func(*muc.Room) { <-blocks })
+		}()
+		synctest.Wait()
+		ctx, giveUp := context.WithCancel(t.Context())
+		called, given := false, make(chan error)
+		go func() { given <- h.service.Read(ctx, room, func(*muc.Room) { called = true }) }()
+		synctest.Wait()
+		giveUp()
+		assert.ErrorIs(t, <-given, context.Canceled)
+		close(blocks)
+		assert.NoError(t, <-busy)
+		synctest.Wait()
+		assert.False(t, called)
 	})
 }

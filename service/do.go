@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -57,9 +58,20 @@ func (s *Service) Free(ctx context.Context, room muc.JID) error {
 // Read lets a function look at a room, between two of its steps, as it is in memory:
 // what it sees may not be stored yet. The function must be quick and only read; it
 // must not keep the room. A room that nobody has made is Unborn. Errors are as
-// for [Service.Do].
+// for [Service.Do]; when Read has returned, the function is not called any more.
 func (s *Service) Read(ctx context.Context, room muc.JID, read func(*muc.Room)) error {
-	_, err := s.wait(ctx, room, &task{read: read})
+	var mu sync.Mutex
+	over := false
+	_, err := s.wait(ctx, room, &task{read: func(live *muc.Room) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			read(live)
+		}
+	}})
+	mu.Lock()
+	defer mu.Unlock()
+	over = true
 	return err
 }
 

@@ -151,10 +151,11 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 			r.suspended = e.Suspended
 			s.rooms[e.Room] = r
 		}
-		switch {
-		case r.live != nil && r.suspended.IsZero():
+		// Of a room at work only its worker knows whether it is loaded, which says so then.
+		switch loaded := !r.busy && r.live != nil; {
+		case loaded && r.suspended.IsZero():
 		case e.Inhabited && s.cfg.Live, !e.Suspended.IsZero():
-			if r.live == nil {
+			if !loaded {
 				s.waking[r] = true
 				if r.awake == nil {
 					waking.Add(1)

@@ -106,6 +106,7 @@ func (s *Service) need(r *room) error {
 	case r.left:
 		return fmt.Errorf("%w: %s", ErrNotOwner, r.jid)
 	case r.live != nil:
+		s.noteAwake(r, true)
 		return nil
 	case s.cfg.Live && s.ctx.Err() != nil:
 		s.resolve(r, ErrClosed)
@@ -113,11 +114,7 @@ func (s *Service) need(r *room) error {
 	}
 	err := s.load(r)
 	r.freed = false
-	s.mu.Lock()
-	if r.isAwake(); err == nil {
-		delete(s.waking, r)
-	}
-	s.mu.Unlock()
+	s.noteAwake(r, err == nil)
 	if errors.Is(err, ErrNotOwner) {
 		s.lose(r)
 		s.resolve(r, err)
@@ -134,6 +131,15 @@ func (s *Service) need(r *room) error {
 		s.resolve(r, nil)
 	}
 	return err
+}
+
+// noteAwake tells who waits for it that a room is loaded, or cannot be.
+func (s *Service) noteAwake(r *room, loaded bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.isAwake(); loaded {
+		delete(s.waking, r)
+	}
 }
 
 // keep stores what became of a room. A durable snapshot alone can wait: without it nothing

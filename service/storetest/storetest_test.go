@@ -89,7 +89,6 @@ type faultyLive struct {
 	*service.Memory
 	fault liveFault
 	at    service.Position
-	shot  []byte
 }
 
 func (s *faultyLive) Append(ctx context.Context, batches []service.Batch) error {
