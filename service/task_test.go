@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,14 +162,14 @@ func TestRedoOfQuotas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var said []string
 		for _, dies := range []bool{false, true} {
-			again := 0
+			var again atomic.Int64
 			h := newLiveHost(t, func(h *host) {
 				h.config.Limits.PersonCreated, h.config.Limits.PersonQuestions = 1, 1
 				h.config.Room.AnswersIQ = func(space, _ string) bool { return space == "urn:example:asked" }
 				h.config.Question = func(context.Context, muc.JID, muc.Question) {}
 				h.config.Observer.Redone = func(same bool) {
 					assert.True(t, same)
-					again++
+					again.Add(1)
 				}
 			})
 			h.process.mute.Store(dies)
@@ -184,7 +185,7 @@ func TestRedoOfQuotas(t *testing.T) {
 			synctest.Wait()
 			if dies {
 				h.kill()
-				assert.NotZero(t, again)
+				assert.NotZero(t, again.Load())
 			}
 			got := h.heard(romeo)
 			if !dies {
