@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -20,6 +21,10 @@ import (
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 )
+
+// seeds is how many random histories of live rooms are played: more of them when something in
+// that has changed, go test ./service -seeds 200.
+var seeds = flag.Uint64("seeds", 10, "how many random histories of live rooms")
 
 // A service is given random stanzas while its store fails at random moments, it is
 // stopped, and its process is killed. Through all of that nobody is told what is not
@@ -45,7 +50,7 @@ func TestRandomFaults(t *testing.T) {
 func TestRandomFaultsLive(t *testing.T) {
 	var copies atomic.Int64
 	t.Cleanup(func() { assert.NotZero(t, copies.Load()) })
-	for seed := range uint64(40) {
+	for seed := range *seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				w := newWorld(t, seed, true)

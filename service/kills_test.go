@@ -134,7 +134,7 @@ func (h *host) heard(who string) []string {
 // what it did, or after that and before anybody is told. What it had taken is submitted again, with
 // the same numbers. Of the same stanzas and commands come the same bytes, each once.
 func TestKillsAreNotSeen(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range *seeds {
 		bubbles(t, fmt.Sprint(seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 3))
 			steady, mortal := newLink(t, seed), newLink(t, seed)
