@@ -24,7 +24,7 @@ import (
 
 // seeds is how many random histories of live rooms are played: more of them when something in
 // that has changed, go test ./service -seeds 200.
-var seeds = flag.Uint64("seeds", 10, "how many random histories of live rooms")
+var seeds = flag.Uint64("seeds", 4, "how many random histories of live rooms")
 
 // A service is given random stanzas while its store fails at random moments, it is
 // stopped, and its process is killed. Through all of that nobody is told what is not
