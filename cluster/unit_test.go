@@ -173,7 +173,7 @@ func (s said) AppendXML(dst []byte, to muc.JID, _ string) []byte {
 	return append(dst, "<message to='"+string(to.AppendEscaped(nil))+"' from='cellar@chat.example'><body>"+s.text+"</body></message>"...)
 }
 
-// What a room says at once is cut into parts that the bus takes, whoever says it.
+// What a room says at once is cut into parts that the bus takes.
 func TestParts(t *testing.T) {
 	var pieces []*piece
 	for range 10 {

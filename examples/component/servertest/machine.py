@@ -12,7 +12,7 @@ CHECKOUT = os.path.abspath(os.path.join(HERE, "..", "..", ".."))
 
 # Where things are in the machine: the checkout is another overlay, so that nothing is written into
 # it. Go, and what it has fetched and built, is where it is here.
-SOURCES = "/root/muc"
+SOURCES = "/srv/muc"
 SHARED = ("GOROOT", "GOMODCACHE", "GOCACHE")
 
 BOOT = """
