@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,13 @@ func newHost(t *testing.T, s *Store) *host {
 	return h
 }
 
+// told is what was delivered to a session.
+func (h *host) told(session string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.to[session])
+}
+
 // send waits until all of it is delivered.
 func (h *host) send(from string, number uint64, text string) {
 	h.t.Helper()
@@ -52,20 +60,33 @@ func (h *host) send(from string, number uint64, text string) {
 	require.NoError(h.t, <-done)
 }
 
+// noted waits until all that is stored of a room is noted as delivered, which is a moment after
+// its sender knows.
+func noted(t *testing.T, s *Store, room muc.JID) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		saved, err := s.Load(t.Context(), room)
+		return err == nil && len(saved.Steps) > 0 && saved.Delivered == saved.Steps[len(saved.Steps)-1].At()
+	}, time.Minute, 5*time.Millisecond)
+}
+
 // Everybody is inside after the death of the process, of which the file is all that is left.
 func TestProcessDies(t *testing.T) {
 	const romeo, juliet = "romeo@example.org/pda", "juliet@example.org/balcony"
-	dir := t.TempDir()
+	dir, room := t.TempDir(), muc.MustParseJID("cellar@chat.example")
 	s := open(t, filepath.Join(dir, "rooms.db"))
+	s.sent.stop() // what was delivered is in the file when the test says so, not after a second
 	h := newHost(t, s)
 	join := "<presence to='cellar@chat.example/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>"
 	say := "<message to='cellar@chat.example' type='groupchat'><body>%s</body></message>"
 	h.send(romeo, 1, fmt.Sprintf(join, "Romeo"))
 	h.send(juliet, 2, fmt.Sprintf(join, "Juliet"))
 	h.send(romeo, 3, fmt.Sprintf(say, "first"))
-	assert.EqualValues(t, []string{"first"}, h.to[juliet])
+	assert.Equal(t, []string{"first"}, h.told(juliet))
+	noted(t, s, room)
 	s.flush()
 	h.send(romeo, 4, fmt.Sprintf(say, "second"))
+	noted(t, s, room)
 
 	// The file as it is found after a crash: what was noted since the last call is not in it.
 	dead := filepath.Join(dir, "dead.db")
@@ -73,20 +94,34 @@ func TestProcessDies(t *testing.T) {
 	require.NoError(t, err)
 	heir := newHost(t, open(t, dead))
 	assert.Equal(t, 2, heir.Stats().Occupants)
-	assert.Equal(t, []string{"second"}, heir.to[juliet], "perhaps it was not delivered")
 	heir.send(romeo, 4, fmt.Sprintf(say, "second"))
+	assert.Equal(t, []string{"second"}, heir.told(juliet), "perhaps it was not delivered")
 	heir.send(romeo, 5, fmt.Sprintf(say, "third"))
-	assert.Equal(t, []string{"second", "third"}, heir.to[juliet])
+	assert.Equal(t, []string{"second", "third"}, heir.told(juliet))
 	require.NoError(t, heir.Shutdown(t.Context(), ""))
 
-	// What was noted is in the file after a while, and when it is closed.
-	require.Eventually(t, func() bool { return s.sent.of(muc.MustParseJID("cellar@chat.example")) == service.Position{} },
-		time.Minute, 50*time.Millisecond)
+	// What was noted is in the file when it is closed.
 	h.send(romeo, 5, fmt.Sprintf(say, "third"))
+	noted(t, s, room)
 	require.NoError(t, s.Close())
 	again := newHost(t, open(t, filepath.Join(dir, "rooms.db")))
-	assert.Empty(t, again.to)
 	assert.Equal(t, 2, again.Stats().Occupants)
+	again.send(romeo, 6, fmt.Sprintf(say, "fourth"))
+	assert.Equal(t, []string{"fourth"}, again.told(juliet), "all else was delivered")
+}
+
+// What was delivered is in the file after a while, without any other call.
+func TestMarksAreWritten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "rooms.db"))
+	b := created(t, s, "cellar")
+	b.Inputs = []service.Input{{Time: time.Unix(2e9, 0).UTC(), Command: []byte(`{}`)}}
+	require.NoError(t, s.Append(t.Context(), []service.Batch{b}))
+	s.Delivered(b.Room, b.At())
+	require.Eventually(t, func() bool {
+		var at service.Position
+		err := s.reader.QueryRow(`SELECT sent_seq, sent_sub FROM room`).Scan(&at.Seq, &at.Sub)
+		return err == nil && at == b.At()
+	}, time.Minute, 50*time.Millisecond)
 }
 
 // What was noted of a room is not taken for that of the one that takes its place, and is not lost
