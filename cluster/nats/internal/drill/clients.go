@@ -65,9 +65,6 @@ type client struct {
 	bodies map[string]bool
 }
 
-// line is a message as a client heard it.
-type line struct{ id, body string }
-
 // enter makes the rooms and lets everybody in.
 func (w *world) enter(ctx context.Context) error {
 	for i := range w.options.rooms {
@@ -184,16 +181,16 @@ func (w *world) hear(c *client, el *etree.Element) {
 // listen notes a message; one that was heard before is a fault.
 func (w *world) listen(c *client, l line) {
 	c.mu.Lock()
-	_, twice := c.ids[l.id]
-	again := c.bodies[l.body]
-	c.ids[l.id], c.bodies[l.body] = l.body, true
+	_, twice := c.ids[l.ID]
+	again := c.bodies[l.Body]
+	c.ids[l.ID], c.bodies[l.Body] = l.Body, true
 	c.heard = append(c.heard, l)
 	c.mu.Unlock()
 	switch {
 	case twice:
 		w.blame("%s heard a copy of %v", c.jid, l)
 	case again:
-		w.blame("%s heard %q under two ids", c.jid, l.body)
+		w.blame("%s heard %q under two ids", c.jid, l.Body)
 	}
 	if c == c.room.stay[0] {
 		w.speaks(c.room, l)
@@ -202,7 +199,7 @@ func (w *world) listen(c *client, l line) {
 
 // speaks ends the waits for a room that has said something that was sent after its node was killed.
 func (w *world) speaks(r *chat, l line) {
-	first, _, _ := strings.Cut(l.body, " ")
+	first, _, _ := strings.Cut(l.Body, " ")
 	n, _ := strconv.ParseUint(first, 10, 64)
 	r.heard.Add(1)
 	w.mu.Lock()

@@ -2,104 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
-	"sync"
 	"time"
-
-	"github.com/beevik/etree"
-	natsgo "github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/gomuc/muc/cluster"
-	"github.com/gomuc/muc/event"
-	"github.com/gomuc/muc/service"
 )
-
-// logReader reads the log as it is written, before snapshots take the place of messages.
-type logReader struct {
-	conn *natsgo.Conn
-	stop func()
-
-	mu    sync.Mutex
-	seq   uint64
-	rooms map[string][]line
-	// snapshots are where in these lines a snapshot took the place of messages: some of them may
-	// not have been read before.
-	snapshots map[string]map[int]bool
-	wrong     []string
-}
-
-func readLog(url string) (*logReader, error) {
-	conn, err := natsgo.Connect(url, natsgo.UserInfo("muc", password), natsgo.MaxReconnects(-1))
-	if err != nil {
-		return nil, err
-	}
-	js, err := jetstream.New(conn)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	// The consumer goes on where it was when another server leads the stream.
-	consumer, err := js.OrderedConsumer(ctx, "MUC_LOG_1", jetstream.OrderedConsumerConfig{FilterSubjects: []string{"muc.log.*.*"}})
-	if err != nil {
-		return nil, err
-	}
-	r := &logReader{conn: conn, rooms: map[string][]line{}, snapshots: map[string]map[int]bool{}}
-	c, err := consumer.Consume(r.read)
-	if err != nil {
-		return nil, err
-	}
-	r.stop = c.Stop
-	return r, nil
-}
-
-// read takes a message of the log.
-func (r *logReader) read(m jetstream.Msg) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if meta, err := m.Metadata(); err == nil {
-		r.seq = meta.Sequence.Stream
-	}
-	switch cluster.Kind(m.Headers().Get("Muc-Kind")) {
-	case cluster.Step:
-	case cluster.Snapshot:
-		if r.snapshots[m.Subject()] == nil {
-			r.snapshots[m.Subject()] = map[int]bool{}
-		}
-		r.snapshots[m.Subject()][len(r.rooms[m.Subject()])] = true
-		return
-	default:
-		return
-	}
-	var step service.Step
-	if err := json.Unmarshal(m.Data(), &step); err != nil {
-		r.wrong = append(r.wrong, fmt.Sprintf("%s: %v", m.Subject(), err))
-		return
-	}
-	for _, e := range step.Events {
-		if said, is := e.Body.(*event.MessageArchived); is {
-			r.rooms[m.Subject()] = append(r.rooms[m.Subject()], line{said.StanzaID, bodyOf(said.Payload)})
-		}
-	}
-}
-
-func bodyOf(payload string) string {
-	doc := etree.NewDocument()
-	if err := doc.ReadFromString("<x>" + payload + "</x>"); err != nil {
-		return err.Error()
-	}
-	if body := doc.Root().SelectElement("body"); body != nil {
-		return body.Text()
-	}
-	return ""
-}
 
 // settle lets everybody fall silent, and waits until what was said is heard.
 func (w *world) settle(ctx context.Context) {
@@ -122,32 +30,6 @@ func (w *world) settle(ctx context.Context) {
 		w.blame("something stays open: %+v", s)
 	}
 	pause(ctx, time.Second) // copies, if there are any
-	w.awaitLog(ctx)
-}
-
-// awaitLog waits until the whole log was read.
-func (w *world) awaitLog(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for ; ctx.Err() == nil; pause(ctx, 20*time.Millisecond) {
-		reply, err := w.logged.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET.MUC_LOG_1", []byte(`{"last_by_subj":"muc.log.*.*"}`))
-		if err != nil {
-			continue
-		}
-		var last struct {
-			Message struct {
-				Seq uint64 `json:"seq"`
-			} `json:"message"`
-		}
-		_ = json.Unmarshal(reply.Data, &last)
-		w.logged.mu.Lock()
-		seq := w.logged.seq
-		w.logged.mu.Unlock()
-		if last.Message.Seq > 0 && seq >= last.Message.Seq {
-			return
-		}
-	}
-	w.blame("the log could not be read to its end")
 }
 
 // judge holds what clients heard against each other and against the log, and prints what happened.
@@ -155,13 +37,11 @@ func (w *world) judge(ctx context.Context) error {
 	messages := 0
 	for _, r := range w.rooms {
 		messages += int(r.said.Load())
-		w.judgeRoom(r)
+		w.judgeRoom(ctx, r)
 	}
-	w.logged.mu.Lock()
-	wrong := append(w.wrong, w.logged.wrong...)
-	w.logged.mu.Unlock()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	wrong := slices.Clone(w.wrong)
 	if n := w.counts["steps that differ"]; n > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d steps that were done again differ", n))
 	}
@@ -201,7 +81,7 @@ func (w *world) judge(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) judgeRoom(r *chat) {
+func (w *world) judgeRoom(ctx context.Context, r *chat) {
 	first := r.stay[0].heard
 	if want := r.expected(); uint64(len(first)) != want {
 		w.blame("%s: %d messages were taken, %s heard %d", r.jid, want, r.stay[0].jid, len(first))
@@ -221,38 +101,15 @@ func (w *world) judgeRoom(r *chat) {
 		}
 		at += i + 1
 	}
-	w.logged.mu.Lock()
-	defer w.logged.mu.Unlock()
-	for subject, log := range w.logged.rooms {
-		if strings.HasSuffix(subject, "."+token(r)) && !fits(log, first, w.logged.snapshots[subject]) {
-			w.wrong = append(w.wrong, fmt.Sprintf("%s: the log is another than what was heard: %s", r.jid, difference(log, first)))
-		}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	switch log, err := w.logOf(ctx, r.jid); {
+	case err != nil:
+		w.blame("%s: the log: %v", r.jid, err)
+	case !slices.Equal(log, first):
+		w.blame("%s: the log is another than what was heard: %s", r.jid, difference(log, first))
 	}
 }
-
-// fits reports whether the log is what was heard, but for what a snapshot had taken the place of
-// before it was read.
-func fits(log, heard []line, snapshots map[int]bool) bool {
-	at := 0
-	for i := range len(log) + 1 {
-		for at < len(heard) && (i == len(log) || heard[at] != log[i]) {
-			if !snapshots[i] {
-				return false
-			}
-			at++
-		}
-		if i < len(log) {
-			if at == len(heard) {
-				return false
-			}
-			at++
-		}
-	}
-	return true
-}
-
-// token is what stands for the room in subjects.
-func token(r *chat) string { return base64.RawURLEncoding.EncodeToString([]byte(r.jid.Local())) }
 
 func difference(a, b []line) string {
 	for i := range min(len(a), len(b)) {

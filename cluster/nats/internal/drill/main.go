@@ -29,16 +29,17 @@ import (
 
 // options are those of the command line.
 type options struct {
-	last   time.Duration
-	every  time.Duration
-	rooms  int
-	pace   time.Duration
-	seed   uint64
-	only   string
-	strict bool
-	sabot  string
-	loss   float64
-	dir    string
+	last    time.Duration
+	every   time.Duration
+	rooms   int
+	pace    time.Duration
+	seed    uint64
+	only    string
+	strict  bool
+	sabot   string
+	loss    float64
+	dir     string
+	compact int
 }
 
 func main() {
@@ -63,6 +64,7 @@ func main() {
 	flag.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, moves take 20 ms at most")
 	flag.StringVar(&o.sabot, "break", "", "break something on purpose: fence, numbers or mark; it must be noticed")
 	flag.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
+	flag.IntVar(&o.compact, "compact", 0, "events of a room until a snapshot takes their place; 0: as many as by default")
 	flag.StringVar(&o.dir, "dir", "", "where files are kept; empty: a temporary directory, which is removed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -48,6 +49,7 @@ func serve(text string) error {
 type nodeConfig struct {
 	Name, URL, Break string
 	Loss             float64
+	Compact          int
 }
 
 // happened is a line that a node's process prints: something that it counts.
@@ -55,6 +57,7 @@ type happened struct {
 	What string
 	N    int
 	Took time.Duration
+	Kept *record `json:",omitempty"`
 }
 
 // node is the process of a node that has rooms and no clients.
@@ -63,20 +66,27 @@ func node(text string) error {
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
+	var writing sync.Mutex
+	write := func(h happened) {
+		writing.Lock()
+		defer writing.Unlock()
+		if _, err := os.Stdout.WriteString(toJSON(h) + "\n"); err != nil {
+			panic(err) // what is not told must not happen
+		}
+	}
 	lines := make(chan happened, 1000)
 	go func() {
 		for line := range lines {
-			_ = out.Encode(line)
+			write(line)
 		}
 	}()
 	tell := func(what string, n int, took time.Duration) {
 		select {
-		case lines <- happened{what, n, took}:
+		case lines <- happened{What: what, N: n, Took: took}:
 		default:
 		}
 	}
-	n, engine, err := startNode(context.Background(), c, tell, func(context.Context, service.Stanza) {})
+	n, engine, err := startNode(context.Background(), c, tell, func(r record) { write(happened{Kept: &r}) }, func(context.Context, service.Stanza) {})
 	if err != nil {
 		return err
 	}
@@ -98,14 +108,14 @@ func node(text string) error {
 }
 
 // startNode starts a node in this process.
-func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Duration), deliver func(context.Context, service.Stanza)) (*cluster.Node, *nats.Engine, error) {
+func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Duration), keep func(record), deliver func(context.Context, service.Stanza)) (*cluster.Node, *nats.Engine, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil)).With("node", c.Name)
 	engine, err := nats.Open(ctx, nats.Config{URL: c.URL, Domain: domain, Log: log,
 		Options: []natsgo.Option{natsgo.UserInfo("muc", password)}, System: []natsgo.Option{natsgo.UserInfo("system", password)}})
 	if err != nil {
 		return nil, nil, err
 	}
-	broken := &breaker{Engine: engine, what: c.Break, loss: c.Loss}
+	broken := &breaker{recorder: &recorder{Engine: engine, keep: keep}, what: c.Break, loss: c.Loss}
 	config := cluster.Config{Node: c.Name, Log: broken, Owners: broken, Bus: broken,
 		Home: func(to muc.JID) []string {
 			if of, _, is := strings.Cut(to.Resource(), "."); is {
@@ -113,7 +123,7 @@ func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Du
 			}
 			return nil
 		},
-		Service: service.Config{Domain: domain, Room: muc.Config{Secret: []byte("only for drills: no secret"), Instant: true}, Log: log, Deliver: deliver},
+		Service: service.Config{Domain: domain, CompactAfter: c.Compact, Room: muc.Config{Secret: []byte("only for drills: no secret"), Instant: true}, Log: log, Deliver: deliver},
 		Observer: cluster.Observer{
 			Took:     func(_ int, took time.Duration) { tell("taken", 1, took) },
 			Moved:    func(_ int, took time.Duration) { tell("moved", 1, took) },
@@ -139,7 +149,7 @@ func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Du
 
 // breaker is an engine with something broken on purpose.
 type breaker struct {
-	*nats.Engine
+	*recorder
 	what string
 	loss float64
 }
@@ -159,7 +169,7 @@ func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.P
 		m.Body = []byte(strings.ReplaceAll(string(m.Body), `"number":`, `"forgotten":`))
 	}
 	for {
-		pos, err := b.Engine.Append(ctx, m, after)
+		pos, err := b.recorder.Append(ctx, m, after)
 		if b.what != "fence" || !errors.Is(err, cluster.ErrConflict) {
 			return pos, err
 		}

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/cluster/nats"
 	"github.com/gomuc/muc/cluster/nats/embedded"
@@ -31,7 +32,6 @@ type world struct {
 	nodes   map[string]*process
 	gate    *cluster.Node // with the clients
 	engine  *nats.Engine
-	logged  *logReader
 	rooms   []*chat
 	byJID   map[string]*client
 	began   time.Time
@@ -44,6 +44,7 @@ type world struct {
 	silences []time.Duration // of rooms whose node was killed
 	waiting  []*wait
 	wrong    []string
+	records  map[muc.JID]map[string]record // by the snapshot that took the place
 }
 
 // wait is for a room whose node was killed to speak again.
@@ -80,12 +81,18 @@ func (w *world) run(role, config, name string) (*process, error) {
 		return nil, err
 	}
 	go func() {
-		for s := bufio.NewScanner(lines); s.Scan(); {
+		for in := json.NewDecoder(lines); ; {
 			var h happened
-			if json.Unmarshal(s.Bytes(), &h) == nil {
+			if in.Decode(&h) != nil {
+				break
+			}
+			if h.Kept != nil {
+				w.record(*h.Kept)
+			} else {
 				w.tell(h.What, h.N, h.Took)
 			}
 		}
+		_, _ = io.Copy(io.Discard, lines)
 		_ = p.Wait()
 		close(p.ended)
 	}()
@@ -133,7 +140,7 @@ func ports(n int) (addresses []string, err error) {
 var names = []string{"a", "b", "c"}
 
 func (w *world) start(ctx context.Context) error {
-	w.counts, w.byJID = map[string]int{}, map[string]*client{}
+	w.counts, w.byJID, w.records = map[string]int{}, map[string]*client{}, map[muc.JID]map[string]record{}
 	free, err := ports(6)
 	if err != nil {
 		return err
@@ -149,7 +156,7 @@ func (w *world) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	if w.gate, w.engine, err = startNode(ctx, w.nodeConfig("gate"), w.tell, w.deliver); err != nil {
+	if w.gate, w.engine, err = startNode(ctx, w.nodeConfig("gate"), w.tell, w.record, w.deliver); err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -163,11 +170,7 @@ func (w *world) start(ctx context.Context) error {
 		}
 	}
 	pause(ctx, 3*time.Second) // the shards are spread
-	if err := w.gate.Ready(ctx); err != nil {
-		return err
-	}
-	w.logged, err = readLog(w.url())
-	return err
+	return w.gate.Ready(ctx)
 }
 
 func (w *world) url() string {
@@ -179,7 +182,7 @@ func (w *world) url() string {
 }
 
 func (w *world) nodeConfig(name string) nodeConfig {
-	return nodeConfig{Name: name, URL: w.url(), Break: w.sabot, Loss: w.loss}
+	return nodeConfig{Name: name, URL: w.url(), Break: w.sabot, Loss: w.loss, Compact: w.compact}
 }
 
 func (w *world) end() {
