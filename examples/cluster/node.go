@@ -130,7 +130,7 @@ type node struct {
 
 // start starts the rooms of a node, and what it needs for its clients.
 func start(ctx context.Context, set *settings, engine *nats.Engine, counts *metrics, log *slog.Logger) (*node, error) {
-	accounts := c2s.NewAccounts(domain)
+	accounts := c2s.NewAccounts(domain, set.secret)
 	for _, name := range []string{"romeo", "juliet"} {
 		if err := accounts.Add(name, name); err != nil {
 			return nil, err

@@ -97,10 +97,11 @@ func loopback(address string) bool {
 // first owns all rooms.
 var demoPeople = []string{"romeo", "juliet"}
 
-// people are those who may log in, and who of them owns all rooms.
-func (s *settings) people() (a *c2s.Accounts, admins map[muc.JID]bool, err error) {
+// people are those who may log in, and who of them owns all rooms. The secret is that of
+// [c2s.NewAccounts].
+func (s *settings) people(secret []byte) (a *c2s.Accounts, admins map[muc.JID]bool, err error) {
 	names := s.admins
-	a = c2s.NewAccounts(s.domain)
+	a = c2s.NewAccounts(s.domain, secret)
 	if s.demo() {
 		names = cmp.Or(names, demoPeople[0])
 		for _, name := range demoPeople {
@@ -131,7 +132,7 @@ func printAccount(name string, stdin io.Reader, stdout io.Writer) error {
 	if err != nil && !errors.Is(err, io.EOF) || password == "" {
 		return errors.New("give the password as a line of the standard input")
 	}
-	a := c2s.NewAccounts("localhost")
+	a := c2s.NewAccounts("localhost", nil)
 	if err := a.Add(name, password); err != nil {
 		return err
 	}

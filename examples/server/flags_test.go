@@ -42,13 +42,13 @@ func TestFlags(t *testing.T) {
 		_, err := parse(strings.Fields(flags), t.Output())
 		if err == nil {
 			s, _ := parse(strings.Fields(flags), t.Output())
-			_, _, err = s.people()
+			_, _, err = s.people(nil)
 		}
 		require.ErrorContains(t, err, want, flags)
 	}
 	s, err := parse(nil, t.Output())
 	require.NoError(t, err)
-	a, admins, err := s.people()
+	a, admins, err := s.people(nil)
 	require.NoError(t, err)
 	require.True(t, a.Has(muc.MustParseJID("romeo@localhost")) && a.Has(muc.MustParseJID("juliet@localhost")))
 	require.Len(t, admins, 1)

@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 // serve runs a server over an open store until ctx ends, or until it cannot go on.
 func serve(ctx context.Context, set *settings, store *sqlitestore.Store, log *slog.Logger, stdout io.Writer) error {
-	people, admins, err := set.people()
+	people, admins, err := set.people(store.Secret())
 	if err != nil {
 		return err
 	}

@@ -58,12 +58,15 @@ type keys struct {
 	Server     []byte `json:"server"`
 }
 
-// NewAccounts makes the accounts of a domain, of which there are none yet.
-func NewAccounts(domain string) *Accounts {
-	a := &Accounts{domain: domain, secret: make([]byte, 32), byJID: map[muc.JID]account{},
+// NewAccounts makes the accounts of a domain, of which there are none yet. By the secret, salts are made up
+// for names that nobody has: it has to stay the same, and be the same at all nodes, as salts of accounts
+// do. Without one it is made up too.
+func NewAccounts(domain string, secret []byte) *Accounts {
+	if len(secret) == 0 {
+		secret = []byte(rand.Text())
+	}
+	return &Accounts{domain: domain, secret: secret, byJID: map[muc.JID]account{},
 		hashing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
-	rand.Read(a.secret)
-	return a
 }
 
 // Add adds an account.
@@ -169,8 +172,11 @@ func (a *Accounts) keys(mechanism, name string) scram.StoredCredentials {
 	who, err := a.JID(name)
 	k, ok := a.byJID[who].Keys[mechanism]
 	if err != nil || !ok {
+		if err == nil {
+			name = who.Local() // as for an account, however it is spelt
+		}
 		salt := hmac.New(sha256.New, a.secret)
-		io.WriteString(salt, mechanism+"\x00"+name)
+		io.WriteString(salt, "the salt of nobody\x00"+mechanism+"\x00"+name)
 		nobodys := make([]byte, 32)
 		rand.Read(nobodys)
 		k = keys{salt.Sum(nil)[:16], iterations, nobodys, nobodys}

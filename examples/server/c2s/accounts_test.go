@@ -11,7 +11,7 @@ import (
 // However many strangers try passwords, only some are hashed at the same time.
 func TestHashing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := NewAccounts("example.org")
+		a := NewAccounts("example.org", nil)
 		require.NoError(t, a.Add("romeo", "rose"))
 		for range cap(a.hashing) {
 			a.hashing <- struct{}{}

@@ -28,7 +28,7 @@ type running struct {
 func start(t *testing.T, cfg Config, origins ...string) *running {
 	t.Helper()
 	cfg.Domain, cfg.Guests, cfg.Log = "localhost", true, slog.New(slog.NewTextHandler(t.Output(), nil))
-	cfg.Accounts = NewAccounts(cfg.Domain)
+	cfg.Accounts = NewAccounts(cfg.Domain, nil)
 	for _, name := range []string{"romeo", "juliet"} {
 		require.NoError(t, cfg.Accounts.Add(name, name))
 	}

@@ -90,15 +90,22 @@ func TestLoginRefused(t *testing.T) {
 	require.NotNil(t, p.Read().SelectElement("policy-violation"), "three are enough")
 }
 
-// Two answers for the same name without an account have the same salt, as they do for one with.
+// Two answers for the same name without an account have the same salt, as they do for one with: however
+// the name is spelt, and after a restart.
 func TestSaltsTellNothing(t *testing.T) {
-	a := NewAccounts("localhost")
+	a, b := NewAccounts("localhost", []byte("pepper")), NewAccounts("localhost", []byte("pepper"))
 	require.NoError(t, a.Add("romeo", "romeo"))
 	salts := map[string]bool{}
 	for _, name := range []string{"romeo", "nobody", "nobody@localhost", ""} {
 		for _, h := range hashes {
 			first, again := a.keys(h.mechanism, name), a.keys(h.mechanism, name)
 			require.Equal(t, first.KeyFactors, again.KeyFactors)
+			if _, err := a.JID(name); err == nil {
+				require.Equal(t, first.KeyFactors, a.keys(h.mechanism, strings.ToUpper(name)).KeyFactors)
+			}
+			if name != "romeo" {
+				require.Equal(t, first.KeyFactors, b.keys(h.mechanism, name).KeyFactors)
+			}
 			require.Len(t, first.Salt, 16)
 			require.Equal(t, iterations, first.Iters)
 			salts[first.Salt] = true
@@ -179,7 +186,7 @@ func TestWhoMustEncrypt(t *testing.T) {
 // Accounts are read as they are written; what is no account is refused, with its number.
 func TestAccounts(t *testing.T) {
 	written := func(names ...string) string {
-		a, b := NewAccounts("localhost"), strings.Builder{}
+		a, b := NewAccounts("localhost", nil), strings.Builder{}
 		for _, name := range names {
 			require.NoError(t, a.Add(name, "queen mab"))
 		}
@@ -188,7 +195,7 @@ func TestAccounts(t *testing.T) {
 		return b.String()
 	}
 	one := written("Mercutio")
-	a := NewAccounts("localhost")
+	a := NewAccounts("localhost", nil)
 	require.NoError(t, a.Read(strings.NewReader(one+"\n"+written("tybalt"))))
 	require.True(t, a.check("mercutio", "queen mab"))
 	require.False(t, a.check("mercutio", "queen"))
@@ -205,6 +212,6 @@ func TestAccounts(t *testing.T) {
 		strings.Replace(one, "Mercutio", "guest-x", 1):                         "are for guests",
 		strings.Replace(one, "Mercutio", "a@b.example/c", 1):                   "is no name",
 	} {
-		require.ErrorContains(t, NewAccounts("localhost").Read(strings.NewReader(text)), want)
+		require.ErrorContains(t, NewAccounts("localhost", nil).Read(strings.NewReader(text)), want)
 	}
 }
