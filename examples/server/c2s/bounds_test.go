@@ -3,6 +3,7 @@ package c2s
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -100,6 +101,41 @@ func TestCrowd(t *testing.T) {
 	refused()
 }
 
+// One machine alone does not keep all others from logging in, unless it is a proxy on this one.
+func TestStrangersOfOneAddress(t *testing.T) {
+	admit := func(s *Server, ip string) (func(), bool) {
+		return s.admit(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})
+	}
+	s := New(Config{Bounds: Bounds{Strangers: 10}}, nil)
+	last, ok := admit(s, "192.0.2.1")
+	require.True(t, ok)
+	last()
+	require.Empty(t, s.from, "nothing is kept of who is not there")
+	_, ok = admit(s, "192.0.2.1")
+	require.True(t, ok)
+	leave, ok := admit(s, "::ffff:192.0.2.1")
+	require.True(t, ok)
+	_, ok = admit(s, "192.0.2.1")
+	require.False(t, ok)
+	leave()
+	_, ok = admit(s, "192.0.2.1")
+	require.True(t, ok, "there is a place again")
+	for i, want := range []bool{true, true, false} {
+		_, ok = admit(s, fmt.Sprintf("2001:db8::%d", i))
+		require.Equal(t, want, ok, "who has one address of IPv6 has many")
+	}
+	for i := range 10 {
+		_, ok = admit(s, "127.0.0.1")
+		require.Equal(t, i < 6, ok)
+	}
+
+	s = New(Config{Bounds: Bounds{Strangers: 1}, Log: slog.New(slog.DiscardHandler)}, nil)
+	_, ok = admit(s, "192.0.2.1")
+	require.True(t, ok)
+	c := &client{server: s, stream: overTCP(from{IP: net.ParseIP("192.0.2.2")}, newTraffic(1))}
+	require.ErrorIs(t, c.login(), errStrangers)
+}
+
 // Who does not log in is not waited for.
 func TestLoginTakesTooLong(t *testing.T) {
 	r := start(t, Config{Bounds: Bounds{Login: 3 * time.Second}})
@@ -112,16 +148,50 @@ func TestLoginTakesTooLong(t *testing.T) {
 	quick.Online() // whose time would have been over before
 }
 
-// Who sends much is read no faster than so many bytes a second.
+// Who sends much is read no faster than so many bytes a second: of stanzas, and of what is none. What gives
+// the server more to do counts for more.
 func TestTraffic(t *testing.T) {
-	r := start(t, Config{Bounds: Bounds{Traffic: 4000}})
-	guest := r.guest(t)
-	began := time.Now()
-	for range 10 { // 40000 bytes, of which 32000 at once
-		guest.Send("<message to='nobody@localhost' type='headline'><body>%s</body></message>", strings.Repeat("x", 4000))
+	r := start(t, Config{Bounds: Bounds{Traffic: 4000}}) // 32000 at once
+	for name, flood := range map[string]struct {
+		over  string
+		times int
+		text  string
+	}{
+		"bytes":         {"tcp", 10, "<message to='nobody@localhost' type='headline'><body>" + strings.Repeat("x", 4000) + "</body></message>"},
+		"blanks":        {"tcp", 10, strings.Repeat(" ", 4000)},
+		"small stanzas": {"ws", 40, "<message xmlns='jabber:client' to='nobody@localhost' type='headline'/>"},
+		"presence":      {"tcp", 3, "<presence/>"},
+		"rosters":       {"tcp", 3, "<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var p *c2stest.Peer
+			if flood.over == "ws" {
+				p = r.login(t, "ws", "juliet")
+			} else {
+				p = r.guest(t)
+			}
+			began := time.Now()
+			for range flood.times {
+				p.Send("%s", flood.text)
+			}
+			p.Send("<iq xmlns='jabber:client' type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq>")
+			p.GetsTag("iq", "id", "last")
+			require.GreaterOrEqual(t, time.Since(began), time.Second)
+		})
 	}
-	guest.Online()
-	require.GreaterOrEqual(t, time.Since(began), time.Second)
+	t.Run("pings of a WebSocket", func(t *testing.T) {
+		t.Parallel()
+		ws, _, err := websocket.Dial(t.Context(), r.websocket, &websocket.DialOptions{Subprotocols: []string{"xmpp"}})
+		require.NoError(t, err)
+		defer ws.CloseNow()
+		ws.CloseRead(t.Context())
+		began := time.Now()
+		for range 40 {
+			require.NoError(t, ws.Ping(t.Context()))
+		}
+		require.GreaterOrEqual(t, time.Since(began), time.Second)
+	})
 }
 
 // Nothing is done in the name of a session that is over.

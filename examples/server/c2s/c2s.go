@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,12 +38,14 @@ type Config struct {
 
 // Bounds are those of what people can make a server hold. A zero field is the default.
 type Bounds struct {
-	Connections int           // at once: 10000
-	Strangers   int           // of them not logged in: 500
-	Sessions    int           // of one account: 20
-	Unsent      int           // bytes that wait to be sent to one client: 4 MiB
-	Traffic     int           // bytes a second that are read from one client: 64 KiB; 8 times as many at once
-	Login       time.Duration // from the connection to a bound resource: 30 s
+	Connections int // at once: 10000
+	Strangers   int // of them not logged in: 500; a fifth of these from one address of another machine
+	Sessions    int // of one account: 20
+	Unsent      int // bytes that wait to be sent to one client: 4 MiB
+	// Traffic is how many bytes a second are read from one client: 64 KiB; 8 times as many at once. A
+	// stanza counts as 1 KiB at the least, presence to all contacts and a request for them as 16 KiB.
+	Traffic int
+	Login   time.Duration // from the connection to a bound resource: 30 s
 }
 
 // WithDefaults fills in what is zero.
@@ -67,7 +70,6 @@ type Server struct {
 	Config
 	services map[string]Service // by domain
 
-	strangers                atomic.Int64 // connections that are not logged in
 	unsent                   atomic.Int64 // bytes of the buffers of all clients
 	received, failures, slow atomic.Int64 // see Stats
 	ending                   sync.WaitGroup
@@ -75,16 +77,19 @@ type Server struct {
 
 	mu       sync.RWMutex // guards what follows, and of a session its presence
 	stopping bool
-	clients  map[*client]bool       // all connections
-	sessions map[muc.JID]*session   // by full JID, also those at other nodes
-	people   map[muc.JID][]*session // the same by account
+	clients  map[*client]bool // all connections
+	// strangers are the connections that are not logged in, and from how many there are of each address.
+	strangers int
+	from      map[netip.Prefix]int
+	sessions  map[muc.JID]*session   // by full JID, also those at other nodes
+	people    map[muc.JID][]*session // the same by account
 }
 
 // New makes a server, which serves nobody yet. The services are by domain; they may be filled
 // in until then.
 func New(cfg Config, services map[string]Service) *Server {
 	cfg.Bounds = cfg.Bounds.WithDefaults()
-	return &Server{Config: cfg, services: services, clients: map[*client]bool{},
+	return &Server{Config: cfg, services: services, clients: map[*client]bool{}, from: map[netip.Prefix]int{},
 		sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
 }
 
@@ -124,7 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 		case err != nil:
 			return err
 		default:
-			go s.serve(overTCP(conn))
+			go s.serve(overTCP(conn, newTraffic(s.Bounds.Traffic)))
 		}
 	}
 }
@@ -133,7 +138,7 @@ func (s *Server) Serve(l net.Listener) error {
 // connect if a pattern says so.
 func (s *Server) WebSocket(origins []string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, r *http.Request) {
-		if st, err := overWebSocket(rw, r, origins); err != nil {
+		if st, err := overWebSocket(rw, r, origins, newTraffic(s.Bounds.Traffic)); err != nil {
 			s.Log.Debug("no WebSocket", "from", r.RemoteAddr, "error", err)
 		} else {
 			go s.serve(st) // what the request needed is not needed any more

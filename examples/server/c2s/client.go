@@ -2,13 +2,11 @@ package c2s
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 
 	"github.com/beevik/etree"
-	"golang.org/x/time/rate"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/stanza"
@@ -22,15 +20,13 @@ type client struct {
 	out     *outbox
 	account muc.JID // who has logged in, a bare JID
 	handled uint32  // stanzas, since they are counted (XEP-0198)
+	crowd   bool    // what is handled is gone through with all contacts
 
 	// passing is held while a stanza is handled, so that nothing is done in the name of a
 	// session that is over.
 	passing sync.Mutex
 	over    bool
 }
-
-// burst is how many seconds' traffic a client may send at once.
-const burst = 8
 
 // talk is what a client and the server say to each other, until it is all said.
 func (c *client) talk() {
@@ -59,8 +55,6 @@ func (c *client) talk() {
 
 // read handles what a client sends, until its stream ends.
 func (c *client) read() error {
-	most := c.server.Bounds.Traffic
-	traffic := rate.NewLimiter(rate.Limit(most), burst*most)
 	for {
 		el, size, err := c.stream.next()
 		var large *stanza.TooLargeError
@@ -70,12 +64,15 @@ func (c *client) read() error {
 		case err != nil:
 			return err
 		}
-		if err := traffic.WaitN(context.Background(), min(size, traffic.Burst())); err != nil {
-			return err
-		}
+		c.crowd = false
 		if err := c.pass(el, large != nil); err != nil {
 			return err
 		}
+		cost := leastCost
+		if c.crowd {
+			cost = crowdCost
+		}
+		c.stream.traffic.costs(cost - size) // its bytes were counted when they came
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -20,13 +22,42 @@ const (
 	loginBytes = 16 << 10 // of an element until then
 )
 
+var errStrangers = errors.New("too many connections that are not logged in")
+
+// admit finds a place for a connection that is not logged in, until leave is called. One address
+// does not take all: for IPv6 a network of 64 bits counts as one, and behind those of this machine
+// may be a proxy, for many.
+func (s *Server) admit(addr net.Addr) (leave func(), ok bool) {
+	var from netip.Prefix
+	if a, ok := addr.(*net.TCPAddr); ok && !a.IP.IsLoopback() {
+		ip := a.AddrPort().Addr().Unmap()
+		from, _ = ip.Prefix(min(64, ip.BitLen()))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.strangers >= s.Bounds.Strangers || from.IsValid() && s.from[from] >= max(1, s.Bounds.Strangers/5) {
+		return nil, false
+	}
+	s.strangers++
+	s.from[from]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.strangers--
+		if s.from[from]--; s.from[from] == 0 {
+			delete(s.from, from)
+		}
+	}, true
+}
+
 // login takes a client from its connection to a bound resource (RFC 6120 §4 to §7).
 func (c *client) login() error {
 	s := c.server
-	defer s.strangers.Add(-1)
-	if s.strangers.Add(1) > int64(s.Bounds.Strangers) {
-		return errors.New("too many connections that are not logged in")
+	leave, ok := s.admit(c.stream.RemoteAddr())
+	if !ok {
+		return errStrangers
 	}
+	defer leave()
 	_ = c.stream.SetReadDeadline(time.Now().Add(s.Bounds.Login))
 	c.stream.limit(loginBytes)
 	err := c.open()

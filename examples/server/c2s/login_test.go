@@ -169,16 +169,16 @@ func (f from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: f.IP} }
 // A client beyond this machine must encrypt; a local one may.
 func TestWhoMustEncrypt(t *testing.T) {
 	s := New(Config{Guests: true}, nil)
-	far := &client{server: s, stream: overTCP(from{IP: net.IPv4(192, 0, 2, 1)})}
+	far := &client{server: s, stream: overTCP(from{IP: net.IPv4(192, 0, 2, 1)}, newTraffic(1<<20))}
 	require.Contains(t, far.features(), "<required/>")
 	require.NotContains(t, far.features(), "mechanism")
-	near := &client{server: s, stream: overTCP(from{IP: net.IPv6loopback})}
+	near := &client{server: s, stream: overTCP(from{IP: net.IPv6loopback}, newTraffic(1<<20))}
 	require.NotContains(t, near.features(), "<required/>")
 	require.Contains(t, near.features(), "SCRAM-SHA-256")
 	require.NotContains(t, near.features(), "PLAIN")
 	far.stream.ws = &websocket.Conn{}
 	require.Empty(t, far.features(), "over WebSocket there is no other TLS")
-	far.stream = overTCP(&tls.Conn{})
+	far.stream = overTCP(&tls.Conn{}, newTraffic(1<<20))
 	require.NotContains(t, far.features(), "starttls")
 	require.Contains(t, far.features(), "PLAIN")
 }

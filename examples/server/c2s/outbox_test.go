@@ -152,7 +152,7 @@ func (noDeadline) Write(b []byte) (int, error) { return len(b), nil }
 
 // No write leaves a deadline behind: the WebSocket writes as well, when it answers a ping.
 func TestNoDeadlineIsLeft(t *testing.T) {
-	s := overTCP(noDeadline{})
+	s := overTCP(noDeadline{}, newTraffic(1<<20))
 	require.NoError(t, s.write(net.Buffers{[]byte("a")}))
 	require.NoError(t, s.write(net.Buffers{[]byte("a"), []byte("b")}))
 }

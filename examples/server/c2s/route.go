@@ -106,6 +106,7 @@ func (c *client) presence(el *etree.Element) error {
 		c.refuse(el, tooLarge)
 		return nil
 	}
+	c.crowd = true
 	priority := 0
 	if p := childOf(el, nsClient, "priority"); p != nil {
 		priority, _ = strconv.Atoi(p.Text())
@@ -140,6 +141,7 @@ func (c *client) ask(el *etree.Element, to muc.JID) {
 	case space == nsPing && kind == "get", space == nsSession && kind == "set":
 		answer = nil
 	case space == nsRoster && kind == "get" && to.IsZero():
+		c.crowd = true
 		for _, who := range c.server.contacts(c.account) {
 			item(answer, "item", "jid", who.String(), "name", who.PlainLocal(), "subscription", "both")
 		}

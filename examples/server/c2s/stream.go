@@ -23,6 +23,7 @@ import (
 // element is a message. One goroutine reads, one at a time writes.
 type stream struct {
 	net.Conn                 // with TLS or not
+	traffic  *traffic        // what is read from it
 	ws       *websocket.Conn // over it, nil over TCP
 	in       bounded         // of TCP
 	dec      *xml.Decoder    // of in
@@ -55,33 +56,44 @@ func (b *bounded) ReadByte() (byte, error) {
 	return b.Reader.ReadByte()
 }
 
-func overTCP(conn net.Conn) *stream {
-	return &stream{Conn: conn, in: bounded{Reader: bufio.NewReaderSize(conn, readBuffer)}}
+func overTCP(conn net.Conn, t *traffic) *stream {
+	s := &stream{traffic: t}
+	s.over(conn)
+	return s
+}
+
+// over has a stream over TCP read from a connection.
+func (s *stream) over(conn net.Conn) {
+	s.Conn, s.in.Reader = conn, bufio.NewReaderSize(metered{conn, s.traffic}, readBuffer)
 }
 
 // overWebSocket makes a stream of a request. Pages of other origins than the server's own
 // may connect if a pattern says so.
-func overWebSocket(rw http.ResponseWriter, r *http.Request, origins []string) (*stream, error) {
-	h := &hijacker{ResponseWriter: rw}
-	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{"xmpp"}, OriginPatterns: origins})
+func overWebSocket(rw http.ResponseWriter, r *http.Request, origins []string, t *traffic) (*stream, error) {
+	h := &hijacker{ResponseWriter: rw, traffic: t}
+	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{"xmpp"}, OriginPatterns: origins,
+		OnPingReceived: func(context.Context, []byte) bool { t.costs(leastCost); return true }})
 	if err != nil {
 		return nil, err
 	}
 	if ws.Subprotocol() != "xmpp" {
 		return nil, errors.Join(errors.New("the subprotocol is not xmpp"), ws.CloseNow())
 	}
-	return &stream{Conn: h.conn, ws: ws}, nil
+	return &stream{Conn: h.conn, traffic: t, ws: ws}, nil
 }
 
-// hijacker keeps the connection of a request that becomes a WebSocket.
+// hijacker keeps the connection of a request that becomes a WebSocket, from which that
+// reads as much as the client may send.
 type hijacker struct {
 	http.ResponseWriter
-	conn net.Conn
+	traffic *traffic
+	conn    net.Conn
 }
 
-func (h *hijacker) Hijack() (conn net.Conn, rw *bufio.ReadWriter, err error) {
-	h.conn, rw, err = http.NewResponseController(h.ResponseWriter).Hijack()
-	return h.conn, rw, err
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn = conn
+	return metered{conn, h.traffic}, rw, err
 }
 
 // opened reads what opens a stream, for the first time or again, and returns the domain that
@@ -238,7 +250,7 @@ func (s *stream) startTLS(config *tls.Config) error {
 	if err := conn.Handshake(); err != nil {
 		return err
 	}
-	s.Conn, s.in.Reader = conn, bufio.NewReaderSize(conn, readBuffer)
+	s.over(conn)
 	return nil
 }
 
