@@ -27,6 +27,7 @@ type disk struct {
 	percent int
 	tried   map[string]int
 	archive map[string]bool // what was ever said, by room and payload
+	lives   map[muc.JID]int // how many rooms there have been at an address
 	gate    chan struct{}
 }
 
@@ -85,6 +86,9 @@ func (d *disk) Append(ctx context.Context, batches []service.Batch) error {
 		return err
 	}
 	for _, b := range batches {
+		if b.Gone {
+			d.lives[b.Room]++
+		}
 		for _, ev := range b.Events {
 			if m, ok := ev.Body.(*event.MessageArchived); ok {
 				d.archive[b.Room.String()+m.Payload] = true
@@ -95,6 +99,13 @@ func (d *disk) Append(ctx context.Context, batches []service.Batch) error {
 		return errDisk
 	}
 	return nil
+}
+
+// life counts the rooms that were at an address before the one of now.
+func (d *disk) life(room muc.JID) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.lives[room]
 }
 
 func (d *disk) archived(what string) bool {

@@ -31,7 +31,8 @@ type process struct {
 }
 
 func (p *process) Append(ctx context.Context, batches []service.Batch) error {
-	if p.dead.Load() || p.mute.Load() && len(batches[0].Events) == 0 { // which comes after it was heard
+	afterHeard := func(b service.Batch) bool { return len(b.Events) == 0 }
+	if p.dead.Load() || p.mute.Load() && slices.ContainsFunc(batches, afterHeard) {
 		return errDisk
 	}
 	return p.LiveStore.Append(ctx, batches)
