@@ -172,6 +172,9 @@ func (c Config) complete() (Config, error) {
 			*f.limit = f.otherwise
 		}
 	}
+	if c.Service.Now == nil {
+		c.Service.Now = time.Now
+	}
 	if c.GoneAfter <= 0 {
 		c.GoneAfter = 30 * time.Second
 	}

@@ -266,7 +266,7 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 		left++ // to be delivered
 		r.steps = append(r.steps, placed{at: b.At(), pos: pos})
 	}
-	if e := (Entry{Entry: b.Entry, At: pos, Gone: b.Gone}); e.differs(&r.listed) {
+	if e := (Entry{Entry: b.Entry, At: pos, Gone: b.Gone}); e.differs(&r.listed, s.n.cfg.Service.Now()) {
 		left++
 		r.listed = e
 		s.n.tasks.Go(func() { s.put(sh, e) })
@@ -344,13 +344,13 @@ func (s *store) fenced(sh *logShard) {
 
 // differs reports whether the list has to be changed. When a room wants to be woken matters only
 // while nobody is inside; being woken too early does no harm.
-func (e *Entry) differs(listed *Entry) bool {
+func (e *Entry) differs(listed *Entry, now time.Time) bool {
 	if e.Inhabited {
 		e.Due = time.Time{}
 	}
 	a, b := *e, *listed
 	a.At, b.At = 0, 0
-	if a.Due.IsZero() || !b.Due.IsZero() && !b.Due.After(a.Due) && b.Due.After(time.Now()) {
+	if a.Due.IsZero() || !b.Due.IsZero() && !b.Due.After(a.Due) && b.Due.After(now) {
 		a.Due, b.Due = time.Time{}, time.Time{}
 	}
 	return a != b

@@ -69,10 +69,10 @@ func (s *Service) keepTime() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		if at := s.doDue(time.Now()); at.IsZero() {
+		if at := s.doDue(s.cfg.Now()); at.IsZero() {
 			timer.Stop()
 		} else {
-			timer.Reset(time.Until(at))
+			timer.Reset(at.Sub(s.cfg.Now()))
 		}
 		select {
 		case <-timer.C:

@@ -132,6 +132,9 @@ type Config struct {
 	// replaced, however few events they are.
 	CompactAfter int
 
+	// Now is the clock of all rooms; nil means time.Now. It must not stand still: rooms that wait for a
+	// time are woken by what it says is left until then.
+	Now func() time.Time
 	// Log is told what an operator should know; nil means slog.Default().
 	Log *slog.Logger
 	// Observer counts; nil functions in it are not called.
@@ -347,6 +350,9 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.CompactAfter <= 0 {
 		c.CompactAfter = defaultCompactAfter
+	}
+	if c.Now == nil {
+		c.Now = time.Now
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -34,7 +33,7 @@ const startsAgain = "the room has to start again"
 func (s *Service) farewell(r *room, live *muc.Room, done []outcome, cause error) {
 	var end outcome
 	_ = guarded(func() (err error) {
-		end.fx, err = live.Do(time.Now(), muc.Shutdown{Reason: startsAgain})
+		end.fx, err = live.Do(s.cfg.Now(), muc.Shutdown{Reason: startsAgain})
 		return err
 	})
 	// Now nobody is inside and nothing is open: undoing it all leads to what was.

@@ -89,7 +89,7 @@ func (i *ImportedRoom) State() muc.State { return i.room.live.State() }
 // Errors are those of [muc.Room.Do], after which the room is as it was and takes other commands;
 // [ErrFuture], likewise; and that of the store, after which it is of no use any more.
 func (i *ImportedRoom) Do(ctx context.Context, at time.Time, cmd muc.Command) error {
-	if at.After(time.Now()) {
+	if at.After(i.service.cfg.Now()) {
 		return ErrFuture
 	}
 	var o outcome

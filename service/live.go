@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
@@ -91,7 +90,7 @@ func (s *Service) tidy(r *room, done []outcome) (gone bool) {
 		return true
 	case err != nil && b.Gone: // it may be gone all the same
 		s.cfg.Log.Warn("that a room has ended could not be stored", "room", r.jid, "error", err)
-		r.retry = time.Now().Add(pause)
+		r.retry = s.cfg.Now().Add(pause)
 		return true
 	case err != nil:
 		r.unshot = r.tail.events + max(1, s.cfg.CompactAfter/4)

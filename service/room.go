@@ -88,7 +88,7 @@ const pause = time.Minute
 
 // load brings a room into memory. The error is why it cannot be.
 func (s *Service) load(r *room) error {
-	now := time.Now()
+	now := s.cfg.Now()
 	if r.failed != nil && now.Before(r.retry) {
 		return r.failed
 	}
@@ -100,7 +100,7 @@ func (s *Service) load(r *room) error {
 		}
 		return err
 	})
-	s.cfg.Observer.Loaded(time.Since(now), err)
+	s.cfg.Observer.Loaded(s.cfg.Now().Sub(now), err)
 	if err != nil {
 		r.live = nil
 		if errors.Is(err, ErrNotOwner) {
@@ -135,14 +135,14 @@ func isDamage(err error) bool {
 // dueOf is when a room wants to be woken; a tombstone when its time is up.
 func (s *Service) dueOf(r *room) time.Time {
 	if r.ended || len(r.undone) > 0 {
-		return time.Now().Add(pause)
+		return s.cfg.Now().Add(pause)
 	}
 	live := r.live
 
 	if ended := live.DestroyedAt(); !ended.IsZero() && s.cfg.TombstoneTime > 0 {
 		return ended.Add(s.cfg.TombstoneTime)
 	}
-	return live.DeadlineAt(time.Now())
+	return live.DeadlineAt(s.cfg.Now())
 }
 
 // entry describes a room for the store and for the list of rooms.
@@ -199,7 +199,7 @@ func (s *Service) settle(r *room) {
 	default:
 		s.setDue(r, s.dueOf(r))
 		if live.Idle() && r.due.IsZero() {
-			r.since = time.Now()
+			r.since = s.cfg.Now()
 			r.idle = s.idle.PushBack(r)
 			s.arm(r.since.Add(s.cfg.IdleAfter))
 		}

@@ -74,7 +74,7 @@ func (s *Service) dismiss(r *room, snapshot []byte) {
 		if err != nil {
 			return err
 		}
-		fx, err := live.Do(time.Now(), muc.Shutdown{Reason: startsAgain})
+		fx, err := live.Do(s.cfg.Now(), muc.Shutdown{Reason: startsAgain})
 		r.redone = append(r.redone, []outcome{{fx: muc.Effects{Outbound: fx.Outbound}}})
 		return err
 	})
@@ -89,7 +89,7 @@ func (s *Service) resume(r *room, calls []call) []call {
 		return calls
 	}
 	first := tick
-	if age := time.Since(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
+	if age := s.cfg.Now().Sub(since); age < -s.cfg.SuspendedFor || age > s.cfg.SuspendedFor {
 		first = byHost(muc.Shutdown{Reason: startsAgain})
 	} else {
 		s.askThem()

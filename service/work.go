@@ -180,7 +180,7 @@ func (s *Service) step(r *room, o *outcome) {
 		}
 		r.sources = note(r.sources, from.Name, from.Number, s.cfg.Limits.Sources)
 	}
-	now := time.Now()
+	now := s.cfg.Now()
 	o.at, r.refused = now.UnixMilli(), false
 	o.do(now, r.live, r.jid)
 	if o.refused = r.refused; s.cfg.Live {
@@ -227,14 +227,14 @@ func (s *Service) batch(r *room, done []outcome) (b Batch, write bool) {
 		b.Snapshot = r.live.Snapshot(muc.Durable)
 	}
 	if suspend {
-		b.Live, b.Entry.Suspended = r.live.Snapshot(muc.Live), time.Now()
+		b.Live, b.Entry.Suspended = r.live.Snapshot(muc.Live), s.cfg.Now()
 	}
 	return b, true
 }
 
 // isOver reports whether the time of a tombstone is up.
 func (s *Service) isOver(r *room) bool {
-	return r.live.State() == muc.Destroyed && (r.freed || s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(time.Now()))
+	return r.live.State() == muc.Destroyed && (r.freed || s.cfg.TombstoneTime > 0 && !s.dueOf(r).After(s.cfg.Now()))
 }
 
 // publish lets out what calls brought, now that it is stored. Again: it may have been let out
@@ -353,7 +353,7 @@ func (s *Service) crash(r *room, done []outcome, rest []call, at Position, err e
 	}
 	s.cfg.Log.Error("a room is made again from what is stored", "room", r.jid, "error", err)
 	live := r.live
-	r.live, r.failed, r.retry = nil, nil, time.Now().Add(pause)
+	r.live, r.failed, r.retry = nil, nil, s.cfg.Now().Add(pause)
 	for i := range done {
 		s.fail(&done[i], err)
 	}
