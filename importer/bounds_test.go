@@ -2,6 +2,10 @@ package importer
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -37,3 +41,31 @@ func TestBounds(t *testing.T) {
 		assert.NoError(t, read(src))
 	}
 }
+
+// What is of other hosts, or cannot be read, counts too: it is kept until all has been read.
+func TestBoundsOfDumps(t *testing.T) {
+	for record, says := range map[string]string{
+		`{muc_room,{<<"cellar">>,<<"%d.example">>},[]}`:                                          "too many rooms",
+		`{muc_registered,{{<<"romeo">>,<<"montague.example">>},<<"%d.example">>},<<"Romeo">>}`:   "too many registered nicks",
+		`{archive_msg,{<<"%d">>,<<"rooms.example">>},<<"1">>,never,a,b,c,<<"Romeo">>,groupchat}`: "too many messages",
+	} {
+		dump := "{tables,[]}.\n"
+		for i := range 3 {
+			dump += fmt.Sprintf(record, i) + ".\n"
+		}
+		file := filepath.Join(t.TempDir(), "dump")
+		require.NoError(t, os.WriteFile(file, []byte(dump), 0o600))
+		_, err := openDump(t.Context(), file, "", bounds{2, 2, 2})
+		assert.ErrorIs(t, err, ErrTooMany)
+		assert.ErrorContains(t, err, says)
+
+		long := strings.ReplaceAll(fmt.Sprintf(record, 0), "0", strings.Repeat("0", 2000))
+		require.NoError(t, os.WriteFile(file, []byte("{tables,[]}.\n"+dumpedCellar+".\n"+long+".\n"), 0o600))
+		src, err := openDump(t.Context(), file, "", standard)
+		require.NoError(t, err)
+		assert.Equal(t, []string{"1 records of the dump cannot be read"}, src.Left())
+		require.NoError(t, src.Close())
+	}
+}
+
+const dumpedCellar = `{muc_room,{<<"cellar">>,<<"rooms.example">>},[]}`

@@ -44,12 +44,12 @@ func openDump(ctx context.Context, file, host string, most bounds) (*dump, error
 
 // dump is a dump of mnesia, of which it is known what stands where.
 type dump struct {
-	file                *os.File
-	most                bounds
-	hosts               map[string]*dumpedHost
-	host                *dumpedHost // the one that is meant
-	entries, registered int
-	broken              int // records that cannot be read
+	file                       *os.File
+	most                       bounds
+	hosts                      map[string]*dumpedHost
+	host                       *dumpedHost // the one that is meant
+	rooms, entries, registered int         // of all hosts
+	broken                     int         // records that cannot be read
 }
 
 // dumpedHost is what a dump has of a host with rooms.
@@ -113,17 +113,24 @@ func (d *dump) note(at Entry, text []byte) error {
 	}
 	name, host, ok := pair(record[1])
 	switch {
-	case !ok:
+	case !ok || !short(name, host):
 		d.broken++
 		return nil
 	case string(table) == "{archive_msg":
 		return d.noteMessage(at, name, host, record)
 	}
 	h := d.of(host)
-	if h.rooms = append(h.rooms, at); len(h.rooms) > d.most.rooms {
+	h.rooms = append(h.rooms, at)
+	if d.rooms++; d.rooms > d.most.rooms {
 		return fmt.Errorf("%w rooms", ErrTooMany)
 	}
 	return nil
+}
+
+// short reports whether texts are no longer than the parts of an address may be (RFC 7622 §3.1): what
+// is longer is nobody's, and is not kept.
+func short(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(s string) bool { return len(s) > 1023 })
 }
 
 // of is the host of that name.
@@ -157,7 +164,7 @@ func (d *dump) noteNick(record erlterm.Tuple) error {
 	}
 	user, server, okWho := pair(key[0])
 	host, okHost := key[1].(string)
-	if !okWho || !okHost {
+	if !okWho || !okHost || !short(user, server, host, nick) {
 		d.broken++
 		return nil
 	}
@@ -177,6 +184,9 @@ func (d *dump) noteMessage(at Entry, name, host string, record erlterm.Tuple) er
 	case record[8] != erlterm.Atom("groupchat"):
 		return nil
 	}
+	if d.entries++; d.entries > d.most.entries {
+		return fmt.Errorf("%w messages", ErrTooMany)
+	}
 	h := d.of(host)
 	when, ok := timestamp(record[3])
 	if !ok {
@@ -185,9 +195,6 @@ func (d *dump) noteMessage(at Entry, name, host string, record erlterm.Tuple) er
 	}
 	at.At = when
 	h.archive[name] = append(h.archive[name], at)
-	if d.entries++; d.entries > d.most.entries {
-		return fmt.Errorf("%w messages", ErrTooMany)
-	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -125,12 +126,18 @@ type taking struct {
 	more   int            // lines beyond maxLines
 }
 
-// maxLines is how many lines about a room there are.
-const maxLines = 100
+// maxLines is how many lines about a room there are, lineBytes how long one is at the most.
+const (
+	maxLines  = 100
+	lineBytes = 1000
+)
 
 // leave notes what is not taken over. A line that comes again is counted.
 func (r *taking) leave(format string, args ...any) {
 	line := fmt.Sprintf(format, args...)
+	if len(line) > lineBytes {
+		line = strings.ToValidUTF8(line[:lineBytes], "") + "…"
+	}
 	switch {
 	case r.counts[line] > 0:
 	case len(r.lines) == maxLines:

@@ -391,4 +391,10 @@ func TestImportLines(t *testing.T) {
 	g.takes(made{r}, importer.Options{})
 	assert.Len(t, g.lines, 102)
 	assert.Equal(t, "square: and 50 more lines like these", g.lines[100])
+
+	r = verona("square")
+	r.Left = []string{strings.Repeat("ä", 1_000_000)}
+	g = newTarget(t)
+	g.takes(made{r}, importer.Options{})
+	assert.Equal(t, "square: "+strings.Repeat("ä", 500)+"…", g.lines[0])
 }

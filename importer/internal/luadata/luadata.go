@@ -14,10 +14,11 @@ import (
 var ErrNotData = errors.New("it is not what Prosody stores")
 
 // maxDepth is how deep tables may be in each other: Prosody writes no deeper ones. maxValues is
-// how many values there may be in all.
+// how many values there may be in all, of which a table counts as many as it needs memory for.
 const (
 	maxDepth  = 128
 	maxValues = 2_000_000
+	tableCost = 6
 )
 
 // Table is a Lua table.
@@ -197,6 +198,9 @@ func (p *parser) quotient() float64 {
 }
 
 func (p *parser) table(depth int) *Table {
+	if p.values += tableCost; p.values > maxValues {
+		p.fail("there is too much in it")
+	}
 	t := new(Table)
 	var numbered map[float64]any
 	p.expect("{")

@@ -39,7 +39,8 @@ func TestReadRefuses(t *testing.T) {
 		"return { [nil] = 1 };", "return { [true] = 1 };", "return { [{}] = 1 };", "return { 0x };", "local x = {} return x", "goto a ::a:: return {};",
 		"return { [[" + strings.Repeat("x", 100) + " };", "return 'text';", strings.Repeat("(", 100000),
 		"return " + strings.Repeat("{", maxDepth+1) + strings.Repeat("}", maxDepth+1), "return " + strings.Repeat("{", 100000) + strings.Repeat("}", 100000),
-		"return " + strings.Repeat("-", 100000) + "1", "return {" + strings.Repeat("{};", maxValues) + "}",
+		"return " + strings.Repeat("-", 100000) + "1", "return {" + strings.Repeat("{};", maxValues/(tableCost+1)) + "}",
+		"return {" + strings.Repeat("1,", maxValues) + "}",
 		"return { --[[ long ]] };", "return { a", "return { 'a\n' }", `return { "\q" }`, `return { "\`, `return { "\999" }`, "return { [1 = 2 }", "return { [1] 2 }", "return { 1 2 }",
 	} {
 		_, err := Read([]byte(source))
