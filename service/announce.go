@@ -40,7 +40,7 @@ func (s *Service) wherePeopleAre(cmd muc.Command) (rooms int, err error) {
 		return 0, ErrClosed
 	}
 	for _, r := range s.rooms {
-		if r.people > 0 || s.waking[r] {
+		if r.people > 0 || s.unloaded[r] {
 			s.add(r, call{task: byHost(cmd)})
 			rooms++
 		}

@@ -65,7 +65,7 @@ func BenchmarkMemory(b *testing.B) {
 	for _, state := range []struct {
 		name string
 		idle time.Duration
-	}{{"awake", time.Hour}, {"aside", time.Millisecond}} {
+	}{{"in memory", time.Hour}, {"aside", time.Millisecond}} {
 		b.Run(state.name, func(b *testing.B) {
 			for range b.N {
 				before := heap()

@@ -249,7 +249,7 @@ func (s *Service) reload(r *room, done []outcome, at Position, cause error) {
 	r.live, r.failed = nil, nil
 	s.unwatch(r, live)
 	s.mu.Lock()
-	s.waking[r] = true // until it is loaded
+	s.unloaded[r] = true // until it is loaded
 	s.mu.Unlock()
 	r.doubt, r.doubtAt, r.cause = done, at, cause
 	_ = s.need(r) // it is tried again by the next call
@@ -303,10 +303,10 @@ func (r *room) withUndone(calls []call) []call {
 	return append(first, calls...)
 }
 
-// wakeUp waits until rooms are loaded that have somebody inside, or until the context ends.
-func wakeUp(ctx context.Context, waking <-chan struct{}) error {
+// waitLoaded waits until rooms are loaded that have somebody inside, or until the context ends.
+func waitLoaded(ctx context.Context, loading <-chan struct{}) error {
 	select {
-	case <-waking:
+	case <-loading:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -41,7 +41,7 @@ func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
 	for _, e := range mine {
 		s.dir.set(e, 0)
 	}
-	return wakeUp(ctx, s.wakeAll(mine))
+	return waitLoaded(ctx, s.loadInhabited(mine))
 }
 
 // Release gives up rooms, those for which a function says so: Config.Owns says no to them before
@@ -138,10 +138,10 @@ func (s *Service) lost(r *room) {
 	}
 }
 
-// wakeAll has rooms that do not last end, loads those with somebody inside, and sets the time for
+// loadInhabited has rooms that do not last end, loads those with somebody inside, and sets the time for
 // the others. What it returns is closed when they are loaded.
-func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
-	var waking sync.WaitGroup
+func (s *Service) loadInhabited(entries []Entry) <-chan struct{} {
+	var loading sync.WaitGroup
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range entries {
@@ -156,10 +156,10 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 		case loaded && r.suspended.IsZero():
 		case e.Inhabited && s.cfg.Live, !e.Suspended.IsZero():
 			if !loaded {
-				s.waking[r] = true
-				if r.awake == nil {
-					waking.Add(1)
-					r.awake = waking.Done
+				s.unloaded[r] = true
+				if r.waited == nil {
+					loading.Add(1)
+					r.waited = loading.Done
 				}
 			}
 			s.add(r, call{task: tick})
@@ -170,7 +170,7 @@ func (s *Service) wakeAll(entries []Entry) <-chan struct{} {
 		}
 	}
 	all := make(chan struct{})
-	go func() { waking.Wait(); close(all) }()
+	go func() { loading.Wait(); close(all) }()
 	return all
 }
 
@@ -182,10 +182,10 @@ func (s *Service) roomAt(jid muc.JID) *room {
 	return nil
 }
 
-// isAwake notes that a room is loaded, or cannot be.
-func (r *room) isAwake() {
-	if r.awake != nil {
-		r.awake()
-		r.awake = nil
+// endWait tells who waits for it that a room is loaded, or cannot be.
+func (r *room) endWait() {
+	if r.waited != nil {
+		r.waited()
+		r.waited = nil
 	}
 }

@@ -23,7 +23,7 @@ type room struct {
 	timer int           // where it stands among the timers, if due is set
 
 	leaving chan struct{} // closed when another service may have it; nil if it stays
-	awake   func()        // told when it is loaded, or cannot be; nil if nobody waits
+	waited  func()        // told when it is loaded, or cannot be; nil if nobody waits
 
 	reserved muc.JID // whose room it is counted as, until it is stored
 	people   int     // occupants when it was last looked at
@@ -215,11 +215,11 @@ func (s *Service) forget(r *room) {
 	s.setDue(r, time.Time{})
 	r.live = nil
 	s.holds(r, 0, muc.JID{})
-	delete(s.waking, r)
+	delete(s.unloaded, r)
 	if s.rooms[r.jid] == r {
 		delete(s.rooms, r.jid)
 	}
-	r.isAwake()
+	r.endWait()
 	if r.leaving != nil {
 		close(r.leaving)
 		r.leaving = nil

@@ -37,7 +37,7 @@ type Service struct {
 	// moments: never while a room works, the store is called or a stanza delivered.
 	mu       sync.Mutex
 	rooms    map[muc.JID]*room // in memory, or with something to do
-	waking   map[*room]bool    // of them, those with somebody inside, nobody knows who until they are loaded
+	unloaded map[*room]bool    // of them, those with somebody inside, nobody knows who until they are loaded
 	ready    []*room           // they have something to do and wait for a worker
 	workers  int
 	senders  map[muc.JID]*sender
@@ -81,7 +81,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, domain: domain,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
-		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}, waking: map[*room]bool{}}
+		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}, unloaded: map[*room]bool{}}
 	s.live, _ = cfg.Store.(LiveStore)
 	s.cfg.Room.Policy.Create = s.mayCreate(cfg.RoomName, cfg.Room.Policy.Create)
 	s.cfg.Room.Policy.Ask = s.mayAsk(cfg.Room.Policy.Ask)
@@ -102,10 +102,10 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err := s.loadSuspended(ctx, restless); err != nil {
 		return nil, err
 	}
-	waking := s.wakeAll(restless)
+	loading := s.loadInhabited(restless)
 	go s.keepTime()
 	if s.cfg.Live {
-		if err := wakeUp(ctx, waking); err != nil {
+		if err := waitLoaded(ctx, loading); err != nil {
 			s.stop()
 			return nil, err
 		}

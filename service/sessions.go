@@ -82,7 +82,7 @@ func (s *Service) vanishFrom(r *room, live *muc.Room, gone func(session muc.JID)
 // reached are the rooms in which a session, an account or a domain is, may be, or will be when
 // they have done what waits.
 func (s *Service) reached(who muc.JID) map[*room]bool {
-	rooms := maps.Clone(s.waking)
+	rooms := maps.Clone(s.unloaded)
 	switch {
 	case !who.IsBare():
 		s.reach(rooms, s.sessions[who], s.senders[who.Bare()])

@@ -106,7 +106,7 @@ func (s *Service) need(r *room) error {
 	case r.left:
 		return fmt.Errorf("%w: %s", ErrNotOwner, r.jid)
 	case r.live != nil:
-		s.noteAwake(r, true)
+		s.noteLoaded(r, true)
 		return nil
 	case s.cfg.Live && s.ctx.Err() != nil:
 		s.resolve(r, ErrClosed)
@@ -114,7 +114,7 @@ func (s *Service) need(r *room) error {
 	}
 	err := s.load(r)
 	r.freed = false
-	s.noteAwake(r, err == nil)
+	s.noteLoaded(r, err == nil)
 	if errors.Is(err, ErrNotOwner) {
 		s.lose(r)
 		s.resolve(r, err)
@@ -133,12 +133,12 @@ func (s *Service) need(r *room) error {
 	return err
 }
 
-// noteAwake tells who waits for it that a room is loaded, or cannot be.
-func (s *Service) noteAwake(r *room, loaded bool) {
+// noteLoaded notes that a room was loaded, or could not be.
+func (s *Service) noteLoaded(r *room, loaded bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.isAwake(); loaded {
-		delete(s.waking, r)
+	if r.endWait(); loaded {
+		delete(s.unloaded, r)
 	}
 }
 
