@@ -14,7 +14,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/examples/component/xmppcomp"
 	"github.com/gomuc/muc/policy"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"

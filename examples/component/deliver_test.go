@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/examples/component/xmppcomp"
 )
 
 // saying is a stanza of a room.

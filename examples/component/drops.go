@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/examples/component/xmppcomp"
 )
 
 // dropLogEvery is how often the log tells of stanzas that were dropped; the metrics

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/examples/component/xmppcomp"
 	"github.com/gomuc/muc/service"
 )
 

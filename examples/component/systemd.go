@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gomuc/muc/examples/component/internal/xmppcomp"
+	"github.com/gomuc/muc/examples/component/xmppcomp"
 )
 
 // systemd is told when the component is ready, and keeps the open connection to the server over a
