@@ -35,23 +35,43 @@ func (n *Node) Close(ctx context.Context) error {
 	return err
 }
 
+// Retire hands the node's shards over to the other nodes, for good, and returns when it has none any
+// more. It goes on to take and to deliver what its clients say and hear, until [Node.Close]. It is for
+// the host of a link: what the server sent before it knew of the next active node is still done. Where
+// there is no other node, it returns at once, and the node keeps its shards until it is closed.
+func (n *Node) Retire(ctx context.Context) error {
+	n.mu.Lock()
+	n.retired = true
+	n.mu.Unlock()
+	_, err := n.handOverUntil(ctx, func() bool { return true })
+	return err
+}
+
 // handAllOver waits until this node has no shard, and nothing is open.
 func (n *Node) handAllOver(ctx context.Context) error {
+	alone, err := n.handOverUntil(ctx, func() bool { return n.Stats().Open == 0 && !n.hasToSay() })
+	if alone {
+		return n.rest(ctx)
+	}
+	return err
+}
+
+// handOverUntil waits until this node has no shard, and something is done; or until it is alone.
+func (n *Node) handOverUntil(ctx context.Context, done func() bool) (alone bool, err error) {
 	n.beat(false)
 	for {
 		n.assign(time.Now())
 		if !n.hasOthers() {
-			return n.rest(ctx)
+			return true, nil
 		}
-		s := n.Stats()
-		if s.Owned == 0 && s.Open == 0 && !n.isBusy() && !n.hasToSay() {
-			return nil
+		if n.Stats().Owned == 0 && !n.isBusy() && done() {
+			return false, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return false, ctx.Err()
 		case <-n.ctx.Done():
-			return ErrExpelled
+			return false, ErrExpelled
 		case <-time.After(beatEvery / 10):
 		}
 	}

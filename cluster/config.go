@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -50,9 +51,15 @@ type Config struct {
 	// functions are not called.
 	Came, Gone func(node string)
 	Heard      func(node string, data []byte)
-	// Active is told when this node becomes the active one, and when it is it no more. Nil is
-	// not told.
+	// Active is told when this node becomes the active one, before Deliver gets what rooms say, and
+	// when it is it no more. It must return at once. Nil is not told.
 	Active func(is bool)
+	// Yield is called before another node becomes the active one in a planned move: with Home nil. All
+	// that rooms have said has been given to Deliver by then, and they say nothing until there is another
+	// active node. It returns when the server has what was delivered, so that nobody hears of it after
+	// what the next one says, or when the context ends, after some seconds. What comes from
+	// the server is for this node until the next one is connected. Nil does nothing.
+	Yield func(ctx context.Context)
 	// GoneAfter is how long a node may be silent until those whose clients it has are put out
 	// (as by [service.Service.Vanished]): 0 means 30 seconds. Its rooms go on elsewhere after two seconds
 	// already. A node that was silent for longer, and comes back, is told that it was expelled.

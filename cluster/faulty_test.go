@@ -33,6 +33,10 @@ type faulty struct {
 	entries bool
 	// unshot: no snapshot is small enough.
 	unshot bool
+	// unset: owners cannot be changed.
+	unset bool
+	// deaf is a subject of which nothing is heard.
+	deaf string
 	// unsent is what was published while it stood still.
 	unsent []func()
 }
@@ -212,6 +216,9 @@ func (f *faulty) All(ctx context.Context) ([]cluster.Owner, error) {
 }
 
 func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch, node, life string) (cluster.Epoch, error) {
+	if f.mayNotSet() {
+		return 0, errFault
+	}
 	return try(ctx, f, func() (cluster.Epoch, error) { return f.Memory.CompareAndSet(ctx, shard, was, node, life) })
 }
 
@@ -239,6 +246,19 @@ func (f *faulty) Publish(subject string, data []byte) error {
 	return nil
 }
 
+func (f *faulty) mayNotSet() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.unset
+}
+
+// isDeafTo reports whether messages of a subject are lost.
+func (f *faulty) isDeafTo(subject string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.deaf == subject
+}
+
 // Subscribe may lose messages, too; a frozen node hears them when it goes on.
 func (f *faulty) Subscribe(subject string, hear func([]byte)) (stop func(), err error) {
 	f.mu.Lock()
@@ -248,7 +268,7 @@ func (f *faulty) Subscribe(subject string, hear func([]byte)) (stop func(), err 
 	}
 	f.hears[subject] = append(f.hears[subject], hear)
 	return f.Memory.Subscribe(subject, func(data []byte) {
-		if lost, eaten := f.pass(); !lost && !eaten {
+		if lost, eaten := f.pass(); !lost && !eaten && !f.isDeafTo(subject) {
 			hear(data)
 		}
 	})

@@ -90,7 +90,7 @@ func (g *gateway) answer(ctx context.Context, from muc.JID, el *etree.Element, e
 		return
 	}
 	defer g.n.caught("Deliver")
-	g.n.cfg.Service.Deliver(ctx, refusal(el, from, e))
+	g.n.deliver(ctx, refusal(el, from, e))
 }
 
 // keep takes a stanza, if there is place or it must be kept, and sends it.

@@ -39,6 +39,7 @@ type Node struct {
 	began     time.Time
 	owned     [Shards]atomic.Bool // the service takes stanzas for its rooms
 	tellMu    sync.Mutex          // held while it is found out, and the host told, who is the active node
+	holding   holding
 	domain    string
 	normalize func(string) (string, error)
 
@@ -60,6 +61,7 @@ type Node struct {
 	homeless  map[muc.JID]bool // whom it found without a node then
 	active    string           // who is the active node
 	closing   bool
+	retired   bool // it takes no shards any more
 	expelled  bool
 	ended     chan struct{} // closed when it has stopped
 }
@@ -365,6 +367,10 @@ func (n *Node) hear(from string, b *outBody) {
 		_, err = n.rooms.KickBlocked(n.ctx, *b.Blocked)
 	case b.Listed != nil:
 		n.list(b.Listed)
+	case b.Hold != nil:
+		n.onHold(from, b.Hold)
+	case b.Owner != nil:
+		n.hearOwner(b.Owner)
 	case b.Host != nil && n.cfg.Heard != nil:
 		n.cfg.Heard(from, b.Host)
 	}
@@ -426,7 +432,7 @@ func (n *Node) onBeat(data []byte) {
 func (n *Node) beat(bye bool) {
 	n.mu.Lock()
 	b := beatFrame{Node: n.cfg.Node, Life: n.life, Bye: bye, Expelled: append([]string(nil), n.peers.expelled...),
-		Ready: !n.closing && time.Since(n.began) >= learnFor}
+		Ready: !n.closing && !n.retired && time.Since(n.began) >= learnFor}
 	n.mu.Unlock()
 	_ = n.cfg.Bus.Publish("beat", encode(b))
 }

@@ -63,7 +63,13 @@ func (n *Node) setOwner(shard int, o Owner) {
 // onOwner hears that a shard has another owner.
 func (n *Node) onOwner(data []byte) {
 	var f ownerFrame
-	if json.Unmarshal(data, &f) != nil || f.Shard < 0 || f.Shard >= Shards {
+	if json.Unmarshal(data, &f) == nil {
+		n.hearOwner(&f)
+	}
+}
+
+func (n *Node) hearOwner(f *ownerFrame) {
+	if f.Shard < 0 || f.Shard >= Shards {
 		return
 	}
 	n.setOwner(f.Shard, Owner{Node: f.Node, Life: f.Life, Epoch: f.Epoch})
@@ -176,7 +182,7 @@ func (n *Node) assignShard(shard int, now time.Time) {
 
 // without is who takes no shards: this node, if it stops. Node.mu is held.
 func (n *Node) without() string {
-	if n.closing {
+	if n.closing || n.retired {
 		return n.id
 	}
 	return ""
@@ -360,9 +366,15 @@ func (n *Node) handOver(ctx context.Context, shard int, o Owner, successor strin
 	if !lives {
 		return errSuccessorGone
 	}
+	if shard == 0 && n.cfg.Home == nil {
+		n.yield(ctx, o.Epoch)
+	}
 	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, o.Epoch, to.node, to.life)
-	if err == nil {
+	switch {
+	case err == nil:
 		n.tellOwner(shard, Owner{to.node, to.life, epoch})
+	case shard == 0 && n.cfg.Home == nil:
+		n.keepOn(o.Epoch)
 	}
 	return err
 }

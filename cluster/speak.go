@@ -72,6 +72,9 @@ func (n *Node) split(stanzas []service.Stanza) (byNode map[string][]*piece, node
 
 // deliver takes what the domain itself answers, and what is refused.
 func (n *Node) deliver(ctx context.Context, s service.Stanza) {
+	if n.isHeld(s) {
+		return
+	}
 	byNode, nodes := n.split([]service.Stanza{s})
 	for _, of := range nodes {
 		for _, p := range byNode[of] {
@@ -93,6 +96,7 @@ func (n *Node) deliverStep(ctx context.Context, d service.Delivery) {
 	}
 	due := n.store.deliveryOf(d.Room, said.Pos)
 	defer due.done()
+	defer n.speaks(ctx)()
 	byNode, nodes := n.split(d.Stanzas)
 	for _, of := range nodes {
 		for part := range parts(&said, byNode[of]) {
@@ -257,9 +261,11 @@ func (n *Node) findActive() {
 	n.tellMu.Lock()
 	defer n.tellMu.Unlock()
 	n.mu.Lock()
-	was, of := n.active, n.owners[0].id()
+	owner := n.owners[0]
+	was, of := n.active, owner.id()
 	if was == of {
 		n.mu.Unlock()
+		n.goOn(owner.Epoch)
 		return
 	}
 	old, next, dead := n.pipes[was], n.pipes[of], !n.peers.lives(was, time.Now())
@@ -267,19 +273,29 @@ func (n *Node) findActive() {
 	if next != nil {
 		next.turnBack() // it may have been the active one before
 	}
+	switch { // it has to know before it is to say something
+	case of == n.id:
+		n.told(true)
+	case of != "" && n.cfg.Home == nil:
+		n.pipeTo(of).send(n.ctx, &outBody{Owner: &ownerFrame{0, owner.Node, owner.Life, owner.Epoch}}, nil, false)
+	}
 	if n.cfg.Home == nil && old != nil && dead {
 		old.turnTo(n.sayer(of))
 	}
 	n.mu.Lock()
 	n.active = of
 	n.mu.Unlock()
-	if n.cfg.Active != nil && (was == n.id) != (of == n.id) {
-		n.told(of == n.id)
+	if was == n.id {
+		n.told(false)
 	}
+	n.goOn(owner.Epoch)
 }
 
 // told tells the host whether this node is the active one.
 func (n *Node) told(is bool) {
+	if n.cfg.Active == nil {
+		return
+	}
 	defer n.caught("Active")
 	n.cfg.Active(is)
 }

@@ -60,12 +60,20 @@ type (
 	}
 	// outBody is what stands in an outFrame: one of these.
 	outBody struct {
-		Speech   *speech `json:"o,omitempty"`
-		Vanished muc.JID `json:"v,omitzero"`
-		Announce string  `json:"a,omitempty"`
-		Listed   []Entry `json:"l,omitempty"`
-		Blocked  *string `json:"k,omitempty"` // the reason of KickBlocked
-		Host     []byte  `json:"h,omitempty"` // see Node.Tell
+		Speech   *speech     `json:"o,omitempty"`
+		Vanished muc.JID     `json:"v,omitzero"`
+		Announce string      `json:"a,omitempty"`
+		Listed   []Entry     `json:"l,omitempty"`
+		Blocked  *string     `json:"k,omitempty"` // the reason of KickBlocked
+		Host     []byte      `json:"h,omitempty"` // see Node.Tell
+		Hold     *holdFrame  `json:"d,omitempty"`
+		Owner    *ownerFrame `json:"w,omitempty"` // to the next active node, before it is to say something
+	}
+	// holdFrame: the active node yields, and what rooms say is to be held up.
+	holdFrame struct {
+		Epoch Epoch `json:"e"`           // of the active node, as the owner of shard 0
+		Held  bool  `json:"h,omitempty"` // to it: that is done, and nothing comes any more
+		GoOn  bool  `json:"g,omitempty"` // it is the active node still
 	}
 	// speech is what a room says at once, or a part of it.
 	speech struct {
