@@ -15,8 +15,8 @@ import (
 )
 
 // Archive finds what a query asks for (XEP-0313): what [muc.ArchiveQuery.Page] says,
-// except that messages are counted only for a page of none (Max 0), which asks for nothing
-// else; that a page ends when it is as large as [Options.PageBytes], and is not complete
+// except that messages are not counted if there are more than 10,000, but for a page of none (Max 0),
+// which asks for nothing else; that a page ends when it is as large as [Options.PageBytes], and is not complete
 // then; and that a message which cannot be read is left out. An id that is not there is a
 // [*muc.StanzaError] with item-not-found. Whether the asker may read it is not judged here:
 // rooms do that before they ask. [Answers] calls it for them.
@@ -26,7 +26,7 @@ func (s *Store) Archive(ctx context.Context, room muc.JID, q muc.ArchiveQuery) (
 		return muc.ArchivePage{}, s.explain(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has written nothing
-	r := reading{ctx: ctx, tx: tx, to: math.MaxInt64, most: s.options.PageBytes}
+	r := reading{ctx: ctx, tx: tx, most: s.options.PageBytes}
 	err = tx.QueryRowContext(ctx, `SELECT id FROM room WHERE jid = ?`, room.String()).Scan(&r.room)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return muc.ArchivePage{}, s.explain(err)
@@ -50,14 +50,26 @@ const (
 	withIDs = `SELECT value, seq FROM json_each(?) LEFT JOIN archive ON room = ? AND stanza_id = value`
 )
 
+// countMost is up to how many messages all are counted beside a page of them.
+const countMost = 10_000
+
+// span is what is between two numbers, exclusive.
+type span struct{ from, to int64 }
+
+// cut cuts off what is not behind from and before to.
+func (s *span) cut(from, to int64) { s.from, s.to = max(s.from, from), min(s.to, to) }
+
+func (s span) has(seq int64) bool { return seq > s.from && seq < s.to }
+
 // reading is one query of the archive, at one moment.
 type reading struct {
 	ctx  context.Context
 	tx   *sql.Tx
 	room int64
 	most int // bytes of a page
-	// from and to, exclusive, are between which numbers the messages are.
-	from, to int64
+	// all is between which numbers the messages are that are asked for, part between which those of
+	// the page are.
+	all, part span
 	// filter is one more condition, or empty, with its values; index has the messages
 	// that fulfil it, or its first part, in order.
 	filter, index string
@@ -68,7 +80,8 @@ type reading struct {
 }
 
 func (r *reading) answer(q *muc.ArchiveQuery) (muc.ArchivePage, error) {
-	if q.Metadata {
+	r.all = span{to: math.MaxInt64}
+	if r.part = r.all; q.Metadata {
 		return r.ends()
 	}
 	if !q.JID.IsZero() {
@@ -85,9 +98,16 @@ func (r *reading) answer(q *muc.ArchiveQuery) (muc.ArchivePage, error) {
 		return muc.ArchivePage{}, err
 	}
 	if q.Max == 0 {
-		return r.count()
+		var page muc.ArchivePage
+		err := r.number(&page, math.MaxInt-1)
+		page.Complete = page.Count == 0
+		return page, err
 	}
-	return r.page(q.Max, q.Backward)
+	page, err := r.page(q.Max, q.Backward)
+	if err == nil {
+		err = r.number(&page, countMost)
+	}
+	return page, err
 }
 
 // sift adds a filter.
@@ -100,37 +120,38 @@ func (r *reading) sift(column, value string) {
 
 // bound finds between which messages the page is.
 func (r *reading) bound(q *muc.ArchiveQuery) error {
-	after, before := []string{q.AfterID, q.After}, []string{q.BeforeID, q.Before}
-	if q.Max == 0 { // where a page of none begins is no matter
-		after, before = after[:1], before[:1]
+	err := r.between(&r.all, q.AfterID, q.BeforeID)
+	if !q.Start.IsZero() && err == nil {
+		var first int64
+		first, err = r.find(firstAt, ceilMilli(q.Start), math.MaxInt64)
+		r.all.cut(first-1, math.MaxInt64)
 	}
-	for _, id := range after {
-		if seq, err := r.seq(id); err != nil {
-			return err
-		} else if id != "" {
-			r.from = max(r.from, seq)
-		}
+	if !q.End.IsZero() && err == nil {
+		var last int64
+		last, err = r.find(lastAt, q.End.UnixMilli(), -1)
+		r.all.cut(0, last+1)
 	}
-	for _, id := range before {
-		if seq, err := r.seq(id); err != nil {
-			return err
-		} else if id != "" {
-			r.to = min(r.to, seq)
-		}
+	if r.part = r.all; err != nil || q.Max == 0 { // where a page of none begins is no matter
+		return err
 	}
-	if !q.Start.IsZero() {
-		first, err := r.number(firstAt, ceilMilli(q.Start), math.MaxInt64)
+	return r.between(&r.part, q.After, q.Before)
+}
+
+// between cuts off what is not behind one message and before another, where they are named.
+func (r *reading) between(s *span, after, before string) error {
+	if after != "" {
+		seq, err := r.seq(after)
 		if err != nil {
 			return err
 		}
-		r.from = max(r.from, first-1)
+		s.cut(seq, math.MaxInt64)
 	}
-	if !q.End.IsZero() {
-		last, err := r.number(lastAt, q.End.UnixMilli(), -1)
+	if before != "" {
+		seq, err := r.seq(before)
 		if err != nil {
 			return err
 		}
-		r.to = min(r.to, last+1)
+		s.cut(0, seq)
 	}
 	return nil
 }
@@ -140,8 +161,8 @@ func ceilMilli(t time.Time) int64 {
 	return t.Add(time.Millisecond - 1).UnixMilli()
 }
 
-// number is that of the message that a query finds.
-func (r *reading) number(query string, arg any, otherwise int64) (seq int64, err error) {
+// find is the number of the message that a query finds.
+func (r *reading) find(query string, arg any, otherwise int64) (seq int64, err error) {
 	err = r.tx.QueryRowContext(r.ctx, query, r.room, arg).Scan(&seq)
 	if errors.Is(err, sql.ErrNoRows) {
 		return otherwise, nil
@@ -149,12 +170,9 @@ func (r *reading) number(query string, arg any, otherwise int64) (seq int64, err
 	return seq, err
 }
 
-// seq is the number of a message with an id; an empty id is none.
+// seq is the number of a message with an id.
 func (r *reading) seq(id string) (int64, error) {
-	if id == "" {
-		return 0, nil
-	}
-	seq, err := r.number(withID, id, -1)
+	seq, err := r.find(withID, id, -1)
 	if err == nil && seq < 0 {
 		err = notThere(id)
 	}
@@ -195,26 +213,56 @@ func (r *reading) name(ids []string) error {
 	}
 	slices.Sort(r.ids)
 	r.ids = slices.Compact(r.ids)
-	r.ids = slices.DeleteFunc(r.ids, func(seq int64) bool { return seq <= r.from || seq >= r.to })
+	r.ids = slices.DeleteFunc(r.ids, func(seq int64) bool { return !r.all.has(seq) })
 	return rows.Err()
 }
 
-// where is the condition for all messages of the query.
-func (r *reading) where() (query string, args []any) {
+// where is the condition for the messages of the query that are in a span.
+func (r *reading) where(in span) (query string, args []any) {
 	return ` FROM archive` + r.index + ` WHERE room = ? AND seq > ? AND seq < ?` + r.filter,
-		append([]any{r.room, r.from, r.to}, r.values...)
+		append([]any{r.room, in.from, in.to}, r.values...)
 }
 
-func (r *reading) count() (page muc.ArchivePage, err error) {
-	page.Counted = true
+// count is how many messages of the query are in a span: as many as most, if there are more.
+func (r *reading) count(in span, most int) (n int, err error) {
 	if r.named {
-		err = r.each(r.ids, `1`, func([]byte) bool { page.Count++; return true })
-	} else {
-		where, args := r.where()
-		err = r.tx.QueryRowContext(r.ctx, `SELECT count(*)`+where, args...).Scan(&page.Count)
+		err = r.each(r.within(in), `1`, func([]byte) bool { n++; return n < most })
+		return n, err
 	}
-	page.Complete = page.Count == 0
-	return page, err
+	query, args := r.counting(in)
+	err = r.tx.QueryRowContext(r.ctx, query, append(args, most)...).Scan(&n)
+	return n, err
+}
+
+func (r *reading) counting(in span) (query string, args []any) {
+	where, args := r.where(in)
+	return `SELECT count(*) FROM (SELECT 1` + where + ` LIMIT ?)`, args
+}
+
+// within are the messages that are wanted by their ids and are in a span.
+func (r *reading) within(in span) (ids []int64) {
+	for _, seq := range r.ids {
+		if in.has(seq) {
+			ids = append(ids, seq)
+		}
+	}
+	return ids
+}
+
+// number tells how many messages the query finds, up to most, and how many of them are before
+// the page.
+func (r *reading) number(page *muc.ArchivePage, most int) (err error) {
+	if page.Count, err = r.count(r.all, most+1); err != nil || page.Count > most {
+		page.Count = 0
+		return err
+	}
+	page.Counted = true
+	first := r.part.from + 1 // where an empty page stands
+	if len(page.Messages) > 0 {
+		first = int64(page.Messages[0].Seq)
+	}
+	page.Index, err = r.count(span{r.all.from, min(first, r.all.to)}, most)
+	return err
 }
 
 // ends is the first and the last message.
@@ -250,10 +298,11 @@ func (r *reading) page(most int, backward bool) (page muc.ArchivePage, err error
 		return true
 	}
 	if r.named {
+		ids := r.within(r.part)
 		if backward {
-			slices.Reverse(r.ids)
+			slices.Reverse(ids)
 		}
-		err = r.each(r.ids, `body`, take)
+		err = r.each(ids, `body`, take)
 	} else {
 		err = r.scan(backward, take)
 	}
@@ -265,7 +314,7 @@ func (r *reading) page(most int, backward bool) (page muc.ArchivePage, err error
 
 // ordered reads all messages of the query; an index has them in that order.
 func (r *reading) ordered(backward bool) (query string, args []any) {
-	query, args = r.where()
+	query, args = r.where(r.part)
 	if query = `SELECT body` + query + ` ORDER BY seq`; backward {
 		query += ` DESC`
 	}
