@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -107,15 +108,25 @@ func TestLostAcknowledgementThenAnother(t *testing.T) {
 	direct := s.open(nats.Config{URL: "nats://" + s.running[0].Addr().String(), Options: s.config(0, true).Options, SyncUnchecked: true, Domain: domain, Replicas: 1})
 	for name, c := range map[string]struct {
 		kind cluster.Kind
+		deaf bool  // the first question what became of it is not answered either
 		want error // nil: it was stored, and that is seen
-	}{"a step after it": {cluster.Step, nil}, "a snapshot in its place": {cluster.Snapshot, cluster.ErrUnknown}} {
+	}{
+		"a step after it":                    {cluster.Step, false, nil},
+		"a snapshot in its place":            {cluster.Snapshot, false, cluster.ErrUnknown},
+		"a step after it, no answer":         {cluster.Step, true, nil},
+		"a snapshot in its place, no answer": {cluster.Snapshot, true, cluster.ErrUnknown},
+	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, r := within(t), room(unique())
 			first, err := e.Append(ctx, message(r, 1, cluster.Step, "first"), 0)
 			require.NoError(t, err)
 			isAck := acknowledgement("MUC_LOG_1")
-			var once sync.Once
+			var once, asked sync.Once
 			s.clients[0].dropping(func(payload []byte) bool {
+				if lost := false; c.deaf && bytes.Contains(payload, []byte("stream_msg_get_response")) {
+					asked.Do(func() { lost = true })
+					return lost
+				}
 				if isAck(payload) {
 					once.Do(func() {
 						last, err := direct.Last(ctx, r)
@@ -327,10 +338,15 @@ func TestOwnerInTheMinority(t *testing.T) {
 	require.NoError(t, err)
 	// Nobody else writes to this room. A first write is given up, and stays in process; another one is
 	// told so at once, which is no conflict: nothing is decided, and it is stored later.
-	short, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
-	defer cancel()
-	_, err = zombie.Append(short, message(kept, 1, cluster.Step, "given up"), k.last)
-	require.ErrorIs(t, err, cluster.ErrUnknown)
+	for wait := 300 * time.Millisecond; ; wait *= 2 {
+		short, cancel := context.WithTimeout(ctx, wait)
+		_, err = zombie.Append(short, message(kept, 1, cluster.Step, "given up"), k.last)
+		cancel()
+		if errors.Is(err, cluster.ErrUnknown) {
+			break
+		}
+		require.ErrorIs(t, err, context.DeadlineExceeded) // it was not even sent
+	}
 	go func() {
 		results <- k.append(ctx, zombie, 1)
 	}()
@@ -463,11 +479,12 @@ func TestOpenBeforeThereIsALeader(t *testing.T) {
 // awaitOwnCopy waits until a server answers from its own copy of a stream: when it is alone it does,
 // or nobody.
 func (s *servers) awaitOwnCopy(i int, stream string) {
-	c := s.admin(i)
+	c, try := s.admin(i), readTry
 	reach(s.t, func() bool {
 		s.cut(i, true)
-		_, err := c.Request("$JS.API.DIRECT.GET."+stream, []byte(`{"seq":1}`), readTry)
+		_, err := c.Request("$JS.API.DIRECT.GET."+stream, []byte(`{"seq":1}`), try)
 		s.cut(i, false)
+		try *= 2 // it may be the machine that is slow
 		return err == nil
 	})
 }

@@ -136,7 +136,7 @@ func (e *Engine) put(ctx context.Context, w write) (uint64, error) {
 		}
 		switch {
 		case ended != nil && doubt:
-			return 0, fmt.Errorf("%w: %w (%w)", cluster.ErrUnknown, err, ended)
+			return 0, fmt.Errorf("%w: %v (%w)", cluster.ErrUnknown, err, ended) // what the last try brought is not certain
 		case ended != nil:
 			return 0, fmt.Errorf("cluster/nats: %w (%w)", err, ended)
 		}
@@ -212,5 +212,5 @@ func (e *Engine) find(ctx context.Context, w write, why error) (uint64, verdict,
 		return 0, refused, fmt.Errorf("%w: %w", cluster.ErrConflict, why)
 	}
 	// What stood between was replaced.
-	return 0, refused, fmt.Errorf("%w: %w: %w", cluster.ErrUnknown, errReplaced, why)
+	return 0, refused, fmt.Errorf("%w: %w: %v", cluster.ErrUnknown, errReplaced, why) // which may look certain
 }
