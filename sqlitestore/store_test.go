@@ -204,7 +204,8 @@ func TestOpenRefuses(t *testing.T) {
 	require.NoError(t, os.Link(hard, filepath.Join(dir, "hard2.db")))
 
 	special := filepath.Join(dir, "socket")
-	l, err := net.Listen("unix", special)
+	t.Chdir(dir)
+	l, err := net.Listen("unix", filepath.Base(special)) // the names of sockets are short
 	require.NoError(t, err)
 	defer l.Close()
 

@@ -26,7 +26,7 @@ func ordered(t *testing.T, args ...string) (out string, status int) {
 // A component that runs takes orders at its socket, which is its own user's alone.
 func TestAdministration(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	c := serveAlone(t, server, "-store", store, "-default-public", "false", "-tombstones", "0")
 	link := server.Next()
 	c.joined(link, "cellar", 2)
@@ -85,7 +85,7 @@ func TestAdministration(t *testing.T) {
 
 // A socket that is left over is replaced, another file is not, and nobody needs one.
 func TestAdminSocket(t *testing.T) {
-	dir := t.TempDir()
+	dir := place(t)
 	left := filepath.Join(dir, "left.sock")
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: left})
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func enter(who, room string) string {
 // A line of the store that cannot be read, or is of another domain, is the misfortune of
 // one room.
 func TestOddLinesInTheStore(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	server := fakeserver.New(t, testDomain, testSecret)
 	c := serveHere(t, server, nil, "-store", store)
 	link := server.Next()
@@ -92,7 +92,7 @@ func taken(link *fakeserver.Stream, parts ...string) (n int) {
 // Who searches a large archive as often as may be keeps nobody out of rooms that must be
 // loaded, and the component from no stop.
 func TestSearchesHoldUpNobody(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	server := fakeserver.New(t, testDomain, testSecret)
 	c := serveHere(t, server, nil, "-store", store)
 	link := server.Next()
@@ -134,7 +134,7 @@ func TestSearchesHoldUpNobody(t *testing.T) {
 // A room in which much is stored is not stored anew for every few changes: what is stored
 // of them weighs as much as the room first.
 func TestLargeRoomsAreRarelyStoredAnew(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	server := fakeserver.New(t, testDomain, testSecret)
 	c := serveHere(t, server, nil, "-store", store, "-rate-bytes", "0", "-compact", "20")
 	link := server.Next()

@@ -31,7 +31,7 @@ func onlyMessages(t testing.TB, link *fakeserver.Stream) {
 // each message arrives once, in order, and nobody is told anything else.
 func TestTakeOver(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	args := []string{"-store", filepath.Join(t.TempDir(), "rooms.db"), "-take-over", "-rate-messages", "0", "-rate-bytes", "0"}
+	args := []string{"-store", filepath.Join(place(t), "rooms.db"), "-take-over", "-rate-messages", "0", "-rate-bytes", "0"}
 	c := serveAlone(t, server, args...)
 	link := server.Next()
 	c.joined(link, "cellar", 3)
@@ -99,13 +99,13 @@ func (c *serving) undisturbed(link *fakeserver.Stream, store string) {
 // Whatever goes wrong with the new process, the old one goes on, and nobody in a room notices.
 func TestTakeOverFails(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	args := []string{"-store", store, "-rate-messages", "0"}
 	c := serveAlone(t, server, args...)
 	link := server.Next()
 	c.joined(link, "cellar", 3)
 	taken := newServer(t, "")
-	elsewhere := filepath.Join(t.TempDir(), "rooms.db")
+	elsewhere := filepath.Join(place(t), "rooms.db")
 	require.NoError(t, os.WriteFile(elsewhere, nil, 0o600))
 	for _, f := range []struct {
 		args []string
@@ -169,7 +169,7 @@ func TestTakeOverFails(t *testing.T) {
 // A component that is not connected is not taken over, and where none runs, one starts.
 func TestTakeOverOfNobody(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	args := []string{"-store", filepath.Join(t.TempDir(), "rooms.db"), "-take-over"}
+	args := []string{"-store", filepath.Join(place(t), "rooms.db"), "-take-over"}
 	c := serveAlone(t, server, args...)
 	c.joined(server.Next(), "cellar", 1)
 	c.stderr.gets(t, "no component runs that could be taken over")

@@ -15,7 +15,7 @@ import (
 // prosodyData are the data of a Prosody with a room for each file.
 func prosodyData(t *testing.T, files map[string]string) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := place(t)
 	for name, text := range files {
 		name = filepath.Join(dir, "conference%2eexample", name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
@@ -53,7 +53,7 @@ func left(t *testing.T, dir string) (names []string) {
 // Rooms of another server are in the store then, or nothing of them.
 func TestImport(t *testing.T) {
 	data := prosodyData(t, map[string]string{"config/cellar.dat": cellarData, "config/attic.dat": atticData, "muc_log/cellar.list": saidData})
-	dir := t.TempDir()
+	dir := place(t)
 	store := filepath.Join(dir, "rooms.db")
 	flags := func(more ...string) []string {
 		return append([]string{"-from", "prosody", "-domain", "rooms.example", "-store", store, "-archive", "87600h"}, append(more, data)...)
@@ -123,14 +123,14 @@ func (w writer) Write(b []byte) (int, error) {
 
 // An import that fails leaves no store where there was none.
 func TestImportFails(t *testing.T) {
-	dir := t.TempDir()
+	dir := place(t)
 	store := filepath.Join(dir, "rooms.db")
-	dump := filepath.Join(t.TempDir(), "dump")
+	dump := filepath.Join(place(t), "dump")
 	require.NoError(t, os.WriteFile(dump, []byte("{tables,[]}.\n{muc_room,{<<\"cellar\">>,<<\"conference.example\">>},["), 0o600))
 	flags := []string{"-domain", "rooms.example", "-store", store}
 	for want, args := range map[string][]string{
 		"-from ejabberd: " + dump + ": it ends in the middle: make the dump again": {"-from", "ejabberd", dump},
-		"there are no rooms: name the directory of Prosody's data":                 {"-from", "prosody", t.TempDir()},
+		"there are no rooms: name the directory of Prosody's data":                 {"-from", "prosody", place(t)},
 		"no such file or directory":                                                {"-from", "prosody", filepath.Join(dir, "none")},
 	} {
 		status, _, stderr := imports(t, append(flags, args...)...)

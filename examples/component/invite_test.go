@@ -27,7 +27,7 @@ func TestInvitationsInWords(t *testing.T) {
 // XEP-0249, and words.
 func TestInvitation(t *testing.T) {
 	s := newServer(t, "<handshake/>")
-	start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-store", filepath.Join(t.TempDir(), "rooms.db"))
+	start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-store", filepath.Join(place(t), "rooms.db"))
 	s.gets("</handshake>")
 	const from = " from='romeo@example.org/o' to='cellar@rooms.example"
 	s.sends("<presence" + from + "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")

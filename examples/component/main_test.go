@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/gomuc/muc/examples/component/internal/fakeserver"
 )
 
 // server plays the XMPP server on loopback, for one connection.
@@ -50,7 +53,7 @@ func (o *output) String() string {
 // gets waits for a text.
 func (o *output) gets(t *testing.T, text string) {
 	t.Helper()
-	if !assert.Eventually(t, func() bool { return strings.Contains(o.String(), text) }, 20*time.Second, time.Millisecond) {
+	if !assert.Eventually(t, func() bool { return strings.Contains(o.String(), text) }, fakeserver.Patience, time.Millisecond) {
 		t.Fatalf("%s is missing in\n%s", text, o)
 	}
 }
@@ -116,8 +119,15 @@ type running struct {
 func start(t *testing.T, args ...string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{stop: cancel, status: make(chan int, 1)}
-	go func() { r.status <- run(ctx, args, environment("MUC_SECRET", "geheim"), io.Discard, &r.stderr) }()
-	t.Cleanup(cancel)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		r.status <- run(ctx, args, environment("MUC_SECRET", "geheim"), io.Discard, &r.stderr)
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-ended // until then there are new files in its directory
+	})
 	return r
 }
 
@@ -128,17 +138,39 @@ func (r *running) ends(t *testing.T) (int, string) {
 	case status := <-r.status:
 		lines := strings.Split(strings.TrimSpace(r.stderr.String()), "\n")
 		return status, lines[len(lines)-1]
-	case <-time.After(30 * time.Second):
+	case <-time.After(fakeserver.Patience):
 		t.Fatal("the component does not end")
 		return 0, ""
 	}
 }
 
+// freeAddress is one at which nobody listens. Its port is none of those that systems give out by
+// themselves, so that no other test gets it before it is used.
 func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	t.Helper()
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10000+rand.IntN(20000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
+}
+
+// place is a directory of a test, in which sockets have names that are short enough for the
+// system, wherever temporary files are.
+func place(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if len(dir) > 80 {
+		var err error
+		dir, err = os.MkdirTemp("/tmp", "component")
+		require.NoError(t, err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+	}
+	return dir
 }
 
 // From the first stanza to the stop: a room, its metrics, and a goodbye to everybody.
@@ -146,7 +178,7 @@ func TestRun(t *testing.T) {
 	s := newServer(t, "<handshake/>")
 	metrics := freeAddress(t)
 	r := start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(),
-		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-metrics", metrics, "-admins", "admin@example.org", "-stop", "farewell")
+		"-store", filepath.Join(place(t), "rooms.db"), "-metrics", metrics, "-admins", "admin@example.org", "-stop", "farewell")
 	s.gets("</handshake>")
 	s.sends("<iq type='get' id='d1' from='romeo@example.org/o' to='rooms.example'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	s.gets(`name="Chat rooms"`)
@@ -185,7 +217,7 @@ func get(t *testing.T, url string) string {
 
 // A stop while nobody can be told is one too.
 func TestRunWithoutServer(t *testing.T) {
-	r := start(t, "-domain", "rooms.example", "-connect", freeAddress(t), "-store", filepath.Join(t.TempDir(), "rooms.db"),
+	r := start(t, "-domain", "rooms.example", "-connect", freeAddress(t), "-store", filepath.Join(place(t), "rooms.db"),
 		"-log-format", "json", "-drain", "1s")
 	r.stderr.gets(t, "not connected")
 	r.stop()
@@ -195,7 +227,7 @@ func TestRunWithoutServer(t *testing.T) {
 }
 
 func TestRunFails(t *testing.T) {
-	dir := t.TempDir()
+	dir := place(t)
 	store := filepath.Join(dir, "rooms.db")
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -244,7 +276,7 @@ func TestRunRefusesSettings(t *testing.T) {
 func TestMayCreate(t *testing.T) {
 	s := newServer(t, "<handshake/>")
 	start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-create", "example.org",
-		"-store", filepath.Join(t.TempDir(), "rooms.db"), "-admins", "admin@example.net")
+		"-store", filepath.Join(place(t), "rooms.db"), "-admins", "admin@example.net")
 	s.gets("</handshake>")
 	for who, created := range map[string]bool{"romeo@example.org": true, "admin@example.net": true, "tybalt@example.net": false} {
 		local, _, _ := strings.Cut(who, "@")
@@ -264,7 +296,7 @@ func TestArchive(t *testing.T) {
 	for keep, want := range map[string]string{"1h": "<forwarded xmlns='urn:xmpp:forward:0'>", "0": "<service-unavailable"} {
 		s := newServer(t, "<handshake/>")
 		r := start(t, "-domain", "rooms.example", "-connect", s.listener.Addr().String(), "-archive", keep,
-			"-store", filepath.Join(t.TempDir(), "rooms.db"))
+			"-store", filepath.Join(place(t), "rooms.db"))
 		s.gets("</handshake>")
 		const from = " from='romeo@example.org/o' to='cellar@rooms.example"
 		s.sends("<presence" + from + "/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
@@ -284,7 +316,7 @@ func TestArchive(t *testing.T) {
 // A room that cannot be read answers internal-server-error and stays as it is; the
 // others live.
 func TestUnreadableRoom(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	enter := func(s *server, room string) {
 		s.sends("<presence from='romeo@example.org/o' to='" + room + "@rooms.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
 	}

@@ -36,7 +36,7 @@ func parseOK(t testing.TB, env func(string) string, args ...string) settings {
 
 func configFile(t *testing.T, content string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "muc.conf")
+	path := filepath.Join(place(t), "muc.conf")
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
@@ -158,7 +158,7 @@ func TestHelp(t *testing.T) {
 // The secret may stand in a file of its own.
 func TestSecretFile(t *testing.T) {
 	file := func(text string) string {
-		name := filepath.Join(t.TempDir(), "secret")
+		name := filepath.Join(place(t), "secret")
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 		return name
 	}

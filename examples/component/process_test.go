@@ -122,7 +122,7 @@ func serveWith(t testing.TB, server *fakeserver.Server, adapt func(*exec.Cmd), a
 
 func (c *serving) args(more []string) []string {
 	return append([]string{"-domain", testDomain, "-connect", c.server.Addr(), "-metrics", c.metrics,
-		"-store", filepath.Join(c.t.TempDir(), "rooms.db")}, more...)
+		"-store", filepath.Join(place(c.t), "rooms.db")}, more...)
 }
 
 // end stops the component, waits for its end, and returns the status.

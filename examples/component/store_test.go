@@ -14,7 +14,7 @@ import (
 // Damaged lines in the list of rooms, of which one cannot be read and one is of
 // another domain, are no reason not to start: the other rooms live.
 func TestDamagedList(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	first := newServer(t, "<handshake/>")
 	r := start(t, "-domain", "rooms.example", "-connect", first.listener.Addr().String(), "-store", store)
 	first.gets("</handshake>")
@@ -53,7 +53,7 @@ func TestDamagedList(t *testing.T) {
 
 // -check says what is wrong in a store, and makes none.
 func TestCheck(t *testing.T) {
-	store := filepath.Join(t.TempDir(), "rooms.db")
+	store := filepath.Join(place(t), "rooms.db")
 	out, status := ordered(t, "-check", "-domain", testDomain, "-store", store)
 	assert.Equal(t, statusFailed, status)
 	assert.Contains(t, out, "no such file")

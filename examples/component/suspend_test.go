@@ -50,7 +50,7 @@ func silent(t *testing.T, link *fakeserver.Stream, from int, to ...int) {
 // A stop and a start are not noticed: everybody is still inside, is asked, and put out if gone.
 func TestSuspend(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	store := []string{"-store", filepath.Join(t.TempDir(), "rooms.db")}
+	store := []string{"-store", filepath.Join(place(t), "rooms.db")}
 	c := serveAlone(t, server, store...)
 	link := server.Next()
 	c.joined(link, "cellar", 4)
@@ -79,7 +79,7 @@ func TestSuspend(t *testing.T) {
 // A start that is too late puts everybody out, and so does a stop with a farewell.
 func TestFarewell(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
-	store := []string{"-store", filepath.Join(t.TempDir(), "rooms.db")}
+	store := []string{"-store", filepath.Join(place(t), "rooms.db")}
 	c := serveAlone(t, server, store...)
 	c.joined(server.Next(), "cellar", 1)
 	c.end()
@@ -129,7 +129,7 @@ func TestStopping(t *testing.T) {
 	c := &component{settings: s, log: slog.New(slog.DiscardHandler), metrics: newMetrics(), throttle: newThrottle()}
 	c.now.Store(&s)
 	c.link = xmppcomp.NewLink(c.linkConfig())
-	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{})
+	store, err := sqlitestore.Open(t.Context(), filepath.Join(place(t), "rooms.db"), sqlitestore.Options{})
 	require.NoError(t, err)
 	defer store.Close()
 	rooms, err := service.New(t.Context(), c.config(store))

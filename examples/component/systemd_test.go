@@ -28,7 +28,7 @@ type manager struct {
 }
 
 func newManager(t *testing.T) *manager {
-	m := &manager{t: t, socket: filepath.Join(t.TempDir(), "s"), kept: map[string]*os.File{}, asks: true}
+	m := &manager{t: t, socket: filepath.Join(place(t), "s"), kept: map[string]*os.File{}, asks: true}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.socket, Net: "unixgram"})
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
@@ -92,7 +92,7 @@ func (m *manager) starts(server *fakeserver.Server, args ...string) *serving {
 func TestRestartBySystemd(t *testing.T) {
 	server := fakeserver.New(t, testDomain, testSecret)
 	m := newManager(t)
-	args := []string{"-store", filepath.Join(t.TempDir(), "rooms.db"), "-rate-messages", "0"}
+	args := []string{"-store", filepath.Join(place(t), "rooms.db"), "-rate-messages", "0"}
 	c := m.starts(server, args...)
 	link := server.Next()
 	c.joined(link, "cellar", 3)

@@ -21,7 +21,7 @@ import (
 )
 
 // patience is how long a client waits for what has to come.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // client is a session of an account, logged in over TLS.
 type client struct {

@@ -61,7 +61,7 @@ func newFake(t *testing.T, change func(*fake)) *fake {
 			}
 			all.Go(func() {
 				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+				_ = conn.SetDeadline(time.Now().Add(patience))
 				f.serve(conn)
 			})
 		}
@@ -76,10 +76,13 @@ func (f *fake) server() *Server {
 		Accounts: []Account{{muc.MustParseJID("romeo@example.com"), "rose"}}}
 }
 
+// patience is how long a test waits for what must come; nothing takes as long.
+const patience = 5 * time.Minute
+
 var romeo = scansion.Login{People: []muc.JID{muc.MustParseJID("romeo@montague.example")}, Resource: "orchard"}
 
 func dial(t *testing.T, s *Server) (scansion.Conn, error) {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	return s.Dial(ctx, romeo)
 }

@@ -83,7 +83,7 @@ func TestReceive(t *testing.T) {
 			conn, err := dial(t, s)
 			require.NoError(t, err)
 			defer conn.Cut()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			src, err := conn.Receive(ctx)
 			if tt.says != "" {
@@ -149,7 +149,7 @@ func TestHeldBytes(t *testing.T) {
 	for c.held.Load() <= held { // nobody reads
 		time.Sleep(time.Millisecond)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	bytes := 0
 	for err == nil {

@@ -151,7 +151,7 @@ func (p *played) gets(name, part string) (found string) {
 			}
 		}
 		return false
-	}, 30*time.Second, time.Millisecond, "%s does not get %s: %v", name, part, p.streams[name])
+	}, 2*time.Minute, time.Millisecond, "%s does not get %s", name, part)
 	return found
 }
 

@@ -69,12 +69,12 @@ func TestTooLargeStanza(t *testing.T) {
 
 // So many connections there may be, so many of them not logged in, and so many of one account.
 func TestCrowd(t *testing.T) {
-	r := start(t, Config{Bounds: Bounds{Strangers: 2, Sessions: 2}})
+	r := start(t, Config{Bounds: Bounds{Strangers: 2, Sessions: 2, Login: time.Hour}})
 	refused := func() {
 		conn, err := net.Dial("tcp", r.tcp)
 		require.NoError(t, err)
 		defer conn.Close()
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience/2))) // before the server gives up waiting
+		require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience))) // before the server gives up waiting
 		_, err = conn.Read(make([]byte, 1))
 		require.Error(t, err)
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -95,7 +95,7 @@ func TestCrowd(t *testing.T) {
 	require.NotNil(t, r.dial(t).Read().SelectElement("mechanisms"))
 	refused() // would be the third that is not logged in
 
-	r = start(t, Config{Bounds: Bounds{Connections: 2}})
+	r = start(t, Config{Bounds: Bounds{Connections: 2, Login: time.Hour}})
 	r.guest(t)
 	r.guest(t)
 	refused()
@@ -138,7 +138,7 @@ func TestStrangersOfOneAddress(t *testing.T) {
 
 // Who does not log in is not waited for.
 func TestLoginTakesTooLong(t *testing.T) {
-	r := start(t, Config{Bounds: Bounds{Login: 3 * time.Second}})
+	r := start(t, Config{Bounds: Bounds{Login: 10 * time.Second}}) // on a busy machine the guest needs some
 	quick := r.guest(t)
 	conn, err := net.Dial("tcp", r.tcp)
 	require.NoError(t, err)

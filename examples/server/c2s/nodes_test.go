@@ -113,8 +113,10 @@ func TestRoomOfTwoNodes(t *testing.T) {
 	_, err = rooms.Do(t.Context(), muc.MustParseJID(lobby), muc.Create{Owner: muc.MustParseJID("romeo@localhost"), Config: muc.RoomConfig{Persistent: true}})
 	require.NoError(t, err)
 	romeo, juliet, again := one.login(t, "tcp", "romeo"), two.login(t, "ws", "juliet"), one.login(t, "tcp", "juliet")
+	romeo.Online()
 	juliet.Online()
 	again.Online()
+	romeo.GetsTag("presence", "from", juliet.JID) // so what rooms say to juliet finds the way
 	romeo.Enters(lobby, "Romeo")
 	juliet.Enters(lobby, "Juliet")
 	juliet.Says(lobby, "hello")

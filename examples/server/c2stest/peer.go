@@ -22,7 +22,7 @@ import (
 )
 
 // Patience is how long a test waits for what must come; nothing takes as long.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 // Peer is a client of localhost.
 type Peer struct {

@@ -14,7 +14,7 @@ import (
 
 // Patience is how long the server waits for anything. It is so long that only what
 // never comes is missed, however busy the machine is.
-const Patience = 60 * time.Second
+const Patience = 2 * time.Minute
 
 // Server listens on loopback for a component and takes one stream after the other.
 type Server struct {
