@@ -110,7 +110,7 @@ type Observer struct {
 	// that took until its rooms had been loaded.
 	Took func(shard int, took time.Duration)
 	// Moved: this node has handed a shard over to another one, and for how long the shard took
-	// nothing.
+	// nothing: until the other had loaded its rooms with somebody inside.
 	Moved func(shard int, took time.Duration)
 	// Lag is how long it took from when a step was stored until all nodes had delivered it.
 	Lag func(lag time.Duration)
@@ -144,7 +144,7 @@ const (
 	// mostDeaths is with how many nodes that died a stanza may have been before it is refused: it
 	// may be what they died of.
 	mostDeaths = 3
-	// atOnce is how many shards are taken, moved or marked at the same time.
+	// atOnce is how many shards are taken or marked at the same time.
 	atOnce = 16
 )
 

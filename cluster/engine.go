@@ -56,8 +56,8 @@ const (
 	Snapshot Kind = "snapshot"
 	// Claim says that from now on an owner of a later epoch writes. Its body is empty.
 	Claim Kind = "claim"
-	// Gone says that nothing is left of the room, and takes the place of all messages before it.
-	// Its body is empty.
+	// Gone says that nothing is left of the room, and takes the place of all messages before it. Its
+	// body, of some kilobytes at most, says which inputs had been done; it may be empty.
 	Gone Kind = "gone"
 )
 
@@ -78,8 +78,8 @@ type Message struct {
 // Log keeps what happens in rooms, each message on a majority of machines before Append returns.
 // Its methods are called by several goroutines at once.
 type Log interface {
-	// Last is the last message of a room, its Body may be left out; the zero Message if there is
-	// none. All messages whose Append has returned nil are seen, unless who answers was cut off
+	// Last is the last message of a room, its Body may be left out unless it is [Gone]; the zero
+	// Message if there is none. All messages whose Append has returned nil are seen, unless who answers was cut off
 	// and does not know it: what follows from Last is therefore made sure by an Append.
 	Last(ctx context.Context, room muc.JID) (Message, error)
 	// Append stores a message after the one at a position, which must be the last of the room;
@@ -180,7 +180,7 @@ type Owners interface {
 // Bus takes messages from node to node: each at most once, those of one sender to one subject
 // in order, what is lost leaves a gap.
 //
-// Subjects are in.<id>, ack.<id>, out.<id> and got.<id>, with a [Node.ID], beat and owner: words of
+// Subjects are in.<id>, ack.<id>, out.<id>, got.<id> and hand.<id>, with a [Node.ID], beat and owner: words of
 // letters, digits, - and _ with dots between them.
 type Bus interface {
 	// Publish does not wait for who listens. An error means that it was not sent; nil that it may arrive.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -63,4 +64,23 @@ func (n *Node) FailMove(shard int) {
 	o := n.owners[shard]
 	n.begin(shard, func() { n.move(shard, o, "nobody") })
 	n.mu.Unlock()
+}
+
+// MovesAtOnce is how many shards a node hands over at the same time.
+const MovesAtOnce = movesAtOnce
+
+// Hand is how large the message is that hands over rooms with these snapshots, and how many it has.
+func Hand(snapshots []string) (size, whole int) {
+	f, rooms := handFrame{}, []handed{}
+	for i, s := range snapshots {
+		rooms = append(rooms, handed{Entry: Entry{Entry: service.Entry{Room: muc.MustParseJID(fmt.Sprint("room", i, "@chat.example"))}}, Snapshot: []byte(s)})
+	}
+	f.fill(rooms, handBytes)
+	for _, text := range f.Rooms {
+		var h handed
+		if json.Unmarshal(text, &h) == nil && h.Snapshot != nil {
+			whole++
+		}
+	}
+	return len(encode(&f)), whole
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"iter"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,11 @@ type faulty struct {
 	deaf string
 	// unsent is what was published while it stood still.
 	unsent []func()
+	// edit makes of a message that hands a shard over another one; nil loses it.
+	edit func(data []byte) []byte
+	// reads is how often a room was read, gives how many shards are being given to somebody now, and mostGives
+	// how many these were at most.
+	reads, gives, mostGives int
 }
 
 func newFaulty(m *cluster.Memory, seed uint64) *faulty {
@@ -71,6 +77,20 @@ func (f *faulty) set(rate int, cut bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rate, f.cut = rate, cut
+}
+
+// startMoves begins to count, and to edit what hands shards over.
+func (f *faulty) startMoves(edit func(data []byte) []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.edit, f.reads, f.mostGives = edit, 0, 0
+}
+
+// counts is how often rooms were read since then, and how many shards were given away at once.
+func (f *faulty) counts() (reads, gives int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.reads, f.mostGives
 }
 
 func (f *faulty) isolate(is bool) {
@@ -156,6 +176,9 @@ func (f *faulty) Append(ctx context.Context, m cluster.Message, after cluster.Po
 }
 
 func (f *faulty) Read(ctx context.Context, room muc.JID, upTo cluster.Pos) iter.Seq2[cluster.Message, error] {
+	f.mu.Lock()
+	f.reads++
+	f.mu.Unlock()
 	return sequence(ctx, f, f.Memory.Read(ctx, room, upTo))
 }
 
@@ -219,6 +242,15 @@ func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch
 	if f.mayNotSet() {
 		return 0, errFault
 	}
+	f.mu.Lock()
+	f.gives++
+	f.mostGives = max(f.mostGives, f.gives)
+	f.mu.Unlock()
+	defer func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.gives--
+	}()
 	return try(ctx, f, func() (cluster.Epoch, error) { return f.Memory.CompareAndSet(ctx, shard, was, node, life) })
 }
 
@@ -232,6 +264,11 @@ func (f *faulty) Publish(subject string, data []byte) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.edit != nil && strings.HasPrefix(subject, "hand.") {
+		if data = f.edit(data); data == nil {
+			return nil
+		}
+	}
 	switch {
 	case f.dead || f.cut || f.rnd.IntN(100) < f.rate:
 	case f.alone:

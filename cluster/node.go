@@ -35,6 +35,7 @@ type Node struct {
 	stop      context.CancelFunc
 	tasks     sync.WaitGroup
 	limit     chan struct{} // one for each task that waits for the engine
+	moves     moves
 	unhear    []func()
 	began     time.Time
 	owned     [Shards]atomic.Bool // the service takes stanzas for its rooms
@@ -79,7 +80,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), pipes: map[string]*pipe{},
+	n := &Node{cfg: cfg, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), moves: newMoves(), pipes: map[string]*pipe{},
 		incoming: map[string]uint64{}, askedOut: map[string]time.Time{}, ended: make(chan struct{}), peers: peers{known: map[string]*peer{}}}
 	if n.life == "" {
 		n.life = strings.ToLower(rand.Text()[:10])
@@ -135,7 +136,7 @@ func (n *Node) serviceConfig() service.Config {
 func (n *Node) subscribe() error {
 	for subject, f := range map[string]func([]byte){
 		"in." + n.id: n.onIn, "ack." + n.id: n.gateway.onAck, "out." + n.id: n.onOut, "got." + n.id: n.onGot,
-		"beat": n.onBeat, "owner": n.onOwner,
+		"hand." + n.id: n.onHand, "beat": n.onBeat, "owner": n.onOwner,
 	} {
 		stop, err := n.cfg.Bus.Subscribe(subject, n.guarded(f))
 		if err != nil {

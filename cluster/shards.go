@@ -73,6 +73,9 @@ func (n *Node) hearOwner(f *ownerFrame) {
 		return
 	}
 	n.setOwner(f.Shard, Owner{Node: f.Node, Life: f.Life, Epoch: f.Epoch})
+	if f.Loaded {
+		n.moves.loaded(f.Shard, f.Epoch)
+	}
 	if id(f.Node, f.Life) == n.id {
 		n.mu.Lock()
 		defer n.mu.Unlock()
@@ -82,8 +85,12 @@ func (n *Node) hearOwner(f *ownerFrame) {
 
 // tellOwner tells all nodes, this one too, who has a shard.
 func (n *Node) tellOwner(shard int, o Owner) {
-	_ = n.cfg.Bus.Publish("owner", encode(ownerFrame{shard, o.Node, o.Life, o.Epoch}))
+	n.sayOwner(shard, o, false)
 	n.setOwner(shard, o)
+}
+
+func (n *Node) sayOwner(shard int, o Owner, loaded bool) {
+	_ = n.cfg.Bus.Publish("owner", encode(ownerFrame{shard, o.Node, o.Life, o.Epoch, loaded}))
 }
 
 // verify asks the engine who has a shard.
@@ -174,7 +181,7 @@ func (n *Node) assignShard(shard int, now time.Time) {
 		n.begin(shard, func() { n.take(shard, o, now) })
 	case successor == "":
 	case mine && successor != n.id:
-		n.begin(shard, func() { n.move(shard, o, successor) })
+		n.beginMove(shard, o)
 	case !mine && successor == n.id && !n.peers.lives(o.id(), now):
 		n.begin(shard, func() { n.take(shard, o, now) })
 	}
@@ -236,6 +243,16 @@ func (n *Node) adopt(shard int, o Owner) bool {
 		n.verify(shard)
 		return false
 	}
+	if !n.work(shard, o) {
+		return false
+	}
+	n.adoptRooms(shard, entries)
+	n.sayOwner(shard, o, true)
+	return true
+}
+
+// work takes stanzas for a shard, which the store has opened, unless it is another's by now.
+func (n *Node) work(shard int, o Owner) bool {
 	n.mu.Lock()
 	mine := n.owners[shard].Epoch <= o.Epoch
 	if mine {
@@ -250,10 +267,14 @@ func (n *Node) adopt(shard int, o Owner) bool {
 	n.countOwned()
 	n.tellOwner(shard, o) // stanzas come from now on
 	n.wantAgain(shard, o.Epoch)
+	return true
+}
+
+// adoptRooms has the service take rooms over, and waits for those with somebody inside.
+func (n *Node) adoptRooms(shard int, entries []service.Entry) {
 	if err := n.rooms.Adopt(n.ctx, entries); err != nil && n.ctx.Err() == nil {
 		n.log.Warn("rooms cannot be taken over", "shard", shard, "error", err)
 	}
-	return true
 }
 
 // openShard reads what has to be known of a shard, after it was made sure that nobody who had it
@@ -275,8 +296,18 @@ func (n *Node) openShard(ctx context.Context, shard int, epoch Epoch) ([]service
 		}
 		redo, left[room] = append(redo, room), true
 	}
-	var entries []service.Entry
-	for e, err := range log.Entries(ctx, shard) {
+	entries, err := n.entries(ctx, shard, left)
+	if err != nil {
+		return nil, err
+	}
+	n.store.open(newShard(shard, epoch, pos, pos, rev, redo))
+	return entries, nil
+}
+
+// entries are the lines of the list of a shard, with the rooms that have to be loaded whatever the
+// list says of them.
+func (n *Node) entries(ctx context.Context, shard int, left map[muc.JID]bool) (entries []service.Entry, err error) {
+	for e, err := range n.cfg.Log.Entries(ctx, shard) {
 		switch {
 		case err != nil && errors.Is(err, muc.ErrCorrupt):
 			n.log.Error("a line of the list of rooms is passed over", "shard", shard, "error", err)
@@ -294,7 +325,6 @@ func (n *Node) openShard(ctx context.Context, shard int, epoch Epoch) ([]service
 	for room := range left {
 		entries = append(entries, service.Entry{Room: room, Inhabited: true, Lasting: true})
 	}
-	n.store.open(shard, epoch, pos, rev, redo)
 	return entries, nil
 }
 
@@ -320,66 +350,6 @@ func (n *Node) lose(shard int, epoch Epoch) {
 		_ = n.rooms.Release(n.ctx, func(room muc.JID) bool { return ShardOf(room) == shard })
 	})
 }
-
-// moveFor is how long a move may take before it is given up.
-const moveFor = 10 * time.Second
-
-// move hands a shard over: what came before is done and delivered first.
-func (n *Node) move(shard int, o Owner, successor string) {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(n.ctx, moveFor)
-	defer cancel()
-	n.intake.pause(shard, true)
-	n.owned[shard].Store(false)
-	err := n.rooms.Release(ctx, func(room muc.JID) bool { return ShardOf(room) == shard })
-	if err == nil {
-		err = n.store.drained(ctx, shard)
-	}
-	n.store.close(shard, o.Epoch+1)
-	n.intake.reset(shard)
-	if errors.Is(err, service.ErrNotOwner) {
-		n.countOwned()
-		return
-	}
-	if err == nil {
-		err = n.handOver(ctx, shard, o, successor)
-	}
-	if err != nil {
-		n.warn("a shard cannot be handed over for now", shard, err)
-		ctx, cancel := n.engineCtx()
-		defer cancel()
-		if is, err := n.cfg.Owners.Get(ctx, shard); err == nil {
-			n.setOwner(shard, is)
-		}
-		return // assign takes it again, if it is still this node's
-	}
-	n.countOwned()
-	n.cfg.Observer.Moved(shard, time.Since(began))
-}
-
-// handOver gives a shard, of which nothing is under way, to another node.
-func (n *Node) handOver(ctx context.Context, shard int, o Owner, successor string) error {
-	n.mu.Lock()
-	to := n.peers.known[successor]
-	lives := n.peers.lives(successor, time.Now())
-	n.mu.Unlock()
-	if !lives {
-		return errSuccessorGone
-	}
-	if shard == 0 && n.cfg.Home == nil {
-		n.yield(ctx, o.Epoch)
-	}
-	epoch, err := n.cfg.Owners.CompareAndSet(ctx, shard, o.Epoch, to.node, to.life)
-	switch {
-	case err == nil:
-		n.tellOwner(shard, Owner{to.node, to.life, epoch})
-	case shard == 0 && n.cfg.Home == nil:
-		n.keepOn(o.Epoch)
-	}
-	return err
-}
-
-var errSuccessorGone = errors.New("the node that should have it is not there any more")
 
 func (n *Node) countOwned() {
 	count := 0

@@ -277,7 +277,7 @@ func (n *Node) findActive() {
 	case of == n.id:
 		n.told(true)
 	case of != "" && n.cfg.Home == nil:
-		n.pipeTo(of).send(n.ctx, &outBody{Owner: &ownerFrame{0, owner.Node, owner.Life, owner.Epoch}}, nil, false)
+		n.pipeTo(of).send(n.ctx, &outBody{Owner: &ownerFrame{Node: owner.Node, Life: owner.Life, Epoch: owner.Epoch}}, nil, false)
 	}
 	if n.cfg.Home == nil && old != nil && dead {
 		old.turnTo(n.sayer(of))

@@ -35,6 +35,8 @@ type logShard struct {
 	number int
 	epoch  Epoch
 	lost   chan struct{} // closed when this node has it no more
+	// changed has something when less is under way.
+	changed chan struct{}
 	// from is up to where all was delivered when this node took the shard over. What others wrote
 	// after it is done again.
 	from Pos
@@ -48,6 +50,8 @@ type logShard struct {
 	open    map[Pos]*openStep    // stored, and not delivered or listed yet
 	redo    map[muc.JID]*logRoom // rooms with something of others that is not delivered yet; nil until it is loaded
 	redone  map[muc.JID]bool     // rooms of which that was delivered
+	handed  map[muc.JID]*handed  // rooms as the last owner gave them to this one; until they are loaded
+	leaving bool                 // it is being handed over: its mark stays where it is
 	taken   time.Time            // since when this node has it
 }
 
@@ -62,9 +66,9 @@ type openStep struct {
 type logRoom struct {
 	room muc.JID
 	gone bool // when it was loaded
-	// owed says that the room is gone, and the log does not know it yet: what it said last is still
-	// on its way.
-	owed bool
+	// owed is that the room is gone, where the log does not know it yet because what it said last
+	// is still on its way; else nil.
+	owed *service.Batch
 
 	// store.mu guards these.
 	last   Pos // of its last message
@@ -83,16 +87,22 @@ type placed struct {
 
 func newStore(n *Node) *store { return &store{n: n, rooms: map[muc.JID]*logRoom{}} }
 
-// open has a shard from now on.
-func (s *store) open(shard int, epoch Epoch, pos Pos, rev uint64, redo []muc.JID) {
-	sh := &logShard{number: shard, epoch: epoch, lost: make(chan struct{}), from: pos, rev: rev, marked: pos, top: pos, taken: time.Now(),
-		writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}}
+// newShard is a shard under a new epoch, of which all up to a position was delivered, and rooms
+// have something after it.
+func newShard(shard int, epoch Epoch, pos, marked Pos, rev uint64, redo []muc.JID) *logShard {
+	sh := &logShard{number: shard, epoch: epoch, lost: make(chan struct{}), changed: make(chan struct{}, 1), from: pos, rev: rev, marked: marked, top: pos,
+		taken: time.Now(), writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}}
 	for _, room := range redo {
 		sh.redo[room] = nil
 	}
+	return sh
+}
+
+// open has a shard from now on.
+func (s *store) open(sh *logShard) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shards[shard] = sh
+	s.shards[sh.number] = sh
 }
 
 // close has a shard no more, if this node has it under an earlier epoch.
@@ -199,6 +209,8 @@ func (s *store) Append(ctx context.Context, batches []service.Batch) error {
 func messageOf(b *service.Batch) Message {
 	m := Message{Room: b.Room, ID: rand.Text(), Kind: Step}
 	switch {
+	case b.Gone && len(b.Sources) > 0:
+		m.Kind, m.Body = Gone, encode(snapshotBody{Sources: b.Sources})
 	case b.Gone:
 		m.Kind = Gone
 	case b.Snapshot != nil:
@@ -217,13 +229,13 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 	m := messageOf(b)
 	m.Epoch = sh.epoch
 	switch {
-	case m.Kind == Step && r.owed: // the room is made again
+	case m.Kind == Step && r.owed != nil: // the room is made again
 		if err := s.pay(ctx, sh, r); err != nil {
 			return err
 		}
 	case m.Kind == Step || s.settled(ctx, r, settleFor):
 	case m.Kind == Gone:
-		r.owed = true
+		r.owed = &service.Batch{Room: b.Room, Gone: true, Entry: service.Entry{Room: b.Room}, Sources: slices.Clone(b.Sources)}
 		return nil
 	default:
 		return fmt.Errorf("%w: %s: not all of it has been delivered", service.ErrNotYet, b.Room)
@@ -238,10 +250,10 @@ func (s *store) pay(ctx context.Context, sh *logShard, r *logRoom) error {
 			return err
 		}
 	}
-	gone := service.Batch{Room: r.room, Gone: true, Entry: service.Entry{Room: r.room}}
-	m := messageOf(&gone)
-	m.Epoch, r.owed = sh.epoch, false
-	return s.store(ctx, sh, r, m, &gone)
+	gone := r.owed
+	m := messageOf(gone)
+	m.Epoch, r.owed = sh.epoch, nil
+	return s.store(ctx, sh, r, m, gone)
 }
 
 // store stores a message, and what the list says of the room then.
@@ -254,6 +266,7 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(sh.writing, r)
+	sh.less()
 	if err != nil {
 		if s.rooms[r.room] == r && !errors.Is(err, ErrTooLarge) {
 			delete(s.rooms, r.room) // what is the last is not known any more
@@ -383,6 +396,7 @@ func (s *store) finish(sh *logShard, pos Pos) {
 	done := step.left == 0
 	if done {
 		delete(sh.open, pos)
+		sh.less()
 	}
 	s.mu.Unlock()
 	if done {
@@ -396,8 +410,8 @@ func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	switch {
 	case sh == nil:
 		return service.Saved{}, notOwner(room)
-	case r != nil && r.owed:
-		return service.Saved{}, nil
+	case r != nil && r.owed != nil:
+		return service.Saved{Sources: slices.Clone(r.owed.Sources)}, nil
 	}
 	for try := 0; ; try++ {
 		if !s.waitUncut(ctx, sh.number) {
@@ -422,8 +436,16 @@ func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	}
 }
 
+// claim writes that the log of a room, up to its last message, is this node's now.
+func (s *store) claim(ctx context.Context, sh *logShard, room muc.JID, last Pos) (Pos, error) {
+	return s.n.cfg.Log.Append(ctx, Message{Room: room, ID: rand.Text(), Epoch: sh.epoch, Kind: Claim}, last)
+}
+
 // load is Load, once.
 func (s *store) load(ctx context.Context, sh *logShard, room muc.JID) (saved service.Saved, r *logRoom, err error) {
+	if saved, r := s.receive(ctx, sh, room); r != nil {
+		return saved, r, nil
+	}
 	log := s.n.cfg.Log
 	last, err := log.Last(ctx, room)
 	r = &logRoom{room: room, last: last.Pos}
@@ -433,13 +455,16 @@ func (s *store) load(ctx context.Context, sh *logShard, room muc.JID) (saved ser
 	case last.Epoch > sh.epoch:
 		s.fenced(sh)
 		return saved, nil, notOwner(room)
-	case last.Kind == "" || last.Kind == Gone:
+	case last.Kind == "":
 		r.gone = true
 		return saved, r, nil
+	case last.Kind == Gone:
+		r.gone = true
+		saved, err = s.assemble(sh, r, []Message{last})
+		return saved, r, err
 	}
 	if last.Epoch < sh.epoch {
-		claim := Message{Room: room, ID: rand.Text(), Epoch: sh.epoch, Kind: Claim}
-		if r.last, err = log.Append(ctx, claim, last.Pos); err != nil {
+		if r.last, err = s.claim(ctx, sh, room, last.Pos); err != nil {
 			return saved, nil, err // and look again
 		}
 	}
@@ -466,7 +491,11 @@ func (s *store) assemble(sh *logShard, r *logRoom, messages []Message) (saved se
 			err = json.Unmarshal(m.Body, &body)
 			saved, r.steps = service.Saved{Snapshot: body.Snapshot, Sources: body.Sources}, nil
 		case Gone:
-			saved, r.steps = service.Saved{}, nil
+			var body snapshotBody
+			if len(m.Body) > 0 {
+				err = json.Unmarshal(m.Body, &body)
+			}
+			saved, r.steps = service.Saved{Sources: body.Sources}, nil
 		case Step:
 			var body stepBody
 			if err = json.Unmarshal(m.Body, &body); err != nil {
@@ -544,6 +573,7 @@ func (s *store) settleRedo(sh *logShard, r *logRoom) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(sh.redo, r.room)
+		sh.less()
 	})
 }
 
@@ -552,7 +582,7 @@ func (s *store) forgetSome() {
 	n := len(s.rooms) / 10
 	for room, r := range s.rooms {
 		sh := s.shards[ShardOf(room)]
-		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 && !r.owed {
+		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 && r.owed == nil {
 			delete(s.rooms, room)
 			if n--; n <= 0 {
 				return
@@ -677,7 +707,7 @@ func (s *store) markAll() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, sh := range s.shards {
-		if sh != nil && !sh.marking && sh.upTo() > sh.marked {
+		if sh != nil && !sh.marking && !sh.leaving && sh.upTo() > sh.marked {
 			sh.marking = true
 			s.n.task(func() { _ = s.mark(s.n.ctx, sh) })
 		}
@@ -696,6 +726,7 @@ func (s *store) mark(ctx context.Context, sh *logShard) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	sh.marking = false
+	sh.less()
 	if rev != 0 {
 		sh.rev, sh.marked = rev, pos
 	}
@@ -728,7 +759,7 @@ func (s *store) prove() error {
 	s.mu.Lock()
 	var mine *logShard
 	for _, sh := range s.shards {
-		if sh != nil && !sh.marking {
+		if sh != nil && !sh.marking && !sh.leaving {
 			mine = sh
 			sh.marking = true
 			break
@@ -743,34 +774,52 @@ func (s *store) prove() error {
 
 // drained waits until all of a shard was delivered everywhere, and notes it.
 func (s *store) drained(ctx context.Context, shard int) error {
+	sh, err := s.quiet(ctx, shard)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	moved := sh.upTo() > sh.marked
+	sh.marking = sh.marking || moved
+	s.mu.Unlock()
+	if moved {
+		return s.mark(ctx, sh)
+	}
+	return nil
+}
+
+// quiet waits until all of a shard was delivered everywhere, and nothing is under way. Its mark is not moved
+// any more, but by the caller.
+func (s *store) quiet(ctx context.Context, shard int) (*logShard, error) {
 	s.mu.Lock()
 	sh := s.shards[shard]
-	s.mu.Unlock()
-	if sh == nil {
-		return service.ErrNotOwner
+	if sh != nil {
+		sh.leaving = true
 	}
-	for try := 0; ; try++ {
+	s.mu.Unlock()
+	for sh != nil {
 		s.mu.Lock()
+		sh.upTo() // waits no longer for rooms that cannot be loaded
 		busy := len(sh.redo)+len(sh.open)+len(sh.writing) > 0 || sh.marking
-		moved := sh.upTo() > sh.marked
-		if !busy && moved {
-			sh.marking = true
-		}
 		s.mu.Unlock()
-		switch {
-		case !busy && !moved:
-			return nil
-		case !busy:
-			if s.mark(ctx, sh) == nil {
-				return nil
-			}
+		if !busy {
+			return sh, nil
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return nil, ctx.Err()
 		case <-sh.lost:
-			return service.ErrNotOwner
-		case <-time.After(min(time.Millisecond<<min(try, 6), 50*time.Millisecond)):
+			return nil, service.ErrNotOwner
+		case <-sh.changed:
 		}
+	}
+	return nil, service.ErrNotOwner
+}
+
+// less notes that less is under way. store.mu is held.
+func (sh *logShard) less() {
+	select {
+	case sh.changed <- struct{}{}:
+	default:
 	}
 }

@@ -21,13 +21,13 @@ var cellar = muc.MustParseJID("cellar@chat.example")
 func bare(t *testing.T) *Node {
 	t.Helper()
 	n := &Node{heard: time.Now()}
-	n.cfg.Observer = Observer{}.complete()
+	n.cfg.Observer, n.cfg.Service.Now = Observer{}.complete(), time.Now
 	n.cfg.Limits.Rooms = 10
 	n.ctx, n.stop = context.WithCancel(t.Context())
 	t.Cleanup(n.stop)
 	n.store = newStore(n)
 	n.intake.n = n
-	n.store.open(ShardOf(cellar), 7, 100, 1, nil)
+	n.store.open(newShard(ShardOf(cellar), 7, 100, 100, 1, nil))
 	n.owned[ShardOf(cellar)].Store(true)
 	return n
 }
@@ -95,6 +95,37 @@ func TestOwnUndelivered(t *testing.T) {
 	assert.ErrorIs(t, err, muc.ErrCorrupt)
 	_, err = n.store.assemble(sh, &logRoom{room: cellar}, []Message{{Kind: Step, Pos: 1, Body: []byte("{}")}})
 	assert.ErrorIs(t, err, muc.ErrCorrupt)
+}
+
+// Of a room that is gone it is known what had been done in it, wherever it is loaded and when: what a
+// node sends again must not make the room anew.
+func TestGoneLeavesSources(t *testing.T) {
+	n := bare(t)
+	n.cfg.Log = NewMemory()
+	ctx, sources := t.Context(), []service.Source{{Name: "a-1", Number: 3}}
+	entry := service.Entry{Room: cellar, Inhabited: true}
+	step := service.Batch{Room: cellar, Entry: entry, Events: []event.Event{{Seq: 1, Time: time.UnixMilli(0).UTC(), Body: &event.Unlocked{}}}}
+	load := func() []service.Source {
+		saved, err := n.store.Load(ctx, cellar)
+		require.NoError(t, err)
+		assert.Nil(t, saved.Snapshot)
+		return saved.Sources
+	}
+	assert.Empty(t, load())
+	require.NoError(t, n.store.Append(ctx, []service.Batch{step}))
+	gone := service.Batch{Room: cellar, Gone: true, Entry: service.Entry{Room: cellar}, Sources: sources}
+	require.NoError(t, n.store.Append(ctx, []service.Batch{gone})) // while its step is not delivered
+	assert.Equal(t, sources, load())
+	n.store.Delivered(cellar, step.At())
+	step.After, step.Events[0].Seq = step.At(), 2
+	require.NoError(t, n.store.Append(ctx, []service.Batch{step})) // made again: now the log knows the end
+	n.store.Delivered(cellar, step.At())
+	require.NoError(t, n.store.Append(ctx, []service.Batch{gone}))
+	delete(n.store.rooms, cellar)
+	assert.Equal(t, sources, load())
+	require.NoError(t, n.store.Append(ctx, []service.Batch{step}))
+	delete(n.store.rooms, cellar)
+	assert.Equal(t, sources, load())
 }
 
 // Stanzas are taken in the order of their numbers. When one was not done, those after it come

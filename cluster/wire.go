@@ -23,9 +23,9 @@ type (
 		Inputs []service.Input `json:"inputs"`
 		Events []event.Event   `json:"events"`
 	}
-	// snapshotBody is the body of a [Snapshot].
+	// snapshotBody is the body of a [Snapshot], and without the snapshot that of a [Gone].
 	snapshotBody struct {
-		Snapshot []byte           `json:"snapshot"`
+		Snapshot []byte           `json:"snapshot,omitempty"`
 		Sources  []service.Source `json:"sources,omitempty"`
 	}
 	// inFrame is a stanza on its way to the owner of its room: in.<id>.
@@ -105,10 +105,30 @@ type (
 	}
 	// ownerFrame says that a shard has another owner: owner.
 	ownerFrame struct {
-		Shard int    `json:"s"`
-		Node  string `json:"n"`
-		Life  string `json:"l"`
-		Epoch Epoch  `json:"e"`
+		Shard  int    `json:"s"`
+		Node   string `json:"n"`
+		Life   string `json:"l"`
+		Epoch  Epoch  `json:"e"`
+		Loaded bool   `json:"d,omitempty"` // it has loaded the rooms with somebody inside
+	}
+	// handFrame hands a shard over, of which nothing is under way: hand.<id>.
+	handFrame struct {
+		Shard int               `json:"s"`
+		Epoch Epoch             `json:"e"` // of the new ownership
+		Pos   Pos               `json:"p"` // all up to there was delivered
+		Mark  Pos               `json:"m"` // as it is stored
+		Rev   uint64            `json:"v"`
+		Rooms []json.RawMessage `json:"r"` // handed: those with somebody inside
+	}
+	// handed is one of its rooms. Without a snapshot it has to be read.
+	handed struct {
+		Last        Pos              `json:"p"` // of its log
+		Entry       Entry            `json:"l"`
+		Listed      bool             `json:"i,omitempty"` // the list has this entry
+		Snapshot    []byte           `json:"t,omitempty"`
+		Sources     []service.Source `json:"c,omitempty"`
+		Unshot      int              `json:"u,omitempty"`
+		UnshotBytes int              `json:"b,omitempty"`
 	}
 )
 

@@ -73,7 +73,7 @@ func (s *Service) tidy(r *room, done []outcome) (gone bool) {
 	b := Batch{Room: r.jid, After: r.stored, Sources: r.sources}
 	compact := false
 	for i := range done {
-		compact = compact || done[i].aside || done[i].last || done[i].leave
+		compact = compact || done[i].aside || done[i].last || done[i].leave && done[i].take == nil
 	}
 	switch tail := r.tail; {
 	case r.ended || s.isOver(r):
@@ -138,7 +138,7 @@ func (s *Service) rebuild(r *room, saved *Saved) (err error) {
 		return err
 	}
 	r.stored = Position{r.live.Seq(), r.live.Sub()}
-	r.tail = weigh(saved.Events)
+	r.tail = weigh(saved.Events).and(weight{saved.Unshot, saved.UnshotBytes})
 	for i := range saved.Steps {
 		r.tail = r.tail.and(saved.Steps[i].weigh())
 	}

@@ -53,6 +53,24 @@ func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
 // Release returns when all of them are stored and nothing of them is under way. An error is
 // [ErrClosed] or that of the context; when that ends first, the rest goes on.
 func (s *Service) Release(ctx context.Context, gone func(room muc.JID) bool) error {
+	return s.HandOver(ctx, gone, nil)
+}
+
+// Handed is a room with somebody inside as one service gives it to another one: see
+// [Service.HandOver].
+type Handed struct {
+	// Entry is the line of the list of rooms, for [Service.Adopt].
+	Entry Entry
+	// Saved is the room as it is, with everybody inside: what [Store].Load of the next owner may
+	// return in the place of what is stored, which is the same.
+	Saved Saved
+}
+
+// HandOver is [Service.Release] for rooms whose next owner is known (with Config.Live only): of
+// each room with somebody inside, that is in memory and of which nothing is in doubt, a function
+// is given what that needs to go on without reading it. The function is called by several
+// goroutines at once, before HandOver returns. Nil is Release.
+func (s *Service) HandOver(ctx context.Context, gone func(room muc.JID) bool, take func(Handed)) error {
 	var leaving []chan struct{}
 	s.mu.Lock()
 	if s.closing {
@@ -65,7 +83,7 @@ func (s *Service) Release(ctx context.Context, gone func(room muc.JID) bool) err
 		}
 		if r.leaving == nil {
 			r.leaving = make(chan struct{})
-			s.add(r, call{leave: true, suspend: !s.cfg.Live, task: byHost(muc.Shutdown{Stay: true})})
+			s.add(r, call{leave: true, take: take, suspend: !s.cfg.Live, task: byHost(muc.Shutdown{Stay: true})})
 		}
 		leaving = append(leaving, r.leaving)
 	}
@@ -123,11 +141,20 @@ func (s *Service) lose(r *room) {
 }
 
 // leave forgets a room that is given up. Of what could not be stored nobody knows here.
-func (s *Service) leave(r *room) {
+func (s *Service) leave(r *room, take func(Handed)) {
+	if take != nil && s.isSure(r) {
+		take(Handed{s.entry(r), Saved{Snapshot: r.live.Snapshot(muc.Live), Sources: r.sources, Unshot: r.tail.events, UnshotBytes: r.tail.bytes}})
+	}
 	if !r.left {
 		s.lose(r)
 	}
 	s.resolve(r, ErrNotOwner)
+}
+
+// isSure reports whether a room with somebody inside is what is stored, and nothing is left to do.
+func (s *Service) isSure(r *room) bool {
+	return s.cfg.Live && !r.left && r.live != nil && !r.live.Idle() && !r.ended && len(r.undone) == 0 && len(r.doubt) == 0 &&
+		r.stored == Position{r.live.Seq(), r.live.Sub()}
 }
 
 // lost tells the host of a room that another service has.

@@ -33,7 +33,9 @@ type node struct {
 	mu    sync.Mutex
 	owned map[muc.JID]bool // as it believes
 	lost  []muc.JID
-	tell  func() // is called when a room is lost, unless nil
+	// handed are rooms as the last owner gave them.
+	handed map[muc.JID]service.Saved
+	tell   func() // is called when a room is lost, unless nil
 }
 
 // newNode starts one of several services, that owns no rooms yet.
@@ -122,6 +124,9 @@ func (n *node) Append(ctx context.Context, batches []service.Batch) error {
 func (n *node) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	if err := n.mine(room); err != nil {
 		return service.Saved{}, err
+	}
+	if saved, is := n.handed[room]; is {
+		return saved, nil
 	}
 	return n.shared.Load(ctx, room)
 }
@@ -339,6 +344,62 @@ func TestRelease(t *testing.T) {
 		a.stop()
 		require.ErrorIs(t, a.service.Release(t.Context(), func(muc.JID) bool { return true }), service.ErrClosed)
 		require.ErrorIs(t, a.service.Adopt(t.Context(), nil), service.ErrClosed)
+	})
+}
+
+// HandOver gives a room with somebody inside to the next owner, which needs to read nothing: the room is as it
+// is stored, what it has been given counts as done, and it gets a snapshot when that is due.
+func TestHandOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShared()
+		a, b := s.newNode(t, true), s.newNode(t, true)
+		b.host.config.CompactAfter = 12
+		b.start()
+		a.take("cellar", "garden", "attic")
+		a.join(romeo, "cellar", "Romeo")
+		a.join(romeo, "attic", "Romeo")
+		a.join(romeo, "garden", "Romeo")
+		_, err := a.do("garden", muc.Configure{Change: func(c *muc.RoomConfig) { c.Persistent = true }})
+		require.NoError(t, err)
+		a.leave(romeo, "garden", "Romeo")
+		require.NoError(t, a.service.Submit(t.Context(), muc.MustParseJID(romeo), parse(fmt.Sprintf(says, romeo, "1")), "gate", 7, func(error) {}))
+		synctest.Wait()
+		was, err := s.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		given := map[string]service.Handed{}
+		var mu sync.Mutex
+		gone := func(room muc.JID) bool { return room != at("attic") }
+		a.set(at("cellar"), false)
+		a.set(at("garden"), false)
+		require.NoError(t, a.service.HandOver(t.Context(), gone, func(h service.Handed) {
+			mu.Lock()
+			defer mu.Unlock()
+			given[h.Entry.Room.Local()] = h
+		}))
+		require.Len(t, given, 1, "of those with somebody inside")
+		h := given["cellar"]
+		is, err := s.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		assert.Equal(t, was, is, "nothing is written")
+		assert.True(t, h.Entry.Inhabited)
+		assert.Equal(t, []service.Source{{Name: "gate", Number: 7}}, h.Saved.Sources)
+		events := 0
+		for _, step := range was.Steps {
+			events += len(step.Events)
+		}
+		assert.Equal(t, events, h.Saved.Unshot)
+		assert.Positive(t, h.Saved.UnshotBytes)
+
+		b.handed = map[muc.JID]service.Saved{at("cellar"): h.Saved}
+		b.take("cellar")
+		assert.Equal(t, 1, b.service.Stats().Occupants)
+		for i := events; i <= 12; i++ {
+			b.say(romeo, "cellar", "text")
+		}
+		is, err = s.Load(t.Context(), at("cellar"))
+		require.NoError(t, err)
+		assert.NotNil(t, is.Snapshot)
+		assert.Less(t, len(is.Steps), 6)
 	})
 }
 

@@ -23,8 +23,10 @@ type call struct {
 	last bool
 	// suspend: it is stored with everybody inside.
 	suspend bool
-	// leave: another service has the room from now on.
+	// leave: another service has the room from now on, to which take gives it; nil if that reads
+	// it from the store.
 	leave bool
+	take  func(Handed)
 }
 
 // incoming is a stanza for the service or one of its rooms.

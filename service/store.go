@@ -142,6 +142,9 @@ type Saved struct {
 	Delivered Position
 	// Sources are those of the last batch that brought a Snapshot or Gone.
 	Sources []Source
+	// Unshot is how many events, of UnshotBytes, the store has after its last snapshot, where
+	// Snapshot is a later one that it does not have: see [Handed].
+	Unshot, UnshotBytes int
 }
 
 // Step is what a room was given at once and what happened then.

@@ -33,9 +33,10 @@ func (s *Service) work(r *room) {
 		for rest := calls; len(rest) > 0; {
 			rest = s.serveCalls(r, rest)
 		}
+		leave := slices.IndexFunc(calls, func(c call) bool { return c.leave })
 		switch {
-		case slices.ContainsFunc(calls, func(c call) bool { return c.leave }):
-			s.leave(r)
+		case leave >= 0:
+			s.leave(r, calls[leave].take)
 		case slices.ContainsFunc(calls, func(c call) bool { return c.last }):
 			s.resolve(r, ErrClosed) // whether it is stored, the next service finds out
 		}

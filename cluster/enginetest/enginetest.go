@@ -287,10 +287,13 @@ func testSnapshot(t *testing.T, c Cluster) {
 func testGone(t *testing.T, c Cluster) {
 	e, room := c.Connect(t), roomNamed("cellar")
 	a := step(t, e, room, 0, "1")
-	gone := stored(t, e, message(room, cluster.Gone, 1, ""), a.Pos)
+	gone := stored(t, e, message(room, cluster.Gone, 1, `{"done":1}`), a.Pos)
 	is := last(t, e, room)
 	if is.Pos != 0 { // it may be forgotten
 		wantMessage(t, is, gone)
+		if !bytes.Equal(is.Body, gone.Body) {
+			t.Fatalf("body %q, want %q", is.Body, gone.Body)
+		}
 	}
 	again := step(t, e, room, is.Pos, "2")
 	wantMessage(t, last(t, e, room), again)
