@@ -143,12 +143,13 @@ func (j *judge) play() error {
 	actions := j.actions
 	for i := range actions {
 		a := &actions[i]
-		switch a.verb {
-		case verbReceives:
+		switch {
+		case a.byItself: // what comes is of the round of the question
+		case a.verb == verbReceives:
 			if err := j.receives(a); err != nil {
 				return err
 			}
-		case verbReceivesNothing:
+		case a.verb == verbReceivesNothing:
 			if err := j.receivesNothing(a); err != nil {
 				return err
 			}

@@ -136,6 +136,7 @@ func onNetwork(actions []action) (all []action) {
 			for len(all) > 0 && all[len(all)-1].verb == verbReceivesNothing {
 				all = all[:len(all)-1]
 			}
+			a.byItself = true
 		}
 		if a.expect != nil {
 			a.expect = a.expect.anyTime()

@@ -131,8 +131,9 @@ type action struct {
 	command string
 	args    []xml.Attr
 	room    muc.JID
-	// archive says that the host answers with what the room told it.
-	archive bool
+	// archive says that the host answers with what the room told it, and byItself that a server
+	// does so without being told.
+	archive, byItself bool
 	// condition is with what the host refuses.
 	condition stanza.Condition
 }
