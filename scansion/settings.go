@@ -178,6 +178,11 @@ func readRate(value string) (any, error) {
 	return muc.Rate{Burst: n, Every: d}, err
 }
 
+// Config is the configuration of rooms that the script asks for in its header lines "config", on top of
+// Options.Config: for who starts a server that has these settings. Options.Settings are known beside
+// those of this package. The error is a [*SyntaxError].
+func (s *Script) Config(o Options) (muc.Config, error) { return configure(s, o) }
+
 // configure makes the template for the rooms of one script.
 func configure(s *Script, o Options) (muc.Config, error) {
 	cfg := o.Config

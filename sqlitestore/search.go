@@ -180,7 +180,7 @@ func (r *reading) seq(id string) (int64, error) {
 }
 
 func notThere(id string) error {
-	return &muc.StanzaError{Condition: stanza.ItemNotFound, Text: "there is no message " + id, Section: "XEP-0313 §4.1.3"}
+	return &muc.StanzaError{Condition: stanza.ItemNotFound, Text: "There is no message " + id + ".", Section: "XEP-0313 §4.1.3"}
 }
 
 // name finds the messages that are wanted by their ids.
