@@ -1,16 +1,18 @@
 // Drill runs a cluster as processes, breaks it and looks whether anybody has noticed: NATS servers,
 // nodes with rooms, and in this process a node with the clients. It kills nodes (kill -9), freezes
-// them, stops and starts them as an operator would, at random, while clients talk, come, go and are
-// banned. In the end the view of each client is held against the views of the others and against the
-// log:
+// them, cuts them off, stops and starts them as an operator would, at random, while clients talk, come, go and are
+// banned; the clocks of nodes are hours apart. It can break NATS servers too (-only). In the end the view of each
+// client is held against the views of the others and against the log:
 //
 //   - nobody was put out;
 //   - all were told the same, in the same order, which is that of the log;
 //   - each message was heard once, under one id;
-//   - nothing was lost.
+//   - nothing was lost;
+//   - in the log no epoch begins without a claim, and none runs back.
 //
 // Any of these is an error. How long rooms were silent and what moves took is printed, and is an error
-// with -strict only, as it depends on the machine.
+// with -strict only, as it depends on the machine. With -break something is broken on purpose, and it is an error if nobody
+// notices; go test ./internal/drill -breaks 30s tries each.
 //
 //	go run ./internal/drill -for 1h -strict
 package main
@@ -23,6 +25,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -40,42 +44,71 @@ type options struct {
 	loss    float64
 	dir     string
 	compact int
+	apart   time.Duration
+	slow    time.Duration
 }
 
-func main() {
-	if len(os.Args) == 3 {
-		for name, role := range map[string]func(string) error{"server": serve, "node": node} {
-			if os.Args[1] == name {
-				if err := role(os.Args[2]); err != nil {
-					fmt.Fprintln(os.Stderr, name, err)
-					os.Exit(1)
-				}
-				return
-			}
-		}
+// asRole does what this program is for if it was started as one of the processes of the cluster.
+func asRole() bool {
+	if len(os.Args) != 3 {
+		return false
 	}
-	var o options
-	flag.DurationVar(&o.last, "for", 2*time.Minute, "how long things break")
-	flag.DurationVar(&o.every, "every", 10*time.Second, "from one fault to the next")
-	flag.IntVar(&o.rooms, "rooms", 40, "rooms")
-	flag.DurationVar(&o.pace, "pace", 400*time.Millisecond, "from one message of a room to the next")
-	flag.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of what happens")
-	flag.StringVar(&o.only, "only", "", "faults, of: kill, freeze, short (a freeze that a node does not notice), restart, server (kill -9 of a NATS server: rooms wait for elections); empty: all but the last")
-	flag.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, moves take 20 ms at most")
-	flag.StringVar(&o.sabot, "break", "", "break something on purpose: fence, numbers or mark; it must be noticed")
-	flag.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
-	flag.IntVar(&o.compact, "compact", 0, "events of a room until a snapshot takes their place; 0: as many as by default")
-	flag.StringVar(&o.dir, "dir", "", "where files are kept; empty: a temporary directory, which is removed")
+	role, is := map[string]func(string) error{"server": serve, "node": node}[os.Args[1]]
+	if !is {
+		return false
+	}
+	if err := role(os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, os.Args[1], err)
+		os.Exit(1)
+	}
+	return true
+}
+
+// flags are the options, with their defaults.
+func flags(f *flag.FlagSet) *options {
+	o := new(options)
+	f.DurationVar(&o.last, "for", 2*time.Minute, "how long things break")
+	f.DurationVar(&o.every, "every", 10*time.Second, "from one fault to the next")
+	f.IntVar(&o.rooms, "rooms", 40, "rooms")
+	f.DurationVar(&o.pace, "pace", 400*time.Millisecond, "from one message of a room to the next")
+	f.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of what happens")
+	f.StringVar(&o.only, "only", "", "faults: kill, freeze, short (a freeze that a node does not notice), heir (a freeze of the node that takes over), cut, restart; "+
+		"server (the leader of the log is killed), stall (it is frozen), full (the log reaches its bound), disk (that of a server is full: needs the right to mount); empty: "+mix)
+	f.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, moves take 20 ms at most")
+	f.StringVar(&o.sabot, "break", "", "break something on purpose: "+strings.Join(sabotages, ", ")+"; it must be noticed")
+	f.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
+	f.DurationVar(&o.apart, "clocks", 12*time.Hour, "by how much the clocks of nodes are wrong at most; each start of a node has another one")
+	f.DurationVar(&o.slow, "slow", 0, "how long nodes wait at most before they read what was written last")
+	f.IntVar(&o.compact, "compact", 0, "events of a room until a snapshot takes their place; 0: as many as by default")
+	f.StringVar(&o.dir, "dir", "", "where files are kept; empty: a temporary directory, which is removed")
+	return o
+}
+
+// sabotages are what can be broken on purpose.
+var sabotages = []string{"fence", "claim", "epoch", "numbers", "mark"}
+
+func main() {
+	if asRole() {
+		return
+	}
+	o := flags(flag.CommandLine)
 	flag.Parse()
+	if o.sabot != "" && !slices.Contains(sabotages, o.sabot) {
+		fmt.Fprintln(os.Stderr, "drill: -break has no", o.sabot)
+		os.Exit(2)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := drill(ctx, o); err != nil {
+	if err := drill(ctx, *o); err != nil {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 		os.Exit(1)
 	}
 }
 
 func drill(ctx context.Context, o options) error {
+	if o.sabot == "epoch" && o.slow == 0 {
+		o.slow = time.Second // a node that is stopped has claims to write then
+	}
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "drill")
 		if err != nil {

@@ -50,6 +50,8 @@ type nodeConfig struct {
 	Name, URL, Break string
 	Loss             float64
 	Compact          int
+	Clock            time.Duration // by how much its clock is wrong
+	Slow             time.Duration
 }
 
 // happened is a line that a node's process prints: something that it counts.
@@ -115,7 +117,7 @@ func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Du
 	if err != nil {
 		return nil, nil, err
 	}
-	broken := &breaker{recorder: &recorder{Engine: engine, keep: keep}, what: c.Break, loss: c.Loss}
+	broken := &breaker{recorder: &recorder{Engine: engine, keep: keep}, what: c.Break, loss: c.Loss, slow: c.Slow}
 	config := cluster.Config{Node: c.Name, Log: broken, Owners: broken, Bus: broken,
 		Home: func(to muc.JID) []string {
 			if of, _, is := strings.Cut(to.Resource(), "."); is {
@@ -123,7 +125,7 @@ func startNode(ctx context.Context, c nodeConfig, tell func(string, int, time.Du
 			}
 			return nil
 		},
-		Service: service.Config{Domain: domain, CompactAfter: c.Compact, Room: muc.Config{Secret: []byte("only for drills: no secret"), Instant: true}, Log: log, Deliver: deliver},
+		Service: service.Config{Domain: domain, CompactAfter: c.Compact, Now: func() time.Time { return time.Now().Add(c.Clock) }, Room: muc.Config{Secret: []byte("only for drills: no secret"), Instant: true}, Log: log, Deliver: deliver},
 		Observer: cluster.Observer{
 			Took:     func(_ int, took time.Duration) { tell("taken", 1, took) },
 			Moved:    func(_ int, took time.Duration) { tell("moved", 1, took) },
@@ -152,6 +154,7 @@ type breaker struct {
 	*recorder
 	what string
 	loss float64
+	slow time.Duration
 }
 
 // Publish loses some: the bus may. What nodes tell all, heartbeats and owners, is not lost, so
@@ -163,9 +166,12 @@ func (b *breaker) Publish(subject string, data []byte) error {
 	return b.Engine.Publish(subject, data)
 }
 
-// Append, without the fence, writes after whatever is there.
+// Append, without the fence, writes after whatever is there. Claims that are broken are not written.
 func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
-	if b.what == "numbers" {
+	switch {
+	case b.what == "claim" && m.Kind == cluster.Claim:
+		return after, nil
+	case b.what == "numbers":
 		m.Body = []byte(strings.ReplaceAll(string(m.Body), `"number":`, `"forgotten":`))
 	}
 	for {
@@ -181,10 +187,14 @@ func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.P
 	}
 }
 
-// Last, without the fence, knows of no later owner.
+// Last may be slow: a node stops before it then, rather than after it. Without the fence or without epochs it knows of
+// no later owner.
 func (b *breaker) Last(ctx context.Context, room muc.JID) (cluster.Message, error) {
+	if b.slow > 0 {
+		pause(ctx, rand.N(b.slow))
+	}
 	m, err := b.Engine.Last(ctx, room)
-	if b.what == "fence" {
+	if b.what == "fence" || b.what == "epoch" {
 		m.Epoch = 0
 	}
 	return m, err

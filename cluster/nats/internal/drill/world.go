@@ -11,11 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	natsgo "github.com/nats-io/nats.go"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
@@ -30,17 +30,22 @@ type world struct {
 	configs []embedded.Config
 	natsd   []*process
 	nodes   map[string]*process
+	links   map[string]*link // of nodes to the servers
+	admin   *natsgo.Conn
 	gate    *cluster.Node // with the clients
 	engine  *nats.Engine
 	rooms   []*chat
 	byJID   map[string]*client
 	began   time.Time
+	mounted string // the disk that gets full
 	talking sync.WaitGroup
 	quiet   context.CancelFunc
 
 	mu       sync.Mutex
 	counts   map[string]int
-	moves    []time.Duration
+	moves    []time.Duration // but for those beside a fault
+	upset    int             // something stands still, or is cut off
+	calm     time.Time       // when that is over
 	silences []time.Duration // of rooms whose node was killed
 	waiting  []*wait
 	wrong    []string
@@ -112,7 +117,11 @@ func (w *world) tell(what string, n int, took time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.counts[what] += n
-	if what == "moved" {
+	switch {
+	case what != "moved":
+	case w.upset > 0 || time.Now().Before(w.calm):
+		w.counts["moved beside a fault"] += n
+	default:
 		w.moves = append(w.moves, took)
 	}
 }
@@ -141,6 +150,7 @@ var names = []string{"a", "b", "c"}
 
 func (w *world) start(ctx context.Context) error {
 	w.counts, w.byJID, w.records = map[string]int{}, map[string]*client{}, map[muc.JID]map[string]record{}
+	w.links = map[string]*link{}
 	free, err := ports(6)
 	if err != nil {
 		return err
@@ -148,7 +158,12 @@ func (w *world) start(ctx context.Context) error {
 	for i := range 3 {
 		w.configs = append(w.configs, embedded.Config{Name: fmt.Sprint("nats", i), Dir: filepath.Join(w.dir, fmt.Sprint("nats", i)), Listen: free[i],
 			Password: password, Cluster: "drill", RouteListen: free[3+i], Routes: free[3:], RoutePassword: password, StoreBytes: 20 << 30})
-		p, err := w.run("server", toJSON(w.configs[i]), w.configs[i].Name)
+	}
+	if err := w.mount(); err != nil {
+		return err
+	}
+	for _, c := range w.configs {
+		p, err := w.run("server", toJSON(c), c.Name)
 		if err != nil {
 			return err
 		}
@@ -156,10 +171,16 @@ func (w *world) start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	if w.admin, err = natsgo.Connect(w.url(), natsgo.UserInfo("muc", password), natsgo.MaxReconnects(-1), natsgo.RetryOnFailedConnect(true)); err != nil {
+		return err
+	}
 	if w.gate, w.engine, err = startNode(ctx, w.nodeConfig("gate"), w.tell, w.record, w.deliver); err != nil {
 		return err
 	}
 	for _, name := range names {
+		if w.links[name], err = newLink(free[:3]); err != nil {
+			return err
+		}
 		if w.nodes[name], err = w.run("node", toJSON(w.nodeConfig(name)), name); err != nil {
 			return err
 		}
@@ -181,8 +202,16 @@ func (w *world) url() string {
 	return strings.Join(urls, ",")
 }
 
+// nodeConfig is that of a node, with a clock of its own.
 func (w *world) nodeConfig(name string) nodeConfig {
-	return nodeConfig{Name: name, URL: w.url(), Break: w.sabot, Loss: w.loss, Compact: w.compact}
+	c := nodeConfig{Name: name, URL: w.url(), Break: w.sabot, Loss: w.loss, Compact: w.compact, Slow: w.slow}
+	if l := w.links[name]; l != nil {
+		c.URL = l.url()
+	}
+	if w.apart > 0 {
+		c.Clock = time.Duration(w.rnd.Int64N(int64(2*w.apart))) - w.apart
+	}
+	return c
 }
 
 func (w *world) end() {
@@ -202,119 +231,13 @@ func (w *world) end() {
 	for _, p := range w.natsd {
 		p.kill()
 	}
-}
-
-// breakThings does one thing after the other.
-func (w *world) breakThings(ctx context.Context) error {
-	w.began = time.Now()
-	kinds := map[string]func(context.Context, string) error{"kill": w.killNode, "freeze": w.freezeNode, "short": w.freezeShortly,
-		"restart": w.restartNode, "server": w.killServer}
-	only := w.only
-	switch { // what shows that something is broken
-	case only != "":
-	case w.sabot == "fence":
-		only = "short"
-	case w.sabot == "numbers", w.sabot == "mark":
-		only = "kill"
-	default:
-		only = "kill,freeze,short,restart"
+	for _, l := range w.links {
+		l.close()
 	}
-	var faults []func(context.Context, string) error
-	for kind := range strings.SplitSeq(only, ",") {
-		f, is := kinds[kind]
-		if !is {
-			return fmt.Errorf("there is no fault %q", kind)
-		}
-		faults = append(faults, f)
+	if w.admin != nil {
+		w.admin.Close()
 	}
-	for n := 0; time.Since(w.began) < w.last && ctx.Err() == nil; n++ {
-		at := time.Now()
-		// Each kind comes in each round, on any node.
-		if n%len(faults) == 0 {
-			w.rnd.Shuffle(len(faults), func(i, j int) { faults[i], faults[j] = faults[j], faults[i] })
-		}
-		if err := faults[n%len(faults)](ctx, names[w.rnd.IntN(len(names))]); err != nil {
-			return err
-		}
-		w.mu.Lock()
-		wrong := slices.Clone(w.wrong)
-		w.mu.Unlock()
-		if len(wrong) > 0 && w.sabot != "" {
-			break // it was noticed
-		}
-		pause(ctx, w.every-time.Since(at))
-	}
-	return ctx.Err()
-}
-
-func (w *world) killNode(ctx context.Context, name string) error {
-	w.watch(name)
-	w.nodes[name].kill()
-	w.tell("nodes killed", 1, 0)
-	pause(ctx, 4*time.Second)
-	return w.startAgain(ctx, name)
-}
-
-func (w *world) startAgain(ctx context.Context, name string) (err error) {
-	if w.nodes[name], err = w.run("node", toJSON(w.nodeConfig(name)), name); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	for !w.lives(name) {
-		if pause(ctx, 20*time.Millisecond); ctx.Err() != nil {
-			return fmt.Errorf("node %s does not start", name)
-		}
-	}
-	return nil
-}
-
-// lives says whether a node of the name is there.
-func (w *world) lives(name string) bool {
-	return slices.ContainsFunc(w.gate.Nodes(), func(id string) bool { return strings.HasPrefix(id, name+"-") })
-}
-
-func (w *world) freezeNode(ctx context.Context, name string) error {
-	return w.freeze(ctx, name, 4*time.Second+time.Duration(w.rnd.Int64N(int64(4*time.Second))))
-}
-
-// freezeShortly freezes a node for so long that others take its shards, and for so short that it does not
-// know it when it goes on: only the log stops it then.
-func (w *world) freezeShortly(ctx context.Context, name string) error {
-	return w.freeze(ctx, name, 2200*time.Millisecond+time.Duration(w.rnd.Int64N(int64(700*time.Millisecond))))
-}
-
-func (w *world) freeze(ctx context.Context, name string, d time.Duration) error {
-	p := w.nodes[name]
-	if err := p.Process.Signal(syscall.SIGSTOP); err != nil {
-		return err
-	}
-	w.tell("nodes frozen", 1, 0)
-	pause(ctx, d)
-	return p.Process.Signal(syscall.SIGCONT)
-}
-
-func (w *world) restartNode(ctx context.Context, name string) error {
-	p := w.nodes[name]
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	w.tell("nodes stopped and started", 1, 0)
-	select {
-	case <-p.ended:
-	case <-time.After(40 * time.Second):
-		return fmt.Errorf("node %s does not stop", name)
-	}
-	return w.startAgain(ctx, name)
-}
-
-func (w *world) killServer(ctx context.Context, _ string) (err error) {
-	i := w.rnd.IntN(len(w.configs))
-	w.natsd[i].kill()
-	w.tell("NATS servers killed", 1, 0)
-	pause(ctx, 5*time.Second)
-	w.natsd[i], err = w.run("server", toJSON(w.configs[i]), w.configs[i].Name)
-	return err
+	w.unmount()
 }
 
 // watch waits for the rooms of a node to speak again, from now on.
