@@ -20,8 +20,9 @@ import (
 const (
 	// moveFor is how long a move may take before it is given up.
 	moveFor = 10 * time.Second
-	// movesAtOnce is how many shards a node hands over at the same time: they wait for each other's writes.
-	movesAtOnce = 4
+	// movesAtOnce is how many shards a node hands over at the same time. More of them are done sooner
+	// together, but each takes nothing for longer, as it waits for the others.
+	movesAtOnce = 1
 	// handFor is how long the new owner has to say that it is that, until all nodes are told so.
 	handFor = 250 * time.Millisecond
 	// handBytes is how much goes into the message that hands a shard over, which the bus takes. The new
