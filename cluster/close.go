@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -64,7 +65,7 @@ func (n *Node) handOverUntil(ctx context.Context, done func() bool) (alone bool,
 		if !n.hasOthers() {
 			return true, nil
 		}
-		if n.Stats().Owned == 0 && !n.isBusy() && done() {
+		if !n.hasShards() && !n.isBusy() && done() {
 			return false, nil
 		}
 		select {
@@ -98,6 +99,13 @@ func (n *Node) hasToSay() bool {
 		}
 	}
 	return false
+}
+
+// hasShards reports whether this node is the owner of a shard, whether it works on it or not.
+func (n *Node) hasShards() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.owners[:], func(o Owner) bool { return o.id() == n.id })
 }
 
 func (n *Node) isBusy() bool {
