@@ -6,6 +6,7 @@ require (
 	github.com/beevik/etree v1.8.1
 	github.com/gomuc/muc v0.1.0
 	github.com/gomuc/muc/cluster/nats v0.1.0
+	github.com/gomuc/muc/examples/component v0.1.0
 	github.com/gomuc/muc/examples/server v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1

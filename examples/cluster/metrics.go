@@ -17,6 +17,8 @@ type metrics struct {
 	registry *prometheus.Registry
 	cluster  cluster.Observer
 	rooms    service.Observer
+	linked   prometheus.Gauge
+	unsent   prometheus.Counter
 }
 
 func newMetrics() *metrics {
@@ -46,6 +48,8 @@ func newMetrics() *metrics {
 		Resent:   func(stanzas int) { resent.Add(float64(stanzas)) },
 		Expelled: func(string) { expelled.Inc() },
 	}
+	m.linked = with.NewGauge(prometheus.GaugeOpts{Name: "cluster_linked", Help: "Whether this node is connected to the XMPP server as its component."})
+	m.unsent = counter("cluster_unsent_total", "Stanzas that were not sent to the XMPP server.")
 	redone := with.NewCounterVec(prometheus.CounterOpts{Name: "cluster_redone_total",
 		Help: "Steps that were done again after a failure, by whether the same came of them."}, []string{"same"})
 	m.rooms.Redone = func(same bool) {
@@ -55,7 +59,7 @@ func newMetrics() *metrics {
 }
 
 // handler serves what was counted, and what is so at the moment.
-func (m *metrics) handler(n *node) http.Handler {
+func (m *metrics) handler(n *cluster.Node) http.Handler {
 	for _, f := range []struct {
 		name, help string
 		value      func(cluster.Stats) int

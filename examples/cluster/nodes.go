@@ -31,6 +31,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f.SetOutput(stdout)
 	dir := f.String("dir", "cluster.data", "the `folder` of the rooms")
 	port := f.Int("port", 5222, "the `port` for clients of the first node, the others have the next ones; 0 for any")
+	component := f.String("component", "", "the `address` at which an XMPP server listens for components: the nodes have no clients of their own then")
+	secret := f.String("secret-file", "", "the `file` with the secret that the server knows the component by")
+	rooms := f.String("domain", "conference."+domain, "the `domain` of the rooms behind a server")
 	gone := f.Duration("gone", 30*time.Second, "how long a node is silent until those who were connected to it have left the rooms")
 	pause := f.Duration("restart", 10*time.Second, "how long after its end a node is started again")
 	level := f.String("log", "WARN", "the least `level` of what is logged: DEBUG, INFO, WARN or ERROR")
@@ -59,13 +62,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	for _, p := range ports {
 		routes = append(routes, net.JoinHostPort("127.0.0.1", strconv.Itoa(p)))
 	}
-	fmt.Fprint(stdout, explain(clients))
+	if *component == "" {
+		fmt.Fprint(stdout, explain(clients))
+	}
 	out := &lines{w: stdout}
 	var running sync.WaitGroup
 	for i, name := range names {
 		running.Go(func() {
 			keepRunning(ctx, *pause, out, stderr, nodeCommand, "-name", name, "-dir", *dir, "-routes", strings.Join(routes, ","),
-				"-listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(clients[i])), "-gone", gone.String(), "-log", *level)
+				"-listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(clients[i])), "-gone", gone.String(), "-log", *level,
+				"-component", *component, "-secret-file", *secret, "-domain", *rooms)
 		})
 	}
 	running.Wait()

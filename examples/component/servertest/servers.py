@@ -12,6 +12,7 @@ import urllib.request
 DOMAIN = "localhost"
 ROOMS = "conference.localhost"
 HERE = os.path.dirname(os.path.abspath(__file__))
+PAGE = os.path.join(HERE, "..", "README.md")
 
 
 def free_port():
@@ -21,8 +22,8 @@ def free_port():
 
 
 def readme(language):
-    """The configuration that README.md gives for a server: it is what is tested."""
-    with open(os.path.join(HERE, "..", "README.md"), encoding="utf-8") as f:
+    """The configuration that the page gives for a server: it is what is tested."""
+    with open(PAGE, encoding="utf-8") as f:
         return re.search("```" + language + " (?!out )[^\n]*\n(.*?)```", f.read(), re.S).group(1)
 
 
@@ -225,7 +226,7 @@ class Ejabberd(Server):
 
     def __init__(self, folder, own_rooms=False):
         super().__init__("ejabberd", folder, own_rooms)
-        self.commands = free_port()
+        self.commands, self.more = free_port(), ""
 
     def add(self, *names):
         """Everybody may log in, but where it has rooms of its own."""
@@ -255,7 +256,7 @@ class Ejabberd(Server):
             own = self.own_rooms
             f.write(EJABBERD.format(
                 clients=self.clients, component=EJABBERD_COMMANDS.format(commands=self.commands) if own else component,
-                accounts=EJABBERD_ACCOUNTS if own else EJABBERD_ANYBODY, modules=EJABBERD_ROOMS if own else ""))
+                accounts=EJABBERD_ACCOUNTS if own else EJABBERD_ANYBODY, modules=EJABBERD_ROOMS if own else "") + self.more)
         libs = subprocess.run(["dpkg", "-L", "ejabberd"], check=True, capture_output=True, text=True).stdout
         libs = re.search("^(/.*)/ejabberd-[^/]*/ebin$", libs, re.M).group(1)
         # Erlang without a node name needs no port mapper, which would outlive it.

@@ -38,6 +38,9 @@ type Config struct {
 	// Connected is told when a stream opens (true) and when nothing can be sent on it any
 	// more. Nil is nobody.
 	Connected func(bool)
+	// Before is called before each try to connect, and may wait until ctx ends. Its error ends Run. Nil
+	// is nothing.
+	Before func(ctx context.Context) error
 	// Limits bound what comes in. Zero fields get defaults.
 	Limits Limits
 	// Log gets what happens to the connection. Nil means the default logger.
@@ -100,6 +103,9 @@ func NewLink(cfg Config) *Link {
 	if cfg.Connected == nil {
 		cfg.Connected = func(bool) {}
 	}
+	if cfg.Before == nil {
+		cfg.Before = func(context.Context) error { return nil }
+	}
 	return &Link{cfg: cfg, queue: NewQueue(cfg.Queue), dial: dialTCP}
 }
 
@@ -115,10 +121,13 @@ func dialTCP(ctx context.Context, addr string) (net.Conn, error) {
 func (l *Link) Queue() *Queue { return l.queue }
 
 // Run keeps the component connected until ctx ends, then says goodbye and returns
-// nil. It returns an error when no further try can help ([StreamError.Final]).
+// nil. It returns an error when no further try can help ([StreamError.Final]), and that of Before.
 func (l *Link) Run(ctx context.Context) error {
 	wait, before := l.cfg.Backoff, false
 	for {
+		if err := l.cfg.Before(ctx); err != nil && ctx.Err() == nil {
+			return err
+		}
 		held, err := l.once(ctx)
 		if ctx.Err() != nil || errors.Is(err, errLeft) {
 			return nil

@@ -298,3 +298,22 @@ func TestLinkStopsInAHandshake(t *testing.T) {
 		assert.NoError(t, w.stop())
 	})
 }
+
+// Before is called before each try, and its error ends Run.
+func TestLinkBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		enough, tries, dials := errors.New("enough"), 0, 0
+		l := NewLink(Config{Before: func(context.Context) error {
+			if tries++; tries > 3 {
+				return enough
+			}
+			return nil
+		}, Log: slog.New(slog.DiscardHandler)})
+		l.dial = func(context.Context, string) (net.Conn, error) {
+			dials++
+			return nil, errors.New("connection refused")
+		}
+		require.ErrorIs(t, l.Run(t.Context()), enough)
+		assert.Equal(t, 3, dials)
+	})
+}
