@@ -94,7 +94,7 @@ type Limits struct {
 	// policy-violation. The bus has to take messages of twice that, and some more.
 	StanzaBytes int
 	// OutBytes is how much waits for one other node until that has delivered it: 64 MiB. If it is
-	// more, rooms wait; if that node has been silent for two seconds, it is given up.
+	// more, rooms wait, and what nobody waits for is dropped from twice as much on; if that node has been silent for two seconds, it is given up.
 	OutBytes int
 	// Rooms is of how many rooms it is remembered what the log holds: 400000. Beyond that it is
 	// asked again.
@@ -123,6 +123,9 @@ type Observer struct {
 	Resent func(stanzas int)
 	// Expelled: this node has given up another one.
 	Expelled func(id string)
+	// Dropped: what this node had to say to another one, and no room waits for, was dropped: twice
+	// Limits.OutBytes waited for that node already.
+	Dropped func()
 }
 
 const (
@@ -218,6 +221,9 @@ func (o Observer) complete() Observer {
 	}
 	if o.Expelled == nil {
 		o.Expelled = func(string) {}
+	}
+	if o.Dropped == nil {
+		o.Dropped = func() {}
 	}
 	return o
 }

@@ -33,7 +33,7 @@ type Node struct {
 	local     mailbox // stanzas from this node's clients for rooms of this node
 	ctx       context.Context
 	stop      context.CancelFunc
-	tasks     sync.WaitGroup
+	tasks     tasks
 	limit     chan struct{} // one for each task that waits for the engine
 	moves     moves
 	unhear    []func()
@@ -237,7 +237,7 @@ func (n *Node) Stats() Stats {
 	n.mu.Unlock()
 	for _, p := range pipes {
 		p.mu.Lock()
-		s.OutBytes += p.bytes
+		s.OutBytes += p.waits()
 		p.mu.Unlock()
 	}
 	s.Open, s.OpenBytes = n.gateway.load()
@@ -560,7 +560,7 @@ func (n *Node) leave(of string) {
 		return
 	}
 	if n.cfg.Home == nil && active != of && active != "" {
-		p.turnTo(n.sayer(active))
+		p.turnTo(n.sayer(active, p))
 	}
 	p.giveUp()
 }

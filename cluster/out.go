@@ -64,8 +64,13 @@ type pipe struct {
 	wait   time.Duration // until what is open is sent again
 	given  bool          // up: nothing of it arrives any more
 	space  chan struct{} // closed when there is place again
-	// turned, unless nil, takes what rooms say in the place of this node: see turnTo.
+	// turned, unless nil, takes what rooms say in the place of the other node: see turnTo.
 	turned func(body []byte, d *delivery)
+	// here is what is turned to this node and not said yet, hereBytes how much that is.
+	here      []pipeFrame
+	hereBytes int
+	said      chan struct{} // closed when all of it is said; nil if there is none
+	dropped   time.Time     // when it was said last that something was dropped
 }
 
 type pipeFrame struct {
@@ -94,15 +99,27 @@ func (n *Node) pipeTo(to string) *pipe {
 func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait bool) {
 	text, most := encode(body), p.n.cfg.Limits.OutBytes
 	p.mu.Lock()
-	for mayWait && !p.given && p.bytes >= most && ctx.Err() == nil {
+	for mayWait && (!p.given || p.turned != nil) && p.waits() >= most && ctx.Err() == nil {
 		p.waitForSpace(ctx)
 	}
-	full := p.bytes >= most && (mayWait || p.bytes >= 2*most)
+	full := p.waits() >= most && (mayWait || p.waits() >= 2*most)
+	tell := full && time.Since(p.dropped) >= warnEvery
+	if tell {
+		p.dropped = time.Now()
+	}
 	p.mu.Unlock()
 	if !full {
 		p.take(text, d)
+		return
+	}
+	p.n.cfg.Observer.Dropped()
+	if tell && p.n.ctx.Err() == nil {
+		p.n.log.Error("too much waits for another node: what this node has to say to it is dropped", "node", p.to, "bytes", most)
 	}
 }
+
+// waits is how many bytes wait. It is locked.
+func (p *pipe) waits() int { return p.bytes + p.hereBytes }
 
 // take takes a message, for which there is place. One that is too large for the bus is lost: it must
 // not hold up what comes after it.
@@ -181,7 +198,12 @@ func (p *pipe) pop() {
 		p.frames = nil
 	}
 	p.moved, p.wait = time.Now(), resendAfter
-	if p.space != nil && p.bytes < p.n.cfg.Limits.OutBytes {
+	p.makeSpace()
+}
+
+// makeSpace lets those go on that wait for place, if there is some. It is locked.
+func (p *pipe) makeSpace() {
+	if p.space != nil && p.waits() < p.n.cfg.Limits.OutBytes {
 		close(p.space)
 		p.space = nil
 	}
@@ -219,10 +241,7 @@ func (p *pipe) giveUp() {
 	p.mu.Lock()
 	frames := p.frames
 	p.frames, p.bytes, p.given = nil, 0, true
-	if p.space != nil {
-		close(p.space)
-		p.space = nil
-	}
+	p.makeSpace()
 	p.mu.Unlock()
 	for _, f := range frames {
 		if f.d != nil {
@@ -252,11 +271,48 @@ func (p *pipe) turnTo(other func(body []byte, d *delivery)) {
 	}
 }
 
-// turnBack ends what turnTo began.
+// turnBack ends what turnTo began, when all that was turned to this node is said.
 func (p *pipe) turnBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for p.said != nil {
+		said := p.said
+		p.mu.Unlock()
+		<-said
+		p.mu.Lock()
+	}
 	p.turned = nil
+}
+
+// sayHere has this node say, in the place of the other one, what comes: in order, without holding up
+// those who look at the pipe. It is locked.
+func (p *pipe) sayHere(body []byte, d *delivery) {
+	d.add()
+	p.here, p.hereBytes = append(p.here, pipeFrame{body: body, d: d}), p.hereBytes+len(body)
+	if p.said == nil {
+		p.said = make(chan struct{})
+		go p.sayAll()
+	}
+}
+
+// sayAll says what is turned to this node. It ends when the host does.
+func (p *pipe) sayAll() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.here) > 0 {
+		f := p.here[0]
+		p.mu.Unlock()
+		var b outBody
+		if json.Unmarshal(f.body, &b) == nil && b.Speech != nil {
+			p.n.receive(b.Speech)
+		}
+		f.d.done()
+		p.mu.Lock()
+		p.here, p.hereBytes = p.here[1:], p.hereBytes-len(f.body)
+		p.makeSpace()
+	}
+	close(p.said)
+	p.here, p.said = nil, nil
 }
 
 // tellAll tells all other nodes something.

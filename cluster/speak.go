@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -242,17 +241,12 @@ func (n *Node) say(ctx context.Context, said *speech) {
 	}
 }
 
-// sayer is how a node is told what rooms say that another one may not have said.
-func (n *Node) sayer(of string) func(body []byte, d *delivery) {
+// sayer is how a node is told what rooms say that another one, to which a pipe leads, may not have said.
+func (n *Node) sayer(of string, instead *pipe) func(body []byte, d *delivery) {
 	if of != n.id {
 		return n.pipeTo(of).take
 	}
-	return func(body []byte, _ *delivery) {
-		var b outBody
-		if json.Unmarshal(body, &b) == nil && b.Speech != nil {
-			n.receive(b.Speech)
-		}
-	}
+	return instead.sayHere
 }
 
 // findActive notes who is the active node now: the owner of shard 0. One call is done after the
@@ -280,7 +274,7 @@ func (n *Node) findActive() {
 		n.pipeTo(of).send(n.ctx, &outBody{Owner: &ownerFrame{Node: owner.Node, Life: owner.Life, Epoch: owner.Epoch}}, nil, false)
 	}
 	if n.cfg.Home == nil && old != nil && dead {
-		old.turnTo(n.sayer(of))
+		old.turnTo(n.sayer(of, old))
 	}
 	n.mu.Lock()
 	n.active = of

@@ -106,8 +106,11 @@ func main() {
 }
 
 func drill(ctx context.Context, o options) error {
-	if o.sabot == "epoch" && o.slow == 0 {
-		o.slow = time.Second // a node that is stopped has claims to write then
+	switch o.sabot {
+	case "fence": // a node that is stopped has something to write then
+		o.pace = min(o.pace, 100*time.Millisecond)
+	case "epoch": // and claims
+		o.slow = max(o.slow, time.Second)
 	}
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "drill")
