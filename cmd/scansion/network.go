@@ -38,7 +38,7 @@ func (c *connection) flags(f *flag.FlagSet) {
 	f.StringVar(&c.accounts, "accounts", "", "a `file` of accounts: a JID, a blank and the password on each line")
 	f.BoolVar(&c.register, "register", false, "make accounts (XEP-0077), and remove them in the end")
 	f.BoolVar(&c.anonymous, "anonymous", false, "log in without accounts (SASL ANONYMOUS)")
-	f.StringVar(&c.security, "tls", "starttls", "`how` to get TLS: starttls, where the server offers it; direct; or none")
+	f.StringVar(&c.security, "tls", "starttls", "`how` to get TLS: starttls, which a server on this machine need not offer; direct; or none")
 	f.BoolVar(&c.insecure, "insecure", false, "take any certificate, so that who is on the way can read passwords")
 	f.StringVar(&c.authority, "ca", "", "a `file` of certificates (PEM) by which to judge the server's")
 	f.BoolVar(&c.plain, "plain", false, "send passwords without TLS where the server knows nothing better than PLAIN")

@@ -59,8 +59,14 @@ func (c *session) secure(ctx context.Context) error {
 		return c.startTLS(ctx, "xmpp-client")
 	}
 	err := c.reopen(c.raw)
-	if err != nil || c.server.Security == NoTLS || c.features.StartTLS == nil {
+	switch {
+	case err != nil || c.server.Security == NoTLS:
 		return err
+	case c.features.StartTLS == nil:
+		if c.server.PlainText || c.local() {
+			return nil
+		}
+		return errors.New("no TLS is offered, or who is on the way has taken the offer out: -tls none goes on without")
 	}
 	if err := c.write([]byte("<starttls xmlns='" + nsTLS + "'/>")); err != nil {
 		return err
@@ -73,6 +79,12 @@ func (c *session) secure(ctx context.Context) error {
 		return errors.New("the server offers TLS and refuses it")
 	}
 	return c.startTLS(ctx)
+}
+
+// local reports whether nobody is on the way: the server is on this machine.
+func (c *session) local() bool {
+	to, ok := c.raw.RemoteAddr().(*net.TCPAddr)
+	return ok && to.IP.IsLoopback()
 }
 
 func (c *session) startTLS(ctx context.Context, protocols ...string) error {

@@ -8,7 +8,7 @@
 //		Network: scansion.Network{Rooms: "conference.localhost"},
 //	}, "testdata")
 //
-// It uses TLS where the server offers it, and SCRAM before PLAIN.
+// It uses TLS, which only a server on this machine need not offer, and SCRAM before PLAIN.
 package remote
 
 import (
@@ -47,9 +47,11 @@ type Security string
 
 // The ways to get TLS.
 const (
-	StartTLS  Security = "starttls" // if the server offers it; what is empty means the same
-	DirectTLS Security = "direct"   // from the first byte (XEP-0368)
-	NoTLS     Security = "none"     // not even if it is offered
+	// StartTLS is the usual one, also if it is empty. A server that does not offer it is refused,
+	// unless it is on this machine, or PlainText is allowed.
+	StartTLS  Security = "starttls"
+	DirectTLS Security = "direct" // from the first byte (XEP-0368)
+	NoTLS     Security = "none"   // not even if it is offered
 )
 
 // Server is an XMPP server, and who may log in there: Accounts, or anybody with Register or

@@ -65,6 +65,44 @@ func TestDial(t *testing.T) {
 	}
 }
 
+// far is a connection to another machine.
+type far struct{ net.Conn }
+
+func (far) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 5222} }
+
+// Who is on the way to another machine does not get TLS switched off by taking its offer out.
+func TestTLSIsMissing(t *testing.T) {
+	f := newFake(t, func(f *fake) { f.secret = nil })
+	for name, tt := range map[string]struct {
+		change func(*Server)
+		near   bool
+		says   string
+	}{
+		"another machine":       {says: "no TLS is offered"},
+		"this machine":          {near: true},
+		"passwords may be read": {change: func(s *Server) { s.PlainText = true }},
+		"no TLS is wanted":      {change: func(s *Server) { s.Security = NoTLS }},
+	} {
+		s := f.server()
+		if tt.change != nil {
+			tt.change(s)
+		}
+		raw, err := net.Dial("tcp", f.address)
+		require.NoError(t, err)
+		c := &session{server: s, raw: far{raw}}
+		if tt.near {
+			c.raw = raw
+		}
+		err = c.secure(t.Context())
+		raw.Close()
+		if tt.says == "" {
+			assert.NoError(t, err, name)
+		} else {
+			assert.ErrorContains(t, err, tt.says, name)
+		}
+	}
+}
+
 func TestReceive(t *testing.T) {
 	tests := []struct{ name, said, want, says string }{
 		{"two stanzas, as they were written", "<message  id='1'/> \n <iq><a b=\"&apos;\"/></iq>", "<message  id='1'/>", ""},
