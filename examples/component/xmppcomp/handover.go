@@ -152,9 +152,7 @@ func (s *stream) park() error {
 		return nil
 	}
 	close(h.reader)
-	select {
-	case <-h.over:
-	case <-s.ended:
+	if !h.ends(s.ended) {
 		return errNoneHeld
 	}
 	if h.left {
@@ -165,15 +163,29 @@ func (s *stream) park() error {
 
 // parkWriter does the same for the writer.
 func (s *stream) parkWriter(ctx context.Context, h *hold) error {
-	select {
-	case <-h.over:
-	case <-ctx.Done():
+	if !h.ends(ctx.Done()) {
 		return context.Cause(ctx)
 	}
 	if h.left {
 		return errLeft
 	}
 	return nil
+}
+
+// ends waits for the end of the hold, and reports whether it came before something else did. What is
+// told to go on, and to stop right after that, goes on: it has to say goodbye.
+func (h *hold) ends(before <-chan struct{}) bool {
+	select {
+	case <-h.over:
+		return true
+	case <-before:
+	}
+	select {
+	case <-h.over:
+		return true
+	default:
+		return false
+	}
 }
 
 // Read reads for the reader. If it was waiting between two stanzas when the stream was held, it

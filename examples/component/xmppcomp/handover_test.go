@@ -170,3 +170,16 @@ func TestHandoverRefused(t *testing.T) {
 		require.NoError(t, w.stop())
 	})
 }
+
+// Who is told to go on and to stop, both before it has looked, goes on, by no chance.
+func TestHoldEndsBefore(t *testing.T) {
+	stopped := make(chan struct{})
+	h := &hold{over: make(chan struct{})}
+	close(stopped)
+	assert.False(t, h.ends(stopped))
+	close(h.over)
+	for range 100 {
+		require.True(t, h.ends(stopped))
+	}
+	assert.True(t, h.ends(nil))
+}
