@@ -120,7 +120,12 @@ var serviceOptions = []option{
 	{"domain", "DOMAIN", "", fixed, "the domain of the rooms, as the server knows the component (required)",
 		func(s *settings, v string) (err error) { s.domain, err = domain(v); return err }},
 	{"secret", "TEXT", "", fixed, "the secret that the server expects of the component (required); others on this machine can see a flag, so better say it by variable or file",
-		func(s *settings, v string) error { s.secret = v; return required(v) }},
+		func(s *settings, v string) error {
+			if s.secret = v; v == "" {
+				return errors.New("must not be empty: give what the server has as the secret of the component, or a file with it as -secret-file")
+			}
+			return nil
+		}},
 	{"secret-file", "FILE", "", fixed, "a file that holds the secret and nothing else, in place of secret",
 		func(*settings, string) error { return nil }}, // it is the secret by then
 	{"connect", "HOST:PORT", "127.0.0.1:5347", fixed, "where the server listens for components",

@@ -85,7 +85,7 @@ func TestSettingsRefused(t *testing.T) {
 		want string
 	}{
 		{nil, "-domain: must not be empty: name the domain of the rooms, as conference.example.org"},
-		{[]string{"-domain", "rooms.example"}, "-secret: must not be empty"},
+		{[]string{"-domain", "rooms.example"}, "-secret: must not be empty: give what the server has as the secret of the component, or a file with it as -secret-file"},
 		{[]string{"-domain", "a@b"}, `-domain: "a@b" is no domain: it should look like conference.example.org`},
 		{append(good, "-cat", "1"), "flag provided but not defined: -cat: see -h"},
 		{append(good, "cat"), `"cat" is no flag: see -h`},

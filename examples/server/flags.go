@@ -69,8 +69,10 @@ func parse(args []string, help io.Writer) (settings, error) {
 	s.domain, bad = muc.NormalizeDomain(s.domain)
 	s.rooms, badRooms = muc.NormalizeDomain(cmp.Or(s.rooms, "conference."+s.domain))
 	switch {
-	case bad != nil || badRooms != nil || s.domain == s.rooms:
-		return s, errors.New("-domain and -rooms are two domains")
+	case bad != nil || badRooms != nil:
+		return s, fmt.Errorf("-domain and -rooms are domains, such as example.org and conference.example.org: %w", cmp.Or(bad, badRooms))
+	case s.domain == s.rooms:
+		return s, errors.New("-domain and -rooms are two domains: let -rooms be another one")
 	case f.NArg() > 0:
 		return s, fmt.Errorf("%q is no flag: see -h", f.Arg(0))
 	case min(s.bounds.Connections, s.bounds.Strangers, s.bounds.Sessions, s.bounds.Unsent, s.bounds.Traffic) <= 0:
@@ -110,9 +112,9 @@ func (s *settings) people(secret []byte) (a *c2s.Accounts, admins map[muc.JID]bo
 			}
 		}
 	} else if file, err := os.Open(s.accounts); err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("-accounts: %w", err)
 	} else if err := errors.Join(a.Read(file), file.Close()); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", s.accounts, err)
+		return nil, nil, fmt.Errorf("-accounts %s: %w: let it have lines that -new-account prints", s.accounts, err)
 	}
 	admins = map[muc.JID]bool{}
 	for _, name := range strings.FieldsFunc(names, func(r rune) bool { return r == ',' }) {

@@ -73,7 +73,7 @@ func serve(ctx context.Context, set *settings, store *sqlitestore.Store, log *sl
 	}
 	secret, err := c2s.TLSConfig(set.cert, set.key, set.domain, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("-cert, -key: %w", err)
 	}
 	services := map[string]c2s.Service{}
 	clients := c2s.New(c2s.Config{Domain: set.domain, Accounts: people, Guests: set.guests || set.demo(), TLS: secret,
