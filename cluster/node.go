@@ -61,6 +61,7 @@ type Node struct {
 	swept     time.Time
 	homeless  map[muc.JID]bool // whom it found without a node then
 	active    string           // who is the active node
+	forgets   forgets
 	closing   bool
 	retired   bool // it takes no shards any more
 	expelled  bool
@@ -368,6 +369,8 @@ func (n *Node) hear(from string, b *outBody) {
 		_, err = n.rooms.KickBlocked(n.ctx, *b.Blocked)
 	case b.Listed != nil:
 		n.list(b.Listed)
+	case b.Forget != nil:
+		n.onForget(from, b.Forget)
 	case b.Hold != nil:
 		n.onHold(from, b.Hold)
 	case b.Owner != nil:

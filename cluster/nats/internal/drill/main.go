@@ -78,7 +78,7 @@ func flags(f *flag.FlagSet) *options {
 	f.StringVar(&o.sabot, "break", "", "break something on purpose: "+strings.Join(sabotages, ", ")+"; it must be noticed")
 	f.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
 	f.DurationVar(&o.apart, "clocks", 12*time.Hour, "by how much the clocks of nodes are wrong at most; each start of a node has another one")
-	f.DurationVar(&o.slow, "slow", 0, "how long nodes wait at most before they read what was written last")
+	f.DurationVar(&o.slow, "slow", 0, "how long nodes wait at most before they write, and before they read what was written last")
 	f.IntVar(&o.compact, "compact", 0, "events of a room until a snapshot takes their place; 0: as many as by default")
 	f.StringVar(&o.dir, "dir", "", "where files are kept; empty: a temporary directory, which is removed")
 	return o
@@ -106,11 +106,8 @@ func main() {
 }
 
 func drill(ctx context.Context, o options) error {
-	switch o.sabot {
-	case "fence": // a node that is stopped has something to write then
-		o.pace = min(o.pace, 100*time.Millisecond)
-	case "epoch": // and claims
-		o.slow = max(o.slow, time.Second)
+	if o.sabot == "fence" || o.sabot == "epoch" {
+		o.slow = max(o.slow, time.Second) // a node that is stopped has something to write then
 	}
 	if o.dir == "" {
 		dir, err := os.MkdirTemp("", "drill")

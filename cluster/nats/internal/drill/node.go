@@ -174,6 +174,9 @@ func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.P
 	case b.what == "numbers":
 		m.Body = []byte(strings.ReplaceAll(string(m.Body), `"number":`, `"forgotten":`))
 	}
+	if m.Kind == cluster.Step {
+		b.wait(ctx)
+	}
 	for {
 		pos, err := b.recorder.Append(ctx, m, after)
 		if b.what != "fence" || !errors.Is(err, cluster.ErrConflict) {
@@ -187,12 +190,16 @@ func (b *breaker) Append(ctx context.Context, m cluster.Message, after cluster.P
 	}
 }
 
-// Last may be slow: a node stops before it then, rather than after it. Without the fence or without epochs it knows of
-// no later owner.
-func (b *breaker) Last(ctx context.Context, room muc.JID) (cluster.Message, error) {
+// wait is what makes an engine slow: when a node is stopped, it is in the middle of something then.
+func (b *breaker) wait(ctx context.Context) {
 	if b.slow > 0 {
 		pause(ctx, rand.N(b.slow))
 	}
+}
+
+// Last, without the fence or without epochs, knows of no later owner.
+func (b *breaker) Last(ctx context.Context, room muc.JID) (cluster.Message, error) {
+	b.wait(ctx)
 	m, err := b.Engine.Last(ctx, room)
 	if b.what == "fence" || b.what == "epoch" {
 		m.Epoch = 0
