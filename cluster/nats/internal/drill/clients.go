@@ -83,15 +83,20 @@ func (w *world) enter(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	var entering sync.WaitGroup
 	for _, r := range w.rooms {
-		for _, c := range r.stay {
-			w.send(ctx, c, `<presence to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, r.jid, c.nick)
-			for !c.isInside() {
-				if pause(ctx, time.Millisecond); ctx.Err() != nil {
-					return fmt.Errorf("%s does not get in", c.jid)
+		entering.Go(func() {
+			for _, c := range r.stay {
+				w.send(ctx, c, `<presence to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, r.jid, c.nick)
+				for !c.isInside() && ctx.Err() == nil {
+					pause(ctx, time.Millisecond)
 				}
 			}
-		}
+		})
+	}
+	entering.Wait()
+	if ctx.Err() != nil {
+		return errors.New("somebody does not get in")
 	}
 	ctx, w.quiet = context.WithCancel(context.WithoutCancel(ctx))
 	for i, r := range w.rooms {
