@@ -25,6 +25,8 @@ var (
 type Config struct {
 	// Node is the name of this node, for people: letters, digits, - and _, 32 at most. Required.
 	Node string
+	// Gateway says that the node takes no shards: it has clients, and no rooms. Others have to have them.
+	Gateway bool
 	// Log, Owners and Bus are the engine. Required.
 	Log    Log
 	Owners Owners

@@ -63,7 +63,7 @@ type Node struct {
 	active    string           // who is the active node
 	forgets   forgets
 	closing   bool
-	retired   bool // it takes no shards any more
+	retired   bool // it takes no shards, or none any more
 	expelled  bool
 	ended     chan struct{} // closed when it has stopped
 }
@@ -81,7 +81,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), moves: newMoves(), pipes: map[string]*pipe{},
+	n := &Node{cfg: cfg, retired: cfg.Gateway, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), moves: newMoves(), pipes: map[string]*pipe{},
 		incoming: map[string]uint64{}, askedOut: map[string]time.Time{}, ended: make(chan struct{}), peers: peers{known: map[string]*peer{}}}
 	if n.life == "" {
 		n.life = strings.ToLower(rand.Text()[:10])

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -806,3 +807,42 @@ func TestListIsRepaired(t *testing.T) {
 }
 
 func shardOf(room string) int { return cluster.ShardOf(muc.MustParseJID(room + "@chat.example")) }
+
+// A node that is only a gateway has clients and no rooms, whoever dies; and it gives up nodes that are no more.
+func TestGatewayOnly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var gone []string
+		w := newWorld(t, 1, func(c *cluster.Config) {
+			c.Gateway = c.Node == "g"
+			c.MarkEvery = time.Hour
+			if c.Gateway {
+				c.Gone = func(node string) {
+					mu.Lock()
+					defer mu.Unlock()
+					gone = append(gone, node)
+				}
+			}
+		}, "a", "b", "g")
+		dead := w.nodes["a"].ID()
+		romeo := w.at("g", "romeo")
+		room := w.roomWith("a", romeo)
+		w.send(romeo, sayText, room, "", "before")
+		w.settle()
+		assert.Zero(t, w.nodes["g"].Stats().Owned)
+		w.nodes["a"].kill()
+		delete(w.nodes, "a")
+		time.Sleep(5 * time.Second)
+		w.send(romeo, sayText, room, "", "after")
+		time.Sleep(time.Minute)
+		w.settle()
+		assert.Equal(t, []string{"before", "after"}, w.heard(romeo, room))
+		assert.Zero(t, w.nodes["g"].Stats().Owned)
+		mu.Lock()
+		assert.Equal(t, []string{dead}, gone)
+		mu.Unlock()
+		require.NoError(t, w.nodes["g"].Close(t.Context()))
+		delete(w.nodes, "g")
+		assert.Equal(t, cluster.Shards, w.nodes["b"].Stats().Owned)
+	})
+}

@@ -752,7 +752,7 @@ func (s *store) readMark(ctx context.Context, sh *logShard) (Pos, uint64) {
 	return pos, rev
 }
 
-// prove writes to the log: an error if this node may not belong to the majority.
+// prove writes to the log, or, without a shard, asks a majority: an error if this node may not belong to it.
 func (s *store) prove() error {
 	ctx, cancel := context.WithTimeout(s.n.ctx, suspectAfter)
 	defer cancel()
@@ -766,8 +766,9 @@ func (s *store) prove() error {
 		}
 	}
 	s.mu.Unlock()
-	if mine == nil {
-		return service.ErrNotOwner
+	if mine == nil { // what a majority knows
+		_, err := s.n.cfg.Owners.Get(ctx, 0)
+		return err
 	}
 	return s.mark(ctx, mine)
 }
