@@ -163,7 +163,8 @@ func (w *world) freezeHeir(ctx context.Context, name string) error {
 	}
 	if heir != "" {
 		w.tell("heirs frozen", 1, 0)
-		if err := w.freezeShortly(ctx, heir); err != nil {
+		// Others have to have written by then.
+		if err := w.freeze(ctx, heir, 2200*time.Millisecond+w.slow+time.Duration(w.rnd.Int64N(int64(2*time.Second)))); err != nil {
 			return err
 		}
 	}
