@@ -65,7 +65,7 @@ func TestScriptsWithSettings(t *testing.T) {
 				require.NoError(t, err)
 				server := &remote.Server{Address: startRooms(t, cfg, keys), Domain: "localhost", Accounts: accounts, Security: remote.NoTLS}
 				err = scansion.Play(script, scansion.Options{Mode: scansion.Exact, Dial: server.Dial,
-					Network: scansion.Network{Rooms: "conference.localhost", Settings: settings, Wait: patience, Script: patience}})
+					Network: scansion.Network{Rooms: "conference.localhost", Settings: settings, Wait: patience, Late: patience, Script: patience}})
 				if skipped := (*scansion.Skipped)(nil); errors.As(err, &skipped) {
 					assert.Regexp(t, notOnWire, skipped.Reason)
 					return
