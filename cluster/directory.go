@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -17,45 +18,58 @@ import (
 // readEvery is how often one shard of the list is read.
 const readEvery = 2 * time.Second
 
-// list takes in what another node says of its rooms.
-func (n *Node) list(entries []Entry) {
-	lines := make([]service.Entry, len(entries))
-	for i, e := range entries {
-		if lines[i] = e.Entry; e.Gone {
-			lines[i] = service.Entry{Room: e.Room}
-		}
-	}
-	n.rooms.Listed(lines...)
+// lines are those of the list that this node took in last, so that an older one, which was read before or was
+// long under way, takes no newer one's place.
+type lines struct {
+	mu sync.Mutex
+	at map[muc.JID]Pos
 }
 
-// readDirectory reads the list of rooms, shard by shard, for ever.
-func (n *Node) readDirectory() {
-	first := true
-	for {
-		for shard := range Shards {
-			if !first {
-				select {
-				case <-n.ctx.Done():
-				case <-time.After(readEvery):
-				}
-			}
-			if n.ctx.Err() != nil {
-				return
-			}
-			if n.owned[shard].Load() {
-				continue
-			}
-			ctx, cancel := n.engineCtx()
-			var entries []Entry
-			for e, err := range n.cfg.Log.Entries(ctx, shard) {
-				if err == nil { // also one that is not public any more
-					entries = append(entries, e)
-				}
-			}
-			cancel()
-			n.list(entries)
+// list takes in what another node says of its rooms, or what was read.
+func (n *Node) list(entries []Entry) {
+	l := &n.lines
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.at == nil || len(l.at) > n.cfg.Limits.Rooms { // what is old is put right when it is read again
+		l.at = map[muc.JID]Pos{}
+	}
+	var news []service.Entry
+	for _, e := range entries {
+		switch was, known := l.at[e.Room]; {
+		case known && e.At < was:
+			continue
+		case e.Gone:
+			e.Entry = service.Entry{Room: e.Room}
 		}
-		first = false
+		l.at[e.Room] = e.At
+		news = append(news, e.Entry)
+	}
+	n.rooms.Listed(news...)
+}
+
+// readDirectory reads the list of rooms, at first all of it, then shard by shard, for ever.
+func (n *Node) readDirectory() {
+	read := func(most time.Duration, list func(ctx context.Context) iter.Seq2[Entry, error]) {
+		ctx, cancel := context.WithTimeout(n.ctx, most)
+		defer cancel()
+		var entries []Entry
+		for e, err := range list(ctx) {
+			if err == nil { // also one that is not public any more
+				entries = append(entries, e)
+			}
+		}
+		n.list(entries)
+	}
+	read(20*engineFor, n.cfg.Log.AllEntries)
+	for shard := 0; ; shard = (shard + 1) % Shards {
+		select {
+		case <-n.ctx.Done():
+			return
+		case <-time.After(readEvery):
+		}
+		if !n.owned[shard].Load() {
+			read(engineFor, func(ctx context.Context) iter.Seq2[Entry, error] { return n.cfg.Log.Entries(ctx, shard) })
+		}
 	}
 }
 
@@ -94,16 +108,14 @@ func (s *store) List(ctx context.Context, after muc.JID, limit int) ([]service.E
 }
 
 func (s *store) readAll(ctx context.Context) (all []service.Entry, err error) {
-	for shard := range Shards {
-		for e, err := range s.n.cfg.Log.Entries(ctx, shard) {
-			switch {
-			case err != nil && errors.Is(err, muc.ErrCorrupt):
-				all = append(all, service.Entry{Err: err})
-			case err != nil:
-				return nil, err
-			case !e.Gone:
-				all = append(all, e.Entry)
-			}
+	for e, err := range s.n.cfg.Log.AllEntries(ctx) {
+		switch {
+		case err != nil && errors.Is(err, muc.ErrCorrupt):
+			all = append(all, service.Entry{Err: err})
+		case err != nil:
+			return nil, err
+		case !e.Gone:
+			all = append(all, e.Entry)
 		}
 	}
 	slices.SortFunc(all, func(a, b service.Entry) int { return compareJIDs(a.Room, b.Room) })

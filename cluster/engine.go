@@ -97,7 +97,8 @@ type Log interface {
 	// it is ErrConflict. It ends with the first error.
 	Read(ctx context.Context, room muc.JID, upTo Pos) iter.Seq2[Message, error]
 	// Since goes through the rooms of a shard with messages after a position, each once, in any
-	// order. All that Append has stored before the call is seen.
+	// order. All that Append has stored before the call is seen. Of what is stored under no room's
+	// name it gives a [muc.ErrCorrupt], after which others may come; it ends with another error.
 	Since(ctx context.Context, shard int, after Pos) iter.Seq2[muc.JID, error]
 	// Mark is up to where all that a shard's log holds was delivered, and the revision of this
 	// mark; zeros if there is none.
@@ -109,6 +110,8 @@ type Log interface {
 	// gone may be among them. A line that cannot be read is a [muc.ErrCorrupt], after which others
 	// may come; it ends with another error.
 	Entries(ctx context.Context, shard int) iter.Seq2[Entry, error]
+	// AllEntries is Entries for all shards, in fewer calls.
+	AllEntries(ctx context.Context) iter.Seq2[Entry, error]
 	// PutEntry puts an entry in the place of the one that the list has of the same room, unless
 	// that one has a greater At: then it does nothing. A Gone entry may be forgotten after a day.
 	PutEntry(ctx context.Context, shard int, e Entry) error

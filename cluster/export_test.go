@@ -84,3 +84,6 @@ func Hand(snapshots []string) (size, whole int) {
 	}
 	return len(encode(&f)), whole
 }
+
+// List takes in lines of the list of rooms.
+func (n *Node) List(lines ...Entry) { n.list(lines) }

@@ -45,6 +45,7 @@ type faulty struct {
 	// reads is how often a room was read, gives how many shards are being given to somebody now, and mostGives
 	// how many these were at most.
 	reads, gives, mostGives int
+	lists                   int // how often a shard of the list was read
 }
 
 func newFaulty(m *cluster.Memory, seed uint64) *faulty {
@@ -187,7 +188,14 @@ func (f *faulty) Since(ctx context.Context, shard int, after cluster.Pos) iter.S
 }
 
 func (f *faulty) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry, error] {
+	f.mu.Lock()
+	f.lists++
+	f.mu.Unlock()
 	return sequence(ctx, f, f.Memory.Entries(ctx, shard))
+}
+
+func (f *faulty) AllEntries(ctx context.Context) iter.Seq2[cluster.Entry, error] {
+	return sequence(ctx, f, f.Memory.AllEntries(ctx))
 }
 
 // sequence may end with an error at its begin.

@@ -177,6 +177,19 @@ func (m *Memory) Entries(ctx context.Context, shard int) iter.Seq2[Entry, error]
 	}
 }
 
+// AllEntries goes through the list of all rooms.
+func (m *Memory) AllEntries(ctx context.Context) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for shard := range Shards {
+			for e, err := range m.Entries(ctx, shard) {
+				if !yield(e, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
 // PutEntry changes the list.
 func (m *Memory) PutEntry(ctx context.Context, shard int, e Entry) error {
 	if err := m.lock(ctx); err != nil {

@@ -36,6 +36,7 @@ type Node struct {
 	tasks     tasks
 	limit     chan struct{} // one for each task that waits for the engine
 	moves     moves
+	lines     lines
 	unhear    []func()
 	began     time.Time
 	owned     [Shards]atomic.Bool // the service takes stanzas for its rooms

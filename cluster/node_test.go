@@ -552,6 +552,47 @@ func TestDirectory(t *testing.T) {
 	})
 }
 
+// An older line of the list, which was long under way or was read before, takes no newer one's place.
+func TestOlderLine(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b")
+		room := muc.MustParseJID(w.roomOf("b") + "@chat.example")
+		line := func(at cluster.Pos, name string) cluster.Entry {
+			return cluster.Entry{At: at, Gone: name == "", Entry: service.Entry{Room: room, Name: name, Public: name != ""}}
+		}
+		listed := func() (n int) { return w.nodes["a"].Service().Stats().Listed }
+		w.nodes["a"].List(line(7, "new"))
+		assert.Equal(t, 1, listed())
+		w.nodes["a"].List(line(9, ""))
+		assert.Zero(t, listed())
+		w.nodes["a"].List(line(8, "old"))
+		assert.Zero(t, listed())
+		w.nodes["a"].List(line(9, "of the same message"))
+		assert.Equal(t, 1, listed())
+	})
+}
+
+// The list of all rooms is read at once, and not shard by shard.
+func TestListIsOneCall(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b")
+		room := w.roomWith("b", w.at("a", "romeo"))
+		f := w.nodes["a"].engine
+		f.mu.Lock()
+		f.lists = 0
+		f.mu.Unlock()
+		var list []string
+		for e, err := range w.nodes["a"].Service().Rooms(t.Context()) {
+			require.NoError(t, err)
+			list = append(list, e.Room.Local())
+		}
+		assert.Equal(t, []string{room}, list)
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		assert.LessOrEqual(t, f.lists, 1, "which a node does from time to time")
+	})
+}
+
 // A session that vanishes, or logs out, leaves the rooms of all nodes, after what it said before.
 func TestVanished(t *testing.T) {
 	for _, how := range []string{"vanished", "offline", "person"} {

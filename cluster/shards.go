@@ -291,7 +291,11 @@ func (n *Node) openShard(ctx context.Context, shard int, epoch Epoch) ([]service
 	var redo []muc.JID
 	left := map[muc.JID]bool{}
 	for room, err := range log.Since(ctx, shard, pos) {
-		if err != nil {
+		switch {
+		case errors.Is(err, muc.ErrCorrupt):
+			n.log.Error("what is stored under no room's name is passed over", "shard", shard, "error", err)
+			continue
+		case err != nil:
 			return nil, err
 		}
 		redo, left[room] = append(redo, room), true

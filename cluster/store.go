@@ -463,17 +463,27 @@ func (s *store) load(ctx context.Context, sh *logShard, room muc.JID) (saved ser
 		saved, err = s.assemble(sh, r, []Message{last})
 		return saved, r, err
 	}
-	if last.Epoch < sh.epoch {
-		if r.last, err = s.claim(ctx, sh, room, last.Pos); err != nil {
-			return saved, nil, err // and look again
+	// What is up to the last message does not change any more once a claim is stored after that.
+	claimed := make(chan error, 1)
+	go func() {
+		if last.Epoch == sh.epoch {
+			claimed <- nil
+			return
 		}
-	}
+		pos, err := s.claim(ctx, sh, room, last.Pos)
+		r.last = pos
+		claimed <- err
+	}()
 	var messages []Message
-	for m, err := range log.Read(ctx, room, r.last) {
+	for m, err := range log.Read(ctx, room, last.Pos) {
 		if err != nil {
+			<-claimed
 			return saved, nil, err
 		}
 		messages = append(messages, m)
+	}
+	if err := <-claimed; err != nil {
+		return saved, nil, err // and look again
 	}
 	saved, err = s.assemble(sh, r, messages)
 	return saved, r, err

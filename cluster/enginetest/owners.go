@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,8 +29,16 @@ func testEntries(t *testing.T, c Cluster) {
 	want := map[muc.JID]cluster.Entry{}
 	check := func() {
 		t.Helper()
+		list := all(t, other.Log.Entries(t.Context(), shard))
+		whole := slices.DeleteFunc(all(t, other.Log.AllEntries(t.Context())), func(e cluster.Entry) bool { return cluster.ShardOf(e.Room) != shard })
+		for _, list := range [][]cluster.Entry{list, whole} {
+			slices.SortFunc(list, func(a, b cluster.Entry) int { return strings.Compare(a.Room.String(), b.Room.String()) })
+		}
+		if len(whole)+len(list) > 0 && !reflect.DeepEqual(whole, list) {
+			t.Fatalf("of all entries %v, want %v", whole, list)
+		}
 		got := map[muc.JID]cluster.Entry{}
-		for _, e := range all(t, other.Log.Entries(t.Context(), shard)) {
+		for _, e := range list {
 			if _, twice := got[e.Room]; twice {
 				t.Fatalf("%s is there twice", e.Room)
 			}

@@ -78,6 +78,7 @@ const (
 	appendTry = time.Second
 	readTry   = 500 * time.Millisecond
 	firstWait = 10 * time.Millisecond
+	lagWait   = time.Millisecond // for a copy that has not come as far as its leader yet
 	longWait  = 250 * time.Millisecond
 )
 

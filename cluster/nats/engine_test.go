@@ -283,12 +283,22 @@ func TestDamage(t *testing.T) {
 	assert.ErrorIs(t, err, nats.ErrDamaged)
 	_, err = c.Request("muc.log.4.!", []byte("no room"), patience)
 	require.NoError(t, err)
-	for _, err = range e.Since(ctx, 4, 0) {
+	beside := roomIn(4) // which such a message does not hide
+	_, err = e.Append(ctx, message(beside, 1, cluster.Step, "x"), 0)
+	require.NoError(t, err)
+	var rooms []muc.JID
+	var wrong []error
+	for r, err := range e.Since(ctx, 4, 0) {
 		if err != nil {
-			break
+			wrong = append(wrong, err)
+			continue
 		}
+		rooms = append(rooms, r)
 	}
-	assert.ErrorIs(t, err, nats.ErrDamaged)
+	assert.Contains(t, rooms, beside)
+	require.Len(t, wrong, 1)
+	assert.ErrorIs(t, wrong[0], nats.ErrDamaged)
+	assert.ErrorIs(t, wrong[0], muc.ErrCorrupt)
 	_, err = c.Request("muc.own.5", []byte("nobody"), patience)
 	require.NoError(t, err)
 	_, err = e.Get(ctx, 5)

@@ -136,72 +136,98 @@ func (e *Engine) read(ctx context.Context, room muc.JID, upTo cluster.Pos) ([]st
 // Since goes through the rooms of a shard with messages after a position.
 func (e *Engine) Since(ctx context.Context, shard int, after cluster.Pos) iter.Seq2[muc.JID, error] {
 	return func(yield func(muc.JID, error) bool) {
-		rooms, err := e.since(ctx, shard, after)
+		rooms, damaged, err := e.since(ctx, shard, after)
 		for room := range rooms {
 			if !yield(room, nil) {
 				return
 			}
 		}
-		if err != nil {
-			yield(muc.JID{}, fmt.Errorf("shard %d since %d: %w", shard, after, err))
+		for _, err := range append(damaged, err) {
+			if err != nil && !yield(muc.JID{}, fmt.Errorf("shard %d since %d: %w", shard, after, err)) {
+				return
+			}
 		}
 	}
 }
 
-func (e *Engine) since(ctx context.Context, shard int, after cluster.Pos) (map[muc.JID]struct{}, error) {
+// since are the rooms, and why other messages are of none.
+func (e *Engine) since(ctx context.Context, shard int, after cluster.Pos) (rooms map[muc.JID]struct{}, damaged []error, err error) {
 	if err := inRange(shard); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	end, err := e.pass(ctx, e.logStream(shard), e.subject("log", shard, noToken))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	rooms := map[muc.JID]struct{}{}
-	return rooms, e.scan(ctx, e.logStream(shard), e.subject("log", shard, every), uint64(after)+1, end, func(m item) error {
+	rooms = map[muc.JID]struct{}{}
+	err = e.scan(ctx, e.logStream(shard), e.subject("log", shard, every), uint64(after)+1, end, func(m item) error {
 		if isBarrier(m) {
 			return nil
 		}
 		room, err := e.roomOf(m.subject)
-		rooms[room] = struct{}{}
-		return err
+		switch {
+		case err == nil:
+			rooms[room] = struct{}{}
+		case len(damaged) < mostDamaged:
+			damaged = append(damaged, err)
+		}
+		return nil
 	})
+	return rooms, damaged, err
 }
+
+// mostDamaged is of how many messages that cannot be read it is said why.
+const mostDamaged = 100
 
 func isBarrier(m item) bool { return m.subject[len(m.subject)-len(noToken)-1:] == "."+noToken }
 
 // Entries goes through the list of rooms of a shard.
 func (e *Engine) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry, error] {
 	return func(yield func(cluster.Entry, error) bool) {
-		entries, damaged, err := e.entries(ctx, shard)
-		for _, entry := range entries {
-			if !yield(entry, nil) {
-				return
-			}
+		if err := inRange(shard); err != nil {
+			yield(cluster.Entry{}, err)
+			return
 		}
-		for _, err := range append(damaged, err) {
-			if err != nil && !yield(cluster.Entry{}, fmt.Errorf("list of shard %d: %w", shard, err)) {
-				return
-			}
+		e.entries(ctx, shard, e.subject("dir", shard, every), yield)
+	}
+}
+
+// AllEntries goes through the list of all rooms.
+func (e *Engine) AllEntries(ctx context.Context) iter.Seq2[cluster.Entry, error] {
+	return func(yield func(cluster.Entry, error) bool) {
+		e.entries(ctx, 0, e.subject("dir", every, every), yield)
+	}
+}
+
+// entries yields those that can be read, and why others cannot be. The shard is one of the list.
+func (e *Engine) entries(ctx context.Context, shard int, subject string, yield func(cluster.Entry, error) bool) {
+	entries, damaged, err := e.readEntries(ctx, shard, subject)
+	for _, entry := range entries {
+		if !yield(entry, nil) {
+			return
+		}
+	}
+	for _, err := range append(damaged, err) {
+		if err != nil && !yield(cluster.Entry{}, fmt.Errorf("list %s: %w", subject, err)) {
+			return
 		}
 	}
 }
 
-// entries are those that can be read, and why others cannot be.
-func (e *Engine) entries(ctx context.Context, shard int) (all []cluster.Entry, damaged []error, err error) {
-	if err := inRange(shard); err != nil {
-		return nil, nil, err
-	}
+func (e *Engine) readEntries(ctx context.Context, shard int, subject string) (all []cluster.Entry, damaged []error, err error) {
 	end, err := e.pass(ctx, e.listStream(), e.subject("dir", shard, noToken))
 	if err != nil {
 		return nil, nil, err
 	}
-	err = e.scan(ctx, e.listStream(), e.subject("dir", shard, every), 1, end, func(m item) error {
+	err = e.scan(ctx, e.listStream(), subject, 1, end, func(m item) error {
 		if isBarrier(m) {
 			return nil
 		}
 		var entry cluster.Entry
 		if err := json.Unmarshal(m.data, &entry); err != nil {
-			damaged = append(damaged, fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err))
+			if len(damaged) < mostDamaged {
+				damaged = append(damaged, fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err))
+			}
 			return nil
 		}
 		all = append(all, entry)

@@ -149,7 +149,7 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 		done = m.seq >= upTo
 		return wrong == nil && !done
 	}
-	for wait, vain := firstWait, 0; ; {
+	for wait, vain := lagWait, 0; ; {
 		began, more := from, false
 		var err error
 		if vain < leaderAfter {
@@ -188,7 +188,7 @@ func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...
 		}
 		subjects = append(subjects, barrier)
 	}
-	for wait := firstWait; ; {
+	for wait := lagWait; ; {
 		var found []item
 		reached := barrier == ""
 		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: pageItems}, func(m item) bool {
