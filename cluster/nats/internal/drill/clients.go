@@ -116,20 +116,26 @@ func (w *world) talk(ctx context.Context, r *chat, rnd *rand.Rand) {
 	}
 }
 
-// visit has the guest come and go; the owner bans and pardons it at times.
+// visit has the guest come and go; the owner bans and pardons it at times, or kicks it.
 func (w *world) visit(ctx context.Context, r *chat, rnd *rand.Rand) {
+	admin := func(id string, n int, item string, args ...any) {
+		w.send(ctx, r.stay[0], `<iq to='%s' type='set' id='%s%d'><query xmlns='http://jabber.org/protocol/muc#admin'>%s</query></iq>`,
+			r.jid, id, n, fmt.Sprintf(item, args...))
+	}
 	affiliate := func(n int, affiliation string) {
-		w.send(ctx, r.stay[0], `<iq to='%s' type='set' id='b%d'><query xmlns='http://jabber.org/protocol/muc#admin'><item jid='%s' affiliation='%s'/></query></iq>`,
-			r.jid, n, r.guest.jid.Bare(), affiliation)
+		admin("ban", n, `<item jid='%s' affiliation='%s'/>`, r.guest.jid.Bare(), affiliation)
 	}
 	for n := 0; ctx.Err() == nil; n++ {
 		w.send(ctx, r.guest, `<presence to='%s/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>`, r.jid, r.guest.nick)
 		pause(ctx, 4*w.pace)
-		if rnd.IntN(3) == 0 {
+		switch rnd.IntN(4) {
+		case 0:
 			affiliate(2*n, "outcast")
 			pause(ctx, w.pace)
 			affiliate(2*n+1, "none")
-		} else {
+		case 1:
+			admin("kick", n, `<item nick='%s' role='none'/>`, r.guest.nick)
+		default:
 			w.send(ctx, r.guest, `<presence to='%s/%s' type='unavailable'/>`, r.jid, r.guest.nick)
 		}
 		pause(ctx, 4*w.pace)
@@ -164,6 +170,7 @@ func (w *world) hear(c *client, el *etree.Element) {
 	switch {
 	case kind == "error" && c.room.tooMuch(el):
 		w.tell("stanzas refused: too much to do", 1, 0)
+	case kind == "error" && isLate(el): // the guest is not there yet, or not any more
 	case kind == "error" && stays:
 		w.blame("%s was refused: %s", c.jid, text(el))
 	case el.Tag == "presence" && nick == c.nick:
@@ -181,6 +188,12 @@ func (w *world) hear(c *client, el *etree.Element) {
 		}
 		w.listen(c, line{id, el.SelectElement("body").Text()})
 	}
+}
+
+// isLate reports whether somebody was to be kicked who is not there.
+func isLate(el *etree.Element) bool {
+	e := el.SelectElement("error")
+	return strings.HasPrefix(el.SelectAttrValue("id", ""), "kick") && e != nil && e.SelectElement("item-not-found") != nil
 }
 
 // listen notes a message; one that was heard before is a fault.
