@@ -3,6 +3,7 @@ package nats
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -188,49 +189,64 @@ func (e *Engine) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry
 			yield(cluster.Entry{}, err)
 			return
 		}
-		e.entries(ctx, shard, e.subject("dir", shard, every), yield)
+		entries, damaged := []cluster.Entry{}, []error{}
+		found, err := e.lasts(ctx, e.listStream(), e.subject("dir", shard, noToken), e.subject("dir", shard, every))
+		for _, m := range found {
+			readEntry(m, &entries, &damaged)
+		}
+		if errors.Is(err, errTooMany) {
+			entries, damaged, err = e.scanEntries(ctx, shard)
+		}
+		yieldEntries(entries, damaged, err, yield)
 	}
 }
 
 // AllEntries goes through the list of all rooms.
 func (e *Engine) AllEntries(ctx context.Context) iter.Seq2[cluster.Entry, error] {
 	return func(yield func(cluster.Entry, error) bool) {
-		e.entries(ctx, 0, e.subject("dir", every, every), yield)
+		entries, damaged, err := e.scanEntries(ctx, every)
+		yieldEntries(entries, damaged, err, yield)
 	}
 }
 
-// entries yields those that can be read, and why others cannot be. The shard is one of the list.
-func (e *Engine) entries(ctx context.Context, shard int, subject string, yield func(cluster.Entry, error) bool) {
-	entries, damaged, err := e.readEntries(ctx, shard, subject)
+// yieldEntries yields those that can be read, and why others cannot be.
+func yieldEntries(entries []cluster.Entry, damaged []error, err error, yield func(cluster.Entry, error) bool) {
 	for _, entry := range entries {
 		if !yield(entry, nil) {
 			return
 		}
 	}
 	for _, err := range append(damaged, err) {
-		if err != nil && !yield(cluster.Entry{}, fmt.Errorf("list %s: %w", subject, err)) {
+		if err != nil && !yield(cluster.Entry{}, fmt.Errorf("list of rooms: %w", err)) {
 			return
 		}
 	}
 }
 
-func (e *Engine) readEntries(ctx context.Context, shard int, subject string) (all []cluster.Entry, damaged []error, err error) {
-	end, err := e.pass(ctx, e.listStream(), e.subject("dir", shard, noToken))
+// readEntry reads a line of the list.
+func readEntry(m item, all *[]cluster.Entry, damaged *[]error) {
+	var entry cluster.Entry
+	switch err := json.Unmarshal(m.data, &entry); {
+	case isBarrier(m):
+	case err == nil:
+		*all = append(*all, entry)
+	case len(*damaged) < mostDamaged:
+		*damaged = append(*damaged, fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err))
+	}
+}
+
+// scanEntries reads the list, or of a shard that part.
+func (e *Engine) scanEntries(ctx context.Context, shard any) (all []cluster.Entry, damaged []error, err error) {
+	barrier := shard
+	if barrier == every {
+		barrier = 0
+	}
+	end, err := e.pass(ctx, e.listStream(), e.subject("dir", barrier, noToken))
 	if err != nil {
 		return nil, nil, err
 	}
-	err = e.scan(ctx, e.listStream(), subject, 1, end, func(m item) error {
-		if isBarrier(m) {
-			return nil
-		}
-		var entry cluster.Entry
-		if err := json.Unmarshal(m.data, &entry); err != nil {
-			if len(damaged) < mostDamaged {
-				damaged = append(damaged, fmt.Errorf("%w: %s: %w", ErrDamaged, m.subject, err))
-			}
-			return nil
-		}
-		all = append(all, entry)
+	err = e.scan(ctx, e.listStream(), e.subject("dir", shard, every), 1, end, func(m item) error {
+		readEntry(m, &all, &damaged)
 		return nil
 	})
 	return all, damaged, err

@@ -116,6 +116,8 @@ func (e *Engine) page(ctx context.Context, stream string, what getRequest, each 
 			return left > 0, err
 		case "404":
 			return false, nil
+		case "413":
+			return false, errTooMany
 		default:
 			return false, fmt.Errorf("cluster/nats: reading %s: %s %s", stream, status, m.Header.Get("Description"))
 		}
@@ -177,8 +179,15 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 	}
 }
 
+// mostLasts is for how many subjects the servers find the last messages at once.
+const mostLasts = 1024
+
+// errTooMany: more subjects than that, or too many bytes.
+var errTooMany = errors.New("cluster/nats: too many subjects at once")
+
 // lasts are the last messages of subjects of a stream, which may have wildcards. With a barrier they
-// are not older than the call.
+// are not older than the call. The servers find them by their subjects, which takes no longer if
+// the stream has many others. There is a bound: errTooMany.
 func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...string) ([]item, error) {
 	var least uint64
 	if barrier != "" {
@@ -191,7 +200,7 @@ func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...
 	for wait := lagWait; ; {
 		var found []item
 		reached := barrier == ""
-		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: pageItems}, func(m item) bool {
+		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: mostLasts}, func(m item) bool {
 			if m.subject == barrier {
 				reached = m.seq >= least
 			} else {
@@ -199,10 +208,12 @@ func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...
 			}
 			return true
 		})
-		if err == nil && reached && !more {
+		switch {
+		case errors.Is(err, errTooMany), err == nil && more:
+			return nil, errTooMany
+		case err == nil && reached:
 			return found, nil
-		}
-		if err == nil {
+		case err == nil:
 			err = errLags
 		}
 		if ended := pause(ctx, &wait); ended != nil || e.log.IsClosed() {
