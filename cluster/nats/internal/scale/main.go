@@ -33,14 +33,8 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) == 3 {
-		if role := map[string]func(string) error{"server": serve, "node": node}[os.Args[1]]; role != nil {
-			if err := role(os.Args[2]); err != nil {
-				fmt.Fprintln(os.Stderr, os.Args[1], err)
-				os.Exit(1)
-			}
-			return
-		}
+	if isOther() {
+		return
 	}
 	var o options
 	flag.IntVar(&o.servers, "servers", 3, "NATS servers, each with a copy of all: 1 or 3")
@@ -56,6 +50,22 @@ func main() {
 		fmt.Fprintln(os.Stderr, "scale:", err)
 		os.Exit(1)
 	}
+}
+
+// isOther reports whether this process was another one than the first: that of a server or of a node.
+func isOther() bool {
+	if len(os.Args) != 3 {
+		return false
+	}
+	role := map[string]func(string) error{"server": serve, "node": node}[os.Args[1]]
+	if role == nil {
+		return false
+	}
+	if err := role(os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, os.Args[1], err)
+		os.Exit(1)
+	}
+	return true
 }
 
 func run(ctx context.Context, o options) error {
@@ -107,7 +117,7 @@ func ports(n int) (addresses []string, err error) {
 	return addresses, nil
 }
 
-// median is the median of some times, and the 99th of 100 and the greatest.
+// spread tells the median of some times, the 99th of 100 and the greatest.
 func spread(all []time.Duration) string {
 	if len(all) == 0 {
 		return "nothing"

@@ -388,16 +388,20 @@ func (w *world) killOne(ctx context.Context) error {
 			case at := <-heard:
 				took = append(took, at.Sub(killed))
 			case <-ctx.Done():
-			case <-time.After(2 * time.Minute):
-				fmt.Println("a room is not heard any more")
+			case <-time.After(5 * time.Minute):
+				return took
 			}
 		}
 		return took
 	}
-	fmt.Printf("a node is killed: its rooms with people inside speak again after %s\n", spread(since(waits)))
-	fmt.Printf("… its empty ones answer after %s\n", spread(since(answers)))
+	again, answer := since(waits), since(answers)
+	fmt.Printf("a node is killed: its rooms with people inside speak again after %s\n", spread(again))
+	fmt.Printf("… its empty ones answer after %s\n", spread(answer))
 	for name, p := range w.peers {
 		fmt.Printf("node %s takes %s in memory\n", name, memoryOf(p.Process.Pid))
+	}
+	if len(again)+len(answer) < len(inside)+len(empty) {
+		return errors.New("a room is not heard any more")
 	}
 	return ctx.Err()
 }
