@@ -278,8 +278,14 @@ func (p *pipe) turnBack() {
 	for p.said != nil {
 		said := p.said
 		p.mu.Unlock()
-		<-said
+		select {
+		case <-said:
+		case <-p.n.ctx.Done():
+		}
 		p.mu.Lock()
+		if p.n.ctx.Err() != nil {
+			break
+		}
 	}
 	p.turned = nil
 }
@@ -291,11 +297,11 @@ func (p *pipe) sayHere(body []byte, d *delivery) {
 	p.here, p.hereBytes = append(p.here, pipeFrame{body: body, d: d}), p.hereBytes+len(body)
 	if p.said == nil {
 		p.said = make(chan struct{})
-		go p.sayAll()
+		p.n.tasks.Go(p.sayAll)
 	}
 }
 
-// sayAll says what is turned to this node. It ends when the host does.
+// sayAll says what is turned to this node.
 func (p *pipe) sayAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
