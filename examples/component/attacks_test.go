@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/fakeserver"
 )
 
 // What one account can do to a service, played through the server that the component is

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/fakeserver"
 )
 
 // lasting makes a public room that stays, with a name.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/fakeserver"
 )
 
 const mallory = "mallory@example.org"

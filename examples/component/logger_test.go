@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/fakeserver"
 )
 
 // The log has no address of a person above debug, unless it is asked for; rooms keep theirs.

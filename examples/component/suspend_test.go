@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/gomuc/muc/examples/component/internal/fakeserver"
+	"github.com/gomuc/muc/examples/component/fakeserver"
 	"github.com/gomuc/muc/examples/component/xmppcomp"
 	"github.com/gomuc/muc/service"
 	"github.com/gomuc/muc/sqlitestore"

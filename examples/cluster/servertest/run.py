@@ -1,7 +1,7 @@
 """Plays three nodes behind a real server, with slixmpp clients: the node that has the link is killed, or
 stopped, while everybody talks.
 
-    python3 run.py --server prosody|ejabberd --program CLUSTER [--kills N] [--stops N]
+    python3 run.py --server prosody|ejabberd --program CLUSTER [--kills N] [--stops N] [--freezes N]
 """
 
 import argparse
@@ -82,6 +82,18 @@ class Cluster(servers.Process):
         await self.until("less processes", lambda: f"node {node} has ended" in self.said().rsplit(f"kill -9 {pid}\n", 1)[1])
 
 
+    async def stands_still(self, node):
+        """A node does nothing until another one has the link."""
+        pid = self.nodes()[node][1]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            others = [n for n in self.nodes() if n != node]
+            await self.until("another node with the link", lambda: any(self.count(n, "cluster_linked") == 1 for n in others))
+            await asyncio.sleep(1)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
 class World:
     def __init__(self, kind, program):
         self.kind, self.folder = kind, tempfile.mkdtemp(prefix="muc-")
@@ -99,7 +111,8 @@ async def play(world, args):
     await world.cluster.start()
     print(f"  {world.kind}: three nodes", flush=True)
     start = time.monotonic()
-    await asyncio.wait_for(talk(world, args.kills, args.stops), PATIENCE * (2 + args.kills + args.stops))
+    await asyncio.wait_for(talk(world, args.kills, args.stops, args.freezes),
+                           PATIENCE * (2 + args.kills + args.stops + args.freezes))
     print(f"    {time.monotonic() - start:.1f} s", flush=True)
     assert await world.cluster.stop(60) == 0
 
@@ -110,6 +123,7 @@ async def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--stops", type=int, default=1)
+    parser.add_argument("--freezes", type=int, default=1)
     parser.add_argument("--only", action="append", help="the name of a test: talk, places")
     args = parser.parse_args()
     world = World(args.server, args.program)
