@@ -131,5 +131,5 @@ def judge(world, talkers, how, silent):
     if how != signal.SIGKILL:
         assert told == 0 and lost <= (said // 50 if world.kind == "ejabberd" else 0), f"{how.name} loses {lost} of {said} messages, and {told} are refused"
     what = {signal.SIGTERM: "was stopped", signal.SIGSTOP: "stood still", signal.SIGKILL: "was killed"}[how]
-    print(f"    the node with the link {what}: all rooms speak after {silent:.1f} s; {said} messages, {told} refused by the server, "
+    print(f"    the node with the link {what}: all rooms speak after {silent:.1f} s; {said} messages, {told} refused by the server {sorted(set(refused.values()))}, "
           f"{lost} lost, {copies} copies under the same id; nobody was put out", flush=True)
