@@ -72,8 +72,8 @@ var (
 	ErrDamaged = fmt.Errorf("cluster/nats: the log is damaged: %w", muc.ErrCorrupt)
 )
 
-// The times of one try. The servers' own answers come within milliseconds; without a leader
-// there is none at all (each request is tried again until its context ends).
+// The times of a first try. The servers' own answers come within milliseconds; without a leader
+// there is none at all. Each request is tried again until its context ends, and each time is given longer.
 const (
 	appendTry = time.Second
 	readTry   = 500 * time.Millisecond
@@ -208,6 +208,10 @@ func (c Config) connect(ctx context.Context, name string, options []nats.Option)
 	}
 }
 
+// longer is the time of a try before which there was that wait: two seconds more in the end, so that
+// answers of a server that is always slow are not missed for ever.
+func longer(try, wait time.Duration) time.Duration { return try + 8*wait }
+
 // pause waits, each time longer, and says whether the context has ended.
 func pause(ctx context.Context, wait *time.Duration) error {
 	t := time.NewTimer(*wait)
@@ -336,7 +340,7 @@ func (e *Engine) streams() []jetstream.StreamConfig {
 
 func setUpStream(ctx context.Context, js jetstream.JetStream, want jetstream.StreamConfig) error {
 	for wait := firstWait; ; {
-		try, cancel := context.WithTimeout(ctx, appendTry)
+		try, cancel := context.WithTimeout(ctx, longer(appendTry, wait))
 		s, err := js.Stream(try, want.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			s, err = js.CreateStream(try, want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -111,11 +112,11 @@ func (e *Engine) put(ctx context.Context, w write) (uint64, error) {
 	}
 	doubt := false
 	for wait := firstWait; ; {
-		seq, got, err := e.try(ctx, w)
+		seq, got, err := e.try(ctx, w, wait)
 		doubt = doubt || got == doubted || got == behind
 		if doubt && got != stored {
 			var found verdict
-			if seq, found, err = e.find(ctx, w, err); found != again || got == refused {
+			if seq, found, err = e.find(ctx, w, wait, err); found != again || got == refused {
 				got = found
 			}
 		}
@@ -151,9 +152,9 @@ func (e *Engine) pass(ctx context.Context, stream, barrier string) (uint64, erro
 	return e.put(ctx, write{stream: stream, msg: msg, id: newID(), anywhere: true})
 }
 
-// try sends a message once.
-func (e *Engine) try(ctx context.Context, w write) (uint64, verdict, error) {
-	ctx, cancel := context.WithTimeout(ctx, appendTry)
+// try sends a message once, after that wait.
+func (e *Engine) try(ctx context.Context, w write, wait time.Duration) (uint64, verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, longer(appendTry, wait))
 	defer cancel()
 	reply, err := e.log.RequestMsgWithContext(ctx, w.msg)
 	switch {
@@ -196,11 +197,11 @@ func lastOf(message string) uint64 {
 // find looks for a write of which it is not known whether it was stored: the message of the
 // subject that came next after the expected one is it, or it never will be. why is what the
 // last try brought.
-func (e *Engine) find(ctx context.Context, w write, why error) (uint64, verdict, error) {
+func (e *Engine) find(ctx context.Context, w write, wait time.Duration, why error) (uint64, verdict, error) {
 	if w.anywhere {
 		return 0, again, why // no harm in a second one
 	}
-	next, err := e.fromLeader(ctx, w.stream, getRequest{Seq: w.after + 1, NextFor: w.msg.Subject})
+	next, err := e.fromLeader(ctx, w.stream, getRequest{Seq: w.after + 1, NextFor: w.msg.Subject}, wait)
 	switch {
 	case err != nil:
 		return 0, again, err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -28,10 +29,10 @@ type item struct {
 	data    []byte
 }
 
-// fromLeader asks the leader of a stream for one message, once; nil if there is none. A leader
+// fromLeader asks the leader of a stream for one message, once, after that wait; nil if there is none. A leader
 // that was cut off answers for some seconds, from what it knew then.
-func (e *Engine) fromLeader(ctx context.Context, stream string, what getRequest) (*item, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTry)
+func (e *Engine) fromLeader(ctx context.Context, stream string, what getRequest, wait time.Duration) (*item, error) {
+	ctx, cancel := context.WithTimeout(ctx, longer(readTry, wait))
 	defer cancel()
 	request, err := json.Marshal(what)
 	if err != nil {
@@ -71,7 +72,7 @@ func (e *Engine) fromLeader(ctx context.Context, stream string, what getRequest)
 // ask asks the leader until it answers or the context ends.
 func (e *Engine) ask(ctx context.Context, stream string, what getRequest) (*item, error) {
 	for wait := firstWait; ; {
-		m, err := e.fromLeader(ctx, stream, what)
+		m, err := e.fromLeader(ctx, stream, what, wait)
 		if err == nil || e.log.IsClosed() {
 			return m, err
 		}
@@ -87,9 +88,9 @@ const (
 	pageBytes = 4 << 20
 )
 
-// page asks a copy of a stream, any one, for messages and gives them to a function. It says
-// whether the copy has more.
-func (e *Engine) page(ctx context.Context, stream string, what getRequest, each func(item) bool) (more bool, err error) {
+// page asks a copy of a stream, any one, for messages and gives them to a function, once, after that
+// wait. It says whether the copy has more.
+func (e *Engine) page(ctx context.Context, stream string, what getRequest, wait time.Duration, each func(item) bool) (more bool, err error) {
 	request, err := json.Marshal(what)
 	if err != nil {
 		return false, fmt.Errorf("cluster/nats: %w", err)
@@ -103,7 +104,7 @@ func (e *Engine) page(ctx context.Context, stream string, what getRequest, each 
 		return false, fmt.Errorf("cluster/nats: %w", err)
 	}
 	for {
-		try, cancel := context.WithTimeout(ctx, readTry)
+		try, cancel := context.WithTimeout(ctx, longer(readTry, wait))
 		m, err := answers.NextMsgWithContext(try)
 		cancel()
 		if err != nil {
@@ -155,10 +156,10 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 		began, more := from, false
 		var err error
 		if vain < leaderAfter {
-			more, err = e.page(ctx, stream, getRequest{Seq: from, NextFor: subject, Batch: pageItems, MaxBytes: pageBytes}, take)
+			more, err = e.page(ctx, stream, getRequest{Seq: from, NextFor: subject, Batch: pageItems, MaxBytes: pageBytes}, wait, take)
 		} else {
 			var m *item
-			if m, err = e.fromLeader(ctx, stream, getRequest{Seq: from, NextFor: subject}); m != nil {
+			if m, err = e.fromLeader(ctx, stream, getRequest{Seq: from, NextFor: subject}, wait); m != nil {
 				more = take(*m)
 			}
 		}
@@ -200,7 +201,7 @@ func (e *Engine) lasts(ctx context.Context, stream, barrier string, subjects ...
 	for wait := lagWait; ; {
 		var found []item
 		reached := barrier == ""
-		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: mostLasts}, func(m item) bool {
+		more, err := e.page(ctx, stream, getRequest{Lasts: subjects, Batch: mostLasts}, wait, func(m item) bool {
 			if m.subject == barrier {
 				reached = m.seq >= least
 			} else {

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ import (
 // The tests wait for elections more than they work.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", fmt.Sprint(min(8, 4*runtime.GOMAXPROCS(0)))); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())
@@ -162,6 +163,8 @@ type proxy struct {
 	drop atomic.Pointer[func(payload []byte) bool]
 	// stalled: nothing is passed on, and nobody is told.
 	stalled atomic.Bool
+	// late is how much later a client gets what the server sends.
+	late atomic.Int64
 }
 
 func newProxy(t testing.TB) *proxy {
@@ -232,11 +235,18 @@ func (p *proxy) pass(client net.Conn) {
 		p.copy(server, client, nil)
 		server.Close()
 	}()
-	drop := &p.drop
 	if p.route {
-		drop = nil
+		p.copy(client, server, nil)
+	} else {
+		queue := make(chan func(), 10_000)
+		go func() {
+			for send := range queue {
+				send()
+			}
+		}()
+		p.copy(laterWriter{client, queue, &p.late}, server, &p.drop)
+		close(queue)
 	}
-	p.copy(client, server, drop)
 	p.mu.Lock()
 	delete(p.conns, client)
 	delete(p.conns, server)
@@ -259,6 +269,24 @@ func (p *proxy) copy(to io.Writer, from io.Reader, drop *atomic.Pointer[func([]b
 			return
 		}
 	}
+}
+
+// laterWriter writes what it is given when it is due, in order.
+type laterWriter struct {
+	net.Conn
+	queue chan func()
+	late  *atomic.Int64
+}
+
+func (w laterWriter) Write(b []byte) (int, error) {
+	due := time.Now().Add(time.Duration(w.late.Load()))
+	w.queue <- func() {
+		time.Sleep(time.Until(due))
+		if _, err := w.Conn.Write(b); err != nil {
+			w.Close() // which ends the copying
+		}
+	}
+	return len(b), nil
 }
 
 func dropped(drop *atomic.Pointer[func([]byte) bool], payload []byte) bool {
