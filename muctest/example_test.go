@@ -1,6 +1,7 @@
 package muctest_test
 
 import (
+	"flag"
 	"fmt"
 	"strings"
 	"testing"
@@ -104,8 +105,11 @@ type printer struct{ testing.TB }
 
 func (printer) Errorf(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
-// run runs a test within an example.
+// run runs a test within an example, of which nothing else is printed, also with -v.
 func run(name string, test func(t *testing.T)) {
+	verbose := flag.Lookup("test.v").Value.(flag.Getter).Get()
+	defer flag.Set("test.v", fmt.Sprint(verbose))
+	flag.Set("test.v", "false")
 	if testing.RunTests(func(_, _ string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: name, F: test}}) {
 		fmt.Println("ok", name)
 	}
