@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -176,14 +175,12 @@ func TestProsodyDamage(t *testing.T) {
 		"return {} --" + strings.Repeat("x", 16<<20): "larger than",
 		"return " + strings.Repeat("{", 1<<20):       "line",
 	} {
-		start := time.Now()
 		g := newTarget(t)
 		result := g.takes(files(t, map[string]string{"config/square.dat": text}), importer.Options{})
 		assert.Equal(t, importer.Result{Left: 1}, result)
 		require.Len(t, g.lines, 1)
 		assert.Contains(t, g.lines[0], "square: the room is left out: ", "%.30s", text)
 		assert.Contains(t, g.lines[0], want, "%.30s", text)
-		assert.Less(t, time.Since(start), 20*time.Second)
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "config", "square.dat"), 0o700))

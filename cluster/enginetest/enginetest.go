@@ -69,7 +69,7 @@ func Run(t *testing.T, start func(t *testing.T) Cluster) {
 }
 
 // patience is how long something may take that has to happen.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 func must(t *testing.T, err error) {
 	t.Helper()

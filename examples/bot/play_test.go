@@ -248,7 +248,7 @@ func TestInServiceIsBounded(t *testing.T) {
 	began, stuck := make(chan struct{}), make(chan struct{})
 	s.beside.todo <- func() { close(began); <-stuck }
 	<-began
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	send := func(text string) {
 		el, err := stanza.Parse([]byte(text), stanza.Stream{})
