@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -186,10 +187,15 @@ func (p *sourcePackage) inspect(visit func(*ast.FuncDecl, ast.Node)) {
 	}
 }
 
+// sources reads what is imported, once for all tests: that takes much longer than the rules.
+var sources = sync.OnceValues(func() (*token.FileSet, types.Importer) {
+	fset := token.NewFileSet()
+	return fset, importer.ForCompiler(fset, "source", nil)
+})
+
 // TestSource holds the source of the core to the rules.
 func TestSource(t *testing.T) {
-	fset := token.NewFileSet()
-	from := importer.ForCompiler(fset, "source", nil)
+	fset, from := sources()
 	for _, c := range corePackages {
 		p := &sourcePackage{dir: c.dir, imports: c.imports, fset: fset}
 		files, err := filepath.Glob(filepath.Join(c.dir, "*.go"))
@@ -210,8 +216,7 @@ func TestSource(t *testing.T) {
 
 // TestSourceRules: each rule is broken by its sample.
 func TestSourceRules(t *testing.T) {
-	fset := token.NewFileSet()
-	from := importer.ForCompiler(fset, "source", nil)
+	fset, from := sources()
 	for _, r := range sourceRules {
 		p := &sourcePackage{fset: fset}
 		p.add(t, "sample.go", r.bad)
