@@ -152,6 +152,13 @@ func BenchmarkRooms(b *testing.B) {
 		}
 		require.Equal(b, b.N, rooms)
 		b.ReportMetric(time.Since(at).Seconds()/cluster.Shards*1000, "ms-list/shard")
+		at, rooms = time.Now(), 0
+		for _, err := range e.AllEntries(b.Context()) {
+			require.NoError(b, err)
+			rooms++
+		}
+		require.Equal(b, b.N, rooms)
+		b.ReportMetric(time.Since(at).Seconds(), "s-list")
 		e.Close()
 		for i := range s.running {
 			s.kill(i)

@@ -1,6 +1,7 @@
 package nats_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -651,4 +652,39 @@ func roomIn(shard int) muc.JID {
 			return r
 		}
 	}
+}
+
+// Where copies do not answer, the leader is asked, message by message; but not for all that is left, once
+// copies answer again.
+func TestCopiesAreAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1, nil)
+	e := s.open(s.config(0, true))
+	ctx := within(t)
+	const lines = 1300
+	var all sync.WaitGroup
+	for part := range 20 {
+		all.Go(func() {
+			for i := part; i < lines; i += 20 {
+				r := room(fmt.Sprint("room", i))
+				assert.NoError(t, e.PutEntry(ctx, cluster.ShardOf(r), cluster.Entry{Entry: service.Entry{Room: r}, At: 1}))
+			}
+		})
+	}
+	all.Wait()
+	var led atomic.Int64
+	c := s.admin(0)
+	sub, err := c.Subscribe("$JS.API.STREAM.MSG.GET.MUC_DIR", func(*natsgo.Msg) { led.Add(1); s.clients[0].dropping(nil) })
+	require.NoError(t, err)
+	require.NoError(t, sub.SetPendingLimits(-1, -1))
+	require.NoError(t, c.Flush())
+	s.clients[0].dropping(func(payload []byte) bool { return bytes.Contains(payload, []byte(`{"room":`)) })
+	n := 0
+	for _, err := range e.AllEntries(ctx) {
+		require.NoError(t, err)
+		n++
+	}
+	assert.Equal(t, lines, n)
+	assert.Positive(t, led.Load())
+	assert.Less(t, led.Load(), int64(lines/2))
 }

@@ -135,11 +135,14 @@ func (e *Engine) page(ctx context.Context, stream string, what getRequest, wait 
 // leaderAfter is how often copies are asked in vain before the leader is.
 const leaderAfter = 3
 
+// leaderMessages is after how many messages of the leader a copy is asked again.
+const leaderMessages = 100
+
 var errLags = errors.New("cluster/nats: the copies of the stream lag")
 
 // scan gives the messages of a subject, which may have a wildcard, from a sequence on to a
 // function, until one at upTo or after it was given. Copies that lag or do not answer are asked
-// again, then the leader is, message by message.
+// again, then the leader is, message by message, and now and then a copy.
 func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo uint64, each func(item) error) error {
 	var wrong error
 	done := false
@@ -152,15 +155,18 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 		done = m.seq >= upTo
 		return wrong == nil && !done
 	}
+	led := 0 // messages of the leader
 	for wait, vain := lagWait, 0; ; {
-		began, more := from, false
+		began := from
 		var err error
-		if vain < leaderAfter {
-			more, err = e.page(ctx, stream, getRequest{Seq: from, NextFor: subject, Batch: pageItems, MaxBytes: pageBytes}, wait, take)
+		byLeader := vain >= leaderAfter
+		if !byLeader {
+			_, err = e.page(ctx, stream, getRequest{Seq: from, NextFor: subject, Batch: pageItems, MaxBytes: pageBytes}, wait, take)
 		} else {
 			var m *item
 			if m, err = e.fromLeader(ctx, stream, getRequest{Seq: from, NextFor: subject}, wait); m != nil {
-				more = take(*m)
+				take(*m)
+				led++
 			}
 		}
 		switch {
@@ -168,7 +174,13 @@ func (e *Engine) scan(ctx context.Context, stream, subject string, from, upTo ui
 			return wrong
 		case e.log.IsClosed():
 			return fmt.Errorf("cluster/nats: %w", nats.ErrConnectionClosed)
-		case more && from > began:
+		case from > began && !byLeader:
+			wait, vain = lagWait, 0
+			continue
+		case from > began: // message by message takes long: a copy may be well again
+			if led%leaderMessages == 0 {
+				vain--
+			}
 			continue
 		case err == nil:
 			err = errLags
