@@ -33,7 +33,7 @@ func said(t *testing.T, attrs, content string) string {
 
 // Whatever way namespaces are written, what leaves the room means the same, with
 // nothing bound that is not written beside it.
-func TestNamespacesAtTheDoor(t *testing.T) {
+func TestNamespacesOfStanzas(t *testing.T) {
 	for _, c := range []struct{ name, attrs, content, want string }{
 		{"inherited", ``, `<body>x</body>`, `<body>x</body>`},
 		{"client", ` xmlns='jabber:client'`, `<body>x</body>`, `<body>x</body>`},
@@ -193,9 +193,9 @@ func TestAddressOfTheRoom(t *testing.T) {
 	}
 }
 
-// An answer of the host comes through the same door as a stanza, however deep or
+// An answer of the host is checked as a stanza is, however deep or
 // foreign it is.
-func TestHostsElementsAtTheDoor(t *testing.T) {
+func TestElementsOfTheHost(t *testing.T) {
 	h := coven(t, askable)
 	ask := func() muc.Question {
 		fx := h.Handle(`<iq type='get' id='q' from='hecate@shakespeare.lit/broom' to='coven@chat.shakespeare.lit'><asked xmlns='urn:host'/></iq>`)
