@@ -156,7 +156,7 @@ type (
 		Role       Role    `json:"role"`
 		// OwnerByHost says that the person counts as owner while inside, because
 		// Config.IsOwner said so.
-		OwnerByHost bool   `json:"ownerByHost,omitempty"`
+		OwnerByHost bool   `json:"owner_by_host,omitempty"`
 		Lang        string `json:"lang,omitempty"`
 		Payload     string `json:"payload,omitempty" holds:"xml"`
 	}
