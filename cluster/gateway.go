@@ -278,9 +278,13 @@ func (g *gateway) onAck(data []byte) {
 	}
 }
 
-// acked takes in what the owner of a room has done.
+// acked takes in what the owner of a room has done. Once there is another owner, what the one before said
+// may have come too late for this node's clients: the other one says whether it is done.
 func (g *gateway) acked(a *ackFrame) {
 	o := g.n.ownerOf(a.Shard)
+	if a.Epoch < max(o.Epoch, g.n.seen[a.Shard].last()) {
+		return
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	sh := &g.shards[a.Shard]

@@ -11,9 +11,9 @@ import (
 	"github.com/gomuc/muc/service"
 )
 
-// How a shard is handed over while all is well. Its rooms take nothing meanwhile, so what can be done at
-// the same time is, and the new owner is told what it would have to ask the engine for: how
-// far all was delivered, and the rooms as they are. It still writes a claim to each of them, after
+// How a shard is handed over while all is well. Its rooms take nothing meanwhile, so the new owner is told
+// what it would have to ask the engine for: how far all was delivered, and the rooms as they are. It
+// still writes a claim to each of them, after
 // the message that it was told is the last: if that is not true, it reads the room from the log,
 // as it does where the message that hands the shard over is lost.
 
@@ -96,33 +96,14 @@ func (n *Node) move(shard int, o Owner, successor string) {
 	defer cancel()
 	n.intake.pause(shard, true)
 	n.owned[shard].Store(false)
-	given := make(chan error, 1)
-	var next Owner
-	give := func() {
-		var err error
-		next, err = n.give(ctx, shard, o, successor)
-		given <- err
-	}
-	yields := shard == 0 && n.cfg.Home == nil // which holds up what has to be delivered before
-	if !yields {
-		go give()
-	}
 	f := handFrame{Shard: shard}
 	err := n.collect(ctx, shard, &f)
 	n.store.close(shard, o.Epoch+1)
 	n.intake.reset(shard)
 	n.countOwned()
-	switch {
-	case yields && err != nil:
-		given <- err
-	case yields:
-		n.yield(ctx, o.Epoch)
-		if give(); next.Epoch == 0 {
-			n.keepOn(o.Epoch)
-		}
-	}
-	if err := <-given; err != nil {
-		n.warn("a shard cannot be handed over for now", shard, err)
+	next, notGiven := n.giveUp(ctx, shard, o, successor, err)
+	if notGiven != nil {
+		n.warn("a shard cannot be handed over for now", shard, notGiven)
 		ctx, cancel := n.engineCtx()
 		defer cancel()
 		if is, err := n.cfg.Owners.Get(ctx, shard); err == nil {
@@ -158,6 +139,22 @@ func (n *Node) move(shard int, o Owner, successor string) {
 }
 
 var errSuccessorGone = errors.New("the node that should have it is not there any more")
+
+// giveUp makes a shard another node's, after it was collected or could not be. Not before: what the next owner says
+// goes before what this one has said and is still on its way.
+func (n *Node) giveUp(ctx context.Context, shard int, o Owner, successor string, collected error) (next Owner, err error) {
+	if shard > 0 || n.cfg.Home != nil {
+		return n.give(ctx, shard, o, successor)
+	}
+	if collected != nil {
+		return Owner{}, collected
+	}
+	n.yield(ctx, o.Epoch)
+	if next, err = n.give(ctx, shard, o, successor); next.Epoch == 0 {
+		n.keepOn(o.Epoch)
+	}
+	return next, err
+}
 
 // give writes that a shard is another node's.
 func (n *Node) give(ctx context.Context, shard int, o Owner, successor string) (Owner, error) {

@@ -10,8 +10,6 @@ import (
 
 // delivery is what came of one step: it is done when all who have to deliver it have done so.
 type delivery struct {
-	pos Pos // 0 if nothing was stored
-
 	mu   sync.Mutex
 	left int
 	then []func()

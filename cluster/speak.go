@@ -179,6 +179,13 @@ func (s *seenShard) of(said *speech) *seenRoom {
 	return r
 }
 
+// last is under which epoch rooms of the shard have spoken last.
+func (s *seenShard) last() Epoch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
 // isUpTo reports whether nothing after a mark was delivered, and nothing is being delivered now.
 func (r *seenRoom) isUpTo(mark Pos) bool {
 	if !r.mu.TryLock() {

@@ -51,6 +51,7 @@ type logShard struct {
 	redo    map[muc.JID]*logRoom // rooms with something of others that is not delivered yet; nil until it is loaded
 	redone  map[muc.JID]bool     // rooms of which that was delivered
 	handed  map[muc.JID]*handed  // rooms as the last owner gave them to this one; until they are loaded
+	answers map[muc.JID]*answers // what rooms said of which nothing is stored, until it was delivered
 	leaving bool                 // it is being handed over: its mark stays where it is
 	taken   time.Time            // since when this node has it
 }
@@ -60,6 +61,14 @@ type openStep struct {
 	stored    time.Time
 	left      int
 	delivered bool // by this node, or it is on its way to those that have to
+}
+
+// answers are deliveries of a room of which nothing is stored: only this node can say them. What a
+// room stores next says that all before it is done, so they come first.
+type answers struct {
+	open int
+	last *delivery
+	said time.Time // when that began
 }
 
 // logRoom is what is known of the log of a room. service calls the store for a room once at a time.
@@ -91,7 +100,7 @@ func newStore(n *Node) *store { return &store{n: n, rooms: map[muc.JID]*logRoom{
 // have something after it.
 func newShard(shard int, epoch Epoch, pos, marked Pos, rev uint64, redo []muc.JID) *logShard {
 	sh := &logShard{number: shard, epoch: epoch, lost: make(chan struct{}), changed: make(chan struct{}, 1), from: pos, rev: rev, marked: marked, top: pos,
-		taken: time.Now(), writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}}
+		taken: time.Now(), writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}, answers: map[muc.JID]*answers{}}
 	for _, room := range redo {
 		sh.redo[room] = nil
 	}
@@ -228,12 +237,15 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 	}
 	m := messageOf(b)
 	m.Epoch = sh.epoch
+	if m.Kind == Step {
+		s.answered(ctx, sh, b.Room, answerFor)
+	}
 	switch {
 	case m.Kind == Step && r.owed != nil: // the room is made again
 		if err := s.pay(ctx, sh, r); err != nil {
 			return err
 		}
-	case m.Kind == Step || s.settled(ctx, r, settleFor):
+	case m.Kind == Step || s.settled(ctx, sh, r, settleFor):
 	case m.Kind == Gone:
 		r.owed = &service.Batch{Room: b.Room, Gone: true, Entry: service.Entry{Room: b.Room}, Sources: slices.Clone(b.Sources)}
 		return nil
@@ -245,7 +257,7 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 
 // pay stores that a room is gone when what it said last has been delivered everywhere.
 func (s *store) pay(ctx context.Context, sh *logShard, r *logRoom) error {
-	for try := 0; !s.settled(ctx, r, settleFor); try++ {
+	for try := 0; !s.settled(ctx, sh, r, settleFor); try++ {
 		if err := sh.pause(ctx, try); err != nil {
 			return err
 		}
@@ -292,15 +304,39 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 
 // settled waits a moment until all that a room said was delivered everywhere, and reports whether
 // it was.
-func (s *store) settled(ctx context.Context, r *logRoom, most time.Duration) bool {
+func (s *store) settled(ctx context.Context, sh *logShard, r *logRoom, most time.Duration) bool {
 	s.mu.Lock()
 	due, open := r.due, len(r.steps) > 0
 	s.mu.Unlock()
-	if open || due == nil {
-		return !open
+	return !open && (due == nil || isDone(ctx, due, most)) && s.answered(ctx, sh, r.room, most)
+}
+
+// answered waits until all is delivered that a room said and of which nothing is stored, until some
+// time after it was said, and reports whether it was.
+func (s *store) answered(ctx context.Context, sh *logShard, room muc.JID, most time.Duration) bool {
+	for {
+		s.mu.Lock()
+		a := sh.answers[room]
+		if a == nil {
+			s.mu.Unlock()
+			return true
+		}
+		last, rest := a.last, most-time.Since(a.said)
+		s.mu.Unlock()
+		if rest <= 0 || !isDone(ctx, last, rest) {
+			return false
+		}
 	}
+}
+
+// answerFor is how long a room waits, before it stores something, for other nodes to deliver its answers of
+// which nothing is stored. What they have not delivered then is lost if this node dies.
+const answerFor = 100 * time.Millisecond
+
+// isDone waits a moment until something is delivered everywhere, and reports whether it is.
+func isDone(ctx context.Context, d *delivery, most time.Duration) bool {
 	done := make(chan struct{})
-	due.whenDone(func() { close(done) })
+	d.whenDone(func() { close(done) })
 	select {
 	case <-done:
 		return true
@@ -622,10 +658,13 @@ func (s *store) placeOf(room muc.JID, at service.Position) (epoch Epoch, pos, ma
 
 // deliveryOf begins to deliver what a room says; who does it calls done in the end.
 func (s *store) deliveryOf(room muc.JID, pos Pos) *delivery {
-	d := &delivery{pos: pos, left: 1}
+	d := &delivery{left: 1}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r := s.rooms[room]; r != nil {
+	if sh := s.shards[ShardOf(room)]; sh != nil && pos == 0 {
+		s.answer(sh, room, d)
+	}
+	if r := s.rooms[room]; r != nil && pos != 0 {
 		r.due = d
 		for i := range r.steps {
 			if r.steps[i].pos == pos {
@@ -634,6 +673,24 @@ func (s *store) deliveryOf(room muc.JID, pos Pos) *delivery {
 		}
 	}
 	return d
+}
+
+// answer remembers what a room says, and nothing of it is stored, until it is delivered. store.mu is held.
+func (s *store) answer(sh *logShard, room muc.JID, d *delivery) {
+	a := sh.answers[room]
+	if a == nil {
+		a = new(answers)
+		sh.answers[room] = a
+	}
+	a.open, a.last, a.said = a.open+1, d, time.Now()
+	d.whenDone(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if a.open--; a.open == 0 {
+			delete(sh.answers, room)
+		}
+		sh.less()
+	})
 }
 
 // Delivered notes what was delivered by this node, or is on its way to those that have to.
@@ -676,19 +733,17 @@ func (s *store) Delivered(room muc.JID, at service.Position) {
 // whenDelivered has a function called when what a room said last was delivered everywhere, unless
 // the log has it: then another owner would say it.
 func (s *store) whenDelivered(room muc.JID, f func()) {
-	_, r := s.get(room)
-	if r == nil {
-		f()
-		return
-	}
+	var last *delivery
 	s.mu.Lock()
-	due := r.due
+	if sh := s.shards[ShardOf(room)]; sh != nil && sh.answers[room] != nil {
+		last = sh.answers[room].last
+	}
 	s.mu.Unlock()
-	if due == nil || due.pos != 0 {
+	if last == nil {
 		f()
 		return
 	}
-	due.whenDone(f)
+	last.whenDone(f)
 }
 
 // redoFor is how long the mark of a shard waits for rooms that cannot be loaded.
@@ -811,7 +866,7 @@ func (s *store) quiet(ctx context.Context, shard int) (*logShard, error) {
 	for sh != nil {
 		s.mu.Lock()
 		sh.upTo() // waits no longer for rooms that cannot be loaded
-		busy := len(sh.redo)+len(sh.open)+len(sh.writing) > 0 || sh.marking
+		busy := len(sh.redo)+len(sh.open)+len(sh.writing)+len(sh.answers) > 0 || sh.marking
 		s.mu.Unlock()
 		if !busy {
 			return sh, nil
