@@ -297,6 +297,15 @@ func (f *faulty) mayNotSet() bool {
 	return f.unset
 }
 
+// hearNothingOf loses all messages of a subject, until hearAll.
+func (f *faulty) hearNothingOf(subject string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deaf = subject
+}
+
+func (f *faulty) hearAll() { f.hearNothingOf("") }
+
 // isDeafTo reports whether messages of a subject are lost.
 func (f *faulty) isDeafTo(subject string) bool {
 	f.mu.Lock()

@@ -127,6 +127,18 @@ func (t *intake) place(f *inFrame) placement {
 	return placeNext
 }
 
+// underWay are those of inputs whose answers may not have been delivered.
+func (t *intake) underWay(shard int, inputs []service.Input) (open []service.Input) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, in := range inputs {
+		if x := t.shards[shard].from[in.Source]; x != nil && x.under[in.Number] {
+			open = append(open, in)
+		}
+	}
+	return open
+}
+
 // done notes what became of a stanza.
 func (t *intake) done(f *inFrame, err error) {
 	undone := errors.Is(err, service.ErrNotOwner) || errors.Is(err, service.ErrClosed) || t.n.ctx.Err() != nil

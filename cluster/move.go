@@ -13,9 +13,8 @@ import (
 
 // How a shard is handed over while all is well. Its rooms take nothing meanwhile, so the new owner is told
 // what it would have to ask the engine for: how far all was delivered, and the rooms as they are. It
-// still writes a claim to each of them, after
-// the message that it was told is the last: if that is not true, it reads the room from the log,
-// as it does where the message that hands the shard over is lost.
+// still writes a claim to each of them, after the message that it was told is the last: if that is
+// not true, it reads the room from the log, as it does where the message that hands the shard over is lost.
 
 const (
 	// moveFor is how long a move may take before it is given up.

@@ -776,6 +776,50 @@ func TestSnapshotWaits(t *testing.T) {
 	})
 }
 
+// An answer of which nothing is stored, and that its client's node has not heard, is not lost when the room
+// gets another owner: also if what came after it is stored, which says that all before it is done.
+func TestAnswersAreNotLost(t *testing.T) {
+	for name, end := range map[string]func(w *world, say func(text string)){
+		"killed": func(w *world, say func(string)) {
+			say("stored")
+			time.Sleep(10 * time.Millisecond)
+			w.nodes["c"].kill()
+		},
+		"stopped": func(w *world, say func(string)) {
+			closed := make(chan error)
+			go func() { closed <- w.nodes["c"].Close(w.t.Context()) }()
+			time.Sleep(200 * time.Millisecond)
+			w.nodes["a"].engine.hearAll()
+			say("stored") // by the next owner
+			require.NoError(w.t, <-closed)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, 1, nil, "a", "b", "c")
+				romeo, nurse, juliet := w.at("a", "romeo"), w.at("a", "nurse"), w.at("b", "juliet")
+				room := w.roomWith("c", nurse, juliet)
+				say := func(text string) { w.send(nurse, sayText, room, "", text) }
+				w.nodes["a"].engine.hearNothingOf("out." + w.nodes["a"].ID())
+				w.send(romeo, sayText, room, "", "who is not inside")
+				time.Sleep(10 * time.Millisecond)
+				end(w, say)
+				time.Sleep(time.Second)
+				w.nodes["a"].engine.hearAll()
+				delete(w.nodes, "c")
+				w.settle()
+				assert.Equal(t, []string{"stored"}, w.heard(juliet, room))
+				w.mu.Lock()
+				defer w.mu.Unlock()
+				require.NotEmpty(t, romeo.inbox[room+"@chat.example"])
+				for _, text := range romeo.inbox[room+"@chat.example"] { // perhaps twice
+					assert.NotNil(t, parse(text).FindElement("error/not-acceptable"))
+				}
+			})
+		})
+	}
+}
+
 // A room is destroyed while a node does not hear of it, and made again: nobody is refused.
 func TestDestroyedAndMadeAgain(t *testing.T) {
 	bubble(t, func(t *testing.T) {

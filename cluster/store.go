@@ -63,8 +63,7 @@ type openStep struct {
 	delivered bool // by this node, or it is on its way to those that have to
 }
 
-// answers are deliveries of a room of which nothing is stored: only this node can say them. What a
-// room stores next says that all before it is done, so they come first.
+// answers are deliveries of a room of which nothing is stored.
 type answers struct {
 	open int
 	last *delivery
@@ -235,11 +234,9 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 	if sh == nil || r == nil {
 		return notOwner(b.Room)
 	}
+	b.Inputs = append(s.n.intake.underWay(sh.number, b.Before), b.Inputs...)
 	m := messageOf(b)
 	m.Epoch = sh.epoch
-	if m.Kind == Step {
-		s.answered(ctx, sh, b.Room, answerFor)
-	}
 	switch {
 	case m.Kind == Step && r.owed != nil: // the room is made again
 		if err := s.pay(ctx, sh, r); err != nil {
@@ -328,10 +325,6 @@ func (s *store) answered(ctx context.Context, sh *logShard, room muc.JID, most t
 		}
 	}
 }
-
-// answerFor is how long a room waits, before it stores something, for other nodes to deliver its answers of
-// which nothing is stored. What they have not delivered then is lost if this node dies.
-const answerFor = 100 * time.Millisecond
 
 // isDone waits a moment until something is delivered everywhere, and reports whether it is.
 func isDone(ctx context.Context, d *delivery, most time.Duration) bool {

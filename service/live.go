@@ -24,7 +24,7 @@ func (s *Service) liveBatch(r *room, done []outcome) (b Batch, write bool) {
 			b.Events = append(b.Events, ev)
 		}
 	}
-	if len(b.Events) == 0 {
+	if len(b.Events) == 0 && s.cfg.Owns == nil {
 		return b, false
 	}
 	for i := range done {
@@ -32,10 +32,37 @@ func (s *Service) liveBatch(r *room, done []outcome) (b Batch, write bool) {
 			b.Inputs = append(b.Inputs, in)
 		}
 	}
+	if len(b.Events) == 0 {
+		r.noteAnswered(b.Inputs)
+		return b, false
+	}
+	b.Before = r.answered
 	r.ended = endsWithoutTrace(b.Events)
 	r.coming = (&Step{b.Inputs, b.Events}).weigh()
 	b.Entry = s.entry(r)
 	return b, true
+}
+
+// mostAnswered and answeredBytes are how many inputs of which nothing is stored a room keeps for the next batch.
+const (
+	mostAnswered  = 32
+	answeredBytes = 32 << 10
+)
+
+// noteAnswered keeps inputs of which nothing is stored.
+func (r *room) noteAnswered(inputs []Input) {
+	for _, in := range inputs {
+		if in.Source != "" {
+			r.answered = append(r.answered, in)
+		}
+	}
+	bytes := 0
+	for i := range slices.Backward(r.answered) {
+		if bytes += len(r.answered[i].Stanza); bytes > answeredBytes || len(r.answered)-i > mostAnswered {
+			r.answered = slices.Clone(r.answered[i+1:])
+			return
+		}
+	}
 }
 
 // weigh weighs what is stored of a step.

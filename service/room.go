@@ -50,6 +50,8 @@ type room struct {
 	resumed bool
 	// sources are where its inputs came from.
 	sources []Source
+	// answered are the last inputs since the last batch, of which nothing is stored.
+	answered []Input
 	// again says that a step is done again, and refused that the present one was refused by a
 	// limit of the service.
 	again, refused bool

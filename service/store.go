@@ -100,6 +100,11 @@ type Batch struct {
 	// Inputs are what the room was given when these events happened, in order; there are some
 	// beside all events if [Config].Live is set, and none without it.
 	Inputs []Input
+	// Before are inputs before these of which nothing was stored, because nothing happened but that they were
+	// answered: the last ones since the batch before, with [Config].Owns. What the room is given next says that
+	// they are done, so a store that knows which answers may not have been delivered puts those
+	// in front of Inputs: the next owner of the room then says them again.
+	Before []Input
 	// Snapshot, unless nil, is the room after Events. It takes the place of the
 	// snapshot before it, and of all events of the room up to and including Events.
 	Snapshot []byte

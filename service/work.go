@@ -164,6 +164,9 @@ func (s *Service) keep(r *room, b Batch) error {
 // noteStored notes that a batch is stored.
 func (r *room) noteStored(b Batch) {
 	r.stored, r.tail, r.resumed = b.At(), r.tail.and(r.coming), false
+	if len(b.Inputs) > 0 {
+		r.answered = nil
+	}
 	if b.Snapshot != nil {
 		r.tail, r.shot, r.unshot, r.replace = weight{}, len(b.Snapshot), 0, false
 	}
