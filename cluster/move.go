@@ -223,6 +223,10 @@ func (n *Node) onHand(data []byte) {
 	if json.Unmarshal(data, &f) != nil || f.Shard < 0 || f.Shard >= Shards {
 		return
 	}
+	if had, has := n.store.epochOf(f.Shard); has && had < f.Epoch { // it did not hear that it lost the shard meanwhile
+		n.setOwner(f.Shard, Owner{n.cfg.Node, n.life, f.Epoch})
+		return // assign takes it, when what it had is forgotten
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	state := &n.shards[f.Shard]

@@ -160,3 +160,35 @@ func TestHandFits(t *testing.T) {
 	assert.Greater(t, whole, 100)
 	assert.Less(t, whole, 404)
 }
+
+// A node that lost a shard and did not hear of it forgets what it had when it is handed the shard again: whenever
+// it looks by itself who has which.
+func TestHandedBack(t *testing.T) {
+	for second := range 5 {
+		t.Run(fmt.Sprint(second), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, 1, nil, "a", "b", "c")
+				romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+				room := w.roomWith("c", romeo)
+				owner := func() string { return w.nodes["a"].Owner(muc.MustParseJID(room + "@chat.example")) }
+				c := w.nodes["c"]
+				time.Sleep(time.Duration(second) * time.Second)
+				c.engine.set(0, true)
+				for owner() == c.ID() {
+					time.Sleep(10 * time.Millisecond)
+				}
+				w.send(juliet, joinText, room, "juliet")
+				time.Sleep(10 * time.Millisecond)
+				c.engine.set(0, false)
+				w.settle()
+				for owner() != c.ID() {
+					time.Sleep(10 * time.Millisecond)
+				}
+				w.send(juliet, sayText, room, "", "inside")
+				w.settle()
+				assert.Equal(t, []string{"inside"}, w.heard(romeo, room))
+				assert.Equal(t, []string{"inside"}, w.heard(juliet, room))
+			})
+		})
+	}
+}
