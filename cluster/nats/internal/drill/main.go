@@ -74,7 +74,7 @@ func flags(f *flag.FlagSet) *options {
 	f.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "of what happens")
 	f.StringVar(&o.only, "only", "", "faults: kill, freeze, short (a freeze that a node does not notice), heir (a freeze of the node that takes over), cut, restart; "+
 		"server (the leader of the log is killed), stall (it is frozen), full (the log reaches its bound), disk (that of a server is full: needs the right to mount); empty: "+mix)
-	f.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, moves take 20 ms at most")
+	f.BoolVar(&o.strict, "strict", false, "times are errors too: rooms speak again after 3 s at the median and 6 s at most, nine of ten moves take 20 ms at most (messages are lost, see -loss)")
 	f.StringVar(&o.sabot, "break", "", "break something on purpose: "+strings.Join(sabotages, ", ")+"; it must be noticed")
 	f.Float64Var(&o.loss, "loss", 0.002, "share of the messages between nodes that is lost")
 	f.DurationVar(&o.apart, "clocks", 12*time.Hour, "by how much the clocks of nodes are wrong at most; each start of a node has another one")
