@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -929,5 +930,28 @@ func TestGatewayOnly(t *testing.T) {
 		require.NoError(t, w.nodes["g"].Close(t.Context()))
 		delete(w.nodes, "g")
 		assert.Equal(t, cluster.Shards, w.nodes["b"].Stats().Owned)
+	})
+}
+
+// A room is destroyed, and its owner is gone before it has stored that nothing is left of it: who enters next
+// makes a new one.
+func TestDestroyedByAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo := w.at("a", "romeo")
+		room := w.roomWith("c", romeo)
+		w.send(romeo, "<iq to='%s@chat.example' type='set' id='d'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>", room)
+		w.send(romeo, joinText, room, "romeo")
+		for !w.saw(romeo, room, "romeo") {
+			time.Sleep(100 * time.Microsecond)
+		}
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		w.settle()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		heard := romeo.inbox[room+"@chat.example"]
+		isIn := func(text string) bool { return parse(text).FindElement("x/status[@code='201']") != nil }
+		assert.True(t, slices.ContainsFunc(heard[len(heard)-2:], isIn), heard)
 	})
 }

@@ -57,6 +57,9 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 		}
 		return nil
 	}
+	if r.ended {
+		return s.endLoaded(r, calls)
+	}
 	calls = s.resume(r, r.withUndone(calls))
 	var done []outcome
 	for i, c := range calls {
@@ -100,6 +103,25 @@ func (s *Service) serveCalls(r *room, calls []call) (rest []call) {
 	}
 	return rest
 }
+
+// endLoaded ends a room of which was found, when it was loaded, that it has ended, and returns the calls:
+// they are for a new room at its address.
+func (s *Service) endLoaded(r *room, calls []call) (rest []call) {
+	s.tidy(r, nil)
+	if r.live = nil; !r.ended {
+		return slices.DeleteFunc(calls, func(c call) bool { return c.task == tick })
+	}
+	err := errNotEnded
+	if r.left {
+		err = fmt.Errorf("%w: %s", ErrNotOwner, r.jid)
+	}
+	for _, c := range calls {
+		s.failLater(r, &outcome{call: c}, err)
+	}
+	return nil
+}
+
+var errNotEnded = errors.New("service: that a room has ended could not be stored")
 
 // need loads a room that is not in memory.
 func (s *Service) need(r *room) error {
