@@ -49,7 +49,7 @@ func (w *world) checkRules(s *step) {
 // (XEP-0500 §6).
 func (w *world) checkSlow(s *step, m *event.Message) {
 	who, wait := m.JID.Bare(), s.before.conf.SlowMode
-	if m.Nick == "" || wait <= 0 || s.before.affiliation(who) >= muc.Admin || !strings.Contains(m.Payload, "<body") {
+	if m.Nick == "" || wait <= 0 || s.imports() || s.before.affiliation(who) >= muc.Admin || !strings.Contains(m.Payload, "<body") {
 		return
 	}
 	last, spoke := w.slow[who]
@@ -130,9 +130,16 @@ func (w *world) checkBlocked(s *step) {
 	}
 }
 
-// checkVoice: who is heard has a voice. The room itself always has one.
+// imports reports whether what is heard was heard elsewhere.
+func (s *step) imports() bool {
+	_, is := s.in.cmd.(muc.ImportMessage)
+	return is
+}
+
+// checkVoice: who is heard has a voice. The room itself always has one, and what is imported was heard
+// elsewhere: while nobody is inside here.
 func (w *world) checkVoice(s *step, m *event.Message) {
-	if m.Nick == "" {
+	if m.Nick == "" || s.imports() && len(s.before.occupants) == 0 {
 		return
 	}
 	for i := range s.before.occupants {
