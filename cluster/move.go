@@ -72,6 +72,9 @@ func (n *Node) beginMove(shard int, o Owner) {
 	n.shards[shard].busy++
 	n.tasks.Go(func() {
 		defer n.isDone(shard)
+		ctx, cancel := context.WithTimeout(n.ctx, moveFor)
+		n.store.redoDone(ctx, shard)
+		cancel()
 		select {
 		case n.moves.limit <- struct{}{}:
 			defer func() { <-n.moves.limit }()
@@ -142,6 +145,11 @@ var errSuccessorGone = errors.New("the node that should have it is not there any
 // giveUp makes a shard another node's, after it was collected or could not be. Not before: what the next owner says
 // goes before what this one has said and is still on its way.
 func (n *Node) giveUp(ctx context.Context, shard int, o Owner, successor string, collected error) (next Owner, err error) {
+	if ctx.Err() != nil { // there was no time to collect all of it
+		var cancel context.CancelFunc
+		ctx, cancel = n.engineCtx()
+		defer cancel()
+	}
 	if shard > 0 || n.cfg.Home != nil {
 		return n.give(ctx, shard, o, successor)
 	}

@@ -875,6 +875,27 @@ func (s *store) quiet(ctx context.Context, shard int) (*logShard, error) {
 	return nil, service.ErrNotOwner
 }
 
+// redoDone waits until what others left to do again in a shard is done, delivered and listed, while the shard is
+// worked on: for the list, rooms are asked, which say nothing any more when it is handed over.
+func (s *store) redoDone(ctx context.Context, shard int) {
+	for {
+		s.mu.Lock()
+		sh := s.shards[shard]
+		done := sh == nil || len(sh.redo) == 0
+		s.mu.Unlock()
+		if done {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-sh.lost:
+			return
+		case <-time.After(beatEvery / 10):
+		}
+	}
+}
+
 // less notes that less is under way. store.mu is held.
 func (sh *logShard) less() {
 	select {
