@@ -192,3 +192,34 @@ func TestHandedBack(t *testing.T) {
 		})
 	}
 }
+
+// A shard that has just been taken over, and of which something is still to be delivered that its last owner
+// left, moves when that is done.
+func TestMoveAfterTakeOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo := w.at("a", "romeo")
+		room := w.roomThatGoesTo("c", "b", "a")
+		w.send(romeo, joinText, room, "romeo")
+		w.settle()
+		a, b := w.nodes["a"], w.nodes["b"]
+		a.engine.hearNothingOf("out." + a.ID())
+		w.send(romeo, sayText, room, "", "left")
+		time.Sleep(10 * time.Millisecond)
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		for a.Owner(muc.MustParseJID(room+"@chat.example")) != b.ID() {
+			time.Sleep(10 * time.Millisecond)
+		}
+		closed := make(chan error)
+		began := time.Now()
+		go func() { closed <- b.Close(t.Context()) }()
+		time.Sleep(time.Second)
+		a.engine.hearAll()
+		require.NoError(t, <-closed)
+		assert.Less(t, time.Since(began), 5*time.Second)
+		delete(w.nodes, "b")
+		w.settle()
+		assert.Equal(t, []string{"left"}, w.heard(romeo, room))
+	})
+}
