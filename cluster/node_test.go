@@ -894,7 +894,7 @@ func TestListIsRepaired(t *testing.T) {
 
 func shardOf(room string) int { return cluster.ShardOf(muc.MustParseJID(room + "@chat.example")) }
 
-// A node that is only a gateway has clients and no rooms, whoever dies; and it gives up nodes that are no more.
+// A node that is only a gateway has clients and no rooms, also when others die; and it gives up nodes that are no more.
 func TestGatewayOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -66,7 +66,7 @@ func (l *lineServer) write(node string) {
 	l.queues[node] = nil
 }
 
-// Nodes retire one after the other, while people talk in rooms of all of them: whoever has the link, the
+// Nodes retire one after the other, while people talk in rooms of all of them: by each that has the link, the
 // server gets all that rooms say, in order, each once.
 func TestLinkMoves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -143,9 +143,7 @@ func TestNextActiveIsTold(t *testing.T) {
 		third := w.nodes[strings.Split(others[(slices.Index(others, next.ID())+1)%2], "-")[0]]
 		romeo := w.at(third.name, "romeo")
 		room := w.roomWith(third.name, romeo)
-		next.engine.mu.Lock()
-		next.engine.deaf = "owner"
-		next.engine.mu.Unlock()
+		next.engine.hearNothingOf("owner")
 		retired := make(chan error, 1)
 		go func() { retired <- first.Retire(t.Context()) }()
 		var want []string

@@ -29,6 +29,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gomuc/muc/cluster/nats/internal/natsd"
 )
 
 // options are those of the command line.
@@ -53,7 +55,7 @@ func asRole() bool {
 	if len(os.Args) != 3 {
 		return false
 	}
-	role, is := map[string]func(string) error{"server": serve, "node": node}[os.Args[1]]
+	role, is := map[string]func(string) error{"server": natsd.Serve, "node": node}[os.Args[1]]
 	if !is {
 		return false
 	}

@@ -19,7 +19,6 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/cluster/nats"
-	"github.com/gomuc/muc/cluster/nats/embedded"
 	"github.com/gomuc/muc/service"
 )
 
@@ -27,23 +26,6 @@ const (
 	domain   = "chat.example"
 	password = "only-on-loopback"
 )
-
-// serve is the process of a NATS server.
-func serve(text string) error {
-	var c embedded.Config
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return err
-	}
-	s, err := embedded.Start(context.Background(), c)
-	if err != nil {
-		return err
-	}
-	wanted := make(chan os.Signal, 1)
-	signal.Notify(wanted, syscall.SIGTERM)
-	<-wanted
-	s.Stop()
-	return nil
-}
 
 // nodeConfig is what the process of a node is told.
 type nodeConfig struct {

@@ -46,7 +46,7 @@ type tail struct {
 	wrong string
 }
 
-// take takes in a message. Whoever writes under a later epoch has claimed the room before, and then nobody writes
+// take takes in a message. A node that writes under a later epoch has claimed the room before, and then nobody writes
 // under an earlier one.
 func (t *tail) take(m cluster.Message) error {
 	switch {

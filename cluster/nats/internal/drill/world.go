@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/cluster/nats"
 	"github.com/gomuc/muc/cluster/nats/embedded"
+	"github.com/gomuc/muc/cluster/nats/internal/natsd"
 )
 
 // world is the cluster, and what is known of it.
@@ -133,25 +133,12 @@ func (w *world) blame(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-// ports are free ones.
-func ports(n int) (addresses []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses, nil
-}
-
 var names = []string{"a", "b", "c"}
 
 func (w *world) start(ctx context.Context) error {
 	w.counts, w.byJID, w.records = map[string]int{}, map[string]*client{}, map[muc.JID]map[string]record{}
 	w.links = map[string]*link{}
-	free, err := ports(6)
+	free, err := natsd.Ports(6)
 	if err != nil {
 		return err
 	}

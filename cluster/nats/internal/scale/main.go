@@ -17,14 +17,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"net"
 	"os"
 	"os/signal"
 	"slices"
 	"syscall"
 	"time"
 
-	"github.com/gomuc/muc/cluster/nats/embedded"
+	"github.com/gomuc/muc/cluster/nats/internal/natsd"
 )
 
 type options struct {
@@ -57,7 +56,7 @@ func isOther() bool {
 	if len(os.Args) != 3 {
 		return false
 	}
-	role := map[string]func(string) error{"server": serve, "node": node}[os.Args[1]]
+	role := map[string]func(string) error{"server": natsd.Serve, "node": node}[os.Args[1]]
 	if role == nil {
 		return false
 	}
@@ -85,36 +84,6 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	return nil
-}
-
-// serve is the process of a NATS server.
-func serve(text string) error {
-	var c embedded.Config
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return err
-	}
-	s, err := embedded.Start(context.Background(), c)
-	if err != nil {
-		return err
-	}
-	wanted := make(chan os.Signal, 1)
-	signal.Notify(wanted, syscall.SIGTERM)
-	<-wanted
-	s.Stop()
-	return nil
-}
-
-// ports are free ones.
-func ports(n int) (addresses []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
-	}
-	return addresses, nil
 }
 
 // spread tells the median of some times, the 99th of 100 and the greatest.

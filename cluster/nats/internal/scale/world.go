@@ -19,6 +19,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/cluster/nats/embedded"
+	"github.com/gomuc/muc/cluster/nats/internal/natsd"
 	"github.com/gomuc/muc/service"
 )
 
@@ -94,7 +95,7 @@ func (w *world) end() {
 }
 
 func (w *world) startServers(context.Context) error {
-	free, err := ports(2 * w.servers)
+	free, err := natsd.Ports(2 * w.servers)
 	if err != nil {
 		return err
 	}
