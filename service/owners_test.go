@@ -48,7 +48,9 @@ func (s *shared) newNode(t *testing.T, live bool) *node {
 		h.config.Owns = n.owns
 		h.config.Lost = func(room muc.JID) {
 			n.set(room, false)
+			n.mu.Lock()
 			n.lost = append(n.lost, room)
+			n.mu.Unlock()
 			if n.tell != nil {
 				n.tell()
 			}
