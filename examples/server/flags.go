@@ -51,7 +51,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	f.StringVar(&s.store, "store", "rooms.db", "the SQLite `file` of the rooms")
 	f.StringVar(&s.metrics, "metrics", "", "an `address` for Prometheus metrics and profiles")
 	f.StringVar(&s.origins, "origins", "", "`hosts`, with commas, whose pages may connect, besides the server's own")
-	f.IntVar(&s.bounds.Connections, "connections", s.bounds.Connections, "how many `connections` there may be at once")
+	f.IntVar(&s.bounds.Connections, "connections", s.bounds.Connections, "how many `connections` there may be at once, with those for pages")
 	f.IntVar(&s.bounds.Strangers, "strangers", s.bounds.Strangers, "how many of the `connections` may be not logged in")
 	f.IntVar(&s.bounds.Sessions, "sessions", s.bounds.Sessions, "how many `clients` of one account may be connected")
 	f.IntVar(&s.bounds.Unsent, "unsent", s.bounds.Unsent, "how many `bytes` may wait for a client that reads slowly, before it is disconnected")
@@ -77,6 +77,10 @@ func parse(args []string, help io.Writer) (settings, error) {
 		return s, fmt.Errorf("%q is no flag: see -h", f.Arg(0))
 	case min(s.bounds.Connections, s.bounds.Strangers, s.bounds.Sessions, s.bounds.Unsent, s.bounds.Traffic) <= 0:
 		return s, errors.New("bounds are more than 0")
+	case min(s.bounds.Login, s.request) <= 0:
+		return s, errors.New("-login and -request are more than 0")
+	case s.web && s.http == "":
+		return s, errors.New("-web needs an address for -http")
 	case (s.cert == "") != (s.key == ""):
 		return s, errors.New("-cert and -key go together")
 	case s.demo() && !(loopback(s.listen) && (s.http == "" || loopback(s.http))):

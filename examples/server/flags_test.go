@@ -37,6 +37,9 @@ func TestFlags(t *testing.T) {
 		"-rooms localhost":                "let -rooms be another one",
 		"-accounts flags.go":              "lines that -new-account prints",
 		"-unsent 0":                       "more than 0",
+		"-login -1s":                      "more than 0",
+		"-request 0":                      "more than 0",
+		"-web -http=":                     "-web needs",
 		"extra":                           "no flag",
 		"-accounts none -admins mercutio": "none",
 	} {

@@ -25,7 +25,7 @@ type running struct {
 // start runs the server until the test ends, or until it is stopped.
 func start(t *testing.T, flags ...string) *running {
 	t.Helper()
-	flags = append([]string{"-listen", "127.0.0.1:0", "-http", "127.0.0.1:0", "-metrics", "127.0.0.1:0",
+	flags = append([]string{"-listen", "127.0.0.1:0", "-http", "127.0.0.1:0", "-metrics", "127.0.0.1:0", "-login", "1h",
 		"-store", filepath.Join(t.TempDir(), "rooms.db")}, flags...)
 	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()

@@ -124,8 +124,10 @@ func listen(ctx context.Context, set *settings, clients *c2s.Server, metrics htt
 		return nil
 	}
 	err := errors.Join(begin(&set.listen, "-listen", clients.Serve),
-		begin(&set.http, "-http", serveHTTP(pages, set.bounds.Connections, set.request, httpTLS(set.http, secret))),
-		begin(&set.metrics, "-metrics", serveHTTP(metrics, operators, set.request, nil)))
+		begin(&set.http, "-http", serveHTTP(&http.Server{Handler: pages, ConnState: clients.ConnState}, set.request, httpTLS(set.http, secret), log)),
+		begin(&set.metrics, "-metrics", func(l net.Listener) error {
+			return serveHTTP(&http.Server{Handler: metrics}, set.request, nil, log)(netutil.LimitListener(l, operators))
+		}))
 	if err == nil {
 		fmt.Fprint(stdout, set.explain())
 		<-ctx.Done()
@@ -143,14 +145,15 @@ func httpTLS(address string, secret *tls.Config) *tls.Config {
 	return secret
 }
 
-// serveHTTP serves so many connections at once, each request for so long.
-func serveHTTP(h http.Handler, most int, request time.Duration, secret *tls.Config) func(net.Listener) error {
+// serveHTTP serves each request for so long.
+func serveHTTP(server *http.Server, request time.Duration, secret *tls.Config, log *slog.Logger) func(net.Listener) error {
+	server.ReadTimeout, server.WriteTimeout, server.IdleTimeout = request, request, time.Minute
+	server.ReadHeaderTimeout, server.MaxHeaderBytes = 10*time.Second, 16<<10
+	server.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelDebug) // such as of those who speak no TLS
 	return func(l net.Listener) error {
-		if l = netutil.LimitListener(l, most); secret != nil {
+		if secret != nil {
 			l = tls.NewListener(l, secret)
 		}
-		server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-			ReadTimeout: request, WriteTimeout: request}
 		if err := server.Serve(l); !errors.Is(err, net.ErrClosed) {
 			return err
 		}

@@ -23,6 +23,7 @@ var figures = []struct {
 }{
 	{"xmpp_sessions", "Clients that are logged in.", func(c c2s.Stats, _ service.Stats) int { return c.Sessions }},
 	{"xmpp_connections", "Connections, of which some are not logged in.", func(c c2s.Stats, _ service.Stats) int { return c.Connections }},
+	{"xmpp_refused_connections_total", "Connections for which there was no place.", func(c c2s.Stats, _ service.Stats) int { return c.Refused }},
 	{"xmpp_unsent_bytes", "Buffers of what waits to be sent.", func(c c2s.Stats, _ service.Stats) int { return c.Unsent }},
 	{"xmpp_stanzas_received_total", "Stanzas of clients.", func(c c2s.Stats, _ service.Stats) int { return c.Received }},
 	{"xmpp_login_failures_total", "Logins that failed.", func(c c2s.Stats, _ service.Stats) int { return c.Failures }},

@@ -3,9 +3,9 @@ package c2s
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"strings"
 	"testing"
@@ -71,13 +71,8 @@ func TestTooLargeStanza(t *testing.T) {
 func TestCrowd(t *testing.T) {
 	r := start(t, Config{Bounds: Bounds{Strangers: 2, Sessions: 2, Login: time.Hour}})
 	refused := func() {
-		conn, err := net.Dial("tcp", r.tcp)
-		require.NoError(t, err)
-		defer conn.Close()
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience))) // before the server gives up waiting
-		_, err = conn.Read(make([]byte, 1))
-		require.Error(t, err)
-		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+		t.Helper()
+		require.Contains(t, hangsUp(t, r.tcp), "<resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>")
 	}
 	bind := func(resource string) *c2stest.Peer {
 		p := r.dial(t)
@@ -94,46 +89,102 @@ func TestCrowd(t *testing.T) {
 	require.NotNil(t, bind("three").Read().FindElement("error/resource-constraint"))
 	require.NotNil(t, r.dial(t).Read().SelectElement("mechanisms"))
 	refused() // would be the third that is not logged in
+	ws, _, err := websocket.Dial(t.Context(), r.websocket, &websocket.DialOptions{Subprotocols: []string{"xmpp"}})
+	require.NoError(t, err)
+	defer ws.CloseNow()
+	for _, want := range []string{"<open ", "<resource-constraint ", "<close "} {
+		_, text, err := ws.Read(t.Context())
+		require.NoError(t, err)
+		require.Contains(t, string(text), want)
+	}
 
 	r = start(t, Config{Bounds: Bounds{Connections: 2, Login: time.Hour}})
 	r.guest(t)
-	r.guest(t)
+	guest := r.guest(t)
 	refused()
+	require.Equal(t, 1, r.server.Stats().Refused)
+	guest.Send("</stream:stream>")
+	guest.Ended()
+	require.Eventually(t, func() bool { return r.server.Stats().Connections == 1 }, c2stest.Patience, time.Millisecond)
+	r.guest(t)
 }
 
-// One machine alone does not keep all others from logging in, unless it is a proxy on this one.
-func TestStrangersOfOneAddress(t *testing.T) {
-	admit := func(s *Server, ip string) (func(), bool) {
-		return s.admit(&net.TCPAddr{IP: net.ParseIP(ip), Port: 1})
+// hangsUp is what a server says to a connection before it closes it.
+func hangsUp(t *testing.T, address string) string {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(c2stest.Patience))) // before the server gives up waiting
+	said, err := io.ReadAll(conn)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+	return string(said)
+}
+
+// Who asks for pages has connections that count like all others, as long as they are there.
+func TestRequestsAreConnections(t *testing.T) {
+	r := start(t, Config{Bounds: Bounds{Connections: 2}})
+	web := strings.TrimSuffix(strings.TrimPrefix(r.websocket, "ws://"), "/xmpp-websocket")
+	socket := r.login(t, "ws", "juliet")
+	conn, err := net.Dial("tcp", web)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == crowd{all: 2} }, c2stest.Patience, time.Millisecond)
+	require.Empty(t, hangsUp(t, web))
+	require.Contains(t, hangsUp(t, r.tcp), "resource-constraint")
+	require.NoError(t, conn.Close())
+	require.NoError(t, socket.WS.CloseNow())
+	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == crowd{} }, c2stest.Patience, time.Millisecond)
+	r.guest(t)
+}
+
+func (s *Server) counted(from netip.Prefix) crowd {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.crowds[from]
+}
+
+// One machine alone does not keep all others out, whether it logs in or not, unless it is a proxy on this one.
+func TestCrowdOfOneAddress(t *testing.T) {
+	s := New(Config{Bounds: Bounds{Strangers: 10, Connections: 20}}, nil)
+	comes := func(ip string) bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.admit(origin(from{IP: net.ParseIP(ip)}), crowd{all: 1, strangers: 1})
 	}
-	s := New(Config{Bounds: Bounds{Strangers: 10}}, nil)
-	last, ok := admit(s, "192.0.2.1")
-	require.True(t, ok)
-	last()
-	require.Empty(t, s.from, "nothing is kept of who is not there")
-	_, ok = admit(s, "192.0.2.1")
-	require.True(t, ok)
-	leave, ok := admit(s, "::ffff:192.0.2.1")
-	require.True(t, ok)
-	_, ok = admit(s, "192.0.2.1")
-	require.False(t, ok)
-	leave()
-	_, ok = admit(s, "192.0.2.1")
-	require.True(t, ok, "there is a place again")
+	count := func(more crowd) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.count(origin(from{IP: net.ParseIP("192.0.2.1")}), more)
+	}
+	in, out := crowd{strangers: -1}, crowd{all: -1}
+	require.True(t, comes("192.0.2.1"))
+	count(in)
+	count(out)
+	require.Empty(t, s.crowds, "nothing is kept of who is not there")
+
+	require.True(t, comes("192.0.2.1"))
+	require.True(t, comes("::ffff:192.0.2.1"))
+	require.False(t, comes("192.0.2.1"), "a fifth of those that are not logged in")
+	count(in)
+	require.True(t, comes("192.0.2.1"), "there is a place again")
+	count(in)
+	require.True(t, comes("192.0.2.1"))
+	count(in)
+	require.False(t, comes("192.0.2.1"), "a fifth of all")
+	count(out)
+	require.True(t, comes("192.0.2.1"))
 	for i, want := range []bool{true, true, false} {
-		_, ok = admit(s, fmt.Sprintf("2001:db8::%d", i))
-		require.Equal(t, want, ok, "who has one address of IPv6 has many")
+		require.Equal(t, want, comes(fmt.Sprintf("2001:db8::%d", i)), "who has one address of IPv6 has many")
 	}
 	for i := range 10 {
-		_, ok = admit(s, "127.0.0.1")
-		require.Equal(t, i < 6, ok)
+		require.Equal(t, i < 6, comes("127.0.0.1"), i)
 	}
-
-	s = New(Config{Bounds: Bounds{Strangers: 1}, Log: slog.New(slog.DiscardHandler)}, nil)
-	_, ok = admit(s, "192.0.2.1")
-	require.True(t, ok)
-	c := &client{server: s, stream: overTCP(from{IP: net.ParseIP("192.0.2.2")}, newTraffic(1))}
-	require.ErrorIs(t, c.login(), errStrangers)
+	for i := range 5 {
+		page := &from{IP: net.ParseIP("192.0.2.2")}
+		s.ConnState(page, http.StateNew)
+		require.Equal(t, i < 4, s.requests[page], "a fifth of all, for pages")
+	}
 }
 
 // Who does not log in is not waited for.

@@ -38,8 +38,8 @@ type Config struct {
 
 // Bounds are those of what people can make a server hold. A zero field is the default.
 type Bounds struct {
-	Connections int // at once: 10000
-	Strangers   int // of them not logged in: 500; a fifth of these from one address of another machine
+	Connections int // at once, with those for pages (see [Server.ConnState]): 10000
+	Strangers   int // of them not logged in: 500; of both a fifth from one address of another machine
 	Sessions    int // of one account: 20
 	Unsent      int // bytes that wait to be sent to one client: 4 MiB
 	// Traffic is how many bytes a second are read from one client: 64 KiB; 8 times as many at once. A
@@ -71,43 +71,43 @@ type Server struct {
 	services map[string]Service // by domain
 
 	unsent                   atomic.Int64 // bytes of the buffers of all clients
-	received, failures, slow atomic.Int64 // see Stats
+	refused                  atomic.Int64 // see Stats
+	received, failures, slow atomic.Int64
 	ending                   sync.WaitGroup
 	watching                 sync.Once
 
 	mu       sync.RWMutex // guards what follows, and of a session its presence
 	stopping bool
-	clients  map[*client]bool // all connections
-	// strangers are the connections that are not logged in, and from how many there are of each address.
-	strangers int
-	from      map[netip.Prefix]int
-	sessions  map[muc.JID]*session   // by full JID, also those at other nodes
-	people    map[muc.JID][]*session // the same by account
+	clients  map[*client]bool       // all connections, but for requests
+	requests map[net.Conn]bool      // connections for pages
+	crowds   map[netip.Prefix]crowd // from where how many connections are
+	sessions map[muc.JID]*session   // by full JID, also those at other nodes
+	people   map[muc.JID][]*session // the same by account
 }
 
 // New makes a server, which serves nobody yet. The services are by domain; they may be filled
 // in until then.
 func New(cfg Config, services map[string]Service) *Server {
 	cfg.Bounds = cfg.Bounds.WithDefaults()
-	return &Server{Config: cfg, services: services, clients: map[*client]bool{}, from: map[netip.Prefix]int{},
-		sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
+	return &Server{Config: cfg, services: services, clients: map[*client]bool{}, requests: map[net.Conn]bool{},
+		crowds: map[netip.Prefix]crowd{}, sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
 }
 
 // Stats are figures of a server at one moment.
 type Stats struct {
 	Connections, Sessions int // Sessions are those of this node
 	Unsent                int // bytes of the buffers of what waits to be sent
-	// What was counted since the start: stanzas of clients, logins that failed, and
-	// connections that ended because too much waited.
-	Received, Failures, Slow int
+	// What was counted since the start: connections for which there was no place, stanzas of clients,
+	// logins that failed, and connections that ended because too much waited.
+	Refused, Received, Failures, Slow int
 }
 
 // Stats looks.
 func (s *Server) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	st := Stats{Connections: len(s.clients), Unsent: int(s.unsent.Load()), Received: int(s.received.Load()),
-		Failures: int(s.failures.Load()), Slow: int(s.slow.Load())}
+	st := Stats{Connections: len(s.clients), Unsent: int(s.unsent.Load()), Refused: int(s.refused.Load()),
+		Received: int(s.received.Load()), Failures: int(s.failures.Load()), Slow: int(s.slow.Load())}
 	for _, of := range s.sessions {
 		if of.client != nil {
 			st.Sessions++
@@ -152,14 +152,16 @@ func (s *Server) serve(st *stream) {
 	c := &client{server: s, stream: st, out: newOutbox(st, st.space(), s.Bounds.Unsent, &s.unsent)}
 	c.session.client = c
 	s.mu.Lock()
-	full := s.stopping || len(s.clients) >= s.Bounds.Connections
-	if !full {
+	from := origin(st)
+	admitted := s.admit(from, crowd{all: 1, strangers: 1})
+	if admitted {
 		s.clients[c] = true
 		s.ending.Add(1)
 	}
 	s.mu.Unlock()
-	if full {
-		s.Log.Warn("a connection too many", "from", st.RemoteAddr())
+	if !admitted {
+		c.out.end(st.opening(s.Domain), streamError("resource-constraint").xml(), st.closing())
+		_ = c.out.wait()
 		return
 	}
 	s.watching.Do(func() { go s.watch() })
@@ -167,6 +169,10 @@ func (s *Server) serve(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
+	s.count(from, crowd{all: -1})
+	if c.JID.IsZero() {
+		s.count(from, crowd{strangers: -1})
+	}
 	s.ending.Done()
 }
 
@@ -185,13 +191,17 @@ func (s *Server) watch() {
 	}
 }
 
-// Stop ends all streams, and waits until they have ended. What services have to say to all
-// they have said before.
+// Stop ends all streams, and waits until they have ended: until ctx ends, which cuts those that are left. What
+// services have to say to all they have said before.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopping = true
 	for c := range s.clients {
-		c.out.end(streamError("system-shutdown").xml(), c.stream.closing())
+		if c.JID.IsZero() { // it may be on the way to TLS, where others must not write
+			c.stream.abort()
+		} else {
+			c.out.end(streamError("system-shutdown").xml(), c.stream.closing())
+		}
 	}
 	s.mu.Unlock()
 	ended := make(chan struct{})
@@ -200,6 +210,11 @@ func (s *Server) Stop(ctx context.Context) error {
 	case <-ended:
 		return nil
 	case <-ctx.Done():
+		s.mu.RLock()
+		defer s.mu.RUnlock()
+		for c := range s.clients {
+			c.stream.abort()
+		}
 		return ctx.Err()
 	}
 }

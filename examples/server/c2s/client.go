@@ -20,7 +20,7 @@ type client struct {
 	out     *outbox
 	account muc.JID // who has logged in, a bare JID
 	handled uint32  // stanzas, since they are counted (XEP-0198)
-	crowd   bool    // what is handled is gone through with all contacts
+	cost    int     // of what is handled, as traffic
 
 	// passing is held while a stanza is handled, so that nothing is done in the name of a
 	// session that is over.
@@ -64,15 +64,11 @@ func (c *client) read() error {
 		case err != nil:
 			return err
 		}
-		c.crowd = false
+		c.cost = leastCost
 		if err := c.pass(el, large != nil); err != nil {
 			return err
 		}
-		cost := leastCost
-		if c.crowd {
-			cost = crowdCost
-		}
-		c.stream.traffic.costs(cost - size) // its bytes were counted when they came
+		c.stream.traffic.costs(c.cost - size) // its bytes were counted when they came
 	}
 }
 

@@ -1,12 +1,14 @@
 package c2s
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,6 +30,7 @@ type running struct {
 func start(t *testing.T, cfg Config, origins ...string) *running {
 	t.Helper()
 	cfg.Domain, cfg.Guests, cfg.Log = "localhost", true, slog.New(slog.NewTextHandler(t.Output(), nil))
+	cfg.Bounds.Login = cmp.Or(cfg.Bounds.Login, time.Hour) // on a busy machine some need long
 	cfg.Accounts = NewAccounts(cfg.Domain, nil)
 	for _, name := range []string{"romeo", "juliet"} {
 		require.NoError(t, cfg.Accounts.Add(name, name))
@@ -51,7 +54,9 @@ func start(t *testing.T, cfg Config, origins ...string) *running {
 	require.NoError(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	web := httptest.NewServer(s.WebSocket(origins))
+	web := httptest.NewUnstartedServer(s.WebSocket(origins))
+	web.Config.ConnState = s.ConnState
+	web.Start()
 	go s.Serve(l)
 	t.Cleanup(func() {
 		l.Close()

@@ -5,8 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -22,42 +20,9 @@ const (
 	loginBytes = 16 << 10 // of an element until then
 )
 
-var errStrangers = errors.New("too many connections that are not logged in")
-
-// admit finds a place for a connection that is not logged in, until leave is called. One address
-// does not take all: for IPv6 a network of 64 bits counts as one, and behind those of this machine
-// may be a proxy, for many.
-func (s *Server) admit(addr net.Addr) (leave func(), ok bool) {
-	var from netip.Prefix
-	if a, ok := addr.(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-		ip := a.AddrPort().Addr().Unmap()
-		from, _ = ip.Prefix(min(64, ip.BitLen()))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.strangers >= s.Bounds.Strangers || from.IsValid() && s.from[from] >= max(1, s.Bounds.Strangers/5) {
-		return nil, false
-	}
-	s.strangers++
-	s.from[from]++
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.strangers--
-		if s.from[from]--; s.from[from] == 0 {
-			delete(s.from, from)
-		}
-	}, true
-}
-
 // login takes a client from its connection to a bound resource (RFC 6120 §4 to §7).
 func (c *client) login() error {
 	s := c.server
-	leave, ok := s.admit(c.stream.RemoteAddr())
-	if !ok {
-		return errStrangers
-	}
-	defer leave()
 	_ = c.stream.SetReadDeadline(time.Now().Add(s.Bounds.Login))
 	c.stream.limit(loginBytes)
 	err := c.open()
@@ -99,7 +64,7 @@ func (c *client) login() error {
 // open answers a new stream with what may be done on it.
 func (c *client) open() error {
 	domain, err := c.stream.opened()
-	c.out.text(c.stream.opening(" from='" + c.server.Domain + "' id='" + rand.Text() + "' version='1.0' xml:lang='en'"))
+	c.out.text(c.stream.opening(c.server.Domain))
 	if err != nil {
 		return err
 	}
@@ -115,16 +80,14 @@ func (c *client) features() (s string) {
 	if !c.account.IsZero() {
 		return "<bind xmlns='" + nsBind + "'/><session xmlns='" + nsSession + "'><optional/></session><sm xmlns='" + nsAcks + "'/>"
 	}
-	mechanisms := c.mechanisms()
-	switch {
-	case c.offersTLS() && mechanisms == nil:
-		return "<starttls xmlns='" + nsTLS + "'><required/></starttls>"
-	case mechanisms == nil:
-		return ""
-	case c.offersTLS():
-		s = "<starttls xmlns='" + nsTLS + "'/>"
+	mechanisms := strings.Join(c.mechanisms(), "</mechanism><mechanism>")
+	if c.offersTLS() {
+		s = "<starttls xmlns='" + nsTLS + "'>" + map[bool]string{true: "<required/>"}[mechanisms == ""] + "</starttls>"
 	}
-	return s + "<mechanisms xmlns='" + nsSASL + "'><mechanism>" + strings.Join(mechanisms, "</mechanism><mechanism>") + "</mechanism></mechanisms>"
+	if mechanisms != "" {
+		s += "<mechanisms xmlns='" + nsSASL + "'><mechanism>" + mechanisms + "</mechanism></mechanisms>"
+	}
+	return s
 }
 
 // offersTLS reports whether a client may make its stream a secret one.

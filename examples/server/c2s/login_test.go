@@ -164,6 +164,8 @@ type from struct {
 	net.IP
 }
 
+func (from) Close() error { return nil }
+
 func (f from) RemoteAddr() net.Addr { return &net.TCPAddr{IP: f.IP} }
 
 // A client beyond this machine must encrypt; a local one may.

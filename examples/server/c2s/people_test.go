@@ -78,11 +78,23 @@ func TestPeople(t *testing.T) {
 	require.Equal(t, guest.JID, juliet.Hears("from a guest").SelectAttrValue("from", ""))
 	write(romeo, "groupchat", "juliet@localhost", "no room")
 	romeo.GetsTag("message", "type", "error", "id", "no room")
+	for _, kind := range []string{"", "normal", "headline"} { // RFC 6121 §8.5.3.2.1: to nobody else
+		write(romeo, kind, "juliet@localhost/gone", "only "+kind)
+		romeo.GetsTag("message", "type", "error", "id", "only "+kind)
+	}
+	write(romeo, "chat", "juliet@localhost/gone", "to whichever")
+	juliet.Gets("what is to whichever", func(el *etree.Element) bool {
+		require.NotContains(t, el.SelectAttrValue("id", ""), "only")
+		return el.SelectAttrValue("id", "") == "to whichever"
+	})
 	write(romeo, "chat", "nobody@localhost", "nobody")
 	romeo.GetsTag("message", "type", "error", "id", "nobody")
 
-	juliet.Send("<presence xmlns='jabber:client' id='long'><status>%s</status></presence>", strings.Repeat("x", presenceBytes))
+	long := "<status>" + strings.Repeat("x", presenceBytes) + "</status></presence>"
+	juliet.Send("<presence xmlns='jabber:client' id='long'>%s", long)
 	require.NotNil(t, juliet.GetsTag("presence", "type", "error", "id", "long").FindElement("error/policy-violation"))
+	juliet.Send("<presence xmlns='jabber:client' type='unavailable'>%s", long)
+	require.Empty(t, romeo.GetsTag("presence", "type", "unavailable", "from", juliet.JID).ChildElements())
 	juliet.Send("<presence xmlns='jabber:client'><priority>-1</priority></presence>")
 	romeo.Gets("another presence", func(el *etree.Element) bool { return el.SelectElement("priority") != nil })
 	write(romeo, "chat", "juliet@localhost", "not wanted")

@@ -80,7 +80,7 @@ func (c *client) person(el *etree.Element, to muc.JID) {
 	case of != nil:
 		s.send(of, said)
 	case el.Tag == "message" && kind == "error":
-	case el.Tag == "iq" || kind == "groupchat" || !s.toAccount(to.Bare(), said, false) && kind != "headline":
+	case el.Tag == "iq" || kind == "groupchat" || !to.IsBare() && kind != "chat", !s.toAccount(to.Bare(), said, false) && kind != "headline":
 		c.refuse(el, unavailable)
 	}
 }
@@ -93,7 +93,7 @@ func (s *Server) contacts(of muc.JID) []muc.JID {
 	return slices.DeleteFunc(slices.Clone(s.Accounts.jids), func(who muc.JID) bool { return who == of })
 }
 
-// presenceBytes bounds a presence, which is kept as long as it holds.
+// presenceBytes bounds a presence, which all contacts get, and which is kept as long as it holds.
 const presenceBytes = 8 << 10
 
 // presence tells contacts that a client is there, or is not any more (RFC 6121 §4).
@@ -105,8 +105,10 @@ func (c *client) presence(el *etree.Element) error {
 	case len(shown) > presenceBytes && kind == "":
 		c.refuse(el, tooLarge)
 		return nil
+	case len(shown) > presenceBytes:
+		shown = gone(c.JID)
 	}
-	c.crowd = true
+	c.cost = crowdCost
 	priority := 0
 	if p := childOf(el, nsClient, "priority"); p != nil {
 		priority, _ = strconv.Atoi(p.Text())
@@ -141,7 +143,7 @@ func (c *client) ask(el *etree.Element, to muc.JID) {
 	case space == nsPing && kind == "get", space == nsSession && kind == "set":
 		answer = nil
 	case space == nsRoster && kind == "get" && to.IsZero():
-		c.crowd = true
+		c.cost = crowdCost
 		for _, who := range c.server.contacts(c.account) {
 			item(answer, "item", "jid", who.String(), "name", who.PlainLocal(), "subscription", "both")
 		}

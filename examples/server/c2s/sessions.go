@@ -52,6 +52,7 @@ func (s *Server) enter(c *client, full muc.JID) bool {
 		return false
 	}
 	c.JID, c.node = full, s.Node
+	s.count(origin(c.stream), crowd{strangers: -1})
 	s.add(&c.session)
 	return true
 }
@@ -150,7 +151,11 @@ func (s *Server) show(of *session, presence string, available bool, priority int
 
 // hide shows that a session has gone. The caller holds mu.
 func (s *Server) hide(of *session) {
-	s.show(of, "<presence xmlns='"+nsClient+"' type='unavailable' from='"+string(of.JID.AppendEscaped(nil))+"'/>", false, 0)
+	s.show(of, gone(of.JID), false, 0)
+}
+
+func gone(who muc.JID) string {
+	return "<presence xmlns='" + nsClient + "' type='unavailable' from='" + string(who.AppendEscaped(nil)) + "'/>"
 }
 
 // toAccount sends something to all sessions of an account that take messages for it (RFC 6121

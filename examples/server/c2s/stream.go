@@ -3,6 +3,7 @@ package c2s
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
 	"encoding/xml"
@@ -23,6 +24,7 @@ import (
 // element is a message. One goroutine reads, one at a time writes.
 type stream struct {
 	net.Conn                 // with TLS or not
+	raw      net.Conn        // the same without
 	traffic  *traffic        // what is read from it
 	ws       *websocket.Conn // over it, nil over TCP
 	in       bounded         // of TCP
@@ -57,7 +59,7 @@ func (b *bounded) ReadByte() (byte, error) {
 }
 
 func overTCP(conn net.Conn, t *traffic) *stream {
-	s := &stream{traffic: t}
+	s := &stream{raw: conn, traffic: t}
 	s.over(conn)
 	return s
 }
@@ -67,8 +69,7 @@ func (s *stream) over(conn net.Conn) {
 	s.Conn, s.in.Reader = conn, bufio.NewReaderSize(metered{conn, s.traffic}, readBuffer)
 }
 
-// overWebSocket makes a stream of a request. Pages of other origins than the server's own
-// may connect if a pattern says so.
+// overWebSocket makes a stream of a request.
 func overWebSocket(rw http.ResponseWriter, r *http.Request, origins []string, t *traffic) (*stream, error) {
 	h := &hijacker{ResponseWriter: rw, traffic: t}
 	ws, err := websocket.Accept(h, r, &websocket.AcceptOptions{Subprotocols: []string{"xmpp"}, OriginPatterns: origins,
@@ -79,7 +80,11 @@ func overWebSocket(rw http.ResponseWriter, r *http.Request, origins []string, t 
 	if ws.Subprotocol() != "xmpp" {
 		return nil, errors.Join(errors.New("the subprotocol is not xmpp"), ws.CloseNow())
 	}
-	return &stream{Conn: h.conn, traffic: t, ws: ws}, nil
+	s := &stream{Conn: h.conn, raw: h.conn, traffic: t, ws: ws}
+	if secret := s.encrypted(); secret != nil {
+		s.raw = secret.NetConn()
+	}
+	return s, nil
 }
 
 // hijacker keeps the connection of a request that becomes a WebSocket, from which that
@@ -208,7 +213,8 @@ func (s *stream) space() string {
 }
 
 // opening and closing are what opens and closes the server's own stream.
-func (s *stream) opening(attrs string) string {
+func (s *stream) opening(domain string) string {
+	attrs := " from='" + domain + "' id='" + rand.Text() + "' version='1.0' xml:lang='en'"
 	if s.ws != nil {
 		return "<open xmlns='" + nsFraming + "'" + attrs + "/>"
 	}
@@ -275,10 +281,6 @@ func frame(b []byte, from int) []byte {
 // write writes buffers of whole elements. No deadline of the connection is set, which would be there
 // later when the WebSocket answers a ping, or TLS changes its keys: see [Server.watch].
 func (s *stream) write(batch net.Buffers) error {
-	if len(batch) == 1 {
-		_, err := s.Write(batch[0])
-		return err
-	}
 	whole := slices.Clone(batch) // which WriteTo changes
 	_, err := whole.WriteTo(s.Conn)
 	return err
@@ -286,7 +288,7 @@ func (s *stream) write(batch net.Buffers) error {
 
 // finish says that nothing more is written, and gives the client a moment to close.
 func (s *stream) finish() {
-	_ = s.SetReadDeadline(time.Now().Add(finishTimeout))
+	time.AfterFunc(finishTimeout, s.abort)
 	if s.ws != nil {
 		_ = s.ws.Close(websocket.StatusNormalClosure, "")
 	} else if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
@@ -297,16 +299,9 @@ func (s *stream) finish() {
 // linger reads what a client still says: who hangs up on that takes back what was written.
 func (s *stream) linger() {
 	if s.ws == nil {
-		_, _ = io.CopyN(io.Discard, s.raw(), 1<<20)
+		_, _ = io.CopyN(io.Discard, s.raw, 1<<20)
 	}
 }
 
 // abort closes the connection without a word, which with TLS would wait for who does not read.
-func (s *stream) abort() { _ = s.raw().Close() }
-
-func (s *stream) raw() net.Conn {
-	if t := s.encrypted(); t != nil {
-		return t.NetConn()
-	}
-	return s.Conn
-}
+func (s *stream) abort() { _ = s.raw.Close() }
