@@ -19,7 +19,7 @@ func (r *taking) entries() []Entry {
 		return nil
 	}
 	switch {
-	case !r.archives:
+	case !r.config.Archive:
 		r.leaveMessages(len(all), "no archive is kept")
 		return nil
 	case r.from.Config.NoArchive:

@@ -51,7 +51,7 @@ const defaultMessages = 100_000
 //
 // Errors are [ErrExists], those of the source, of the store, and of the context.
 func Import(ctx context.Context, cfg service.Config, src Source, o Options) (Result, error) {
-	im := importing{options: o, archives: cfg.Room.Archive, domain: cfg.Domain, seen: map[muc.JID]bool{}}
+	im := importing{options: o, config: cfg.Room, domain: cfg.Domain, seen: map[muc.JID]bool{}}
 	if o.Messages <= 0 {
 		im.options.Messages = defaultMessages
 	}
@@ -79,12 +79,12 @@ func Import(ctx context.Context, cfg service.Config, src Source, o Options) (Res
 }
 
 type importing struct {
-	service  *service.Importer
-	options  Options
-	archives bool
-	domain   string
-	seen     map[muc.JID]bool
-	result   Result
+	service *service.Importer
+	options Options
+	config  muc.Config // of rooms
+	domain  string
+	seen    map[muc.JID]bool
+	result  Result
 }
 
 // take takes over a room.
@@ -227,6 +227,11 @@ func (r *taking) begin(ctx context.Context) (why string, err error) {
 	if r.room, err = r.service.Room(ctx, r.jid); err != nil {
 		return "", err
 	}
+	conf := r.from.Config
+	for _, text := range configTexts {
+		*text.of(&conf) = "" // it is set alone, and left out if it is too long for this service
+	}
+	create := muc.Create{Owner: owner, Config: conf}
 	if r.room.State() != muc.Unborn {
 		switch r.options.Existing {
 		case SkipExisting:
@@ -234,12 +239,29 @@ func (r *taking) begin(ctx context.Context) (why string, err error) {
 		case RefuseExisting:
 			return "", fmt.Errorf("%s: %w", r.jid, ErrExists)
 		}
+		if why, err := r.canMake(create); why != "" || err != nil {
+			return why, err
+		}
 		if err := r.room.Remove(ctx); err != nil {
 			return "", err
 		}
 	}
 	r.seen[r.jid] = true
-	return r.create(ctx, owner)
+	if why, err := r.try(ctx, create); why != "" || err != nil {
+		return why, err
+	}
+	return "", r.setTexts(ctx)
+}
+
+// canMake tells why the room cannot be made, if so, before what is there goes.
+func (r *taking) canMake(create muc.Create) (why string, err error) {
+	cfg := r.config
+	cfg.Room = r.jid
+	room, err := muc.New(cfg)
+	if err == nil {
+		_, err = room.Do(r.at, create)
+	}
+	return refused(err)
 }
 
 // owner is who makes the room: the first of its owners.
@@ -255,38 +277,32 @@ func (r *taking) owner() muc.JID {
 	return r.options.Owner.Bare()
 }
 
-// create makes the room. A text that is too long for this service, or none, is left out; but no
-// password, without which everybody might enter.
-func (r *taking) create(ctx context.Context, owner muc.JID) (why string, err error) {
-	texts := [...]struct {
-		name string
-		of   func(*muc.RoomConfig) *string
-	}{
-		{"name", func(c *muc.RoomConfig) *string { return &c.Name }},
-		{"description", func(c *muc.RoomConfig) *string { return &c.Description }},
-		{"language", func(c *muc.RoomConfig) *string { return &c.Lang }},
-	}
-	conf := r.from.Config
-	for _, text := range texts {
-		*text.of(&conf) = ""
-	}
-	if why, err = r.try(ctx, muc.Create{Owner: owner, Config: conf}); why != "" || err != nil {
-		return why, err
-	}
-	for _, text := range texts {
+// configTexts are those of a configuration without which a room is still the same. The password is none: without it
+// everybody might enter.
+var configTexts = [...]struct {
+	name string
+	of   func(*muc.RoomConfig) *string
+}{
+	{"name", func(c *muc.RoomConfig) *string { return &c.Name }},
+	{"description", func(c *muc.RoomConfig) *string { return &c.Description }},
+	{"language", func(c *muc.RoomConfig) *string { return &c.Lang }},
+}
+
+func (r *taking) setTexts(ctx context.Context) error {
+	for _, text := range configTexts {
 		value := *text.of(&r.from.Config)
 		if value == "" {
 			continue
 		}
 		why, err := r.try(ctx, muc.Configure{Change: func(c *muc.RoomConfig) { *text.of(c) = value }})
 		if err != nil {
-			return "", err
+			return err
 		}
 		if why != "" {
 			r.leave("its %s: %s", text.name, why)
 		}
 	}
-	return "", nil
+	return nil
 }
 
 // try has the room carry out a command, and tells why it does not.

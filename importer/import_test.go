@@ -362,6 +362,11 @@ func TestImportExisting(t *testing.T) {
 	assert.Equal(t, "The square", g.room("square").RoomConfig().Name)
 	require.Len(t, g.said("square"), 1)
 	assert.Contains(t, g.said("square")[0], "new")
+
+	second.Config.Password = strings.Repeat("x", 20000)
+	assert.Equal(t, importer.Result{Left: 1}, g.takes(made{second}, importer.Options{Existing: importer.ReplaceExisting}))
+	assert.Equal(t, "The square", g.room("square").RoomConfig().Name, "what cannot be made replaces nothing")
+	require.Len(t, g.said("square"), 1)
 }
 
 func TestImportFails(t *testing.T) {
