@@ -56,7 +56,7 @@ func startNodes(t *testing.T) *nodes {
 	ended := make(chan error, 1)
 	dir := t.TempDir()
 	go func() {
-		ended <- run(ctx, []string{"-dir", dir, "-port", "0", "-gone", "10s", "-restart", "1s"}, write, t.Output())
+		ended <- run(ctx, []string{"-dir", dir, "-port", "0", "-restart", "1s"}, write, t.Output())
 		write.Close()
 	}()
 	go func() {

@@ -19,9 +19,6 @@ import (
 	"time"
 )
 
-// errHelp: somebody asked for help, and has it.
-var errHelp = flag.ErrHelp
-
 // names are those of the nodes.
 var names = []string{"a", "b", "c"}
 

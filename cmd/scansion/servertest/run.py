@@ -1,6 +1,7 @@
 """Plays the scripts of the suite against servers, and puts the results into a folder.
 
     python3 run.py --scansion PROGRAM --server PROGRAM --component PROGRAM --out FOLDER [--only NAME] [--kept]
+                   [--wait TIME] [--late TIME] [--script TIME]
 
 The servers are Debian's Prosody and ejabberd with the rooms that they bring, the server of
 the examples, and the component of the examples behind both. All listen on 127.0.0.1 only.
@@ -109,7 +110,7 @@ async def play(args, name, kind):
         begin = time.monotonic()
         with open(log, "wb") as out:
             subprocess.run([args.scansion, "-match", "spec", "-connect", f"127.0.0.1:{server.clients}", "-domain", servers.ROOMS,
-                            "-insecure", "-plain", "-wait", args.wait, *flags, "-name", title, "-result", os.path.join(args.out, name + ".json"),
+                            "-insecure", "-plain", "-wait", args.wait, "-late", args.late, "-script", args.script, *flags, "-name", title, "-result", os.path.join(args.out, name + ".json"),
                             *(args.scripts or [os.path.join(TOP, "testdata")])],
                            stdout=out, stderr=out, check=False, cwd=TOP)
         with open(log, encoding="utf-8") as f:
@@ -134,6 +135,8 @@ async def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--only", action="append")
     parser.add_argument("--wait", default="2s")
+    parser.add_argument("--late", default="500ms")
+    parser.add_argument("--script", default="1m")
     parser.add_argument("--kept", action="store_true", help="fail unless everything that is played is kept")
     parser.add_argument("--keep", action="store_true", help="leave the folders of the servers")
     parser.add_argument("scripts", nargs="*")

@@ -20,7 +20,7 @@ from servers import DOMAIN, ROOMS
 MUC, DATA = "http://jabber.org/protocol/muc", "{jabber:x:data}"
 USER = "{http://jabber.org/protocol/muc#user}"
 PLUGINS = ("xep_0004", "xep_0030", "xep_0045", "xep_0199")
-PATIENCE = 20
+PATIENCE = 120  # seconds for what must come, on a machine that has other things to do
 
 
 def room(name):

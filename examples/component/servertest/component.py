@@ -35,7 +35,7 @@ class Component(Process):
         assert status == 0, f"status {status}:\n{self.said()}"
         await self.connected()
 
-    async def connected(self, within=60):
+    async def connected(self, within=120):
         for _ in range(within * 20):
             assert self.running(), f"the component ended:\n{self.said()}"
             try:
@@ -51,7 +51,7 @@ class Component(Process):
             lines = answer.read().decode().splitlines()
         return {k: float(v) for k, v in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
 
-    async def ends(self, within=20):
+    async def ends(self, within=120):
         """Waits for the end of a component that cannot work: its status and the last
         line of what it said."""
         for _ in range(within * 50):

@@ -128,7 +128,7 @@ async def archive(client, name):
 def imports(component, kind, source, *flags):
     """Runs the import: its status, and the last lines of what it says."""
     done = subprocess.run([component.program, "import", "-from", kind, "-domain", ROOMS, "-store", component.store, *flags, source],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=120)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -140,7 +140,7 @@ def take_over(component, kind, source):
     assert status == 0 and told.startswith("rooms 2, messages "), (status, told, line)
     status, _, line = imports(component, kind, source)
     assert status == 1 and "in the store already" in line, (status, line)
-    checked = subprocess.run([component.program, "-check", "-domain", ROOMS, "-store", component.store], capture_output=True, text=True, timeout=60)
+    checked = subprocess.run([component.program, "-check", "-domain", ROOMS, "-store", component.store], capture_output=True, text=True, timeout=120)
     assert (checked.returncode, checked.stdout) == (0, "rooms that are in order: 2\n"), checked
 
 

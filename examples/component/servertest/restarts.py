@@ -56,7 +56,7 @@ async def restarts(world, clients, times):
     over.set()
     await asyncio.gather(*work)
     for t in talkers:
-        await t.client.gets("all that was said", lambda _, t=t: len(t.heard()) >= spoken(talkers, t.room), within=60)
+        await t.client.gets("all that was said", lambda _, t=t: len(t.heard()) >= spoken(talkers, t.room), within=120)
     await asyncio.sleep(0.5)  # what comes twice
     judge(talkers, times)
     stanzas = sum(len(t.client.got) - t.since for t in talkers)

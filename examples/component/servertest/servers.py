@@ -59,7 +59,7 @@ class Process:
         if self.child is not None:
             self.kill()
 
-    async def stop(self, within=20):
+    async def stop(self, within=120):
         """As a system does it; the exit status."""
         if self.child is None:
             return 0
@@ -77,7 +77,7 @@ class Process:
             return f.read()
 
 
-async def listens(process, port, within=60):
+async def listens(process, port, within=120):
     """Waits until something listens."""
     for _ in range(within * 20):
         assert process.running(), f"{process.name} ended:\n{process.said()}"
@@ -244,7 +244,7 @@ class Ejabberd(Server):
     def command(self, name, **arguments):
         """Does what `ejabberdctl NAME` does."""
         request = urllib.request.Request(f"http://127.0.0.1:{self.commands}/api/{name}", json.dumps(arguments).encode())
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return json.load(answer)
 
     def run(self):

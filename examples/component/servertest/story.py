@@ -165,8 +165,8 @@ async def invitation(juliet, tybalt):
 
 async def self_ping(romeo, tybalt):
     """Whether one is still inside (XEP-0410)."""
-    await romeo["xep_0199"].ping(JID(room("cellar") + "/Romeo"), timeout=20)
-    await refused(tybalt["xep_0199"].send_ping(JID(room("cellar") + "/Tybalt"), timeout=20), "not-acceptable")
+    await romeo["xep_0199"].ping(JID(room("cellar") + "/Romeo"), timeout=120)
+    await refused(tybalt["xep_0199"].send_ping(JID(room("cellar") + "/Tybalt"), timeout=120), "not-acceptable")
 
 
 async def too_large(romeo):

@@ -43,7 +43,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", lambda _: online.set())
         self.add_event_handler("failed_all_auth", lambda _: failed.set())
         self.connect(("127.0.0.1", 5222))
-        await asyncio.wait([asyncio.create_task(e.wait()) for e in (online, failed)], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([asyncio.create_task(e.wait()) for e in (online, failed)], timeout=120, return_when=asyncio.FIRST_COMPLETED)
         if not online.is_set():
             return "cannot log in"
         self.send_presence()
@@ -51,7 +51,7 @@ class Person(slixmpp.ClientXMPP):
         join = self.make_presence(pto=f"{self.room}/{self.nick}")
         join.enable("muc_join")
         join.send()
-        answer = await asyncio.wait_for(self.answer, 30)
+        answer = await asyncio.wait_for(self.answer, 120)
         await asyncio.sleep(0.5)  # until all of the room is there
         self.inside = answer == "inside"
         return answer
@@ -60,11 +60,11 @@ class Person(slixmpp.ClientXMPP):
         what, _, text = line.strip().partition(" ")
         if what == "say":
             self.send_message(self.room, text, mtype="groupchat")
-            while await asyncio.wait_for(self.heard.get(), 30) != text:
+            while await asyncio.wait_for(self.heard.get(), 120) != text:
                 pass
             return "heard"
         if what == "service":
-            info = await self["xep_0030"].get_info(jid=self.room.split("@")[1], timeout=30)
+            info = await self["xep_0030"].get_info(jid=self.room.split("@")[1], timeout=120)
             return ", ".join(sorted(i[3] or "" for i in info["disco_info"]["identities"]))
         if what == "seen":
             odd, self.odd = self.odd, []

@@ -42,7 +42,7 @@ class Server:
         """As a system does it."""
         if self.child is not None and self.child.poll() is None:
             self.child.terminate()
-            assert self.child.wait(20) == 0, self.said()
+            assert self.child.wait(60) == 0, self.said()
 
     def kill(self):
         if self.child is not None:
