@@ -278,9 +278,11 @@ func frame(b []byte, from int) []byte {
 	return slices.Insert(b, from, head...)
 }
 
-// write writes buffers of whole elements. No deadline of the connection is set, which would be there
-// later when the WebSocket answers a ping, or TLS changes its keys: see [Server.watch].
+// write writes buffers of whole elements. No deadline is left behind: the WebSocket writes as well, when it
+// answers a ping, and TLS when it changes its keys.
 func (s *stream) write(batch net.Buffers) error {
+	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
+	defer func() { _ = s.SetWriteDeadline(time.Time{}) }()
 	whole := slices.Clone(batch) // which WriteTo changes
 	_, err := whole.WriteTo(s.Conn)
 	return err
