@@ -45,18 +45,64 @@ func (d *directory) find(room string) (at int, there bool) {
 
 // set takes in what became of a room, in which there are so many occupants.
 func (d *directory) set(e Entry, people int) {
-	e.Name, e.About.Description = shortened(e.Name, nameBytes), shortened(e.About.Description, descriptionBytes)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at, there := d.find(e.Room.String())
-	switch {
-	case there && !e.Public:
-		d.rooms = slices.Delete(d.rooms, at, at+1)
-	case there && (d.rooms[at].name != e.Name || d.rooms[at].about != e.About):
-		d.rooms[at] = newListed(&e, people)
-	case !there && e.Public:
-		d.rooms = slices.Insert(d.rooms, at, newListed(&e, people))
+	if there {
+		if d.rooms[at] = d.rooms[at].becomes(e, people); d.rooms[at] == nil {
+			d.rooms = slices.Delete(d.rooms, at, at+1)
+		}
+	} else if l := (*listed)(nil).becomes(e, people); l != nil {
+		d.rooms = slices.Insert(d.rooms, at, l)
 	}
+}
+
+// setAtOnce is how many lines setAll changes while all others wait.
+const setAtOnce = 1000
+
+// setAll takes in what became of rooms in which nobody is, as far as they are this service's (or
+// are not): one by one, each would move all lines that are after it.
+func (d *directory) setAll(entries []Entry, owns func(room muc.JID) bool, mine bool) {
+	sorted := slices.SortedStableFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Room.String(), b.Room.String()) })
+	for some := range slices.Chunk(sorted, setAtOnce) {
+		d.merge(some, func(e Entry) bool { return owns(e.Room) == mine })
+	}
+}
+
+// merge asks of each entry whether it counts, with the lock held: the line that an owner writes comes after the
+// room has become its own, and so after what others say of it here.
+func (d *directory) merge(sorted []Entry, counts func(Entry) bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all, rest := make([]*listed, 0, len(d.rooms)+len(sorted)), directory{rooms: d.rooms}
+	for i, e := range sorted {
+		if !counts(e) || i+1 < len(sorted) && sorted[i+1].Room == e.Room {
+			continue // the last one of a room is the newest
+		}
+		at, there := rest.find(e.Room.String())
+		all = append(all, rest.rooms[:at]...)
+		rest.rooms = rest.rooms[at:]
+		var l *listed
+		if there {
+			l, rest.rooms = rest.rooms[0], rest.rooms[1:]
+		}
+		if l = l.becomes(e, 0); l != nil {
+			all = append(all, l)
+		}
+	}
+	d.rooms = append(all, rest.rooms...)
+}
+
+// becomes is the line of a room (nil if it has none) after what is said of the room now.
+func (l *listed) becomes(e Entry, people int) *listed {
+	e.Name, e.About.Description = shortened(e.Name, nameBytes), shortened(e.About.Description, descriptionBytes)
+	switch {
+	case !e.Public:
+		return nil
+	case l != nil && l.name == e.Name && l.about == e.About:
+		return l
+	}
+	return newListed(&e, people)
 }
 
 // count notes how many occupants a room has.

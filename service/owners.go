@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,9 +39,7 @@ func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
 		}
 	}
 	s.mu.Unlock()
-	for _, e := range mine {
-		s.dir.set(e, 0)
-	}
+	s.dir.setAll(mine, s.owns, true)
 	return waitLoaded(ctx, s.loadInhabited(mine))
 }
 
@@ -107,17 +106,9 @@ func (s *Service) HandOver(ctx context.Context, gone func(room muc.JID) bool, ta
 // and search in. An entry of a room that is not Public takes it away. Rooms of this service are
 // passed over.
 func (s *Service) Listed(entries ...Entry) {
-	for _, e := range entries {
-		if e.check() != nil || e.Room.Domain() != s.cfg.Domain {
-			continue
-		}
-		s.mu.Lock()
-		mine := s.owns(e.Room)
-		s.mu.Unlock()
-		if !mine {
-			s.dir.set(e, 0)
-		}
-	}
+	s.dir.setAll(slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
+		return e.check() != nil || e.Room.Domain() != s.cfg.Domain
+	}), s.owns, false)
 }
 
 // lose forgets a room that another service has, as if it had never been here. Nobody is told.
