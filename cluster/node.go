@@ -40,7 +40,7 @@ type Node struct {
 	unhear    []func()
 	began     time.Time
 	owned     [Shards]atomic.Bool // the service takes stanzas for its rooms
-	tellMu    sync.Mutex          // held while it is found out, and the host told, who is the active node
+	telling   chan struct{}       // has one while it is found out, and the host told, who is the active node
 	holding   holding
 	domain    string
 	normalize func(string) (string, error)
@@ -82,7 +82,7 @@ func New(ctx context.Context, cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Node{cfg: cfg, retired: cfg.Gateway, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), moves: newMoves(), pipes: map[string]*pipe{},
+	n := &Node{cfg: cfg, retired: cfg.Gateway, life: cfg.life, log: cfg.Service.Log, limit: make(chan struct{}, atOnce), telling: make(chan struct{}, 1), moves: newMoves(), pipes: map[string]*pipe{},
 		incoming: map[string]uint64{}, askedOut: map[string]time.Time{}, ended: make(chan struct{}), peers: peers{known: map[string]*peer{}}}
 	if n.life == "" {
 		n.life = strings.ToLower(rand.Text()[:10])

@@ -48,6 +48,9 @@ func (n *Node) setOwner(shard int, o Owner) {
 	was := n.owners[shard]
 	if o.Epoch <= was.Epoch {
 		n.mu.Unlock()
+		if shard == 0 && o.Epoch == was.Epoch { // the host may be about to be told: who is heard next counts on it
+			n.findActive()
+		}
 		return
 	}
 	n.owners[shard] = o

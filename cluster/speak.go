@@ -259,8 +259,8 @@ func (n *Node) sayer(of string, instead *pipe) func(body []byte, d *delivery) {
 // findActive notes who is the active node now: the owner of shard 0. One call is done after the
 // other, so that the last one sees the last owner.
 func (n *Node) findActive() {
-	n.tellMu.Lock()
-	defer n.tellMu.Unlock()
+	n.telling <- struct{}{}
+	defer func() { <-n.telling }()
 	n.mu.Lock()
 	owner := n.owners[0]
 	was, of := n.active, owner.id()

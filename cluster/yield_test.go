@@ -31,6 +31,7 @@ func (l *lineServer) config(c *cluster.Config) {
 	node := c.Node
 	c.Home = nil
 	c.Active = func(is bool) {
+		time.Sleep(20 * time.Millisecond) // as long as a host connects, it is not to say anything
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if is {
@@ -120,6 +121,7 @@ func TestLinkMoves(t *testing.T) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		assert.Len(t, l.links, 3)
+		assert.Zero(t, l.early)
 		for _, room := range rooms {
 			assert.Equal(t, want, l.bodies[room], room)
 		}
