@@ -68,7 +68,7 @@ func TestTooLargeStanza(t *testing.T) {
 }
 
 // So many connections there may be, so many of them not logged in, and so many of one account.
-func TestCrowd(t *testing.T) {
+func TestTooManyConnections(t *testing.T) {
 	r := start(t, Config{Bounds: Bounds{Strangers: 2, Sessions: 2, Login: time.Hour}})
 	refused := func() {
 		t.Helper()
@@ -129,39 +129,39 @@ func TestRequestsAreConnections(t *testing.T) {
 	conn, err := net.Dial("tcp", web)
 	require.NoError(t, err)
 	defer conn.Close()
-	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == crowd{all: 2} }, c2stest.Patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == counts{all: 2} }, c2stest.Patience, time.Millisecond)
 	require.Empty(t, hangsUp(t, web))
 	require.Contains(t, hangsUp(t, r.tcp), "resource-constraint")
 	require.NoError(t, conn.Close())
 	require.NoError(t, socket.WS.CloseNow())
-	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == crowd{} }, c2stest.Patience, time.Millisecond)
+	require.Eventually(t, func() bool { return r.server.counted(netip.Prefix{}) == counts{} }, c2stest.Patience, time.Millisecond)
 	r.guest(t)
 }
 
-func (s *Server) counted(from netip.Prefix) crowd {
+func (s *Server) counted(from netip.Prefix) counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.crowds[from]
+	return s.counts[from]
 }
 
 // One machine alone does not keep all others out, whether it logs in or not, unless it is a proxy on this one.
-func TestCrowdOfOneAddress(t *testing.T) {
+func TestConnectionsOfOneAddress(t *testing.T) {
 	s := New(Config{Bounds: Bounds{Strangers: 10, Connections: 20}}, nil)
 	comes := func(ip string) bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		return s.admit(origin(from{IP: net.ParseIP(ip)}), crowd{all: 1, strangers: 1})
+		return s.admit(origin(from{IP: net.ParseIP(ip)}), counts{all: 1, strangers: 1})
 	}
-	count := func(more crowd) {
+	count := func(more counts) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.count(origin(from{IP: net.ParseIP("192.0.2.1")}), more)
 	}
-	in, out := crowd{strangers: -1}, crowd{all: -1}
+	in, out := counts{strangers: -1}, counts{all: -1}
 	require.True(t, comes("192.0.2.1"))
 	count(in)
 	count(out)
-	require.Empty(t, s.crowds, "nothing is kept of who is not there")
+	require.Empty(t, s.counts, "nothing is kept of who is not there")
 
 	require.True(t, comes("192.0.2.1"))
 	require.True(t, comes("::ffff:192.0.2.1"))

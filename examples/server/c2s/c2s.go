@@ -77,11 +77,11 @@ type Server struct {
 
 	mu       sync.RWMutex // guards what follows, and of a session its presence
 	stopping bool
-	clients  map[*client]bool       // all connections, but for requests
-	requests map[net.Conn]bool      // connections for pages
-	crowds   map[netip.Prefix]crowd // from where how many connections are
-	sessions map[muc.JID]*session   // by full JID, also those at other nodes
-	people   map[muc.JID][]*session // the same by account
+	clients  map[*client]bool        // all connections, but for requests
+	requests map[net.Conn]bool       // connections for pages
+	counts   map[netip.Prefix]counts // from where how many connections are
+	sessions map[muc.JID]*session    // by full JID, also those at other nodes
+	people   map[muc.JID][]*session  // the same by account
 }
 
 // New makes a server, which serves nobody yet. The services are by domain; they may be filled
@@ -89,7 +89,7 @@ type Server struct {
 func New(cfg Config, services map[string]Service) *Server {
 	cfg.Bounds = cfg.Bounds.WithDefaults()
 	return &Server{Config: cfg, services: services, clients: map[*client]bool{}, requests: map[net.Conn]bool{},
-		crowds: map[netip.Prefix]crowd{}, sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
+		counts: map[netip.Prefix]counts{}, sessions: map[muc.JID]*session{}, people: map[muc.JID][]*session{}}
 }
 
 // Stats are figures of a server at one moment.
@@ -152,7 +152,7 @@ func (s *Server) serve(st *stream) {
 	c.session.client = c
 	s.mu.Lock()
 	from := origin(st)
-	admitted := s.admit(from, crowd{all: 1, strangers: 1})
+	admitted := s.admit(from, counts{all: 1, strangers: 1})
 	if admitted {
 		s.clients[c] = true
 		s.ending.Add(1)
@@ -167,9 +167,9 @@ func (s *Server) serve(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
-	s.count(from, crowd{all: -1})
+	s.count(from, counts{all: -1})
 	if c.JID.IsZero() {
-		s.count(from, crowd{strangers: -1})
+		s.count(from, counts{strangers: -1})
 	}
 	s.ending.Done()
 }

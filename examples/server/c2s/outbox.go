@@ -185,7 +185,7 @@ type pool struct {
 	sync.Pool
 }
 
-// The sizes are for one message to somebody to whom little is said, and for a crowd.
+// The sizes are for one message to somebody to whom little is said, and for much that comes at once.
 var small, large = pool{size: 2 << 10}, pool{size: 32 << 10}
 
 func (p *pool) take() []byte {

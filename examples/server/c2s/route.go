@@ -108,7 +108,7 @@ func (c *client) presence(el *etree.Element) error {
 	case len(shown) > presenceBytes:
 		shown = gone(c.JID)
 	}
-	c.cost = crowdCost
+	c.cost = contactsCost
 	priority := 0
 	if p := childOf(el, nsClient, "priority"); p != nil {
 		priority, _ = strconv.Atoi(p.Text())
@@ -143,7 +143,7 @@ func (c *client) ask(el *etree.Element, to muc.JID) {
 	case space == nsPing && kind == "get", space == nsSession && kind == "set":
 		answer = nil
 	case space == nsRoster && kind == "get" && to.IsZero():
-		c.cost = crowdCost
+		c.cost = contactsCost
 		for _, who := range c.server.contacts(c.account) {
 			item(answer, "item", "jid", who.String(), "name", who.PlainLocal(), "subscription", "both")
 		}

@@ -52,7 +52,7 @@ func (s *Server) enter(c *client, full muc.JID) bool {
 		return false
 	}
 	c.JID, c.node = full, s.Node
-	s.count(origin(c.stream), crowd{strangers: -1})
+	s.count(origin(c.stream), counts{strangers: -1})
 	s.add(&c.session)
 	return true
 }

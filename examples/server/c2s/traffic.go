@@ -12,9 +12,9 @@ import (
 type traffic struct{ *rate.Limiter }
 
 const (
-	burst     = 8        // seconds' traffic at once
-	leastCost = 1 << 10  // of a stanza, or a ping of a WebSocket
-	crowdCost = 16 << 10 // of what all contacts are gone through for: presence, the roster
+	burst        = 8        // seconds' traffic at once
+	leastCost    = 1 << 10  // of a stanza, or a ping of a WebSocket
+	contactsCost = 16 << 10 // of what all contacts are gone through for: presence, the roster
 )
 
 func newTraffic(most int) *traffic {

@@ -6,8 +6,8 @@ import (
 	"net/netip"
 )
 
-// crowd is how many connections there are, and how many of them are not logged in.
-type crowd struct{ all, strangers int }
+// counts are how many connections there are, and how many of them are not logged in.
+type counts struct{ all, strangers int }
 
 // share is the part of all connections that one address may have.
 const share = 5
@@ -23,11 +23,11 @@ func origin(conn net.Conn) (from netip.Prefix) {
 }
 
 // admit counts a connection, if there is a place for it: no address takes all. The caller holds mu.
-func (s *Server) admit(from netip.Prefix, one crowd) bool {
-	full := func(is crowd, share int) bool {
+func (s *Server) admit(from netip.Prefix, one counts) bool {
+	full := func(is counts, share int) bool {
 		return is.all+one.all > max(1, s.Bounds.Connections/share) || is.strangers+one.strangers > max(1, s.Bounds.Strangers/share)
 	}
-	if s.stopping || full(s.crowds[netip.Prefix{}], 1) || from.IsValid() && full(s.crowds[from], share) {
+	if s.stopping || full(s.counts[netip.Prefix{}], 1) || from.IsValid() && full(s.counts[from], share) {
 		s.refused.Add(1)
 		return false
 	}
@@ -36,11 +36,11 @@ func (s *Server) admit(from netip.Prefix, one crowd) bool {
 }
 
 // count counts more connections, or less, from an address and in all. The caller holds mu.
-func (s *Server) count(from netip.Prefix, more crowd) {
+func (s *Server) count(from netip.Prefix, more counts) {
 	for of := range map[netip.Prefix]bool{{}: true, from: true} {
-		is := crowd{s.crowds[of].all + more.all, s.crowds[of].strangers + more.strangers}
-		if s.crowds[of] = is; is == (crowd{}) {
-			delete(s.crowds, of)
+		is := counts{s.counts[of].all + more.all, s.counts[of].strangers + more.strangers}
+		if s.counts[of] = is; is == (counts{}) {
+			delete(s.counts, of)
 		}
 	}
 }
@@ -51,12 +51,12 @@ func (s *Server) ConnState(conn net.Conn, state http.ConnState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case state == http.StateNew && s.admit(origin(conn), crowd{all: 1}):
+	case state == http.StateNew && s.admit(origin(conn), counts{all: 1}):
 		s.requests[conn] = true
 	case state == http.StateNew:
 		_ = conn.Close()
 	case s.requests[conn] && (state == http.StateHijacked || state == http.StateClosed):
 		delete(s.requests, conn)
-		s.count(origin(conn), crowd{all: -1})
+		s.count(origin(conn), counts{all: -1})
 	}
 }
