@@ -3,12 +3,14 @@ package c2s
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/beevik/etree"
@@ -187,16 +189,34 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 	}
 }
 
-// Who does not log in is not waited for.
+// near is a connection from this machine.
+type near struct{ net.Conn }
+
+func (near) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback} }
+
+// Who does not log in is not waited for; who has logged in may say nothing for long.
 func TestLoginTakesTooLong(t *testing.T) {
-	r := start(t, Config{Bounds: Bounds{Login: 10 * time.Second}}) // on a busy machine the guest needs some
-	quick := r.guest(t)
-	conn, err := net.Dial("tcp", r.tcp)
-	require.NoError(t, err)
-	defer conn.Close()
-	_, err = io.ReadAll(conn) // until the server closes it
-	require.NoError(t, err)
-	quick.Online() // whose time would have been over before
+	synctest.Test(t, func(t *testing.T) {
+		s := New(Config{Domain: "localhost", Accounts: NewAccounts("localhost", nil), Guests: true, Log: slog.New(slog.DiscardHandler)}, nil)
+		connect := func() net.Conn {
+			client, conn := net.Pipe()
+			go s.serve(overTCP(near{conn}, newTraffic(1<<20)))
+			return client
+		}
+		began, slow, quick := time.Now(), connect(), connect()
+		go io.Copy(io.Discard, quick)
+		const open = "<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='" + nsStream + "'>"
+		_, err := io.WriteString(quick, open+"<auth xmlns='"+nsSASL+"' mechanism='ANONYMOUS'/>"+open+"<iq type='set' id='b'><bind xmlns='"+nsBind+"'/></iq>")
+		require.NoError(t, err)
+		said, err := io.ReadAll(slow)
+		require.NoError(t, err)
+		require.Empty(t, said)
+		require.Equal(t, s.Bounds.Login, time.Since(began))
+		time.Sleep(time.Hour)
+		require.Equal(t, 1, s.Stats().Sessions)
+		require.Equal(t, 1, s.Stats().Connections)
+		quick.Close()
+	})
 }
 
 // Who sends much is read no faster than so many bytes a second: of stanzas, and of what is none. What gives
