@@ -216,6 +216,8 @@ func TestLoginTakesTooLong(t *testing.T) {
 		require.Equal(t, 1, s.Stats().Sessions)
 		require.Equal(t, 1, s.Stats().Connections)
 		quick.Close()
+		require.NoError(t, s.Stop(t.Context()))
+		time.Sleep(writeTimeout) // until nothing watches any more
 	})
 }
 

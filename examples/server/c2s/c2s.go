@@ -74,6 +74,7 @@ type Server struct {
 	refused                  atomic.Int64 // see Stats
 	received, failures, slow atomic.Int64
 	ending                   sync.WaitGroup
+	watching                 sync.Once
 
 	mu       sync.RWMutex // guards what follows, and of a session its presence
 	stopping bool
@@ -163,6 +164,7 @@ func (s *Server) serve(st *stream) {
 		_ = c.out.wait()
 		return
 	}
+	s.watching.Do(func() { go s.watch() })
 	c.talk()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,6 +174,21 @@ func (s *Server) serve(st *stream) {
 		s.count(from, counts{strangers: -1})
 	}
 	s.ending.Done()
+}
+
+// watch ends connections that take too long to be written to, until Stop has ended all.
+func (s *Server) watch() {
+	for now := range time.Tick(writeTimeout / 6) {
+		s.mu.RLock()
+		for c := range s.clients {
+			c.out.watch(now)
+		}
+		over := s.stopping && len(s.clients) == 0
+		s.mu.RUnlock()
+		if over {
+			return
+		}
+	}
 }
 
 // Stop ends all streams, and waits until they have ended: until ctx ends, which cuts those that are left. What

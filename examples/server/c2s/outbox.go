@@ -3,7 +3,6 @@ package c2s
 import (
 	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,10 +22,11 @@ type outbox struct {
 
 	mu      sync.Mutex
 	pending net.Buffers
-	waiting int   // bytes in all, and those that are being written
-	running bool  // the goroutine is there
-	last    bool  // nothing more is taken, and the stream is at its end after it
-	err     error // why nothing is written any more
+	waiting int       // bytes in all, and those that are being written
+	running bool      // the goroutine is there
+	began   time.Time // to write, while it does
+	last    bool      // nothing more is taken, and the stream is at its end after it
+	err     error     // why nothing is written any more
 	idle    sync.Cond
 }
 
@@ -125,6 +125,15 @@ func (o *outbox) add(element func([]byte) []byte) {
 	}
 }
 
+// watch gives the connection up if one write takes too long.
+func (o *outbox) watch(now time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.began.IsZero() && now.Sub(o.began) > writeTimeout {
+		o.fail(errSlow)
+	}
+}
+
 // start begins to write, if there is something.
 func (o *outbox) start() {
 	if !o.running && len(o.pending) > 0 {
@@ -149,13 +158,11 @@ func (o *outbox) run() {
 	defer o.mu.Unlock()
 	for len(o.pending) > 0 {
 		batch := o.pending
-		o.pending = nil
+		o.pending, o.began = nil, time.Now()
 		o.mu.Unlock()
 		err := o.write(batch)
 		o.mu.Lock()
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			err = errSlow
-		}
+		o.began = time.Time{}
 		if o.drop(batch); err != nil {
 			o.fail(err)
 		}

@@ -3,13 +3,11 @@ package c2s
 import (
 	"bytes"
 	"errors"
-	"io"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -126,36 +124,35 @@ func TestTotalIsBounded(t *testing.T) {
 	require.Equal(t, int64(totalMost), total.Load())
 }
 
-// A write that takes too long ends the connection.
+// A write that takes too long ends the connection; nothing else does, however long ago the last was.
 func TestWriteTakesTooLong(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		deaf, conn := net.Pipe()
-		defer deaf.Close()
-		total := new(atomic.Int64)
-		o := newOutbox(overTCP(conn, newTraffic(1<<20)), "", 100, total)
-		o.text("a")
-		time.Sleep(writeTimeout - 1)
-		synctest.Wait()
-		o.mu.Lock()
-		require.NoError(t, o.err)
-		o.mu.Unlock()
-		require.Equal(t, errSlow, o.wait())
-		require.Zero(t, total.Load())
-		_, err := deaf.Read(make([]byte, 1))
-		require.ErrorIs(t, err, io.EOF)
-	})
+	w, o, total := newFakeOutbox(100)
+	o.text("a")
+	<-w.entered
+	began := time.Now()
+	o.watch(began)
+	require.False(t, w.aborted.Load())
+	w.goOn <- nil
+	o.wait()
+	o.watch(began.Add(time.Hour))
+	require.False(t, w.aborted.Load(), "nothing is being written")
+	o.text("b")
+	<-w.entered
+	o.watch(time.Now().Add(writeTimeout))
+	require.True(t, w.aborted.Load())
+	w.goOn <- errors.New("closed")
+	require.Equal(t, errSlow, o.wait())
+	require.Zero(t, total.Load())
 }
+
+// noDeadline is a connection that takes what is written, and has no deadlines.
+type noDeadline struct{ net.Conn }
+
+func (noDeadline) Write(b []byte) (int, error) { return len(b), nil }
 
 // No write leaves a deadline behind: the WebSocket writes as well, when it answers a ping.
 func TestNoDeadlineIsLeft(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client, conn := net.Pipe()
-		defer client.Close()
-		go io.Copy(io.Discard, client)
-		s := overTCP(conn, newTraffic(1<<20))
-		require.NoError(t, s.write(net.Buffers{[]byte("a")}))
-		time.Sleep(2 * writeTimeout)
-		_, err := conn.Write([]byte("b"))
-		require.NoError(t, err)
-	})
+	s := overTCP(noDeadline{}, newTraffic(1<<20))
+	require.NoError(t, s.write(net.Buffers{[]byte("a")}))
+	require.NoError(t, s.write(net.Buffers{[]byte("a"), []byte("b")}))
 }

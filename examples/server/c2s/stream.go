@@ -278,11 +278,13 @@ func frame(b []byte, from int) []byte {
 	return slices.Insert(b, from, head...)
 }
 
-// write writes buffers of whole elements. No deadline is left behind: the WebSocket writes as well, when it
-// answers a ping, and TLS when it changes its keys.
+// write writes buffers of whole elements. No deadline of the connection is set: that takes half as long as the
+// write, and would be there later when the WebSocket answers a ping, or TLS changes its keys. See [Server.watch].
 func (s *stream) write(batch net.Buffers) error {
-	_ = s.SetWriteDeadline(time.Now().Add(writeTimeout))
-	defer func() { _ = s.SetWriteDeadline(time.Time{}) }()
+	if len(batch) == 1 { // as of each who hears one message: a vector costs as much again
+		_, err := s.Write(batch[0])
+		return err
+	}
 	whole := slices.Clone(batch) // which WriteTo changes
 	_, err := whole.WriteTo(s.Conn)
 	return err
