@@ -292,7 +292,8 @@ func (s *stream) write(batch net.Buffers) error {
 
 // finish says that nothing more is written, and gives the client a moment to close.
 func (s *stream) finish() {
-	time.AfterFunc(finishTimeout, s.abort)
+	raw := s.raw // all else is not kept for as long
+	time.AfterFunc(finishTimeout, func() { _ = raw.Close() })
 	if s.ws != nil {
 		_ = s.ws.Close(websocket.StatusNormalClosure, "")
 	} else if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
