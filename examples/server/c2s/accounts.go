@@ -9,13 +9,11 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/xdg-go/scram"
 
 	"github.com/gomuc/muc"
-	"github.com/gomuc/muc/jid"
 )
 
 // hash is a SCRAM mechanism.
@@ -39,7 +37,7 @@ type Accounts struct {
 	domain string
 	secret []byte // makes up salts for names that nobody has
 	byJID  map[muc.JID]account
-	jids   []muc.JID // sorted
+	jids   []muc.JID // in the order in which they were added
 	// hashing has a place for each password that is hashed at the moment: those who guess passwords
 	// leave half of the processors to the others.
 	hashing chan struct{}
@@ -114,8 +112,7 @@ func (a *Accounts) add(added account) error {
 		}
 	}
 	a.byJID[who] = added
-	at, _ := slices.BinarySearchFunc(a.jids, who, jid.Compare)
-	a.jids = slices.Insert(a.jids, at, who)
+	a.jids = append(a.jids, who)
 	return nil
 }
 
