@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/service"
 )
 
@@ -95,7 +96,7 @@ func (s *store) List(ctx context.Context, after muc.JID, limit int) ([]service.E
 		}
 		s.listing.entries, s.listing.since = entries, time.Now()
 	}
-	at, is := slices.BinarySearchFunc(s.listing.entries, after, func(e service.Entry, room muc.JID) int { return compareJIDs(e.Room, room) })
+	at, is := slices.BinarySearchFunc(s.listing.entries, after, func(e service.Entry, room muc.JID) int { return jid.Compare(e.Room, room) })
 	if is {
 		at++
 	}
@@ -118,6 +119,6 @@ func (s *store) readAll(ctx context.Context) (all []service.Entry, err error) {
 			all = append(all, e.Entry)
 		}
 	}
-	slices.SortFunc(all, func(a, b service.Entry) int { return compareJIDs(a.Room, b.Room) })
+	slices.SortFunc(all, func(a, b service.Entry) int { return jid.Compare(a.Room, b.Room) })
 	return all, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -182,7 +183,7 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 		rooms, to[room] = append(rooms, room), occupant
 	}
 	g.mu.Unlock()
-	slices.SortFunc(rooms, compareJIDs)
+	slices.SortFunc(rooms, jid.Compare)
 	for _, room := range rooms {
 		if presence != nil {
 			g.keepGoodbye(session, room, to[room], presence.Copy(), false)

@@ -5,10 +5,10 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 )
 
 // Memory is an engine in one process, for tests: a [Log], [Owners] and a [Bus]. It forgets
@@ -130,7 +130,7 @@ func (m *Memory) since(ctx context.Context, shard int, after Pos) (rooms []muc.J
 			rooms = append(rooms, room)
 		}
 	}
-	slices.SortFunc(rooms, compareJIDs)
+	slices.SortFunc(rooms, jid.Compare)
 	return rooms, nil
 }
 
@@ -168,7 +168,7 @@ func (m *Memory) Entries(ctx context.Context, shard int) iter.Seq2[Entry, error]
 			list = append(list, e)
 		}
 		m.mu.Unlock()
-		slices.SortFunc(list, func(a, b Entry) int { return compareJIDs(a.Room, b.Room) })
+		slices.SortFunc(list, func(a, b Entry) int { return jid.Compare(a.Room, b.Room) })
 		for _, e := range list {
 			if !yield(e, nil) {
 				return
@@ -292,5 +292,3 @@ func (m *Memory) Subscribe(subject string, f func(data []byte)) (stop func(), er
 		m.subs[subject] = slices.DeleteFunc(m.subs[subject], func(other *memorySub) bool { return other == s })
 	}, nil
 }
-
-func compareJIDs(a, b muc.JID) int { return strings.Compare(a.String(), b.String()) }

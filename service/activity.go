@@ -14,6 +14,7 @@ import (
 	"github.com/gomuc/muc/internal/ns"
 	"github.com/gomuc/muc/internal/stanzaerror"
 	"github.com/gomuc/muc/internal/xmlwire"
+	"github.com/gomuc/muc/jid"
 	"github.com/gomuc/muc/stanza"
 )
 
@@ -128,7 +129,7 @@ func (a *activity) watch(l *Limits, client muc.JID, now time.Time) (rooms []muc.
 		}
 	}
 	a.touch(w)
-	slices.SortFunc(rooms, compareJIDs)
+	slices.SortFunc(rooms, jid.Compare)
 	return rooms, nil
 }
 
@@ -300,7 +301,7 @@ func (s *Service) spreadActivity(r *room, late []muc.JID) {
 			tell = append(tell, s.told(r, who, late)...)
 		}
 	}
-	slices.SortFunc(tell, compareJIDs)
+	slices.SortFunc(tell, jid.Compare)
 	for _, client := range tell {
 		s.sendActivity(s.ctx, client, []muc.JID{r.jid})
 	}

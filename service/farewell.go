@@ -3,13 +3,13 @@ package service
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/beevik/etree"
 
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/event"
 	"github.com/gomuc/muc/internal/ns"
+	"github.com/gomuc/muc/jid"
 )
 
 // What people know of a room that crashed is what they were told last: the room as
@@ -45,12 +45,10 @@ func (s *Service) farewell(r *room, live *muc.Room, done []outcome, cause error)
 	for _, id := range slices.Sorted(maps.Keys(k.open)) {
 		s.fail(&outcome{call: call{stanza: k.open[id]}}, cause)
 	}
-	for _, who := range slices.SortedFunc(maps.Keys(k.inside), compareJIDs) {
+	for _, who := range slices.SortedFunc(maps.Keys(k.inside), jid.Compare) {
 		s.send(s.ctx, k.removed(who))
 	}
 }
-
-func compareJIDs(a, b muc.JID) int { return strings.Compare(a.String(), b.String()) }
 
 // undo goes back over the events of a step. Puppets have no session and know
 // nothing; who vanished is not there to be told.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 )
 
 // Rooms goes through the entries of all rooms of the domain that are stored, hidden ones and
@@ -79,7 +80,7 @@ func (s *Service) Where(who muc.JID) []muc.JID {
 	for r := range inside {
 		list = append(list, r.jid)
 	}
-	slices.SortFunc(list, compareJIDs)
+	slices.SortFunc(list, jid.Compare)
 	return list
 }
 

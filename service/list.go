@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 )
 
 const (
@@ -45,7 +46,7 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 			}
 			s.dir.set(e, 0)
 			s.countCreated(e.Room, e.Creator)
-			if !e.Lasting || e.Inhabited && s.cfg.Live || !e.Due.IsZero() || !e.Suspended.IsZero() {
+			if s.isRestless(&e) {
 				restless = append(restless, e)
 			}
 		}
@@ -54,6 +55,12 @@ func (s *Service) readList(ctx context.Context) (restless []Entry, err error) {
 		s.cfg.Log.Error("lines of the list of rooms are passed over", "all", passed, "logged", oddLines)
 	}
 	return restless, nil
+}
+
+// isRestless reports whether a room wants something now, or at some time. Others are not in memory until somebody wants
+// something of them.
+func (s *Service) isRestless(e *Entry) bool {
+	return !e.Lasting || e.Inhabited && s.cfg.Live || !e.Due.IsZero() || !e.Suspended.IsZero()
 }
 
 // sift takes out of a page what stands in it rightly, and says what is wrong with
@@ -121,7 +128,7 @@ func inOrder(page []Entry, after muc.JID) (lines, jumps []Entry) {
 		heads[n], length[i] = room, n+1
 	}
 	for i, left := 0, len(heads); i < len(page); i++ {
-		if room := page[i].Room; left > 0 && length[i] == left && compareJIDs(room, after) > 0 {
+		if room := page[i].Room; left > 0 && length[i] == left && jid.Compare(room, after) > 0 {
 			after, left = room, left-1
 			lines = append(lines, page[i])
 		} else {

@@ -401,6 +401,23 @@ func TestLiveStoreFails(t *testing.T) {
 	})
 }
 
+// Of what may have been stored nobody will know more when the room turns out to be damaged: it is told that it failed.
+func TestDamagedWhileInDoubt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		h := newLiveHost(t, nil)
+		h.join(romeo, "cellar", "Romeo")
+		h.forget()
+		h.store.failAppends(func([]service.Batch) error { return errDisk })
+		h.store.failLoads(func(muc.JID) error { return muc.ErrCorrupt })
+		ended := make(chan error, 1)
+		require.NoError(t, h.service.Submit(t.Context(), muc.MustParseJID(romeo), parse(fmt.Sprintf(says, romeo, "said")), "a", 1, func(err error) { ended <- err }))
+		sleep(5 * time.Minute)
+		require.Len(t, ended, 1)
+		require.NoError(t, <-ended)
+		refused(t, h.only(romeo), "internal-server-error", "wait")
+	})
+}
+
 // What is lost by a store that had stored it is found, and delivered once.
 func TestLiveStoreSaysItFailed(t *testing.T) {
 	bubble(t, func(t *testing.T) {

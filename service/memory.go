@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/gomuc/muc"
+	"github.com/gomuc/muc/jid"
 )
 
 // Memory is a [Store] that forgets everything when the process ends: for tests,
@@ -141,4 +142,4 @@ func (m *Memory) List(ctx context.Context, after muc.JID, limit int) ([]Entry, e
 	return list[:min(limit, len(list))], nil
 }
 
-func compareEntries(a, b Entry) int { return compareJIDs(a.Room, b.Room) }
+func compareEntries(a, b Entry) int { return jid.Compare(a.Room, b.Room) }

@@ -29,18 +29,20 @@ func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
 		s.mu.Unlock()
 		return ErrClosed
 	}
-	var mine []Entry
+	var mine, restless []Entry
 	for _, e := range entries {
 		if err := e.check(); err != nil {
 			s.cfg.Log.Error("a room cannot be taken over", "room", e.Room, "error", err)
 		} else if e.Room.Domain() == s.cfg.Domain && s.owns(e.Room) {
 			s.countCreated(e.Room, e.Creator)
-			mine = append(mine, e)
+			if mine = append(mine, e); s.isRestless(&e) {
+				restless = append(restless, e)
+			}
 		}
 	}
 	s.mu.Unlock()
 	s.dir.setAll(mine, s.owns, true)
-	return waitLoaded(ctx, s.loadInhabited(mine))
+	return waitLoaded(ctx, s.loadInhabited(restless))
 }
 
 // Release gives up rooms, those for which a function says so: Config.Owns says no to them before

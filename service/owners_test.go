@@ -405,6 +405,29 @@ func TestHandOver(t *testing.T) {
 	})
 }
 
+// Rooms that are taken over and want nothing are not in memory, where they would take the place of others.
+func TestAdoptedRoomsTakeNoPlace(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newShared()
+		a, b := s.newNode(t, true), s.newNode(t, true)
+		b.host.config.Limits.Rooms = 2
+		b.start()
+		rooms := []string{"r1", "r2", "r3", "r4"}
+		a.take(rooms...)
+		for _, room := range rooms {
+			a.lasting(room)
+		}
+		sleep(time.Hour)
+		a.moves(b, rooms...)
+		assert.Equal(t, service.Stats{Listed: 4}, b.counts())
+		b.take("new")
+		b.join(romeo, "new", "Romeo")
+		assert.True(t, entered(b.got(romeo)))
+		b.join(romeo, "r4", "Romeo")
+		assert.True(t, entered(b.got(romeo)))
+	})
+}
+
 // How many rooms a person has created counts where the rooms are.
 func TestCreatedRoomsMove(t *testing.T) {
 	bubble(t, func(t *testing.T) {

