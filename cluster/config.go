@@ -90,7 +90,8 @@ type Limits struct {
 	// place again.
 	Open, OpenBytes, SenderOpen, SenderBytes int
 	// Inside is how many rooms all sessions of a node may have entered, or have asked to enter: for each
-	// session its rooms, together 1000000. More is refused with resource-constraint.
+	// session its rooms, together 1000000. More is refused with resource-constraint. Of one person no more than
+	// 10000 are remembered.
 	Inside int
 	// StanzaBytes is how large a stanza may be, as text: 384 KiB. A larger one is refused with
 	// policy-violation. The bus has to take messages of twice that, and some more.

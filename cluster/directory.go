@@ -74,41 +74,51 @@ func (n *Node) readDirectory() {
 	}
 }
 
-// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes
-// through it.
-type listing struct {
-	mu      sync.Mutex
-	entries []service.Entry
-	since   time.Time
-}
-
 // listFor is how long a list that was read is good for those who go on with it.
 const listFor = time.Minute
 
 // List lists the rooms of all nodes. The first page reads the list, those after it go on in it.
 func (s *store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
-	s.listing.mu.Lock()
-	defer s.listing.mu.Unlock()
-	if after.IsZero() || time.Since(s.listing.since) > listFor {
-		entries, err := s.readAll(ctx)
+	all := s.listing.Load()
+	if after.IsZero() || all == nil {
+		read, err := s.readAll(ctx)
 		if err != nil {
 			return nil, err
 		}
-		s.listing.entries, s.listing.since = entries, time.Now()
+		all = &read
+		s.listing.Store(all)
+		time.AfterFunc(listFor, func() { s.listing.CompareAndSwap(all, nil) })
 	}
-	at, is := slices.BinarySearchFunc(s.listing.entries, after, func(e service.Entry, room muc.JID) int { return jid.Compare(e.Room, room) })
+	at, is := slices.BinarySearchFunc(*all, after, func(e service.Entry, room muc.JID) int { return jid.Compare(e.Room, room) })
 	if is {
 		at++
 	}
-	page := s.listing.entries[at:]
+	page := (*all)[at:]
 	if len(page) <= limit {
-		s.listing.entries, s.listing.since = nil, time.Time{}
-		return page, nil
+		s.listing.CompareAndSwap(all, nil)
 	}
-	return slices.Clone(page[:limit]), nil
+	return slices.Clone(page[:min(limit, len(page))]), nil
 }
 
-func (s *store) readAll(ctx context.Context) (all []service.Entry, err error) {
+// readAll reads the list. Like all calls of the store it waits while the engine is not there.
+func (s *store) readAll(ctx context.Context) ([]service.Entry, error) {
+	for {
+		all, err := s.readOnce(ctx)
+		if err == nil {
+			slices.SortFunc(all, func(a, b service.Entry) int { return jid.Compare(a.Room, b.Room) })
+			return all, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-s.n.ctx.Done():
+			return nil, err
+		case <-time.After(beatEvery):
+		}
+	}
+}
+
+func (s *store) readOnce(ctx context.Context) (all []service.Entry, err error) {
 	for e, err := range s.n.cfg.Log.AllEntries(ctx) {
 		switch {
 		case err != nil && errors.Is(err, muc.ErrCorrupt):
@@ -119,6 +129,5 @@ func (s *store) readAll(ctx context.Context) (all []service.Entry, err error) {
 			all = append(all, e.Entry)
 		}
 	}
-	slices.SortFunc(all, func(a, b service.Entry) int { return jid.Compare(a.Room, b.Room) })
 	return all, nil
 }

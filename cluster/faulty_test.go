@@ -34,8 +34,8 @@ type faulty struct {
 	entries bool
 	// unshot: no snapshot is small enough.
 	unshot bool
-	// unset: owners cannot be changed.
-	unset bool
+	// unset: owners cannot be changed. unlisted: the list of all rooms cannot be read.
+	unset, unlisted bool
 	// deaf is a subject of which nothing is heard.
 	deaf string
 	// unsent is what was published while it stood still.
@@ -194,7 +194,18 @@ func (f *faulty) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry
 	return sequence(ctx, f, f.Memory.Entries(ctx, shard))
 }
 
+func (f *faulty) setUnlisted(is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unlisted = is
+}
+
 func (f *faulty) AllEntries(ctx context.Context) iter.Seq2[cluster.Entry, error] {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.unlisted {
+		return func(yield func(cluster.Entry, error) bool) { yield(cluster.Entry{}, errFault) }
+	}
 	return sequence(ctx, f, f.Memory.AllEntries(ctx))
 }
 

@@ -79,6 +79,18 @@ func TestForgetEverywhere(t *testing.T) {
 			assert.Equal(t, map[muc.JID]muc.Affiliation{account: muc.Owner}, w.affiliations(room))
 		}
 
+		w.nodes["c"].engine.setUnlisted(true)
+		go func() {
+			_, err := w.nodes["a"].Forget(t.Context(), account, heir)
+			done <- err
+		}()
+		time.Sleep(time.Second)
+		w.nodes["c"].engine.setUnlisted(false)
+		require.NoError(t, <-done)
+		for _, room := range rooms {
+			assert.Equal(t, map[muc.JID]muc.Affiliation{heir: muc.Owner}, w.affiliations(room))
+		}
+
 		_, err = w.nodes["a"].Forget(t.Context(), muc.JID{}, heir)
 		require.ErrorIs(t, err, &muc.StanzaError{Condition: stanza.JIDMalformed})
 		ended, cancel := context.WithCancel(t.Context())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -24,13 +25,16 @@ type gateway struct {
 	shards  [Shards]gateShard
 	open    int
 	bytes   int
-	senders map[muc.JID]*gateSender         // by person, while something of theirs is open
-	inside  map[muc.JID]map[muc.JID]muc.JID // by session: the rooms that it has asked to enter, and as whom
-	entered int                             // how many of these there are of all sessions
+	senders map[muc.JID]*gateSender            // by person, while something of theirs is open
+	inside  map[muc.JID]map[membership]muc.JID // by person: the rooms that their sessions have asked to enter, and as whom
+	entered int                                // how many of these there are of all sessions
 }
 
-// mostInside is in how many rooms one session is remembered to be.
-const mostInside = 1000
+// membership is a session in a room.
+type membership struct{ session, room muc.JID }
+
+// mostInside is how many rooms are remembered that the sessions of one person have asked to enter: for each session its rooms.
+const mostInside = 10_000
 
 // gateShard is what is open for the rooms of a shard, in order.
 type gateShard struct {
@@ -53,7 +57,7 @@ type gateItem struct {
 type gateSender struct{ open, bytes int }
 
 func (g *gateway) start(n *Node) {
-	g.n, g.senders, g.inside = n, map[muc.JID]*gateSender{}, map[muc.JID]map[muc.JID]muc.JID{}
+	g.n, g.senders, g.inside = n, map[muc.JID]*gateSender{}, map[muc.JID]map[membership]muc.JID{}
 }
 
 // load is how much is open.
@@ -142,7 +146,7 @@ func (g *gateway) count(p *gateSender, open, bytes int) {
 
 // enters reports whether a session may get into a room by a stanza, and was not there.
 func (g *gateway) enters(from, room muc.JID, el *etree.Element) bool {
-	_, is := g.inside[from][room]
+	_, is := g.inside[from.Bare()][membership{from, room}]
 	return !is && el.Tag == "presence" && el.SelectAttrValue("type", "") == ""
 }
 
@@ -151,23 +155,34 @@ func (g *gateway) noteInside(from, room muc.JID, el *etree.Element) {
 	if el.Tag != "presence" {
 		return
 	}
-	rooms := g.inside[from]
+	who, in := from.Bare(), membership{from, room}
+	rooms := g.inside[who]
 	had := len(rooms)
 	switch el.SelectAttrValue("type", "") {
 	case "unavailable", "error":
-		if delete(rooms, room); len(rooms) == 0 {
-			delete(g.inside, from)
+		if delete(rooms, in); len(rooms) == 0 {
+			delete(g.inside, who)
 		}
 	case "":
 		if rooms == nil {
-			rooms = map[muc.JID]muc.JID{}
-			g.inside[from] = rooms
+			rooms = map[membership]muc.JID{}
+			g.inside[who] = rooms
 		}
-		if _, is := rooms[room]; is || len(rooms) < mostInside {
-			rooms[room], _ = muc.ParseJID(el.SelectAttrValue("to", ""))
+		if _, is := rooms[in]; is || len(rooms) < mostInside {
+			rooms[in], _ = muc.ParseJID(el.SelectAttrValue("to", ""))
 		}
 	}
 	g.entered += len(rooms) - had
+}
+
+// isOut forgets what a session is remembered to be in. gateway.mu is held.
+func (g *gateway) isOut(session muc.JID) {
+	rooms := g.inside[session.Bare()]
+	had := len(rooms)
+	maps.DeleteFunc(rooms, func(in membership, _ muc.JID) bool { return in.session == session })
+	if g.entered += len(rooms) - had; len(rooms) == 0 {
+		delete(g.inside, session.Bare())
+	}
 }
 
 // leave has a session leave all rooms that it has entered through this node, and reports whether
@@ -177,10 +192,12 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 		return false, err
 	}
 	g.mu.Lock()
-	rooms := make([]muc.JID, 0, len(g.inside[session]))
+	var rooms []muc.JID
 	to := map[muc.JID]muc.JID{}
-	for room, occupant := range g.inside[session] {
-		rooms, to[room] = append(rooms, room), occupant
+	for in, occupant := range g.inside[session.Bare()] {
+		if in.session == session {
+			rooms, to[in.room] = append(rooms, in.room), occupant
+		}
 	}
 	g.mu.Unlock()
 	slices.SortFunc(rooms, jid.Compare)
@@ -194,8 +211,7 @@ func (g *gateway) leave(ctx context.Context, session muc.JID, presence *etree.El
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.entered -= len(g.inside[session]) // also of a goodbye that found no place
-	delete(g.inside, session)
+	g.isOut(session) // also where a goodbye found no place
 	return len(rooms) > 0, nil
 }
 

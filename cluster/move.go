@@ -134,6 +134,7 @@ func (n *Node) move(shard int, o Owner, successor string) {
 			return
 		}
 	case <-ctx.Done():
+		return
 	}
 	if wait.took {
 		n.cfg.Observer.Moved(shard, time.Since(began))

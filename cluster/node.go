@@ -58,7 +58,7 @@ type Node struct {
 	looking   bool
 	expelling bool // others are being given up
 	looked    time.Time
-	sweep     bool // somebody may be inside whose node is gone
+	sweep     bool      // somebody may be inside whose node is gone
 	swept     time.Time
 	homeless  map[muc.JID]bool // whom it found without a node then
 	active    string           // who is the active node
@@ -293,8 +293,11 @@ func (n *Node) roomOf(from muc.JID, el *etree.Element) (room muc.JID, err error)
 	}
 	bare, _, _ := strings.Cut(el.SelectAttrValue("to", ""), "/")
 	local, domain, has := strings.Cut(bare, "@")
-	if !has || from.IsZero() || el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq" {
+	if from.IsZero() || el.Tag != "message" && el.Tag != "presence" && el.Tag != "iq" {
 		return room, nil // as the service says
+	}
+	if !has {
+		return room, nil
 	}
 	if domain, err = n.normalize(domain); err != nil || domain != n.domain {
 		return room, muc.ErrNotForRoom
@@ -310,8 +313,11 @@ func (n *Node) roomOf(from muc.JID, el *etree.Element) (room muc.JID, err error)
 // it is kept until it is done, as a stanza is; others are told to all nodes once, and one that
 // begins to be the owner of a room at that moment may not hear it.
 func (n *Node) Vanished(ctx context.Context, who muc.JID) error {
-	if known, err := n.gateway.leave(ctx, who, nil); known || err != nil {
+	switch known, err := n.gateway.leave(ctx, who, nil); {
+	case err != nil:
 		return err
+	case known:
+		return n.leaveDomain(ctx, who)
 	}
 	if err := n.rooms.Vanished(ctx, who); err != nil {
 		return err
@@ -321,10 +327,26 @@ func (n *Node) Vanished(ctx context.Context, who muc.JID) error {
 }
 
 // Offline ends a session that logs out, as [service.Service.Offline] does: with its last
-// presence, nil for none, in each room that it has entered through this node.
+// presence, nil for none, in each room that it has entered through this node. Errors are the same.
 func (n *Node) Offline(ctx context.Context, session muc.JID, presence *etree.Element) error {
-	_, err := n.gateway.leave(ctx, session, presence)
-	return err
+	switch {
+	case session.IsZero() || session.IsBare():
+		return fmt.Errorf("%w: %q is not the full JID of a session", muc.ErrNoFrom, session)
+	case presence != nil && presence.Tag != "presence":
+		return muc.ErrNotStanza
+	}
+	if _, err := n.gateway.leave(ctx, session, presence); err != nil {
+		return err
+	}
+	return n.leaveDomain(ctx, session)
+}
+
+// leaveDomain tells the domain itself that a session is no more, which may want to be told of activity (XEP-0437).
+func (n *Node) leaveDomain(ctx context.Context, session muc.JID) error {
+	el := etree.NewElement("presence")
+	el.CreateAttr("type", "unavailable")
+	el.CreateAttr("to", n.domain)
+	return n.rooms.Handle(ctx, session, el)
 }
 
 // Announce has all rooms of all nodes in which somebody is say something.

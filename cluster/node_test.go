@@ -630,6 +630,51 @@ func TestVanished(t *testing.T) {
 	}
 }
 
+// Who logs out, or vanishes, is not told of activity any more.
+func TestActivityEnds(t *testing.T) {
+	for how, end := range map[string]func(m *member, who muc.JID) error{
+		"vanished": func(m *member, who muc.JID) error { return m.Vanished(context.Background(), who) },
+		"offline":  func(m *member, who muc.JID) error { return m.Offline(context.Background(), who, nil) },
+	} {
+		t.Run(how, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				w := newWorld(t, 1, func(c *cluster.Config) {
+					c.Service.Activity = func(_, _ muc.JID) bool { return true }
+					c.Service.Limits.PersonWatchers = 1
+				}, "a", "b")
+				romeo := w.at("a", "romeo")
+				room := w.roomWith("b", romeo)
+				watch := func() (refused bool) {
+					w.send(romeo, "<presence to='chat.example'><rai xmlns='urn:xmpp:rai:0'/></presence>")
+					w.settle()
+					return last(w, romeo, "chat.example", "error") != ""
+				}
+				assert.False(t, watch())
+				was := romeo.jid
+				romeo.jid = muc.MustParseJID(was.String() + "2")
+				w.clients[romeo.jid.String()] = romeo
+				assert.True(t, watch(), "one client is watching")
+				require.NoError(t, end(w.nodes["a"], was))
+				w.settle()
+				romeo.inbox = map[string][]string{}
+				assert.False(t, watch())
+				assert.NotEmpty(t, room)
+			})
+		})
+	}
+}
+
+// Only a session that has an address ends, and with a presence.
+func TestOfflineErrors(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a")
+		n, romeo := w.nodes["a"], w.at("a", "romeo")
+		require.ErrorIs(t, n.Offline(t.Context(), muc.JID{}, nil), muc.ErrNoFrom)
+		require.ErrorIs(t, n.Offline(t.Context(), romeo.jid.Bare(), nil), muc.ErrNoFrom)
+		require.ErrorIs(t, n.Offline(t.Context(), romeo.jid, parse("<message/>")), muc.ErrNotStanza)
+	})
+}
+
 // Announce and KickBlocked reach the rooms of all nodes.
 func TestAnnounce(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -22,8 +22,11 @@ func (d *delivery) add() {
 	d.left++
 }
 
-// done notes that one has.
+// done notes that one has. Nil is nobody's.
 func (d *delivery) done() {
+	if d == nil {
+		return
+	}
 	d.mu.Lock()
 	d.left--
 	var then []func()
@@ -105,9 +108,13 @@ func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait boo
 	if tell {
 		p.dropped = time.Now()
 	}
-	p.mu.Unlock()
+	var lost *delivery
 	if !full {
-		p.take(text, d)
+		lost = p.put(text, d)
+	}
+	p.mu.Unlock()
+	lost.done()
+	if !full {
 		return
 	}
 	p.n.cfg.Observer.Dropped()
@@ -119,18 +126,17 @@ func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait boo
 // waits is how many bytes wait. It is locked.
 func (p *pipe) waits() int { return p.bytes + p.hereBytes }
 
-// take takes a message, for which there is place. One that is too large for the bus is lost: it must
-// not hold up what comes after it.
+// take takes a message, however much waits.
 func (p *pipe) take(body []byte, d *delivery) {
-	if lost := p.put(body, d); lost != nil {
-		lost.done()
-	}
+	p.mu.Lock()
+	lost := p.put(body, d)
+	p.mu.Unlock()
+	lost.done()
 }
 
-// put is take, but for telling who waits for what is lost.
+// put puts a message behind the others. One that is too large for the bus is lost: it must not hold up what
+// comes after it. It is locked; who waits for what is lost is told afterwards.
 func (p *pipe) put(body []byte, d *delivery) (lost *delivery) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	switch {
 	case d != nil && p.turned != nil:
 		p.turned(body, d)
@@ -183,9 +189,7 @@ func (p *pipe) got(number uint64) {
 	}
 	p.mu.Unlock()
 	for _, f := range got {
-		if f.d != nil {
-			f.d.done()
-		}
+		f.d.done()
 	}
 }
 
@@ -242,9 +246,7 @@ func (p *pipe) giveUp() {
 	p.makeSpace()
 	p.mu.Unlock()
 	for _, f := range frames {
-		if f.d != nil {
-			f.d.done()
-		}
+		f.d.done()
 	}
 }
 

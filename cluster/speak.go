@@ -90,8 +90,11 @@ func (n *Node) deliver(ctx context.Context, s service.Stanza) {
 func (n *Node) deliverStep(ctx context.Context, d service.Delivery) {
 	said := speech{Room: d.Room, Shard: ShardOf(d.Room), Again: d.Again}
 	said.Epoch, said.Pos, said.Mark = n.store.placeOf(d.Room, d.At)
-	if d.At == (service.Position{}) && !n.store.waitUncut(ctx, said.Shard) {
-		return // an answer of one who is not the owner any more
+	switch isAnswer := d.At == (service.Position{}); {
+	case isAnswer && !n.store.waitUncut(ctx, said.Shard): // of one who is not the owner any more
+		return
+	case !isAnswer && said.Pos == 0: // stored by one who is not the owner any more: the next one says it
+		return
 	}
 	due := n.store.deliveryOf(d.Room, said.Pos)
 	defer due.done()

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -26,7 +28,8 @@ type store struct {
 	rooms  map[muc.JID]*logRoom
 	warned time.Time // when it was said last that the engine fails
 
-	listing listing
+	// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes through it.
+	listing atomic.Pointer[[]service.Entry]
 }
 
 // logShard is a shard while this node has it.
@@ -73,11 +76,12 @@ type answers struct {
 type logRoom struct {
 	room muc.JID
 	gone bool // when it was loaded
-	// owed is that the room is gone, where the log does not know it yet because what it said last
-	// is still on its way; else nil.
-	owed *service.Batch
 
 	// store.mu guards these.
+
+	// owed is that the room is gone, where the log does not know it yet because what it said last
+	// is still on its way; else nil. The calls for its room alone change it.
+	owed   *service.Batch
 	last   Pos // of its last message
 	steps  []placed
 	due    *delivery // what it said last
@@ -243,12 +247,19 @@ func (s *store) append(ctx context.Context, b *service.Batch) error {
 		}
 	case m.Kind == Step || s.settled(ctx, sh, r, settleFor):
 	case m.Kind == Gone:
-		r.owed = &service.Batch{Room: b.Room, Gone: true, Entry: service.Entry{Room: b.Room}, Sources: slices.Clone(b.Sources)}
+		s.owe(r, &service.Batch{Room: b.Room, Gone: true, Entry: service.Entry{Room: b.Room}, Sources: slices.Clone(b.Sources)})
 		return nil
 	default:
 		return fmt.Errorf("%w: %s: not all of it has been delivered", service.ErrNotYet, b.Room)
 	}
 	return s.store(ctx, sh, r, m, b)
+}
+
+// owe notes that a room is gone, or that the log knows that.
+func (s *store) owe(r *logRoom, gone *service.Batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r.owed = gone
 }
 
 // pay stores that a room is gone when what it said last has been delivered everywhere.
@@ -260,7 +271,8 @@ func (s *store) pay(ctx context.Context, sh *logShard, r *logRoom) error {
 	}
 	gone := r.owed
 	m := messageOf(gone)
-	m.Epoch, r.owed = sh.epoch, nil
+	m.Epoch = sh.epoch
+	s.owe(r, nil)
 	return s.store(ctx, sh, r, m, gone)
 }
 
@@ -345,7 +357,7 @@ const settleFor = 500 * time.Millisecond
 func (s *store) write(ctx context.Context, sh *logShard, m Message, after Pos) (Pos, error) {
 	for try := 0; ; try++ {
 		if !s.waitUncut(ctx, sh.number) {
-			return 0, cmpErr(ctx.Err(), notOwner(m.Room))
+			return 0, cmp.Or(ctx.Err(), notOwner(m.Room))
 		}
 		pos, err := s.n.cfg.Log.Append(ctx, m, after)
 		if err == nil || errors.Is(err, ErrTooLarge) {
@@ -366,14 +378,6 @@ func (s *store) write(ctx context.Context, sh *logShard, m Message, after Pos) (
 			return 0, err
 		}
 	}
-}
-
-// cmpErr is the first error that is one.
-func cmpErr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // fenced gives up a shard of which the log says that another node has it.
@@ -443,7 +447,7 @@ func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	}
 	for try := 0; ; try++ {
 		if !s.waitUncut(ctx, sh.number) {
-			return service.Saved{}, cmpErr(ctx.Err(), notOwner(room))
+			return service.Saved{}, cmp.Or(ctx.Err(), notOwner(room))
 		}
 		saved, r, err := s.load(ctx, sh, room)
 		switch {
@@ -452,7 +456,7 @@ func (s *store) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 			return saved, nil
 		case errors.Is(err, service.ErrNotOwner):
 			return saved, err
-		case errors.Is(err, muc.ErrCorrupt):
+		case errors.Is(err, muc.ErrCorrupt), errors.Is(err, ErrTooLarge): // than this node takes
 			s.mu.Lock()
 			delete(sh.redo, room) // it is left alone
 			s.mu.Unlock()

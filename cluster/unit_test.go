@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/beevik/etree"
@@ -69,6 +72,109 @@ func TestAnswersAreDeliveredFirst(t *testing.T) {
 	n.store.deliveryOf(cellar, 101)
 	n.store.whenDelivered(cellar, func() { done++ })
 	assert.Equal(t, 3, done, "it is stored")
+}
+
+// A step that this node does not know as stored under its ownership, because it has lost the room meanwhile, is not said:
+// the next owner says it.
+func TestLostStepIsNotSaid(t *testing.T) {
+	n := bare(t)
+	n.id = "a-1"
+	n.cfg.Home = func(muc.JID) []string { return []string{n.id} }
+	var heard []string
+	n.cfg.Service.Deliver = func(_ context.Context, s service.Stanza) { heard = append(heard, s.ID()) }
+	r := &logRoom{room: cellar, steps: []placed{{at: service.Position{Seq: 3}, pos: 103}}}
+	n.store.rooms[cellar] = r
+	deliver := func(text string, seq uint64) {
+		d := service.Delivery{Room: cellar, At: service.Position{Seq: seq}, Stanzas: []service.Stanza{named{said{to: []muc.JID{juliet}}, text}}}
+		n.deliverStep(t.Context(), d)
+	}
+	deliver("answer", 0)
+	deliver("stored", 3)
+	n.store.rooms[cellar] = &logRoom{room: cellar} // as it is after it was lost and came back
+	deliver("lost", 4)
+	n.store.close(ShardOf(cellar), 8)
+	deliver("lost", 5)
+	deliver("lost", 0)
+	assert.Equal(t, []string{"answer", "stored"}, heard)
+}
+
+var juliet = muc.MustParseJID("juliet@example.org/balcony")
+
+// named is a stanza with an id.
+type named struct {
+	said
+	ident string
+}
+
+func (s named) ID() string { return s.ident }
+
+// unread is a log of which rooms cannot be read.
+type unread struct {
+	*Memory
+	err error
+}
+
+func (l unread) Read(context.Context, muc.JID, Pos) iter.Seq2[Message, error] {
+	return func(yield func(Message, error) bool) { yield(Message{}, l.err) }
+}
+
+// A room that cannot be read, however often that is tried, is not tried again and again.
+func TestUnreadable(t *testing.T) {
+	for _, why := range []error{ErrTooLarge, muc.ErrCorrupt} {
+		synctest.Test(t, func(t *testing.T) {
+			n := bare(t)
+			log := unread{NewMemory(), why}
+			n.cfg.Log = log
+			_, err := log.Append(t.Context(), Message{Room: cellar, ID: "1", Epoch: 1, Kind: Step}, 0)
+			require.NoError(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			_, err = n.store.Load(ctx, cellar)
+			require.ErrorIs(t, err, why)
+		})
+	}
+}
+
+// What is forgotten because there is too much of it is looked at while other rooms are written.
+func TestOwedIsGuarded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := bare(t)
+		n.cfg.Log, n.cfg.Limits.Rooms = NewMemory(), 1
+		_, err := n.store.Load(t.Context(), cellar)
+		require.NoError(t, err)
+		step := service.Batch{Room: cellar, Entry: service.Entry{Room: cellar}, Events: []event.Event{{Seq: 1, Time: time.UnixMilli(0).UTC(), Body: &event.Unlocked{}}}}
+		require.NoError(t, n.store.Append(t.Context(), []service.Batch{step}))
+		n.store.rooms[cellar].steps = nil
+		slow := n.store.deliveryOf(cellar, 0)
+		go func() { _ = n.store.Append(t.Context(), []service.Batch{{Room: cellar, Gone: true}}) }()
+		time.Sleep(time.Second)
+		n.store.keep(n.store.shards[ShardOf(cellar)], &logRoom{room: cellar})
+		slow.done()
+	})
+}
+
+// One person does not use up what all may have.
+func TestInsideOfOnePerson(t *testing.T) {
+	var g gateway
+	g.start(&Node{})
+	enter, leave := etree.NewElement("presence"), etree.NewElement("presence")
+	leave.CreateAttr("type", "unavailable")
+	session := func(i int) muc.JID { return muc.MustParseJID(fmt.Sprint("romeo@example.org/", i%20)) }
+	room := func(i int) muc.JID { return muc.MustParseJID(fmt.Sprint("room", i, "@chat.example")) }
+	for i := range 2 * mostInside {
+		g.noteInside(session(i), room(i), enter)
+	}
+	assert.Equal(t, mostInside, g.entered)
+	g.noteInside(juliet, cellar, enter)
+	g.noteInside(juliet, cellar, enter)
+	assert.Equal(t, mostInside+1, g.entered)
+	for i := range 20 {
+		g.isOut(session(i))
+	}
+	assert.Equal(t, 1, g.entered)
+	g.noteInside(juliet, cellar, leave)
+	assert.Zero(t, g.entered)
+	assert.Empty(t, g.inside)
 }
 
 // A step of this node that was stored and not let out is done again when the room is loaded again.
