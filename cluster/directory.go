@@ -19,6 +19,24 @@ import (
 // readEvery is how often one shard of the list is read.
 const readEvery = 2 * time.Second
 
+// countEvery is how often nodes tell each other how many occupants their rooms have, where that has changed.
+const countEvery = 5 * time.Second
+
+// tellCounts tells others how many occupants rooms have, in parts that the bus takes.
+func (n *Node) tellCounts(counts map[muc.JID]int, tell func(*outBody)) {
+	part, bytes := map[muc.JID]int{}, 0
+	for room, people := range counts {
+		part[room] = people
+		if bytes += len(room.String()); bytes >= whoBytes {
+			tell(&outBody{Counts: part})
+			part, bytes = map[muc.JID]int{}, 0
+		}
+	}
+	if len(part) > 0 {
+		tell(&outBody{Counts: part})
+	}
+}
+
 // lines are those of the list that this node took in last, so that an older one, which was read before or was
 // long under way, takes no newer one's place.
 type lines struct {

@@ -58,6 +58,7 @@ type Node struct {
 	looking   bool
 	expelling bool // others are being given up
 	looked    time.Time
+	counted   time.Time // when others were told how many occupants rooms have
 	sweep     bool      // somebody may be inside whose node is gone
 	swept     time.Time
 	homeless  map[muc.JID]bool // whom it found without a node then
@@ -127,6 +128,13 @@ func (n *Node) serviceConfig() service.Config {
 	c := n.cfg.Service
 	c.Store, c.Live, c.Owns, c.Lost = n.store, true, n.owns, nil
 	c.Deliver, c.DeliverBatch = n.deliver, n.deliverStep
+	announced := c.Announced
+	c.Announced = func(text string) {
+		n.tellAll(&outBody{Announce: text})
+		if announced != nil {
+			announced(text)
+		}
+	}
 	c.Limits.StoreBatch = 1
 	if c.Limits.Workers <= 0 {
 		c.Limits.Workers = 1000
@@ -286,7 +294,7 @@ func (n *Node) Handle(ctx context.Context, from muc.JID, el *etree.Element) erro
 }
 
 // roomOf finds out which room a stanza is for; none if it is not for a room, or for one that
-// cannot be.
+// cannot be. A command of an administrator, for the domain, is for the room that it names.
 func (n *Node) roomOf(from muc.JID, el *etree.Element) (room muc.JID, err error) {
 	if el == nil {
 		return room, muc.ErrNilStanza
@@ -297,6 +305,9 @@ func (n *Node) roomOf(from muc.JID, el *etree.Element) (room muc.JID, err error)
 		return room, nil // as the service says
 	}
 	if !has {
+		if domain, err = n.normalize(bare); err == nil && domain == n.domain {
+			room = n.rooms.CommandRoom(el)
+		}
 		return room, nil
 	}
 	if domain, err = n.normalize(domain); err != nil || domain != n.domain {
@@ -392,6 +403,8 @@ func (n *Node) hear(from string, b *outBody) {
 		_, err = n.rooms.KickBlocked(n.ctx, *b.Blocked)
 	case b.Listed != nil:
 		n.list(b.Listed)
+	case b.Counts != nil:
+		n.rooms.ListedOccupants(b.Counts)
 	case b.Forget != nil:
 		n.onForget(from, b.Forget)
 	case b.Hold != nil:
@@ -449,6 +462,7 @@ func (n *Node) onBeat(data []byte) {
 	case isNew && of != n.id:
 		n.log.Info("another node is there", "node", of)
 		n.beat(false) // so that it knows this one
+		n.tellCounts(n.rooms.Occupants(true), func(body *outBody) { n.pipeTo(of).send(n.ctx, body, nil, false) })
 		if n.cfg.Came != nil {
 			n.cfg.Came(of)
 		}
@@ -495,6 +509,10 @@ func (n *Node) tick(now time.Time) {
 	}
 	look := !n.looking && now.Sub(n.looked) >= lookEvery
 	n.looking = n.looking || look
+	counts := now.Sub(n.counted) >= countEvery
+	if counts {
+		n.counted = now
+	}
 	sweeps := n.sweep && now.Sub(n.began) >= n.cfg.GoneAfter && now.Sub(n.swept) >= lookEvery && !n.isCut(now)
 	if sweeps {
 		n.sweep, n.swept = false, now
@@ -505,6 +523,9 @@ func (n *Node) tick(now time.Time) {
 	}
 	if look {
 		n.tasks.Go(n.look)
+	}
+	if counts {
+		n.tellCounts(n.rooms.Occupants(false), n.tellAll)
 	}
 	if sweeps {
 		n.sweepOut()

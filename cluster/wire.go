@@ -60,15 +60,16 @@ type (
 	}
 	// outBody is what stands in an outFrame: one of these.
 	outBody struct {
-		Speech   *speech      `json:"o,omitempty"`
-		Vanished muc.JID      `json:"v,omitzero"`
-		Announce string       `json:"a,omitempty"`
-		Listed   []Entry      `json:"l,omitempty"`
-		Blocked  *string      `json:"k,omitempty"` // the reason of KickBlocked
-		Host     []byte       `json:"h,omitempty"` // see Node.Tell
-		Hold     *holdFrame   `json:"d,omitempty"`
-		Forget   *forgetFrame `json:"g,omitempty"`
-		Owner    *ownerFrame  `json:"w,omitempty"` // to the next active node, before it is to say something
+		Speech   *speech         `json:"o,omitempty"`
+		Vanished muc.JID         `json:"v,omitzero"`
+		Announce string          `json:"a,omitempty"`
+		Listed   []Entry         `json:"l,omitempty"`
+		Counts   map[muc.JID]int `json:"c,omitempty"` // how many occupants rooms have
+		Blocked  *string         `json:"k,omitempty"` // the reason of KickBlocked
+		Host     []byte          `json:"h,omitempty"` // see Node.Tell
+		Hold     *holdFrame      `json:"d,omitempty"`
+		Forget   *forgetFrame    `json:"g,omitempty"`
+		Owner    *ownerFrame     `json:"w,omitempty"` // to the next active node, before it is to say something
 	}
 	// holdFrame: the active node yields, and what rooms say is to be held up.
 	holdFrame struct {

@@ -193,17 +193,43 @@ func roomField() form.Field {
 	return form.Field{Name: fieldRoom, Type: "jid-single", Label: "Address of the room", Required: true}
 }
 
-// room is the room that a form names: by its address, or by what stands before the @.
 func (a *admin) room(sub *form.Submission) (muc.JID, *muc.StanzaError) {
-	text := value(sub, fieldRoom)
-	if !strings.Contains(text, "@") {
-		text += "@" + a.s.cfg.Domain
-	}
-	room, err := muc.ParseJID(text)
-	if err != nil || room.Domain() != a.s.cfg.Domain || !room.IsBare() {
+	room := a.s.roomIn(sub)
+	if room.IsZero() {
 		return room, adhoc.Refuse("That is no address of a room here.")
 	}
 	return room, nil
+}
+
+// roomIn is the room that a form names: by its address, or by what stands before the @. Zero if that is none.
+func (s *Service) roomIn(sub *form.Submission) muc.JID {
+	text := value(sub, fieldRoom)
+	if !strings.Contains(text, "@") {
+		text += "@" + s.cfg.Domain
+	}
+	room, err := muc.ParseJID(text)
+	if err != nil || room.Domain() != s.cfg.Domain || room.Local() == "" || !room.IsBare() {
+		return muc.JID{}
+	}
+	return room
+}
+
+// CommandRoom is the room to which a command of an administrator is to be done, as a step of it names it; zero for
+// another stanza, and for a step that names none. Where several services share a domain (Config.Owns), the host gives
+// the stanza to the one that has the room. Nothing is judged here.
+func (s *Service) CommandRoom(el *etree.Element) muc.JID {
+	in := incoming{el: el}
+	if space, _ := in.payload(); s.cfg.Admin == nil || el.Tag != "iq" || space != ns.Commands {
+		return muc.JID{}
+	}
+	query, e := in.query()
+	if e != nil {
+		return muc.JID{}
+	}
+	if sub, e := (&adhoc.Request{Command: query, Longest: commandBytes}).Submission(); e == nil && sub != nil {
+		return s.roomIn(sub)
+	}
+	return muc.JID{}
 }
 
 // do has a room do something, and says what kept it from that.
@@ -281,14 +307,14 @@ func (a *admin) list(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
 // rowMarkup is what a row of the list takes beside what stands in it.
 const rowMarkup = 320
 
-// occupants is how many people are in a room.
+// occupants is how many people are in a room, also of another service.
 func (s *Service) occupants(room muc.JID) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if r := s.rooms[room]; r != nil {
 		return r.people
 	}
-	return 0
+	return s.counted[room]
 }
 
 // Looking at a room.
@@ -571,12 +597,16 @@ func (a *admin) announceForm() (*adhoc.Form, *muc.StanzaError) {
 }
 
 func (a *admin) announce(sub *form.Submission) (*adhoc.Result, *muc.StanzaError) {
-	rooms, err := a.s.Announce(a.ctx, strings.Join(sub.Field(fieldAnnounce).Values, "\n"))
+	text := strings.Join(sub.Field(fieldAnnounce).Values, "\n")
+	rooms, err := a.s.Announce(a.ctx, text)
 	switch {
 	case errors.Is(err, &muc.StanzaError{Condition: stanza.BadRequest}):
 		return nil, adhoc.Refuse("There is nothing to announce.")
 	case err != nil:
 		return nil, refusalOf(err)
+	case a.s.cfg.Announced != nil:
+		a.s.cfg.Announced(text)
+		return &adhoc.Result{Note: "Rooms here that say it: " + strconv.Itoa(rooms) + ". Those elsewhere are told."}, nil
 	}
 	return &adhoc.Result{Note: "Rooms that say it: " + strconv.Itoa(rooms)}, nil
 }

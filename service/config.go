@@ -109,6 +109,9 @@ type Config struct {
 	// read the list of rooms: they come by [Service.Adopt]. It is called with a lock held, and
 	// must return at once without calling the service.
 	Owns func(room muc.JID) bool
+	// Announced is told what an administrator has announced by a command, in the rooms of this service: for the other
+	// services of the domain ([Service.Announce]). Nil is not told.
+	Announced func(text string)
 	// Lost is told that the store answered [ErrNotOwner] for a room. Nobody in the room was told
 	// anything; what it had to do ends with that error. Nil is not told.
 	Lost func(room muc.JID)

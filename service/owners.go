@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,6 +36,7 @@ func (s *Service) Adopt(ctx context.Context, entries []Entry) error {
 			s.cfg.Log.Error("a room cannot be taken over", "room", e.Room, "error", err)
 		} else if e.Room.Domain() == s.cfg.Domain && s.owns(e.Room) {
 			s.countCreated(e.Room, e.Creator)
+			s.countAnew(e.Room)
 			if mine = append(mine, e); s.isRestless(&e) {
 				restless = append(restless, e)
 			}
@@ -111,6 +113,71 @@ func (s *Service) Listed(entries ...Entry) {
 	s.dir.setAll(slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool {
 		return e.check() != nil || e.Room.Domain() != s.cfg.Domain
 	}), s.owns, false)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range entries {
+		if people := s.counted[e.Room]; people > 0 && !s.owns(e.Room) {
+			s.dir.count(e.Room, people)
+		}
+	}
+}
+
+// Occupants is how many occupants rooms of this service have, for the other services of the domain, which are to be told
+// ([Service.ListedOccupants]): those rooms in which that has changed since the last call, or, with all, those of which
+// was told that somebody is inside.
+func (s *Service) Occupants(all bool) map[muc.JID]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	counts := map[muc.JID]int{}
+	if all {
+		maps.Copy(counts, s.counted)
+		maps.DeleteFunc(counts, func(room muc.JID, _ int) bool { return !s.owns(room) })
+		return counts
+	}
+	for room := range s.recount {
+		r, people := s.roomAt(room), 0
+		if r != nil {
+			people = r.people
+		}
+		if s.unloaded[r] {
+			continue
+		}
+		if delete(s.recount, room); s.owns(room) && people != s.counted[room] {
+			s.noteCount(room, people)
+			counts[room] = people
+		}
+	}
+	return counts
+}
+
+// ListedOccupants is told how many occupants rooms of other services of the domain have: for the list that people
+// search in, and that administrators see.
+func (s *Service) ListedOccupants(counts map[muc.JID]int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for room, people := range counts {
+		switch s.noteCount(room, people); {
+		case !s.owns(room):
+			s.dir.count(room, people)
+		case s.recount != nil: // by who had it before
+			s.recount[room] = true
+		}
+	}
+}
+
+// noteCount notes how many occupants a room has, as all services know it.
+func (s *Service) noteCount(room muc.JID, people int) {
+	if s.counted[room] = people; people <= 0 {
+		delete(s.counted, room)
+	}
+}
+
+// countAnew has it looked how many occupants a room has that was another service's.
+func (s *Service) countAnew(room muc.JID) {
+	if s.counted[room] > 0 && s.roomAt(room) == nil {
+		s.recount[room] = true
+		s.dir.count(room, 0)
+	}
 }
 
 // lose forgets a room that another service has, as if it had never been here. Nobody is told.

@@ -58,8 +58,12 @@ type Service struct {
 	memory   int             // what all rooms hold, in bytes
 	held     map[muc.JID]int // of it, by who has created them
 	people   int             // occupants of all rooms
-	commands int             // of administrators that are being carried out
-	later    int             // requests to the domain that are answered later
+	// counted is how many occupants rooms have that somebody is in, as the services of the domain have told each other, and
+	// recount in which rooms here it may be another number by now; nil without Config.Owns.
+	counted  map[muc.JID]int
+	recount  map[muc.JID]bool
+	commands int // of administrators that are being carried out
+	later    int // requests to the domain that are answered later
 	closing  bool
 	drained  chan struct{} // closed when the last room has done its last work, and all is answered
 }
@@ -81,7 +85,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	s := &Service{cfg: cfg, domain: domain,
 		rooms: map[muc.JID]*room{}, senders: map[muc.JID]*sender{}, idle: list.New(), rearm: make(chan struct{}, 1),
 		sessions: tallies{}, persons: tallies{}, doubts: map[muc.JID]doubt{}, drained: make(chan struct{}),
-		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}, unloaded: map[*room]bool{}}
+		created: map[muc.JID]int{}, held: map[muc.JID]int{}, asks: tallies{}, unloaded: map[*room]bool{}, counted: map[muc.JID]int{}}
 	s.live, _ = cfg.Store.(LiveStore)
 	s.cfg.Room.Policy.Create = s.mayCreate(cfg.RoomName, cfg.Room.Policy.Create)
 	s.cfg.Room.Policy.Ask = s.mayAsk(cfg.Room.Policy.Ask)
@@ -90,7 +94,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	if s.cfg.Owns != nil {
-		s.creators = map[muc.JID]muc.JID{}
+		s.creators, s.recount = map[muc.JID]muc.JID{}, map[muc.JID]bool{}
 		go s.keepTime()
 		return s, nil
 	}

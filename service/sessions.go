@@ -157,7 +157,9 @@ func (s *Service) inhabit(r *room, people int) {
 		return
 	}
 	s.people += people - r.people
-	r.people = people
+	if r.people = people; s.recount != nil {
+		s.recount[r.jid] = true
+	}
 	s.dir.count(r.jid, people)
 }
 

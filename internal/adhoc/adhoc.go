@@ -133,7 +133,7 @@ func (c *Command[T]) step(t T, req *Request) (is outcome, refused *stanza.Error)
 		if ask, refused = c.Form(t); refused != nil {
 			return is, refused
 		}
-		if sub, refused = submission(req); refused != nil {
+		if sub, refused = req.Submission(); refused != nil {
 			return is, refused
 		}
 	}
@@ -165,8 +165,8 @@ func (c *Command[T]) step(t T, req *Request) (is outcome, refused *stanza.Error)
 	return is, nil
 }
 
-// submission is the form in a request, nil for none.
-func submission(req *Request) (*form.Submission, *stanza.Error) {
+// Submission is the form in a request, nil for none.
+func (req *Request) Submission() (*form.Submission, *stanza.Error) {
 	x := req.Command.Child(ns.Data, "x")
 	if x == nil {
 		return nil, nil
