@@ -28,6 +28,7 @@ type store struct {
 	rooms  map[muc.JID]*logRoom
 	warned time.Time // when it was said last that the engine fails
 
+	lines chan struct{} // one for each line of the list that is being put
 	// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes through it.
 	listing atomic.Pointer[[]service.Entry]
 }
@@ -96,7 +97,9 @@ type placed struct {
 	old bool      // of another owner
 }
 
-func newStore(n *Node) *store { return &store{n: n, rooms: map[muc.JID]*logRoom{}} }
+func newStore(n *Node) *store {
+	return &store{n: n, rooms: map[muc.JID]*logRoom{}, lines: make(chan struct{}, mostLines)}
+}
 
 // newShard is a shard under a new epoch, of which all up to a position was delivered, and rooms
 // have something after it.
@@ -276,8 +279,25 @@ func (s *store) pay(ctx context.Context, sh *logShard, r *logRoom) error {
 	return s.store(ctx, sh, r, m, gone)
 }
 
+// mostLines is how many lines of the list are being put at the same time. Where the engine does not take them, further
+// rooms of which another line is to be put wait.
+const mostLines = 1000
+
 // store stores a message, and what the list says of the room then.
 func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, b *service.Batch) error {
+	e := Entry{Entry: b.Entry, Gone: b.Gone}
+	s.mu.Lock()
+	changes := e.differs(&r.listed, s.n.cfg.Service.Now())
+	s.mu.Unlock()
+	if changes {
+		select {
+		case s.lines <- struct{}{}:
+		case <-sh.lost:
+			return notOwner(r.room)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	s.mu.Lock()
 	after := r.last
 	sh.writing[r] = sh.top
@@ -288,6 +308,9 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 	delete(sh.writing, r)
 	sh.less()
 	if err != nil {
+		if changes {
+			<-s.lines
+		}
 		if s.rooms[r.room] == r && !errors.Is(err, ErrTooLarge) {
 			delete(s.rooms, r.room) // what is the last is not known any more
 		}
@@ -299,10 +322,14 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 		left++ // to be delivered
 		r.steps = append(r.steps, placed{at: b.At(), pos: pos})
 	}
-	if e := (Entry{Entry: b.Entry, At: pos, Gone: b.Gone}); e.differs(&r.listed, s.n.cfg.Service.Now()) {
+	if changes {
 		left++
+		e.At = pos
 		r.listed = e
-		s.n.tasks.Go(func() { s.put(sh, e) })
+		s.n.tasks.Go(func() {
+			defer func() { <-s.lines }()
+			s.put(sh, e)
+		})
 	}
 	if left > 0 {
 		sh.open[pos] = &openStep{stored: time.Now(), left: left, delivered: m.Kind != Step}

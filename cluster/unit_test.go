@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -133,6 +134,48 @@ func TestUnreadable(t *testing.T) {
 			require.ErrorIs(t, err, why)
 		})
 	}
+}
+
+// unlisted is a log that does not take lines of the list until it is told to.
+type unlisted struct {
+	*Memory
+	takes chan bool
+}
+
+func (l unlisted) PutEntry(ctx context.Context, _ int, _ Entry) error {
+	select {
+	case <-l.takes:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// While the engine takes no lines of the list, no more than so many of them wait: then rooms do.
+func TestLinesWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := bare(t)
+		log := unlisted{NewMemory(), make(chan bool)}
+		n.cfg.Log, n.store.lines = log, make(chan struct{}, 2)
+		var stored atomic.Int64
+		for i := range 5 {
+			room := muc.MustParseJID(fmt.Sprint("room", i, "@chat.example"))
+			n.store.open(newShard(ShardOf(room), 7, 100, 100, 1, nil))
+			_, err := n.store.Load(t.Context(), room)
+			require.NoError(t, err)
+			step := service.Batch{Room: room, Entry: service.Entry{Room: room, Inhabited: true}, Events: []event.Event{{Seq: 1, Time: time.UnixMilli(0).UTC(), Body: &event.Unlocked{}}}}
+			go func() {
+				if n.store.Append(t.Context(), []service.Batch{step}) == nil {
+					stored.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		assert.EqualValues(t, 2, stored.Load())
+		close(log.takes)
+		synctest.Wait()
+		assert.EqualValues(t, 5, stored.Load())
+	})
 }
 
 // What is forgotten because there is too much of it is looked at while other rooms are written.
