@@ -607,7 +607,7 @@ func (n *Node) leave(of string) {
 		return
 	}
 	if n.cfg.Home == nil && active != of && active != "" {
-		p.turnTo(n.sayer(active, p))
+		p.redirect(n.sayer(active, p))
 	}
 	p.giveUp()
 }

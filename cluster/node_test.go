@@ -80,7 +80,7 @@ func TestGatewayDies(t *testing.T) {
 		w.nodes["c"].kill()
 		delete(w.nodes, "c")
 		time.Sleep(20 * time.Second)
-		w.settleExcept(tybalt)
+		w.settleOpen()
 		for _, room := range rooms {
 			assert.False(t, w.saw(romeo, room, "tybalt"), "it may come back")
 		}
@@ -95,8 +95,8 @@ func TestGatewayDies(t *testing.T) {
 	})
 }
 
-// settleExcept waits until all stanzas of clients are done, though a client's node is gone.
-func (w *world) settleExcept(*client) {
+// settleOpen waits until all stanzas of clients are done, though a client's node is gone.
+func (w *world) settleOpen() {
 	for range 100 {
 		synctest.Wait()
 		open := 0
@@ -127,7 +127,7 @@ func TestZombie(t *testing.T) {
 				w.nodes["c"].engine.freeze()
 				time.Sleep(standsStill)
 				w.send(juliet, sayText, room, "", "meanwhile")
-				w.settleExcept(nil)
+				w.settleOpen()
 				w.nodes["c"].engine.thaw()
 				w.settle()
 				w.send(romeo, sayText, room, "", "after")

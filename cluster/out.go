@@ -65,9 +65,9 @@ type pipe struct {
 	wait   time.Duration // until what is open is sent again
 	given  bool          // up: nothing of it arrives any more
 	space  chan struct{} // closed when there is place again
-	// turned, unless nil, takes what rooms say in the place of the other node: see turnTo.
-	turned func(body []byte, d *delivery)
-	// here is what is turned to this node and not said yet, hereBytes how much that is.
+	// redirected, unless nil, takes what rooms say in the place of the other node: see redirect.
+	redirected func(body []byte, d *delivery)
+	// here is what is redirected to this node and not said yet, hereBytes how much that is.
 	here      []pipeFrame
 	hereBytes int
 	said      chan struct{} // closed when all of it is said; nil if there is none
@@ -100,7 +100,7 @@ func (n *Node) pipeTo(to string) *pipe {
 func (p *pipe) send(ctx context.Context, body *outBody, d *delivery, mayWait bool) {
 	text, most := encode(body), p.n.cfg.Limits.OutBytes
 	p.mu.Lock()
-	for mayWait && (!p.given || p.turned != nil) && p.waits() >= most && ctx.Err() == nil {
+	for mayWait && (!p.given || p.redirected != nil) && p.waits() >= most && ctx.Err() == nil {
 		p.waitForSpace(ctx)
 	}
 	full := p.waits() >= most && (mayWait || p.waits() >= 2*most)
@@ -138,8 +138,8 @@ func (p *pipe) take(body []byte, d *delivery) {
 // comes after it. It is locked; who waits for what is lost is told afterwards.
 func (p *pipe) put(body []byte, d *delivery) (lost *delivery) {
 	switch {
-	case d != nil && p.turned != nil:
-		p.turned(body, d)
+	case d != nil && p.redirected != nil:
+		p.redirected(body, d)
 		return nil
 	case p.given:
 		return nil
@@ -250,29 +250,30 @@ func (p *pipe) giveUp() {
 	}
 }
 
-// turnTo has somebody else say what rooms said and this node may not have, and all that they
+// redirect has somebody else say what rooms said and this node may not have, and all that they
 // say later: both say it then, if this one is not dead.
-func (p *pipe) turnTo(other func(body []byte, d *delivery)) {
+func (p *pipe) redirect(other func(body []byte, d *delivery)) {
 	p.mu.Lock()
-	var turned []*delivery
+	var moved []*delivery
 	for i := range p.frames {
 		if f := &p.frames[i]; f.d != nil {
 			other(f.body, f.d)
-			turned = append(turned, f.d)
+			moved = append(moved, f.d)
 			p.bytes -= len(f.body)
 			f.body, f.d = []byte("{}"), nil
 			p.bytes += len(f.body)
 		}
 	}
-	p.turned = other
+	p.redirected = other
+	p.makeSpace()
 	p.mu.Unlock()
-	for _, d := range turned {
+	for _, d := range moved {
 		d.done()
 	}
 }
 
-// turnBack ends what turnTo began, when all that was turned to this node is said.
-func (p *pipe) turnBack() {
+// endRedirect ends what redirect began, when all that was redirected to this node is said.
+func (p *pipe) endRedirect() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for p.said != nil {
@@ -287,7 +288,7 @@ func (p *pipe) turnBack() {
 			break
 		}
 	}
-	p.turned = nil
+	p.redirected = nil
 }
 
 // sayHere has this node say, in the place of the other one, what comes: in order, without holding up
@@ -301,7 +302,7 @@ func (p *pipe) sayHere(body []byte, d *delivery) {
 	}
 }
 
-// sayAll says what is turned to this node.
+// sayAll says what is redirected to this node.
 func (p *pipe) sayAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -32,9 +32,9 @@ func speechOf(ident string) *outBody {
 	return &outBody{Speech: &speech{Room: cellar, Shard: ShardOf(cellar), Says: []*says{{Tag: "message", Ident: ident, Who: to}}}}
 }
 
-// What is turned to this node is said in order. A host that is slow then holds up what is said, but nobody who looks at
+// What is redirected to this node is said in order. A host that is slow then holds up what is said, but nobody who looks at
 // the pipe, and no more is taken than its bound.
-func TestTurnedHere(t *testing.T) {
+func TestRedirectedHere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
 		slow := make(chan struct{})
@@ -51,7 +51,7 @@ func TestTurnedHere(t *testing.T) {
 		}
 		say("1")
 		say("2")
-		p.turnTo(n.sayer(n.id, p))
+		p.redirect(n.sayer(n.id, p))
 		say("3")
 		synctest.Wait() // the host has been given the first
 		require.True(t, p.mu.TryLock())
@@ -68,11 +68,11 @@ func TestTurnedHere(t *testing.T) {
 		}
 		talking.Wait()
 		back := make(chan struct{})
-		go func() { p.turnBack(); close(back) }()
+		go func() { p.endRedirect(); close(back) }()
 		synctest.Wait()
 		select {
 		case <-back:
-			t.Error("it is turned back before all is said")
+			t.Error("it ends before all is said")
 		default:
 		}
 		close(slow)
@@ -81,6 +81,21 @@ func TestTurnedHere(t *testing.T) {
 		assert.True(t, slices.Equal([]string{"1", "2", "3", large, "5"}, said))
 		assert.EqualValues(t, 5, done.Load())
 		assert.Zero(t, p.waits())
+	})
+}
+
+// Rooms that wait for place on the way to a node go on when what waits is redirected to another one.
+func TestRedirectMakesPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, p := piping(t, nil)
+		said := 0
+		say := func() { p.send(t.Context(), speechOf(strings.Repeat("x", 1000)), &delivery{left: 1}, true) }
+		say()
+		go say()
+		synctest.Wait()
+		p.redirect(func([]byte, *delivery) { said++ })
+		synctest.Wait()
+		assert.Equal(t, 2, said)
 	})
 }
 

@@ -275,7 +275,7 @@ func (n *Node) findActive() {
 	old, next, dead := n.pipes[was], n.pipes[of], !n.peers.lives(was, time.Now())
 	n.mu.Unlock()
 	if next != nil {
-		next.turnBack() // it may have been the active one before
+		next.endRedirect() // it may have been the active one before
 	}
 	switch { // it has to know before it is to say something
 	case of == n.id:
@@ -284,7 +284,7 @@ func (n *Node) findActive() {
 		n.pipeTo(of).send(n.ctx, &outBody{Owner: &ownerFrame{Node: owner.Node, Life: owner.Life, Epoch: owner.Epoch}}, nil, false)
 	}
 	if n.cfg.Home == nil && old != nil && dead {
-		old.turnTo(n.sayer(of, old))
+		old.redirect(n.sayer(of, old))
 	}
 	n.mu.Lock()
 	n.active = of
