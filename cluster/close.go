@@ -50,7 +50,7 @@ func (n *Node) Retire(ctx context.Context) error {
 
 // handAllOver waits until this node has no shard, and nothing is open.
 func (n *Node) handAllOver(ctx context.Context) error {
-	alone, err := n.handOverUntil(ctx, func() bool { return n.Stats().Open == 0 && !n.hasToSay() })
+	alone, err := n.handOverUntil(ctx, func() bool { return !n.hasToSay() && n.gateway.close() })
 	if alone {
 		return n.rest(ctx)
 	}
@@ -121,10 +121,12 @@ func (n *Node) isBusy() bool {
 
 // rest puts all rooms aside where nobody takes them.
 func (n *Node) rest(ctx context.Context) error {
-	for open, _ := n.gateway.load(); open > 0 && ctx.Err() == nil; open, _ = n.gateway.load() {
+	for !n.gateway.close() {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-n.ctx.Done():
+			return ErrExpelled
 		case <-time.After(beatEvery / 10):
 		}
 	}

@@ -28,6 +28,7 @@ type gateway struct {
 	senders map[muc.JID]*gateSender            // by person, while something of theirs is open
 	inside  map[muc.JID]map[membership]muc.JID // by person: the rooms that their sessions have asked to enter, and as whom
 	entered int                                // how many of these there are of all sessions
+	closed  bool                               // nothing more is taken
 }
 
 // membership is a session in a room.
@@ -65,6 +66,14 @@ func (g *gateway) load() (open, bytes int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open, g.bytes
+}
+
+// close takes nothing more from now on, if nothing is open, and reports whether that is so.
+func (g *gateway) close() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = g.closed || g.open == 0
+	return g.closed
 }
 
 // handle takes a stanza for a room.
@@ -112,6 +121,8 @@ func (g *gateway) keep(from, room muc.JID, el *etree.Element, text string, must 
 		p = new(gateSender)
 	}
 	switch {
+	case g.closed:
+		return &muc.StanzaError{Condition: stanza.RecipientUnavailable, Text: "The service stops."}
 	case must:
 	case p.open >= factor*l.SenderOpen, p.bytes+len(text) > factor*l.SenderBytes:
 		return &muc.StanzaError{Condition: stanza.ResourceConstraint, Text: "Too many of your stanzas are waiting."}

@@ -196,6 +196,30 @@ func TestOwedIsGuarded(t *testing.T) {
 	})
 }
 
+// What comes when a node has seen that nothing is open any more, and stops, is refused and not forgotten.
+func TestGatewayCloses(t *testing.T) {
+	n := bare(t)
+	n.id = "a-1"
+	n.cfg.Home = func(muc.JID) []string { return []string{n.id} }
+	n.cfg.Limits = Limits{Open: 10, OpenBytes: 1000, SenderOpen: 10, SenderBytes: 1000, StanzaBytes: 1000, Inside: 10}
+	var heard []string
+	n.cfg.Service.Deliver = func(_ context.Context, s service.Stanza) { heard = append(heard, s.Type()+" "+s.ID()) }
+	n.gateway.start(n)
+	say := func(ident string) {
+		el := elementOf("<message to='cellar@chat.example' id='" + ident + "'><body/></message>")
+		require.NoError(t, n.gateway.handle(t.Context(), juliet, cellar, el))
+	}
+	say("open")
+	assert.False(t, n.gateway.close())
+	say("open, too")
+	for open, _ := n.gateway.load(); open > 0; open-- {
+		n.gateway.acked(&ackFrame{Shard: ShardOf(cellar), Number: uint64(open)})
+	}
+	assert.True(t, n.gateway.close())
+	say("late")
+	assert.Equal(t, []string{"error late"}, heard)
+}
+
 // One person does not use up what all may have.
 func TestInsideOfOnePerson(t *testing.T) {
 	var g gateway
