@@ -77,7 +77,6 @@ func (n *Node) readDirectory() {
 				entries = append(entries, e)
 			}
 		}
-		slices.SortFunc(entries, func(a, b Entry) int { return jid.Compare(a.Room, b.Room) }) // so that each is put behind the one before
 		n.list(entries)
 	}
 	read(20*engineFor, n.cfg.Log.AllEntries)
