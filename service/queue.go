@@ -111,8 +111,15 @@ func (s *Service) placeAgain(r *room, in *incoming) {
 		return
 	}
 	p.in.add(r, -1)
-	if in.entering {
-		p.entering--
+	s.hasEntered(in)
+}
+
+// hasEntered counts a stanza, if there is one, no longer as one that asks to enter a room: from now
+// on the person counts as inside, or it came to nothing.
+func (s *Service) hasEntered(in *incoming) {
+	if in != nil && in.entering {
+		in.entering = false
+		s.senders[in.from.Bare()].entering--
 	}
 }
 

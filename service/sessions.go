@@ -147,6 +147,7 @@ func (s *Service) watch(r *room, done []outcome) {
 				s.gone(r, b.JIDs...)
 			}
 		}
+		s.hasEntered(done[i].stanza)
 	}
 	s.inhabit(r, r.live.Summary().Occupants)
 }
