@@ -143,7 +143,6 @@ func TestAskAll(t *testing.T) {
 		h.join(back, "cellar", "Juliet")
 		h.forget()
 		h.service.AskAll()
-		h.service.AskAll() // begins anew
 		asked := func() (n int) {
 			for _, came := range h.inbox {
 				for _, el := range came {
@@ -156,6 +155,7 @@ func TestAskAll(t *testing.T) {
 		}
 		sleep(time.Second)
 		assert.Equal(t, 50, asked())
+		h.service.AskAll() // begins anew
 		sleep(time.Minute)
 		assert.Equal(t, 101, asked(), "and nobody twice")
 		ping, here := h.only(juliet), h.only(back)

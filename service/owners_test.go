@@ -74,14 +74,19 @@ func (n *node) set(room muc.JID, owned bool) {
 // take makes a node the owner of rooms, whatever others believe, and has it adopt them.
 func (n *node) take(rooms ...string) {
 	n.t.Helper()
+	n.own(rooms...)
+	require.NoError(n.t, n.service.Adopt(n.t.Context(), n.entries(rooms...)))
+	synctest.Wait()
+}
+
+// own makes a node the owner of rooms, whatever others believe.
+func (n *node) own(rooms ...string) {
 	for _, room := range rooms {
 		n.shared.mu.Lock()
 		n.owners[at(room)] = n
 		n.shared.mu.Unlock()
 		n.set(at(room), true)
 	}
-	require.NoError(n.t, n.service.Adopt(n.t.Context(), n.entries(rooms...)))
-	synctest.Wait()
 }
 
 // entries are those that are stored of rooms.
@@ -517,12 +522,13 @@ func TestVanishedMeanwhile(t *testing.T) {
 			a.join(juliet, "cellar", "Juliet")
 			held := make(chan bool)
 			b.store.failLoads(func(muc.JID) error { <-held; return nil })
-			adopted := make(chan bool)
-			go func() { b.take("cellar"); close(adopted) }()
+			adopted := make(chan error)
+			b.own("cellar")
+			go func() { adopted <- b.service.Adopt(t.Context(), b.entries("cellar")) }()
 			synctest.Wait()
 			require.NoError(t, vanish(b.service, t.Context()))
 			close(held)
-			<-adopted
+			require.NoError(t, <-adopted)
 			synctest.Wait()
 			assert.Equal(t, 1, b.service.Stats().Occupants)
 			require.NoError(t, b.service.VanishedIf(t.Context(), func(who muc.JID) bool { return who.Domain() == "example.org" }))

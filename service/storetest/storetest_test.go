@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,10 +89,13 @@ type liveFault struct {
 type faultyLive struct {
 	*service.Memory
 	fault liveFault
+	mu    sync.Mutex // several goroutines write at once
 	at    service.Position
 }
 
 func (s *faultyLive) Append(ctx context.Context, batches []service.Batch) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for i := range batches {
 		if s.fault.append != nil {
 			s.fault.append(s, &batches[i])
@@ -339,6 +343,7 @@ func each(spoil func(f *faulty, b *service.Batch)) func(*faulty, []service.Batch
 type faulty struct {
 	*service.Memory
 	fault  fault
+	mu     sync.Mutex // several goroutines write and load at once
 	first  map[muc.JID]service.Entry
 	shots  map[muc.JID][]byte
 	inside map[muc.JID][]byte
@@ -352,12 +357,16 @@ func (f *faulty) Append(ctx context.Context, batches []service.Batch) error {
 	if err := ctx.Err(); err != nil || f.fault.append == nil {
 		return f.Memory.Append(ctx, batches)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return f.fault.append(f, batches)
 }
 
 func (f *faulty) Load(ctx context.Context, room muc.JID) (service.Saved, error) {
 	saved, err := f.Memory.Load(ctx, room)
 	if err == nil && f.fault.load != nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
 		saved = f.fault.load(f, room, saved)
 	}
 	return saved, err
