@@ -16,8 +16,8 @@ import (
 
 // Config is what the host decides about a room: its address, its secret, its
 // limits and its policy. Functions in it must be pure: they are called in the
-// middle of a step and may only look at their arguments. Replaying events never
-// calls them.
+// middle of a step and may only look at their arguments. Rooms that share them may call
+// them at the same time. Replaying events never calls them.
 type Config struct {
 	// Room is the room's address, a bare JID. Required, but for a [Template], whose
 	// rooms are given theirs one by one.

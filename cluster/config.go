@@ -21,7 +21,8 @@ var (
 	ErrClosed = errors.New("cluster: closed")
 )
 
-// Config is what a host decides about a node.
+// Config is what a host decides about a node. Functions in it are called by several goroutines at
+// once, but for Active, of which one call comes after the other.
 type Config struct {
 	// Node is the name of this node, for people: letters, digits, - and _, 32 at most. Required.
 	Node string
@@ -105,7 +106,7 @@ type Limits struct {
 }
 
 // Observer is told what happens, to be counted. The functions must return at once, and are
-// called from several goroutines.
+// called by several goroutines at once.
 type Observer struct {
 	// Owned: so many shards are this node's now.
 	Owned func(shards int)

@@ -10,7 +10,8 @@ import (
 
 // Rules are the policies of a host. Each judges what all rules of the room admit, and
 // refuses it with the error that it returns; one that is nil refuses nothing. Many rooms
-// may share them, so each is told which Room asks. They must be pure: they are called
+// may share them, so each is told which Room asks, and is called by several goroutines at
+// once. They must be pure: they are called
 // in the middle of a step and may only look at their arguments. None is asked about what
 // the host does itself, by Room.Do.
 type Rules struct {

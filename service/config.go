@@ -18,8 +18,9 @@ import (
 // ErrConfig: a Config that cannot make a service.
 var ErrConfig = errors.New("service: bad config")
 
-// Config is what a host decides about a service. Functions in it are called from
-// several goroutines. One that panics is logged and harms nobody but who asked: a
+// Config is what a host decides about a service. Functions in it, and in Room, are called by
+// several goroutines at once: those that a room calls, one after the other for that room and at
+// the same time for others. One that panics is logged and harms nobody but who asked: a
 // request of that person is answered with internal-server-error, and a room that
 // called it is made again from what is stored.
 type Config struct {
@@ -113,7 +114,8 @@ type Config struct {
 	// services of the domain ([Service.Announce]). Nil is not told.
 	Announced func(text string)
 	// Lost is told that the store answered [ErrNotOwner] for a room. Nobody in the room was told
-	// anything; what it had to do ends with that error. Nil is not told.
+	// anything; what it had to do ends with that error. It is called for several rooms at the same
+	// time. Nil is not told.
 	Lost func(room muc.JID)
 
 	// Limits bound what the service holds and does at once. Zero fields get defaults.
@@ -282,7 +284,7 @@ type Limits struct {
 }
 
 // Observer is told what happens, to be counted. The functions must return at once,
-// and are called from several goroutines.
+// and are called by several goroutines at once.
 type Observer struct {
 	// Received: a stanza came in.
 	Received func()

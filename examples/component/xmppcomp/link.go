@@ -14,7 +14,9 @@ import (
 	"github.com/beevik/etree"
 )
 
-// Config says how a [Link] reaches its server and what it does with what comes.
+// Config says how a [Link] reaches its server and what it does with what comes. Functions in it
+// are called by what reads and by what writes, at the same time; of each one call comes after the
+// other.
 type Config struct {
 	// Addr is where the server listens for components, host:port. Required.
 	Addr string

@@ -55,7 +55,8 @@ func (b Bounds) WithDefaults() Bounds {
 }
 
 // Service serves another domain for the same clients: a *service.Service is one. An error of its
-// methods ends the stream of the client, but for [service.ErrClosed].
+// methods ends the stream of the client, but for [service.ErrClosed]. They are called by several
+// goroutines at once.
 type Service interface {
 	// Handle takes a stanza that is addressed to the domain.
 	Handle(ctx context.Context, from muc.JID, stanza *etree.Element) error
