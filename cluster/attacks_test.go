@@ -29,7 +29,7 @@ func TestSnapshotTooLarge(t *testing.T) {
 				}
 			}
 		}
-		w.start("c").engine.unshot = true
+		w.start("c").engine.noSnapshots()
 		w.ready()
 		time.Sleep(10 * time.Second) // until it has some shards
 		romeo := w.at("a", "romeo")

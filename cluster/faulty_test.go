@@ -100,6 +100,27 @@ func (f *faulty) isolate(is bool) {
 	f.alone = is
 }
 
+// noSnapshots: from now on none is small enough.
+func (f *faulty) noSnapshots() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unshot = true
+}
+
+// noEntries: from now on what is written to the list gets lost.
+func (f *faulty) noEntries() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entries = true
+}
+
+// is reports one of the faults.
+func (f *faulty) is(fault *bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return *fault
+}
+
 func (f *faulty) kill() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -169,7 +190,7 @@ func (f *faulty) Last(ctx context.Context, room muc.JID) (cluster.Message, error
 
 func (f *faulty) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
 	return try(ctx, f, func() (cluster.Pos, error) {
-		if f.unshot && m.Kind == cluster.Snapshot {
+		if m.Kind == cluster.Snapshot && f.is(&f.unshot) {
 			return 0, cluster.ErrTooLarge
 		}
 		return f.Memory.Append(ctx, m, after)
@@ -241,7 +262,7 @@ func (f *faulty) SetMark(ctx context.Context, shard int, rev uint64, pos cluster
 
 func (f *faulty) PutEntry(ctx context.Context, shard int, e cluster.Entry) error {
 	_, err := try(ctx, f, func() (bool, error) {
-		if f.entries {
+		if f.is(&f.entries) {
 			return false, errFault
 		}
 		return true, f.Memory.PutEntry(ctx, shard, e)
@@ -258,7 +279,7 @@ func (f *faulty) All(ctx context.Context) ([]cluster.Owner, error) {
 }
 
 func (f *faulty) CompareAndSet(ctx context.Context, shard int, was cluster.Epoch, node, life string) (cluster.Epoch, error) {
-	if f.mayNotSet() {
+	if f.is(&f.unset) {
 		return 0, errFault
 	}
 	f.mu.Lock()
@@ -300,12 +321,6 @@ func (f *faulty) Publish(subject string, data []byte) error {
 		return f.Memory.Publish(subject, data)
 	}
 	return nil
-}
-
-func (f *faulty) mayNotSet() bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.unset
 }
 
 // hearNothingOf loses all messages of a subject, until hearAll.

@@ -620,6 +620,7 @@ func TestVanished(t *testing.T) {
 				}
 				w.settle()
 				time.Sleep(time.Second)
+				synctest.Wait()
 				for _, room := range rooms {
 					assert.True(t, w.saw(juliet, room, "romeo"))
 					assert.Equal(t, []string{"farewell"}, w.heard(juliet, room))
@@ -678,9 +679,9 @@ func TestOfflineErrors(t *testing.T) {
 // Announce and KickBlocked reach the rooms of all nodes.
 func TestAnnounce(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		blocked := false
+		var blocked atomic.Bool
 		w := newWorld(t, 1, func(c *cluster.Config) {
-			c.Service.Room.IsBlocked = func(who muc.JID) bool { return blocked && who.Local() == "juliet" }
+			c.Service.Room.IsBlocked = func(who muc.JID) bool { return blocked.Load() && who.Local() == "juliet" }
 		}, "a", "b", "c")
 		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
 		var rooms []string
@@ -689,7 +690,7 @@ func TestAnnounce(t *testing.T) {
 		}
 		require.NoError(t, w.nodes["b"].Announce(t.Context(), "fire"))
 		time.Sleep(time.Second)
-		blocked = true
+		blocked.Store(true)
 		require.NoError(t, w.nodes["b"].KickBlocked(t.Context(), ""))
 		time.Sleep(time.Second)
 		for _, room := range rooms {
@@ -921,7 +922,7 @@ func TestListIsRepaired(t *testing.T) {
 		romeo := w.at("a", "romeo")
 		room := w.roomOf("c")
 		jid := muc.MustParseJID(room + "@chat.example")
-		w.nodes["c"].engine.entries = true
+		w.nodes["c"].engine.noEntries()
 		w.send(romeo, joinText, room, "romeo")
 		w.settle()
 		w.nodes["c"].kill()

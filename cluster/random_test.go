@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,6 +36,8 @@ func TestRandomFaults(t *testing.T) {
 					h.round()
 				}
 				h.end()
+				h.mu.Lock()
+				defer h.mu.Unlock()
 				for what, n := range h.counts {
 					counts[what] += n
 				}
@@ -221,8 +224,8 @@ func (h *history) fault() (heal func()) {
 		m.engine.set(0, true)
 		return func() { m.engine.set(0, false) }
 	case 4, 5:
-		for _, m := range h.nodes {
-			m.engine.set([]int{2, 10, 30}[h.rnd.IntN(3)], false)
+		for _, name := range slices.Sorted(maps.Keys(h.nodes)) {
+			h.nodes[name].engine.set([]int{2, 10, 30}[h.rnd.IntN(3)], false)
 		}
 		return func() {
 			for _, m := range h.nodes {

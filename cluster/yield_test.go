@@ -200,6 +200,8 @@ func TestLinkDoesNotMove(t *testing.T) {
 			l.mu.Unlock()
 		}
 		require.ErrorIs(t, <-retired, context.DeadlineExceeded)
+		l.mu.Lock()
+		defer l.mu.Unlock()
 		assert.Equal(t, []string{first.name}, l.links)
 	})
 }
