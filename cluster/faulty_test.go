@@ -32,8 +32,8 @@ type faulty struct {
 	// marks is how many answers to SetMark are lost, entries whether those to the list get lost.
 	marks   int
 	entries bool
-	// unshot: no snapshot is small enough.
-	unshot bool
+	// unshot: no snapshot is small enough. unclaimed: claims get lost.
+	unshot, unclaimed bool
 	// unset: owners cannot be changed. unlisted: the list of all rooms cannot be read.
 	unset, unlisted bool
 	// deaf is a subject of which nothing is heard.
@@ -105,6 +105,13 @@ func (f *faulty) noSnapshots() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.unshot = true
+}
+
+// setUnclaimed has claims get lost.
+func (f *faulty) setUnclaimed(is bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unclaimed = is
 }
 
 // noEntries: from now on what is written to the list gets lost.
@@ -190,8 +197,11 @@ func (f *faulty) Last(ctx context.Context, room muc.JID) (cluster.Message, error
 
 func (f *faulty) Append(ctx context.Context, m cluster.Message, after cluster.Pos) (cluster.Pos, error) {
 	return try(ctx, f, func() (cluster.Pos, error) {
-		if m.Kind == cluster.Snapshot && f.is(&f.unshot) {
+		switch {
+		case m.Kind == cluster.Snapshot && f.is(&f.unshot):
 			return 0, cluster.ErrTooLarge
+		case m.Kind == cluster.Claim && f.is(&f.unclaimed):
+			return 0, errFault
 		}
 		return f.Memory.Append(ctx, m, after)
 	})

@@ -914,6 +914,40 @@ func TestCutAnswersNothing(t *testing.T) {
 	})
 }
 
+// A node that is cut off while it takes over as many shards as it takes at a time goes on afterwards.
+func TestCutWhileItTakesOver(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b")
+		romeo, b := w.at("b", "romeo"), w.nodes["b"].engine
+		var rooms []string
+		shards := map[int]bool{}
+		for i := 0; len(rooms) < 40; i++ {
+			room := muc.MustParseJID(fmt.Sprint("room", i, "@chat.example"))
+			if shard := cluster.ShardOf(room); w.nodes["a"].Owner(room) == w.nodes["a"].ID() && !shards[shard] {
+				shards[shard] = true
+				rooms = append(rooms, room.Local())
+				w.send(romeo, joinText, room.Local(), "romeo")
+			}
+		}
+		w.settle()
+		b.setUnclaimed(true)
+		w.nodes["a"].kill()
+		delete(w.nodes, "a")
+		time.Sleep(5 * time.Second)
+		b.set(0, true)
+		time.Sleep(5 * time.Second)
+		b.setUnclaimed(false)
+		b.set(0, false)
+		for _, room := range rooms {
+			w.send(romeo, sayText, room, "", "hello")
+		}
+		w.settle()
+		for _, room := range rooms {
+			assert.Equal(t, []string{"hello"}, w.heard(romeo, room))
+		}
+	})
+}
+
 // Who stored what became of a room, and died before the list said so: who takes it over sees to
 // that.
 func TestListIsRepaired(t *testing.T) {

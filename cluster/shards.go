@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/gomuc/muc"
@@ -122,42 +123,48 @@ func (n *Node) look() {
 	n.looking, n.looked = false, time.Now()
 }
 
-// check finds out what this node has lost while it did not hear itself.
+// check finds out what this node has lost while it did not hear itself. It waits for nothing else: shards that are being
+// taken over wait for it.
 func (n *Node) check() {
-	left := make(chan struct{}, Shards)
-	asked := 0
+	left := make(chan int, Shards)
 	for shard := range Shards {
-		if !n.owned[shard].Load() {
-			continue
+		if n.owned[shard].Load() {
+			left <- shard
 		}
-		asked++
-		n.task(func() {
-			defer func() { left <- struct{}{} }()
-			for n.ctx.Err() == nil {
-				ctx, cancel := n.engineCtx()
-				o, err := n.cfg.Owners.Get(ctx, shard)
-				cancel()
-				if err == nil {
-					n.setOwner(shard, o)
-					return
-				}
-				select {
-				case <-n.ctx.Done():
-				case <-time.After(beatEvery):
-				}
+	}
+	close(left)
+	var all sync.WaitGroup
+	for range atOnce {
+		all.Go(func() {
+			for shard := range left {
+				n.askOwner(shard)
 			}
 		})
 	}
-	for range asked {
-		select {
-		case <-left:
-		case <-n.ctx.Done():
-			return
-		}
+	all.Wait()
+	if n.ctx.Err() != nil {
+		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.checking, n.heard = false, time.Now()
+}
+
+// askOwner asks the engine who has a shard until it answers.
+func (n *Node) askOwner(shard int) {
+	for n.ctx.Err() == nil {
+		ctx, cancel := n.engineCtx()
+		o, err := n.cfg.Owners.Get(ctx, shard)
+		cancel()
+		if err == nil {
+			n.setOwner(shard, o)
+			return
+		}
+		select {
+		case <-n.ctx.Done():
+		case <-time.After(beatEvery):
+		}
+	}
 }
 
 // assign takes the shards that should be this node's and have no owner that lives, and hands over
