@@ -46,6 +46,36 @@ func TestSnapshotTooLarge(t *testing.T) {
 	})
 }
 
+// More rooms speak than those of which a node remembers the end of the log: it asks for that, and does not take them for
+// another node's.
+func TestManyRooms(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var w *world
+		w = newWorld(t, 1, func(c *cluster.Config) {
+			c.Limits.Rooms = 2
+			c.Service.Observer.Loaded = func(time.Duration, error) { w.count("loaded", 1) }
+		}, "a")
+		romeo := w.at("a", "romeo")
+		var rooms, want []string
+		for i := range 8 {
+			rooms = append(rooms, fmt.Sprint("room", i))
+			w.send(romeo, joinText, rooms[i], "romeo")
+			w.settle()
+		}
+		for i := range 5 {
+			want = append(want, fmt.Sprint(i))
+			for _, room := range rooms {
+				w.send(romeo, sayText, room, "", want[i])
+				w.settle()
+			}
+		}
+		for _, room := range rooms {
+			assert.Equal(t, want, w.heard(romeo, room))
+		}
+		assert.Equal(t, len(rooms), w.counted("loaded"))
+	})
+}
+
 // large is a text that takes twice its bytes in JSON.
 var large = strings.Repeat(`"`, busBytes/2)
 

@@ -37,10 +37,13 @@ func (s *store) deliveryOf(room muc.JID, pos Pos) *delivery {
 	d := &delivery{left: 1}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if sh := s.shards[ShardOf(room)]; sh != nil && pos == 0 {
-		s.answer(sh, room, d)
+	sh := s.shards[ShardOf(room)]
+	if sh == nil {
+		return d
 	}
-	if r := s.rooms[room]; r != nil && pos != 0 {
+	if pos == 0 {
+		s.answer(sh, room, d)
+	} else if r := sh.rooms[room]; r != nil {
 		r.due = d
 		for i := range r.steps {
 			if r.steps[i].pos == pos {

@@ -204,7 +204,7 @@ func (s *store) describe(sh *logShard, f *handFrame, rooms []handed) (known []ha
 	defer s.mu.Unlock()
 	f.Pos, f.Mark, f.Rev = sh.upTo(), sh.marked, sh.rev
 	for _, h := range rooms {
-		if r := s.rooms[h.Entry.Room]; r != nil {
+		if r := sh.rooms[h.Entry.Room]; r != nil {
 			h.Last, h.Listed = r.last, !h.Entry.differs(&r.listed, s.n.cfg.Service.Now())
 			known = append(known, h)
 		}

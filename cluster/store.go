@@ -25,8 +25,7 @@ type store struct {
 
 	mu     sync.Mutex
 	shards [Shards]*logShard // those that this node has
-	rooms  map[muc.JID]*logRoom
-	warned time.Time // when it was said last that the engine fails
+	warned time.Time         // when it was said last that the engine fails
 
 	lines chan struct{} // one for each line of the list that is being put
 	// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes through it.
@@ -48,7 +47,8 @@ type logShard struct {
 	rev     uint64 // of the mark
 	marked  Pos
 	marking bool
-	top     Pos                  // the last position that is known
+	top     Pos // the last position that is known
+	rooms   map[muc.JID]*logRoom
 	writing map[*logRoom]Pos     // appends under way, and top when they began
 	open    map[Pos]*openStep    // stored, and not delivered or listed yet
 	redo    map[muc.JID]*logRoom // rooms with something of others that is not delivered yet; nil until it is loaded
@@ -98,14 +98,14 @@ type placed struct {
 }
 
 func newStore(n *Node) *store {
-	return &store{n: n, rooms: map[muc.JID]*logRoom{}, lines: make(chan struct{}, mostLines)}
+	return &store{n: n, lines: make(chan struct{}, mostLines)}
 }
 
 // newShard is a shard under a new epoch, of which all up to a position was delivered, and rooms
 // have something after it.
 func newShard(shard int, epoch Epoch, pos, marked Pos, rev uint64, redo []muc.JID) *logShard {
 	sh := &logShard{number: shard, epoch: epoch, lost: make(chan struct{}), changed: make(chan struct{}, 1), from: pos, rev: rev, marked: marked, top: pos,
-		taken: time.Now(), writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}, answers: map[muc.JID]*answers{}}
+		taken: time.Now(), rooms: map[muc.JID]*logRoom{}, writing: map[*logRoom]Pos{}, open: map[Pos]*openStep{}, redo: map[muc.JID]*logRoom{}, redone: map[muc.JID]bool{}, answers: map[muc.JID]*answers{}}
 	for _, room := range redo {
 		sh.redo[room] = nil
 	}
@@ -129,11 +129,6 @@ func (s *store) close(shard int, epoch Epoch) bool {
 	}
 	close(sh.lost)
 	s.shards[shard] = nil
-	for room := range s.rooms {
-		if ShardOf(room) == shard {
-			delete(s.rooms, room)
-		}
-	}
 	return true
 }
 
@@ -155,7 +150,7 @@ func (s *store) get(room muc.JID) (*logShard, *logRoom) {
 	if sh == nil {
 		return nil, nil
 	}
-	return sh, s.rooms[room]
+	return sh, sh.rooms[room]
 }
 
 func notOwner(room muc.JID) error { return fmt.Errorf("%w: %s", service.ErrNotOwner, room) }
@@ -237,8 +232,14 @@ func messageOf(b *service.Batch) Message {
 
 func (s *store) append(ctx context.Context, b *service.Batch) error {
 	sh, r := s.get(b.Room)
-	if sh == nil || r == nil {
+	switch {
+	case sh == nil:
 		return notOwner(b.Room)
+	case r == nil:
+		var err error
+		if r, err = s.recall(ctx, sh, b.Room); err != nil {
+			return err
+		}
 	}
 	b.Inputs = append(s.n.intake.underWay(sh.number, b.Before), b.Inputs...)
 	m := messageOf(b)
@@ -311,8 +312,8 @@ func (s *store) store(ctx context.Context, sh *logShard, r *logRoom, m Message, 
 		if changes {
 			<-s.lines
 		}
-		if s.rooms[r.room] == r && !errors.Is(err, ErrTooLarge) {
-			delete(s.rooms, r.room) // what is the last is not known any more
+		if sh.rooms[r.room] == r && !errors.Is(err, ErrTooLarge) {
+			delete(sh.rooms, r.room) // what is the last is not known any more
 		}
 		return err
 	}
@@ -605,13 +606,11 @@ func (s *store) keep(sh *logShard, r *logRoom) {
 	if s.shards[sh.number] != sh {
 		return
 	}
-	if len(s.rooms) >= s.n.cfg.Limits.Rooms {
-		s.forgetSome()
-	}
-	if was := s.rooms[r.room]; was != nil {
+	s.forgetSome()
+	if was := sh.rooms[r.room]; was != nil {
 		r.listed = was.listed
 	}
-	s.rooms[r.room] = r
+	sh.rooms[r.room] = r
 	sh.top = max(sh.top, r.last)
 	_, redo := sh.redo[r.room]
 	switch {
@@ -646,15 +645,45 @@ func (s *store) settleRedo(sh *logShard, r *logRoom) {
 	})
 }
 
-// forgetSome forgets rooms of which nothing is under way; the log knows them.
+// recall asks the log for the end of a room that was forgotten since there were too many.
+func (s *store) recall(ctx context.Context, sh *logShard, room muc.JID) (*logRoom, error) {
+	for try := 0; ; try++ {
+		if !s.waitUncut(ctx, sh.number) {
+			return nil, cmp.Or(ctx.Err(), notOwner(room))
+		}
+		last, err := s.n.cfg.Log.Last(ctx, room)
+		switch {
+		case err != nil:
+		case last.Epoch != sh.epoch:
+			return nil, notOwner(room)
+		default:
+			r := &logRoom{room: room, last: last.Pos}
+			s.keep(sh, r)
+			return r, nil
+		}
+		if err := s.again(ctx, sh, try, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// forgetSome forgets rooms of which nothing is under way, if there are too many; the log knows them. store.mu is held.
 func (s *store) forgetSome() {
-	n := len(s.rooms) / 10
-	for room, r := range s.rooms {
-		sh := s.shards[ShardOf(room)]
-		if _, writing := sh.writing[r]; !writing && len(r.steps) == 0 && r.owed == nil {
-			delete(s.rooms, room)
-			if n--; n <= 0 {
-				return
+	known := 0
+	for _, sh := range s.shards {
+		if sh != nil {
+			known += len(sh.rooms)
+		}
+	}
+	for _, sh := range s.shards {
+		if known < s.n.cfg.Limits.Rooms || sh == nil {
+			continue
+		}
+		n := len(sh.rooms)/10 + 1
+		for room, r := range sh.rooms {
+			if _, writing := sh.writing[r]; n > 0 && !writing && len(r.steps) == 0 && r.owed == nil {
+				delete(sh.rooms, room)
+				n--
 			}
 		}
 	}

@@ -61,7 +61,7 @@ func TestMarkStops(t *testing.T) {
 // would say it.
 func TestAnswersAreDeliveredFirst(t *testing.T) {
 	n := bare(t)
-	n.store.rooms[cellar] = &logRoom{room: cellar}
+	n.store.shards[ShardOf(cellar)].rooms[cellar] = &logRoom{room: cellar}
 	done := 0
 	n.store.whenDelivered(cellar, func() { done++ })
 	assert.Equal(t, 1, done, "nothing was said")
@@ -84,14 +84,14 @@ func TestLostStepIsNotSaid(t *testing.T) {
 	var heard []string
 	n.cfg.Service.Deliver = func(_ context.Context, s service.Stanza) { heard = append(heard, s.ID()) }
 	r := &logRoom{room: cellar, steps: []placed{{at: service.Position{Seq: 3}, pos: 103}}}
-	n.store.rooms[cellar] = r
+	n.store.shards[ShardOf(cellar)].rooms[cellar] = r
 	deliver := func(text string, seq uint64) {
 		d := service.Delivery{Room: cellar, At: service.Position{Seq: seq}, Stanzas: []service.Stanza{named{said{to: []muc.JID{juliet}}, text}}}
 		n.deliverStep(t.Context(), d)
 	}
 	deliver("answer", 0)
 	deliver("stored", 3)
-	n.store.rooms[cellar] = &logRoom{room: cellar} // as it is after it was lost and came back
+	n.store.shards[ShardOf(cellar)].rooms[cellar] = &logRoom{room: cellar} // as it is after it was lost and came back
 	deliver("lost", 4)
 	n.store.close(ShardOf(cellar), 8)
 	deliver("lost", 5)
@@ -187,7 +187,7 @@ func TestOwedIsGuarded(t *testing.T) {
 		require.NoError(t, err)
 		step := service.Batch{Room: cellar, Entry: service.Entry{Room: cellar}, Events: []event.Event{{Seq: 1, Time: time.UnixMilli(0).UTC(), Body: &event.Unlocked{}}}}
 		require.NoError(t, n.store.Append(t.Context(), []service.Batch{step}))
-		n.store.rooms[cellar].steps = nil
+		n.store.shards[ShardOf(cellar)].rooms[cellar].steps = nil
 		slow := n.store.deliveryOf(cellar, 0)
 		go func() { _ = n.store.Append(t.Context(), []service.Batch{{Room: cellar, Gone: true}}) }()
 		time.Sleep(time.Second)
@@ -294,10 +294,10 @@ func TestGoneLeavesSources(t *testing.T) {
 	require.NoError(t, n.store.Append(ctx, []service.Batch{step})) // made again: now the log knows the end
 	n.store.Delivered(cellar, step.At())
 	require.NoError(t, n.store.Append(ctx, []service.Batch{gone}))
-	delete(n.store.rooms, cellar)
+	delete(n.store.shards[ShardOf(cellar)].rooms, cellar)
 	assert.Equal(t, sources, load())
 	require.NoError(t, n.store.Append(ctx, []service.Batch{step}))
-	delete(n.store.rooms, cellar)
+	delete(n.store.shards[ShardOf(cellar)].rooms, cellar)
 	assert.Equal(t, sources, load())
 }
 
