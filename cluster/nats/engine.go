@@ -88,7 +88,6 @@ type Engine struct {
 	// log takes appends and reads, bus what goes from node to node: so that heartbeats do
 	// not wait behind a large snapshot.
 	log, bus *nats.Conn
-	cut      cutRooms
 }
 
 // Open connects, makes the streams that are missing and checks those that are there. It tries

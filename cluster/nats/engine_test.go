@@ -223,6 +223,13 @@ func TestLargeBodies(t *testing.T) {
 			_, err = e.Append(ctx, message(r, 1, cluster.Snapshot, large(4<<20)), last-1)
 			require.ErrorIs(t, err, cluster.ErrConflict)
 			require.Equal(t, []string{large(2 << 20)}, logOf(t, heir, r))
+			// Who was handed the room, and has not read it, leaves none of those that were there.
+			unread := s.open(c)
+			reach(t, func() bool {
+				last, err = unread.Append(ctx, message(r, 3, cluster.Snapshot, "tiny"), last)
+				require.NoError(t, err)
+				return s.messages("MUC_LOG_1") == 1
+			})
 		})
 	}
 }

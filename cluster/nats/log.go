@@ -73,10 +73,7 @@ func (e *Engine) Append(ctx context.Context, m cluster.Message, after cluster.Po
 	if err != nil {
 		return 0, fmt.Errorf("%s after %d: %w", m.Room, after, err)
 	}
-	if first != 0 {
-		e.cut.add(m.Room)
-	}
-	if replaces && e.cut.has(m.Room) {
+	if replaces {
 		e.dropPieces(ctx, m.Room, first, seq)
 	}
 	return cluster.Pos(seq), nil

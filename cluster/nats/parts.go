@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"sync"
 
 	"github.com/nats-io/nats.go"
 
@@ -69,7 +68,6 @@ func (e *Engine) whole(ctx context.Context, m stub) ([]byte, error) {
 	if _, err := fmt.Sscanf(m.parts, "%d %d %x", &n, &first, &sum); err != nil || n < 1 || n > e.cfg.BodyBytes {
 		return damaged(m.parts)
 	}
-	e.cut.add(m.Room)
 	shard := cluster.ShardOf(m.Room)
 	subject := e.subject("part", shard, token(m.Room))
 	last, err := e.ask(ctx, e.logStream(shard), getRequest{LastFor: subject})
@@ -106,48 +104,18 @@ func (e *Engine) whole(ctx context.Context, m stub) ([]byte, error) {
 // its position if it has none. They are in no message any more; what cannot be deleted now goes
 // with the next snapshot.
 func (e *Engine) dropPieces(ctx context.Context, room muc.JID, first, seq uint64) {
-	shard := cluster.ShardOf(room)
 	if first == 0 {
 		first = seq
 	}
-	request, err := json.Marshal(map[string]any{"filter": e.subject("part", shard, token(room)), "seq": first})
-	if err != nil {
-		return
-	}
+	shard := cluster.ShardOf(room)
+	stream, subject := e.logStream(shard), e.subject("part", shard, token(room))
 	ctx, cancel := context.WithTimeout(ctx, appendTry)
 	defer cancel()
-	reply, err := e.log.RequestWithContext(ctx, "$JS.API.STREAM.PURGE."+e.logStream(shard), request)
-	var a answer
-	if err == nil && json.Unmarshal(reply.Data, &a) == nil && a.Error == nil && first == seq {
-		e.cut.drop(room)
+	oldest, err := e.fromLeader(ctx, stream, getRequest{Seq: 1, NextFor: subject}, firstWait)
+	if err != nil || oldest == nil || oldest.seq >= first {
+		return
 	}
-}
-
-// cutRooms are rooms that may have pieces in the log. A room is read before it is written to, so
-// that each such room is known here.
-type cutRooms struct {
-	mu    sync.Mutex
-	rooms map[muc.JID]struct{}
-}
-
-func (c *cutRooms) add(room muc.JID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.rooms == nil {
-		c.rooms = map[muc.JID]struct{}{}
+	if request, err := json.Marshal(map[string]any{"filter": subject, "seq": first}); err == nil {
+		_, _ = e.log.RequestWithContext(ctx, "$JS.API.STREAM.PURGE."+stream, request)
 	}
-	c.rooms[room] = struct{}{}
-}
-
-func (c *cutRooms) drop(room muc.JID) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.rooms, room)
-}
-
-func (c *cutRooms) has(room muc.JID) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, has := c.rooms[room]
-	return has
 }
