@@ -581,9 +581,11 @@ func TestSync(t *testing.T) {
 	// Copies on more servers than answer are waited for.
 	c = good.config(0, true)
 	c.Replicas = 3
+	wait := time.Second
 	reach(t, func() bool { // on a busy machine none may answer in time
-		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		short, cancel := context.WithTimeout(t.Context(), wait)
 		defer cancel()
+		wait *= 2
 		_, err = nats.Open(short, c)
 		require.Error(t, err)
 		return strings.Contains(err.Error(), "1 servers with JetStream answer, 3 copies are wanted")

@@ -58,9 +58,14 @@ type servers struct {
 	clients []*proxy
 }
 
+// clusters is how many there were. Each has its own name and password: a port that one of them has left may
+// be another one's soon.
+var clusters atomic.Int64
+
 // start starts n servers; more than one are a cluster. change, unless nil, changes their
 // configuration.
 func start(t testing.TB, n int, change func(*embedded.Config)) *servers {
+	number := clusters.Add(1)
 	s := &servers{t: t, routes: make([][]*proxy, n), clients: make([]*proxy, n), running: make([]*embedded.Server, n)}
 	for i := range n {
 		s.routes[i] = make([]*proxy, n)
@@ -71,7 +76,7 @@ func start(t testing.TB, n int, change func(*embedded.Config)) *servers {
 			s.routes[i][j].route = true
 			if n > 1 && i != j {
 				c.RouteAdvertise = "127.0.0.1:1" // they shall not find ways around the proxies
-				c.Cluster, c.RouteListen, c.RoutePassword = "test", "127.0.0.1:-1", "route-secret"
+				c.Cluster, c.RouteListen, c.RoutePassword = fmt.Sprint("test", number), "127.0.0.1:-1", fmt.Sprint("route-secret", number)
 				c.Routes = append(c.Routes, s.routes[i][j].addr)
 			}
 		}
@@ -108,6 +113,10 @@ func (s *servers) kill(i int) {
 	if s.running[i] != nil {
 		s.running[i].Kill()
 		s.running[i] = nil
+		s.clients[i].to("")
+		for j := range s.routes {
+			s.routes[j][i].to("")
+		}
 	}
 }
 

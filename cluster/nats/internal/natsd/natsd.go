@@ -4,6 +4,9 @@ package natsd
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -30,15 +33,18 @@ func Serve(text string) error {
 	return nil
 }
 
-// Ports are free ones, on loopback.
+// Ports are free ones, on loopback. None is one of those that systems give out by themselves, so that nobody
+// else gets it before it is used, nor while its server does not run.
 func Ports(n int) (addresses []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10000+rand.IntN(20000)))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close()
-		addresses = append(addresses, l.Addr().String())
+		if addresses = append(addresses, l.Addr().String()); len(addresses) == n {
+			return addresses, nil
+		}
 	}
-	return addresses, nil
+	return nil, errors.New("natsd: no ports are free")
 }
