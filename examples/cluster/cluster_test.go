@@ -59,7 +59,9 @@ func startNodes(t *testing.T) *nodes {
 		ended <- run(ctx, []string{"-dir", dir, "-port", "0", "-restart", "1s"}, write, t.Output())
 		write.Close()
 	}()
+	listened := make(chan struct{})
 	go func() {
+		defer close(listened)
 		for s := bufio.NewScanner(read); s.Scan(); {
 			t.Log(s.Text())
 			if m := started.FindStringSubmatch(s.Text()); m != nil {
@@ -73,6 +75,7 @@ func startNodes(t *testing.T) *nodes {
 	t.Cleanup(func() {
 		stop()
 		assert.NoError(t, <-ended)
+		<-listened
 	})
 	for _, name := range names {
 		n.await(name, 1)

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -124,17 +125,21 @@ func (l *lines) Write(text []byte) (int, error) {
 	return l.w.Write(text)
 }
 
-// freePorts are ports of this machine that nothing listens on.
+// freePorts are ports of this machine that nothing listens on. None is one of those that systems give out by
+// themselves, so that nobody else gets it before it is used, nor while its node does not run.
 func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := 10000 + mathrand.IntN(20000)
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no ports are free")
 }
 
 // makeSecret makes what the ids of rooms are made of, and the password of the NATS servers: both

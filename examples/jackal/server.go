@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -67,17 +69,21 @@ func start(ctx context.Context, program, dir string, port int, stderr io.Writer)
 	}
 }
 
-// freePorts are ports on which nobody listens.
+// freePorts are ports on which nobody listens. None is one of those that systems give out by themselves, so
+// that nobody else gets it before the server does.
 func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+	for range 1000 {
+		port := 10000 + rand.IntN(20000)
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port))
 		if err != nil {
-			return nil, err
+			continue
 		}
 		defer l.Close() // until all are found, so that no two are the same
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		if ports = append(ports, port); len(ports) == n {
+			return ports, nil
+		}
 	}
-	return ports, nil
+	return nil, errors.New("no ports are free")
 }
 
 // certificate is the file with the server's certificate.
