@@ -27,7 +27,7 @@ const (
 	nodeCommand = "node"
 	domain      = "localhost"
 	// drain is how long a stop may take.
-	drain = 10 * time.Second
+	drain = 30 * time.Second
 )
 
 // settings are those of one node.
@@ -99,7 +99,7 @@ func runNode(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- f.serve() }()
-	watch := http.Server{Handler: counts.handler(n), ReadHeaderTimeout: drain}
+	watch := http.Server{Handler: counts.handler(n), ReadHeaderTimeout: 10 * time.Second}
 	go func() { failed <- watch.Serve(operators) }()
 	fmt.Fprintf(stdout, "node %s: %s, metrics at http://%s/metrics, kill -9 %d\n", set.name, f.place(), operators.Addr(), os.Getpid())
 	select {

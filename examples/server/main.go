@@ -33,7 +33,7 @@ import (
 )
 
 const (
-	drain     = 10 * time.Second // how long a stop may take
+	drain     = 30 * time.Second // how long a stop may take
 	operators = 20               // connections for metrics
 )
 

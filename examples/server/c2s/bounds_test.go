@@ -295,7 +295,7 @@ func TestSlowReader(t *testing.T) {
 		romeo.Says(lobby, body)
 		listens.Hears(body)
 		if romeoSees(romeo, "Deaf") {
-			require.Equal(t, 1, r.server.Stats().Slow)
+			require.Eventually(t, func() bool { return r.server.Stats().Slow == 1 }, c2stest.Patience, time.Millisecond)
 			return
 		}
 	}

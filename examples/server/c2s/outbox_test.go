@@ -138,7 +138,7 @@ func TestWriteTakesTooLong(t *testing.T) {
 	require.False(t, w.aborted.Load(), "nothing is being written")
 	o.text("b")
 	<-w.entered
-	o.watch(time.Now().Add(writeTimeout))
+	o.watch(time.Now().Add(writeTimeout + time.Second))
 	require.True(t, w.aborted.Load())
 	w.goOn <- errors.New("closed")
 	require.Equal(t, errSlow, o.wait())
