@@ -190,10 +190,14 @@ func TestRun(t *testing.T) {
 	s.sends("<message type='groupchat' from='romeo@example.org/o' to='elsewhere.example'><body>a</body></message>")
 	s.sends("<message type='groupchat' from='tybalt@example.org/o' to='cellar@rooms.example'><body>a</body></message>")
 	s.gets("to='tybalt@example.org/o'")
-	page := get(t, "http://"+metrics+"/metrics")
 	for _, line := range []string{"muc_rooms 1", "muc_occupants 1", "muc_connected 1", "muc_streams_total 1",
 		`muc_refusals_total{condition="policy-violation"} 1`, `muc_refusals_total{condition="item-not-found"} 1`,
 		`muc_store_seconds_count{call="append"}`} {
+		page := get(t, "http://"+metrics+"/metrics") // what was refused is counted after it was told
+		for began := time.Now(); !strings.Contains(page, "\n"+line) && time.Since(began) < fakeserver.Patience; {
+			time.Sleep(5 * time.Millisecond)
+			page = get(t, "http://"+metrics+"/metrics")
+		}
 		assert.Contains(t, page, "\n"+line)
 	}
 	r.stop()

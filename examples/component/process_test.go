@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -140,17 +139,21 @@ func (c *serving) end() int {
 // metric is the value of a metric, named with its labels as on the page.
 func (c *serving) metric(name string) float64 {
 	c.t.Helper()
-	page, err := c.page()
+	value, err := c.value(name)
 	require.NoError(c.t, err)
-	lines := bufio.NewScanner(strings.NewReader(page))
-	for lines.Scan() {
-		if rest, ok := strings.CutPrefix(lines.Text(), name+" "); ok {
-			value, err := strconv.ParseFloat(rest, 64)
-			require.NoError(c.t, err)
-			return value
+	return value
+}
+
+// value is that of a metric, if somebody tells it: while one process takes over from another, there may be
+// nobody for a moment.
+func (c *serving) value(name string) (float64, error) {
+	page, err := c.page()
+	for line := range strings.Lines(page) {
+		if rest, ok := strings.CutPrefix(line, name+" "); ok && err == nil {
+			return strconv.ParseFloat(strings.TrimSpace(rest), 64)
 		}
 	}
-	return 0
+	return 0, err
 }
 
 func (c *serving) page() (string, error) {
@@ -166,7 +169,11 @@ func (c *serving) page() (string, error) {
 // becomes waits until a metric is as it should be.
 func (c *serving) becomes(name string, ok func(float64) bool) {
 	c.t.Helper()
-	if !assert.Eventually(c.t, func() bool { return ok(c.metric(name)) }, fakeserver.Patience, 5*time.Millisecond) {
+	is := func() bool {
+		value, err := c.value(name)
+		return err == nil && ok(value)
+	}
+	if !assert.Eventually(c.t, is, fakeserver.Patience, 5*time.Millisecond) {
 		c.t.Fatalf("%s stays %v\n%s", name, c.metric(name), &c.stderr)
 	}
 }
@@ -206,7 +213,7 @@ func (c *serving) answers(link *fakeserver.Stream) {
 	c.t.Helper()
 	c.asked++
 	asked := fmt.Sprint("answers", c.asked, "-")
-	for i := range 600 {
+	for i := range int(fakeserver.Patience / (100 * time.Millisecond)) {
 		link.Send(ping(fmt.Sprint(asked, i), "nobody@example.org/o"))
 		// Any of them: on a slow machine each may take longer than one wait.
 		if _, ok := link.Wait(100*time.Millisecond, "id='"+asked, "type='result'"); ok {
