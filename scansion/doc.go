@@ -222,7 +222,7 @@
 // longest [Network].Late. A client answers the pings of rooms by itself. What comes neither from a
 // room of the script nor from one of its clients is no part of it.
 //
-// `X disconnects` breaks the connection, and 200 ms later the server has to have noticed. Time
+// `X disconnects` breaks the connection, and a second later the server has to have noticed. Time
 // passes if it is no more than two seconds; time stamps of 2030 in what is expected stand for any.
 //
 // For the host an owner of the room stands in, as far as XEP-0045 has stanzas for what it does:

@@ -24,11 +24,11 @@ const (
 	nsPing    = "urn:xmpp:ping"
 	nsPubSub  = "http://jabber.org/protocol/pubsub#event"
 	nsStanzas = "urn:ietf:params:xml:ns:xmpp-stanzas"
-	afterCut  = 200 * time.Millisecond // in which a server has to notice that a connection broke
-	setupName = "scansion"             // the resource and nick of who only sets up rooms
-	queued    = 20 * time.Millisecond  // for what has come and was not read yet
-	maxRooms  = 64                     // that one script may use
-	maxInbox  = 10_000                 // stanzas that came to a client and were not asked for yet
+	afterCut  = time.Second           // in which a server has to notice that a connection broke
+	setupName = "scansion"            // the resource and nick of who only sets up rooms
+	queued    = 20 * time.Millisecond // for what has come and was not read yet
+	maxRooms  = 64                    // that one script may use
+	maxInbox  = 10_000                // stanzas that came to a client and were not asked for yet
 )
 
 // network is a server as the stage of a script: each client is a real one.
