@@ -652,12 +652,16 @@ func TestActivityEnds(t *testing.T) {
 				}
 				assert.False(t, watch())
 				was := romeo.jid
+				w.mu.Lock()
 				romeo.jid = muc.MustParseJID(was.String() + "2")
 				w.clients[romeo.jid.String()] = romeo
+				w.mu.Unlock()
 				assert.True(t, watch(), "one client is watching")
 				require.NoError(t, end(w.nodes["a"], was))
 				w.settle()
+				w.mu.Lock()
 				romeo.inbox = map[string][]string{}
+				w.mu.Unlock()
 				assert.False(t, watch())
 				assert.NotEmpty(t, room)
 			})
