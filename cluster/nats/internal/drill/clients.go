@@ -25,6 +25,7 @@ type chat struct {
 	guest *client
 	said  atomic.Uint64 // messages, so far
 	heard atomic.Uint64 // by the first who stays
+	spoke time.Time     // when that was last; world.mu guards it
 
 	mu      sync.Mutex
 	refused map[string]bool // messages, by id, of which the sender was told that there is too much to do
@@ -222,6 +223,11 @@ func (w *world) speaks(r *chat, l line) {
 	r.heard.Add(1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	now := time.Now()
+	if !r.spoke.IsZero() {
+		w.longest = max(w.longest, now.Sub(r.spoke))
+	}
+	r.spoke = now
 	left := w.waiting[:0]
 	for _, v := range w.waiting {
 		if v.room == r && n >= v.after {

@@ -32,6 +32,9 @@ func (w *world) settle(ctx context.Context) {
 	pause(ctx, time.Second) // copies, if there are any
 }
 
+// stuckAfter is for how long no room is silent on any machine, unless somebody waits for what never comes.
+const stuckAfter = 40 * time.Second
+
 // judge holds what clients heard against each other and against the log, and prints what happened.
 func (w *world) judge(ctx context.Context) error {
 	messages := 0
@@ -50,7 +53,10 @@ func (w *world) judge(ctx context.Context) error {
 		fmt.Printf("%s: %d\n", what, w.counts[what])
 	}
 	silences, moves := spread(w.silences), spread(w.moves)
-	fmt.Printf("rooms of a killed node speak again: %s\nmoves of shards: %s\n", silences, moves)
+	fmt.Printf("rooms of a killed node speak again: %s\nmoves of shards: %s\nlongest silence of a room, with those of frozen nodes: %v\n", silences, moves, w.longest.Round(100*time.Millisecond))
+	if w.longest > stuckAfter {
+		wrong = append(wrong, "a room was stuck")
+	}
 	if w.strict {
 		if silences.median > 3*time.Second || silences.most > 6*time.Second {
 			wrong = append(wrong, "rooms were silent for too long")

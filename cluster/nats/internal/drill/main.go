@@ -8,6 +8,7 @@
 //   - all were told the same, in the same order, which is that of the log;
 //   - each message was heard once, under one id;
 //   - nothing was lost;
+//   - no room was stuck;
 //   - in the log no epoch begins without a claim, and none runs back.
 //
 // Any of these is an error. How long rooms were silent and what moves took is printed, and is an error

@@ -48,6 +48,7 @@ type world struct {
 	calm     time.Time       // when that is over
 	silences []time.Duration // of rooms whose node was killed
 	waiting  []*wait
+	longest  time.Duration // that a room was silent, whatever the reason
 	wrong    []string
 	records  map[muc.JID]map[string]record // by the snapshot that took the place
 }
