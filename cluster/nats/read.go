@@ -85,7 +85,7 @@ func (e *Engine) ask(ctx context.Context, stream string, what getRequest) (*item
 // A page of messages has a bound in number and in bytes. With each page the servers count how many messages
 // are left, for which they look at every subject of the list of rooms: few large pages.
 const (
-	pageItems = 10_000
+	pageItems = 5_000
 	pageBytes = 4 << 20
 )
 
