@@ -493,16 +493,26 @@ func TestOpenBeforeThereIsALeader(t *testing.T) {
 	require.NoError(t, <-opened)
 }
 
-// awaitOwnCopy waits until a server answers from its own copy of a stream: when it is alone it does,
-// or nobody.
+// awaitOwnCopy waits until a server, which does not lead a stream then, answers from its own copy: when it is alone
+// it does, or nobody.
 func (s *servers) awaitOwnCopy(i int, stream string) {
 	c, try := s.admin(i), readTry
 	reach(s.t, func() bool {
 		s.cut(i, true)
 		_, err := c.Request("$JS.API.DIRECT.GET."+stream, []byte(`{"seq":1}`), try)
 		s.cut(i, false)
-		try *= 2 // it may be the machine that is slow
+		if err != nil {
+			time.Sleep(2 * try)         // it has to find the others again, and what it missed
+			try = min(2*try, 8*readTry) // it may be the machine that is slow
+		}
 		return err == nil
+	})
+	reach(s.t, func() bool { // it may have been elected when it was back
+		if s.leader(stream) != i {
+			return true
+		}
+		_, _ = c.Request("$JS.API.STREAM.LEADER.STEPDOWN."+stream, nil, try)
+		return false
 	})
 }
 
