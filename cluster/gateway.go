@@ -310,6 +310,13 @@ func (g *gateway) onAck(data []byte) {
 // may have come too late for this node's clients: the other one says whether it is done.
 func (g *gateway) acked(a *ackFrame) {
 	o := g.n.ownerOf(a.Shard)
+	if a.Epoch > o.Epoch { // the message that there is another owner may be lost
+		time.AfterFunc(beatEvery, func() {
+			if g.n.ownerOf(a.Shard).Epoch < a.Epoch {
+				g.n.verify(a.Shard)
+			}
+		})
+	}
 	if a.Epoch < max(o.Epoch, g.n.seen[a.Shard].last()) {
 		return
 	}

@@ -918,6 +918,25 @@ func TestCutAnswersNothing(t *testing.T) {
 	})
 }
 
+// A node that does not hear on the bus that rooms have another owner learns it from what that one asks for.
+func TestOwnerIsNotHeardOf(t *testing.T) {
+	for offset := range 5 {
+		bubble(t, func(t *testing.T) {
+			w := newWorld(t, 1, nil, "a", "b", "c")
+			romeo, room := w.at("b", "romeo"), w.roomThatGoesTo("a", "c")
+			w.send(romeo, joinText, room, "romeo")
+			w.settle()
+			time.Sleep(time.Duration(offset) * time.Second)
+			w.nodes["b"].engine.hearNothingOf("owner")
+			w.nodes["a"].kill()
+			delete(w.nodes, "a")
+			w.send(romeo, sayText, room, "", "hello")
+			time.Sleep(3 * time.Second) // two of them are the silence after which it is taken for dead
+			assert.Equal(t, []string{"hello"}, w.heard(romeo, room))
+		})
+	}
+}
+
 // A node that is cut off while it takes over as many shards as it takes at a time goes on afterwards.
 func TestCutWhileItTakesOver(t *testing.T) {
 	bubble(t, func(t *testing.T) {
