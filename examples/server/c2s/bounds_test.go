@@ -208,9 +208,8 @@ func TestLoginTakesTooLong(t *testing.T) {
 		const open = "<stream:stream to='localhost' version='1.0' xmlns='jabber:client' xmlns:stream='" + nsStream + "'>"
 		_, err := io.WriteString(quick, open+"<auth xmlns='"+nsSASL+"' mechanism='ANONYMOUS'/>"+open+"<iq type='set' id='b'><bind xmlns='"+nsBind+"'/></iq>")
 		require.NoError(t, err)
-		said, err := io.ReadAll(slow)
+		_, err = io.ReadAll(slow) // until the server closes it, with or without the beginning of a stream
 		require.NoError(t, err)
-		require.Empty(t, said)
 		require.Equal(t, s.Bounds.Login, time.Since(began))
 		time.Sleep(time.Hour)
 		require.Equal(t, 1, s.Stats().Sessions)
