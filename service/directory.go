@@ -63,7 +63,7 @@ const setAtOnce = 1000
 // setAll takes in what became of rooms in which nobody is, as far as they are this service's (or
 // are not): one by one, each would move all lines that are after it.
 func (d *directory) setAll(entries []Entry, owns func(room muc.JID) bool, mine bool) {
-	sorted := slices.SortedStableFunc(slices.Values(entries), func(a, b Entry) int { return strings.Compare(a.Room.String(), b.Room.String()) })
+	sorted := slices.SortedStableFunc(slices.Values(entries), compareEntries)
 	for some := range slices.Chunk(sorted, setAtOnce) {
 		d.merge(some, func(e Entry) bool { return owns(e.Room) == mine })
 	}

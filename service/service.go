@@ -59,7 +59,7 @@ type Service struct {
 	held     map[muc.JID]int // of it, by who has created them
 	people   int             // occupants of all rooms
 	// counted is how many occupants rooms have that somebody is in, as the services of the domain have told each other, and
-	// recount in which rooms here it may be another number by now; nil without Config.Owns.
+	// recount in which rooms here it may be another number by now; recount is nil without Config.Owns.
 	counted  map[muc.JID]int
 	recount  map[muc.JID]bool
 	commands int // of administrators that are being carried out
