@@ -29,7 +29,8 @@ func TestSnapshotTooLarge(t *testing.T) {
 				}
 			}
 		}
-		w.start("c").engine.noSnapshots()
+		c := w.start("c").engine
+		c.put(&c.unshot, true)
 		w.ready()
 		time.Sleep(10 * time.Second) // until it has some shards
 		romeo := w.at("a", "romeo")

@@ -94,31 +94,11 @@ func (f *faulty) counts() (reads, gives int) {
 	return f.reads, f.mostGives
 }
 
-func (f *faulty) isolate(is bool) {
+// put has the node have one of the faults, or no more.
+func (f *faulty) put(fault *bool, is bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.alone = is
-}
-
-// noSnapshots: from now on none is small enough.
-func (f *faulty) noSnapshots() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unshot = true
-}
-
-// setUnclaimed has claims get lost.
-func (f *faulty) setUnclaimed(is bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unclaimed = is
-}
-
-// noEntries: from now on what is written to the list gets lost.
-func (f *faulty) noEntries() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.entries = true
+	*fault = is
 }
 
 // is reports one of the faults.
@@ -223,12 +203,6 @@ func (f *faulty) Entries(ctx context.Context, shard int) iter.Seq2[cluster.Entry
 	f.lists++
 	f.mu.Unlock()
 	return sequence(ctx, f, f.Memory.Entries(ctx, shard))
-}
-
-func (f *faulty) setUnlisted(is bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.unlisted = is
 }
 
 func (f *faulty) AllEntries(ctx context.Context) iter.Seq2[cluster.Entry, error] {

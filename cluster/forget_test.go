@@ -79,13 +79,13 @@ func TestForgetEverywhere(t *testing.T) {
 			assert.Equal(t, map[muc.JID]muc.Affiliation{account: muc.Owner}, w.affiliations(room))
 		}
 
-		w.nodes["c"].engine.setUnlisted(true)
+		w.nodes["c"].engine.put(&w.nodes["c"].engine.unlisted, true)
 		go func() {
 			_, err := w.nodes["a"].Forget(t.Context(), account, heir)
 			done <- err
 		}()
 		time.Sleep(time.Second)
-		w.nodes["c"].engine.setUnlisted(false)
+		w.nodes["c"].engine.put(&w.nodes["c"].engine.unlisted, false)
 		require.NoError(t, <-done)
 		for _, room := range rooms {
 			assert.Equal(t, map[muc.JID]muc.Affiliation{heir: muc.Owner}, w.affiliations(room))

@@ -171,9 +171,9 @@ func TestMinorityExpelsNobody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t, 1, nil, "a", "b", "c")
 		c := w.nodes["c"]
-		c.engine.isolate(true) // it hears itself, nobody else, and has no majority
+		c.engine.put(&c.engine.alone, true) // it hears itself, nobody else, and has no majority
 		time.Sleep(time.Minute)
-		c.engine.isolate(false)
+		c.engine.put(&c.engine.alone, false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
 		assert.NoError(t, w.nodes["a"].Err())
@@ -953,13 +953,13 @@ func TestCutWhileItTakesOver(t *testing.T) {
 			}
 		}
 		w.settle()
-		b.setUnclaimed(true)
+		b.put(&b.unclaimed, true)
 		w.nodes["a"].kill()
 		delete(w.nodes, "a")
 		time.Sleep(5 * time.Second)
 		b.set(0, true)
 		time.Sleep(5 * time.Second)
-		b.setUnclaimed(false)
+		b.put(&b.unclaimed, false)
 		b.set(0, false)
 		for _, room := range rooms {
 			w.send(romeo, sayText, room, "", "hello")
@@ -979,7 +979,7 @@ func TestListIsRepaired(t *testing.T) {
 		romeo := w.at("a", "romeo")
 		room := w.roomOf("c")
 		jid := muc.MustParseJID(room + "@chat.example")
-		w.nodes["c"].engine.noEntries()
+		w.nodes["c"].engine.put(&w.nodes["c"].engine.entries, true)
 		w.send(romeo, joinText, room, "romeo")
 		w.settle()
 		w.nodes["c"].kill()

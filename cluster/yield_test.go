@@ -179,9 +179,7 @@ func TestLinkDoesNotMove(t *testing.T) {
 		}
 		romeo := w.at(other.name, "romeo")
 		room := w.roomWith(other.name, romeo)
-		first.engine.mu.Lock()
-		first.engine.unset = true
-		first.engine.mu.Unlock()
+		first.engine.put(&first.engine.unset, true)
 		stopping, stop := context.WithTimeout(t.Context(), 5*time.Second)
 		defer stop()
 		go func() {
