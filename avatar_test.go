@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -134,6 +135,30 @@ func TestVCardHidesItsOwner(t *testing.T) {
 	hecate.SeesNothingOf("crone@shakespeare.lit")
 	crone.Sends(getCard)
 	crone.Receives(muctest.XML("<iq type='result'><vCard xmlns='vcard-temp'><JABBERID>crone@shakespeare.lit</JABBERID></vCard></iq>"))
+}
+
+// Nothing says any more who set the card of somebody who was forgotten, so the address is
+// not in it either, in whatever spelling, also if everybody saw it at that time. The card
+// stays within its limit.
+//
+// rows: V1, N5
+func TestVCardOfForgotten(t *testing.T) {
+	const of = "<vCard xmlns='vcard-temp'><FN>Us</FN><JABBERID>%s</JABBERID><URL>xmpp:%s?message</URL><PHOTO><BINVAL>iVBORw0KGgo=</BINVAL></PHOTO></vCard>"
+	set := fmt.Sprintf(of, "crone@shakespeare.lit/desktop", "CRONE%40shakespeare.lit")
+	for _, whois := range []muc.Whois{muc.WhoisAnyone, muc.WhoisModerators} {
+		for limit, want := range map[int]string{
+			0:            fmt.Sprintf(of, "coven@chat.shakespeare.lit", "coven%40chat.shakespeare.lit"),
+			len(set):     fmt.Sprintf(of, "coven@chat.shakespeare.lit", ""),
+			len(set) + 2: fmt.Sprintf(of, "coven@chat.shakespeare.lit", "coven%40chat.shakespeare.lit"),
+		} {
+			h := coven(t, muc.Config{Defaults: muc.RoomConfig{Persistent: true, Whois: whois}, Limits: muc.Limits{VCardBytes: limit}})
+			hecate, crone := h.Client("hecate@shakespeare.lit/broom"), h.Client("crone@shakespeare.lit/desktop")
+			require.Nil(t, crone.Sends("<iq type='set' id='s' to='coven@chat.shakespeare.lit'>"+set+"</iq>").Refused)
+			h.Do(muc.Forget{JID: muc.MustParseJID("crone@shakespeare.lit"), Heir: muc.MustParseJID("admin@shakespeare.lit")})
+			hecate.Sends(getCard)
+			hecate.Receives(muctest.XML("<iq type='result'>" + want + "</iq>"))
+		}
+	}
 }
 
 // A log that tells hashes of no vCard is no log.

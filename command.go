@@ -215,10 +215,11 @@ func (t *step) vanish(who JID) (going int) {
 }
 
 // Forget removes a deleted account from the room: its affiliation, reserved nick, voice and hats,
-// its request to register, the invitations to and from it, its sessions (as by [Vanished])
-// and puppets in its name. Messages stay, and so does, until Limits.ListChanges others have
-// changed, that it was taken off the lists, if somebody follows them (XEP-0463). A later account of the same address has none of
-// these, but the same occupant-id, which is made from the address (XEP-0421 §4.1).
+// its request to register, the invitations to and from it, its sessions (as by [Vanished]),
+// puppets in its name, and its address in the vCard of the room, if the account set that. Messages
+// stay, and so does, until Limits.ListChanges others have changed, that it was taken off the lists, if
+// somebody follows them (XEP-0463). A later account of the same address has none of these, but the
+// same occupant-id, which is made from the address (XEP-0421 §4.1).
 //
 // A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
 // account is the only one, the Heir becomes owner; without an heir the command is refused
@@ -264,7 +265,7 @@ func (c Forget) do(t *step) error {
 		t.propose(&event.HatUnassigned{JID: bare, URI: h.URI})
 	}
 	if b := s.Sparse().VCard(); b != nil && b.Actor.JID.Bare() == bare {
-		t.propose(&event.VCardChanged{Payload: b.Payload, Photos: b.Photos}) // by nobody
+		t.propose(t.r.hideForgotten(b))
 	}
 	set.reserve(bare, NickResult{})
 	set.storeVoice(bare, RoleNone)

@@ -178,11 +178,20 @@ func author(w *xmlwire.Writer, m *event.Message) {
 // the id of the stanza, which must come back as it was sent. Stanza-ids and delays that
 // name the person are left out, see reserved.
 func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
-	if viewFor(&r.st, reader) == splice.All || who.IsZero() || !mayHold(payload, who.Local()) {
+	if viewFor(&r.st, reader) == splice.All {
+		return payload
+	}
+	return r.hide(payload, who, nick, veilGrowth)
+}
+
+// hide does so for all readers. The payload becomes longer by no more than so many bytes:
+// beyond that, addresses are cut out.
+func (r *Room) hide(payload string, who JID, nick string, growth int) string {
+	if who.IsZero() || !mayHold(payload, who.Local()) {
 		return payload
 	}
 	v := veil{local: who.Local(), domain: who.Domain(), resource: who.Resource(), shown: r.at(nick).String(),
-		growth: veilGrowth, tries: maxTries,
+		growth: growth, tries: maxTries,
 		same: func(local, domain string) bool {
 			j, err := jid.ParseBy(local+"@"+domain, r.cfg.NormalizeDomain)
 			return err == nil && j == who.Bare()
@@ -191,6 +200,12 @@ func (r *Room) veil(payload string, who JID, nick string, reader Role) string {
 		v.own = []string{v.shown, escapeURI(v.shown, 0)}
 	}
 	return xmlwire.ReplaceValues(payload, v.clear)
+}
+
+// hideForgotten is the vCard of somebody who is forgotten, as nobody's: without the address,
+// also where everybody sees it now. The room's own takes its place.
+func (r *Room) hideForgotten(b *event.VCardChanged) *event.VCardChanged {
+	return &event.VCardChanged{Payload: r.hide(b.Payload, b.Actor.JID, "", r.cfg.Limits.VCardBytes-len(b.Payload)), Photos: b.Photos}
 }
 
 // seenNow is a message as the room shows it now to readers who do not see real JIDs: it may
