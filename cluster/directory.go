@@ -92,6 +92,12 @@ func (n *Node) readDirectory() {
 	}
 }
 
+// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes through it.
+type listing struct {
+	entries []service.Entry
+	read    time.Time
+}
+
 // listFor is how long a list that was read is good for those who go on with it.
 const listFor = time.Minute
 
@@ -99,23 +105,31 @@ const listFor = time.Minute
 func (s *store) List(ctx context.Context, after muc.JID, limit int) ([]service.Entry, error) {
 	all := s.listing.Load()
 	if after.IsZero() || all == nil {
-		read, err := s.readAll(ctx)
+		entries, err := s.readAll(ctx)
 		if err != nil {
 			return nil, err
 		}
-		all = &read
+		all = &listing{entries, time.Now()}
 		s.listing.Store(all)
-		time.AfterFunc(listFor, func() { s.listing.CompareAndSwap(all, nil) })
+		time.AfterFunc(listFor, s.forgetListing)
 	}
-	at, is := slices.BinarySearchFunc(*all, after, func(e service.Entry, room muc.JID) int { return jid.Compare(e.Room, room) })
+	at, is := slices.BinarySearchFunc(all.entries, after, func(e service.Entry, room muc.JID) int { return jid.Compare(e.Room, room) })
 	if is {
 		at++
 	}
-	page := (*all)[at:]
+	page := all.entries[at:]
 	if len(page) <= limit {
 		s.listing.CompareAndSwap(all, nil)
 	}
 	return slices.Clone(page[:min(limit, len(page))]), nil
+}
+
+// forgetListing forgets the list if it is too old. Those that were gone through, or have another one in their place,
+// are forgotten already.
+func (s *store) forgetListing() {
+	if all := s.listing.Load(); all != nil && time.Since(all.read) >= listFor {
+		s.listing.CompareAndSwap(all, nil)
+	}
 }
 
 // readAll reads the list. Like all calls of the store it waits while the engine is not there.

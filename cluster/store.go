@@ -27,9 +27,8 @@ type store struct {
 	shards [Shards]*logShard // those that this node has
 	warned time.Time         // when it was said last that the engine fails
 
-	lines chan struct{} // one for each line of the list that is being put
-	// listing is the list of all rooms of all nodes, sorted, as it was read for somebody who goes through it.
-	listing atomic.Pointer[[]service.Entry]
+	lines   chan struct{} // one for each line of the list that is being put
+	listing atomic.Pointer[listing]
 }
 
 // logShard is a shard while this node has it.

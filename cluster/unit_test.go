@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/beevik/etree"
 	"github.com/stretchr/testify/assert"
@@ -175,6 +177,37 @@ func TestLinesWait(t *testing.T) {
 		close(log.takes)
 		synctest.Wait()
 		assert.EqualValues(t, 5, stored.Load())
+	})
+}
+
+// A list of all rooms that was gone through, or has another one in its place, takes no memory any more; one that
+// nobody goes on with does for a minute.
+func TestListingsAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := bare(t)
+		n.cfg.Log = NewMemory()
+		var rooms []muc.JID
+		for i := range 3 {
+			rooms = append(rooms, muc.MustParseJID(fmt.Sprint("room", i, "@chat.example")))
+			require.NoError(t, n.cfg.Log.PutEntry(t.Context(), ShardOf(rooms[i]), Entry{At: 1, Entry: service.Entry{Room: rooms[i]}}))
+		}
+		begin := func() weak.Pointer[listing] {
+			page, err := n.store.List(t.Context(), muc.JID{}, 1)
+			require.NoError(t, err)
+			require.Len(t, page, 1)
+			return weak.Make(n.store.listing.Load())
+		}
+		first, second := begin(), begin()
+		page, err := n.store.List(t.Context(), rooms[0], 10)
+		require.NoError(t, err)
+		assert.Len(t, page, 2)
+		runtime.GC()
+		assert.Nil(t, first.Value())
+		assert.Nil(t, second.Value())
+		begin()
+		time.Sleep(listFor)
+		synctest.Wait()
+		assert.Nil(t, n.store.listing.Load())
 	})
 }
 
