@@ -433,8 +433,12 @@ func (c Invite) do(t *step) error {
 	if e == nil {
 		e = t.spendNotices(a.jid, 1)
 	}
+	set := t.newAdminSet(&theHost, a.event())
 	if e == nil {
-		e = t.inviteOne(a, t.newAdminSet(&theHost, a.event()), inv)
+		e = t.inviteOne(a, set, inv)
+	}
+	if e == nil {
+		e = set.judge()
 	}
 	return failure(e)
 }

@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +34,23 @@ func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 		assert.Equal(t, muc.Destroyed, h.State())
 		invited.ReceivesNothing()
 	}
+}
+
+// Who is invited to a members-only room becomes a member, so it is refused where the lists
+// are full, whoever invites.
+//
+// rows: L12
+func TestInvitationsToFullLists(t *testing.T) {
+	h := open(t, muc.Config{Limits: muc.Limits{Affiliations: 2}, Defaults: muc.RoomConfig{MembersOnly: true}})
+	full := because(stanza.ResourceConstraint)
+	h.Do(muc.Invite{To: wicca.Bare()}) // with the owner, that makes two
+
+	h.Refuses(full, muc.Invite{To: hecate.Bare()})
+	h.RefusesAs(crone, full, muc.Invite{To: hecate.Bare()})
+	assert.ErrorIs(t, h.Handle(invites(crone.String(), hecate.Bare().String())).Refused, full)
+
+	h.Do(muc.Invite{To: wicca.Bare()}) // who is on the lists already
+	assert.Len(t, maps.Collect(h.Affiliations()), 2)
 }
 
 // Strangers cannot use up the invitations of a room: who has fewer open takes the place
