@@ -33,8 +33,9 @@ type relayed struct {
 func (r *relayed) waits(w *world, s *step) bool {
 	_, inside := s.before.inside[r.asker]
 	answerer := muc.MustParseJID(r.answerer).Bare()
+	banned := s.before.affiliation(answerer) == muc.Outcast || w.blocks(s.before, answerer) && !s.before.isInside(answerer)
 	return slices.Contains(w.ledger.ways, r) && inside && w.clients[r.asker] == r.client && r.client.visit == r.visit &&
-		s.before.affiliation(answerer) != muc.Outcast && s.in.at.Sub(r.at).Abs() <= relayTimeout
+		!banned && s.in.at.Sub(r.at).Abs() <= relayTimeout
 }
 
 const relayTimeout = 5 * time.Minute
