@@ -63,6 +63,11 @@ func TestVeil(t *testing.T) {
 	html := "<html xmlns='http://jabber.org/protocol/xhtml-im'><a xmlns='http://www.w3.org/1999/xhtml' href='xmpp:smith@corp.lit'>me</a></html>"
 	assert.Equal(t, strings.Replace(html, "smith@corp.lit", "room@chat.lit/A%20b", 1), r.veil(html, who, "A b", Participant))
 
+	// Two namespaces that are the address in two spellings would be one afterwards, and parsers
+	// refuse an attribute that stands there twice by its namespace.
+	assert.Equal(t, "<x xmlns='room@chat.lit/A b' b='3' xmlns:ns3='urn:x' ns3:a='4'><y/></x>",
+		r.veil("<x xmlns='smith@corp.lit' xmlns:ns0='smith@corp.lit' ns0:a='1' xmlns:ns1='SMITH@corp.lit' ns1:a='2' b='3' xmlns:ns3='urn:x' ns3:a='4'><y/></x>", who, "A b", Participant))
+
 	// A nick that is the own address hides nothing: what was veiled once stays as it is.
 	once := r.veil("<x a='smith@corp.lit' b='xmpp:smith@corp.lit?join' c='u=smith%40corp.lit'/>", who, "Smith@corp.lit or so", Participant)
 	assert.Equal(t, once, r.veil(once, who, "Smith@corp.lit or so", Participant))
@@ -82,6 +87,9 @@ func TestVeilIsBounded(t *testing.T) {
 	got := r.veil(payload, MustParseJID("a@b/c"), strings.Repeat("n", 1000), Participant)
 	assert.Less(t, len(got), len(payload)+veilGrowth)
 	assert.NotContains(t, got, "a@b")
+	// A namespace of which nothing is left is none that may be declared.
+	got = r.veil(strings.Repeat("<y a='a@b'/>", 5000)+"<x xmlns='a@b' xmlns:ns0='a@b' ns0:c='d'/>", MustParseJID("a@b/c"), "nick", Participant)
+	assert.Equal(t, "<x xmlns='about:blank'/>", got[strings.LastIndex(got, "<"):])
 	// What would not be written any more is not made either.
 	for _, unit := range []string{"xmpp:a@b ", "a%40b "} {
 		payload := "<x xmlns='urn:x'>" + strings.Repeat(unit, 20000) + "</x>"

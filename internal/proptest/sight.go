@@ -97,6 +97,7 @@ func (w *world) spelled(full string) string {
 		"xmpp:" + escaped, "https://x.example/?u=" + escaped + "&amp;v=1", "https://x.example/?u=" + strings.Replace(escaped, "%", "%25", 1)})
 	return pick(w, "place", []string{
 		"<reference xmlns='urn:xmpp:reference:0' uri='" + uri + "'/>", "<x xmlns='jabber:x:oob'><url>" + uri + "</url></x>",
+		"<x xmlns='urn:x' xmlns:p='" + uri + "' xmlns:q='" + strings.ToUpper(bare) + "' p:a='1' q:a='2'/>",
 		"<stanza-id xmlns='urn:xmpp:sid:0' by='" + bare + "' id='own'/>", "<delay xmlns='urn:xmpp:delay' from='" + full + "' stamp='2030-01-01T00:00:00Z'/>",
 	})
 }

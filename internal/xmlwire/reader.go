@@ -218,8 +218,13 @@ func OnlyText(canonical string) bool {
 	return tag < 0 || inside[tag+1] == '/'
 }
 
+// noSpace is the namespace of elements of which nothing is left of their own.
+const noSpace = "about:blank"
+
 // ReplaceValues copies canonical XML, with a function applied to all attribute values and
-// texts except those that people write (body, subject, status, XHTML).
+// texts except those that people write (body, subject, status, XHTML). Attributes are left out
+// whose namespace it would replace: it may be none then, or that of another attribute of the
+// same name, and parsers refuse both.
 func ReplaceValues(canonical string, replace func(value string) string) string {
 	b := make([]byte, 0, len(canonical))
 	depth, written := 0, false
@@ -235,10 +240,7 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 			if depth == 0 {
 				written = writtenByPeople(name, a)
 			}
-			b = append(append(b, '<'), name...)
-			for key, value := range a.All() {
-				b = AppendAttr(b, key, replace(value))
-			}
+			b = replaceAttrs(append(append(b, '<'), name...), a, replace)
 			if empty {
 				b = append(b, '/')
 			} else {
@@ -253,6 +255,24 @@ func ReplaceValues(canonical string, replace func(value string) string) string {
 		}
 	}
 	return string(b)
+}
+
+func replaceAttrs(b []byte, a attrs, replace func(value string) string) []byte {
+	var gone []string // prefixes
+	for key, value := range a.All() {
+		prefix, name, _ := strings.Cut(key, ":")
+		now := replace(value)
+		switch {
+		case prefix == "xmlns" && name != "" && now != value:
+			gone = append(gone, name)
+		case name != "" && slices.Contains(gone, prefix):
+		case key == "xmlns" && now == "" && value != "":
+			b = AppendAttr(b, key, noSpace)
+		default:
+			b = AppendAttr(b, key, now)
+		}
+	}
+	return b
 }
 
 // writtenByPeople reports whether the texts in a child of a stanza are written by people.
