@@ -257,7 +257,7 @@ func (c Forget) do(t *step) error {
 		t.propose(&event.RegistrationClosed{JID: bare, How: event.RequestWithdrawn})
 	}
 	for _, b := range s.Sparse().Invites() {
-		if b.Invitee == bare || b.Inviter == bare {
+		if b.Invitee.Bare() == bare || b.Inviter.Bare() == bare {
 			t.propose(&event.InviteExpired{Invitee: b.Invitee, Inviter: b.Inviter})
 		}
 	}

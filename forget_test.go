@@ -3,6 +3,7 @@ package muc_test
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -47,6 +48,9 @@ func TestForgetAll(t *testing.T) {
 	h.Do(muc.SetAffiliation{JID: hag, Affiliation: muc.Owner})
 	h.DoAs(hag, muc.SetVCard{VCard: parse(cardOf)})
 	require.Nil(t, h.Handle(registration("hag66@shakespeare.lit/pda", "thirdwitch")).Refused)
+	require.Nil(t, h.Handle(invites("hag66@shakespeare.lit/pda", "bard@shakespeare.lit")).Refused)
+	require.Nil(t, h.Handle(invites(crone.String(), "hag66@shakespeare.lit/phone")).Refused)
+	h.Advance(time.Hour) // what was used up of the rates is there again
 
 	h.Do(muc.Forget{JID: hag})
 

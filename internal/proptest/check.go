@@ -37,6 +37,7 @@ func (w *world) check(s *step, out []byte) {
 	w.checkEntry(s)
 	w.checkSelf(s)
 	w.checkRules(s)
+	w.checkForgotten(s)
 	w.checkBlocked(s)
 	w.checkAnswers(s)
 	w.checkRetraction(s)

@@ -2,6 +2,8 @@ package proptest
 
 import (
 	"bytes"
+	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,6 +44,31 @@ func (w *world) checkRules(s *step) {
 	full := bytes.Count(s.after.live, []byte(`"type":"rate-spent"`)) >= w.cfg.Limits.RateShares
 	if full || s.before.conf.SlowMode != s.after.conf.SlowMode {
 		w.slow = nil
+	}
+}
+
+// checkForgotten: of an account that is forgotten nothing stays but what it said, its places in the
+// past of the room, and what ends by itself.
+func (w *world) checkForgotten(s *step) {
+	c, forgotten := s.in.cmd.(muc.Forget)
+	if !forgotten || s.err != nil {
+		return
+	}
+	var r struct {
+		Events []struct {
+			Type string
+			Data json.RawMessage
+		}
+	}
+	if err := json.Unmarshal(s.after.live, &r); err != nil {
+		w.fail("%v: %s", err, s.after.live)
+	}
+	stay := []string{"created", "affiliations-versioned", "message-archived", "message-kept", "subject-changed",
+		"rate-spent", "voice-requested", "relay-sent", "asked"}
+	for _, ev := range r.Events {
+		if !slices.Contains(stay, ev.Type) && names(string(ev.Data), c.JID.Bare().String()) {
+			w.fail("%s is forgotten, and there is %s: %s", c.JID, ev.Type, ev.Data)
+		}
 	}
 }
 
