@@ -53,6 +53,25 @@ func TestKickBlocked(t *testing.T) {
 	h.Client(hag).Receives(muctest.Presence("thirdwitch").As(muc.AffiliationNone, muc.Visitor))
 }
 
+// Whose request to register is granted becomes a member, although the host or the domain's ban
+// has kept that person out since.
+//
+// rows: F9, U9
+func TestRegistrationOfBlocked(t *testing.T) {
+	h, blocked := blocking(t, muc.Config{Registration: muc.RegistrationApproved})
+	for _, who := range []string{"hag@shakespeare.lit", "bard@globe.lit"} {
+		require.Nil(t, h.Handle(registration(who+"/x", who[:4])).Refused)
+	}
+	blocked["hag@shakespeare.lit"] = true
+	h.Do(muc.SetAffiliation{JID: muc.MustParseJID("globe.lit"), Affiliation: muc.Outcast})
+	for _, who := range []string{"hag@shakespeare.lit", "bard@globe.lit"} {
+		h.Do(muc.DecideRegistration{JID: muc.MustParseJID(who), Allow: true})
+		assert.Equal(t, muc.Member, h.Affiliation(muc.MustParseJID(who)), who)
+		h.Client(who + "/x").Joins(who[:4])
+		h.Client(who + "/x").Receives(muctest.Presence(who[:4]).As(muc.Member, muc.Participant))
+	}
+}
+
 // A room in which nobody is left ends, if it is temporary.
 func TestKickBlockedEndsARoom(t *testing.T) {
 	h, blocked := blocking(t, muc.Config{})

@@ -432,6 +432,9 @@ func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, 
 		return nil
 	}
 	a := t.r.senderOf(b.JID)
+	if a.aff == Outcast { // of a domain, or of the host: membership goes before either
+		a.aff = AffiliationNone
+	}
 	return t.register(&a, &event.Registered{JID: b.JID, Nick: b.Nick, Key: b.Key, Answers: b.Answers}, by)
 }
 
