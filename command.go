@@ -217,9 +217,9 @@ func (t *step) vanish(who JID) (going int) {
 // Forget removes a deleted account from the room: its affiliation, reserved nick, voice and hats,
 // its request to register, the invitations to and from it, its sessions (as by [Vanished]),
 // puppets in its name, and its address in the vCard of the room, if the account set that. Messages
-// stay, and so does, until Limits.ListChanges others have changed, that it was taken off the lists, if
-// somebody follows them (XEP-0463). A later account of the same address has none of these, but the
-// same occupant-id, which is made from the address (XEP-0421 §4.1).
+// stay, and so does who created the room, and, until Limits.ListChanges others have changed, that it was
+// taken off the lists, if somebody follows them (XEP-0463). A later account of the same address has none
+// of these, but the same occupant-id, which is made from the address (XEP-0421 §4.1).
 //
 // A room must have an owner (XEP-0045 §10.4), a person rather than a whole domain. If the
 // account is the only one, the Heir becomes owner; without an heir the command is refused
