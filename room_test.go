@@ -230,7 +230,7 @@ func TestFanOut(t *testing.T) {
 	handle := testing.AllocsPerRun(20, func() { _, _ = h.Room.Handle(h.Now, message) })
 	assert.LessOrEqual(t, handle, 16.0, "allocations of a message to everybody")
 	buffer := make([]byte, 0, 4096)
-	write := testing.AllocsPerRun(1, func() {
+	write := testing.AllocsPerRun(10, func() {
 		for _, out := range fx.Outbound {
 			for _, to := range out.To() {
 				buffer = out.AppendXML(buffer[:0], to, "")
