@@ -114,7 +114,7 @@ async def play(world, args):
     await asyncio.wait_for(talk(world, args.kills, args.stops, args.freezes),
                            PATIENCE * (2 + args.kills + args.stops + args.freezes))
     print(f"    {time.monotonic() - start:.1f} s", flush=True)
-    assert await world.cluster.stop(60) == 0
+    assert await world.cluster.stop(PATIENCE) == 0
 
 
 async def main():
@@ -137,7 +137,7 @@ async def main():
         raise
     finally:
         try:
-            await world.cluster.stop(60)
+            await world.cluster.stop(PATIENCE)
         finally:
             world.cluster.end()
             world.server.end()

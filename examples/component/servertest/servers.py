@@ -4,6 +4,7 @@ own in a folder that is thrown away. They listen on 127.0.0.1 only."""
 import asyncio
 import json
 import os
+import random
 import re
 import socket
 import subprocess
@@ -16,9 +17,14 @@ PAGE = os.path.join(HERE, "..", "README.md")
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One of those that systems do not give out by themselves: nothing else gets it before it is used."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(10000, 30000)))
+            except OSError:
+                continue
+            return s.getsockname()[1]
 
 
 def readme(language):

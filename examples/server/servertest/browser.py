@@ -9,7 +9,7 @@ import urllib.request
 
 from process import free_port
 
-PATIENCE = 60  # seconds for what must come, on a machine that has other things to do
+PATIENCE = 180  # seconds for what must come, on a machine that has other things to do
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1000,780",
            "--no-first-run", "--disable-background-networking"]

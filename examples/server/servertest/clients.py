@@ -16,7 +16,7 @@ from browser import until
 
 DOMAIN = "localhost"
 LOBBY = "lobby@conference.localhost"
-PATIENCE = 60
+PATIENCE = 180
 
 
 class Client(slixmpp.ClientXMPP):

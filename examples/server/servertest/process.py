@@ -1,6 +1,7 @@
 """The server as a process."""
 
 import os
+import random
 import re
 import socket
 import subprocess
@@ -8,9 +9,14 @@ import time
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One of those that systems do not give out by themselves: nothing else gets it before it is used."""
+    while True:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", random.randrange(10000, 30000)))
+            except OSError:
+                continue
+            return s.getsockname()[1]
 
 
 class Server:
