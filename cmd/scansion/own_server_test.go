@@ -60,7 +60,7 @@ func startServer(t *testing.T, flags ...string) (address, accounts string) {
 	accounts = filepath.Join(dir, "passwords")
 	require.NoError(t, os.WriteFile(accounts, passwords.Bytes(), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "accounts"), keys.Bytes(), 0o600))
-	server := exec.Command(program, append([]string{"-listen", "127.0.0.1:0", "-http", "", "-accounts", filepath.Join(dir, "accounts"),
+	server := exec.Command(program, append([]string{"-listen", "127.0.0.1:0", "-http", "", "-login", "1h", "-accounts", filepath.Join(dir, "accounts"),
 		"-store", filepath.Join(dir, "rooms.db")}, flags...)...)
 	server.Stderr = os.Stderr
 	said, err := server.StdoutPipe()

@@ -86,7 +86,7 @@ func startRooms(t *testing.T, cfg muc.Config, people *c2s.Accounts) string {
 	store, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "rooms.db"), sqlitestore.Options{Archive: true})
 	require.NoError(t, err)
 	services := map[string]c2s.Service{}
-	clients := c2s.New(c2s.Config{Domain: "localhost", Accounts: people, Log: log}, services)
+	clients := c2s.New(c2s.Config{Domain: "localhost", Accounts: people, Log: log, Bounds: c2s.Bounds{Login: patience}}, services)
 	answers := sqlitestore.NewAnswers(store, log)
 	set := settings{rooms: "conference.localhost", bounds: c2s.Bounds{}.WithDefaults()}
 	with := roomsConfig(&set, store, answers, nil, clients, service.Observer{}, log)

@@ -68,7 +68,7 @@ class Ours(servers.Process):
                                        capture_output=True, check=True).stdout)
 
     async def start(self):
-        self.launch([self.program, "-listen", f"127.0.0.1:{self.clients}", "-http", "", "-accounts", self.accounts,
+        self.launch([self.program, "-listen", f"127.0.0.1:{self.clients}", "-http", "", "-login", "1h", "-accounts", self.accounts,
                      "-store", os.path.join(self.folder, "rooms.db")])
         await servers.listens(self, self.clients)
 
