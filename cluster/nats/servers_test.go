@@ -111,12 +111,12 @@ func (s *servers) run(i int) {
 
 func (s *servers) kill(i int) {
 	if s.running[i] != nil {
-		s.running[i].Kill()
-		s.running[i] = nil
-		s.clients[i].to("")
+		s.clients[i].to("") // first: its port may be another one's then
 		for j := range s.routes {
 			s.routes[j][i].to("")
 		}
+		s.running[i].Kill()
+		s.running[i] = nil
 	}
 }
 
