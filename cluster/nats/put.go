@@ -114,7 +114,7 @@ func (e *Engine) put(ctx context.Context, w write) (uint64, error) {
 	for wait := firstWait; ; {
 		seq, got, err := e.try(ctx, w, wait)
 		doubt = doubt || got == doubted || got == behind
-		if doubt && got != stored {
+		if doubt && got != stored && !w.anywhere { // there is no harm in a second one anywhere
 			var found verdict
 			if seq, found, err = e.find(ctx, w, wait, err); found != again || got == refused {
 				got = found
@@ -198,9 +198,6 @@ func lastOf(message string) uint64 {
 // subject that came next after the expected one is it, or it never will be. why is what the
 // last try brought.
 func (e *Engine) find(ctx context.Context, w write, wait time.Duration, why error) (uint64, verdict, error) {
-	if w.anywhere {
-		return 0, again, why // no harm in a second one
-	}
 	next, err := e.fromLeader(ctx, w.stream, getRequest{Seq: w.after + 1, NextFor: w.msg.Subject}, wait)
 	switch {
 	case err != nil:
