@@ -609,7 +609,8 @@ func TestSync(t *testing.T) {
 
 // lazyServer is one with JetStream's own settings, and some more.
 func lazyServer(t *testing.T, more string) (nats.Config, *server.Server) {
-	options := &server.Options{NoSigs: true, NoLog: true, Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir()}
+	options := &server.Options{NoSigs: true, NoLog: true, Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: t.TempDir(),
+		JetStreamMaxStore: 1 << 40} // where they would take three quarters of what is free on the disk
 	require.NoError(t, options.ProcessConfigString(more+`accounts { A { jetstream: enabled, users: [{user: muc, password: pw}] }
 		S { users: [{user: system, password: pw}] } }
 		system_account: S`))
