@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -95,10 +96,7 @@ func exampleBody(body string) string {
 	return strings.ReplaceAll(strings.TrimSpace(body), "\n\t", "\n") + "\n"
 }
 
-var (
-	namedFile    = regexp.MustCompile("`([a-zA-Z_./-]+\\.(?:go|md|scs|tsv))`")
-	relativeLink = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-)
+var namedFile = regexp.MustCompile("`([a-zA-Z_./-]+\\.(?:go|md|scs|tsv))`")
 
 // TestDocsNameFiles holds documents to naming files that are there.
 func TestDocsNameFiles(t *testing.T) {
@@ -109,9 +107,63 @@ func TestDocsNameFiles(t *testing.T) {
 			_, err := os.Stat(m[1])
 			assert.NoError(t, err, "named in %s", file)
 		}
-		for _, m := range relativeLink.FindAllStringSubmatch(string(text), -1) {
-			_, err := os.Stat(filepath.Join(filepath.Dir(file), m[1]))
-			assert.NoError(t, err, "linked in %s", file)
+	}
+}
+
+var (
+	relativeLink = regexp.MustCompile(`\]\(([^)#:]*)(?:#([^)]*))?\)`)
+	namedTest    = regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z][A-Za-z]*)`")
+	testFunction = regexp.MustCompile(`(?m)^func (\w+)\(`)
+	noAnchor     = regexp.MustCompile(`[^\pL\pN _-]`)
+)
+
+// TestDocsLead holds every document of the checkout, those of its other modules too, to what it leads to: files, headings
+// in them, and tests.
+func TestDocsLead(t *testing.T) {
+	texts, tests := map[string]string{}, map[string]bool{}
+	require.NoError(t, filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if texts[path] = string(text); strings.HasSuffix(path, ".go") {
+			for _, m := range testFunction.FindAllStringSubmatch(string(text), -1) {
+				tests[m[1]] = true
+			}
+		}
+		return err
+	}))
+	for path, text := range texts {
+		if !strings.HasSuffix(path, ".md") {
+			continue
+		}
+		for _, m := range relativeLink.FindAllStringSubmatch(text, -1) {
+			to := path
+			if m[1] != "" {
+				to = filepath.Join(filepath.Dir(path), m[1])
+			}
+			_, err := os.Stat(to)
+			assert.NoError(t, err, "linked in %s", path)
+			assert.True(t, m[2] == "" || anchors(texts[to])[m[2]], "%s links %s, which has no heading %s", path, to, m[2])
+		}
+		for _, m := range namedTest.FindAllStringSubmatch(text, -1) {
+			assert.True(t, tests[m[1]], "%s names %s, which is no test", path, m[1])
 		}
 	}
+}
+
+// anchors are those of the headings of a document, as GitHub makes them.
+func anchors(text string) map[string]bool {
+	found, code := map[string]bool{}, false
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "```") {
+			code = !code
+		}
+		title := strings.TrimLeft(line, "#")
+		if !code && title != line && strings.HasPrefix(title, " ") {
+			title = noAnchor.ReplaceAllString(strings.ToLower(strings.TrimSpace(title)), "")
+			found[strings.ReplaceAll(title, " ", "-")] = true
+		}
+	}
+	return found
 }
