@@ -58,6 +58,21 @@ func TestFlags(t *testing.T) {
 	require.Len(t, admins, 1)
 }
 
+// Who starts the server to try it is told how to connect, with a terminal client and with a browser.
+func TestExplain(t *testing.T) {
+	for flags, want := range map[string]string{
+		"":                       "With a browser: start it with -web",
+		"-web":                   "With a browser: http://127.0.0.1:5280/\n",
+		"-http=":                 "/join lobby@conference.localhost\n",
+		"-listen=127.0.0.1:7222": "/connect romeo@localhost server 127.0.0.1 port 7222 tls trust\n",
+	} {
+		s, err := parse(strings.Fields(flags), t.Output())
+		require.NoError(t, err)
+		require.Contains(t, s.explain(), want, flags)
+		require.Equal(t, flags != "-http=", strings.Contains(s.explain(), "With a browser"), flags)
+	}
+}
+
 // What leaves the machine is encrypted.
 func TestPagesAreEncrypted(t *testing.T) {
 	for address, want := range map[string]bool{"127.0.0.1:80": false, "[::1]:80": false, "localhost:80": false, ":80": true, "0.0.0.0:80": true, "192.0.2.1:80": true} {

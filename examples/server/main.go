@@ -185,6 +185,8 @@ With a terminal client, where the password of each is the name:
 	}
 	if s.web {
 		text += fmt.Sprintf("\nWith a browser: %s/\n", url)
+	} else if s.demo() && s.http != "" {
+		text += "\nWith a browser: start it with -web, and there is a page to chat on.\n"
 	}
 	return text
 }
