@@ -181,6 +181,9 @@ func TestKill(t *testing.T) {
 	say(romeo, "what was that", romeo, juliet)
 	say(juliet, "nothing", romeo, juliet)
 	t.Logf("all rooms speak again %s after the kill", time.Since(died))
+	for _, watched := range []string{"cluster_cut", "cluster_dropped_total", "cluster_fenced_total", "cluster_lag_seconds_count", "cluster_shards_orphaned"} {
+		n.count("a", watched) // it is there
+	}
 	const taken = "cluster_taken_seconds_count"
 	for late := time.Now().Add(c2stest.Patience); n.count("a", taken)+n.count("b", taken) == 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(late), "shards of the node that was killed have no other owners")

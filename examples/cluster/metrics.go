@@ -38,6 +38,7 @@ func newMetrics() *metrics {
 	copies := counter("cluster_copies_total", "Repetitions of what was delivered before, which were dropped.")
 	resent := counter("cluster_resent_total", "Stanzas that were sent again to the owner of their room.")
 	expelled := counter("cluster_expelled_total", "Nodes that this one has given up.")
+	dropped := counter("cluster_dropped_total", "What was to be told to another node and was dropped, because too much waited for that one.")
 	m.cluster = cluster.Observer{
 		Owned:    func(shards int) { owned.Set(float64(shards)) },
 		Took:     func(_ int, d time.Duration) { took(d) },
@@ -47,6 +48,7 @@ func newMetrics() *metrics {
 		Copies:   func(frames int) { copies.Add(float64(frames)) },
 		Resent:   func(stanzas int) { resent.Add(float64(stanzas)) },
 		Expelled: func(string) { expelled.Inc() },
+		Dropped:  dropped.Inc,
 	}
 	m.linked = with.NewGauge(prometheus.GaugeOpts{Name: "cluster_linked", Help: "Whether this node is connected to the XMPP server as its component."})
 	m.unsent = counter("cluster_unsent_total", "Stanzas that were not sent to the XMPP server.")
@@ -68,6 +70,7 @@ func (m *metrics) handler(n *cluster.Node) http.Handler {
 		{"cluster_shards_orphaned", "Shards without an owner that lives.", func(s cluster.Stats) int { return s.Orphans }},
 		{"cluster_stanzas_open", "Stanzas of this node's clients that are not known to be done.", func(s cluster.Stats) int { return s.Open }},
 		{"cluster_unsent_bytes", "What waits for other nodes.", func(s cluster.Stats) int { return s.OutBytes }},
+		{"cluster_cut", "Whether this node does not hear itself, and answers nothing.", func(s cluster.Stats) int { return map[bool]int{true: 1}[s.Cut] }},
 	} {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: f.name, Help: f.help},
 			func() float64 { return float64(f.value(n.Stats())) }))
