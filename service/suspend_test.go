@@ -137,22 +137,34 @@ func TestSuspendedOnce(t *testing.T) {
 		h.start()
 		assert.Equal(t, 0, h.service.Stats().Occupants)
 	})
-	bubbles(t, "damaged", func(t *testing.T) {
-		h := newHost(t, nil)
+	suspended := func(t *testing.T, key string) (*host, service.Saved) {
+		h := newHost(t, func(h *host) { h.config.Room.Secret = []byte(key) })
 		h.lasting("cellar")
 		h.join(romeo, "cellar", "Romeo")
 		h.say(romeo, "cellar", "But soft!")
 		h.suspend()
 		saved, err := h.store.Load(t.Context(), at("cellar"))
 		require.NoError(t, err)
-		entries, err := h.store.List(t.Context(), muc.JID{}, 1)
-		require.NoError(t, err)
-		require.NoError(t, h.store.Append(t.Context(), []service.Batch{{Room: at("cellar"), After: seqOf(t, at("cellar"), saved), Live: []byte("{}"), Entry: entries[0]}}))
-		h.start()
-		assert.Equal(t, 0, h.service.Stats().Occupants)
-		h.join(juliet, "cellar", "Juliet")
-		assert.Equal(t, []string{"But soft!"}, h.bodies(juliet))
-	})
+		return h, saved
+	}
+	for name, live := range map[string]func(*testing.T) []byte{
+		"damaged": func(*testing.T) []byte { return []byte("{}") },
+		"of another secret": func(t *testing.T) []byte {
+			_, saved := suspended(t, "quite another secret")
+			return saved.Live
+		},
+	} {
+		bubbles(t, name, func(t *testing.T) {
+			h, saved := suspended(t, string(secret))
+			entries, err := h.store.List(t.Context(), muc.JID{}, 1)
+			require.NoError(t, err)
+			require.NoError(t, h.store.Append(t.Context(), []service.Batch{{Room: at("cellar"), After: seqOf(t, at("cellar"), saved), Live: live(t), Entry: entries[0]}}))
+			h.start()
+			assert.Equal(t, 0, h.service.Stats().Occupants)
+			h.join(juliet, "cellar", "Juliet")
+			assert.Equal(t, []string{"But soft!"}, h.bodies(juliet))
+		})
+	}
 }
 
 // resumedOverBadDisk is a service that goes on with Romeo inside, over a store that takes
