@@ -20,6 +20,7 @@ import (
 	"github.com/gomuc/muc"
 	"github.com/gomuc/muc/cluster"
 	"github.com/gomuc/muc/cluster/nats"
+	"github.com/gomuc/muc/service"
 )
 
 // writer appends to a room, one message after the other, and knows what was stored.
@@ -95,6 +96,57 @@ func TestLostAcknowledgements(t *testing.T) {
 			for _, w := range writers {
 				assert.Equal(t, w.stored, logOf(t, e, w.room))
 			}
+		})
+	}
+}
+
+// What is lost in the midst of a page is missed by nobody who reads: it is asked for again.
+func TestLostInAPage(t *testing.T) {
+	t.Parallel()
+	s := start(t, 1, nil)
+	e := s.open(s.config(0, true))
+	ctx, rooms, shard := within(t), []muc.JID(nil), cluster.ShardOf(room("lobby"))
+	for i := 0; len(rooms) < 5; i++ {
+		r := room(fmt.Sprint("room", i))
+		if cluster.ShardOf(r) != shard {
+			continue
+		}
+		pos, err := e.Append(ctx, message(r, 1, cluster.Step, r.String()), 0)
+		require.NoError(t, err)
+		require.NoError(t, e.PutEntry(ctx, shard, cluster.Entry{At: pos, Entry: service.Entry{Room: r}}))
+		rooms = append(rooms, r)
+	}
+	w := &writer{room: room("lobby")}
+	for range 5 {
+		require.NoError(t, w.append(ctx, e, 1))
+	}
+	// without is what is read where the first message of a page that holds a text is lost.
+	without := func(text string, read func()) {
+		t.Helper()
+		var lost atomic.Int64
+		s.clients[0].dropping(func(payload []byte) bool {
+			return bytes.Contains(payload, []byte("Nats-Sequence: ")) && bytes.Contains(payload, []byte(text)) && lost.Add(1) == 1
+		})
+		read()
+		assert.Greater(t, lost.Load(), int64(1), "lost, and read again")
+	}
+	without("body 2", func() { assert.Equal(t, w.stored, logOf(t, e, w.room)) })
+	without(rooms[2].String(), func() {
+		var found []muc.JID
+		for r, err := range e.Since(ctx, shard, 0) {
+			require.NoError(t, err)
+			found = append(found, r)
+		}
+		assert.ElementsMatch(t, append(rooms[:5:5], w.room), found)
+	})
+	for name, entries := range map[string]iter.Seq2[cluster.Entry, error]{"a shard": e.Entries(ctx, shard), "all": e.AllEntries(ctx)} {
+		without(rooms[2].String(), func() {
+			var found []muc.JID
+			for entry, err := range entries {
+				require.NoError(t, err)
+				found = append(found, entry.Room)
+			}
+			assert.ElementsMatch(t, rooms, found, name)
 		})
 	}
 }

@@ -28,6 +28,7 @@ const (
 	rollupHeader   = "Nats-Rollup"
 	ttlHeader      = "Nats-TTL"
 	sequenceHeader = "Nats-Sequence"
+	beforeHeader   = "Nats-Last-Sequence" // of the message before it in a page
 	subjectHeader  = "Nats-Subject"
 	pendingHeader  = "Nats-Num-Pending"
 	statusHeader   = "Status"

@@ -90,7 +90,8 @@ const (
 )
 
 // page asks a copy of a stream, any one, for messages and gives them to a function, once, after that
-// wait. It says whether the copy has more.
+// wait. It says whether the copy has more. Each message names the one before it: a connection between servers that
+// breaks may lose some in the midst of a page.
 func (e *Engine) page(ctx context.Context, stream string, what getRequest, wait time.Duration, each func(item) bool) (more bool, err error) {
 	request, err := json.Marshal(what)
 	if err != nil {
@@ -104,12 +105,15 @@ func (e *Engine) page(ctx context.Context, stream string, what getRequest, wait 
 	if err := e.log.PublishRequest("$JS.API.DIRECT.GET."+stream, answers.Subject, request); err != nil {
 		return false, fmt.Errorf("cluster/nats: %w", err)
 	}
-	for {
+	for last := "0"; ; {
 		try, cancel := context.WithTimeout(ctx, longer(readTry, wait))
 		m, err := answers.NextMsgWithContext(try)
 		cancel()
 		if err != nil {
 			return false, fmt.Errorf("cluster/nats: reading %s: %w", stream, err)
+		}
+		if before := m.Header.Get(beforeHeader); before != "" && before != last {
+			return false, fmt.Errorf("cluster/nats: reading %s: what came after %s and before %s is lost", stream, last, before)
 		}
 		switch status := m.Header.Get(statusHeader); status {
 		case "":
@@ -123,7 +127,8 @@ func (e *Engine) page(ctx context.Context, stream string, what getRequest, wait 
 		default:
 			return false, fmt.Errorf("cluster/nats: reading %s: %s %s", stream, status, m.Header.Get("Description"))
 		}
-		seq, err := strconv.ParseUint(m.Header.Get(sequenceHeader), 10, 64)
+		last = m.Header.Get(sequenceHeader)
+		seq, err := strconv.ParseUint(last, 10, 64)
 		if err != nil {
 			return false, fmt.Errorf("%w: reading %s: no sequence", ErrDamaged, stream)
 		}
