@@ -40,7 +40,9 @@ type Config struct {
 	//
 	// Store, Live, Owns and Lost are set by the node. Room.NewID must be nil, and functions in
 	// Room must say the same on all nodes: what a node that died may not have said is done again
-	// by another.
+	// by another. Where Limits.RoomQueue and SenderShare are zero they are 5,000 and 250, five times
+	// as much as of a service alone: what is said while a room has no owner comes to the next one at
+	// once.
 	Service service.Config
 	// Home tells which nodes have the clients of an address, by their [Node.ID]: of a full JID
 	// one at most, of a bare one all that have clients of it, or one that sees to them. A stanza to

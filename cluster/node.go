@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -140,6 +141,9 @@ func (n *Node) serviceConfig() service.Config {
 		c.Limits.Workers = 1000
 	}
 	c.Limits.Writers = c.Limits.Workers // an append that waits holds up its own room only
+	// What is said while a room has no owner comes to the next one at once.
+	c.Limits.RoomQueue = cmp.Or(c.Limits.RoomQueue, 5000)
+	c.Limits.SenderShare = cmp.Or(c.Limits.SenderShare, 250)
 	return c
 }
 

@@ -67,6 +67,24 @@ func TestOwnerDies(t *testing.T) {
 	})
 }
 
+// Who says much while a room has no owner is heard, though all of it comes to the next owner at once.
+func TestMuchIsSaidMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		w := newWorld(t, 1, nil, "a", "b", "c")
+		romeo, juliet := w.at("a", "romeo"), w.at("b", "juliet")
+		room := w.roomWith("c", romeo, juliet)
+		w.nodes["c"].kill()
+		delete(w.nodes, "c")
+		var want []string
+		for i := range 200 {
+			want = append(want, fmt.Sprint(i))
+			w.send(romeo, sayText, room, "", want[i])
+		}
+		w.settle()
+		assert.Equal(t, want, w.heard(juliet, room))
+	})
+}
+
 // A node dies with its clients: those who were inside leave the rooms of all nodes, once it is
 // sure that they are gone; nobody else does.
 func TestGatewayDies(t *testing.T) {
