@@ -18,7 +18,7 @@ func TestMain(m *testing.M) {
 var breaks = flag.Duration("breaks", 0, "how long the cluster runs with each thing that is broken on purpose; 0: not at all")
 
 // The drill notices what is broken on purpose, each of it, and nothing where nothing is. It takes minutes: on demand, with
-// -breaks 30s.
+// -breaks 90s.
 func TestBreaks(t *testing.T) {
 	if *breaks == 0 {
 		return
