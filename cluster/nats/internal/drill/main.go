@@ -13,7 +13,7 @@
 //
 // Any of these is an error. How long rooms were silent and what moves took is printed, and is an error
 // with -strict only, as it depends on the machine. With -break something is broken on purpose, and it is an error if nobody
-// notices; go test ./internal/drill -breaks 30s tries each.
+// notices; go test ./internal/drill -breaks 90s tries each.
 //
 //	go run ./internal/drill -for 1h -strict
 package main
