@@ -118,9 +118,9 @@ func (t *step) admissible(a *sender, b *event.Registered) *StanzaError {
 	return judge(t.r.cfg.Policy.Register, policy.Register{Room: t.r.jid, JID: a.bare, Affiliation: a.aff, Nick: b.Nick, Answers: b.Answers})
 }
 
-// register proposes a registration, requested or approved: a person without affiliation
-// becomes a member. In a room that assigns reserved nicks, an occupant gets the nick at
-// once.
+// register proposes a registration, requested or approved: who is no member becomes one, also
+// somebody whom a domain's ban or the host has kept out since the request. In a room that
+// assigns reserved nicks, an occupant gets the nick at once.
 func (t *step) register(a *sender, b *event.Registered, by event.Actor) *StanzaError {
 	if e := t.admissible(a, b); e != nil {
 		return e
@@ -130,7 +130,7 @@ func (t *step) register(a *sender, b *event.Registered, by event.Actor) *StanzaE
 		return refused
 	}
 	set := t.newAdminSet(&sender{}, by)
-	if a.aff == AffiliationNone {
+	if a.aff < Member {
 		set.affiliate(a.bare, Member, "")
 	}
 	set.person(a.bare).nick, set.person(a.bare).key = b.Nick, b.Key
@@ -432,9 +432,6 @@ func (t *step) decideRegistration(b *event.RegistrationRequested, granted bool, 
 		return nil
 	}
 	a := t.r.senderOf(b.JID)
-	if a.aff == Outcast { // of a domain, or of the host: membership goes before either
-		a.aff = AffiliationNone
-	}
 	return t.register(&a, &event.Registered{JID: b.JID, Nick: b.Nick, Key: b.Key, Answers: b.Answers}, by)
 }
 
