@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 
-from process import free_port
+from servers import free_port
 
 PATIENCE = 180  # seconds for what must come, on a machine that has other things to do
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"

@@ -1,22 +1,9 @@
 """The server as a process."""
 
 import os
-import random
 import re
-import socket
 import subprocess
 import time
-
-
-def free_port():
-    """One of those that systems do not give out by themselves: nothing else gets it before it is used."""
-    while True:
-        with socket.socket() as s:
-            try:
-                s.bind(("127.0.0.1", random.randrange(10000, 30000)))
-            except OSError:
-                continue
-            return s.getsockname()[1]
 
 
 class Server:

@@ -16,6 +16,8 @@ import tempfile
 import time
 import zlib
 
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "component", "servertest"))
+
 from browser import Browser
 from clients import in_a_terminal, over_tcp
 from process import Server
