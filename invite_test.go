@@ -37,7 +37,7 @@ func TestNobodyIsInvitedToTheEnd(t *testing.T) {
 }
 
 // Who is invited to a members-only room becomes a member, so it is refused where the lists
-// are full, whoever invites.
+// are full, also by the host.
 //
 // rows: L12
 func TestInvitationsToFullLists(t *testing.T) {

@@ -218,7 +218,8 @@ func OnlyText(canonical string) bool {
 	return tag < 0 || inside[tag+1] == '/'
 }
 
-// noSpace is the namespace of elements of which nothing is left of their own.
+// noSpace stands for the namespace of an element where replacing left nothing of it: with none
+// at all the element would be in that of stanzas.
 const noSpace = "about:blank"
 
 // ReplaceValues copies canonical XML, with a function applied to all attribute values and
